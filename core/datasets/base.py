@@ -1,0 +1,101 @@
+"""What every dataset format becomes: posed images in memory, split into training and test views."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.cameras import Camera, rays_through
+from core.rays import Rays
+from core.settings import Box
+
+
+class PixelBatch(NamedTuple):
+    """Random training pixels.
+
+    Attributes:
+        rays: one ray through each pixel's centre.
+        rgbs: (n_rays, 3) float32 in [0, 1], straight colour.
+        alphas: (n_rays, 1) float32 in [0, 1]; 1 where the image has no alpha.
+    """
+
+    rays: Rays
+    rgbs: Tensor
+    alphas: Tensor
+
+
+@dataclass(frozen=True)
+class Views:
+    """Posed images of one size, kept as bytes.
+
+    Attributes:
+        cameras: a batch of n cameras.
+        images: (n, height, width, 3 or 4) uint8; with 4 channels the colour is straight (not premultiplied).
+        names: n names, as the dataset spells them.
+    """
+
+    cameras: Camera
+    images: Tensor
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def to(self, device: torch.device | str) -> "Views":
+        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device))
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.images.shape[-1] == 4
+
+    def photo(self, index: int, background: Tensor) -> Tensor:
+        """One image over a background colour (3,): (height, width, 3) float32 in [0, 1]."""
+        rgbs, alphas = split_alpha(self.images[index])
+        return rgbs * alphas + background.to(rgbs) * (1.0 - alphas)
+
+    def sample(self, n_rays: int, generator: torch.Generator) -> PixelBatch:
+        """Pixels drawn uniformly, with replacement, from all the images.
+
+        Args:
+            generator: on the images' device.
+        """
+        n, height, width, _ = self.images.shape
+        device = self.images.device
+        pixels = torch.randint(n * height * width, (n_rays,), generator=generator, device=device)
+        view = pixels // (height * width)
+        xs = (pixels % width).float() + 0.5
+        ys = (pixels // width % height).float() + 0.5
+        rgbs, alphas = split_alpha(self.images.view(n * height * width, -1)[pixels])
+        return PixelBatch(rays_through(self.cameras.c2w[view], self.cameras.K[view], xs, ys), rgbs, alphas)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A scene that can be trained on.
+
+    Attributes:
+        name: a short name for titles, such as the folder's.
+        path: where it was opened.
+        format: the name of the format it was read as.
+        train, test: disjoint views; the test views are never trained on.
+        box: the scene's bounds in the units of the camera positions: x0 y0 z0 x1 y1 z1.
+        notes: what the reader decided and the user should know, one sentence each.
+    """
+
+    name: str
+    path: Path
+    format: str
+    train: Views
+    test: Views
+    box: Box
+    notes: tuple[str, ...] = ()
+
+
+def split_alpha(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """uint8 pixels (..., 3 or 4) as float32 straight colour (..., 3) and alpha (..., 1), in [0, 1]."""
+    values = pixels.float() / 255.0
+    if values.shape[-1] == 4:
+        return values[..., :3], values[..., 3:]
+    return values, torch.ones_like(values[..., :1])

@@ -1,0 +1,73 @@
+"""What flows along the one path: rays in, samples on them, pixels out.
+
+Conventions:
+- Samples are packed: those of all rays in one list, sorted by ray, then by t.
+- `packed_info[r] = (first sample of ray r, number of samples of ray r)`; a ray may have none.
+- t is the distance along a unit direction. One number per sample has shape (n_samples,).
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Rays(NamedTuple):
+    """Half-lines.
+
+    Attributes:
+        rays_o: (n_rays, 3) float32, origins.
+        rays_d: (n_rays, 3) float32, unit directions.
+    """
+
+    rays_o: Tensor
+    rays_d: Tensor
+
+
+class Samples(NamedTuple):
+    """Intervals on rays, packed.
+
+    Attributes:
+        t_starts, t_ends: (n_samples,) float32.
+        ray_indices: (n_samples,) int32.
+        packed_info: (n_rays, 2) int32.
+    """
+
+    t_starts: Tensor
+    t_ends: Tensor
+    ray_indices: Tensor
+    packed_info: Tensor
+
+    @property
+    def n_samples(self) -> int:
+        return self.t_starts.shape[0]
+
+    def positions(self, rays: Rays) -> Tensor:
+        """The intervals' midpoints, (n_samples, 3)."""
+        t_mids = (0.5 * (self.t_starts + self.t_ends))[:, None]
+        return rays.rays_o[self.ray_indices] + rays.rays_d[self.ray_indices] * t_mids
+
+    def directions(self, rays: Rays) -> Tensor:
+        """The directions of the samples' rays, (n_samples, 3)."""
+        return rays.rays_d[self.ray_indices]
+
+
+class RenderOutput(NamedTuple):
+    """Pixels, before any display mapping.
+
+    Attributes:
+        colors: (n_rays, 3) float32, over the background.
+        opacities: (n_rays,) float32 in [0, 1].
+        depths: (n_rays,) float32, the weighted mean of t over what the ray hit; inf where opacity is 0.
+        n_marched: (n_rays,) int32, samples whose density was evaluated.
+        n_kept: (n_rays,) int32, samples that were composited.
+        stopped: (n_rays,) bool, rays that ended because their transmittance fell below `early_stop_eps`.
+
+    `render_image` gives the same with (height, width) in place of (n_rays,).
+    """
+
+    colors: Tensor
+    opacities: Tensor
+    depths: Tensor
+    n_marched: Tensor
+    n_kept: Tensor
+    stopped: Tensor

@@ -1,0 +1,224 @@
+"""Every setting of the engine, as frozen dataclasses.
+
+A field's type carries a `Setting`: its explanation, label, unit and range. The command line makes the flag from it
+and the window the slider, so one line makes both. A live setting changes by `dataclasses.replace`, which validates.
+
+Lengths are in scene units, the units of the dataset's camera positions.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Annotated, Any, get_type_hints
+
+from typing_extensions import Doc
+
+Box = tuple[float, float, float, float, float, float]
+
+
+class Setting(Doc):
+    """What a setting means and how it is shown.
+
+    Args:
+        documentation: one or two sentences; the flag's help and the slider's tooltip.
+        label: the name in the window.
+        unit: the unit after the value, "" for a pure number.
+        low, high: the inclusive range; values outside raise ValueError. A slider covers it.
+        log: the slider's scale is logarithmic; where `low` is 0 the slider's left end stands for 0.
+    """
+
+    def __init__(
+        self,
+        documentation: str,
+        /,
+        *,
+        label: str = "",
+        unit: str = "",
+        low: float = -math.inf,
+        high: float = math.inf,
+        log: bool = False,
+    ):
+        super().__init__(documentation)
+        self.label, self.unit, self.low, self.high, self.log = label, unit, low, high, log
+
+
+@cache
+def settings_of(cls: type) -> dict[str, Setting]:
+    """The `Setting` of each annotated field of a settings dataclass, by field name, in order."""
+    hints = get_type_hints(cls, include_extras=True)
+    found = {}
+    for f in dataclasses.fields(cls):
+        for note in getattr(hints[f.name], "__metadata__", ()):
+            if isinstance(note, Setting):
+                found[f.name] = note
+    return found
+
+
+def validate(instance: Any) -> None:
+    """Raise ValueError, naming field, range and value, if a number is not finite or out of its `Setting`'s range."""
+    for name, setting in settings_of(type(instance)).items():
+        value = getattr(instance, name)
+        if isinstance(value, int | float) and not (math.isfinite(value) and setting.low <= value <= setting.high):
+            raise ValueError(
+                f"{name} must be a finite number from {setting.low:g} to {setting.high:g}, got {value!r}: "
+                "choose a value in that range"
+            )
+
+
+@dataclass(frozen=True)
+class MarchSettings:
+    """How rays are marched. Live: a change acts on the very next frame. Nothing here is clamped behind the caller."""
+
+    alpha_thre: Annotated[
+        float,
+        Setting(
+            "Skip a sample whose alpha = 1 - exp(-density * step) is below this.",
+            label="Alpha threshold",
+            low=0.0,
+            high=0.5,
+            log=True,
+        ),
+    ] = 0.0
+    early_stop_eps: Annotated[
+        float,
+        Setting(
+            "Stop a ray once its transmittance, the product of (1 - alpha) so far, falls below this.",
+            label="Early stop at transmittance",
+            low=0.0,
+            high=0.9,
+            log=True,
+        ),
+    ] = 1e-3
+    render_step_size: Annotated[
+        float,
+        Setting("Distance between samples along a ray.", label="Step size", unit="units", low=1e-4, high=1.0, log=True),
+    ] = 1e-2
+    cone_angle: Annotated[
+        float,
+        Setting(
+            "The step grows with distance: step = max(step size, cone angle * t). 0 keeps it constant.",
+            label="Cone angle",
+            low=0.0,
+            high=0.1,
+            log=True,
+        ),
+    ] = 0.0
+    occ_thre: Annotated[
+        float,
+        Setting(
+            "A grid cell counts as occupied, and is marched, if its stored density * step exceeds this.",
+            label="Occupancy threshold",
+            low=0.0,
+            high=1.0,
+            log=True,
+        ),
+    ] = 1e-2
+    near_plane: Annotated[
+        float,
+        Setting(
+            "Samples start at this distance from the camera.", label="Near", unit="units", low=0.0, high=100.0, log=True
+        ),
+    ] = 0.0
+    far_plane: Annotated[
+        float,
+        Setting(
+            "Samples end at this distance from the camera.", label="Far", unit="units", low=1e-3, high=1000.0, log=True
+        ),
+    ] = 100.0
+    crop: Annotated[Box | None, Setting("March only inside this box: x0 y0 z0 x1 y1 z1. None: the whole scene.")] = None
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.near_plane >= self.far_plane:
+            raise ValueError(f"near_plane {self.near_plane:g} must be smaller than far_plane {self.far_plane:g}")
+
+
+THRESHOLDS_OFF = {"alpha_thre": 0.0, "early_stop_eps": 0.0}
+"""`replace(march, **THRESHOLDS_OFF)` marches every sample in occupied cells to the end of the ray."""
+
+
+@dataclass(frozen=True)
+class FieldSettings:
+    """The Instant-NGP field: a multiresolution hash grid and two small networks (Müller et al. 2022, section 3)."""
+
+    n_levels: Annotated[int, Setting("Resolutions in the hash grid.", low=1, high=24)] = 16
+    n_features: Annotated[int, Setting("Features per table entry (2 or 4).", low=2, high=4)] = 2
+    log2_hashmap_size: Annotated[int, Setting("Entries per level, as a power of two.", low=8, high=24)] = 19
+    base_resolution: Annotated[int, Setting("Cells per side of the coarsest level.", low=2, high=512)] = 16
+    max_resolution: Annotated[int, Setting("Cells per side of the finest level.", low=2, high=65536)] = 2048
+    hidden_dim: Annotated[int, Setting("Width of the networks' hidden layers.", low=8, high=256)] = 64
+    geo_feature_dim: Annotated[int, Setting("Features from the density to the colour network.", low=1, high=64)] = 15
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.n_features not in (2, 4):
+            raise ValueError(f"n_features must be 2 or 4, got {self.n_features}")
+        if self.max_resolution < self.base_resolution:
+            raise ValueError(f"max_resolution {self.max_resolution} is below base_resolution {self.base_resolution}")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a field is trained."""
+
+    target_samples: Annotated[
+        int, Setting("Samples a step keeps and learns from; the number of rays follows.", low=64, high=1 << 24)
+    ] = 1 << 18
+    max_rays: Annotated[int, Setting("At most this many rays a step.", low=1, high=1 << 22)] = 1 << 18
+    learning_rate: Annotated[float, Setting("Adam's rate after the warm-up.", low=1e-6, high=1.0, log=True)] = 1e-2
+    warmup_steps: Annotated[int, Setting("Steps over which the rate grows to its full value.", low=0, high=10000)] = 20
+    decay_steps: Annotated[
+        int,
+        Setting(
+            "Steps until the rate has fallen to a tenth; it falls as 1 / (1 + 9 (step / decay_steps)^2), so an "
+            "open-ended run keeps learning. A run of a known length sets it to that length.",
+            low=1,
+            high=10**9,
+        ),
+    ] = 20_000
+    grid_resolution: Annotated[int, Setting("Occupancy cells per side.", low=4, high=512)] = 128
+    grid_levels: Annotated[int, Setting("Nested occupancy grids, each twice as large.", low=1, high=8)] = 1
+    grid_update_every: Annotated[int, Setting("Steps between updates of the occupancy grid.", low=1, high=4096)] = 16
+    grid_decay: Annotated[
+        float, Setting("A stored occupancy value is multiplied by this before an update.", low=0.0, high=1.0)
+    ] = 0.95
+    grid_samples: Annotated[
+        int, Setting("Cells whose density an update evaluates, once the grid is warm.", low=64, high=1 << 24)
+    ] = 1 << 20
+    grid_warmup_steps: Annotated[
+        int, Setting("Until this step an update evaluates every cell.", low=0, high=100_000)
+    ] = 256
+    march: MarchSettings = field(default_factory=lambda: MarchSettings(early_stop_eps=1e-4))
+    """Training's own copy of the thresholds."""
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+def presets(device: str, box: Box) -> tuple[FieldSettings, TrainSettings]:
+    """Settings that suit a device and the size of a scene.
+
+    A CPU gets tables that fit its cache and batches whose activations do (2^14 samples); a GPU gets instant-ngp's.
+
+    Args:
+        device: "cpu" or "cuda".
+        box: the scene's bounds, x0 y0 z0 x1 y1 z1; the step follows from its diagonal (instant-ngp: sqrt(3)/1024).
+    """
+    diagonal = math.dist(box[:3], box[3:])
+    if device == "cuda":
+        return FieldSettings(), TrainSettings(march=_training_march(diagonal / 1024))
+    cpu_field = FieldSettings(n_levels=8, log2_hashmap_size=15, max_resolution=512)
+    cpu_train = TrainSettings(
+        target_samples=1 << 14,
+        max_rays=1 << 13,
+        decay_steps=4000,
+        grid_resolution=64,
+        grid_samples=1 << 14,
+        march=_training_march(diagonal / 512),
+    )
+    return cpu_field, cpu_train
+
+
+def _training_march(step: float) -> MarchSettings:
+    return replace(MarchSettings(early_stop_eps=1e-4), render_step_size=round(step, 6))

@@ -1,0 +1,174 @@
+"""What crosses between the window's thread and the session's: immutable requests, frames and status.
+
+The window makes requests and reads the newest frame and status; the session's worker thread owns everything else.
+No torch object crosses. Arrays are numpy and are not written to after they are handed over.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from core.settings import FieldSettings, MarchSettings, TrainSettings
+from viewer.view_settings import ViewSettings
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the picture is taken from.
+
+    Attributes:
+        c2w: 16 floats, the camera-to-world matrix row by row, OpenGL axes.
+        fov_y: the vertical field of view in radians.
+    """
+
+    c2w: tuple[float, ...]
+    fov_y: float
+
+
+@dataclass(frozen=True)
+class ViewRequest:
+    """A picture the window would like to have. A newer one supersedes an older one.
+
+    Attributes:
+        width, height: the full resolution in pixels; while the camera moves the session may render fewer.
+        moving: the camera is in motion, so speed counts more than resolution.
+        serial: grows with every request; a frame says which it answers.
+    """
+
+    pose: Pose
+    width: int
+    height: int
+    march: MarchSettings
+    view: ViewSettings
+    moving: bool
+    serial: int
+
+
+@dataclass(frozen=True)
+class FrameStats:
+    """What a frame cost and what the thresholds did.
+
+    Attributes:
+        milliseconds: from the request to the finished picture.
+        rendered_width, rendered_height: the resolution that was marched; may be below the request's.
+        samples_per_ray: kept samples (those composited), a mean over all rays.
+        n_rays, n_marched, n_kept: counts: samples whose density was evaluated, samples composited.
+        occupied: share of the grid's cells that the view marched, 0 to 1.
+        stopped_early: share of the rays that hit the transmittance threshold, 0 to 1.
+    """
+
+    milliseconds: float
+    rendered_width: int
+    rendered_height: int
+    n_rays: int
+    n_marched: int
+    n_kept: int
+    samples_per_ray: float
+    occupied: float
+    stopped_early: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A finished picture.
+
+    Attributes:
+        rgba: (height, width, 4) float32 in [0, 1], C-contiguous, rows from the top; of the rendered size.
+        step: the training step whose weights it shows.
+        reason: why the resolution is below the request's, "" at full resolution.
+    """
+
+    rgba: np.ndarray
+    request: ViewRequest
+    stats: FrameStats
+    step: int
+    reason: str
+
+
+class State(StrEnum):
+    EMPTY = "no scene"
+    LOADING = "loading"
+    TRAINING = "training"
+    PAUSED = "paused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class SceneInfo:
+    """The open scene, as the window needs it.
+
+    Attributes:
+        cameras: (n_train, 4, 4) float32 c2w of the training views; `camera_fov_y` their fields of view in radians.
+        box: the scene's bounds, x0 y0 z0 x1 y1 z1.
+    """
+
+    name: str
+    path: str
+    format: str
+    notes: tuple[str, ...]
+    n_train: int
+    n_test: int
+    image_width: int
+    image_height: int
+    cameras: np.ndarray
+    camera_fov_y: float
+    view_names: tuple[str, ...]
+    box: tuple[float, ...]
+    field: FieldSettings
+    train: TrainSettings
+    background: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Status:
+    """The session at one moment; replaced as a whole.
+
+    Attributes:
+        message: what is going on, or what went wrong and what to do; one or two sentences.
+        progress: share of loading done, 0 to 1, or None.
+        seconds: training time only, without pauses and rendering.
+        losses, psnrs: curves as pairs (step, value); psnrs are held-out, in dB.
+        device, backend: e.g. "cpu" and "warp (no CUDA device)".
+        march: the thresholds training uses now.
+        scene_serial: grows each time another scene (or a reset) takes over, so that the window can reset its camera.
+    """
+
+    state: State = State.EMPTY
+    message: str = ""
+    progress: float | None = None
+    step: int = 0
+    seconds: float = 0.0
+    steps_per_second: float = 0.0
+    rays_per_second: float = 0.0
+    samples_per_second: float = 0.0
+    views_per_second: float = 0.0
+    losses: tuple[tuple[int, float], ...] = ()
+    psnrs: tuple[tuple[int, float], ...] = ()
+    device: str = ""
+    backend: str = ""
+    scene: SceneInfo | None = None
+    scene_serial: int = 0
+    march: MarchSettings = field(default_factory=MarchSettings)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to tell the user once: a toast, or with `error` a message that stays until it is closed."""
+
+    text: str
+    error: bool = False
+
+
+@dataclass(frozen=True)
+class ScreenshotRequest:
+    """A picture to save: the view at its own or another size.
+
+    Attributes:
+        folder: where it goes; the name is chosen so that no file is overwritten.
+        transparent: keep the picture's opacity as alpha instead of the background colour.
+    """
+
+    view: ViewRequest
+    folder: str
+    transparent: bool

@@ -1,0 +1,47 @@
+"""What the window shows and how: the settings of the picture that are not the marcher's."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from core.settings import Setting, validate
+
+
+class Mode(StrEnum):
+    """What a pixel's colour stands for."""
+
+    COLOR = "color"
+    OPACITY = "opacity"
+    DEPTH = "depth"
+    SAMPLES = "samples"
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """Live settings of the picture."""
+
+    mode: Annotated[Mode, Setting("What is shown: colour, opacity, depth or samples per ray.", label="Show")] = (
+        Mode.COLOR
+    )
+    background: Annotated[
+        tuple[float, float, float], Setting("Colour behind the scene: red green blue, 0 to 1.", label="Background")
+    ] = (1.0, 1.0, 1.0)
+    fov: Annotated[
+        float, Setting("Vertical field of view.", label="Field of view", unit="deg", low=5.0, high=120.0)
+    ] = 40.0
+    cells_opacity: Annotated[
+        float, Setting("How strongly occupied grid cells cover the picture.", label="Occupied cells", low=0.0, high=1.0)
+    ] = 0.0
+    cells_level: Annotated[
+        int, Setting("Grid level whose cells are drawn; -1 draws all levels.", label="Level", low=-1, high=7)
+    ] = -1
+    opacity_tint: Annotated[
+        float, Setting("How strongly accumulated opacity tints the picture.", label="Opacity tint", low=0.0, high=1.0)
+    ] = 0.0
+    show_box: Annotated[bool, Setting("Draw the scene's box.", label="Scene box")] = False
+    show_cameras: Annotated[bool, Setting("Draw the training cameras.", label="Training cameras")] = False
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if len(self.background) != 3 or not all(0.0 <= c <= 1.0 for c in self.background):
+            raise ValueError(f"background must be three numbers from 0 to 1, got {self.background!r}")
