@@ -10,11 +10,12 @@ import dataclasses
 import math
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from typing_extensions import Doc
 
 Box = tuple[float, float, float, float, float, float]
+Precision = Literal["float32", "bfloat16"]
 
 
 class Setting(Doc):
@@ -149,6 +150,9 @@ class FieldSettings:
     max_resolution: Annotated[int, Setting("Cells per side of the finest level.", low=2, high=65536)] = 2048
     hidden_dim: Annotated[int, Setting("Width of the networks' hidden layers.", low=8, high=256)] = 64
     geo_feature_dim: Annotated[int, Setting("Features from the density to the colour network.", low=1, high=64)] = 15
+    precision: Annotated[
+        Precision, Setting("Number format of the networks' matrix products; weights stay float32.")
+    ] = "float32"
 
     def __post_init__(self) -> None:
         validate(self)
@@ -196,19 +200,20 @@ class TrainSettings:
         validate(self)
 
 
-def presets(device: str, box: Box) -> tuple[FieldSettings, TrainSettings]:
+def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[FieldSettings, TrainSettings]:
     """Settings that suit a device and the size of a scene.
 
     A CPU gets tables that fit its cache and batches whose activations do (2^14 samples); a GPU gets instant-ngp's.
 
     Args:
         device: "cpu" or "cuda".
+        precision: the fastest number format of the device, see `core.device.fastest_precision`.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1; the step follows from its diagonal (instant-ngp: sqrt(3)/1024).
     """
     diagonal = math.dist(box[:3], box[3:])
     if device == "cuda":
-        return FieldSettings(), TrainSettings(march=_training_march(diagonal / 1024))
-    cpu_field = FieldSettings(n_levels=8, log2_hashmap_size=15, max_resolution=512)
+        return FieldSettings(precision=precision), TrainSettings(march=_training_march(diagonal / 1024))
+    cpu_field = FieldSettings(n_levels=8, log2_hashmap_size=15, max_resolution=512, precision=precision)
     cpu_train = TrainSettings(
         target_samples=1 << 14,
         max_rays=1 << 13,

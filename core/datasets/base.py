@@ -1,5 +1,6 @@
 """What every dataset format becomes: posed images in memory, split into training and test views."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,9 @@ from torch import Tensor
 from core.cameras import Camera, rays_through
 from core.rays import Rays
 from core.settings import Box
+
+Progress = Callable[[float, str], None]
+"""Told the share of the work done, 0 to 1, and what is being done. What it raises ends the work."""
 
 
 class PixelBatch(NamedTuple):
@@ -91,6 +95,23 @@ class Dataset:
     test: Views
     box: Box
     notes: tuple[str, ...] = ()
+
+
+class Format(NamedTuple):
+    """One way datasets are stored on disk.
+
+    Attributes:
+        name: as users know it.
+        signature: what such a dataset looks like, for messages.
+        recognises: whether a folder holds one; looks at names only.
+        read: opens it; takes the folder, the downscale factor (at least 1) and a progress callback, raises
+            DatasetError.
+    """
+
+    name: str
+    signature: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path, int, Progress], Dataset]
 
 
 def split_alpha(pixels: Tensor) -> tuple[Tensor, Tensor]:

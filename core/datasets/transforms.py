@@ -1,0 +1,145 @@
+"""Reads `transforms*.json`: frames with a picture and a pose, as Blender's NeRF scripts and their kin write them.
+
+Poses are c2w in OpenGL axes (+x right, +y up, -z forward), which is our convention too. Every function raises
+DatasetError with one line that names the file, what was expected, what was found and what to do.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from core.errors import DatasetError
+from core.settings import Box
+
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+_BOTTOM_ROW = (0.0, 0.0, 0.0, 1.0)
+
+
+class Frame(NamedTuple):
+    """One posed picture.
+
+    Attributes:
+        name: `file_path` as the file spells it.
+        path: where the picture should be.
+        c2w: (4, 4) float32.
+    """
+
+    name: str
+    path: Path
+    c2w: np.ndarray
+
+
+def read_transforms(path: Path) -> dict[str, Any]:
+    """The JSON object in a file."""
+    try:
+        transforms = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DatasetError(f"{path} can't be read ({error.strerror}): check that it is there and readable") from error
+    except json.JSONDecodeError as error:
+        raise DatasetError(
+            f"{path}, line {error.lineno}, column {error.colno}: expected JSON, found a mistake ({error.msg}): "
+            "correct the file or export it again"
+        ) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise DatasetError(f"{path}: expected JSON as UTF-8 text, found other bytes: export it again") from error
+    if not isinstance(transforms, dict):
+        raise DatasetError(f"{path}: expected a JSON object at the root, found {_kind(transforms)}: export it again")
+    return transforms
+
+
+def camera_angle_x(transforms: dict[str, Any], path: Path) -> float:
+    """The horizontal field of view in radians."""
+    expected = f"{path}: expected camera_angle_x, the horizontal field of view as a number between 0 and pi radians"
+    if "camera_angle_x" not in transforms:
+        raise DatasetError(f"{expected}, found none: add it, 2 * atan(image width / (2 * focal length in pixels))")
+    angle = transforms["camera_angle_x"]
+    if not _is_number(angle):
+        raise DatasetError(f"{expected}, found {_kind(angle)}: correct it")
+    if not 0.0 < angle < math.pi:
+        raise DatasetError(f"{expected}, found {angle}: correct it; it isn't in degrees")
+    return float(angle)
+
+
+def scene_box(transforms: dict[str, Any], path: Path) -> Box | None:
+    """The scene's bounds, x0 y0 z0 x1 y1 z1, if the file gives them as `aabb`."""
+    if "aabb" not in transforms:
+        return None
+    box = transforms["aabb"]
+    valid = isinstance(box, list) and len(box) == 6 and all(map(_is_number, box))
+    if not (valid and all(low < high for low, high in zip(box[:3], box[3:], strict=True))):
+        raise DatasetError(
+            f"{path}: expected aabb as six numbers x0 y0 z0 x1 y1 z1, the first three below the last three, "
+            f"found {json.dumps(box)[:80]}: correct or remove it"
+        )
+    return tuple(map(float, box))
+
+
+def read_frames(transforms: dict[str, Any], path: Path) -> list[Frame]:
+    """The posed pictures; whether they exist is not looked at."""
+    frames = transforms.get("frames")
+    if not isinstance(frames, list) or not frames:
+        found = "none" if "frames" not in transforms else _kind(frames)
+        raise DatasetError(f"{path}: expected a list of frames, found {found}: export it again with at least one view")
+    return [_read_frame(frame, f"{path}: frame {index}", path.parent) for index, frame in enumerate(frames)]
+
+
+def _read_frame(frame: Any, where: str, folder: Path) -> Frame:
+    if not isinstance(frame, dict):
+        raise DatasetError(f"{where}: expected an object, found {_kind(frame)}: export it again")
+    name = frame.get("file_path")
+    if not isinstance(name, str) or not name.strip():
+        found = "none" if "file_path" not in frame else _kind(name)
+        raise DatasetError(f"{where}: expected file_path, the name of a picture, found {found}: add it")
+    if "transform_matrix" not in frame:
+        raise DatasetError(f"{where} ({name}): expected transform_matrix, the 4x4 pose, found none: add it")
+    return Frame(name, _picture_path(name, where, folder), _pose(frame["transform_matrix"], f"{where} ({name})"))
+
+
+def _picture_path(name: str, where: str, folder: Path) -> Path:
+    """The picture's path, which stays in the dataset's folder: a downloaded file must not name others of the disk."""
+    path = Path(os.path.normpath(folder / name.replace("\\", "/")))
+    if not path.is_relative_to(os.path.normpath(folder)):
+        raise DatasetError(
+            f"{where}: expected file_path inside {folder}, found {name!r}: move the picture there and correct the path"
+        )
+    if path.suffix.lower() in _PICTURE_SUFFIXES or os.path.isfile(path):
+        return path
+    return path.with_name(path.name + ".png")
+
+
+def _pose(matrix: Any, where: str) -> np.ndarray:
+    """c2w (4, 4) float32. A uniform scale, which Blender writes for a scaled parent, is taken out of its rotation."""
+    try:
+        c2w = np.asarray(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        c2w = np.empty(0)
+    expected = f"{where}: expected transform_matrix as 4 rows of 4 numbers"
+    if c2w.shape != (4, 4):
+        found = "x".join(map(str, c2w.shape)) if c2w.size else "rows of other kinds or lengths"
+        raise DatasetError(f"{expected}, found {found}: correct the frame or remove it")
+    if not (np.abs(c2w) < 1e12).all():
+        raise DatasetError(f"{expected}, found one that is not finite: correct the frame or remove it")
+    if not np.allclose(c2w[3], _BOTTOM_ROW, atol=1e-4):
+        raise DatasetError(f"{expected}, the last 0 0 0 1, found {c2w[3].tolist()} there: is the matrix transposed?")
+    volume, sides = np.linalg.det(c2w[:3, :3]), np.linalg.norm(c2w[:3, :3], axis=0)
+    if abs(volume) <= 1e-6 * sides.prod():
+        raise DatasetError(f"{expected} with a rotation, found a singular one: correct the frame or remove it")
+    c2w[:3, :3] /= np.cbrt(abs(volume))
+    return c2w.astype(np.float32)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _kind(value: Any) -> str:
+    """What a JSON value is, in words a user of the file knows."""
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "an object"
+    return f"{json.dumps(value)[:40]}"

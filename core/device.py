@@ -1,0 +1,64 @@
+"""Which device and which kernels the engine runs on, and why.
+
+One source of kernels serves every device: Warp compiles it for the CPU with its own LLVM and for CUDA with its own
+NVRTC, so neither a compiler nor nvcc is needed.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from core.errors import BackendUnavailable
+
+
+def choose_device(name: str | None = None) -> str:
+    """The device to run on: the one asked for, or else a CUDA GPU where there is one, or else the CPU.
+
+    Args:
+        name: "cpu", "cuda" or None.
+
+    Raises:
+        BackendUnavailable: CUDA is asked for and torch can't use one.
+        ValueError: the name is neither.
+    """
+    if name not in (None, "cpu", "cuda"):
+        raise ValueError(f"device must be cpu or cuda, got {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BackendUnavailable(f"device cuda was asked for, but {why_no_cuda()}; or run with --device cpu")
+    return name or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def why_no_cuda() -> str:
+    """Why torch has no CUDA device, and what would give it one."""
+    if torch.version.cuda is None:
+        return (
+            f"this torch ({torch.__version__}) is built without CUDA: install the CUDA build from pytorch.org/get-started"
+        )
+    return (
+        f"torch {torch.__version__} (CUDA {torch.version.cuda}) sees no GPU: look at nvidia-smi, "
+        "and install a driver that serves this CUDA version"
+    )
+
+
+def describe_backend(device: str | None = None) -> str:
+    """One line: which kernels run where, and why there.
+
+    Args:
+        device: what `choose_device` gave; None asks it.
+    """
+    device = device or choose_device()
+    if device == "cuda":
+        return f"Warp {package_version('warp-lang')} on CUDA ({torch.cuda.get_device_name()})"
+    if torch.cuda.is_available():
+        reason = "the CPU was asked for"
+    else:
+        reason = "no CUDA device" if torch.version.cuda else "torch is built without CUDA"
+    return f"Warp {package_version('warp-lang')} on CPU ({reason})"
+
+
+def package_version(name: str) -> str | None:
+    """The installed version of a package, or None."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,72 @@
+"""The Instant-NGP radiance field (Müller et al. 2022, section 5.4): a hash grid, a density and a colour network."""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.fields.encodings import spherical_harmonics, truncated_exp
+from core.kernels.hash_grid import hash_encode, level_layout
+from core.settings import Box, FieldSettings
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class NGPField(nn.Module):
+    """A `Field` over a box. Positions outside the box take the features at its surface.
+
+    Args:
+        box: x0 y0 z0 x1 y1 z1 in scene units; the hash grid's unit cube.
+        generator: draws the initial weights, on the CPU.
+    """
+
+    def __init__(self, box: Box, settings: FieldSettings, generator: torch.Generator | None = None):
+        super().__init__()
+        self.settings = settings
+        levels = level_layout(
+            settings.n_levels, settings.base_resolution, settings.max_resolution, settings.log2_hashmap_size
+        )
+        low, high = torch.tensor(box[:3]), torch.tensor(box[3:])
+        self.register_buffer("low", low)
+        self.register_buffer("inverse_size", 1.0 / (high - low))
+        self.register_buffer("levels", levels.info, persistent=False)
+        self.table = nn.Parameter(torch.empty(levels.n_entries, settings.n_features))
+        nn.init.uniform_(self.table, -1e-4, 1e-4, generator=generator)
+        hidden, geo = settings.hidden_dim, settings.geo_feature_dim
+        encoded = settings.n_levels * settings.n_features
+        self.density_layers = _layers([encoded, hidden, 1 + geo], generator)
+        self.color_layers = _layers([geo + 16, hidden, hidden, 3], generator)
+
+    def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        unit = (positions - self.low) * self.inverse_size
+        hidden = self._network(hash_encode(unit, self.table, self.levels), self.density_layers)
+        return truncated_exp(hidden[:, 0]), hidden[:, 1:]
+
+    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+        inputs = torch.cat([features, spherical_harmonics(directions)], dim=-1)
+        return torch.sigmoid(self._network(inputs, self.color_layers))
+
+    def _network(self, x: Tensor, layers: nn.ParameterList) -> Tensor:
+        dtype = _DTYPES[self.settings.precision]
+        n = x.shape[0]
+        x = F.pad(x.to(dtype), (0, 0, 0, _rounded_up(n) - n))
+        for weight in layers[:-1]:
+            x = F.relu(F.linear(x, weight.to(dtype)), inplace=True)
+        return F.linear(x, layers[-1].to(dtype))[:n].float()
+
+
+def _rounded_up(n: int) -> int:
+    """A batch size at most 1/8 above n, of few: the CPU's bfloat16 product compiles a kernel for each size it meets."""
+    granule = max(64, 1 << max(0, n.bit_length() - 4))
+    return -(-n // granule) * granule
+
+
+def _layers(sizes: list[int], generator: torch.Generator | None) -> nn.ParameterList:
+    """Weight matrices without biases, initialised after He et al. 2015 as torch's Linear is."""
+    layers = nn.ParameterList()
+    for n_in, n_out in pairwise(sizes):
+        weight = torch.empty(n_out, n_in)
+        nn.init.kaiming_uniform_(weight, a=5**0.5, generator=generator)
+        layers.append(nn.Parameter(weight))
+    return layers

@@ -1,0 +1,30 @@
+"""Command-line flags from settings dataclasses: each `Setting` becomes one flag, absent unless it is given.
+
+Defaults are not repeated here: they belong to the presets, which depend on the device and the scene, or to the picture
+that is made again. So a group of flags is parsed into a dict that holds only what was given, and
+`dataclasses.replace(settings, **flags)` lays it over the defaults and validates it.
+"""
+
+from types import NoneType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import tyro
+from typing_extensions import TypedDict
+
+from core.settings import settings_of
+
+_ABSENT = tyro.conf.arg(help_behavior_hint="")
+
+
+def flags_of(settings: type) -> type:
+    """A TypedDict with one optional key per `Setting` of a settings dataclass, for tyro to make flags from."""
+    hints = get_type_hints(settings, include_extras=True)
+    keys = {name: Annotated[_without_none(hints[name]), setting, _ABSENT] for name, setting in settings_of(settings).items()}
+    return TypedDict(f"{settings.__name__}Flags", keys, total=False)
+
+
+def _without_none(hint: Any) -> Any:
+    """The type a flag parses: leaving the flag out already says None."""
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    members = [member for member in get_args(bare) if member is not NoneType]
+    return members[0] if NoneType in get_args(bare) and len(members) == 1 else bare

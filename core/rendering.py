@@ -1,0 +1,76 @@
+"""From rays to pixels: the one path that training, the view, evaluation, screenshots and the grid's tests share."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from core.cameras import Camera, generate_rays
+from core.fields.base import Field
+from core.kernels.packed import accumulate_along_rays, render_weights
+from core.rays import Rays, RenderOutput
+from core.samplers.base import Sampler
+from core.settings import MarchSettings
+
+ROUND_SIZE = 8
+"""Samples a ray takes before it may stop early: small wastes launches, large wastes evaluations behind surfaces."""
+
+
+def render_rays(
+    field: Field,
+    sampler: Sampler,
+    rays: Rays,
+    march: MarchSettings,
+    background: Tensor,
+    generator: torch.Generator | None = None,
+    round_size: int = ROUND_SIZE,
+) -> RenderOutput:
+    """Render rays; differentiable in the field's parameters where torch's gradient mode is on.
+
+    Args:
+        background: (3,) or (n_rays, 3) float32, the colour behind the scene.
+        generator: jitters the samples; None places them deterministically.
+        round_size: samples a ray takes in the first round; the picture doesn't depend on it.
+    """
+    samples, sigmas, features, n_marched, stopped = sampler.sample(field, rays, march, generator, round_size)
+    if torch.is_grad_enabled():  # the march evaluated the density without gradient: evaluate the survivors with it
+        sigmas, features = field.density(samples.positions(rays))
+    rgbs = field.color(features, samples.directions(rays))
+    weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
+    t_mids = 0.5 * (samples.t_starts + samples.t_ends)
+    values = torch.cat([rgbs, t_mids[:, None], torch.ones_like(t_mids)[:, None]], dim=1)
+    sums = accumulate_along_rays(weights, values, samples.packed_info)
+    opacities = sums[:, 4]
+    colors = sums[:, :3] + background * (1.0 - opacities[:, None])
+    depths = torch.where(opacities > 0.0, sums[:, 3] / opacities.clamp_min(1e-10), torch.inf)
+    return RenderOutput(colors, opacities, depths, n_marched, samples.packed_info[:, 1], stopped)
+
+
+@torch.no_grad()
+def render_image(
+    field: Field,
+    sampler: Sampler,
+    camera: Camera,
+    march: MarchSettings,
+    background: Tensor,
+    cancelled: Callable[[], bool] | None = None,
+    chunk: int = 1 << 15,
+) -> RenderOutput | None:
+    """Render all pixels of a camera, `chunk` rays at a time.
+
+    Args:
+        background: (3,) float32.
+        cancelled: asked between chunks; once it says yes, None is returned.
+
+    Returns:
+        The output with (height, width) in place of (n_rays,).
+    """
+    rays = generate_rays(camera)
+    parts = []
+    for first in range(0, rays.rays_o.shape[0], chunk):
+        if cancelled is not None and cancelled():
+            return None
+        part = Rays(rays.rays_o[first : first + chunk], rays.rays_d[first : first + chunk])
+        parts.append(render_rays(field, sampler, part, march, background))
+    shape = (camera.height, camera.width)
+    return RenderOutput(*(torch.cat(x).unflatten(0, shape) for x in zip(*parts, strict=True)))

@@ -1,0 +1,161 @@
+"""Samples in the occupied cells of nested grids (Müller et al. 2022, appendix E; NerfAcc's `OccGridEstimator`).
+
+The state (`resolution`, `aabbs`, `occs`, `binaries`) is that of nerfacc's `OccGridEstimator`: either class loads the
+other's. `occs` holds density * step per cell, decaying maxima of what was evaluated there; -1 marks a cell that
+holds nothing for certain and is never evaluated.
+
+Unlike nerfacc's, the threshold between occupied and empty is never lowered silently to the grid's mean. Instead a
+fresh grid is optimistic: its cells start well above the threshold and must prove empty over several updates.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from core.fields.base import Field
+from core.kernels.marching import FAR_AWAY, GridState, March
+from core.kernels.packed import mark_visible
+from core.rays import Rays, Samples
+from core.samplers.base import Sampled
+from core.settings import Box, MarchSettings
+
+_UPDATES_TO_EMPTY = 8
+"""Updates a fresh cell of no density survives."""
+
+
+class OccupancySampler(nn.Module):
+    """Marches rays through the occupied cells of a scene's box.
+
+    Args:
+        box: the base level's bounds; level l covers 2^l times its size about its centre.
+        resolution: cells per side of each level.
+    """
+
+    def __init__(self, box: Box, resolution: int = 128, n_levels: int = 1):
+        super().__init__()
+        low, high = torch.tensor(box[:3]), torch.tensor(box[3:])
+        center, half = (low + high) / 2, (high - low) / 2
+        aabbs = [torch.cat([center - half * 2**level, center + half * 2**level]) for level in range(n_levels)]
+        self.box: Box = tuple(float(x) for x in box)
+        self.register_buffer("resolution", torch.full((3,), resolution, dtype=torch.int32))
+        self.register_buffer("aabbs", torch.stack(aabbs))
+        self.register_buffer("occs", torch.zeros(n_levels * resolution**3))
+        self.register_buffer("binaries", torch.ones(n_levels, resolution, resolution, resolution, dtype=torch.bool))
+
+    def start(self, occ_thre: float, decay: float, possible: Tensor | None = None) -> None:
+        """Make every cell that may hold something occupied.
+
+        Args:
+            occ_thre, decay: of the updates to come; a fresh cell's value decays below occ_thre in a few of them.
+            possible: (n_levels, nx, ny, nz) bool; the other cells are marked as empty for good. None: all are possible.
+        """
+        self.occs.fill_(occ_thre / max(decay, 0.1) ** _UPDATES_TO_EMPTY)
+        if possible is not None:
+            self.occs[~possible.reshape(-1)] = -1.0
+        self._binarise(occ_thre)
+
+    @torch.no_grad()
+    def update(
+        self,
+        field: Field,
+        step_size: float,
+        occ_thre: float,
+        decay: float,
+        n_cells: int | None,
+        generator: torch.Generator,
+    ) -> None:
+        """Evaluate the density at random points in cells and fold it into the grid.
+
+        Args:
+            n_cells: evaluate this many cells, half of them occupied ones; None evaluates every possible cell.
+            generator: on the grid's device.
+        """
+        cells = self._cells_to_update(n_cells, generator)
+        sigmas, _ = field.density(self._points_in(cells, generator))
+        self.occs[cells] = torch.maximum(self.occs[cells] * decay, sigmas * step_size)
+        self._binarise(occ_thre)
+
+    def occupied(self, occ_thre: float) -> float:
+        """Share of all cells whose value exceeds a threshold, 0 to 1."""
+        return float((self.occs > occ_thre).float().mean())
+
+    @torch.no_grad()
+    def sample(
+        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+    ) -> Sampled:
+        """See `Sampler.sample`. `march.occ_thre` decides anew which cells are occupied."""
+        n_rays, device = rays.rays_o.shape[0], rays.rays_o.device
+        jitter = None if generator is None else torch.rand(n_rays, generator=generator, device=device)
+        progress = March(GridState(self.box, self._occupied_cells(march.occ_thre)), rays, march, jitter)
+        thickness = torch.zeros(n_rays, device=device)
+        n_kept = torch.zeros(n_rays, dtype=torch.int32, device=device)
+        n_marched = torch.zeros_like(n_kept)
+        opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
+        rounds = []
+        active = _indices(progress.t_nexts < FAR_AWAY)
+        while active.shape[0] > 0 or not rounds:
+            samples = progress.round(active, round_size)
+            sigmas, features = field.density(samples.positions(rays))
+            ranks = mark_visible(
+                sigmas * (samples.t_ends - samples.t_starts),
+                samples.packed_info,
+                active,
+                march.alpha_thre,
+                march.early_stop_eps,
+                thickness,
+                n_kept,
+            )
+            n_marched[active] += samples.packed_info[:, 1]
+            kept = _indices(ranks >= 0)
+            rounds.append([x[kept] for x in (*samples[:3], sigmas, features, ranks)])
+            active = active[(progress.t_nexts[active] < FAR_AWAY) & (thickness[active] <= opaque)]
+            round_size *= 2
+        return _merge(rounds, n_kept, n_marched, thickness > opaque)
+
+    def _occupied_cells(self, occ_thre: float) -> Tensor:
+        return (self.occs > occ_thre).view_as(self.binaries)
+
+    def _binarise(self, occ_thre: float) -> None:
+        self.binaries.copy_(self._occupied_cells(occ_thre))
+
+    def _cells_to_update(self, n_cells: int | None, generator: torch.Generator) -> Tensor:
+        possible = _indices(self.occs >= 0.0)
+        if n_cells is None or n_cells >= possible.shape[0]:
+            return possible.long()
+        occupied = _indices(self.binaries.view(-1))
+        halves = []
+        for candidates in (possible, occupied):
+            if candidates.shape[0] > 0:
+                picks = torch.randint(
+                    candidates.shape[0], (n_cells // 2,), generator=generator, device=candidates.device
+                )
+                halves.append(candidates[picks])
+        return torch.cat(halves).long()
+
+    def _points_in(self, cells: Tensor, generator: torch.Generator) -> Tensor:
+        """A random point in each cell: (n, 3) in scene units."""
+        nx, ny, nz = self.binaries.shape[1:]
+        level = cells // (nx * ny * nz)
+        coords = torch.stack([cells // (ny * nz) % nx, cells // nz % ny, cells % nz], dim=-1)
+        offsets = torch.rand(coords.shape, generator=generator, device=cells.device)
+        unit = (coords + offsets) / self.resolution
+        low, high = self.aabbs[level, :3], self.aabbs[level, 3:]
+        return low + unit * (high - low)
+
+
+def _indices(mask: Tensor) -> Tensor:
+    """Where a mask (n,) is true, int32."""
+    return mask.nonzero().view(-1).int()
+
+
+def _merge(rounds: list[list[Tensor]], n_kept: Tensor, n_marched: Tensor, stopped: Tensor) -> Sampled:
+    """Put the rounds' kept samples in order of ray, then t: a sample's place is its ray's first plus its rank."""
+    firsts = torch.cumsum(n_kept, 0, dtype=torch.int32) - n_kept
+    packed_info = torch.stack([firsts, n_kept], dim=1)
+    columns = rounds[0] if len(rounds) == 1 else [torch.cat(parts) for parts in zip(*rounds, strict=True)]
+    if len(rounds) > 1:
+        places = (firsts[columns[2]] + columns[5]).long()
+        columns = [torch.empty_like(x).index_copy_(0, places, x) for x in columns]
+    t_starts, t_ends, ray_indices, sigmas, features, _ = columns
+    return Sampled(Samples(t_starts, t_ends, ray_indices, packed_info), sigmas, features, n_marched, stopped)

@@ -1,0 +1,132 @@
+"""Training: one step at a time, on the one path. No threads, no sleeping, no window."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from core.datasets.base import Dataset
+from core.errors import TrainingCollapsed
+from core.fields.ngp import NGPField
+from core.rendering import render_rays
+from core.samplers.occupancy import OccupancySampler
+from core.settings import FieldSettings, MarchSettings, TrainSettings
+
+
+@dataclass(frozen=True)
+class TrainStats:
+    """One step's figures.
+
+    Attributes:
+        step: steps done, this one included.
+        loss: mean squared error over the step's pixels.
+        n_rays: rays of the step; n_samples: the samples it kept and learnt from.
+        seconds: the step's time, the grid's upkeep included.
+    """
+
+    step: int
+    loss: float
+    n_rays: int
+    n_samples: int
+    seconds: float
+
+
+class Trainer:
+    """Owns field, sampler, optimiser and generator, and advances them together.
+
+    Args:
+        dataset: its training views are moved to the device.
+        seed: the same seed gives the same first losses on a CPU.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        field_settings: FieldSettings,
+        train_settings: TrainSettings,
+        device: str = "cpu",
+        seed: int = 0,
+    ):
+        self.dataset, self.device, self.seed = dataset, device, seed
+        self.field_settings, self.settings = field_settings, train_settings
+        self.step_count, self.seconds = 0, 0.0
+        self._views = dataset.train.to(device)
+        self._generator = torch.Generator(device).manual_seed(seed)
+        weights = torch.Generator("cpu").manual_seed(seed)
+        self.field = NGPField(dataset.box, field_settings, weights).to(device)
+        self.sampler = OccupancySampler(dataset.box, train_settings.grid_resolution, train_settings.grid_levels).to(
+            device
+        )
+        self.sampler.start(train_settings.march.occ_thre, train_settings.grid_decay, self._possible_cells())
+        self._optimizer = torch.optim.Adam(
+            self.field.parameters(), lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
+        )
+        self._samples_per_ray = self._guess_samples_per_ray()
+
+    def step(self, fraction: float = 1.0) -> TrainStats:
+        """Learn from one batch.
+
+        Args:
+            fraction: of the target number of samples, in (0, 1]; smaller steps are quicker.
+
+        Raises:
+            TrainingCollapsed: the loss is not finite (the weights keep their last good values), or no cell is occupied.
+        """
+        began = time.perf_counter()
+        settings = self.settings
+        self._set_learning_rate()
+        n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self._samples_per_ray)))
+        batch = self._views.sample(n_rays, self._generator)
+        background = torch.rand(n_rays, 3, generator=self._generator, device=self.device)
+        out = render_rays(self.field, self.sampler, batch.rays, settings.march, background, self._generator)
+        target = batch.rgbs * batch.alphas + background * (1.0 - batch.alphas)
+        loss = torch.mean((out.colors - target) ** 2)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingCollapsed(
+                f"the loss became {value} at step {self.step_count}: reset training, or lower the learning rate "
+                f"(now {settings.learning_rate:g})"
+            )
+        self._optimizer.step()
+        self.step_count += 1
+        n_samples = int(out.n_kept.sum())
+        self._samples_per_ray = 0.8 * self._samples_per_ray + 0.2 * max(n_samples, 1) / n_rays
+        if self.step_count % settings.grid_update_every == 0:
+            self._update_grid()
+        seconds = time.perf_counter() - began
+        self.seconds += seconds
+        return TrainStats(self.step_count, value, n_rays, n_samples, seconds)
+
+    def set_march(self, march: MarchSettings) -> None:
+        """Train with other thresholds from the next step on."""
+        self.settings = replace(self.settings, march=march)
+
+    def _update_grid(self) -> None:
+        settings, march = self.settings, self.settings.march
+        n_cells = None if self.step_count <= settings.grid_warmup_steps else settings.grid_samples
+        self.sampler.update(
+            self.field, march.render_step_size, march.occ_thre, settings.grid_decay, n_cells, self._generator
+        )
+        if not bool(self.sampler.binaries.any()):
+            raise TrainingCollapsed(
+                f"no grid cell is occupied any more at step {self.step_count}: lower the occupancy threshold "
+                f"(now {march.occ_thre:g}) and reset training"
+            )
+
+    def _set_learning_rate(self) -> None:
+        settings = self.settings
+        warm = min(1.0, (self.step_count + 1) / (settings.warmup_steps + 1))
+        rate = settings.learning_rate * warm / (1.0 + 9.0 * (self.step_count / settings.decay_steps) ** 2)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+
+    def _possible_cells(self) -> Tensor | None:
+        return None
+
+    def _guess_samples_per_ray(self) -> float:
+        box = self.dataset.box
+        return 0.5 * math.dist(box[:3], box[3:]) / self.settings.march.render_step_size

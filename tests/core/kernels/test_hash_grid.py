@@ -1,0 +1,78 @@
+"""The hash encoding against its twin: values, gradients, resolutions, edges."""
+
+import pytest
+import torch
+
+from core.kernels import launch
+from core.kernels.hash_grid import hash_encode, level_layout
+from tests.core.kernels import twins
+
+
+def random_table(levels, n_features, seed=0):
+    return torch.randn(levels.n_entries, n_features, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("n_features", [2, 4])
+@pytest.mark.parametrize("n", [0, 1, 37, 3000])
+def test_values_and_gradients_equal_the_twin(n_features, n):
+    levels = level_layout(5, 4, 64, 10)
+    assert set(levels.info[:, 3].tolist()) == {0, 1}  # ordered and hashed levels both
+    positions = torch.rand(n, 3, generator=torch.Generator().manual_seed(1))
+    table = random_table(levels, n_features).requires_grad_()
+    twin_table = table.detach().double().requires_grad_()
+    features = hash_encode(positions, table, levels.info)
+    expected = twins.hash_encode(positions.double(), twin_table, levels.info)
+    torch.testing.assert_close(features, expected.float(), rtol=1e-4, atol=1e-4)
+    grads = torch.randn(features.shape, generator=torch.Generator().manual_seed(2))
+    features.backward(grads)
+    expected.backward(grads.double())
+    torch.testing.assert_close(table.grad, twin_table.grad.float(), rtol=1e-4, atol=1e-4)
+
+
+def test_the_twins_gradient_is_right_by_finite_differences():
+    levels = level_layout(2, 2, 4, 4)
+    table = random_table(levels, 2).double().requires_grad_()
+    positions = torch.rand(3, 3, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda t: twins.hash_encode(positions, t, levels.info), (table,))
+
+
+def test_a_vertex_gets_its_own_entry_and_a_linear_function_is_kept():
+    levels = level_layout(1, 8, 8, 12)
+    vertices = torch.cartesian_prod(*[torch.arange(9.0)] * 3).flip(-1)  # x fastest, as the table is ordered
+    table = torch.stack([vertices @ torch.tensor([1.0, 2.0, 3.0]), vertices[:, 0]], dim=1).contiguous()
+    torch.testing.assert_close(hash_encode(vertices / 8, table, levels.info), table)
+    positions = torch.rand(100, 3)
+    expected = 8 * positions @ torch.tensor([1.0, 2.0, 3.0])
+    torch.testing.assert_close(hash_encode(positions, table, levels.info)[:, 0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_positions_outside_the_cube_stay_finite():
+    levels = level_layout(3, 4, 32, 10)
+    positions = torch.tensor([[-0.2, 0.5, 1.3], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
+    assert torch.isfinite(hash_encode(positions, random_table(levels, 2), levels.info)).all()
+
+
+def test_resolutions_grow_geometrically_from_base_to_max():
+    info = level_layout(16, 16, 2048, 19).info
+    assert info[0, 0] == 16 and info[-1, 0] == 2048
+    ratios = info[1:, 0] / info[:-1, 0]
+    assert ratios.max() / ratios.min() < 1.1
+    assert torch.equal(info[1:, 1] - info[:-1, 1], info[:-1, 2] + 1)  # tables lie one behind the other
+
+
+def test_the_number_of_threads_changes_nothing():
+    levels = level_layout(4, 4, 64, 10)
+    positions, table = torch.rand(5000, 3), random_table(levels, 2)
+    before = launch.n_threads()
+    results = []
+    try:
+        for n in (1, 2, 3):
+            launch.set_threads(n)
+            leaf = table.clone().requires_grad_()
+            features = hash_encode(positions, leaf, levels.info)
+            features.sum().backward()
+            results.append((features.detach(), leaf.grad))
+    finally:
+        launch.set_threads(before)
+    for features, grad in results[1:]:
+        assert torch.equal(features, results[0][0]) and torch.equal(grad, results[0][1])

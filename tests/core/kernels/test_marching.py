@@ -1,0 +1,149 @@
+"""The marcher against its law: the samples are the ray's intervals whose midpoints lie in occupied cells."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.kernels.marching import FAR_AWAY, GridState, March, intersect_box
+from core.rays import Rays
+from core.settings import MarchSettings
+from tests.core.kernels import twins
+
+BOX = (-1.0, -0.5, -0.8, 1.0, 0.9, 0.7)
+AXES = torch.tensor([[1.0, 0, 0], [0, -1.0, 0], [0, 0, 1.0], [-1.0, 0, 0]])
+
+
+def random_rays(n, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    origins = 2.0 * torch.nn.functional.normalize(torch.randn(n, 3, generator=generator), dim=-1)
+    origins[: n // 4] *= 0.2  # inside the box
+    directions = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator) - origins, dim=-1)
+    return Rays(origins, directions)
+
+
+def axis_rays():
+    """Rays along the axes, exactly, also on a plane between cells."""
+    origins = torch.tensor([[-2.0, 0.2, -0.05], [0.1, 3.0, 0.3], [0.0, 0.2, -2.0], [0.5, 0.2, 0.1]])
+    return Rays(origins, AXES.clone())
+
+
+def grid(n_levels, share, seed=0, resolution=8):
+    generator = torch.Generator().manual_seed(seed)
+    return GridState(BOX, torch.rand(n_levels, *[resolution] * 3, generator=generator) < share)
+
+
+def march_all(state, rays, settings, round_size, jitter=None):
+    """All samples of all rays as lists, taken `round_size` at a time."""
+    march = March(state, rays, settings, jitter)
+    found = [[] for _ in range(rays.rays_o.shape[0])]
+    active = torch.arange(rays.rays_o.shape[0], dtype=torch.int32)
+    while active.numel():
+        samples = march.round(active, round_size)
+        assert torch.equal(samples.ray_indices, active.repeat_interleave(samples.packed_info[:, 1]))
+        for r, a, b in zip(
+            samples.ray_indices.tolist(), samples.t_starts.tolist(), samples.t_ends.tolist(), strict=True
+        ):
+            found[r].append((a, b))
+        active = active[march.t_nexts[active] < FAR_AWAY]
+    return found
+
+
+def assert_same_samples(found, expected, slack):
+    """Equal up to rounding: a midpoint on a cell's face may fall to either side, so a few may differ."""
+    n_found, n_expected = sum(map(len, found)), sum(map(len, expected))
+    missing = 0
+    for ours, theirs in zip(found, expected, strict=True):
+        a, b = torch.tensor(ours).view(-1, 2), torch.tensor(theirs).view(-1, 2)
+        if len(a) and len(b):
+            distance = (a[:, None, :] - b[None]).abs().amax(-1)
+            missing += int((distance.amin(0) > 2e-4).sum()) + int((distance.amin(1) > 2e-4).sum())
+        else:
+            missing += len(a) + len(b)
+    assert missing <= slack * (n_found + n_expected), f"{missing} of {n_found} + {n_expected} samples differ"
+
+
+@pytest.mark.parametrize("n_levels", [1, 2, 3])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("cone_angle", [0.0, 0.02])
+def test_samples_equal_the_twins(n_levels, share, cone_angle):
+    settings = MarchSettings(render_step_size=0.03, cone_angle=cone_angle)
+    rays, state = random_rays(24), grid(n_levels, share)
+    found = march_all(state, rays, settings, 4096)
+    expected = twins.march(*rays, BOX, state.binaries, settings)
+    assert (sum(map(len, expected)) > 0) == (share > 0)
+    assert_same_samples(found, expected, 0.01)
+
+
+@pytest.mark.parametrize("resolution", [5, 6])
+def test_levels_whose_cells_do_not_line_up(resolution):
+    settings = MarchSettings(render_step_size=0.02)
+    rays, state = random_rays(24, seed=3), grid(3, 0.2, resolution=resolution)
+    expected = twins.march(*rays, BOX, state.binaries, settings)
+    assert_same_samples(march_all(state, rays, settings, 4096), expected, 0.01)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"near_plane": 1.5},
+        {"far_plane": 2.2},
+        {"near_plane": 1.2, "far_plane": 1.3},
+        {"crop": (-0.5, -0.2, -0.3, 0.4, 0.5, 0.2)},
+        {"crop": (5.0, 5.0, 5.0, 6.0, 6.0, 6.0)},
+    ],
+)
+def test_planes_and_crop_bound_the_samples(change):
+    settings = replace(MarchSettings(render_step_size=0.03), **change)
+    rays, state = random_rays(24), grid(1, 0.6)
+    found = march_all(state, rays, settings, 16)
+    assert_same_samples(found, twins.march(*rays, BOX, state.binaries, settings), 0.01)
+
+
+def test_jitter_shifts_each_ray_by_its_part_of_a_step():
+    settings = MarchSettings(render_step_size=0.03)
+    rays, state, jitter = random_rays(24), grid(1, 0.6), torch.rand(24)
+    found = march_all(state, rays, settings, 4096, jitter)
+    assert_same_samples(found, twins.march(*rays, BOX, state.binaries, settings, jitter), 0.01)
+
+
+def test_rays_along_the_axes():
+    settings = MarchSettings(render_step_size=0.03)
+    state = grid(2, 0.5)
+    found = march_all(state, axis_rays(), settings, 4096)
+    assert_same_samples(found, twins.march(*axis_rays(), BOX, state.binaries, settings), 0.02)
+
+
+@pytest.mark.parametrize("cone_angle", [0.0, 0.03])
+@pytest.mark.parametrize("n_levels", [1, 2])
+def test_rounds_of_any_size_take_the_same_samples(cone_angle, n_levels):
+    settings = MarchSettings(render_step_size=0.02, cone_angle=cone_angle)
+    rays, state = random_rays(50), grid(n_levels, 0.3)
+    whole = march_all(state, rays, settings, 4096)
+    for round_size in (1, 3, 16):
+        assert march_all(state, rays, settings, round_size) == whole
+
+
+def test_samples_are_sorted_and_touch_or_leave_gaps():
+    samples = March(grid(1, 0.4), random_rays(200), MarchSettings(render_step_size=0.02)).round(
+        torch.arange(200, dtype=torch.int32), 512
+    )
+    assert (samples.ray_indices.diff() >= 0).all()
+    same_ray = samples.ray_indices.diff() == 0
+    assert (samples.t_starts[1:][same_ray] >= samples.t_ends[:-1][same_ray] - 1e-6).all()
+    assert (samples.t_ends > samples.t_starts).all()
+
+
+def test_box_intersection_with_axis_parallel_rays_and_misses():
+    t_mins, t_maxs = intersect_box(axis_rays(), BOX, near_plane=0.0)
+    torch.testing.assert_close(t_mins, torch.tensor([1.0, 2.1, 1.2, 0.0]))
+    torch.testing.assert_close(t_maxs, torch.tensor([3.0, 3.5, 2.7, 1.5]))
+    outside = Rays(torch.tensor([[0.0, 5.0, 0.0], [0.0, 5.0, 0.0]]), torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]))
+    t_mins, t_maxs = intersect_box(outside, BOX)
+    assert (t_mins >= t_maxs).all()
+
+
+def test_no_rays():
+    nothing = Rays(torch.zeros(0, 3), torch.zeros(0, 3))
+    samples = March(grid(1, 1.0), nothing, MarchSettings()).round(torch.zeros(0, dtype=torch.int32), 8)
+    assert samples.n_samples == 0 and samples.packed_info.shape == (0, 2)

@@ -1,0 +1,124 @@
+"""Laws of volume rendering over packed samples, and the kernels against their twins."""
+
+import math
+
+import pytest
+import torch
+
+from core.kernels.packed import accumulate_along_rays, mark_visible, render_weights
+from tests.core.kernels import twins
+
+COUNTS = [[3, 0, 5, 1], [0, 0], [40] * 70, list(range(60))]
+
+
+def random_samples(counts, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    info = twins.packed_info(counts)
+    n = sum(counts)
+    t_starts = torch.rand(n, generator=generator)
+    t_ends = t_starts + 0.1 * torch.rand(n, generator=generator)
+    sigmas = 8.0 * torch.rand(n, generator=generator)
+    return info, sigmas, t_starts, t_ends
+
+
+def test_nerfaccs_published_example():
+    alphas = torch.tensor([0.4, 0.3, 0.8, 0.8, 0.5])  # ray_indices [0, 2, 2, 2, 2]
+    info = twins.packed_info([1, 0, 4])
+    weights, trans = render_weights(-torch.log1p(-alphas), torch.zeros(5), torch.ones(5), info)
+    torch.testing.assert_close(trans, torch.tensor([1.0, 1.0, 0.7, 0.14, 0.028]))
+    torch.testing.assert_close(weights, torch.tensor([0.4, 0.3, 0.56, 0.112, 0.014]))
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+def test_weights_equal_the_twin(counts):
+    info, sigmas, t_starts, t_ends = random_samples(counts)
+    weights, trans = render_weights(sigmas, t_starts, t_ends, info)
+    expected_weights, expected_trans = twins.weights((sigmas * (t_ends - t_starts)).double(), info)
+    torch.testing.assert_close(weights, expected_weights.float())
+    torch.testing.assert_close(trans, expected_trans.float())
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+def test_gradients_equal_the_twins(counts):
+    info, sigmas, t_starts, t_ends = random_samples(counts)
+    values = torch.rand(sigmas.shape[0], 3)
+    out_grads = torch.randn(len(counts), 3)
+    trans_grads = torch.randn(sigmas.shape[0])
+
+    def run(weights_of, accumulate, dtype):
+        s = sigmas.to(dtype).requires_grad_()
+        v = values.to(dtype).requires_grad_()
+        weights, trans = weights_of(s)
+        total = (accumulate(weights, v, info) * out_grads).sum() + (trans * trans_grads).sum()
+        return torch.autograd.grad(total, (s, v))
+
+    ours = run(lambda s: render_weights(s, t_starts, t_ends, info), accumulate_along_rays, torch.float32)
+    lengths = (t_ends - t_starts).double()
+    twin = run(lambda s: twins.weights(s * lengths, info), twins.accumulate, torch.float64)
+    for a, b in zip(ours, twin, strict=True):
+        torch.testing.assert_close(a, b.float(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_twins_gradients_are_right_by_finite_differences():
+    info, sigmas, t_starts, t_ends = random_samples([3, 0, 4])
+    taus = (sigmas * (t_ends - t_starts)).double().requires_grad_()
+    values = torch.rand(7, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda t: twins.weights(t, info), (taus,))
+    assert torch.autograd.gradcheck(lambda t, v: twins.accumulate(twins.weights(t, info)[0], v, info), (taus, values))
+
+
+def test_weights_are_a_partition_of_the_light():
+    info, sigmas, t_starts, t_ends = random_samples([50] * 20)
+    weights, _ = render_weights(sigmas * 10, t_starts, t_ends, info)
+    sums = accumulate_along_rays(weights, torch.ones(weights.shape[0], 1), info)
+    assert (weights >= 0).all()
+    assert (sums <= 1 + 1e-5).all()
+    denser, _ = render_weights(sigmas * 20, t_starts, t_ends, info)
+    assert (accumulate_along_rays(denser, torch.ones_like(weights)[:, None], info) >= sums - 1e-6).all()
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.3, 5.0, 1e4])
+def test_a_homogeneous_slab_lets_through_exp_of_minus_sigma_length(sigma):
+    n, length = 64, 2.0
+    edges = torch.linspace(0, length, n + 1)
+    weights, _ = render_weights(torch.full((n,), sigma), edges[:-1], edges[1:], twins.packed_info([n]))
+    assert 1 - float(weights.sum()) == pytest.approx(math.exp(-sigma * length), abs=1e-5)
+
+
+@pytest.mark.parametrize("alpha_thre, early_stop_eps", [(0.0, 0.0), (0.2, 0.0), (0.0, 0.1), (0.1, 0.3)])
+def test_visibility_equals_the_twin_in_any_rounds(alpha_thre, early_stop_eps):
+    counts = [30, 0, 17, 64]
+    info, sigmas, t_starts, t_ends = random_samples(counts)
+    taus = sigmas * (t_ends - t_starts)
+    expected = twins.visible(taus.double(), info, alpha_thre, early_stop_eps)
+    for split in (1, 2, 7):
+        thickness, n_kept = torch.zeros(4), torch.zeros(4, dtype=torch.int32)
+        kept = torch.zeros_like(expected)
+        for part in range(split):
+            firsts = info[:, 0] + info[:, 1] * part // split
+            lengths = info[:, 0] + info[:, 1] * (part + 1) // split - firsts
+            order = torch.cat([torch.arange(a, a + n) for a, n in zip(firsts, lengths, strict=True)])
+            ranks = mark_visible(
+                taus[order],
+                twins.packed_info(lengths),
+                torch.arange(4, dtype=torch.int32),
+                alpha_thre,
+                early_stop_eps,
+                thickness,
+                n_kept,
+            )
+            kept[order] = ranks >= 0
+        assert torch.equal(kept, expected)
+        assert n_kept.tolist() == [int(expected[a : a + n].sum()) for a, n in info.tolist()]
+
+
+def test_no_rays_and_no_samples():
+    empty = torch.zeros(0)
+    for info, n_rays in ((twins.packed_info([]).view(0, 2), 0), (twins.packed_info([0, 0]), 2)):
+        sigmas = empty.clone().requires_grad_()
+        weights, trans = render_weights(sigmas, empty, empty, info)
+        sums = accumulate_along_rays(weights, torch.zeros(0, 3), info)
+        assert weights.shape == trans.shape == (0,)
+        assert torch.equal(sums, torch.zeros(n_rays, 3))
+        sums.sum().backward()
+        assert sigmas.grad.shape == (0,)

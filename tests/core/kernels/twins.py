@@ -1,0 +1,79 @@
+"""Slow, obvious torch twins of the kernels: written from the formulas, one ray or level at a time, any float type."""
+
+import torch
+
+
+def packed_info(counts):
+    counts = torch.as_tensor(counts, dtype=torch.int32)
+    return torch.stack([torch.cumsum(counts, 0, dtype=torch.int32) - counts, counts], dim=1)
+
+
+def weights(taus, info):
+    """Weights and transmittances of packed optical thicknesses, by products of (1 - alpha)."""
+    all_weights, all_trans = [taus[:0]], [taus[:0]]
+    for first, n in info.tolist():
+        alphas = 1 - torch.exp(-taus[first : first + n])
+        trans = torch.cumprod(torch.cat([torch.ones_like(alphas[:1]), 1 - alphas]), 0)[:n]
+        all_weights.append(trans * alphas)
+        all_trans.append(trans)
+    return torch.cat(all_weights), torch.cat(all_trans)
+
+
+def accumulate(ray_weights, values, info):
+    return torch.stack([(ray_weights[a : a + n, None] * values[a : a + n]).sum(0) for a, n in info.tolist()])
+
+
+def visible(taus, info, alpha_thre, early_stop_eps):
+    _, trans = weights(taus, info)
+    return (trans >= early_stop_eps) & (1 - torch.exp(-taus) >= alpha_thre)
+
+
+def hash_encode(positions, table, levels):
+    """Trilinear interpolation of hashed or ordered vertices (Müller et al. 2022, equation 4)."""
+    features = []
+    for resolution, first, mask, hashed in levels.tolist():
+        scaled = positions * resolution
+        cell = scaled.floor().clamp(0, resolution - 1)
+        fraction = scaled - cell
+        mixed = 0
+        for corner in torch.cartesian_prod(*[torch.arange(2)] * 3):
+            vertex = cell.long() + corner
+            if hashed:
+                x, y, z = vertex.unbind(-1)
+                index = (x ^ (y * 2654435761) ^ (z * 805459861)) & mask
+            else:
+                index = (vertex * torch.tensor([1, resolution + 1, (resolution + 1) ** 2])).sum(-1)
+            share = torch.where(corner.bool(), fraction, 1 - fraction).prod(-1)
+            mixed = mixed + share[:, None] * table[first + index]
+        features.append(mixed)
+    return torch.cat(features, dim=1)
+
+
+def march(rays_o, rays_d, box, binaries, settings, jitter=None):
+    """Every interval of every ray, kept if its midpoint lies in range and in an occupied cell: lists of (t0, t1)."""
+    n_levels, *shape = binaries.shape
+    low, high = torch.tensor(box[:3]).double(), torch.tensor(box[3:]).double()
+    center, half = (low + high) / 2, (high - low) / 2
+    outer = half * 2 ** (n_levels - 1)
+    kept = []
+    for r in range(rays_o.shape[0]):
+        origin, direction = rays_o[r].double(), rays_d[r].double()
+        t = settings.near_plane + (0.0 if jitter is None else float(jitter[r])) * settings.render_step_size
+        ray = []
+        while t < min(settings.far_plane, 50.0):
+            step = max(settings.render_step_size, settings.cone_angle * t)
+            middle = t + step / 2
+            position = origin + direction * middle
+            inside = bool(((position - center).abs() <= outer).all()) and middle < settings.far_plane
+            if settings.crop is not None:
+                crop = torch.tensor(settings.crop).double()
+                inside = inside and bool((position >= crop[:3]).all() and (position <= crop[3:]).all())
+            if inside:
+                level = next(k for k in range(n_levels) if ((position - center).abs() <= half * 2**k).all())
+                unit = (position - center + half * 2**level) / (2 * half * 2**level)
+                cell = [min(int(u * n), n - 1) for u, n in zip(unit.tolist(), shape, strict=True)]
+                if binaries[level, cell[0], cell[1], cell[2]]:
+                    ray.append((t, t + step))
+            t += step
+        kept.append(ray)
+    return kept
