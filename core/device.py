@@ -4,6 +4,7 @@ One source of kernels serves every device: Warp compiles it for the CPU with its
 NVRTC, so neither a compiler nor nvcc is needed.
 """
 
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
@@ -31,9 +32,7 @@ def choose_device(name: str | None = None) -> str:
 def why_no_cuda() -> str:
     """Why torch has no CUDA device, and what would give it one."""
     if torch.version.cuda is None:
-        return (
-            f"this torch ({torch.__version__}) is built without CUDA: install the CUDA build from pytorch.org/get-started"
-        )
+        return f"this torch ({torch.__version__}) is built without CUDA: install the CUDA build from pytorch.org/get-started"
     return (
         f"torch {torch.__version__} (CUDA {torch.version.cuda}) sees no GPU: look at nvidia-smi, "
         "and install a driver that serves this CUDA version"
@@ -62,3 +61,23 @@ def package_version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def peak_memory_mb(device: str) -> dict[str, float | None]:
+    """The most memory this process has used, in MB: `peak_memory_mb`, and on CUDA also `peak_gpu_memory_mb`.
+
+    None where the system doesn't tell (Windows).
+    """
+    peak = {"peak_memory_mb": _peak_resident_bytes()}
+    if device == "cuda":
+        peak["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated()
+    return {name: None if value is None else value / 1e6 for name, value in peak.items()}
+
+
+def _peak_resident_bytes() -> int | None:
+    try:
+        import resource
+    except ImportError:
+        return None
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else 1024 * used  # macOS counts bytes, the others kilobytes

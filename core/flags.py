@@ -6,7 +6,7 @@ that is made again. So a group of flags is parsed into a dict that holds only wh
 """
 
 from types import NoneType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import tyro
 from typing_extensions import TypedDict
@@ -19,7 +19,9 @@ _ABSENT = tyro.conf.arg(help_behavior_hint="")
 def flags_of(settings: type) -> type:
     """A TypedDict with one optional key per `Setting` of a settings dataclass, for tyro to make flags from."""
     hints = get_type_hints(settings, include_extras=True)
-    keys = {name: Annotated[_without_none(hints[name]), setting, _ABSENT] for name, setting in settings_of(settings).items()}
+    keys = {
+        name: Annotated[_without_none(hints[name]), setting, _ABSENT] for name, setting in settings_of(settings).items()
+    }
     return TypedDict(f"{settings.__name__}Flags", keys, total=False)
 
 

@@ -85,7 +85,7 @@ class MarchSettings:
         float,
         Setting(
             "Stop a ray once its transmittance, the product of (1 - alpha) so far, falls below this.",
-            label="Early stop at transmittance",
+            label="Early stop",
             low=0.0,
             high=0.9,
             log=True,
@@ -175,12 +175,17 @@ class TrainSettings:
     decay_steps: Annotated[
         int,
         Setting(
-            "Steps until the rate has fallen to a tenth; it falls as 1 / (1 + 9 (step / decay_steps)^2), so an "
-            "open-ended run keeps learning. A run of a known length sets it to that length.",
+            "An open-ended run's rate falls as 1 / (1 + step / decay_steps): it settles, and never stops learning.",
             low=1,
             high=10**9,
         ),
-    ] = 20_000
+    ] = 5000
+    horizon_steps: Annotated[
+        int | None, Setting("Steps the run will take; its rate falls exponentially to 1/30 until then.", low=1)
+    ] = None
+    horizon_seconds: Annotated[
+        float | None, Setting("Training time the run will take; as horizon_steps, for a run of known time.", low=0.0)
+    ] = None
     grid_resolution: Annotated[int, Setting("Occupancy cells per side.", low=4, high=512)] = 128
     grid_levels: Annotated[int, Setting("Nested occupancy grids, each twice as large.", low=1, high=8)] = 1
     grid_update_every: Annotated[int, Setting("Steps between updates of the occupancy grid.", low=1, high=4096)] = 16
@@ -217,7 +222,7 @@ def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[Fi
     cpu_train = TrainSettings(
         target_samples=1 << 14,
         max_rays=1 << 13,
-        decay_steps=4000,
+        decay_steps=1000,
         grid_resolution=64,
         grid_samples=1 << 14,
         march=_training_march(diagonal / 512),

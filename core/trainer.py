@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from core.datasets.base import Dataset
+from core.datasets.hull import occupied_cells
 from core.errors import TrainingCollapsed
 from core.fields.ngp import NGPField
 from core.rendering import render_rays
@@ -105,6 +106,30 @@ class Trainer:
         """Train with other thresholds from the next step on."""
         self.settings = replace(self.settings, march=march)
 
+    def state_tensors(self) -> dict[str, Tensor]:
+        """All tensors that the next step depends on, by name."""
+        tensors = {f"field.{name}": value for name, value in self.field.state_dict().items()}
+        tensors |= {f"grid.{name}": value for name, value in self.sampler.state_dict().items()}
+        for name, parameter in self.field.named_parameters():
+            for key, value in self._optimizer.state[parameter].items():
+                tensors[f"optimizer.{name}.{key}"] = value
+        return tensors | {"generator": self._generator.get_state()}
+
+    def counters(self) -> dict[str, float]:
+        """All numbers that the next step depends on, besides the settings."""
+        return {"step_count": self.step_count, "seconds": self.seconds, "samples_per_ray": self._samples_per_ray}
+
+    def load_state(self, tensors: dict[str, Tensor], counters: dict[str, float]) -> None:
+        """Go on where `state_tensors` and `counters` were taken, on the same settings and dataset."""
+        self.field.load_state_dict(_under("field.", tensors))
+        self.sampler.load_state_dict(_under("grid.", tensors))
+        for name, parameter in self.field.named_parameters():
+            state = _under(f"optimizer.{name}.", tensors)
+            self._optimizer.state[parameter] = {key: value.to(self.device) for key, value in state.items()}
+        self._generator.set_state(tensors["generator"])
+        self.step_count, self.seconds = int(counters["step_count"]), float(counters["seconds"])
+        self._samples_per_ray = float(counters["samples_per_ray"])
+
     def _update_grid(self) -> None:
         settings, march = self.settings, self.settings.march
         n_cells = None if self.step_count <= settings.grid_warmup_steps else settings.grid_samples
@@ -118,15 +143,34 @@ class Trainer:
             )
 
     def _set_learning_rate(self) -> None:
-        settings = self.settings
-        warm = min(1.0, (self.step_count + 1) / (settings.warmup_steps + 1))
-        rate = settings.learning_rate * warm / (1.0 + 9.0 * (self.step_count / settings.decay_steps) ** 2)
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = learning_rate(self.settings, self.step_count, self.seconds)
 
     def _possible_cells(self) -> Tensor | None:
-        return None
+        """Cells that the silhouettes of the training views leave possible, (n_levels, nx, ny, nz); None: all."""
+        if not self._views.has_alpha:
+            return None
+        resolution = self.settings.grid_resolution
+        boxes = [tuple(aabb) for aabb in self.sampler.aabbs.tolist()]
+        possible = torch.stack([occupied_cells(self._views, box, resolution) for box in boxes])
+        return possible if bool(possible.any()) else None
 
     def _guess_samples_per_ray(self) -> float:
         box = self.dataset.box
         return 0.5 * math.dist(box[:3], box[3:]) / self.settings.march.render_step_size
+
+
+def learning_rate(settings: TrainSettings, step: int, seconds: float) -> float:
+    """Adam's rate after so many steps and seconds of training: a warm-up, then a fall, to the horizon or open-ended."""
+    warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
+    if settings.horizon_steps is not None or settings.horizon_seconds is not None:
+        by_steps = step / settings.horizon_steps if settings.horizon_steps else 0.0
+        by_time = seconds / settings.horizon_seconds if settings.horizon_seconds else 0.0
+        fall = (1.0 / 30.0) ** min(1.0, max(by_steps, by_time))
+    else:
+        fall = 1.0 / (1.0 + step / settings.decay_steps)
+    return settings.learning_rate * warm * fall
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -4,6 +4,7 @@ A new format is one new file that defines a `Format`, and one line in `FORMATS` 
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from core.datasets import blender
@@ -34,7 +35,8 @@ def open_dataset(path: str | Path, downscale: int = 1, progress: Progress | None
     folder = _find_folder(path)
     for form in FORMATS:
         if form.recognises(folder):
-            return form.read(folder, int(downscale), progress or (lambda share, text: None))
+            dataset = form.read(folder, int(downscale), progress or (lambda share, text: None))
+            return replace(dataset, downscale=int(downscale))
     raise DatasetError(f"{folder} is not a dataset: {_expected()}, found {_contents(folder)}")
 
 
@@ -68,7 +70,7 @@ def _contents(folder: Path) -> str:
     if not names:
         return "an empty folder: check the path, or unpack the dataset there"
     if inside:
-        return f"{len(inside)} datasets inside it: open one of them, {_enumerate(inside)}"
+        return f"datasets in folders below it: open one of them, {_enumerate(inside)}"
     return f"{_enumerate(names)}: check the path"
 
 

@@ -85,6 +85,7 @@ class Dataset:
         format: the name of the format it was read as.
         train, test: disjoint views; the test views are never trained on.
         box: the scene's bounds in the units of the camera positions: x0 y0 z0 x1 y1 z1.
+        downscale: the factor by which its images were reduced when it was opened.
         notes: what the reader decided and the user should know, one sentence each.
     """
 
@@ -95,6 +96,7 @@ class Dataset:
     test: Views
     box: Box
     notes: tuple[str, ...] = ()
+    downscale: int = 1
 
 
 class Format(NamedTuple):

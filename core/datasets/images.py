@@ -101,7 +101,9 @@ def _broken(path: Path, error: Exception) -> DatasetError:
         found = "an empty file"
     else:
         found = f"something else ({' '.join(str(error).split())})"
-    return DatasetError(f"{path} can't be read: expected a picture such as PNG or JPEG, found {found}; replace the file")
+    return DatasetError(
+        f"{path} can't be read: expected a picture such as PNG or JPEG, found {found}; replace the file"
+    )
 
 
 def box_filter(image: np.ndarray, factor: int) -> np.ndarray:

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from core.fields.base import Field
-from core.kernels.marching import FAR_AWAY, GridState, March
+from core.kernels.cells import CellHits, first_cells
+from core.kernels.grid import FAR_AWAY, GridState
+from core.kernels.marching import March
 from core.kernels.packed import mark_visible
 from core.rays import Rays, Samples
 from core.samplers.base import Sampled
@@ -112,6 +114,10 @@ class OccupancySampler(nn.Module):
             active = active[(progress.t_nexts[active] < FAR_AWAY) & (thickness[active] <= opaque)]
             round_size *= 2
         return _merge(rounds, n_kept, n_marched, thickness > opaque)
+
+    def first_cells(self, rays: Rays, occ_thre: float, level: int = -1) -> CellHits:
+        """Where rays meet the first cell occupied at a threshold; of one level, or of all with -1."""
+        return first_cells(GridState(self.box, self._occupied_cells(occ_thre)), rays, level)
 
     def _occupied_cells(self, occ_thre: float) -> Tensor:
         return (self.occs > occ_thre).view_as(self.binaries)

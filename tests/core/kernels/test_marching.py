@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.kernels.marching import FAR_AWAY, GridState, March, intersect_box
+from core.kernels.grid import FAR_AWAY, GridState, intersect_box
+from core.kernels.marching import March
 from core.rays import Rays
 from core.settings import MarchSettings
 from tests.core.kernels import twins

@@ -1,0 +1,164 @@
+"""Nested occupancy grids as the kernels see them: boxes, levels, cells, and where rays cross them.
+
+Level l covers the base box scaled by 2^l about its centre; `binaries[l, x, y, z]` says whether a cell is occupied.
+A position belongs to the finest level that contains it.
+"""
+
+from typing import NamedTuple
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from core.kernels.launch import launch
+from core.rays import Rays
+
+FAR_AWAY = 1e30
+"""t of what is never reached."""
+
+_FAR_AWAY = wp.constant(FAR_AWAY)
+
+
+@wp.func
+def axis_range(origin: wp.float32, direction: wp.float32, low: wp.float32, high: wp.float32) -> wp.vec2f:
+    """Where a ray lies between two planes; all or nothing along the planes, where 0 * inf would be NaN."""
+    if wp.abs(direction) < 1e-12:
+        if origin >= low and origin <= high:
+            return wp.vec2f(-_FAR_AWAY, _FAR_AWAY)
+        return wp.vec2f(_FAR_AWAY, -_FAR_AWAY)
+    a = (low - origin) / direction
+    b = (high - origin) / direction
+    return wp.vec2f(wp.min(a, b), wp.max(a, b))
+
+
+@wp.func
+def box_range(origin: wp.vec3f, direction: wp.vec3f, low: wp.vec3f, high: wp.vec3f) -> wp.vec2f:
+    x = axis_range(origin[0], direction[0], low[0], high[0])
+    y = axis_range(origin[1], direction[1], low[1], high[1])
+    z = axis_range(origin[2], direction[2], low[2], high[2])
+    return wp.vec2f(wp.max(x[0], wp.max(y[0], z[0])), wp.min(x[1], wp.min(y[1], z[1])))
+
+
+@wp.struct
+class Grid:
+    """The base level's box, the number of levels and the cells' occupancy."""
+
+    low: wp.vec3f
+    high: wp.vec3f
+    n_levels: wp.int32
+    binaries: wp.array4d(dtype=wp.uint8)
+
+
+@wp.func
+def level_of(grid: Grid, position: wp.vec3f) -> wp.int32:
+    """The finest level whose box contains a position; n_levels if none does."""
+    center = 0.5 * (grid.low + grid.high)
+    half = 0.5 * (grid.high - grid.low)
+    reach = wp.max(
+        wp.abs(position[0] - center[0]) / half[0],
+        wp.max(wp.abs(position[1] - center[1]) / half[1], wp.abs(position[2] - center[2]) / half[2]),
+    )
+    level = wp.int32(0)
+    while level < grid.n_levels and reach > wp.float32(1 << level):
+        level += 1
+    return level
+
+
+@wp.func
+def cell_at(grid: Grid, position: wp.vec3f, level: wp.int32) -> wp.vec3i:
+    scale = wp.float32(1 << level)
+    center = 0.5 * (grid.low + grid.high)
+    half = 0.5 * (grid.high - grid.low) * scale
+    nx = grid.binaries.shape[1]
+    ny = grid.binaries.shape[2]
+    nz = grid.binaries.shape[3]
+    x = wp.int32(wp.floor((position[0] - center[0] + half[0]) / (2.0 * half[0]) * wp.float32(nx)))
+    y = wp.int32(wp.floor((position[1] - center[1] + half[1]) / (2.0 * half[1]) * wp.float32(ny)))
+    z = wp.int32(wp.floor((position[2] - center[2] + half[2]) / (2.0 * half[2]) * wp.float32(nz)))
+    return wp.vec3i(wp.clamp(x, 0, nx - 1), wp.clamp(y, 0, ny - 1), wp.clamp(z, 0, nz - 1))
+
+
+@wp.func
+def cell_corner(grid: Grid, cell: wp.vec3i, level: wp.int32) -> wp.vec3f:
+    scale = wp.float32(1 << level)
+    center = 0.5 * (grid.low + grid.high)
+    half = 0.5 * (grid.high - grid.low) * scale
+    return wp.vec3f(
+        center[0] - half[0] + 2.0 * half[0] * wp.float32(cell[0]) / wp.float32(grid.binaries.shape[1]),
+        center[1] - half[1] + 2.0 * half[1] * wp.float32(cell[1]) / wp.float32(grid.binaries.shape[2]),
+        center[2] - half[2] + 2.0 * half[2] * wp.float32(cell[2]) / wp.float32(grid.binaries.shape[3]),
+    )
+
+
+@wp.func
+def exit_distance(grid: Grid, cell: wp.vec3i, level: wp.int32, origin: wp.vec3f, direction: wp.vec3f, t: wp.float32):
+    """Where a ray at `t` leaves its cell, or where it enters the next finer level's box if that comes first."""
+    low = cell_corner(grid, cell, level)
+    high = cell_corner(grid, cell + wp.vec3i(1, 1, 1), level)
+    left = box_range(origin, direction, low, high)[1]
+    if level > 0:
+        scale = wp.float32(1 << (level - 1))
+        center = 0.5 * (grid.low + grid.high)
+        half = 0.5 * (grid.high - grid.low) * scale
+        finer = box_range(origin, direction, center - half, center + half)
+        if finer[0] < finer[1] and finer[0] > t:
+            left = wp.min(left, finer[0])
+    return left
+
+
+@wp.kernel
+def _intersect_box(
+    offset: wp.int32,
+    rays_o: wp.array(dtype=wp.vec3f),
+    rays_d: wp.array(dtype=wp.vec3f),
+    low: wp.vec3f,
+    high: wp.vec3f,
+    near_plane: wp.float32,
+    far_plane: wp.float32,
+    t_mins: wp.array(dtype=wp.float32),
+    t_maxs: wp.array(dtype=wp.float32),
+):
+    ray = wp.tid() + offset
+    inside = box_range(rays_o[ray], rays_d[ray], low, high)
+    t_mins[ray] = wp.max(inside[0], near_plane)
+    t_maxs[ray] = wp.min(inside[1], far_plane)
+
+
+def intersect_box(
+    rays: Rays, box: tuple[float, ...], near_plane: float = 0.0, far_plane: float = 1e10
+) -> tuple[Tensor, Tensor]:
+    """Where rays are inside a box x0 y0 z0 x1 y1 z1 and between the planes.
+
+    Returns:
+        t_mins, t_maxs: (n_rays,) float32; a ray with t_mins >= t_maxs misses.
+    """
+    n_rays = rays.rays_o.shape[0]
+    t_mins, t_maxs = torch.empty(2, n_rays, device=rays.rays_o.device)
+    corners = [wp.vec3f(*box[:3]), wp.vec3f(*box[3:])]
+    launch(_intersect_box, (n_rays,), [rays.rays_o, rays.rays_d, *corners, near_plane, far_plane, t_mins, t_maxs])
+    return t_mins, t_maxs
+
+
+class GridState(NamedTuple):
+    """An occupancy grid as the kernels take it.
+
+    Attributes:
+        box: the base level's bounds, x0 y0 z0 x1 y1 z1.
+        binaries: (n_levels, nx, ny, nz) bool.
+    """
+
+    box: tuple[float, ...]
+    binaries: Tensor
+
+    def as_struct(self) -> Grid:
+        grid = Grid()
+        grid.low, grid.high = wp.vec3f(*self.box[:3]), wp.vec3f(*self.box[3:])
+        grid.n_levels = self.binaries.shape[0]
+        grid.binaries = wp.from_torch(self.binaries.view(torch.uint8), dtype=wp.uint8)
+        return grid
+
+    def outer_box(self) -> tuple[float, ...]:
+        """The bounds of the coarsest level."""
+        scale = 2.0 ** (self.binaries.shape[0] - 1)
+        pairs = list(zip(self.box[:3], self.box[3:], strict=True))
+        return tuple((a + b) / 2 + sign * scale * (b - a) / 2 for sign in (-1, 1) for a, b in pairs)

@@ -1,0 +1,81 @@
+"""Opens what a user names: a dataset to train from the start, or a snapshot to go on from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.datasets import open_dataset
+from core.datasets.base import Dataset, Progress
+from core.rendering import render_image
+from core.settings import presets
+from core.snapshot import load_snapshot
+from core.trainer import Trainer
+
+SNAPSHOT_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What was asked for instead of the presets: values by the names of their settings.
+
+    Attributes:
+        field: of FieldSettings; training: of TrainSettings; thresholds: of training's MarchSettings.
+    """
+
+    field: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+
+
+def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides | None = None) -> Trainer:
+    """A trainer with the presets for the device and the scene's size.
+
+    Raises:
+        ValueError: an override is out of its setting's range.
+    """
+    overrides = overrides or Overrides()
+    field_settings, train_settings = presets(device, dataset.box)
+    march = replace(train_settings.march, **overrides.thresholds)
+    train_settings = replace(train_settings, march=march, **overrides.training)
+    return Trainer(dataset, replace(field_settings, **overrides.field), train_settings, device, seed)
+
+
+def open_trainer(
+    path: str,
+    downscale: int = 1,
+    device: str = "cpu",
+    seed: int = 0,
+    progress: Progress | None = None,
+    overrides: Overrides | None = None,
+) -> Trainer:
+    """Open a scene and make sure that it can be rendered.
+
+    Args:
+        path: a dataset's folder, "demo", or a file that ends in .safetensors, which keeps its own settings.
+        progress: told what is done; what it raises ends the opening.
+
+    Raises:
+        DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
+    """
+    progress = progress or (lambda share, text: None)
+    if is_snapshot(path):
+        progress(0.0, f"reading {path}")
+        trainer = load_snapshot(path, device, progress)
+    else:
+        dataset = open_dataset(path, downscale, progress)
+        progress(1.0, "preparing the field and the grid")
+        trainer = new_trainer(dataset, device, seed, overrides)
+    progress(1.0, "preparing kernels (compiled on the first start only)")
+    _render_thumbnail(trainer)
+    return trainer
+
+
+def is_snapshot(path: str) -> bool:
+    return path.lower().endswith(SNAPSHOT_SUFFIX)
+
+
+def _render_thumbnail(trainer: Trainer) -> None:
+    """Compiles or loads the kernels, so that the first step isn't charged for it; what can't be shown fails here."""
+    camera = trainer.dataset.train.cameras[0].resized(16, 16).to(trainer.device)
+    background = camera.c2w.new_ones(3)
+    render_image(trainer.field, trainer.sampler, camera, trainer.settings.march, background)

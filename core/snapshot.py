@@ -1,0 +1,95 @@
+"""Snapshots: everything a run needs to go on exactly where it was, in one safetensors file, without pickle.
+
+Tensors: the field, the grid, the optimiser's moments and the generator's state. The header's "firstlight" entry is a
+JSON object with the settings, the counters and where the dataset lies; the images are not stored.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from core.datasets import open_dataset
+from core.errors import DatasetError, SnapshotError
+from core.settings import FieldSettings, MarchSettings, TrainSettings
+from core.trainer import Trainer
+
+_KEY = "firstlight"
+_VERSION = 1
+
+
+def save_snapshot(path: str | Path, trainer: Trainer) -> None:
+    """Write a snapshot; a file of that name is never replaced.
+
+    Raises:
+        SnapshotError: the file exists or can't be written.
+    """
+    path = Path(path)
+    if path.exists():
+        raise SnapshotError(f"{path} exists already, and a snapshot replaces nothing: choose another name")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.state_tensors().items()}
+    header = {
+        "version": _VERSION,
+        "dataset": str(Path(trainer.dataset.path).resolve()),
+        "downscale": trainer.dataset.downscale,
+        "seed": trainer.seed,
+        "field": asdict(trainer.field_settings),
+        "train": asdict(trainer.settings),
+        "counters": trainer.counters(),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(descriptor)
+        try:
+            save_file(tensors, unfinished, metadata={_KEY: json.dumps(header)})
+            os.link(unfinished, path)  # unlike a rename, fails if somebody made the file meanwhile
+        finally:
+            os.unlink(unfinished)
+    except OSError as error:
+        raise SnapshotError(f"{path} can't be written ({error.strerror}): choose another folder") from error
+
+
+def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Trainer:
+    """Open a snapshot and its dataset, ready for the next step.
+
+    Args:
+        progress: as in `open_dataset`.
+
+    Raises:
+        SnapshotError: the file is missing, broken or of another version, or its dataset is gone.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SnapshotError(f"{path}: expected a snapshot file (.safetensors), found no file there")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})[_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if header["version"] != _VERSION:
+            raise SnapshotError(f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}")
+        train = dict(header["train"])
+        train["march"] = MarchSettings(**_with_tuples(train["march"]))
+        settings = FieldSettings(**header["field"]), TrainSettings(**train)
+        where, downscale, seed, counters = (header[key] for key in ("dataset", "downscale", "seed", "counters"))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
+    try:
+        dataset = open_dataset(where, downscale, progress)
+    except DatasetError as error:
+        raise SnapshotError(f"{path} was trained on a dataset that can't be opened: {error}") from error
+    trainer = Trainer(dataset, *settings, device=device, seed=seed)
+    try:
+        trainer.load_state(tensors, counters)
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise SnapshotError(f"{path} doesn't fit its own settings, it may be damaged ({error!r:.200})") from error
+    return trainer
+
+
+def _with_tuples(march: dict) -> dict:
+    """JSON has lists where the settings have tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in march.items()}

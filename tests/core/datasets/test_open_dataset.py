@@ -1,0 +1,97 @@
+import re
+
+import pytest
+
+from core import datasets
+from core.datasets import open_dataset
+from core.errors import DatasetError
+from tests.ball import write_ball
+
+
+def refusal(path, downscale=1) -> str:
+    """The message with which a path is refused; one line that names the path."""
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(path, downscale)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_an_absent_folder_is_named(tmp_path):
+    assert f"{tmp_path / 'nowhere'} does not exist" in refusal(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_is_called_empty(tmp_path):
+    message = refusal(tmp_path)
+    assert str(tmp_path) in message
+    assert "an empty folder" in message
+
+
+@pytest.mark.parametrize("name", ["photo.png", "transforms_test.json"])
+def test_a_file_is_not_a_folder(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    assert f"{tmp_path / name} is a file: expected a folder with transforms_train.json" in refusal(tmp_path / name)
+
+
+def test_another_folder_is_told_what_we_open_and_what_lies_there(tmp_path):
+    for index in range(9):
+        (tmp_path / f"note_{index}.txt").touch()
+    message = refusal(tmp_path)
+    assert "transforms_train.json (Blender" in message
+    assert "note_0.txt" in message
+    assert "and 4 more" in message
+
+
+def test_a_folder_of_datasets_is_told_to_open_one(tmp_path):
+    write_ball(tmp_path / "ball", train=3)
+    (tmp_path / "other").mkdir()
+    assert re.search(r"open one of them, ball/$", refusal(tmp_path))
+
+
+@pytest.mark.parametrize("downscale", [0, -1, 1.5])
+def test_a_downscale_below_one_or_fractional_is_refused(ball_scene, downscale):
+    assert "downscale must be a whole number" in refusal(ball_scene, downscale)
+
+
+def test_the_json_names_its_folder_and_a_string_serves_as_well(ball_scene):
+    by_folder, by_json = open_dataset(str(ball_scene)), open_dataset(ball_scene / "transforms_train.json")
+    assert by_folder.path == by_json.path == ball_scene
+    assert by_folder.train.names == by_json.train.names
+
+
+def test_a_relative_path_becomes_absolute(ball_scene, monkeypatch):
+    monkeypatch.chdir(ball_scene.parent)
+    dataset = open_dataset("ball")
+    assert (dataset.path, dataset.name) == (ball_scene, "ball")
+
+
+def test_demo_names_our_scene_even_beside_a_folder_of_that_name(tmp_path, monkeypatch):
+    write_ball(tmp_path / "assets", train=3, test=1)
+    write_ball(tmp_path / "demo", train=4, test=2)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets, "DEMO", tmp_path / "assets")
+    assert open_dataset("demo").path == tmp_path / "assets"
+    assert open_dataset("./demo").path == tmp_path / "demo"
+    monkeypatch.setattr(datasets, "DEMO", tmp_path / "gone")
+    assert str(tmp_path / "gone") in refusal("demo")
+
+
+def test_progress_grows_to_one_and_names_the_images(ball_scene):
+    told = []
+    open_dataset(ball_scene, progress=lambda share, text: told.append((share, text)))
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert "reading image 12 of 12" in [text for _, text in told]
+
+
+def test_what_progress_raises_ends_the_opening(ball_scene):
+    class Cancelled(Exception):
+        pass
+
+    def cancel(share, text):
+        if share > 0.3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        open_dataset(ball_scene, progress=cancel)

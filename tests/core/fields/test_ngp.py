@@ -1,0 +1,50 @@
+"""The Instant-NGP field: shapes, gradients, precision, seeds."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.fields.ngp import NGPField
+from tests.scenes import BOX, SMALL_FIELD
+
+
+def make(seed=0, **changes):
+    return NGPField(BOX, replace(SMALL_FIELD, **changes), torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("n", [0, 1, 100, 1000])
+def test_shapes_and_ranges(n, precision):
+    field = make(precision=precision)
+    positions = 2 * torch.rand(n, 3) - 1
+    sigmas, features = field.density(positions)
+    rgbs = field.color(features, torch.nn.functional.normalize(torch.randn(n, 3), dim=-1))
+    assert sigmas.shape == (n,) and features.shape == (n, 15) and rgbs.shape == (n, 3)
+    assert sigmas.dtype == rgbs.dtype == torch.float32
+    assert (sigmas >= 0).all() and (rgbs >= 0).all() and (rgbs <= 1).all()
+
+
+def test_every_parameter_learns():
+    field = make()
+    sigmas, features = field.density(2 * torch.rand(500, 3) - 1)
+    rgbs = field.color(features, torch.nn.functional.normalize(torch.randn(500, 3), dim=-1))
+    (sigmas.sum() + rgbs.square().sum()).backward()
+    for name, parameter in field.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_bfloat16_is_close_to_float32():
+    positions = 2 * torch.rand(1000, 3) - 1
+    exact, rounded = make(), make(precision="bfloat16")
+    with torch.no_grad():
+        exact.table.uniform_(-1, 1)
+        rounded.table.copy_(exact.table)
+        torch.testing.assert_close(rounded.density(positions)[0], exact.density(positions)[0], rtol=0.1, atol=0.02)
+
+
+def test_the_seed_decides_the_weights_and_a_sample_is_independent_of_its_batch():
+    assert torch.equal(make(3).table, make(3).table)
+    assert not torch.equal(make(3).table, make(4).table)
+    field, positions = make(), 2 * torch.rand(77, 3) - 1
+    torch.testing.assert_close(field.density(positions)[0][:5], field.density(positions[:5])[0])

@@ -1,0 +1,76 @@
+"""The occupancy grid: its upkeep, its thresholds, and nerfacc's estimator as a reader and writer of its state."""
+
+import pytest
+import torch
+from nerfacc import OccGridEstimator
+
+from core.samplers.occupancy import OccupancySampler
+from tests.scenes import BALL_RADIUS, BOX, Ball
+
+
+def trained_sampler(n_levels=1, resolution=16, updates=60):
+    sampler = OccupancySampler(BOX, resolution, n_levels)
+    sampler.start(0.01, 0.9)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(updates):
+        sampler.update(Ball(), 0.01, 0.01, 0.9, None, generator)
+    return sampler
+
+
+def test_the_grid_finds_the_ball():
+    sampler = trained_sampler()
+    centers = (torch.stack(torch.meshgrid(*[torch.arange(16)] * 3, indexing="ij"), -1) + 0.5) / 8 - 1
+    distance = torch.linalg.vector_norm(centers, dim=-1)
+    half_diagonal = 3**0.5 / 16
+    assert sampler.binaries[0][distance < BALL_RADIUS - half_diagonal].all()
+    assert not sampler.binaries[0][distance > BALL_RADIUS + half_diagonal].any()
+
+
+def test_partial_updates_find_it_too_and_outer_levels_are_kept():
+    sampler = OccupancySampler(BOX, 16, 2)
+    sampler.start(0.01, 0.9)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(300):
+        sampler.update(Ball(), 0.01, 0.01, 0.9, 2000, generator)
+    assert 0.05 < sampler.binaries[0].float().mean() < 0.2
+    assert 0 < sampler.binaries[1].float().mean() < sampler.binaries[0].float().mean()
+
+
+def test_a_threshold_counts_again_without_an_update():
+    sampler = trained_sampler()
+    before = sampler.occs.clone(), sampler.binaries.clone()
+    shares = [sampler.occupied(thre) for thre in (0.0, 0.01, 0.2, 0.5)]
+    assert shares == sorted(shares, reverse=True) and shares[1] > 0 and shares[-1] == 0
+    assert torch.equal(sampler.occs, before[0]) and torch.equal(sampler.binaries, before[1])
+
+
+def test_impossible_cells_are_never_evaluated_nor_occupied():
+    possible = torch.zeros(1, 8, 8, 8, dtype=torch.bool)
+    possible[0, 2:6, 2:6, 2:6] = True
+    sampler = OccupancySampler(BOX, 8)
+    sampler.start(0.01, 0.9, possible)
+    assert torch.equal(sampler.binaries, possible)
+
+    class Watched(Ball):
+        def density(self, positions):
+            assert (positions.abs() <= 0.5).all()
+            return super().density(positions)
+
+    generator = torch.Generator().manual_seed(0)
+    for n_cells in (None, 40):
+        sampler.update(Watched(radius=9.0), 0.01, 0.01, 0.9, n_cells, generator)
+    assert torch.equal(sampler.binaries, possible)
+
+
+@pytest.mark.parametrize("n_levels", [1, 3])
+def test_nerfaccs_estimator_reads_our_state_and_we_read_its(n_levels):
+    ours = trained_sampler(n_levels, resolution=8)
+    theirs = OccGridEstimator(list(BOX), resolution=8, levels=n_levels)
+    theirs.load_state_dict(ours.state_dict())
+    assert torch.equal(theirs.binaries, ours.binaries) and torch.equal(theirs.aabbs, ours.aabbs)
+
+    theirs.train()
+    theirs.update_every_n_steps(step=0, occ_eval_fn=lambda x: 0.02 * Ball().density(x)[0][:, None], n=1)
+    back = OccupancySampler(BOX, 8, n_levels)
+    back.load_state_dict(theirs.state_dict())
+    assert torch.equal(back.occs, theirs.occs) and torch.equal(back.binaries, theirs.binaries)

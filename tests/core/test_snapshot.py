@@ -1,0 +1,82 @@
+"""Snapshots: a run that was saved and opened goes on as if it had never stopped."""
+
+import json
+
+import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from core import snapshot
+from core.errors import SnapshotError
+from core.snapshot import load_snapshot, save_snapshot
+from core.trainer import Trainer
+from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
+
+
+@pytest.fixture
+def trainer(monkeypatch):
+    dataset = ball_dataset()
+    monkeypatch.setattr(snapshot, "open_dataset", lambda path, downscale, progress: dataset)
+    return Trainer(dataset, SMALL_FIELD, SMALL_TRAINING, seed=5)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 37])
+def test_the_next_ten_losses_are_those_of_a_run_that_never_stopped(trainer, tmp_path, steps):
+    for _ in range(steps):
+        trainer.step()
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    resumed = load_snapshot(tmp_path / "a.safetensors")
+    assert resumed.step_count == steps and resumed.settings == trainer.settings
+    assert [resumed.step().loss for _ in range(10)] == [trainer.step().loss for _ in range(10)]
+
+
+def test_no_file_is_replaced_and_none_is_left_half_written(trainer, tmp_path):
+    path = tmp_path / "new folder" / "a.safetensors"
+    save_snapshot(path, trainer)
+    before = path.read_bytes()
+    with pytest.raises(SnapshotError, match="exists already"):
+        save_snapshot(path, trainer)
+    assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
+
+
+def test_files_that_are_no_snapshots(trainer, tmp_path):
+    path = tmp_path / "a.safetensors"
+    with pytest.raises(SnapshotError, match="found no file"):
+        load_snapshot(path)
+    for content in (b"", b"nonsense", b"\x00" * 100):
+        path.write_bytes(content)
+        with pytest.raises(SnapshotError, match="not a snapshot"):
+            load_snapshot(path)
+    path.unlink()
+    save_snapshot(path, trainer)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SnapshotError, match="damaged"):
+        load_snapshot(path)
+
+
+def test_a_snapshot_with_other_tensors_or_another_version(trainer, tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_snapshot(path, trainer)
+    tensors = load_file(path)
+    header = json.loads(_header(path))
+    del tensors["field.table"]
+    save_file(tensors, tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)})
+    with pytest.raises(SnapshotError, match="doesn't fit"):
+        load_snapshot(tmp_path / "b.safetensors")
+    header["version"] = 99
+    save_file(tensors, tmp_path / "c.safetensors", metadata={"firstlight": json.dumps(header)})
+    with pytest.raises(SnapshotError, match="version 99"):
+        load_snapshot(tmp_path / "c.safetensors")
+
+
+def test_a_dataset_that_is_gone(trainer, tmp_path, monkeypatch):
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    monkeypatch.undo()
+    with pytest.raises(SnapshotError, match="can't be opened"):
+        load_snapshot(tmp_path / "a.safetensors")
+
+
+def _header(path):
+    with safe_open(path, framework="pt") as file:
+        return file.metadata()["firstlight"]

@@ -1,0 +1,82 @@
+"""Training: it learns, repeats itself, holds its batch size and notices a collapse."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.errors import TrainingCollapsed
+from core.rendering import render_image
+from core.settings import MarchSettings, TrainSettings
+from core.trainer import Trainer, learning_rate
+from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
+
+
+def make(seed=0, **changes):
+    return Trainer(ball_dataset(), SMALL_FIELD, replace(SMALL_TRAINING, **changes), seed=seed)
+
+
+def test_it_learns_the_ball_to_a_sharp_picture():
+    trainer = make()
+    for _ in range(200):
+        stats = trainer.step()
+    views = trainer.dataset.test
+    out = render_image(trainer.field, trainer.sampler, views.cameras[0], trainer.settings.march, torch.ones(3))
+    error = torch.mean((out.colors - views.photo(0, torch.ones(3))) ** 2)
+    assert -10 * torch.log10(error) > 24
+    assert stats.step == trainer.step_count == 200
+    assert 0.5 * 2048 < stats.n_samples < 2 * 2048  # the batch aims at a number of kept samples
+
+
+def test_the_same_seed_gives_the_same_losses():
+    runs = []
+    for seed in (1, 1, 2):
+        trainer = make(seed)
+        runs.append([trainer.step().loss for _ in range(20)])
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_fraction_makes_a_smaller_step():
+    assert make(target_samples=1 << 14).step(0.25).n_rays < 0.5 * make(target_samples=1 << 14).step().n_rays
+
+
+def test_the_silhouettes_mark_empty_cells_before_the_first_step():
+    trainer = make()
+    assert 0.1 < float(trainer.sampler.binaries.float().mean()) < 0.6
+    assert (trainer.sampler.occs == -1).any()
+
+
+def test_other_thresholds_act_from_the_next_step():
+    trainer = make()
+    trainer.step()
+    trainer.set_march(replace(trainer.settings.march, far_plane=0.01))
+    assert trainer.step().n_samples == 0
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_spares_the_weights():
+    trainer = make()
+    trainer.step()
+    before = {name: value.clone() for name, value in trainer.field.state_dict().items()}
+    trainer.field.color_layers[0].data.fill_(torch.nan)
+    before["color_layers.0"] = trainer.field.color_layers[0].data.clone()
+    with pytest.raises(TrainingCollapsed, match="reset training"):
+        trainer.step()
+    for name, value in trainer.field.state_dict().items():
+        torch.testing.assert_close(value, before[name], equal_nan=True)
+
+
+def test_an_empty_grid_stops_training():
+    trainer = make(grid_update_every=1, grid_decay=0.1, march=MarchSettings(render_step_size=0.04, occ_thre=0.99))
+    with pytest.raises(TrainingCollapsed, match="occupancy threshold"):
+        for _ in range(100):
+            trainer.step()
+
+
+@pytest.mark.parametrize("horizon", [{"horizon_steps": 1000}, {"horizon_seconds": 10.0}, {}])
+def test_the_rate_warms_up_and_falls(horizon):
+    settings = replace(TrainSettings(learning_rate=1.0, warmup_steps=10, decay_steps=100), **horizon)
+    rates = [learning_rate(settings, step, step / 100) for step in range(1001)]
+    peak = max(range(1001), key=rates.__getitem__)
+    assert 0 < rates[0] < 0.2 and 5 <= peak <= 15
+    assert all(b <= a for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
+    assert rates[-1] == pytest.approx(1 / 30 if horizon else 1 / 11, rel=0.01)
