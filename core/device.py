@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from core.errors import BackendUnavailable
+from core.settings import Precision
 
 
 def choose_device(name: str | None = None) -> str:
@@ -32,11 +33,21 @@ def choose_device(name: str | None = None) -> str:
 def why_no_cuda() -> str:
     """Why torch has no CUDA device, and what would give it one."""
     if torch.version.cuda is None:
-        return f"this torch ({torch.__version__}) is built without CUDA: install the CUDA build from pytorch.org/get-started"
+        return (
+            f"this torch ({torch.__version__}) is built without CUDA: install a CUDA build, see pytorch.org/get-started"
+        )
     return (
         f"torch {torch.__version__} (CUDA {torch.version.cuda}) sees no GPU: look at nvidia-smi, "
         "and install a driver that serves this CUDA version"
     )
+
+
+def fastest_precision(device: str) -> Precision:
+    """bfloat16 where the device multiplies matrices in it natively, else float32."""
+    if device == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    capabilities = torch.cpu.get_capabilities()
+    return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
 
 
 def describe_backend(device: str | None = None) -> str:

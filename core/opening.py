@@ -1,11 +1,13 @@
 """Opens what a user names: a dataset to train from the start, or a snapshot to go on from."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.datasets import open_dataset
 from core.datasets.base import Dataset, Progress
+from core.device import fastest_precision
 from core.rendering import render_image
 from core.settings import presets
 from core.snapshot import load_snapshot
@@ -19,12 +21,12 @@ class Overrides:
     """What was asked for instead of the presets: values by the names of their settings.
 
     Attributes:
-        field: of FieldSettings; training: of TrainSettings; thresholds: of training's MarchSettings.
+        thresholds: of training's MarchSettings; training: of TrainSettings; field: of FieldSettings.
     """
 
-    field: Mapping[str, Any] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
-    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    field: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides | None = None) -> Trainer:
@@ -34,7 +36,7 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
         ValueError: an override is out of its setting's range.
     """
     overrides = overrides or Overrides()
-    field_settings, train_settings = presets(device, dataset.box)
+    field_settings, train_settings = presets(device, dataset.box, fastest_precision(device))
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
     return Trainer(dataset, replace(field_settings, **overrides.field), train_settings, device, seed)

@@ -8,7 +8,7 @@ Lengths are in scene units, the units of the dataset's camera positions.
 
 import dataclasses
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -217,18 +217,21 @@ def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[Fi
     """
     diagonal = math.dist(box[:3], box[3:])
     if device == "cuda":
-        return FieldSettings(precision=precision), TrainSettings(march=_training_march(diagonal / 1024))
-    cpu_field = FieldSettings(n_levels=8, log2_hashmap_size=15, max_resolution=512, precision=precision)
-    cpu_train = TrainSettings(
-        target_samples=1 << 14,
+        march = MarchSettings(render_step_size=_rounded(diagonal / 1024), early_stop_eps=1e-4)
+        return FieldSettings(precision=precision), TrainSettings(march=march)
+    field_settings = FieldSettings(n_levels=8, log2_hashmap_size=15, max_resolution=512, precision=precision)
+    train_settings = TrainSettings(
+        target_samples=1 << 13,
         max_rays=1 << 13,
+        learning_rate=2e-2,
         decay_steps=1000,
         grid_resolution=64,
         grid_samples=1 << 14,
-        march=_training_march(diagonal / 512),
+        march=MarchSettings(render_step_size=_rounded(diagonal / 360), early_stop_eps=1e-2, alpha_thre=5e-3),
     )
-    return cpu_field, cpu_train
+    return field_settings, train_settings
 
 
-def _training_march(step: float) -> MarchSettings:
-    return replace(MarchSettings(early_stop_eps=1e-4), render_step_size=round(step, 6))
+def _rounded(step: float) -> float:
+    """Two significant digits: a step that a person can read and type."""
+    return float(f"{step:.2g}")

@@ -15,6 +15,9 @@ from core.rendering import render_rays
 from core.samplers.occupancy import OccupancySampler
 from core.settings import FieldSettings, MarchSettings, TrainSettings
 
+_MOST_FRUITLESS_STEPS = 50
+"""Steps in a row without a kept sample that count as a collapse; single ones are chance."""
+
 
 @dataclass(frozen=True)
 class TrainStats:
@@ -64,6 +67,7 @@ class Trainer:
         self._optimizer = torch.optim.Adam(
             self.field.parameters(), lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
         )
+        self._fruitless_steps = 0
         self._samples_per_ray = self._guess_samples_per_ray()
 
     def step(self, fraction: float = 1.0) -> TrainStats:
@@ -73,7 +77,8 @@ class Trainer:
             fraction: of the target number of samples, in (0, 1]; smaller steps are quicker.
 
         Raises:
-            TrainingCollapsed: the loss is not finite (the weights keep their last good values), or no cell is occupied.
+            TrainingCollapsed: the loss is not finite (the weights keep their last good values), no cell is
+                occupied, or many steps in a row kept no sample.
         """
         began = time.perf_counter()
         settings = self.settings
@@ -95,6 +100,13 @@ class Trainer:
         self._optimizer.step()
         self.step_count += 1
         n_samples = int(out.n_kept.sum())
+        self._fruitless_steps = 0 if n_samples else self._fruitless_steps + 1
+        if self._fruitless_steps == _MOST_FRUITLESS_STEPS:
+            self._fruitless_steps = 0
+            raise TrainingCollapsed(
+                f"the last {_MOST_FRUITLESS_STEPS} steps, until step {self.step_count}, found no sample to learn from: "
+                "lower training's alpha and occupancy thresholds, look at its near and far planes, and reset training"
+            )
         self._samples_per_ray = 0.8 * self._samples_per_ray + 0.2 * max(n_samples, 1) / n_rays
         if self.step_count % settings.grid_update_every == 0:
             self._update_grid()

@@ -42,14 +42,15 @@ def occupied_cells(views: Views, box: Box, resolution: int, max_views: int = _SE
     Raises:
         ValueError: the views have no alpha.
     """
-    return ~_carve(views, box, resolution, max_views)[0]
+    return ~_carve(views, box, resolution, max_views, framed=False)[0]
 
 
 def find_box(views: Views, max_views: int = _SEARCH_VIEWS) -> Box | None:
     """Bounds of what the silhouettes leave, with a margin of one cell, or None if they leave nothing.
 
     The search begins in a cube around the point the cameras look at, as large as what their frames can show there,
-    and is repeated in what it found, where cells are smaller. Cells that hardly any view sees wholly don't count.
+    and is repeated in what it found, where cells are smaller. A view whose border is transparent all around is taken
+    to show the whole object, so what lies outside its frame is carved. Cells that few views see wholly don't count.
 
     Raises:
         ValueError: the views have no alpha.
@@ -85,7 +86,7 @@ def _search_cube(cameras: Camera) -> Box | None:
 
 
 def _bounds_of_survivors(views: Views, box: Box, resolution: int, max_views: int) -> Box | None:
-    carved, seen = _carve(views, box, resolution, max_views)
+    carved, seen = _carve(views, box, resolution, max_views, framed=True)
     cells = (~carved & (seen >= _SEEN_SHARE)).nonzero()
     if not len(cells):
         return None
@@ -99,8 +100,12 @@ def _cells_of(box: Box, resolution: int, device: torch.device) -> tuple[Tensor, 
     return low, (high - low) / resolution
 
 
-def _carve(views: Views, box: Box, resolution: int, max_views: int) -> tuple[Tensor, Tensor]:
-    """Cells (R, R, R): which ones some view shows empty, bool; the share of views that see the others wholly."""
+def _carve(views: Views, box: Box, resolution: int, max_views: int, framed: bool) -> tuple[Tensor, Tensor]:
+    """Cells (R, R, R): which ones some view shows empty, bool; the share of views that see the others wholly.
+
+    Args:
+        framed: a view with a transparent border carves what lies outside its frame, too.
+    """
     if not views.has_alpha:
         raise ValueError("carving needs images with alpha, these have none")
     device = views.images.device
@@ -114,25 +119,31 @@ def _carve(views: Views, box: Box, resolution: int, max_views: int) -> tuple[Ten
     chosen = range(0, len(views), math.ceil(len(views) / max_views))
     for index in chosen:
         camera = views.cameras[index]
-        columns, rows, inside = _footprints(camera, centres[left], radius)
-        opaque = _any_opaque(views.images[index, ..., 3], columns, rows)
+        alpha = views.images[index, ..., 3]
+        columns, rows, in_front, inside = _footprints(camera, centres[left], radius)
         seen[left] += inside / len(chosen)
-        empty = inside & ~opaque
+        # outside the frame a clamped footprint is a piece of the border, so a transparent border carves
+        empty = (in_front if framed and _has_clear_border(alpha) else inside) & ~_any_opaque(alpha, columns, rows)
         carved[left] = empty
         left = left[~empty]
     shape = (resolution,) * 3
     return carved.view(shape), seen.view(shape)
 
 
-def _footprints(camera: Camera, centres: Tensor, radius: float) -> tuple[Tensor, Tensor, Tensor]:
+def _has_clear_border(alpha: Tensor) -> bool:
+    return not (alpha[[0, -1]].any() or alpha[:, [0, -1]].any())
+
+
+def _footprints(camera: Camera, centres: Tensor, radius: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The image rectangles of spheres.
 
     Returns:
         columns, rows: (n, 2) float32, first and last image coordinate in pixels, clamped to the frame.
-        inside: (n,) bool, whether the sphere lies in front of the camera and its rectangle inside the frame.
+        in_front: (n,) bool, whether the whole sphere lies in front of the camera; without that the rest is void.
+        inside: (n,) bool, whether the rectangle lies inside the frame, too.
     """
     x, y, z = ((centres - camera.c2w[:3, 3]) @ torch.linalg.inv(camera.c2w[:3, :3]).T).unbind(-1)
-    inside = -z > radius
+    in_front = inside = -z > radius
     spans = []
     for across, (focal, middle, extent) in (
         (x, (camera.K[0, 0], camera.K[0, 2], camera.width)),
@@ -142,7 +153,7 @@ def _footprints(camera: Camera, centres: Tensor, radius: float) -> tuple[Tensor,
         inside = inside & (span[:, 0] >= 0.0) & (span[:, 1] <= extent)
         grown = torch.stack([span[:, 0] - _PIXEL_MARGIN, span[:, 1] + _PIXEL_MARGIN], dim=-1)
         spans.append(grown.clamp(0.0, extent - 1e-3))
-    return spans[0], spans[1], inside
+    return spans[0], spans[1], in_front, inside
 
 
 def _tangents(across: Tensor, depth: Tensor, radius: float) -> Tensor:

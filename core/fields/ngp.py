@@ -1,5 +1,6 @@
 """The Instant-NGP radiance field (Müller et al. 2022, section 5.4): a hash grid, a density and a colour network."""
 
+import math
 from itertools import pairwise
 
 import torch
@@ -16,6 +17,9 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class NGPField(nn.Module):
     """A `Field` over a box. Positions outside the box take the features at its surface.
 
+    Densities are scaled so that the optical thickness of a fresh field along the box's diagonal is 4 whatever the
+    scene's units are: a thin fog, through which every part of the scene is seen and learnt at once.
+
     Args:
         box: x0 y0 z0 x1 y1 z1 in scene units; the hash grid's unit cube.
         generator: draws the initial weights, on the CPU.
@@ -30,6 +34,7 @@ class NGPField(nn.Module):
         low, high = torch.tensor(box[:3]), torch.tensor(box[3:])
         self.register_buffer("low", low)
         self.register_buffer("inverse_size", 1.0 / (high - low))
+        self._density_scale = 4.0 / math.dist(box[:3], box[3:])
         self.register_buffer("levels", levels.info, persistent=False)
         self.table = nn.Parameter(torch.empty(levels.n_entries, settings.n_features))
         nn.init.uniform_(self.table, -1e-4, 1e-4, generator=generator)
@@ -41,7 +46,7 @@ class NGPField(nn.Module):
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         unit = (positions - self.low) * self.inverse_size
         hidden = self._network(hash_encode(unit, self.table, self.levels), self.density_layers)
-        return truncated_exp(hidden[:, 0]), hidden[:, 1:]
+        return self._density_scale * truncated_exp(hidden[:, 0]), hidden[:, 1:]
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         inputs = torch.cat([features, spherical_harmonics(directions)], dim=-1)
