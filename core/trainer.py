@@ -68,7 +68,7 @@ class Trainer:
             self.field.parameters(), lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
         )
         self._fruitless_steps = 0
-        self._samples_per_ray = self._guess_samples_per_ray()
+        self.samples_per_ray = self._guess_samples_per_ray()
 
     def step(self, fraction: float = 1.0) -> TrainStats:
         """Learn from one batch.
@@ -83,7 +83,7 @@ class Trainer:
         began = time.perf_counter()
         settings = self.settings
         self._set_learning_rate()
-        n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self._samples_per_ray)))
+        n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
         batch = self._views.sample(n_rays, self._generator)
         background = torch.rand(n_rays, 3, generator=self._generator, device=self.device)
         out = render_rays(self.field, self.sampler, batch.rays, settings.march, background, self._generator)
@@ -107,7 +107,7 @@ class Trainer:
                 f"the last {_MOST_FRUITLESS_STEPS} steps, until step {self.step_count}, found no sample to learn from: "
                 "lower training's alpha and occupancy thresholds, look at its near and far planes, and reset training"
             )
-        self._samples_per_ray = 0.8 * self._samples_per_ray + 0.2 * max(n_samples, 1) / n_rays
+        self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * max(n_samples, 1) / n_rays
         if self.step_count % settings.grid_update_every == 0:
             self._update_grid()
         seconds = time.perf_counter() - began
@@ -129,7 +129,7 @@ class Trainer:
 
     def counters(self) -> dict[str, float]:
         """All numbers that the next step depends on, besides the settings."""
-        return {"step_count": self.step_count, "seconds": self.seconds, "samples_per_ray": self._samples_per_ray}
+        return {"step_count": self.step_count, "seconds": self.seconds, "samples_per_ray": self.samples_per_ray}
 
     def load_state(self, tensors: dict[str, Tensor], counters: dict[str, float]) -> None:
         """Go on where `state_tensors` and `counters` were taken, on the same settings and dataset."""
@@ -140,7 +140,7 @@ class Trainer:
             self._optimizer.state[parameter] = {key: value.to(self.device) for key, value in state.items()}
         self._generator.set_state(tensors["generator"])
         self.step_count, self.seconds = int(counters["step_count"]), float(counters["seconds"])
-        self._samples_per_ray = float(counters["samples_per_ray"])
+        self.samples_per_ray = float(counters["samples_per_ray"])
 
     def _update_grid(self) -> None:
         settings, march = self.settings, self.settings.march

@@ -11,7 +11,7 @@ from core.fields.encodings import spherical_harmonics, truncated_exp
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.settings import Box, FieldSettings
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class NGPField(nn.Module):
@@ -45,7 +45,11 @@ class NGPField(nn.Module):
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         unit = (positions - self.low) * self.inverse_size
-        hidden = self._network(hash_encode(unit, self.table, self.levels), self.density_layers)
+        return self.decode(hash_encode(unit, self.table, self.levels))
+
+    def decode(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        """Densities (n,) and features of encoded positions (n, n_levels * n_features)."""
+        hidden = self._network(encoded, self.density_layers)
         return self._density_scale * truncated_exp(hidden[:, 0]), hidden[:, 1:]
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
@@ -53,7 +57,7 @@ class NGPField(nn.Module):
         return torch.sigmoid(self._network(inputs, self.color_layers))
 
     def _network(self, x: Tensor, layers: nn.ParameterList) -> Tensor:
-        dtype = _DTYPES[self.settings.precision]
+        dtype = DTYPES[self.settings.precision]
         n = x.shape[0]
         x = F.pad(x.to(dtype), (0, 0, 0, _rounded_up(n) - n))
         for weight in layers[:-1]:

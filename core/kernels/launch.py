@@ -6,14 +6,39 @@ split axis, which the kernel adds to that axis of `wp.tid()`.
 """
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 import warp as wp
 
 wp.config.log_level = wp.LOG_ERROR
 wp.config.enable_backward = False
-wp.init()
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Drop what native code writes to the process's standard error."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program without a console has none
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+if torch.cuda.is_available():
+    wp.init()
+else:  # Warp would warn on every start that there is no CUDA driver; `doctor` says it when it is asked
+    with _without_stderr():
+        wp.init()
 
 _SMALLEST_SLICE = 512
 """Work items below which waking a second thread costs more than it saves."""

@@ -89,7 +89,7 @@ class OccupancySampler(nn.Module):
         """See `Sampler.sample`. `march.occ_thre` decides anew which cells are occupied."""
         n_rays, device = rays.rays_o.shape[0], rays.rays_o.device
         jitter = None if generator is None else torch.rand(n_rays, generator=generator, device=device)
-        progress = March(GridState(self.box, self._occupied_cells(march.occ_thre)), rays, march, jitter)
+        progress = March(self.grid_state(march.occ_thre), rays, march, jitter)
         thickness = torch.zeros(n_rays, device=device)
         n_kept = torch.zeros(n_rays, dtype=torch.int32, device=device)
         n_marched = torch.zeros_like(n_kept)
@@ -117,7 +117,11 @@ class OccupancySampler(nn.Module):
 
     def first_cells(self, rays: Rays, occ_thre: float, level: int = -1) -> CellHits:
         """Where rays meet the first cell occupied at a threshold; of one level, or of all with -1."""
-        return first_cells(GridState(self.box, self._occupied_cells(occ_thre)), rays, level)
+        return first_cells(self.grid_state(occ_thre), rays, level)
+
+    def grid_state(self, occ_thre: float) -> GridState:
+        """The grid as the kernels take it, at a threshold."""
+        return GridState(self.box, self._occupied_cells(occ_thre))
 
     def _occupied_cells(self, occ_thre: float) -> Tensor:
         return (self.occs > occ_thre).view_as(self.binaries)
