@@ -24,7 +24,7 @@ from core.errors import FirstlightError
 from core.fields.ngp import DTYPES
 from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
-from core.kernels.marching import March
+from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
 from core.opening import open_trainer
 from core.rays import Rays, Samples
@@ -132,10 +132,9 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     field, device, march = trainer.field, trainer.device, trainer.settings.march
     rays, samples, _ = _batch(trainer)
     n = samples.n_samples
-    positions, directions = samples.positions(rays), samples.directions(rays)
-    unit = ((positions - field.low) * field.inverse_size).contiguous()
+    positions, directions = midpoints(rays, samples)
     with torch.no_grad():
-        features = hash_encode(unit, field.table, field.levels)
+        features = hash_encode(positions, field.table, field.levels, field.box)
         sigmas, geometry = field.density(positions)
     n_levels, n_features = field.levels.shape[0], field.table.shape[1]
     encode_bytes = n * n_levels * (8 + 1) * n_features * 4
@@ -167,11 +166,13 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     with torch.no_grad():
         stages = [
             bandwidth("march", run_march, n_marched * (_BYTES_PER_SAMPLE + 1), n_marched),
-            bandwidth("encode forward", lambda: hash_encode(unit, field.table, field.levels), encode_bytes),
+            bandwidth(
+                "encode forward", lambda: hash_encode(positions, field.table, field.levels, field.box), encode_bytes
+            ),
             products("networks forward", run_networks, flops),
             bandwidth("composite forward", run_composite, n * (3 + 5 + 2) * 4),
         ]
-    encoded = hash_encode(unit, field.table, field.levels)
+    encoded = hash_encode(positions, field.table, field.levels, field.box)
     grads = torch.ones_like(encoded)
     stages.insert(2, bandwidth("encode backward", lambda: encoded.backward(grads, retain_graph=True), 2 * encode_bytes))
     features.requires_grad_()

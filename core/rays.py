@@ -41,15 +41,6 @@ class Samples(NamedTuple):
     def n_samples(self) -> int:
         return self.t_starts.shape[0]
 
-    def positions(self, rays: Rays) -> Tensor:
-        """The intervals' midpoints, (n_samples, 3)."""
-        t_mids = (0.5 * (self.t_starts + self.t_ends))[:, None]
-        return rays.rays_o[self.ray_indices] + rays.rays_d[self.ray_indices] * t_mids
-
-    def directions(self, rays: Rays) -> Tensor:
-        """The directions of the samples' rays, (n_samples, 3)."""
-        return rays.rays_d[self.ray_indices]
-
 
 class RenderOutput(NamedTuple):
     """Pixels, before any display mapping.

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from core.cameras import Camera, generate_rays
 from core.fields.base import Field
+from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
 from core.rays import Rays, RenderOutput
 from core.samplers.base import Sampler
@@ -33,9 +34,10 @@ def render_rays(
         round_size: samples a ray takes in the first round; the picture doesn't depend on it.
     """
     samples, sigmas, features, n_marched, stopped = sampler.sample(field, rays, march, generator, round_size)
+    positions, directions = midpoints(rays, samples)
     if torch.is_grad_enabled():  # the march evaluated the density without gradient: evaluate the survivors with it
-        sigmas, features = field.density(samples.positions(rays))
-    rgbs = field.color(features, samples.directions(rays))
+        sigmas, features = field.density(positions)
+    rgbs = field.color(features, directions)
     weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
     t_mids = 0.5 * (samples.t_starts + samples.t_ends)
     values = torch.cat([rgbs, t_mids[:, None], torch.ones_like(t_mids)[:, None]], dim=1)

@@ -7,33 +7,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.fields.encodings import spherical_harmonics, truncated_exp
+from core.fields.activations import truncated_exp
 from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.spherical_harmonics import N_HARMONICS, spherical_harmonics
 from core.settings import Box, FieldSettings
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class NGPField(nn.Module):
-    """A `Field` over a box. Positions outside the box take the features at its surface.
+    """A `Field` over a box.
 
     Densities are scaled so that the optical thickness of a fresh field along the box's diagonal is 4 whatever the
     scene's units are: a thin fog, through which every part of the scene is seen and learnt at once.
 
     Args:
-        box: x0 y0 z0 x1 y1 z1 in scene units; the hash grid's unit cube.
+        box: x0 y0 z0 x1 y1 z1 in scene units, what the hash grid covers.
         generator: draws the initial weights, on the CPU.
     """
 
     def __init__(self, box: Box, settings: FieldSettings, generator: torch.Generator | None = None):
         super().__init__()
-        self.settings = settings
+        self.settings, self.box = settings, box
         levels = level_layout(
             settings.n_levels, settings.base_resolution, settings.max_resolution, settings.log2_hashmap_size
         )
-        low, high = torch.tensor(box[:3]), torch.tensor(box[3:])
-        self.register_buffer("low", low)
-        self.register_buffer("inverse_size", 1.0 / (high - low))
         self._density_scale = 4.0 / math.dist(box[:3], box[3:])
         self.register_buffer("levels", levels.info, persistent=False)
         self.table = nn.Parameter(torch.empty(levels.n_entries, settings.n_features))
@@ -41,11 +39,10 @@ class NGPField(nn.Module):
         hidden, geo = settings.hidden_dim, settings.geo_feature_dim
         encoded = settings.n_levels * settings.n_features
         self.density_layers = _layers([encoded, hidden, 1 + geo], generator)
-        self.color_layers = _layers([geo + 16, hidden, hidden, 3], generator)
+        self.color_layers = _layers([geo + N_HARMONICS, hidden, hidden, 3], generator)
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        unit = (positions - self.low) * self.inverse_size
-        return self.decode(hash_encode(unit, self.table, self.levels))
+        return self.decode(hash_encode(positions, self.table, self.levels, self.box))
 
     def decode(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
         """Densities (n,) and features of encoded positions (n, n_levels * n_features)."""

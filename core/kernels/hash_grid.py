@@ -1,6 +1,6 @@
 """Multiresolution hash encoding (Müller et al. 2022, section 3), forward and backward to its tables.
 
-A level of resolution R has R^3 cells over the unit cube and features at its (R + 1)^3 vertices; a position gets the
+A level of resolution R has R^3 cells over the box and features at its (R + 1)^3 vertices; a position gets the
 trilinear mix of its cell's eight. A level whose vertices fit its table stores them in order, others hash them.
 """
 
@@ -11,6 +11,9 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.launch import launch
+from core.settings import Box
+
+UNIT_CUBE: Box = (0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
 
 
 class Levels(NamedTuple):
@@ -55,7 +58,7 @@ def vertex_index(x: wp.uint32, y: wp.uint32, z: wp.uint32, level: wp.vec4i) -> w
 
 @wp.func
 def cell_of(position: wp.vec3f, resolution: wp.int32) -> wp.vec3f:
-    """The cell's lowest vertex; positions outside the unit cube fall into the cell at its edge."""
+    """The cell's lowest vertex; positions outside the box belong to the cell at its edge."""
     last = wp.float32(resolution - 1)
     return wp.vec3f(
         wp.clamp(wp.floor(position[0]), 0.0, last),
@@ -70,6 +73,8 @@ def _make_kernels(n_features: int) -> tuple[wp.Kernel, wp.Kernel]:
     def encode(
         offset: wp.int32,
         positions: wp.array(dtype=wp.vec3f),
+        low: wp.vec3f,
+        inverse_size: wp.vec3f,
         table: wp.array(dtype=vec),
         levels: wp.array(dtype=wp.vec4i),
         features: wp.array2d(dtype=vec),
@@ -77,7 +82,7 @@ def _make_kernels(n_features: int) -> tuple[wp.Kernel, wp.Kernel]:
         k, i = wp.tid()
         i += offset
         level = levels[k]
-        scaled = positions[i] * wp.float32(level[0])
+        scaled = wp.cw_mul(positions[i] - low, inverse_size) * wp.float32(level[0])
         cell = cell_of(scaled, level[0])
         f = scaled - cell
         x = wp.uint32(cell[0])
@@ -104,6 +109,8 @@ def _make_kernels(n_features: int) -> tuple[wp.Kernel, wp.Kernel]:
     def scatter(
         offset: wp.int32,
         positions: wp.array(dtype=wp.vec3f),
+        low: wp.vec3f,
+        inverse_size: wp.vec3f,
         levels: wp.array(dtype=wp.vec4i),
         feature_grads: wp.array2d(dtype=vec),
         table_grads: wp.array(dtype=vec),
@@ -111,7 +118,7 @@ def _make_kernels(n_features: int) -> tuple[wp.Kernel, wp.Kernel]:
         k, i = wp.tid()
         k += offset
         level = levels[k]
-        scaled = positions[i] * wp.float32(level[0])
+        scaled = wp.cw_mul(positions[i] - low, inverse_size) * wp.float32(level[0])
         cell = cell_of(scaled, level[0])
         f = scaled - cell
         x = wp.uint32(cell[0])
@@ -145,13 +152,14 @@ _KERNELS = {2: _make_kernels(2), 4: _make_kernels(4)}
 
 class _HashEncode(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, positions: Tensor, table: Tensor, levels: Tensor) -> Tensor:
+    def forward(ctx, positions: Tensor, table: Tensor, levels: Tensor, box: Box) -> Tensor:
         n_levels, n_features = levels.shape[0], table.shape[1]
         features = torch.empty(positions.shape[0], n_levels, n_features, device=positions.device)
         encode, _ = _KERNELS[n_features]
-        launch(encode, (n_levels, positions.shape[0]), [positions, table, levels, features], split_axis=1)
+        inputs = [positions, *_origin_and_scale(box), table, levels, features]
+        launch(encode, (n_levels, positions.shape[0]), inputs, split_axis=1)
         ctx.save_for_backward(positions, levels)
-        ctx.table_shape = table.shape
+        ctx.table_shape, ctx.box = table.shape, box
         return features.flatten(1)
 
     @staticmethod
@@ -161,20 +169,27 @@ class _HashEncode(torch.autograd.Function):
         grads = feature_grads.contiguous().view(-1, n_levels, n_features)
         table_grads = torch.zeros(ctx.table_shape, device=positions.device)
         _, scatter = _KERNELS[n_features]
+        inputs = [positions, *_origin_and_scale(ctx.box), levels, grads, table_grads]
         # Slices of levels: their parts of the table are disjoint, so no two threads add to one entry.
-        launch(scatter, (n_levels, positions.shape[0]), [positions, levels, grads, table_grads])
-        return None, table_grads, None
+        launch(scatter, (n_levels, positions.shape[0]), inputs)
+        return None, table_grads, None, None
 
 
-def hash_encode(positions: Tensor, table: Tensor, levels: Tensor) -> Tensor:
+def _origin_and_scale(box: Box) -> tuple[wp.vec3f, wp.vec3f]:
+    low, high = box[:3], box[3:]
+    return wp.vec3f(*low), wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
+
+
+def hash_encode(positions: Tensor, table: Tensor, levels: Tensor, box: Box = UNIT_CUBE) -> Tensor:
     """Features of positions; differentiable in the table.
 
     Args:
-        positions: (n, 3) float32 in the unit cube.
+        positions: (n, 3) float32; outside the box, the cell at its edge goes on linearly.
         table: (n_entries, n_features) float32, n_features 2 or 4.
         levels: `Levels.info`, (n_levels, 4) int32.
+        box: what the grid covers, x0 y0 z0 x1 y1 z1.
 
     Returns:
         (n, n_levels * n_features) float32.
     """
-    return _HashEncode.apply(positions.contiguous(), table, levels)
+    return _HashEncode.apply(positions.contiguous(), table, levels, box)

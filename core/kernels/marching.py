@@ -174,3 +174,27 @@ class March:
             [rays, ends, counts, starts, *self._steps, t_starts, t_ends, ray_indices, packed_info],
         )
         return Samples(t_starts, t_ends, ray_indices, packed_info)
+
+
+@wp.kernel
+def _midpoints(
+    offset: wp.int32,
+    rays_o: wp.array(dtype=wp.vec3f),
+    rays_d: wp.array(dtype=wp.vec3f),
+    t_starts: wp.array(dtype=wp.float32),
+    t_ends: wp.array(dtype=wp.float32),
+    ray_indices: wp.array(dtype=wp.int32),
+    positions: wp.array(dtype=wp.vec3f),
+    directions: wp.array(dtype=wp.vec3f),
+):
+    i = wp.tid() + offset
+    ray = ray_indices[i]
+    positions[i] = rays_o[ray] + rays_d[ray] * (0.5 * (t_starts[i] + t_ends[i]))
+    directions[i] = rays_d[ray]
+
+
+def midpoints(rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
+    """Where samples are looked up: the middles of their intervals and their rays' directions, (n_samples, 3) each."""
+    positions, directions = torch.empty(2, samples.n_samples, 3, device=samples.t_starts.device)
+    launch(_midpoints, (samples.n_samples,), [*rays, *samples[:3], positions, directions])
+    return positions, directions

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from core.fields.base import Field
 from core.kernels.cells import CellHits, first_cells
 from core.kernels.grid import FAR_AWAY, GridState
-from core.kernels.marching import March
+from core.kernels.marching import March, midpoints
 from core.kernels.packed import mark_visible
 from core.rays import Rays, Samples
 from core.samplers.base import Sampled
@@ -98,7 +98,7 @@ class OccupancySampler(nn.Module):
         active = _indices(progress.t_nexts < FAR_AWAY)
         while active.shape[0] > 0 or not rounds:
             samples = progress.round(active, round_size)
-            sigmas, features = field.density(samples.positions(rays))
+            sigmas, features = field.density(midpoints(rays, samples)[0])
             ranks = mark_visible(
                 sigmas * (samples.t_ends - samples.t_starts),
                 samples.packed_info,

@@ -9,7 +9,7 @@ from PIL import Image
 from core.datasets import open_dataset
 from core.datasets.blender import DEFAULT_BOX
 from core.errors import DatasetError
-from tests.ball import ball_views, focal, read_written, write_ball, write_transforms
+from tests.ball import CENTRE, RADIUS, ball_views, focal, read_written, write_ball, write_transforms
 
 
 def refusal(folder, downscale=1) -> str:
@@ -42,8 +42,6 @@ def test_the_pictures_poses_and_focal_length_arrive_unchanged(ball_scene):
 
 def test_the_box_holds_the_ball_and_little_else(ball_scene):
     low, high = torch.tensor(open_dataset(ball_scene).box).view(2, 3)
-    from tests.ball import CENTRE, RADIUS
-
     assert (low < torch.tensor(CENTRE) - RADIUS).all()
     assert (high > torch.tensor(CENTRE) + RADIUS).all()
     assert (high - low < 3.2 * RADIUS).all()

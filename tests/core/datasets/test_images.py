@@ -77,8 +77,10 @@ def saved(tmp_path, image: Image.Image, name="picture.png", **options):
 @pytest.mark.parametrize("mode", ["L", "RGB", "P", "1", "LA", "RGBA", "PA", "CMYK"])
 def test_every_mode_becomes_eight_bits_of_rgb(tmp_path, mode):
     name = {"CMYK": "picture.tif", "PA": "picture.tif"}.get(mode, "picture.png")
-    source = Image.fromarray(GREY).convert("RGBA" if mode == "PA" else "RGB")
-    path = saved(tmp_path, source.quantize(256).convert("PA") if mode == "PA" else source.convert(mode), name)
+    source = Image.fromarray(GREY).convert("RGB")
+    if mode in ("P", "PA"):
+        source = source.quantize(256)
+    path = saved(tmp_path, source.convert(mode), name)
     header = read_header(path)
     pixels = read_image(path, header.has_alpha)
     assert header == Header(16, 16, mode in ("LA", "RGBA", "PA"))

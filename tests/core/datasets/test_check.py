@@ -1,0 +1,97 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.datasets import check
+from core.datasets.check import check_dataset
+from core.errors import DatasetError
+from tests.ball import ANGLE, CENTRE, DISTANCE, focal, read_written, write_ball, write_transforms
+
+
+def rewrite_poses(folder, change) -> None:
+    """Replace every training pose by `change(index, c2w)`."""
+    transforms = read_written(folder)
+    for index, frame in enumerate(transforms["frames"]):
+        frame["transform_matrix"] = np.asarray(change(index, np.array(frame["transform_matrix"]))).tolist()
+    write_transforms(folder, "train", {**transforms, "aabb": [-0.4, -0.7, -0.3, 0.8, 0.5, 0.9]})
+
+
+def warnings_of(folder) -> str:
+    return "; ".join(check_dataset(folder).warnings)
+
+
+def test_the_figures_are_the_scene_s(ball_scene):
+    report = check_dataset(ball_scene)
+    assert (report.path, report.format, report.downscale) == (ball_scene, "Blender", 1)
+    assert (report.n_train, report.n_test, report.train_size, report.test_size) == (9, 3, (24, 24), (24, 24))
+    assert report.has_alpha
+    assert report.focal == pytest.approx((focal(24), focal(24)))
+    assert report.fov == pytest.approx((math.degrees(ANGLE), math.degrees(ANGLE)))
+    assert report.image_bytes == 12 * 24 * 24 * 4
+    assert all(DISTANCE - 0.5 < d < DISTANCE + 0.5 for d in report.distances)
+    assert 0.0 <= report.off_centre[0] <= report.off_centre[1] < 10.0
+    assert all(low < c < high for low, c, high in zip(report.box[:3], CENTRE, report.box[3:], strict=True))
+
+
+def test_the_lines_say_what_matters(ball_scene):
+    text = "\n".join(check_dataset(ball_scene, 5).lines())
+    fov = math.degrees(2.0 * math.atan(20 / 24 * math.tan(0.5 * ANGLE)))  # 4 of 24 columns are left out
+    parts = str(ball_scene), "Blender", "9 views, 4x4 pixels, reduced by 5", "alpha      yes", f"{fov:.1f} degrees"
+    for part in parts:
+        assert part in text
+    assert "note       24x24 pixels can't be divided by 5" in text
+    assert "warning    9 training views are few" in text
+
+
+def test_memory_that_the_system_does_not_tell_is_called_unknown(ball_scene, monkeypatch):
+    monkeypatch.setattr(check, "free_memory", lambda: None)
+    assert any("unknown free" in line for line in check_dataset(ball_scene).lines())
+    report = replace(check_dataset(ball_scene), free_bytes=123_000_000)
+    assert any("123 MB free" in line for line in report.lines())
+
+
+def test_a_sound_dataset_has_no_warnings(tmp_path):
+    report = check_dataset(write_ball(tmp_path, train=20, test=2))
+    assert (report.warnings, report.notes) == ((), ())
+
+
+def test_cameras_that_look_past_the_box_are_counted(ball_scene):
+    turned = np.diag([-1.0, 1.0, -1.0, 1.0])
+    rewrite_poses(ball_scene, lambda index, c2w: c2w @ turned if index < 4 else c2w)
+    assert "4 of the 9 training cameras look more than 60 degrees past" in warnings_of(ball_scene)
+
+
+def test_cameras_inside_the_box_are_counted(ball_scene):
+    def move(index, c2w):
+        if index in (2, 3):
+            c2w[:3, 3] = np.array(CENTRE) + 0.1 * index
+        return c2w
+
+    rewrite_poses(ball_scene, move)
+    assert "2 of the 9 training cameras stand inside the box" in warnings_of(ball_scene)
+
+
+def test_equal_poses_are_counted(ball_scene):
+    first = np.array(read_written(ball_scene)["frames"][0]["transform_matrix"])
+    rewrite_poses(ball_scene, lambda index, c2w: first if index < 5 else c2w)
+    assert "4 of the 9 training cameras have the same pose" in warnings_of(ball_scene)
+
+
+@pytest.mark.parametrize("factors", [(-1.0, 1.0, 1.0), (1.0, 1.0, 1.3)])
+def test_mirrored_and_sheared_poses_are_counted(ball_scene, factors):
+    rewrite_poses(ball_scene, lambda index, c2w: c2w @ np.diag([*factors, 1.0]) if index == 6 else c2w)
+    assert "the poses of 1 of the 9 training cameras are mirrored or sheared" in warnings_of(ball_scene)
+
+
+def test_wholly_transparent_images_are_named(ball_scene):
+    Image.new("RGBA", (24, 24)).save(ball_scene / "train" / "r_7.png")
+    rewrite_poses(ball_scene, lambda index, c2w: c2w)
+    assert "1 training images are wholly transparent, such as ./train/r_7" in warnings_of(ball_scene)
+
+
+def test_what_cannot_be_opened_raises(tmp_path):
+    with pytest.raises(DatasetError, match="an empty folder"):
+        check_dataset(tmp_path)

@@ -1,0 +1,153 @@
+import math
+
+import pytest
+import torch
+
+from core.cameras import Camera, generate_rays, look_at, pinhole_matrix, rays_through
+
+SEEDS = range(5)
+
+
+def random_rotation(generator: torch.Generator) -> torch.Tensor:
+    q, r = torch.linalg.qr(torch.randn(3, 3, generator=generator))
+    q = q * r.diagonal().sign()
+    return q * torch.linalg.det(q)
+
+
+def random_camera(seed: int, width=7, height=5) -> Camera:
+    """Anywhere, turned anyhow, with unequal focal lengths and a centre off the middle."""
+    generator = torch.Generator().manual_seed(seed)
+    c2w = torch.eye(4)
+    c2w[:3, :3] = random_rotation(generator)
+    c2w[:3, 3] = 5.0 * torch.randn(3, generator=generator)
+    fx, fy, dx, dy = (0.5 + torch.rand(4, generator=generator)).tolist()
+    K = torch.tensor([[9.0 * fx, 0.0, 3.5 * dx], [0.0, 9.0 * fy, 2.5 * dy], [0.0, 0.0, 1.0]])
+    return Camera(c2w, K, width, height)
+
+
+def project(camera: Camera, points: torch.Tensor) -> torch.Tensor:
+    """World points (n, 3) to image coordinates (n, 2), by the pinhole's definition."""
+    x, y, z = ((points - camera.c2w[:3, 3]) @ camera.c2w[:3, :3]).unbind(-1)
+    K = camera.K
+    return torch.stack([K[0, 0] * x / -z + K[0, 2], K[1, 1] * -y / -z + K[1, 2]], dim=-1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rays_start_at_the_camera_and_are_unit_vectors(seed):
+    camera = random_camera(seed)
+    rays = generate_rays(camera)
+    assert rays.rays_o.shape == rays.rays_d.shape == (35, 3)
+    assert torch.equal(rays.rays_o, camera.c2w[:3, 3].expand(35, 3))
+    torch.testing.assert_close(torch.linalg.vector_norm(rays.rays_d, dim=-1), torch.ones(35))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_points_on_rays_project_to_pixel_centres_row_by_row(seed):
+    camera = random_camera(seed)
+    rays = generate_rays(camera)
+    t = 0.5 + 10.0 * torch.rand(35, 1, generator=torch.Generator().manual_seed(seed))
+    centres = torch.tensor([[x + 0.5, y + 0.5] for y in range(5) for x in range(7)])
+    torch.testing.assert_close(project(camera, rays.rays_o + t * rays.rays_d), centres, atol=1e-3, rtol=0.0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_principal_point_looks_along_minus_z(seed):
+    camera = random_camera(seed)
+    ray = rays_through(camera.c2w, camera.K, camera.K[0, 2][None], camera.K[1, 2][None])
+    torch.testing.assert_close(ray.rays_d[0], -camera.c2w[:3, 2])
+
+
+def test_the_middle_pixel_of_an_odd_image_is_the_principal_point():
+    camera = Camera(torch.eye(4), pinhole_matrix(0.8, 9, 5), 9, 5)
+    torch.testing.assert_close(generate_rays(camera).rays_d[2 * 9 + 4], torch.tensor([0.0, 0.0, -1.0]))
+
+
+def test_right_is_plus_x_and_the_top_row_is_plus_y():
+    rays_d = generate_rays(Camera(torch.eye(4), pinhole_matrix(0.8, 4, 4), 4, 4)).rays_d.view(4, 4, 3)
+    assert (rays_d[:, 1:, 0] > rays_d[:, :-1, 0]).all()
+    assert (rays_d[1:, :, 1] < rays_d[:-1, :, 1]).all()
+    assert (rays_d[0, :, 1] > 0.0).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_moving_the_camera_moves_its_rays(seed):
+    generator = torch.Generator().manual_seed(100 + seed)
+    move = torch.eye(4)
+    move[:3, :3], move[:3, 3] = random_rotation(generator), torch.randn(3, generator=generator)
+    camera = random_camera(seed)
+    before = generate_rays(camera)
+    after = generate_rays(Camera(move @ camera.c2w, camera.K, camera.width, camera.height))
+    torch.testing.assert_close(after.rays_d, before.rays_d @ move[:3, :3].T, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(after.rays_o, before.rays_o @ move[:3, :3].T + move[:3, 3], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("size", [(14, 10), (3, 11), (700, 1)])
+def test_another_raster_keeps_the_rays_of_the_image_corners(seed, size):
+    camera = random_camera(seed)
+    resized = camera.resized(*size)
+    assert (resized.width, resized.height) == size
+
+    def corners(c: Camera):
+        xs, ys = torch.tensor([0.0, c.width, 0.0, c.width]), torch.tensor([0.0, 0.0, c.height, c.height])
+        return rays_through(c.c2w, c.K, xs, ys).rays_d
+
+    torch.testing.assert_close(corners(resized), corners(camera), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_batched_cameras_give_each_point_its_own_ray(seed):
+    cameras = [random_camera(10 * seed + index) for index in range(4)]
+    xs, ys = 7.0 * torch.rand(2, 4, generator=torch.Generator().manual_seed(seed))
+    together = rays_through(torch.stack([c.c2w for c in cameras]), torch.stack([c.K for c in cameras]), xs, ys)
+    for index, camera in enumerate(cameras):
+        alone = rays_through(camera.c2w, camera.K, xs[index : index + 1], ys[index : index + 1])
+        torch.testing.assert_close(together.rays_d[index], alone.rays_d[0])
+        assert torch.equal(together.rays_o[index], alone.rays_o[0])
+
+
+@pytest.mark.parametrize("fov_y", [0.1, 0.7, 2.5])
+def test_the_top_and_bottom_edges_span_the_field_of_view(fov_y):
+    K = pinhole_matrix(fov_y, 16, 10)
+    edges = rays_through(torch.eye(4), K, torch.tensor([8.0, 8.0]), torch.tensor([0.0, 10.0])).rays_d
+    angle = math.acos(float((edges[0] * edges[1]).sum()))
+    assert angle == pytest.approx(fov_y, abs=1e-3)
+    assert K[0, 0] == K[1, 1]
+
+
+@pytest.mark.parametrize("fov_y", [0.0, -1.0, math.pi, math.nan])
+def test_an_impossible_field_of_view_is_refused(fov_y):
+    with pytest.raises(ValueError, match="between 0 and pi"):
+        pinhole_matrix(fov_y, 4, 4)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_look_at_is_a_rotation_that_faces_the_target_with_up_upwards(seed):
+    generator = torch.Generator().manual_seed(seed)
+    position, target, up = torch.randn(3, 3, generator=generator)
+    c2w = look_at(position, target, up)
+    R = c2w[:3, :3]
+    torch.testing.assert_close(R.T @ R, torch.eye(3), atol=1e-5, rtol=0.0)
+    assert torch.linalg.det(R) == pytest.approx(1.0, abs=1e-5)
+    torch.testing.assert_close(c2w[:3, 3], position)
+    forward = torch.nn.functional.normalize(target - position, dim=0)
+    torch.testing.assert_close(-R[:, 2], forward, atol=1e-5, rtol=0.0)
+    assert torch.dot(R[:, 0], up) == pytest.approx(0.0, abs=1e-5)
+    assert torch.dot(R[:, 1], up) > 0.0
+
+
+@pytest.mark.parametrize("up", [(0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_looking_along_up_still_gives_a_rotation(up, side):
+    c2w = look_at([3.0 * side * u for u in up], (0.0, 0.0, 0.0), up)
+    torch.testing.assert_close(c2w[:3, :3].T @ c2w[:3, :3], torch.eye(3))
+    assert torch.linalg.det(c2w[:3, :3]) == pytest.approx(1.0)
+
+
+def test_wrong_shapes_are_refused():
+    with pytest.raises(ValueError, match=r"c2w must be \(\.\.\., 4, 4\).*got \(3, 3\)"):
+        Camera(torch.eye(3), torch.eye(3), 4, 4)
+    with pytest.raises(ValueError, match="at least one pixel"):
+        Camera(torch.eye(4), torch.eye(3), 0, 4)
+    with pytest.raises(TypeError, match="batch"):
+        len(Camera(torch.eye(4), torch.eye(3), 4, 4))
