@@ -21,7 +21,7 @@ from torch import Tensor
 from core.cameras import Camera
 from core.device import choose_device, describe_backend
 from core.errors import FirstlightError
-from core.fields.ngp import DTYPES
+from core.fields.mlp import DTYPES
 from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
 from core.kernels.marching import March, midpoints

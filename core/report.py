@@ -105,7 +105,7 @@ def train_and_report(
     training = {"horizon_seconds": seconds, "horizon_steps": steps, **overrides.training}
     console = console or Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         opening = _Bar(bars, "opening")
         trainer = open_trainer(dataset, downscale, device, seed, opening.update, replace(overrides, training=training))
         run = _train(trainer, (seconds, steps), _Bar(bars, "training"))

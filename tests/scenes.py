@@ -1,13 +1,13 @@
-"""Scenes with closed forms for the engine's tests: a ball of one colour, and fields that are known everywhere."""
+"""Fields that are known everywhere, a camera on them, and small settings that train a ball in seconds."""
 
 from pathlib import Path
 
 import torch
 
-from core.cameras import Camera, generate_rays, look_at, pinhole_matrix
-from core.datasets.base import Dataset, Views
-from core.rays import Rays
+from core.cameras import Camera, look_at, pinhole_matrix
+from core.datasets.base import Dataset
 from core.settings import FieldSettings, MarchSettings, TrainSettings
+from tests.ball import ball_views
 
 BOX = (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0)
 BALL_RADIUS = 0.6
@@ -52,24 +52,7 @@ def camera(angle=0.3, size=32, distance=3.0, height=0.8):
     return Camera(look_at(eye, (0.0, 0.0, 0.0)), pinhole_matrix(0.8, size, size), size, size)
 
 
-def ball_views(n, size=32, start=0.0):
-    """Pictures of the ball with antialiased alpha, by ray-sphere intersection."""
-    cameras = [camera(start + 6.2832 * i / n, size, height=1.5 * (-1) ** i) for i in range(n)]
-    images = []
-    for view in cameras:
-        fine = view.resized(4 * size, 4 * size)
-        hit = _hits_ball(generate_rays(fine)).view(size, 4, size, 4).float().mean((1, 3))
-        rgb = torch.tensor([0.8, 0.3, 0.1]).expand(size, size, 3)
-        images.append((torch.cat([rgb, hit[..., None]], -1) * 255).round().to(torch.uint8))
-    batch = Camera(torch.stack([c.c2w for c in cameras]), torch.stack([c.K for c in cameras]), width=size, height=size)
-    return Views(batch, torch.stack(images), tuple(f"r_{i}" for i in range(n)))
-
-
 def ball_dataset(size=32):
-    return Dataset("ball", Path("ball"), "made up", ball_views(12, size), ball_views(3, size, start=0.2), BOX)
-
-
-def _hits_ball(rays: Rays):
-    along = (rays.rays_o * rays.rays_d).sum(-1)
-    nearest = rays.rays_o - along[:, None] * rays.rays_d
-    return torch.linalg.vector_norm(nearest, dim=-1) < BALL_RADIUS
+    """12 training and 3 test views of a ball about the origin, coloured by its normals."""
+    train, test = (ball_views(n, size, seed, (0.0, 0.0, 0.0), BALL_RADIUS) for seed, n in enumerate((12, 3)))
+    return Dataset("ball", Path("ball"), "made up", train, test, BOX)

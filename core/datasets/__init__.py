@@ -47,11 +47,11 @@ def _find_folder(path: str | Path) -> Path:
             raise DatasetError(f"{DEMO}: expected the demo scene there, found nothing: restore it from the repository")
         return DEMO
     path = Path(os.path.abspath(os.path.expanduser(path)))
-    if path.name == blender.TRAIN_FILE and path.is_file():
+    if path.name == blender.TRAIN_FILE and os.path.isfile(path):
         return path.parent
-    if not path.exists():
+    if not os.path.exists(path):
         raise DatasetError(f"{path} does not exist: expected the folder of a dataset; check the path")
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise DatasetError(f"{path} is a file: {_expected()}; give the folder that holds the images' poses")
     return path
 

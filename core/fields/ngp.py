@@ -4,15 +4,13 @@ import math
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.fields.activations import truncated_exp
+from core.fields.mlp import mlp
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.spherical_harmonics import N_HARMONICS, spherical_harmonics
 from core.settings import Box, FieldSettings
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class NGPField(nn.Module):
@@ -46,26 +44,12 @@ class NGPField(nn.Module):
 
     def decode(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
         """Densities (n,) and features of encoded positions (n, n_levels * n_features)."""
-        hidden = self._network(encoded, self.density_layers)
+        hidden = mlp(encoded, list(self.density_layers), self.settings.precision)
         return self._density_scale * truncated_exp(hidden[:, 0]), hidden[:, 1:]
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         inputs = torch.cat([features, spherical_harmonics(directions)], dim=-1)
-        return torch.sigmoid(self._network(inputs, self.color_layers))
-
-    def _network(self, x: Tensor, layers: nn.ParameterList) -> Tensor:
-        dtype = DTYPES[self.settings.precision]
-        n = x.shape[0]
-        x = F.pad(x.to(dtype), (0, 0, 0, _rounded_up(n) - n))
-        for weight in layers[:-1]:
-            x = F.relu(F.linear(x, weight.to(dtype)), inplace=True)
-        return F.linear(x, layers[-1].to(dtype))[:n].float()
-
-
-def _rounded_up(n: int) -> int:
-    """A batch size at most 1/8 above n, of few: the CPU's bfloat16 product compiles a kernel for each size it meets."""
-    granule = max(64, 1 << max(0, n.bit_length() - 4))
-    return -(-n // granule) * granule
+        return torch.sigmoid(mlp(inputs, list(self.color_layers), self.settings.precision))
 
 
 def _layers(sizes: list[int], generator: torch.Generator | None) -> nn.ParameterList:

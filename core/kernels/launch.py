@@ -1,14 +1,18 @@
 """Launches Warp kernels on torch tensors: split over threads on the CPU, on torch's current stream on CUDA.
 
-A Warp launch on the CPU runs on the calling thread and releases the GIL, so a launch is cut into slices and the
-slices run on a thread pool. Every kernel's first argument is `offset`, an int: the slice's first index along the
-split axis, which the kernel adds to that axis of `wp.tid()`.
+A Warp launch on the CPU runs on the calling thread and releases the GIL, so a launch is cut into slices that run on a
+thread pool; the networks' matrix products share the pool (`run_together`). Every kernel's first argument is `offset`,
+an int: the slice's first index along the split axis, which the kernel adds to that axis of `wp.tid()`.
 """
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
+from typing import TypeVar
 
 import torch
 import warp as wp
@@ -43,24 +47,29 @@ else:  # Warp would warn on every start that there is no CUDA driver; `doctor` s
 _SMALLEST_SLICE = 512
 """Work items below which waking a second thread costs more than it saves."""
 
+T = TypeVar("T")
+
 _pool: ThreadPoolExecutor | None = None
 _n_threads = os.cpu_count() or 1
 
 
 def set_threads(n: int) -> None:
-    """Size torch's and Warp's pools together. They take turns, so each may have all n."""
+    """Size the pool that shares out all work on the CPU.
+
+    torch's own pool stays at one thread: its barriers spin, and on a busy machine a step then takes ten times as long.
+    """
     global _pool, _n_threads
     if n < 1:
         raise ValueError(f"threads must be at least 1, got {n}")
-    torch.set_num_threads(n)
+    torch.set_num_threads(1)
     _n_threads = n
     if _pool is not None:
         _pool.shutdown()
-    _pool = ThreadPoolExecutor(n - 1, thread_name_prefix="warp-slice") if n > 1 else None
+    _pool = ThreadPoolExecutor(n - 1, thread_name_prefix="slice") if n > 1 else None
 
 
 def n_threads() -> int:
-    """Threads a launch on the CPU is split over."""
+    """Threads that work on the CPU is split over."""
     return _n_threads
 
 
@@ -80,23 +89,34 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
         stream = wp.stream_from_torch(torch.cuda.current_stream(device))
         wp.launch(kernel, dim, inputs=[0, *arguments], device=stream.device, stream=stream)
         return
-    total = 1
-    for extent in dim:
-        total *= extent
-    slices = min(_n_threads, dim[split_axis], max(1, total // _SMALLEST_SLICE))
-    if slices == 1 or _pool is None:
-        wp.launch(kernel, dim, inputs=[0, *arguments], device="cpu")
-        return
-    bounds = [dim[split_axis] * i // slices for i in range(slices + 1)]
 
-    def run(i: int) -> None:
-        part = (*dim[:split_axis], bounds[i + 1] - bounds[i], *dim[split_axis + 1 :])
-        wp.launch(kernel, part, inputs=[bounds[i], *arguments], device="cpu")
+    n = dim[split_axis]
+    n_slices = max(1, min(_n_threads, n, math.prod(dim) // _SMALLEST_SLICE))
+    bounds = [n * i // n_slices for i in range(n_slices + 1)]
 
-    others = [_pool.submit(run, i) for i in range(1, slices)]
-    run(0)
+    def run(first: int, last: int) -> None:
+        part = (*dim[:split_axis], last - first, *dim[split_axis + 1 :])
+        wp.launch(kernel, part, inputs=[first, *arguments], device="cpu")
+
+    run_together([partial(run, *slice_) for slice_ in pairwise(bounds)])
+
+
+def run_together(tasks: list[Callable[[], T]]) -> list[T]:
+    """Run tasks that release the GIL at the same time, on the pool and on the calling thread; results in order."""
+    if _pool is None or len(tasks) == 1:
+        return [task() for task in tasks]
+    waiting = iter(enumerate(tasks))
+    results: list = [None] * len(tasks)
+
+    def work() -> None:
+        for i, task in waiting:
+            results[i] = task()
+
+    others = [_pool.submit(work) for _ in range(min(_n_threads, len(tasks)) - 1)]
+    work()
     for other in others:
         other.result()
+    return results
 
 
 def _as_warp(value, arg_type):

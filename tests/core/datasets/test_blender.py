@@ -1,4 +1,3 @@
-import math
 import shutil
 
 import numpy as np
@@ -183,8 +182,3 @@ def test_cameras_that_look_away_give_the_default_box_and_a_note(ball_scene):
     dataset = open_dataset(ball_scene)
     assert dataset.box == DEFAULT_BOX
     assert "agree on no object" in dataset.notes[0]
-
-
-def test_the_focal_length_is_lego_s():
-    """The figures everybody knows: 800 pixels, an angle of 0.6911112, 1111.11 pixels of focal length."""
-    assert 0.5 * 800 / math.tan(0.5 * 0.6911112070083618) == pytest.approx(1111.11, abs=0.005)

@@ -21,6 +21,12 @@ def test_an_absent_folder_is_named(tmp_path):
     assert f"{tmp_path / 'nowhere'} does not exist" in refusal(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("path", ["\0", "x" * 5000, ""])
+def test_what_cannot_be_a_path_is_refused(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    assert refusal(path)
+
+
 def test_an_empty_folder_is_called_empty(tmp_path):
     message = refusal(tmp_path)
     assert str(tmp_path) in message
