@@ -70,6 +70,23 @@ class FrameStats:
 
 
 @dataclass(frozen=True)
+class Legend:
+    """What the ends of a picture's colour map stand for.
+
+    Attributes:
+        colormap: the map's name, a key of `viewer.display.COLORMAPS`.
+        unit: the unit after the numbers, "" for a pure number.
+        low, high: the values shown in the map's first and last colour; values beyond them take these colours too.
+    """
+
+    title: str
+    colormap: str
+    unit: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Frame:
     """A finished picture.
 
@@ -77,6 +94,7 @@ class Frame:
         rgba: (height, width, 4) float32 in [0, 1], C-contiguous, rows from the top; of the rendered size.
         step: the training step whose weights it shows.
         reason: why the resolution is below the request's, "" at full resolution.
+        legend: what the colours stand for, as `viewer.display.to_rgba` gave it; None for a picture in true colour.
     """
 
     rgba: np.ndarray
@@ -84,6 +102,7 @@ class Frame:
     stats: FrameStats
     step: int
     reason: str
+    legend: Legend | None = None
 
 
 class State(StrEnum):

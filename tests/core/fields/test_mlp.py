@@ -20,7 +20,7 @@ def random_network(dtype=torch.float32):
 
 
 @pytest.mark.parametrize("n", [0, 1, 300, 2048, 5000])
-@pytest.mark.parametrize("precision, tolerance", [("float32", 1e-5), ("bfloat16", 3e-2)])
+@pytest.mark.parametrize("precision, tolerance", [("float32", 1e-5), ("bfloat16", 0.08)])
 def test_values_and_gradients_equal_the_twin(n, precision, tolerance):
     x = torch.randn(n, 8, generator=torch.Generator().manual_seed(1))
     grads = torch.randn(n, 3, generator=torch.Generator().manual_seed(2))
