@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Firstlight: watch a radiance field come alive. This file is the command line, nothing else.
+
+What a command needs is imported when it runs, so that help and mistakes are answered at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+import tyro
+from typing_extensions import Doc
+
+from core.errors import DatasetError, FirstlightError
+from core.flags import flags_of
+from core.settings import FieldSettings, MarchSettings, TrainSettings
+from viewer.view_settings import ViewSettings
+
+
+def shown_as(name: str, help: str):
+    """How a flag's value is called in the help, which then mentions no default."""
+    return tyro.conf.arg(metavar=name, help=help, help_behavior_hint="")
+
+
+def positional(name: str, help: str):
+    return tyro.conf.Positional, tyro.conf.arg(metavar=name, help=help)
+
+
+Device = Annotated[
+    Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best there is unless given.")
+]
+Downscale = Annotated[int, Doc("Reduce the images by this whole factor.")]
+Seed = Annotated[int, Doc("Of the weights and the training; the same seed gives the same first losses on a CPU.")]
+Thresholds = flags_of(MarchSettings)
+Picture = flags_of(ViewSettings)
+Training = flags_of(TrainSettings)
+Field = flags_of(FieldSettings)
+
+
+@dataclass(frozen=True)
+class View:
+    """Open the window. This is what happens without a command too: run_viewer.py DATASET."""
+
+    dataset: Annotated[
+        str, *positional("DATASET|SNAPSHOT", "A dataset's folder, demo, or a snapshot to go on from.")
+    ] = "demo"
+    downscale: Downscale = 1
+    device: Device = None
+    seed: Seed = 0
+    ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
+    thresholds: Thresholds = field(default_factory=dict)
+    picture: Picture = field(default_factory=dict)
+
+    def run(self) -> int:
+        march, view = replace(MarchSettings(), **self.thresholds), replace(ViewSettings(), **self.picture)
+        if self.dataset != "demo" and not os.path.exists(os.path.expanduser(self.dataset)):
+            raise DatasetError(f"{self.dataset} does not exist: expected a dataset's folder, demo, or a snapshot")
+        from core.doctor import display_problem
+
+        if (problem := display_problem()) is not None:
+            raise FirstlightError(
+                f"{problem}. Start this from a desktop, or train without a window: "
+                f"run_viewer.py train {self.dataset} --seconds 60 --output DIR"
+            )
+        from viewer.session import Session
+        from viewer.window import run_window
+
+        session = Session(self.device, self.seed)
+        code = run_window(session, self.dataset, self.downscale, march, view, self.ui_scale)
+        if not session.close(timeout=0.1):
+            # A worker still inside a slow step would crash while the interpreter takes itself apart around it.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        return code
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
+
+    dataset: Annotated[str, *positional("DATASET", "A dataset's folder, or demo.")]
+    output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
+    seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
+    steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
+    downscale: Downscale = 1
+    device: Device = None
+    seed: Seed = 0
+    thresholds: Thresholds = field(default_factory=dict)
+    training: Training = field(default_factory=dict)
+    field: Field = field(default_factory=dict)
+
+    def run(self) -> int:
+        seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
+        from core.opening import Overrides
+        from core.report import train_and_report
+
+        overrides = Overrides(field=self.field, training=self.training, thresholds=self.thresholds)
+        report = train_and_report(
+            self.dataset, self.output, seconds, self.steps, self.downscale, self.device, self.seed, overrides
+        )
+        test = report["test"]
+        figures = (
+            "no test views" if test["psnr"] is None else f"test PSNR {test['psnr']:.2f} dB, {test['n_views']} views"
+        )
+        print(f"{report['steps']} steps in {report['seconds']:.1f} s of training; {figures}; see {self.output}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Render:
+    """Render a snapshot into a picture, without a window."""
+
+    snapshot: Annotated[str, *positional("SNAPSHOT", "A snapshot of ours.")]
+    output: Annotated[str, tyro.conf.arg(metavar="PICTURE.png", help="The new picture.")]
+    like: Annotated[
+        str | None, shown_as("SHOT.png", "Make this screenshot of ours again: its camera, thresholds, settings.")
+    ] = None
+    camera: Annotated[int | None, shown_as("INT", "Take the camera of this training view, counted from 0.")] = None
+    size: Annotated[str | None, shown_as("WxH", "In pixels; else the screenshot's or the dataset's.")] = None
+    device: Device = None
+    thresholds: Thresholds = field(default_factory=dict)
+    picture: Picture = field(default_factory=dict)
+
+    def run(self) -> int:
+        from viewer.rerender import rerender
+
+        path = rerender(
+            self.snapshot, self.output, self.like, self.camera, self.size, self.device, self.thresholds, self.picture
+        )
+        print(path)
+        return 0
+
+
+@dataclass(frozen=True)
+class Check:
+    """Look a dataset over: what it is, what it needs, and what seems wrong."""
+
+    dataset: Annotated[str, *positional("DATASET", "A dataset's folder, or demo.")]
+    downscale: Downscale = 1
+
+    def run(self) -> int:
+        from core.datasets.check import check_dataset
+
+        print("\n".join(check_dataset(self.dataset, self.downscale).lines()))
+        return 0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measure each stage, and its share of what this machine can do."""
+
+    dataset: Annotated[str, *positional("DATASET", "A dataset's folder, or demo.")] = "demo"
+    downscale: Downscale = 1
+    device: Device = None
+    seed: Seed = 0
+    output: Annotated[str | None, shown_as("FILE.json", "Write the figures to this new file too.")] = None
+
+    def run(self) -> int:
+        from core import bench
+
+        return bench.main(self.dataset, self.downscale, self.device, self.seed, self.output)
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Say what this machine has, what it lacks, and what to do about it."""
+
+    def run(self) -> int:
+        from core import doctor
+
+        findings = doctor.examine()
+        print("\n".join(doctor.lines(findings)))
+        return 2 if any(finding.fatal for finding in findings) else 0
+
+
+COMMANDS = {"view": View, "train": Train, "render": Render, "check": Check, "bench": Bench, "doctor": Doctor}
+
+
+def parse(arguments: Sequence[str]):
+    """The command that was asked for; a first word that is no command's name is the window's dataset.
+
+    Raises:
+        SystemExit: with 2 for a mistake, with 0 for help.
+    """
+    if not arguments or arguments[0] not in (*COMMANDS, "-h", "--help"):
+        arguments = ["view", *arguments]
+    return tyro.cli(
+        View | Train | Render | Check | Bench | Doctor,
+        prog="run_viewer.py",
+        description="Train a radiance field and watch it come alive. Without a command: the window.",
+        args=arguments,
+        default=View(),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.EnumChoicesFromValues),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; gives the exit code: 0, or 2 after a mistake, told in one line."""
+    command = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return command.run()
+    except (FirstlightError, ValueError) as error:
+        print(f"run_viewer.py: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

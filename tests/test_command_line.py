@@ -1,0 +1,179 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import run_viewer
+from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
+from tests.scenes import SMALL_FIELD, SMALL_TRAINING
+from tests.viewer.live import write_quick_ball
+from viewer.view_settings import Mode, ViewSettings
+
+REPOSITORY = Path(run_viewer.__file__).parent
+
+
+@pytest.fixture
+def ball(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.opening.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    return write_quick_ball(tmp_path / "ball")
+
+
+@pytest.fixture
+def no_display(monkeypatch):
+    monkeypatch.setattr("core.doctor.sys.platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+
+
+def one_line(capsys) -> str:
+    """What was written to stderr, which is one line."""
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1 and text.endswith("\n")
+    return text
+
+
+def test_a_first_word_that_is_no_command_is_the_windows_dataset():
+    assert run_viewer.parse([]) == run_viewer.View()
+    assert run_viewer.parse(["--downscale", "2"]) == run_viewer.View(downscale=2)
+    assert run_viewer.parse(["../lego", "--downscale", "2"]) == run_viewer.View(dataset="../lego", downscale=2)
+    assert run_viewer.parse(["view", "s.safetensors"]) == run_viewer.View(dataset="s.safetensors")
+    assert run_viewer.parse(["check", "view"]) == run_viewer.Check(dataset="view")
+
+
+def test_flags_hold_only_what_is_given():
+    command = run_viewer.parse(["lego", "--alpha-thre", "0.01", "--mode", "depth", "--background", "0", "0", "1"])
+    assert command.thresholds == {"alpha_thre": 0.01}
+    assert command.picture == {"mode": Mode.DEPTH, "background": (0.0, 0.0, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("command", "settings"),
+    [
+        ("view", (MarchSettings, ViewSettings)),
+        ("train", (MarchSettings, TrainSettings, FieldSettings)),
+        ("render", (MarchSettings, ViewSettings)),
+    ],
+)
+def test_help_names_every_setting(command, settings, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        run_viewer.parse([command, "--help"])
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    for cls in settings:
+        for name in settings_of(cls):
+            assert re.search(rf"--{name.replace('_', '-')}[ ,]", text)
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        run_viewer.parse(["--help"])
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f" {command} " in text for command in run_viewer.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train"], ["train", "demo"], ["view", "--mode", "pretty"], ["--alpha-thre", "much"], ["x", "--no-such-flag"]],
+)
+def test_wrong_arguments_exit_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        run_viewer.main(arguments)
+    assert exit_.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["no/such/folder"], "no/such/folder"),
+        (["check", "no/such/folder"], "no/such/folder"),
+        (["train", "no/such/folder", "--output", "OUT"], "no/such/folder"),
+        (["render", "gone.safetensors", "--output", "OUT/p.png"], "gone.safetensors"),
+        (["render", "gone.safetensors", "--output", "p.jpg"], "p.jpg"),
+        (["view", "--alpha-thre", "7"], "alpha_thre"),
+        (["train", "demo", "--seconds", "1", "--steps", "1", "--output", "OUT"], "either"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments, named, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_viewer.main(arguments) == 2
+    assert named in one_line(capsys)
+
+
+def test_without_a_display_it_says_what_is_missing_and_what_works(no_display, ball, capsys):
+    assert run_viewer.main([str(ball)]) == 2
+    line = one_line(capsys)
+    assert "DISPLAY" in line
+    assert f"run_viewer.py train {ball}" in line
+
+
+def test_check_reports_on_a_dataset(ball, capsys):
+    assert run_viewer.main(["check", str(ball)]) == 0
+    text = capsys.readouterr().out
+    assert "9 views" in text and "24x24" in text
+    (ball / "train" / "r_3.png").write_bytes(b"broken")
+    assert run_viewer.main(["check", str(ball)]) == 2
+    assert "r_3.png" in one_line(capsys)
+
+
+def test_train_then_render(ball, tmp_path, capsys):
+    report = tmp_path / "report"
+    train = ["train", str(ball), "--steps", "20", "--output", str(report), "--device", "cpu", "--occ-thre", "0.02"]
+    assert run_viewer.main(train) == 0
+    assert "20 steps" in capsys.readouterr().out
+    written = json.loads((report / "report.json").read_text())
+    assert written["settings"]["train"]["march"]["occ_thre"] == 0.02
+    assert run_viewer.main(train) == 2
+    assert "not empty" in one_line(capsys)
+    render = ["render", str(report / "snapshot.safetensors"), "--output", str(tmp_path / "p.png"), "--camera", "1"]
+    assert run_viewer.main(render) == 0
+    assert (tmp_path / "p.png").exists()
+    assert run_viewer.main(render) == 2
+    assert "exists" in one_line(capsys)
+
+
+def test_doctor_says_what_there_is(capsys):
+    assert run_viewer.main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    assert "Python" in text and "kernels" in text and "Warp" in text
+
+
+def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
+    seen = {}
+
+    def run_window(session, dataset, downscale, march, view, ui_scale):
+        seen.update(dataset=dataset, downscale=downscale, march=march, view=view, ui_scale=ui_scale)
+        return 0
+
+    monkeypatch.setattr("core.doctor.display_problem", lambda: None)
+    monkeypatch.setattr("viewer.window.run_window", run_window)
+    arguments = [str(ball), "--downscale", "2", "--ui-scale", "1.5", "--cone-angle", "0.01", "--show-box"]
+    assert run_viewer.main([*arguments, "--device", "cpu"]) == 0
+    assert seen == {
+        "dataset": str(ball),
+        "downscale": 2,
+        "march": MarchSettings(cone_angle=0.01),
+        "view": ViewSettings(show_box=True),
+        "ui_scale": 1.5,
+    }
+
+
+def test_mistakes_and_help_are_answered_before_torch_is_loaded():
+    code = "import sys, run_viewer; run_viewer.parse([]); print(sorted({'torch', 'warp', 'rich'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_as_a_program_it_exits_with_2_and_one_line(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "run_viewer.py"), "check", str(tmp_path)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1 and str(tmp_path) in done.stderr

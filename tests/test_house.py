@@ -1,0 +1,117 @@
+"""The rules of the house: which file may import which. They are read from the source, so nothing is run."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+TOP_LEVEL = {
+    ".ci", ".gitignore", "LICENSE", "README.md", "assets", "core", "pyproject.toml", "requirements.txt",
+    "run_viewer.py", "tests", "viewer",
+}  # fmt: skip
+
+CORE_ORDER = (
+    ("settings", "errors"),
+    ("device",),
+    ("rays",),
+    ("cameras",),
+    ("datasets",),
+    ("kernels",),
+    ("fields",),
+    ("samplers",),
+    ("rendering",),
+    ("trainer",),
+    ("evaluation", "snapshot"),
+    ("opening",),
+)
+"""Parts of core, each of which imports only what stands above it. What is not listed serves the command line."""
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((REPOSITORY / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """The modules a file imports, anywhere in it, by their full names."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively; the house names modules in full"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def importers(package: str, *folders: str) -> set[str]:
+    """The files that import a package, as paths from the repository's root; of all our code without folders."""
+    paths = [path for folder in folders or ("core", "viewer") for path in sources(folder)]
+    if not folders:
+        paths.append(REPOSITORY / "run_viewer.py")
+    return {
+        path.relative_to(REPOSITORY).as_posix()
+        for path in paths
+        if any(name == package or name.startswith(f"{package}.") for name in imports(path))
+    }
+
+
+def test_core_knows_no_window():
+    assert not importers("viewer", "core")
+    assert not importers("run_viewer", "core", "viewer")
+    assert not importers("tests", "core", "viewer")
+
+
+def test_only_the_window_and_its_panels_import_dearpygui():
+    strays = {p for p in importers("dearpygui") if p != "viewer/window.py" and not p.startswith("viewer/panels/")}
+    assert not strays
+    assert "viewer/window.py" in importers("dearpygui")
+
+
+def test_the_window_is_imported_by_the_command_line_only():
+    assert importers("viewer.window") <= {"run_viewer.py"}
+    assert {p for p in importers("viewer.panels") if not p.startswith("viewer/panels/")} <= {"viewer/window.py"}
+
+
+def test_only_kernels_import_warp():
+    assert importers("warp")
+    assert all(path.startswith("core/kernels/") for path in importers("warp"))
+
+
+def test_at_most_one_file_imports_nerfacc():
+    assert len(importers("nerfacc")) <= 1
+
+
+def test_the_worlds_of_torch_and_the_window_are_apart():
+    assert not {p for p in importers("torch") if p.startswith("viewer/panels/") or p == "viewer/window.py"}
+
+
+@pytest.mark.parametrize("level", range(len(CORE_ORDER)), ids=lambda level: "-".join(CORE_ORDER[level]))
+def test_a_part_of_core_imports_only_what_stands_above_it(level):
+    allowed = {part for parts in CORE_ORDER[: level + 1] for part in parts}
+    for part in CORE_ORDER[level]:
+        file = REPOSITORY / "core" / f"{part}.py"
+        paths = [file] if file.exists() else sources(f"core/{part}")
+        assert paths, f"core has no {part}"
+        for path in paths:
+            used = {name.split(".")[1] for name in imports(path) if name.startswith("core.")}
+            assert used <= allowed, f"{path.relative_to(REPOSITORY)} imports {sorted(used - allowed)}"
+
+
+def test_nothing_else_lies_at_the_top():
+    tracked = _tracked()
+    if tracked is None:
+        pytest.skip("needs git, to know which files belong to the project")
+    assert {name.split("/")[0] for name in tracked} <= TOP_LEVEL
+
+
+def _tracked() -> list[str] | None:
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=30
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return listed.stdout.split("\n")[:-1]

@@ -1,0 +1,87 @@
+"""Sessions for tests: the real engine on a tiny ball, driven by hand-called ticks."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.datasets import open_dataset
+from core.datasets.base import Dataset
+from core.opening import Overrides, new_trainer
+from core.trainer import Trainer
+from tests.ball import CENTRE, RADIUS, read_written, write_ball, write_transforms
+from tests.scenes import SMALL_FIELD, SMALL_TRAINING
+from viewer.messages import Pose, ScreenshotRequest, State, ViewRequest
+from viewer.scene import Scene
+from viewer.session import Session
+from viewer.view_settings import ViewSettings
+
+TINY = Overrides(
+    thresholds=dataclasses.asdict(SMALL_TRAINING.march),
+    training={
+        name: getattr(SMALL_TRAINING, name)
+        for name in ("target_samples", "max_rays", "grid_resolution", "grid_samples", "learning_rate")
+    },
+    field=dataclasses.asdict(SMALL_FIELD),
+)
+
+
+def write_quick_ball(folder: Path) -> Path:
+    """A Blender dataset of the ball that names its box, so that opening it takes no search for one."""
+    write_ball(folder, train=9, test=3)
+    transforms = read_written(folder)
+    low, high = ([c + sign * 1.2 * RADIUS for c in CENTRE] for sign in (-1, 1))
+    write_transforms(folder, "train", transforms | {"aabb": [*low, *high]})
+    return folder
+
+
+def tiny_trainer(dataset: Dataset, seed: int = 0) -> Trainer:
+    return new_trainer(dataset, "cpu", seed, TINY)
+
+
+def live_session(folder, monkeypatch) -> Session:
+    """A session that has opened a dataset and not stepped yet; its settings are tiny."""
+    monkeypatch.setattr("core.opening.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    session = Session("cpu")
+    session.open(str(folder))
+    session._run_commands()
+    assert session.status.state is State.TRAINING, session.take_notices()
+    return session
+
+
+def trainer_of(session: Session) -> Trainer:
+    return session._scene.trainer
+
+
+def ask(session: Session, moving: bool = False, size=(32, 24), camera: int = 0, serial: int = 1, **view) -> ViewRequest:
+    """Ask for the view of a training camera."""
+    request = view_request(session.status.scene, session.status.march, moving, size, camera, serial, **view)
+    session.request_view(request)
+    return request
+
+
+def view_request(scene, march, moving=False, size=(32, 24), camera=0, serial=1, **view) -> ViewRequest:
+    pose = Pose(tuple(float(x) for x in scene.cameras[camera].ravel()), scene.camera_fov_y)
+    return ViewRequest(pose, *size, march, ViewSettings(**view), moving, serial)
+
+
+def screenshot_request(session: Session, folder, transparent: bool = False, **view) -> ScreenshotRequest:
+    request = view_request(session.status.scene, session.status.march, **view)
+    return ScreenshotRequest(request, str(folder), transparent)
+
+
+def open_scene(folder) -> Scene:
+    return Scene(tiny_trainer(open_dataset(folder)))
+
+
+def state_of(trainer: Trainer) -> dict[str, np.ndarray]:
+    """Copies of everything that training depends on."""
+    tensors = {name: tensor.detach().clone() for name, tensor in trainer.state_tensors().items()}
+    tensors["torch's own generator"] = torch.get_rng_state()
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def errors_of(session: Session) -> list[str]:
+    """The errors told since the last look."""
+    return [notice.text for notice in session.take_notices() if notice.error]

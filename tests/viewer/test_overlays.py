@@ -1,0 +1,208 @@
+import math
+
+import numpy as np
+import pytest
+
+from core.cameras import look_at
+from core.settings import TrainSettings
+from viewer import overlays
+from viewer.lines import Occluder, clip_to_rectangle, draw_lines, project
+from viewer.messages import Pose, SceneInfo
+from viewer.overlays import Cells, apply, box_segments, camera_segments
+from viewer.view_settings import ViewSettings
+
+WIDTH, HEIGHT = 40, 30
+FOV = math.radians(60.0)
+RED = np.float32([1.0, 0.0, 0.0])
+POSE = Pose(tuple(look_at((0.0, -4.0, 0.0), (0.0, 0.0, 0.0)).double().ravel().tolist()), FOV)
+"""Four units from the origin, looking along +y."""
+
+
+def blank() -> np.ndarray:
+    return np.ones((HEIGHT, WIDTH, 4), np.float32)
+
+
+def surface(depth=math.inf, opacity=0.0) -> tuple[np.ndarray, np.ndarray]:
+    return np.full((HEIGHT, WIDTH), depth, np.float32), np.full((HEIGHT, WIDTH), opacity, np.float32)
+
+
+def cells(t=2.0, edge=0.3, level=0) -> Cells:
+    shape = (HEIGHT, WIDTH)
+    normals = np.broadcast_to(np.float32([0.0, -1.0, 0.0]), (*shape, 3))
+    return Cells(np.full(shape, t), normals, np.full(shape, edge), np.full(shape, level, np.int32))
+
+
+def scene(position=(0.5, 0.0, 0.5)) -> SceneInfo:
+    return SceneInfo(
+        name="s", path="s", format="f", notes=(), n_train=1, n_test=0, image_width=4, image_height=3,
+        cameras=look_at(position, (0.0, 0.0, 0.0)).numpy()[None], camera_fov_y=0.7, view_names=(),
+        box=(-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), field=None, train=TrainSettings(grid_resolution=32),
+        background=(1.0, 1.0, 1.0),
+    )  # fmt: skip
+
+
+def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    return (np.abs(after - before) > 0.02).any(axis=-1)
+
+
+def test_nothing_asked_for_changes_nothing():
+    rgba = blank()
+    assert apply(rgba, ViewSettings(), POSE, *surface(), scene(), cells()) is rgba
+
+
+def test_a_point_projects_where_its_ray_goes():
+    point = np.array([[[0.7, 1.0, -0.4], [0.0, 0.0, 0.0]]])
+    x, y, inverse = project(point, POSE, WIDTH, HEIGHT)[0, 0]
+    focal = 0.5 * HEIGHT / math.tan(0.5 * FOV)
+    assert x == pytest.approx(WIDTH / 2 + focal * 0.7 / 5.0)
+    assert y == pytest.approx(HEIGHT / 2 + focal * 0.4 / 5.0)
+    assert 1.0 / inverse == pytest.approx(5.0)
+
+
+def test_a_line_is_drawn_where_it_is_and_nowhere_else():
+    line = np.array([[[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]])
+    after = draw_lines(blank(), line, RED, POSE)
+    rows, columns = np.nonzero(changed(blank(), after))
+    half = 0.5 * HEIGHT / math.tan(0.5 * FOV) / 4.0
+    assert set(rows) <= {HEIGHT // 2 - 1, HEIGHT // 2}
+    assert columns.min() == pytest.approx(WIDTH / 2 - half, abs=1.5)
+    assert columns.max() == pytest.approx(WIDTH / 2 + half, abs=1.5)
+
+
+@pytest.mark.parametrize("far_end", [-4.0, -9.0, -1000.0])
+def test_a_line_through_the_camera_is_cut_at_the_near_plane(far_end):
+    """It starts in the picture and ends beside or behind the camera: it must leave the picture on the right side."""
+    line = np.array([[[0.0, 0.0, 0.0], [0.5, far_end, 0.0]]])
+    after = draw_lines(blank(), line, RED, POSE)
+    columns = np.nonzero(changed(blank(), after))[1]
+    assert columns.min() >= WIDTH // 2 - 1
+    assert columns.max() == WIDTH - 1
+
+
+def test_a_line_behind_the_camera_is_not_drawn():
+    line = np.array([[[-1.0, -5.0, 0.0], [1.0, -6.0, 0.2]]])
+    assert not changed(blank(), draw_lines(blank(), line, RED, POSE)).any()
+
+
+def test_clipping_keeps_the_parts_inside():
+    ends = np.array(
+        [
+            [[-10.0, 15.0, 1.0], [50.0, 15.0, 2.0]],
+            [[5.0, 5.0, 1.0], [6.0, 7.0, 1.0]],
+            [[-5.0, -5.0, 1.0], [50.0, -1.0, 1.0]],
+            [[-5.0, 29.0, 1.0], [4.0, 40.0, 1.0]],
+        ]
+    )
+    got = clip_to_rectangle(ends, WIDTH, HEIGHT)
+    np.testing.assert_allclose(got[0], [[0.0, 15.0, 1.0 + 1 / 6], [40.0, 15.0, 2.0 - 1 / 6]])
+    np.testing.assert_allclose(got[1], ends[1])
+    assert len(got) == 2
+
+
+@pytest.mark.parametrize(("depth", "opacity", "seen"), [(3.0, 1.0, 0.0), (3.0, 0.6, 0.4), (5.0, 1.0, 1.0)])
+def test_a_line_is_hidden_by_the_opacity_in_front_of_it(depth, opacity, seen):
+    line = np.array([[[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]])
+    free = draw_lines(blank(), line, RED, POSE)
+    hidden = draw_lines(blank(), line, RED, POSE, [Occluder(*surface(depth, opacity))])
+    middle = (HEIGHT // 2, WIDTH // 2)
+    np.testing.assert_allclose(1.0 - hidden[middle], seen * (1.0 - free[middle]), atol=1e-5)
+
+
+def test_depth_along_a_slanted_line_is_perspective_correct():
+    """A line runs away from the camera through a wall: it disappears exactly where it passes behind."""
+    line = np.array([[[-1.0, -2.0, 0.0], [1.0, 6.0, 0.0]]])
+    after = draw_lines(blank(), line, RED, POSE, [Occluder(*surface(4.0, 1.0))])
+    columns = np.nonzero(changed(blank(), after))[1]
+    focal = 0.5 * HEIGHT / math.tan(0.5 * FOV)
+    share = np.linspace(0.0, 1.0, 10_000)[:, None]
+    points = line[0, 0] + share * (line[0, 1] - line[0, 0]) - np.array([0.0, -4.0, 0.0])
+    passes = points[np.argmax(np.linalg.norm(points, axis=1) > 1.01 * 4.0)]
+    assert columns.max() == pytest.approx(WIDTH / 2 + focal * passes[0] / passes[1], abs=1.5)
+
+
+def test_cells_cover_by_their_opacity():
+    half = apply(blank(), ViewSettings(cells_opacity=0.5), POSE, *surface(), None, cells())
+    full = apply(blank(), ViewSettings(cells_opacity=1.0), POSE, *surface(), None, cells())
+    np.testing.assert_allclose(half, 0.5 * (blank() + full), atol=1e-5)
+    none = apply(blank(), ViewSettings(cells_opacity=1.0), POSE, *surface(), None, cells(t=math.inf))
+    np.testing.assert_array_equal(none, blank())
+
+
+def test_cell_edges_are_darker_and_more_opaque_than_faces():
+    face, face_alpha = overlays.shade_cells(cells(edge=0.3), 0.4)
+    edge, edge_alpha = overlays.shade_cells(cells(edge=0.0), 0.4)
+    assert edge.sum() < face.sum()
+    assert edge_alpha.min() > face_alpha.max()
+
+
+def test_edges_fade_where_cells_are_smaller_than_pixels():
+    near, _ = overlays.shade_cells(cells(edge=0.0), 0.5, 0.01)
+    far, _ = overlays.shade_cells(cells(edge=0.0), 0.5, 2.0)
+    face, _ = overlays.shade_cells(cells(edge=0.3), 0.5, 0.01)
+    np.testing.assert_allclose(far, face, rtol=0.1)
+    assert near.mean() < 0.6 * face.mean()
+
+
+def test_a_pixels_size_on_a_cell():
+    """Half the picture's height spans tan(30 degrees) at distance 1; the scene's cells are 2/32 wide."""
+    seen = cells(t=2.0, level=1)
+    expected = 2.0 * 2.0 * math.tan(0.5 * FOV) / HEIGHT / (2.0 * 2.0 / 32.0)
+    np.testing.assert_allclose(overlays.pixels_on_cells(seen, POSE, scene()), expected)
+    assert (overlays.pixels_on_cells(cells(t=math.inf), POSE, scene()) == 0.0).all()
+
+
+def test_cells_hide_behind_the_surface():
+    view = ViewSettings(cells_opacity=0.8)
+    assert not changed(blank(), apply(blank(), view, POSE, *surface(1.0, 1.0), None, cells(t=2.0))).any()
+    assert changed(blank(), apply(blank(), view, POSE, *surface(3.0, 1.0), None, cells(t=2.0))).all()
+
+
+def test_levels_have_their_own_colours():
+    view = ViewSettings(cells_opacity=1.0)
+    fine = apply(blank(), view, POSE, *surface(), None, cells(level=0))
+    coarse = apply(blank(), view, POSE, *surface(), None, cells(level=1))
+    assert changed(fine, coarse).all()
+
+
+def test_tint_follows_opacity():
+    opacities = np.zeros((HEIGHT, WIDTH), np.float32)
+    opacities[:, WIDTH // 2 :] = 1.0
+    after = apply(blank(), ViewSettings(opacity_tint=0.5), POSE, surface(2.0)[0], opacities)
+    assert not changed(blank(), after)[:, : WIDTH // 2].any()
+    assert changed(blank(), after)[:, WIDTH // 2 :].all()
+
+
+def test_overlays_show_up_in_a_transparent_picture():
+    clear = np.zeros((HEIGHT, WIDTH, 4), np.float32)
+    after = apply(clear, ViewSettings(show_box=True), POSE, *surface(), scene())
+    assert after[..., 3].max() > 0.2
+    assert (after[after[..., 3] == 0.0] == 0.0).all()
+
+
+def test_box_and_cameras_are_drawn():
+    for view in (ViewSettings(show_box=True), ViewSettings(show_cameras=True)):
+        assert changed(blank(), apply(blank(), view, POSE, *surface(), scene())).sum() > 3
+
+
+def test_a_box_has_twelve_edges_along_the_axes():
+    edges = box_segments((0.0, 0.0, 0.0, 1.0, 2.0, 3.0))
+    lengths = np.sort(np.linalg.norm(edges[:, 1] - edges[:, 0], axis=1))
+    np.testing.assert_allclose(lengths, [1.0] * 4 + [2.0] * 4 + [3.0] * 4)
+    assert len({tuple(sorted(map(tuple, e.tolist()))) for e in edges}) == 12
+
+
+def test_a_training_camera_opens_towards_what_it_sees():
+    segments = camera_segments(scene(position=(0.0, -4.0, 0.0)))
+    apex = np.array([0.0, -4.0, 0.0])
+    spokes = segments[np.isclose(segments[:, 0], apex).all(axis=1)]
+    assert len(spokes) == 4
+    assert (spokes[:, 1, 1] > -4.0).all()
+
+
+def test_overlays_of_an_unusual_scene_stay_finite():
+    lonely = scene()
+    inside = Pose(tuple(np.eye(4).ravel()), FOV)
+    view = ViewSettings(show_box=True, show_cameras=True, cells_opacity=0.5, opacity_tint=0.5)
+    after = apply(blank(), view, inside, *surface(), lonely, cells(t=math.inf))
+    assert np.isfinite(after).all()
+    assert after.min() >= 0.0 and after.max() <= 1.0

@@ -1,0 +1,112 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, PngImagePlugin
+
+from core.errors import FirstlightError
+from tests.viewer.live import live_session, screenshot_request, trainer_of, write_quick_ball
+from viewer.rerender import parse_size, rerender
+from viewer.screenshots import read_metadata
+from viewer.view_settings import Mode
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory):
+    """A snapshot and screenshots of the same weights: (snapshot, [screenshots], trainer)."""
+    folder = tmp_path_factory.mktemp("taken")
+    with pytest.MonkeyPatch.context() as patch:
+        session = live_session(write_quick_ball(folder / "ball"), patch)
+        for _ in range(30):
+            session.tick()
+        session.pause()
+        session.save_snapshot(str(folder / "s.safetensors"))
+        session.screenshot(screenshot_request(session, folder / "shots", size=(60, 40), camera=2))
+        overlays = {"cells_opacity": 0.5, "opacity_tint": 0.3, "show_box": True, "show_cameras": True}
+        session.screenshot(screenshot_request(session, folder / "shots", True, mode=Mode.DEPTH, **overlays))
+        strict = screenshot_request(session, folder / "shots", background=(0.2, 0.5, 0.1))
+        march = dataclasses.replace(strict.view.march, alpha_thre=0.2, early_stop_eps=0.3, render_step_size=0.05)
+        session.screenshot(dataclasses.replace(strict, view=dataclasses.replace(strict.view, march=march)))
+        session.tick()
+    shots = sorted((folder / "shots").glob("*.png"))
+    assert len(shots) == 3
+    return folder / "s.safetensors", shots, trainer_of(session)
+
+
+def pixels(path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture).astype(int)
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_screenshot_is_made_again(taken, tmp_path, index):
+    snapshot, shots, _ = taken
+    path = rerender(str(snapshot), str(tmp_path / "again.png"), like=str(shots[index]))
+    first, again = pixels(shots[index]), pixels(path)
+    assert first.shape == again.shape
+    assert np.abs(first - again).max() <= 1
+    assert first.std() > 5
+    assert read_metadata(path) == read_metadata(shots[index])
+
+
+def test_what_is_asked_for_differs_from_the_screenshot(taken, tmp_path):
+    snapshot, shots, _ = taken
+    path = rerender(
+        str(snapshot), str(tmp_path / "other.png"), like=str(shots[0]), size="30x20",
+        thresholds={"alpha_thre": 0.1}, view={"mode": Mode.OPACITY, "fov": 20.0},
+    )  # fmt: skip
+    metadata = read_metadata(path)
+    assert pixels(path).shape == (20, 30, 3)
+    assert metadata["march"] == read_metadata(shots[0])["march"] | {"alpha_thre": 0.1}
+    assert metadata["view"]["mode"] == "opacity"
+    assert metadata["camera"]["fov_y"] == pytest.approx(np.radians(20.0))
+
+
+def test_a_training_cameras_picture_resembles_its_photograph(taken, tmp_path):
+    snapshot, _, trainer = taken
+    views = trainer.dataset.train
+    path = rerender(str(snapshot), str(tmp_path / "camera.png"), camera=4)
+    photo = 255.0 * views.photo(4, torch.ones(3)).numpy()
+    assert pixels(path).shape == photo.shape
+    assert np.abs(pixels(path) - photo).mean() < 25
+
+
+def test_without_a_camera_it_takes_the_windows_first_view(taken, tmp_path):
+    snapshot, _, _ = taken
+    path = rerender(str(snapshot), str(tmp_path / "new" / "folder" / "home.png"))
+    assert pixels(path).shape == (24, 24, 3)
+
+
+def test_another_step_than_the_screenshots_is_told(taken, tmp_path, capsys):
+    snapshot, shots, _ = taken
+    with Image.open(shots[0]) as picture:
+        chunk = PngImagePlugin.PngInfo()
+        chunk.add_itxt("firstlight", picture.text["firstlight"].replace('"step": 30', '"step": 7'))
+        picture.save(tmp_path / "old.png", pnginfo=chunk)
+    rerender(str(snapshot), str(tmp_path / "again.png"), like=str(tmp_path / "old.png"))
+    assert "step 7" in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten(taken, tmp_path):
+    snapshot, shots, _ = taken
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    with pytest.raises(FirstlightError, match="exists"):
+        rerender(str(snapshot), str(tmp_path / "mine.png"), like=str(shots[0]))
+    assert (tmp_path / "mine.png").read_bytes() == b"mine"
+
+
+def test_mistakes_are_told(taken, tmp_path):
+    snapshot, shots, _ = taken
+    new = str(tmp_path / "new.png")
+    with pytest.raises(ValueError, match="from 0 to 8, got 9"):
+        rerender(str(snapshot), new, camera=9)
+    with pytest.raises(ValueError, match="either"):
+        rerender(str(snapshot), new, like=str(shots[0]), camera=1)
+    with pytest.raises(ValueError, match=r"\.png"):
+        rerender(str(snapshot), str(tmp_path / "new.jpg"))
+    with pytest.raises(FirstlightError, match=r"gone\.png"):
+        rerender(str(snapshot), new, like=str(tmp_path / "gone.png"))
+    for size in ("wide", "0x10", "10x", "-1x5"):
+        with pytest.raises(ValueError, match="1280x800"):
+            parse_size(size)

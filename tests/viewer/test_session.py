@@ -1,0 +1,224 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.settings import MarchSettings
+from tests.viewer.live import ask, errors_of, live_session, screenshot_request, state_of, trainer_of
+from viewer.messages import State
+from viewer.session import Session
+from viewer.view_settings import Mode
+
+
+def test_it_starts_empty_and_names_its_device():
+    session = Session("cpu")
+    assert session.status.state is State.EMPTY
+    assert session.status.device == "cpu"
+    assert "CPU" in session.status.backend
+    assert not session.tick()
+
+
+def test_each_tick_trains_one_step(session):
+    for _ in range(5):
+        assert session.tick()
+    assert session.status.step == trainer_of(session).step_count == 5
+    assert [step for step, _ in session.status.losses] == [1, 2, 3, 4, 5]
+    assert session.status.seconds > 0.0
+    assert session.status.steps_per_second > 0.0
+
+
+def test_a_view_is_served_before_the_next_step(session):
+    session.tick()
+    request = ask(session)
+    session.tick()
+    assert session.frame.request is request
+    assert session.frame.step == 1
+    assert session.status.step == 2
+
+
+def test_the_newest_request_wins(session):
+    for serial in (1, 2, 3):
+        newest = ask(session, serial=serial, camera=serial)
+    session.tick()
+    assert session.frame.request is newest
+    first = session.frame
+    session.pause()
+    session.tick()
+    assert first.request.serial == session.frame.request.serial == 3
+
+
+def test_moving_the_camera_never_stops_training(session):
+    for serial in range(20):
+        ask(session, moving=True, camera=serial % 9, serial=serial)
+        session.tick()
+        assert session.frame.request.serial == serial
+    assert session.status.step == 20
+
+
+@pytest.mark.parametrize("view", [{}, {"mode": Mode.SAMPLES}, {"cells_opacity": 0.5, "show_box": True}])
+def test_a_render_changes_nothing(session, view):
+    for _ in range(3):
+        session.tick()
+    session.pause()
+    session.tick()
+    trainer = trainer_of(session)
+    before, modes = state_of(trainer), [module.training for module in trainer.field.modules()]
+    for moving in (True, False):
+        ask(session, moving=moving, camera=int(moving), **view)
+        for _ in range(3):
+            session.tick()
+    after = state_of(trainer)
+    assert before.keys() == after.keys()
+    for name in before:
+        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+    assert [module.training for module in trainer.field.modules()] == modes
+
+
+def test_frames_do_not_change_what_is_learnt(ball, monkeypatch):
+    losses = []
+    for with_views in (False, True):
+        session = live_session(ball, monkeypatch)
+        for serial in range(6):
+            if with_views:
+                ask(session, moving=serial % 2 == 0, camera=serial, serial=serial)
+            session.tick()
+        losses.append(session.status.losses)
+    assert losses[0] == losses[1]
+
+
+def test_pausing_stops_steps_and_not_views(session):
+    session.tick()
+    session.pause()
+    session.tick()
+    assert session.status.state is State.PAUSED
+    request = ask(session)
+    session.tick()
+    assert (session.frame.request, session.frame.step, session.status.step) == (request, 1, 1)
+    while session.tick():
+        pass
+    assert session.status.steps_per_second == 0.0
+    session.resume()
+    session.tick()
+    assert (session.status.state, session.status.step) == (State.TRAINING, 2)
+
+
+def test_paused_at_rest_the_picture_becomes_full_and_then_nothing_happens(session):
+    session.pause()
+    ask(session, size=(64, 48))
+    while session.tick():
+        pass
+    frame = session.frame
+    assert frame.rgba.shape == (48, 64, 4)
+    assert frame.reason == ""
+    assert not session.tick()
+    assert session.frame is frame
+
+
+def test_frame_and_status_hold_no_torch_object(session):
+    ask(session, cells_opacity=0.3)
+    for _ in range(3):
+        session.tick()
+    assert not list(torch_objects(session.frame))
+    assert not list(torch_objects(session.status))
+    assert session.frame.rgba.dtype == np.float32
+    assert session.frame.rgba.flags.c_contiguous
+
+
+def torch_objects(value):
+    if isinstance(value, torch.Tensor | torch.nn.Module | torch.Generator | torch.device):
+        yield value
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from torch_objects(getattr(value, field.name))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from torch_objects(item)
+
+
+def test_the_figures_beside_a_frame_are_those_of_its_picture(session):
+    session.pause()
+    ask(session, size=(40, 30))
+    while session.tick():
+        pass
+    stats = session.frame.stats
+    assert (stats.rendered_width, stats.rendered_height, stats.n_rays) == (40, 30, 1200)
+    assert 0 < stats.n_kept <= stats.n_marched
+    assert stats.samples_per_ray == pytest.approx(stats.n_kept / 1200)
+    assert stats.occupied == pytest.approx(trainer_of(session).sampler.occupied(session.status.march.occ_thre))
+    assert 0.0 <= stats.stopped_early <= 1.0
+    assert stats.milliseconds > 0.0
+
+
+def test_reset_starts_the_same_training_again(session):
+    for _ in range(3):
+        session.tick()
+    first, serial = session.status.losses, session.status.scene_serial
+    session.reset()
+    for _ in range(3):
+        session.tick()
+    assert session.status.losses == first
+    assert session.status.scene_serial == serial + 1
+    assert session.status.psnrs == ()
+
+
+def test_trainings_thresholds_change_and_come_back(session):
+    own = session.status.march
+    other = dataclasses.replace(own, occ_thre=0.02)
+    session.set_training_march(other)
+    session.tick()
+    assert session.status.march == other
+    session.reset()
+    session.tick()
+    assert session.status.march == other
+    session.set_training_march(None)
+    session.tick()
+    assert session.status.march == own
+
+
+def test_the_views_thresholds_leave_training_alone(session):
+    own = session.status.march
+    request = ask(session)
+    strict = dataclasses.replace(request, march=MarchSettings(alpha_thre=0.5), serial=2)
+    session.request_view(strict)
+    session.tick()
+    assert session.status.march == own
+    assert session.frame.stats.n_kept == 0
+
+
+def test_held_out_psnr_is_measured_as_training_goes_on(session):
+    trainer = trainer_of(session)
+    trainer.seconds = 1.5
+    for _ in range(4):
+        session.tick()
+    ((step, psnr),) = session.status.psnrs
+    assert step == 2
+    assert 0.0 < psnr < 60.0
+
+
+def test_a_snapshot_goes_on_where_it_was(session, tmp_path):
+    for _ in range(3):
+        session.tick()
+    session.pause()
+    session.save_snapshot(str(tmp_path / "s.safetensors"))
+    session.tick()
+    session.resume()
+    for _ in range(3):
+        session.tick()
+    again = Session("cpu")
+    again.open(str(tmp_path / "s.safetensors"))
+    for _ in range(3):
+        again.tick()
+    assert again.status.losses == session.status.losses[3:]
+    assert errors_of(session) == []
+
+
+def test_a_screenshot_is_taken_at_full_size(session, tmp_path):
+    session.screenshot(screenshot_request(session, tmp_path, transparent=True, size=(50, 40), show_box=True))
+    session.tick()
+    (path,) = tmp_path.glob("*.png")
+    with Image.open(path) as picture:
+        assert picture.size == (50, 40)
+        assert picture.mode == "RGBA"
+    assert any(str(path) in notice.text for notice in session.take_notices())

@@ -1,0 +1,53 @@
+import pytest
+
+from core.settings import MarchSettings, Setting, settings_of
+from viewer.sliders import Scale
+
+SCALES = {name: Scale(s) for name, s in settings_of(MarchSettings).items() if name != "crop"}
+
+
+@pytest.mark.parametrize("name", list(SCALES))
+def test_ends_and_order(name):
+    scale = SCALES[name]
+    assert scale.value(0.0) == scale.setting.low
+    assert scale.value(1.0) == scale.setting.high
+    values = [scale.value(i / 200) for i in range(201)]
+    assert values == sorted(values)
+    assert len(set(values)) > 100
+
+
+@pytest.mark.parametrize("name", list(SCALES))
+def test_position_and_value_are_inverse_up_to_rounding(name):
+    scale = SCALES[name]
+    for i in range(10, 101):
+        assert scale.position(scale.value(i / 100)) == pytest.approx(i / 100, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", list(SCALES))
+def test_text_reads_back(name):
+    scale = SCALES[name]
+    for position in (0.0, 0.3, 0.77, 1.0):
+        value = scale.value(position)
+        assert scale.parse(scale.text(value)) == pytest.approx(value)
+
+
+def test_zero_is_off_for_a_pure_number_only():
+    assert SCALES["alpha_thre"].text(0.0) == "off"
+    assert SCALES["near_plane"].text(0.0) == "0"
+    assert SCALES["alpha_thre"].parse(" OFF ") == 0.0
+
+
+def test_a_unit_may_be_typed():
+    assert SCALES["near_plane"].parse("2.5 units") == 2.5
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1", "nan", "1e9"])
+def test_what_does_not_fit_is_refused_with_the_range(text):
+    with pytest.raises(ValueError, match=r"Alpha threshold.*from 0 to 0.5"):
+        SCALES["alpha_thre"].parse(text)
+
+
+def test_a_linear_scale_is_even():
+    scale = Scale(Setting("", low=10.0, high=20.0))
+    assert scale.value(0.5) == 15.0
+    assert scale.position(12.5) == 0.25

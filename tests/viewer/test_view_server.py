@@ -1,0 +1,125 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.viewer.live import open_scene, view_request, write_quick_ball
+from viewer import pictures
+from viewer.view_server import ViewServer
+from viewer.view_settings import Mode
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    scene = open_scene(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball"))
+    for _ in range(20):
+        scene.step()
+    return scene
+
+
+@pytest.fixture
+def marches(monkeypatch):
+    """Counts the views that are marched."""
+    counted, march = [], pictures.render_view
+
+    def render_view(*arguments, **more):
+        counted.append(arguments)
+        return march(*arguments, **more)
+
+    monkeypatch.setattr(pictures, "render_view", render_view)
+    return counted
+
+
+def server(newer=lambda: False, closing=lambda: False) -> ViewServer:
+    return ViewServer(newer, closing)
+
+
+def settled(views, scene, request):
+    """The last frame for a request while training is paused."""
+    frame = views.answer(request, scene, None)
+    while (better := views.refresh(scene, None)) is not None:
+        frame = better
+    return frame
+
+
+def test_display_settings_change_without_marching_again(scene, marches):
+    views, request = server(), view_request(scene.info, scene.trainer.settings.march)
+    settled(views, scene, request)
+    n_marched = len(marches)
+    for change in (
+        {"mode": Mode.DEPTH},
+        {"background": (0.0, 0.0, 0.5)},
+        {"opacity_tint": 0.5, "show_box": True},
+        {"cells_opacity": 0.5},
+        {"cells_opacity": 0.5, "cells_level": 0},
+    ):
+        other = dataclasses.replace(request, view=dataclasses.replace(request.view, **change))
+        frame = settled(views, scene, other)
+        assert frame.request is other
+        expected = pictures.make_picture(scene.trainer, other, scene.info)
+        np.testing.assert_allclose(frame.rgba, expected, atol=2e-6)
+        del marches[-1]  # the expected picture's
+    assert len(marches) == n_marched
+
+
+@pytest.mark.parametrize("what", ["pose", "march", "size"])
+def test_other_rays_or_thresholds_are_marched(scene, marches, what):
+    views, request = server(), view_request(scene.info, scene.trainer.settings.march)
+    settled(views, scene, request)
+    n_marched = len(marches)
+    march = dataclasses.replace(request.march, alpha_thre=0.2)
+    pose = view_request(scene.info, request.march, camera=3).pose
+    change = {"pose": {"pose": pose}, "march": {"march": march}, "size": {"width": 20}}[what]
+    settled(views, scene, dataclasses.replace(request, **change))
+    assert len(marches) > n_marched
+
+
+def test_what_was_shown_is_void_once_another_scene_takes_over(scene, marches):
+    views, request = server(), view_request(scene.info, scene.trainer.settings.march)
+    settled(views, scene, request)
+    n_marched = len(marches)
+    views.forget()
+    settled(views, scene, request)
+    assert len(marches) > n_marched
+
+
+def test_a_picture_in_motion_is_refined_at_rest(scene):
+    views = server()
+    request = view_request(scene.info, scene.trainer.settings.march, moving=True, size=(320, 240))
+    moving = views.answer(request, scene, None)
+    assert views.refresh(scene, None) is None
+    assert moving.stats.rendered_width < 320
+    assert moving.reason
+    resting = settled(views, scene, dataclasses.replace(request, moving=False))
+    assert resting.stats.rendered_width == 320
+    assert resting.reason == ""
+
+
+def test_a_request_ends_a_refinement_but_not_a_picture_in_motion(scene):
+    views = server(newer=lambda: True)
+    request = view_request(scene.info, scene.trainer.settings.march, size=(64, 48))
+    assert views.answer(request, scene, None) is None
+    assert views.answer(dataclasses.replace(request, moving=True), scene, None) is not None
+
+
+def test_closing_ends_any_picture(scene):
+    views = server(closing=lambda: True)
+    request = view_request(scene.info, scene.trainer.settings.march, moving=True)
+    assert views.answer(request, scene, None) is None
+
+
+def test_a_window_without_pixels_is_no_request(scene):
+    request = view_request(scene.info, scene.trainer.settings.march, size=(0, 10))
+    assert server().answer(request, scene, None) is None
+
+
+def test_a_resting_picture_is_kept_up_to_date_while_training(scene, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("viewer.view_server.time.perf_counter", lambda: clock[0])
+    views, request = server(), view_request(scene.info, scene.trainer.settings.march)
+    assert views.answer(request, scene, 1.0) is not None
+    assert views.refresh(scene, 1.0) is None
+    clock[0] = 0.29
+    assert views.refresh(scene, 1.0) is None
+    clock[0] = 0.31
+    assert views.refresh(scene, 1.0) is not None

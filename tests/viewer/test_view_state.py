@@ -1,0 +1,101 @@
+import math
+
+import numpy as np
+import pytest
+
+from core.cameras import look_at
+from core.settings import MarchSettings
+from viewer.camera_controls import at_view
+from viewer.view_settings import Mode, ViewSettings
+from viewer.view_state import REST_SECONDS, ViewState, opening_march
+
+
+def state() -> ViewState:
+    s = ViewState(MarchSettings(), ViewSettings())
+    s.place(at_view(look_at((3.0, 0.0, 1.0), (0.0, 0.0, 0.0)).numpy(), 0.7, np.zeros(3)))
+    return s
+
+
+def test_without_a_camera_or_a_pixel_nothing_is_asked_for():
+    assert ViewState(MarchSettings(), ViewSettings()).due(10, 10, 0.0, False) is None
+    assert state().due(0, 10, 0.0, False) is None
+
+
+def test_a_change_is_asked_for_at_once_and_again_at_rest():
+    s = state()
+    first = s.due(10, 10, 0.0, held=False)
+    assert first.moving
+    assert s.due(10, 10, 0.5 * REST_SECONDS, held=False) is None
+    second = s.due(10, 10, 1.1 * REST_SECONDS, held=False)
+    assert not second.moving
+    assert second.serial > first.serial
+    assert s.due(10, 10, 9.0, held=False) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.place(s.camera.orbited(0.1, 0.0)),
+        lambda s: s.set_view(mode=Mode.DEPTH),
+        lambda s: s.set_view(fov=55.0),
+        lambda s: s.set_march(alpha_thre=0.01),
+    ],
+)
+def test_every_change_makes_a_request(change):
+    s = state()
+    s.due(10, 10, 0.0, held=False)
+    s.due(10, 10, 1.0, held=False)
+    change(s)
+    request = s.due(10, 10, 2.0, held=True)
+    assert request.moving
+    assert (request.pose, request.march, request.view) == (s.camera.pose, s.march, s.view)
+
+
+def test_another_size_makes_a_request():
+    s = state()
+    s.due(10, 10, 0.0, held=False)
+    assert s.due(20, 10, 1.0, held=False).width == 20
+
+
+def test_holding_still_does_not_lower_the_resolution():
+    s = state()
+    s.due(10, 10, 0.0, held=False)
+    s.due(10, 10, 1.0, held=False)
+    assert s.due(10, 10, 2.0, held=True) is None
+    assert s.due(10, 10, 3.0, held=False) is None
+
+
+def test_a_drag_that_stops_comes_to_rest_only_when_let_go():
+    s = state()
+    s.due(10, 10, 0.0, held=True)
+    assert s.due(10, 10, 5.0, held=True) is None
+    assert not s.due(10, 10, 5.1, held=False).moving
+
+
+def test_field_of_view_of_camera_and_setting_agree():
+    s = state()
+    assert s.view.fov == pytest.approx(math.degrees(0.7))
+    s.set_view(fov=60.0)
+    assert s.camera.fov_y == pytest.approx(math.radians(60.0))
+
+
+def test_an_invalid_change_leaves_everything_as_it_was():
+    s = state()
+    with pytest.raises(ValueError, match="alpha_thre"):
+        s.set_march(alpha_thre=2.0)
+    assert s.march == MarchSettings()
+
+
+def test_a_new_scene_is_asked_for_even_from_the_same_camera():
+    s = state()
+    first = s.due(10, 10, 0.0, held=False)
+    s.due(10, 10, 1.0, held=False)
+    s.forget()
+    again = s.due(10, 10, 2.0, held=False)
+    assert again.serial > first.serial
+
+
+def test_opening_keeps_what_was_asked_for():
+    training = MarchSettings(render_step_size=0.005, early_stop_eps=1e-4)
+    got = opening_march(MarchSettings(alpha_thre=0.02), training)
+    assert got == MarchSettings(render_step_size=0.005, early_stop_eps=1e-4, alpha_thre=0.02)

@@ -1,0 +1,134 @@
+"""How the camera moves: orbit, pan, zoom to the cursor, fly, jump to a training view. Pure: a move gives a new camera.
+
+Conventions:
+- World z is up. Orbiting turns about it like a turntable and keeps whatever roll the picture has.
+- Points of the picture are (u, v) in picture heights from its centre, u to the right, v downwards.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from viewer.messages import Pose, SceneInfo
+
+UP = np.array([0.0, 0.0, 1.0])
+MAX_ELEVATION = math.radians(89.0)
+"""Orbiting stops here, short of the pole, so that the picture never flips."""
+HOME_ELEVATION = math.radians(25.0)
+FOV_RANGE = (math.radians(5.0), math.radians(120.0))
+DISTANCE_RANGE = (1e-3, 1e4)
+FLY_SPEED = 0.7
+"""Flown per second, in distances to the target: slow close to things, fast far from them."""
+
+
+@dataclass(frozen=True, eq=False)
+class OrbitCamera:
+    """A camera and the point it orbits about.
+
+    Attributes:
+        rotation: (3, 3) float64, columns: right, up, back (OpenGL) in the world.
+        position: (3,) float64.
+        distance: from the position to the target, which lies on the view axis.
+        fov_y: the vertical field of view in radians.
+    """
+
+    rotation: np.ndarray
+    position: np.ndarray
+    distance: float
+    fov_y: float
+
+    @property
+    def target(self) -> np.ndarray:
+        """The point that the camera orbits about, (3,)."""
+        return self.position - self.distance * self.rotation[:, 2]
+
+    @property
+    def pose(self) -> Pose:
+        c2w = np.eye(4)
+        c2w[:3, :3], c2w[:3, 3] = self.rotation, self.position
+        return Pose(tuple(float(x) for x in c2w.ravel()), self.fov_y)
+
+    def under_cursor(self, u: float, v: float) -> np.ndarray:
+        """The world point (3,) at (u, v) on the plane through the target that faces the camera."""
+        height = 2.0 * self.distance * math.tan(0.5 * self.fov_y)
+        return self.target + height * (u * self.rotation[:, 0] - v * self.rotation[:, 1])
+
+    def orbited(self, du: float, dv: float) -> "OrbitCamera":
+        """Dragged by (du, dv): the scene follows the cursor; a drag over the picture's height is half a turn."""
+        back = self.rotation[:, 2]
+        # In a picture that stands on its head, left and right are swapped on the turntable.
+        sense = -1.0 if self.rotation[2, 1] < 0.0 else 1.0
+        elevation = math.asin(float(np.clip(back[2] / np.linalg.norm(back), -1.0, 1.0)))
+        low, high = min(-MAX_ELEVATION, elevation), max(MAX_ELEVATION, elevation)
+        rise = float(np.clip(elevation + sense * math.pi * dv, low, high)) - elevation
+        level = np.cross(UP, back)
+        size = float(np.linalg.norm(level))
+        axis = level / size if size > 1e-6 else self.rotation[:, 0]
+        turn = _rotation_about(UP, -sense * math.pi * du) @ _rotation_about(axis, -rise)
+        rotation = _orthonormal(turn @ self.rotation)
+        return replace(self, rotation=rotation, position=self.target + self.distance * rotation[:, 2])
+
+    def panned(self, du: float, dv: float) -> "OrbitCamera":
+        """Dragged by (du, dv): what lies at the target's depth moves with the cursor."""
+        return replace(self, position=self.position - (self.under_cursor(du, dv) - self.target))
+
+    def zoomed(self, factor: float, u: float = 0.0, v: float = 0.0) -> "OrbitCamera":
+        """The distance becomes `factor` times itself; the point under the cursor at (u, v) stays under it."""
+        distance = float(np.clip(self.distance * factor, *DISTANCE_RANGE))
+        fixed = self.under_cursor(u, v)
+        position = fixed + distance / self.distance * (self.position - fixed)
+        return replace(self, position=position, distance=distance)
+
+    def flown(self, right: float, up: float, forward: float, seconds: float) -> "OrbitCamera":
+        """Held fly keys, -1 to 1 each; `up` is the world's, the others the camera's. The target moves along."""
+        direction = right * self.rotation[:, 0] + up * UP - forward * self.rotation[:, 2]
+        return replace(self, position=self.position + FLY_SPEED * self.distance * seconds * direction)
+
+    def with_fov(self, fov_y: float) -> "OrbitCamera":
+        """Another field of view from the same place; clipped to what the setting allows."""
+        return replace(self, fov_y=float(np.clip(fov_y, *FOV_RANGE)))
+
+
+def at_view(c2w: np.ndarray, fov_y: float, center: np.ndarray) -> OrbitCamera:
+    """A camera at exactly this c2w (4, 4); it orbits about the point of its axis that is closest to `center` (3,).
+
+    Where that point lies behind the camera, it orbits about one in front, as far away as the centre.
+    """
+    c2w, center = np.asarray(c2w, np.float64), np.asarray(center, np.float64)
+    to_center = center - c2w[:3, 3]
+    along = float(-to_center @ c2w[:3, 2])
+    away = float(np.linalg.norm(to_center))
+    distance = along if along > 0.05 * away else away
+    distance = float(np.clip(distance, *DISTANCE_RANGE))
+    return OrbitCamera(c2w[:3, :3].copy(), c2w[:3, 3].copy(), distance, fov_y).with_fov(fov_y)
+
+
+def training_view(scene: SceneInfo, index: int) -> OrbitCamera:
+    """The camera of a training view; the index wraps around."""
+    c2w = np.asarray(scene.cameras)[index % len(scene.cameras)]
+    return at_view(c2w, scene.camera_fov_y, _center(scene))
+
+
+def home_view(scene: SceneInfo) -> int:
+    """The index of the training view to start from: the one that looks down on the scene most nearly by 25 degrees."""
+    offsets = np.asarray(scene.cameras, np.float64)[:, :3, 3] - _center(scene)
+    elevations = np.arctan2(offsets[:, 2], np.linalg.norm(offsets[:, :2], axis=1))
+    return int(np.argmin(np.abs(elevations - HOME_ELEVATION)))
+
+
+def _center(scene: SceneInfo) -> np.ndarray:
+    return 0.5 * (np.asarray(scene.box[:3], np.float64) + np.asarray(scene.box[3:], np.float64))
+
+
+def _rotation_about(axis: np.ndarray, angle: float) -> np.ndarray:
+    """The rotation (3, 3) about a unit axis (Rodrigues)."""
+    x, y, z = axis
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + math.sin(angle) * cross + (1.0 - math.cos(angle)) * (cross @ cross)
+
+
+def _orthonormal(rotation: np.ndarray) -> np.ndarray:
+    """The nearest rotation, so that thousands of small turns don't add up to a skewed camera."""
+    left, _, right = np.linalg.svd(rotation)
+    return left @ right

@@ -1,0 +1,55 @@
+"""What the window plots and counts: a loss curve that stays short, and rates over the last second."""
+
+from collections import deque
+
+MOST_POINTS = 1000
+
+
+class Curve:
+    """A curve of bounded length: once it is full, every other point goes and the next ones span twice as many values.
+
+    `points` is a tuple of pairs (step, mean of the values since the last point); it is replaced, never changed.
+    """
+
+    def __init__(self) -> None:
+        self.points: tuple[tuple[int, float], ...] = ()
+        self._stride, self._count, self._sum = 1, 0, 0.0
+
+    def add(self, step: int, value: float) -> None:
+        self._count, self._sum = self._count + 1, self._sum + value
+        if self._count < self._stride:
+            return
+        self.points += ((step, self._sum / self._count),)
+        self._count, self._sum = 0, 0.0
+        if len(self.points) > MOST_POINTS:
+            self.points = self.points[1::2]
+            self._stride *= 2
+
+
+class Rates:
+    """Counts per second of wall time, averaged over the last second or the last event if that took longer."""
+
+    def __init__(self, window: float = 1.0) -> None:
+        self._window = window
+        self._events: deque[tuple[float, tuple[float, ...]]] = deque()
+
+    def add(self, now: float, *counts: float) -> None:
+        """Something ended at `now`; the counts are what it did."""
+        self._events.append((now, counts))
+        while len(self._events) > 2 and now - self._events[0][0] > self._window:
+            self._events.popleft()
+
+    def clear(self) -> None:
+        """Forget what happened: a pause begins."""
+        self._events.clear()
+
+    def per_second(self, now: float) -> tuple[float, ...] | None:
+        """The rates, one per count; None before two events, and once nothing has ended for two windows."""
+        if len(self._events) < 2 or now - self._events[-1][0] > max(2 * self._window, 2 * self._last_gap()):
+            return None
+        span = self._events[-1][0] - self._events[0][0]
+        recent = [counts for _, counts in self._events][1:]
+        return tuple(sum(column) / max(span, 1e-9) for column in zip(*recent, strict=True))
+
+    def _last_gap(self) -> float:
+        return self._events[-1][0] - self._events[-2][0]

@@ -1,0 +1,109 @@
+"""Renders a snapshot into a picture without a window: a screenshot made again, or a training camera's view."""
+
+import math
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.device import choose_device
+from core.errors import FirstlightError
+from core.snapshot import load_snapshot
+from core.trainer import Trainer
+from viewer import pictures, screenshots
+from viewer.camera_controls import home_view
+from viewer.messages import Pose, SceneInfo, ScreenshotRequest, ViewRequest
+from viewer.scene import describe
+from viewer.view_settings import ViewSettings
+
+
+def rerender(
+    snapshot: str,
+    output: str,
+    like: str | None = None,
+    camera: int | None = None,
+    size: str | None = None,
+    device: str | None = None,
+    thresholds: Mapping[str, Any] | None = None,
+    view: Mapping[str, Any] | None = None,
+) -> Path:
+    """Render a picture of a snapshot into a new PNG with the same metadata as a screenshot.
+
+    Args:
+        output: ends in .png; must not exist.
+        like: a screenshot of ours whose camera, thresholds and view settings are taken.
+        camera: a training view, counted from 0, whose camera is taken. With neither: the view the window starts at.
+        size: "WIDTHxHEIGHT"; else the screenshot's, or the dataset's.
+        thresholds, view: settings by name that differ from the screenshot's, or from training's and the defaults.
+
+    Raises:
+        FirstlightError: the output exists or can't be written; the snapshot or the screenshot can't be read.
+        ValueError: both `like` and `camera`, a camera that isn't there, or a value out of range.
+    """
+    path = Path(output)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"the output must end in .png, got {output}")
+    if path.exists():
+        raise FirstlightError(f"{path} exists already, and a picture overwrites nothing: choose another name")
+    if like is not None and camera is not None:
+        raise ValueError("give either --like or --camera: both choose the camera")
+    width_height = parse_size(size) if size else None
+    metadata = screenshots.read_metadata(like) if like else None
+    trainer = load_snapshot(snapshot, choose_device(device))
+    scene = describe(trainer)
+    request = screenshots.request_from(metadata) if metadata else _from_camera(trainer, scene, camera)
+    if metadata and metadata.get("step") != trainer.step_count:
+        print(
+            f"note: {like} shows step {metadata.get('step')}, {snapshot} is at step {trainer.step_count}",
+            file=sys.stderr,
+        )
+    request = replace(request, view=_changed(request.view, width_height, thresholds or {}, view or {}))
+    rgba = pictures.make_picture(trainer, request.view, scene, request.transparent)
+    _write(path, request, rgba, trainer, scene)
+    return path
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height of "WIDTHxHEIGHT"."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text.strip())
+    if match is None or min(int(match[1]), int(match[2])) < 1:
+        raise ValueError(f"a size looks like 1280x800, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def _from_camera(trainer: Trainer, scene: SceneInfo, camera: int | None) -> ScreenshotRequest:
+    n_views = len(scene.cameras)
+    if camera is not None and not 0 <= camera < n_views:
+        raise ValueError(f"--camera must be a training view from 0 to {n_views - 1}, got {camera}")
+    c2w = scene.cameras[home_view(scene) if camera is None else camera]
+    pose = Pose(tuple(float(v) for v in np.ravel(c2w)), scene.camera_fov_y)
+    view = ViewSettings(background=scene.background)
+    request = ViewRequest(
+        pose, scene.image_width, scene.image_height, trainer.settings.march, view, moving=False, serial=0
+    )
+    return ScreenshotRequest(request, folder="", transparent=False)
+
+
+def _changed(
+    request: ViewRequest, size: tuple[int, int] | None, thresholds: Mapping[str, Any], view: Mapping[str, Any]
+) -> ViewRequest:
+    """The request with what was asked for instead; a field of view changes the pose, which has its own."""
+    width, height = size or (request.width, request.height)
+    settings = replace(request.view, **view)
+    pose = replace(request.pose, fov_y=math.radians(settings.fov)) if "fov" in view else request.pose
+    march = replace(request.march, **thresholds)
+    return replace(request, pose=pose, width=width, height=height, march=march, view=settings)
+
+
+def _write(path: Path, request: ScreenshotRequest, rgba: np.ndarray, trainer: Trainer, scene: SceneInfo) -> None:
+    content = screenshots.encode(request, rgba, trainer.step_count, scene.path, device=trainer.device)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(content)
+    except OSError as error:
+        raise FirstlightError(f"{path} can't be written ({error.strerror}): choose another folder") from error

@@ -1,0 +1,83 @@
+"""One open scene on the worker thread: its trainer, and what the window is told about it."""
+
+import math
+import time
+from dataclasses import replace
+
+from core.datasets.base import Dataset
+from core.settings import MarchSettings
+from core.trainer import Trainer
+from viewer.curves import Curve, Rates
+from viewer.held_out import HeldOut
+from viewer.messages import SceneInfo
+
+
+class Scene:
+    """A trainer with its curves and rates.
+
+    Args:
+        trainer: stays this scene's own; nothing else may step it.
+    """
+
+    def __init__(self, trainer: Trainer):
+        self.trainer = trainer
+        self.info = describe(trainer)
+        self.losses = Curve()
+        self.psnrs: tuple[tuple[int, float], ...] = ()
+        self.rates = Rates()
+        self._own_march = trainer.settings.march
+        self._held_out = HeldOut(trainer.dataset.test, trainer.device) if len(trainer.dataset.test) else None
+
+    def step(self, fraction: float = 1.0) -> float:
+        """One training step on a share of a batch; gives its seconds.
+
+        Raises:
+            TrainingCollapsed: see `Trainer.step`.
+        """
+        stats = self.trainer.step(fraction)
+        self.losses.add(stats.step, stats.loss)
+        self.rates.add(time.perf_counter(), 1, stats.n_rays, stats.n_samples)
+        return stats.seconds
+
+    def evaluate(self) -> None:
+        """Measure a slice of the held-out curve if it is time to."""
+        if self._held_out is None or not self._held_out.due(self.trainer.seconds):
+            return
+        psnr = self._held_out.slice(self.trainer)
+        if psnr is not None:
+            self.psnrs += ((self.trainer.step_count, psnr),)
+
+    def set_training_march(self, march: MarchSettings | None) -> None:
+        """Train with other thresholds; None: with those the scene was opened with."""
+        self.trainer.set_march(march or self._own_march)
+
+    def restarted(self, seed: int) -> "Scene":
+        """The same dataset and settings with an untrained field."""
+        old = self.trainer
+        settings = replace(old.settings, march=self._own_march)
+        scene = Scene(Trainer(old.dataset, old.field_settings, settings, old.device, seed))
+        scene.set_training_march(old.settings.march)
+        return scene
+
+
+def describe(trainer: Trainer) -> SceneInfo:
+    """What the window needs to know of a scene."""
+    dataset: Dataset = trainer.dataset
+    cameras = dataset.train.cameras
+    return SceneInfo(
+        name=dataset.name,
+        path=str(dataset.path),
+        format=dataset.format,
+        notes=tuple(dataset.notes),
+        n_train=len(dataset.train),
+        n_test=len(dataset.test),
+        image_width=cameras.width,
+        image_height=cameras.height,
+        cameras=cameras.c2w.cpu().numpy().copy(),
+        camera_fov_y=2.0 * math.atan(0.5 * cameras.height / float(cameras.K[0, 1, 1])),
+        view_names=tuple(dataset.train.names),
+        box=tuple(dataset.box),
+        field=trainer.field_settings,
+        train=trainer.settings,
+        background=(1.0, 1.0, 1.0),
+    )

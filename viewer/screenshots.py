@@ -1,0 +1,151 @@
+"""Pictures that carry everything needed to make them again.
+
+The metadata is JSON in a PNG text chunk named `firstlight`. A file is never overwritten: each picture takes the next
+free number.
+"""
+
+import dataclasses
+import io
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from core.errors import FirstlightError
+from core.settings import MarchSettings
+from viewer import __version__
+from viewer.messages import Pose, ScreenshotRequest, ViewRequest
+from viewer.view_settings import Mode, ViewSettings
+
+KEYWORD = "firstlight"
+FORMAT = 1
+"""Version of the metadata's layout; a reader refuses another one."""
+
+
+def save(request: ScreenshotRequest, rgba: np.ndarray, name: str, step: int, dataset: str, **more: Any) -> Path:
+    """Write a picture as PNG, 8 bits per channel: RGBA if the request is transparent, RGB otherwise.
+
+    Args:
+        rgba: (height, width, 4) float32 in [0, 1], straight alpha.
+        name: the scene's; the file becomes NAME-stepNNNNNN-001.png in the request's folder.
+        step: the training step whose weights it shows.
+        dataset: where the scene was opened.
+        more: further entries for the metadata, such as the device; JSON types.
+
+    Returns:
+        The new file's path.
+
+    Raises:
+        FirstlightError: the folder can't be made or written.
+    """
+    content = encode(request, rgba, step, dataset, **more)
+    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-") or "view"
+    return _write_new(Path(request.folder).expanduser(), f"{stem}-step{step:06d}", content)
+
+
+def encode(request: ScreenshotRequest, rgba: np.ndarray, step: int, dataset: str, **more: Any) -> bytes:
+    """The PNG file that `save` writes."""
+    channels = 4 if request.transparent else 3
+    pixels = np.rint(np.clip(rgba[..., :channels], 0.0, 1.0) * 255.0).astype(np.uint8)
+    chunk = PngImagePlugin.PngInfo()
+    chunk.add_itxt(KEYWORD, json.dumps(describe(request, step, dataset) | more, ensure_ascii=False))
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, format="PNG", pnginfo=chunk)
+    return encoded.getvalue()
+
+
+def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, Any]:
+    """The metadata of a picture: plain JSON types only."""
+    view = request.view
+    return {
+        "program": f"Firstlight {__version__}",
+        "format": FORMAT,
+        "dataset": dataset,
+        "step": step,
+        "width": view.width,
+        "height": view.height,
+        "camera": {"c2w": list(view.pose.c2w), "fov_y": view.pose.fov_y},
+        "march": dataclasses.asdict(view.march),
+        "view": dataclasses.asdict(view.view),
+        "transparent": request.transparent,
+    }
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The metadata of a picture of ours, as `describe` wrote it.
+
+    Raises:
+        FirstlightError: the file is absent, no PNG, or not one of ours; the message names it.
+    """
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            text = getattr(picture, "text", {}).get(KEYWORD)
+    except FileNotFoundError:
+        raise FirstlightError(f"there is no file {path}: name a screenshot saved from the window") from None
+    except (OSError, ValueError, SyntaxError) as e:
+        raise FirstlightError(f"{path} can't be read as a PNG picture ({e}): name a screenshot of ours") from e
+    if text is None:
+        raise FirstlightError(f"{path} has no '{KEYWORD}' metadata: name a screenshot saved from the window, unedited")
+    try:
+        metadata = json.loads(text)
+    except json.JSONDecodeError as e:
+        raise FirstlightError(f"the '{KEYWORD}' metadata of {path} is broken ({e}): take the screenshot again") from e
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        found = metadata.get("format") if isinstance(metadata, dict) else type(metadata).__name__
+        raise FirstlightError(f"the metadata of {path} has format {found!r}, expected {FORMAT}: update Firstlight")
+    return metadata
+
+
+def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
+    """The request that makes the picture again, with an empty folder and serial 0.
+
+    Raises:
+        FirstlightError: an entry is missing or out of range; the message names it.
+    """
+    try:
+        camera, march, view = metadata["camera"], dict(metadata["march"]), dict(metadata["view"])
+        c2w = tuple(float(v) for v in camera["c2w"])
+        if len(c2w) != 16:
+            raise ValueError(f"c2w must have 16 numbers, got {len(c2w)}")
+        march["crop"] = tuple(march["crop"]) if march.get("crop") else None
+        view |= {"mode": Mode(view["mode"]), "background": tuple(view["background"])}
+        again = ViewRequest(
+            pose=Pose(c2w, float(camera["fov_y"])),
+            width=int(metadata["width"]),
+            height=int(metadata["height"]),
+            march=MarchSettings(**march),
+            view=ViewSettings(**view),
+            moving=False,
+            serial=0,
+        )
+        return ScreenshotRequest(again, folder="", transparent=bool(metadata["transparent"]))
+    except KeyError as e:
+        raise FirstlightError(f"the picture's metadata lacks {e}: take the screenshot again") from e
+    except (TypeError, ValueError) as e:
+        raise FirstlightError(f"the picture's metadata does not fit this program ({e}): take it again") from e
+
+
+def _write_new(folder: Path, stem: str, content: bytes) -> Path:
+    """Write to the first free STEM-NNN.png. Opening with "x" makes sure that two writers never share a file."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            path = folder / f"{stem}-{number:03d}.png"
+            try:
+                file = path.open("xb")
+            except FileExistsError:
+                continue
+            try:
+                with file:
+                    file.write(content)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
+            return path
+    except OSError as e:
+        raise FirstlightError(f"the picture can't be written into {folder} ({e}): choose another folder") from e
+    raise AssertionError("unreachable: itertools.count never ends")

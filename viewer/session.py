@@ -1,0 +1,287 @@
+"""The session: one worker thread that owns every torch object, and the mailbox through which the window talks to it.
+
+The window's thread calls the public methods, none of which waits: they leave a command or the newest view request and
+return. The worker replaces `frame` and `status` as a whole; reading them needs no lock.
+"""
+
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from core.device import choose_device, describe_backend
+from core.errors import FirstlightError
+from core.opening import open_trainer
+from core.settings import MarchSettings
+from core.snapshot import save_snapshot
+from viewer import pictures, screenshots
+from viewer.messages import Frame, Notice, ScreenshotRequest, State, Status, ViewRequest
+from viewer.scene import Scene
+from viewer.view_server import ViewServer
+
+IDLE_PERIOD = 0.5
+"""Seconds after which an idle worker looks around, so that rates fall to zero and motion ends."""
+
+
+class _Interrupted(Exception):
+    """Ends the opening of a scene because the session closes or another scene was asked for."""
+
+
+class Session:
+    """Trains a scene and answers view requests.
+
+    Args:
+        device: "cpu", "cuda" or None for the best there is.
+        seed: of the weights and the training.
+
+    Attributes:
+        frame: the newest finished picture, or None.
+        status: what the session does.
+        traceback: of the first failure since training last went well, "" without one.
+
+    Raises:
+        BackendUnavailable: the device isn't there.
+    """
+
+    def __init__(self, device: str | None = None, seed: int = 0):
+        self._device, self._seed = choose_device(device), seed
+        self.frame: Frame | None = None
+        self.status = Status(device=self._device, backend=describe_backend(self._device))
+        self.traceback = ""
+        self._scene: Scene | None = None
+        self._views = ViewServer(newer=self._has_mail, closing=lambda: self._closing)
+        self._wake = threading.Condition()
+        self._commands: deque[Callable[[], None]] = deque()
+        self._openings = 0
+        self._requested: ViewRequest | None = None
+        self._notices: deque[Notice] = deque()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the worker thread."""
+        self._thread = threading.Thread(target=self._run, name="session", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout: float = 1.0) -> bool:
+        """End the worker; gives whether it ended in time. One that is still in a slow step ends with the process."""
+        self._closing = True
+        with self._wake:
+            self._wake.notify_all()
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def open(self, path: str, downscale: int = 1) -> None:
+        """Open a dataset's folder, "demo" or a snapshot, and train it. A failure leaves the open scene as it is."""
+        self._openings += 1
+        opening = self._openings
+        self._queue(lambda: self._open(path, downscale, opening))
+
+    def pause(self) -> None:
+        """Let training stand; views are answered as before."""
+        self._queue(self._pause)
+
+    def resume(self) -> None:
+        """Train on after a pause or a failure."""
+        self._queue(self._resume)
+
+    def reset(self) -> None:
+        """Start the open scene's training again from nothing."""
+        self._queue(self._reset)
+
+    def set_training_march(self, march: MarchSettings | None) -> None:
+        """Train with these thresholds from the next step on; None: with those the scene was opened with."""
+        self._queue(lambda: self._set_training_march(march))
+
+    def save_snapshot(self, path: str) -> None:
+        """Write the training's whole state to a file."""
+        self._queue(lambda: self._save_snapshot(path))
+
+    def screenshot(self, request: ScreenshotRequest) -> None:
+        """Render a view at its full size and save it as a new PNG."""
+        self._queue(lambda: self._screenshot(request))
+
+    def request_view(self, request: ViewRequest) -> None:
+        """Ask for a picture; it supersedes the one asked for before."""
+        with self._wake:
+            self._requested = request
+            self._wake.notify_all()
+
+    def take_notices(self) -> list[Notice]:
+        """What there is to tell the user; each notice is given once."""
+        taken = []
+        while self._notices:
+            taken.append(self._notices.popleft())
+        return taken
+
+    def tick(self) -> bool:
+        """One round of the worker: commands, a view, a slice of evaluation, a training step.
+
+        Returns:
+            Whether there was anything to do.
+        """
+        worked = False
+        try:
+            worked = self._run_commands()
+            if self._scene is not None and not self._closing:
+                worked |= self._serve_view(self._scene)
+                worked |= self._train(self._scene)
+        except Exception as error:
+            self._fail(error)
+        self._publish()
+        return worked
+
+    def _run(self) -> None:
+        while not self._closing:
+            if not self.tick():
+                with self._wake:
+                    self._wake.wait_for(self._has_mail, IDLE_PERIOD)
+
+    def _has_mail(self) -> bool:
+        """Whether a command or a view request waits, or the session closes."""
+        return self._closing or bool(self._commands) or (self._requested is not None and self._scene is not None)
+
+    def _queue(self, command: Callable[[], None]) -> None:
+        with self._wake:
+            self._commands.append(command)
+            self._wake.notify_all()
+
+    def _run_commands(self) -> bool:
+        worked = False
+        while self._commands and not self._closing:
+            worked = True
+            try:
+                self._commands.popleft()()
+            except _Interrupted:
+                pass
+            except Exception as error:
+                self._notices.append(Notice(_advice(error), error=True))
+                if not isinstance(error, FirstlightError):
+                    self.traceback = traceback.format_exc()
+        return worked
+
+    def _serve_view(self, scene: Scene) -> bool:
+        with self._wake:
+            request, self._requested = self._requested, None
+        training = scene.trainer.seconds if self.status.state is State.TRAINING else None
+        if request is None:
+            frame = self._views.refresh(scene, training)
+        else:
+            frame = self._views.answer(request, scene, training)
+        if frame is not None:
+            self.frame = frame
+        return request is not None or frame is not None
+
+    def _train(self, scene: Scene) -> bool:
+        if self.status.state is not State.TRAINING or self._closing:
+            return False
+        scene.evaluate()
+        fraction = self._views.controller.step_fraction(self._views.moving)
+        self._views.controller.stepped(scene.step(fraction), fraction)
+        return True
+
+    def _fail(self, error: Exception) -> None:
+        """Training stops, the window and the weights stay. What failed first is kept: the rest follows from it."""
+        if self.status.state is State.FAILED:
+            return
+        self.traceback = traceback.format_exc()
+        self._set(State.FAILED, f"{_advice(error)}. Training has stopped; the weights can still be saved.")
+
+    def _open(self, path: str, downscale: int, opening: int) -> None:
+        before = self.status
+
+        def progress(share: float, text: str) -> None:
+            if self._closing or opening != self._openings:
+                raise _Interrupted
+            self.status = replace(self.status, state=State.LOADING, message=text, progress=share)
+
+        try:
+            progress(0.0, f"opening {path}")
+            scene = Scene(open_trainer(path, downscale, self._device, self._seed, progress))
+        except BaseException:
+            self.status = before
+            raise
+        self._take_over(scene)
+        for note in scene.info.notes:
+            self._notices.append(Notice(note))
+
+    def _take_over(self, scene: Scene) -> None:
+        self._scene, self.traceback = scene, ""
+        self._views.forget()
+        # as one: the window takes the thresholds along when it sees a new serial
+        self.status = replace(
+            self.status,
+            state=State.TRAINING,
+            message="",
+            progress=None,
+            scene=scene.info,
+            scene_serial=self.status.scene_serial + 1,
+            march=scene.trainer.settings.march,
+        )
+
+    def _pause(self) -> None:
+        if self.status.state is State.TRAINING:
+            self._scene.rates.clear()
+            self._views.controller.stale()
+            self._set(State.PAUSED)
+
+    def _resume(self) -> None:
+        if self.status.state in (State.PAUSED, State.FAILED):
+            self.traceback = ""
+            self._set(State.TRAINING)
+
+    def _reset(self) -> None:
+        if self._scene is not None:
+            self._take_over(self._scene.restarted(self._seed))
+
+    def _set_training_march(self, march: MarchSettings | None) -> None:
+        if self._scene is not None:
+            self._scene.set_training_march(march)
+
+    def _save_snapshot(self, path: str) -> None:
+        if self._scene is None:
+            raise FirstlightError("there is no scene to save: open a dataset first")
+        save_snapshot(path, self._scene.trainer)
+        self._notices.append(Notice(f"Saved {path}"))
+
+    def _screenshot(self, request: ScreenshotRequest) -> None:
+        if self._scene is None:
+            raise FirstlightError("there is no scene to take a picture of: open a dataset first")
+        trainer, info = self._scene.trainer, self._scene.info
+        rgba = pictures.make_picture(trainer, request.view, info, request.transparent, lambda: self._closing)
+        if rgba is not None:
+            path = screenshots.save(request, rgba, info.name, trainer.step_count, info.path, device=self._device)
+            self._notices.append(Notice(f"Saved {path}"))
+
+    def _set(self, state: State, message: str = "") -> None:
+        self.status = replace(self.status, state=state, message=message, progress=None)
+
+    def _publish(self) -> None:
+        scene = self._scene
+        if scene is None:
+            return
+        training = self.status.state is State.TRAINING
+        rates = scene.rates.per_second(time.perf_counter()) if training else None
+        steps, rays, samples = rates or (0.0, 0.0, 0.0)
+        self.status = replace(
+            self.status,
+            step=scene.trainer.step_count,
+            seconds=scene.trainer.seconds,
+            steps_per_second=steps,
+            rays_per_second=rays,
+            samples_per_second=samples,
+            views_per_second=self._views.views_per_second(),
+            losses=scene.losses.points,
+            psnrs=scene.psnrs,
+            march=scene.trainer.settings.march,
+        )
+
+
+def _advice(error: Exception) -> str:
+    """One line for the user: our errors say what to do; of others the kind is told as well."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return text if isinstance(error, FirstlightError) else f"{type(error).__name__}: {text or 'no message'}"
