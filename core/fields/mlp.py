@@ -86,10 +86,9 @@ def _blocks(x: Tensor) -> list[tuple[int, int]]:
 
 def _padded(x: Tensor, dtype: torch.dtype) -> Tensor:
     """`x` in another format, with rows of zeros behind it up to a multiple of the granule."""
-    n = x.shape[0]
-    padded = torch.zeros(-(-n // _GRANULE) * _GRANULE, x.shape[1], dtype=dtype, device=x.device)
-    padded[:n] = x
-    return padded
+    missing = -x.shape[0] % _GRANULE
+    rounded = x.to(dtype)
+    return torch.nn.functional.pad(rounded, (0, 0, 0, missing)) if missing else rounded
 
 
 def _without_grad(run, *arguments):

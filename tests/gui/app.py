@@ -1,0 +1,164 @@
+"""Drives a running window from outside: xdotool for mouse and keys, the screen's pixels, the program's status log."""
+
+import ctypes
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import ImageGrab
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 240.0
+"""Seconds to wait for anything: long enough for kernels to compile on a slow machine. Nothing takes so long unless it
+never comes."""
+
+
+class App:
+    """The program in its own process."""
+
+    def __init__(self, process: subprocess.Popen, folder: Path, log: Path, display: str):
+        self.process, self.folder, self._log, self._display = process, folder, log, display
+        self._read = 0
+        self._last: dict = {}
+
+    def state(self) -> dict:
+        """The newest entries of the status log; widgets and frame stay until newer ones come."""
+        if self._log.exists():
+            with self._log.open() as file:
+                file.seek(self._read)
+                for line in file:
+                    if not line.endswith("\n"):
+                        break
+                    self._read += len(line.encode())
+                    self._last |= json.loads(line)
+        return self._last
+
+    def wait_for(self, condition: Callable[[dict], bool], what: str) -> dict:
+        """Wait until the status log says so; fails at once if the program has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if (state := self.state()) and condition(state):
+                return state
+            if self.process.poll() is not None:
+                raise AssertionError(f"the program ended with {self.process.returncode} before {what}: {self.output()}")
+            time.sleep(0.05)
+        raise AssertionError(f"waited in vain for: {what}. The last state: {self._last}")
+
+    def wait_for_picture(self, what: str) -> np.ndarray:
+        """Wait until the newest wish is shown at full resolution and stays: the picture's pixels (h, w, 3)."""
+        before = {}
+
+        def settled(state: dict) -> bool:
+            nonlocal before
+            frame = state.get("frame")
+            if frame is None or state["time"] == before.get("time"):
+                return False
+            last = before.get("frame") or {}
+            steady = last.get("width") == frame["width"] and last["serial"] == frame["serial"] == state["serial"]
+            before = dict(state)
+            return steady and not frame["moving"] and frame["width"] == state["widgets"]["picture"][2]
+
+        self.wait_for(settled, what)
+        return self.pixels("picture")
+
+    def next_state(self) -> dict:
+        """The first state that was logged after now."""
+        now = self.state().get("time")
+        return self.wait_for(lambda s: s["time"] != now, "another line in the log")
+
+    def widget(self, name: str) -> tuple[int, int, int, int]:
+        """Where a visible widget is: x, y, width, height."""
+        state = self.wait_for(lambda s: name in s.get("widgets", {}), f"the widget {name}")
+        return tuple(state["widgets"][name])
+
+    def pixels(self, name: str) -> np.ndarray:
+        """A widget's pixels as the screen shows them, (height, width, 3) float in [0, 1]."""
+        x, y, width, height = self.widget(name)
+        screen = ImageGrab.grab(xdisplay=self._display)
+        return np.asarray(screen.crop((x, y, x + width, y + height)), np.float32)[..., :3] / 255.0
+
+    def click(self, name: str, across: float = 0.5) -> None:
+        """Click a widget, at a share of its width."""
+        x, y, width, height = self.widget(name)
+        self.xdotool("mousemove", int(x + across * (width - 1)), y + height // 2)
+        self.next_state()
+        self.xdotool("mousedown", 1)
+        self.next_state()
+        self.xdotool("mouseup", 1)
+        self.next_state()
+
+    def drag(self, name: str, dx: int, dy: int, button: int = 1) -> None:
+        """Drag over a widget, from its middle."""
+        x, y, width, height = self.widget(name)
+        x, y = x + width // 2, y + height // 2
+        self.xdotool("mousemove", x, y)
+        self.next_state()
+        self.xdotool("mousedown", button)
+        for i in range(1, 6):
+            self.xdotool("mousemove", x + dx * i // 5, y + dy * i // 5)
+            self.next_state()
+        self.xdotool("mouseup", button)
+
+    def key(self, *names: str) -> None:
+        """Press and release keys, one after the other."""
+        for name in names:
+            self.xdotool("keydown", name)
+            self.next_state()
+            self.xdotool("keyup", name)
+            self.next_state()
+
+    def type(self, text: str) -> None:
+        self.xdotool("type", "--delay", 30, text)
+        self.next_state()
+
+    def close(self) -> None:
+        """What a window manager does when the cross is clicked."""
+        window = self.xdotool("search", "--onlyvisible", "--name", "Firstlight").split()[0]
+        ask_to_close(self._display, int(window))
+
+    def xdotool(self, *arguments: object) -> str:
+        done = subprocess.run(
+            ["xdotool", *map(str, arguments)], env=os.environ | {"DISPLAY": self._display},
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout
+
+    def output(self) -> str:
+        return (self.folder / "output.txt").read_text()
+
+
+class _ClientMessage(ctypes.Structure):
+    """XClientMessageEvent with data as longs, padded to the size of XEvent."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("message_type", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 5),
+        ("padding", ctypes.c_long * 24),
+    )
+
+
+def ask_to_close(display: str, window: int) -> None:
+    """Send WM_DELETE_WINDOW. There is no window manager on the test's screen, and older xdotools can't send it."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XInternAtom.restype = ctypes.c_ulong
+    x11.XInternAtom.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
+    x11.XSendEvent.argtypes = (ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int, ctypes.c_long, ctypes.c_void_p)
+    x11.XCloseDisplay.argtypes = (ctypes.c_void_p,)
+    connection = x11.XOpenDisplay(display.encode())
+    assert connection, f"no X server at {display}"
+    event = _ClientMessage(type=33, window=window, format=32)
+    event.message_type = x11.XInternAtom(connection, b"WM_PROTOCOLS", 0)
+    event.data[0] = x11.XInternAtom(connection, b"WM_DELETE_WINDOW", 0)
+    x11.XSendEvent(connection, window, 0, 0, ctypes.byref(event))
+    x11.XCloseDisplay(connection)

@@ -1,0 +1,136 @@
+"""The real program on a virtual screen, used as a user would."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.gui.app import ROOT
+from viewer.screenshots import read_metadata, request_from
+
+
+@pytest.fixture(scope="module")
+def app(launch):
+    """The demo, trained a little and then paused, so that pictures change only by what a test does."""
+    running = launch("demo")
+    running.wait_for(lambda s: s["step"] >= 30, "training of the demo")
+    x, y, width, height = running.widget("picture")
+    running.xdotool("mousemove", x + width // 2, y + height // 2)
+    running.key("space")
+    running.wait_for(lambda s: s["state"] == "paused", "the pause")
+    return running
+
+
+def changed(before, after) -> float:
+    """The share of pixels that differ visibly."""
+    return float((abs(before - after).max(axis=-1) > 0.05).mean())
+
+
+def test_the_demo_comes_to_light(app):
+    picture = app.wait_for_picture("a finished picture")
+    assert picture.std() > 0.05, "the view is blank"
+    assert app.state()["scene"]
+
+
+def test_dragging_turns_the_camera(app):
+    before = app.wait_for_picture("a finished picture")
+    app.drag("picture", 160, 60)
+    after = app.wait_for_picture("the turned picture")
+    assert changed(before, after) > 0.02
+    app.key("r")
+    assert changed(before, app.wait_for_picture("the first view again")) < 0.002
+
+
+def test_the_wheel_zooms(app):
+    before = app.wait_for_picture("a finished picture")
+    x, y, width, height = app.widget("picture")
+    app.xdotool("mousemove", x + width // 2, y + height // 2)
+    app.next_state()
+    for _ in range(4):
+        app.xdotool("click", 4)
+        app.next_state()
+    assert changed(before, app.wait_for_picture("the enlarged picture")) > 0.02
+    app.key("r")
+
+
+def test_a_threshold_saves_samples(app):
+    app.wait_for_picture("a finished picture")
+    before = app.state()["frame"]["samples_per_ray"]
+    assert before > 0.0
+    app.click("march.alpha_thre", across=0.97)
+    state = app.wait_for(lambda s: s["frame"]["samples_per_ray"] < 0.5 * before, "fewer samples per ray")
+    assert state["state"] == "paused"
+    app.click("march.back")
+    app.wait_for(lambda s: s["frame"]["samples_per_ray"] > 0.9 * before, "training's thresholds again")
+
+
+@pytest.mark.parametrize("mode", ["opacity", "depth", "samples"])
+def test_modes_show_something_else(app, mode):
+    app.click("mode.color")
+    colour = app.wait_for_picture("the colour picture")
+    app.click(f"mode.{mode}")
+    app.wait_for(lambda s: s["frame"]["mode"] == mode, f"the {mode} picture")
+    assert changed(colour, app.wait_for_picture(f"the {mode} picture")) > 0.05
+    app.click("mode.color")
+
+
+def test_a_screenshot_has_what_the_screen_shows(app):
+    app.wait_for_picture("a finished picture")
+    app.key("F12")
+    folder = app.folder / "screenshots"
+    app.wait_for(lambda _: any(folder.glob("*.png")), "the screenshot")
+    app.wait_for(lambda s: any("Saved" in text for text in s["toasts"]), "the toast that names the file")
+    (path,) = folder.glob("*.png")
+    metadata = read_metadata(path)
+    assert [metadata["width"], metadata["height"]] == app.state()["widgets"]["picture"][2:]
+    assert metadata["step"] == app.state()["step"]
+    assert metadata["march"] == app.state()["march"]
+    assert request_from(metadata).view.width == metadata["width"]
+
+
+def test_a_bad_path_is_told_and_the_scene_stays(app):
+    scene, mode = app.state()["scene"], app.state()["frame"]["mode"]
+    app.key("ctrl+o")
+    app.widget("open.path")
+    app.type("/nowhere/no 2 such r scene")
+    app.key("Return")
+    state = app.wait_for(lambda s: any("/nowhere/no 2 such r scene" in text for text in s["errors"]), "the error")
+    assert "error.close" in app.state()["widgets"] or app.widget("error.close")
+    assert (state["scene"], state["state"]) == (scene, "paused"), "typed text acted as shortcuts"
+    assert state["frame"]["mode"] == mode, "typed text acted as shortcuts"
+    app.click("error.close")
+    app.wait_for(lambda s: not s["errors"], "the closed error")
+
+
+def test_a_typed_value_acts(app):
+    app.click("march.far_plane.value")
+    app.type("1.5")
+    app.key("Return")
+    app.wait_for(lambda s: s["march"]["far_plane"] == 1.5, "the typed value")
+    app.click("march.back")
+    app.wait_for(lambda s: s["march"]["far_plane"] > 1.5, "training's thresholds again")
+
+
+def test_training_goes_on_after_the_pause(app):
+    step = app.state()["step"]
+    x, y, width, height = app.widget("picture")
+    app.xdotool("mousemove", x + width // 2, y + height // 2)
+    app.key("space")
+    app.wait_for(lambda s: s["step"] > step, "further steps")
+
+
+def test_closing_ends_the_program_in_the_middle_of_training(app):
+    app.wait_for(lambda s: s["state"] == "training", "training")
+    app.close()
+    assert app.process.wait(timeout=60) == 0, app.output()
+    assert "Traceback" not in app.output()
+
+
+def test_without_a_display_it_says_what_to_do():
+    env = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run_viewer.py"), "demo"], env=env, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 2
+    assert "display" in done.stderr and "train" in done.stderr

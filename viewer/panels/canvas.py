@@ -1,0 +1,164 @@
+"""The picture: textures, the legend in its corner, and where the mouse is on it."""
+
+from dataclasses import dataclass
+
+import dearpygui.dearpygui as dpg
+import numpy as np
+
+from viewer.display import COLORMAPS
+from viewer.messages import Frame, Legend
+from viewer.panels.style import BACKDROP, TEXT, Style
+
+GRANULE = 128
+"""Textures come in multiples of this size: each one ever made is uploaded again with every frame of the window."""
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle in the window, in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def contains(self, x: float, y: float) -> bool:
+        return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
+
+
+class Canvas:
+    """A window of its own behind all others."""
+
+    window = "canvas"
+
+    def __init__(self, style: Style):
+        self._style = style
+        self._textures: list[_Texture] = []
+        self._frame: Frame | None = None
+        self._legend: Legend | None = None
+        self.rect = Rect(0, 0, 1, 1)
+        with (
+            dpg.window(
+                tag=self.window, no_title_bar=True, no_move=True, no_resize=True, no_scrollbar=True,
+                no_scroll_with_mouse=True, no_bring_to_front_on_focus=True, min_size=(1, 1),
+            ),
+            dpg.drawlist(1, 1, tag="picture"),
+        ):  # fmt: skip
+            self._backdrop = dpg.draw_rectangle((0, 0), (1, 1), color=BACKDROP, fill=BACKDROP)
+            self._picture = dpg.add_draw_layer()
+            self._legend_layer = dpg.add_draw_layer()
+        with dpg.texture_registry() as self._registry:
+            pass
+        self._image: int | None = None
+        dpg.bind_item_theme(self.window, style.flush)
+
+    def place(self, rect: Rect) -> None:
+        """Take another place in the window; the picture stretches until a frame of the new size comes."""
+        self.rect = rect
+        # A texture shows nothing in the frame that creates it: make it before a picture needs it.
+        self._texture_for(rect.height, rect.width)
+        size = (rect.width, rect.height)
+        dpg.configure_item(self.window, pos=(rect.x, rect.y), width=rect.width, height=rect.height)
+        dpg.configure_item("picture", width=rect.width, height=rect.height)
+        dpg.configure_item(self._backdrop, pmax=size)
+        if self._image is not None:
+            dpg.configure_item(self._image, pmax=size)
+        self._draw_legend(self._legend)
+
+    @property
+    def hovered(self) -> bool:
+        """Whether the cursor is over the picture and not over something that lies on it."""
+        # While a button is down the drawing counts as active, and its window no longer as hovered.
+        return dpg.is_item_hovered(self.window) or dpg.is_item_hovered("picture")
+
+    def show(self, frame: Frame | None) -> None:
+        """Show a frame if it is a new one. None clears the picture."""
+        if frame is self._frame:
+            return
+        self._frame = frame
+        if frame is None:
+            dpg.configure_item(self._picture, show=False)
+            self._draw_legend(None)
+            return
+        texture = self._texture_for(*frame.rgba.shape[:2])
+        uv_min, uv_max = texture.fill(frame.rgba)
+        if self._image is not None and dpg.get_item_configuration(self._image)["texture_tag"] != texture.tag:
+            dpg.delete_item(self._image)
+            self._image = None
+        if self._image is None:
+            self._image = dpg.draw_image(texture.tag, (0, 0), (1, 1), parent=self._picture)
+        dpg.configure_item(self._image, pmax=(self.rect.width, self.rect.height), uv_min=uv_min, uv_max=uv_max)
+        dpg.configure_item(self._picture, show=True)
+        if frame.legend != self._legend:
+            self._draw_legend(frame.legend)
+
+    def _texture_for(self, height: int, width: int) -> "_Texture":
+        """The first texture that is large enough. A side that must grow grows by half, so that few are ever made."""
+        for texture in self._textures:
+            if texture.height >= height + 2 and texture.width >= width + 2:
+                return texture
+        width, height = width + 2, height + 2
+        if self._textures:
+            last = self._textures[-1]
+            width = last.width if width <= last.width else max(width, last.width * 3 // 2)
+            height = last.height if height <= last.height else max(height, last.height * 3 // 2)
+        self._textures.append(_Texture(_granules(width), _granules(height), self._registry))
+        return self._textures[-1]
+
+    def _draw_legend(self, legend: Legend | None) -> None:
+        """The colour map as a bar with its title and the values at its ends, in the lower right corner."""
+        self._legend = legend
+        dpg.delete_item(self._legend_layer, children_only=True)
+        if legend is None:
+            return
+        px, parent = self._style.px, self._legend_layer
+        width, bar, text = px(220), px(10), px(13)
+        left, top = self.rect.width - width - px(28), self.rect.height - px(74)
+        dpg.draw_rectangle(
+            (left - px(12), top - px(10)), (left + width + px(12), top + px(56)), parent=parent,
+            color=(0, 0, 0, 0), fill=(17, 19, 22, 215), rounding=px(6),
+        )  # fmt: skip
+        dpg.draw_text((left, top - px(2)), legend.title, size=text, color=TEXT, parent=parent)
+        colors = COLORMAPS[legend.colormap]
+        y0, steps = top + px(20), 64
+        for i in range(steps):
+            x0, x1 = left + width * i / steps, left + width * (i + 1) / steps
+            color = (*(int(255 * c) for c in colors[i * len(colors) // steps]), 255)
+            dpg.draw_rectangle((x0, y0), (x1 + 1, y0 + bar), color=color, fill=color, parent=parent)
+        unit = f" {legend.unit}" if legend.unit else ""
+        low, high = f"{legend.low:.4g}{unit}", f"{legend.high:.4g}{unit}"
+        end = left + width - self._text_width(high, text)
+        dpg.draw_text((left, y0 + bar + px(4)), low, size=text, color=TEXT, parent=parent)
+        dpg.draw_text((end, y0 + bar + px(4)), high, size=text, color=TEXT, parent=parent)
+
+    def _text_width(self, text: str, size: int) -> float:
+        measured = dpg.get_text_size(text, font=self._style.small)
+        return measured[0] if measured else 0.52 * size * len(text)
+
+
+class _Texture:
+    """One raw texture, never resized or deleted. Two arrays take turns, so that none is written while it is shown."""
+
+    def __init__(self, width: int, height: int, registry: int):
+        self.width, self.height = width, height
+        self._arrays = [np.zeros((height, width, 4), np.float32) for _ in range(2)]
+        self.tag = dpg.add_raw_texture(width, height, self._arrays[0], format=dpg.mvFormat_Float_rgba, parent=registry)
+
+    def fill(self, rgba: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Put a picture near the upper left corner; returns its corners as shares of the texture.
+
+        When a picture is enlarged the filter looks half a pixel beyond its border, and at the texture's own border
+        on its other side: a frame of one pixel repeats the border's colours.
+        """
+        height, width = rgba.shape[:2]
+        self._arrays.reverse()
+        part = self._arrays[0][: height + 2, : width + 2]
+        part[1:-1, 1:-1] = rgba
+        part[0, 1:-1], part[-1, 1:-1] = rgba[0], rgba[-1]
+        part[:, 0], part[:, -1] = part[:, 1], part[:, -2]
+        dpg.set_value(self.tag, self._arrays[0])
+        return (1 / self.width, 1 / self.height), ((width + 1) / self.width, (height + 1) / self.height)
+
+
+def _granules(size: int) -> int:
+    return -(-size // GRANULE) * GRANULE

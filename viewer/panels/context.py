@@ -1,0 +1,47 @@
+"""What every panel needs, handed to it when it is built."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from viewer.messages import Frame, Notice, ScreenshotRequest, Status, ViewRequest
+from viewer.panels.style import Style
+from viewer.view_state import ViewState
+
+
+class Session(Protocol):
+    """What the window asks of a session; every call returns at once."""
+
+    frame: Frame | None
+    status: Status
+
+    def start(self) -> None: ...
+    def close(self, timeout: float) -> None: ...
+    def open(self, path: str, downscale: int = 1) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def reset(self) -> None: ...
+    def set_training_march(self, march) -> None: ...
+    def save_snapshot(self, path: str) -> None: ...
+    def screenshot(self, request: ScreenshotRequest) -> None: ...
+    def request_view(self, request: ViewRequest) -> None: ...
+    def take_notices(self) -> list[Notice]: ...
+
+
+@dataclass
+class Context:
+    """The window's shared parts. Only the main thread touches it.
+
+    Attributes:
+        inputs: widgets that take typed text; while one is active, keys are text and no shortcuts.
+        notices: messages waiting to be shown.
+    """
+
+    session: Session
+    state: ViewState
+    style: Style
+    inputs: list[int | str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Show a toast, or an error that stays until it is closed."""
+        self.notices.append(Notice(text, error))

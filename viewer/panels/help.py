@@ -1,0 +1,67 @@
+"""The keys and what the mouse does."""
+
+import dearpygui.dearpygui as dpg
+
+from viewer.panels.style import ACCENT, DIM, Style
+from viewer.panels.widgets import button
+
+SECTIONS = {
+    "Mouse on the picture": (
+        ("Left drag", "orbit"),
+        ("Right or middle drag", "pan"),
+        ("Wheel", "zoom to the cursor"),
+    ),
+    "Camera": (
+        ("W  S  A  D", "fly forward, back, left, right"),
+        ("E  Q", "fly up, down"),
+        ("R", "back to the first view"),
+        ("[   ]", "previous, next training view"),
+    ),
+    "Program": (
+        ("Space", "pause or resume training"),
+        ("1  2  3  4", "colour, opacity, depth, samples"),
+        ("F12", "screenshot"),
+        ("Ctrl+O", "open a scene"),
+        ("Ctrl+Q", "quit"),
+        ("F1", "this help"),
+        ("Esc", "close what lies over the picture"),
+    ),
+}
+
+
+class HelpPanel:
+    """A card in the middle of the picture."""
+
+    window = "help.window"
+
+    def __init__(self, style: Style):
+        with dpg.window(
+            tag=self.window, show=False, no_title_bar=True, no_resize=True, no_move=True, autosize=True,
+            no_scrollbar=True, min_size=(style.px(420), 40),
+        ):  # fmt: skip
+            dpg.bind_item_font(dpg.add_text("Keys and mouse"), style.title)
+            for section, rows in SECTIONS.items():
+                dpg.add_spacer(height=style.px(2))
+                caption = dpg.add_text(section, color=DIM)
+                dpg.bind_item_font(caption, style.small)
+                with dpg.table(header_row=False, policy=dpg.mvTable_SizingFixedFit, pad_outerX=False):
+                    dpg.add_table_column(width_fixed=True, init_width_or_weight=style.px(160))
+                    dpg.add_table_column(width_stretch=True)
+                    for keys, meaning in rows:
+                        with dpg.table_row():
+                            dpg.bind_item_font(dpg.add_text(keys, color=ACCENT), style.strong)
+                            dpg.add_text(meaning)
+            dpg.add_spacer(height=style.px(6))
+            button("Close", style, self.toggle, width=style.px(90))
+        dpg.bind_item_theme(self.window, style.card)
+
+    def toggle(self) -> None:
+        dpg.configure_item(self.window, show=not dpg.is_item_shown(self.window))
+
+    def hide(self) -> None:
+        dpg.configure_item(self.window, show=False)
+
+    def place(self, center: tuple[float, float]) -> None:
+        """Keep to the middle of the picture."""
+        width, height = dpg.get_item_rect_size(self.window)
+        dpg.set_item_pos(self.window, (max(0, center[0] - width / 2), max(0, center[1] - height / 2)))

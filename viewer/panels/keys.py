@@ -1,0 +1,42 @@
+"""The keyboard, as names of keys that went down and of keys that are held."""
+
+from typing import NamedTuple
+
+import dearpygui.dearpygui as dpg
+
+CONTROLS = (dpg.mvKey_LControl, dpg.mvKey_RControl)
+KEYS = {
+    "Space": dpg.mvKey_Spacebar,
+    "Esc": dpg.mvKey_Escape,
+    "F1": dpg.mvKey_F1,
+    "F12": dpg.mvKey_F12,
+    "[": dpg.mvKey_Open_Brace,
+    "]": dpg.mvKey_Close_Brace,
+} | {name: getattr(dpg, f"mvKey_{name}") for name in "ADEOQRSW1234"}
+
+
+class Keys(NamedTuple):
+    """The keyboard at one moment.
+
+    Attributes:
+        pressed: keys that went down since the last look; with "Ctrl+" in front while Ctrl is down.
+        held: keys that are down without Ctrl.
+    """
+
+    pressed: set[str]
+    held: set[str]
+
+
+class Keyboard:
+    """Remembers which keys were down, so that a held key counts as pressed only once."""
+
+    def __init__(self) -> None:
+        self._down: set[str] = set()
+
+    def read(self) -> Keys:
+        """Look at the keyboard; once per frame."""
+        down = {name for name, key in KEYS.items() if dpg.is_key_down(key)}
+        pressed, self._down = down - self._down, down
+        if any(dpg.is_key_down(key) for key in CONTROLS):
+            return Keys({f"Ctrl+{name}" for name in pressed}, set())
+        return Keys(pressed, down)

@@ -1,0 +1,121 @@
+"""What lies over the picture for a while: loading, errors that stay until closed, toasts that go by themselves."""
+
+from collections.abc import Callable
+
+import dearpygui.dearpygui as dpg
+
+from viewer.messages import Notice, State, Status
+from viewer.panels.canvas import Rect
+from viewer.panels.style import Style
+from viewer.panels.widgets import button
+
+TOAST_SECONDS = 6.0
+MOST_TOASTS = 4
+
+
+class Messages:
+    """Three kinds of small windows over the picture.
+
+    Args:
+        reset, open_scene: the ways out that are offered when training has failed or no scene is open.
+    """
+
+    def __init__(self, style: Style, reset: Callable[[], None], open_scene: Callable[[], None]):
+        self._style = style
+        self._errors: list[str] = []
+        self._toasts: list[tuple[int, float, str]] = []
+        self._failure = ""
+        flags = dict(no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, autosize=True, show=False)
+        least = (style.px(360), 40)
+        with dpg.window(tag="loading.window", min_size=least, no_focus_on_appearing=True, **flags):
+            dpg.bind_item_font(dpg.add_text("Loading", tag="loading.title"), style.title)
+            dpg.add_text("", tag="loading.text", wrap=style.px(330))
+            dpg.add_spacer(height=style.px(2))
+            dpg.add_progress_bar(tag="loading.bar", width=style.px(328), height=style.px(8))
+            item = button("Open a scene…", style, open_scene, tag="loading.open", show=False)
+            dpg.bind_item_theme(item, style.chosen)
+        dpg.bind_item_theme("loading.window", style.card)
+        with dpg.window(tag="error.window", min_size=(style.px(420), 40), **flags):
+            dpg.bind_item_font(dpg.add_text("That did not work", tag="error.title"), style.title)
+            dpg.add_text("", tag="error.text", wrap=style.px(480))
+            dpg.add_spacer(height=style.px(4))
+            with dpg.group(horizontal=True):
+                button("Close", style, self.close_error, width=style.px(90), tag="error.close")
+                button("Reset training", style, lambda: (self.close_error(), reset()), tag="error.reset", show=False)
+                button("Open another…", style, lambda: (self.close_error(), open_scene()))
+        dpg.bind_item_theme("error.window", style.alarm)
+
+    @property
+    def errors(self) -> list[str]:
+        """The errors that are not closed yet, the shown one first."""
+        return list(self._errors)
+
+    @property
+    def toasts(self) -> list[str]:
+        return [text for _, _, text in self._toasts]
+
+    def add(self, notice: Notice, now: float) -> None:
+        """Take up a message; one that is shown already only stays longer."""
+        if notice.error:
+            if notice.text not in self._errors:
+                self._errors.append(notice.text)
+            return
+        for toast in [t for t in self._toasts if t[2] == notice.text]:
+            self._drop(toast[0])
+        while len(self._toasts) >= MOST_TOASTS:
+            self._drop(self._toasts[0][0])
+        with dpg.window(
+            no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, autosize=True,
+            no_focus_on_appearing=True, min_size=(40, 20),
+        ) as window:  # fmt: skip
+            dpg.add_text(notice.text, wrap=self._style.px(520))
+        dpg.bind_item_theme(window, self._style.card)
+        self._toasts.append((window, now + TOAST_SECONDS, notice.text))
+
+    def close_error(self) -> None:
+        """Close the shown error; the next one, if any, appears."""
+        if self._errors:
+            self._errors.pop(0)
+
+    def update(self, status: Status, now: float) -> None:
+        """Show what is current."""
+        failed = status.message if status.state == State.FAILED else ""
+        if failed and failed != self._failure and failed not in self._errors:
+            self._errors.append(failed)
+        self._failure = failed
+        self._show_loading(status)
+        dpg.configure_item("error.window", show=bool(self._errors))
+        if self._errors:
+            dpg.set_value("error.title", "Training stopped" if self._errors[0] == failed else "That did not work")
+            dpg.set_value("error.text", self._errors[0])
+            dpg.configure_item("error.reset", show=bool(failed) and status.scene is not None)
+        for window, until, _ in list(self._toasts):
+            if now > until:
+                self._drop(window)
+
+    def place(self, rect: Rect) -> None:
+        """Loading in the middle, errors near the upper edge, toasts upwards from the lower left corner."""
+        gap = self._style.px(12)
+        for window, share in (("loading.window", 0.5), ("error.window", 0.12)):
+            width, height = dpg.get_item_rect_size(window)
+            top = rect.y + share * (rect.height - height)
+            dpg.set_item_pos(window, (max(0, rect.x + (rect.width - width) / 2), max(rect.y, top)))
+        bottom = rect.y + rect.height - gap
+        for window, _, _ in reversed(self._toasts):
+            bottom -= dpg.get_item_rect_size(window)[1]
+            dpg.set_item_pos(window, (rect.x + gap, max(rect.y, bottom)))
+            bottom -= gap
+
+    def _show_loading(self, status: Status) -> None:
+        loading, empty = status.state == State.LOADING, status.state == State.EMPTY and not self._errors
+        dpg.configure_item("loading.window", show=loading or empty)
+        dpg.set_value("loading.title", "Loading" if loading else "No scene is open")
+        dpg.set_value("loading.text", status.message or ("" if loading else "Open a folder of posed images to begin."))
+        dpg.configure_item("loading.text", show=bool(dpg.get_value("loading.text")))
+        dpg.configure_item("loading.bar", show=loading and status.progress is not None)
+        dpg.set_value("loading.bar", status.progress or 0.0)
+        dpg.configure_item("loading.open", show=empty)
+
+    def _drop(self, window: int) -> None:
+        self._toasts = [t for t in self._toasts if t[0] != window]
+        dpg.delete_item(window)

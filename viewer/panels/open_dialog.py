@@ -1,0 +1,118 @@
+"""Open a dataset or a snapshot: path field, file dialog, recent list."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dearpygui.dearpygui as dpg
+
+from viewer import recent
+from viewer.panels.context import Context
+from viewer.panels.style import DIM
+from viewer.panels.widgets import button, tooltip
+
+WIDTH = 560
+
+
+class OpenDialog:
+    """A small window over the picture.
+
+    Args:
+        open_path: called with the chosen path.
+        recent_file: where the list of recent scenes is kept.
+    """
+
+    window = "open.window"
+
+    def __init__(self, context: Context, open_path: Callable[[str], None], recent_file: Path):
+        self._context, self._open, self._recent_file = context, open_path, recent_file
+        style = context.style
+        with dpg.window(
+            tag=self.window, show=False, no_title_bar=True, no_resize=True, no_move=True, autosize=True,
+            no_scrollbar=True, min_size=(style.px(WIDTH), 40),
+        ):  # fmt: skip
+            dpg.bind_item_font(dpg.add_text("Open a scene"), style.title)
+            hint = dpg.add_text("A dataset's folder, such as one with transforms_train.json, or a snapshot.",
+                                color=DIM)  # fmt: skip
+            dpg.bind_item_font(hint, style.small)
+            dpg.add_spacer(height=style.px(4))
+            with dpg.group(horizontal=True):
+                dpg.add_input_text(
+                    tag="open.path", width=style.px(WIDTH - 116), on_enter=True, hint="/path/to/dataset",
+                    callback=lambda: self._accept(),
+                )  # fmt: skip
+                item = button("Open", style, self._accept, width=style.px(76), tag="open.accept")
+                dpg.bind_item_theme(item, style.chosen)
+            with dpg.group(horizontal=True):
+                button("Choose a folder…", style, lambda: self._browse("open.folders"))
+                button("Choose a snapshot…", style, lambda: self._browse("open.files"))
+                button("Cancel", style, self.hide, tag="open.cancel")
+            dpg.add_spacer(height=style.px(6))
+            title = dpg.add_text("Recent", color=DIM)
+            dpg.bind_item_font(title, style.small)
+            dpg.add_group(tag="open.recent")
+        dpg.bind_item_theme(self.window, style.card)
+        context.inputs.append("open.path")
+        self._dialogs = ("open.folders", "open.files")
+        size = {"width": style.px(720), "height": style.px(460)}
+        dpg.add_file_dialog(
+            tag="open.folders", label="Choose a dataset's folder", directory_selector=True, show=False, modal=True,
+            callback=lambda _, chosen: self._chosen(chosen["file_path_name"]), **size,
+        )  # fmt: skip
+        with dpg.file_dialog(
+            tag="open.files", label="Choose a snapshot", show=False, modal=True,
+            callback=lambda _, chosen: self._chosen(next(iter(chosen["selections"].values()), "")), **size,
+        ):  # fmt: skip
+            dpg.add_file_extension(".safetensors", color=(232, 168, 68, 255))
+            dpg.add_file_extension(".*")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a dialog is open, so that keys are meant for it."""
+        return dpg.is_item_shown(self.window) or any(dpg.is_item_shown(dialog) for dialog in self._dialogs)
+
+    def show(self) -> None:
+        dpg.configure_item(self.window, show=True)
+        self._list(recent.load(self._recent_file))
+        dpg.focus_item("open.path")
+
+    def hide(self) -> None:
+        dpg.configure_item(self.window, show=False)
+
+    def place(self, center: tuple[float, float]) -> None:
+        """Keep to the middle of the picture."""
+        width, height = dpg.get_item_rect_size(self.window)
+        dpg.set_item_pos(self.window, (max(0, center[0] - width / 2), max(0, center[1] - height / 2)))
+
+    def remember(self, path: str) -> None:
+        """A scene was opened: it leads the recent list."""
+        self._list(recent.add(self._recent_file, path))
+
+    def _list(self, paths: list[str]) -> None:
+        dpg.delete_item("open.recent", children_only=True)
+        style = self._context.style
+        if not paths:
+            dpg.add_text("Nothing yet.", parent="open.recent", color=DIM)
+        for path in paths:
+            text = path if len(path) <= 72 else f"…{path[-71:]}"
+            item = dpg.add_button(
+                label=text, parent="open.recent", user_data=path, width=style.px(WIDTH - 32),
+                callback=lambda _, __, chosen: self._chosen(chosen),
+            )  # fmt: skip
+            dpg.bind_item_theme(item, style.entry)
+            tooltip(item, path, style)
+
+    def _browse(self, dialog: str) -> None:
+        typed = Path(dpg.get_value("open.path") or ".").expanduser()
+        start = typed if typed.is_dir() else Path.cwd()
+        dpg.configure_item(dialog, default_path=str(start), show=True)
+
+    def _accept(self) -> None:
+        self._chosen(dpg.get_value("open.path").strip())
+
+    def _chosen(self, path: str) -> None:
+        if not path:
+            self._context.say("Type or choose a path first.")
+            return
+        dpg.set_value("open.path", path)
+        self.hide()
+        self._open(path)

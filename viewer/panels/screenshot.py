@@ -1,0 +1,81 @@
+"""Take a picture; its size, background and folder."""
+
+import dearpygui.dearpygui as dpg
+
+from viewer.messages import ScreenshotRequest
+from viewer.panels.canvas import Canvas
+from viewer.panels.context import Context
+from viewer.panels.style import DIM, TIMES
+from viewer.panels.widgets import button, label, tooltip
+
+LARGEST = 8192
+FOLDER = "screenshots"
+
+
+class ScreenshotPanel:
+    """The options are a small window under the toolbar's button."""
+
+    window = "shot.window"
+
+    def __init__(self, context: Context, canvas: Canvas):
+        self._context, self._canvas = context, canvas
+        style = context.style
+        with dpg.window(
+            tag=self.window, show=False, no_title_bar=True, no_resize=True, no_move=True, autosize=True,
+            no_scrollbar=True, min_size=(style.px(300), 40),
+        ):  # fmt: skip
+            dpg.bind_item_font(dpg.add_text("Screenshot"), style.title)
+            with dpg.group(horizontal=True):
+                label("Size", style, width=80)
+                dpg.add_radio_button(
+                    ["as shown", "chosen"], default_value="as shown", horizontal=True, tag="shot.size",
+                    callback=lambda _, v: dpg.configure_item("shot.chosen", show=v == "chosen"),
+                )  # fmt: skip
+            with dpg.group(horizontal=True, show=False, tag="shot.chosen"):
+                label("", style, width=80)
+                for tag, value in (("shot.width", 1920), ("shot.height", 1080)):
+                    dpg.add_input_int(
+                        tag=tag, default_value=value, width=style.px(76), step=0, min_value=16, max_value=LARGEST,
+                        min_clamped=True, max_clamped=True,
+                    )  # fmt: skip
+                    dpg.add_text(TIMES if tag == "shot.width" else "px", color=DIM)
+                    context.inputs.append(tag)
+            with dpg.group(horizontal=True):
+                label("Background", style, width=80)
+                item = dpg.add_checkbox(label="transparent", tag="shot.transparent")
+                tooltip(item, "Keep the picture's opacity as alpha instead of the background colour.", style)
+            with dpg.group(horizontal=True):
+                label("Folder", style, width=80)
+                dpg.add_input_text(tag="shot.folder", default_value=FOLDER, width=style.px(200))
+            context.inputs.append("shot.folder")
+            dpg.add_spacer(height=style.px(4))
+            with dpg.group(horizontal=True):
+                item = button("Take it", style, self.take, "F12 takes it with these settings at any time.",
+                              tag="shot.take", width=style.px(100))  # fmt: skip
+                dpg.bind_item_theme(item, style.chosen)
+                button("Close", style, self.toggle, width=style.px(80))
+        dpg.bind_item_theme(self.window, style.card)
+
+    def toggle(self) -> None:
+        dpg.configure_item(self.window, show=not dpg.is_item_shown(self.window))
+
+    def hide(self) -> None:
+        dpg.configure_item(self.window, show=False)
+
+    def place(self) -> None:
+        """Hang under the toolbar, at the picture's right edge."""
+        rect, style = self._canvas.rect, self._context.style
+        width = dpg.get_item_rect_size(self.window)[0] or style.px(300)
+        dpg.set_item_pos(self.window, (max(0, rect.x + rect.width - width - style.px(8)), rect.y + style.px(8)))
+
+    def take(self) -> None:
+        """Ask the session for a picture of what is shown now; a toast says where it went."""
+        width, height = self._canvas.rect.width, self._canvas.rect.height
+        if dpg.get_value("shot.size") == "chosen":
+            width, height = dpg.get_value("shot.width"), dpg.get_value("shot.height")
+        view = self._context.state.current(width, height)
+        if view is None:
+            self._context.say("There is nothing to take a picture of yet: open a dataset first.")
+            return
+        folder = dpg.get_value("shot.folder").strip() or FOLDER
+        self._context.session.screenshot(ScreenshotRequest(view, folder, dpg.get_value("shot.transparent")))

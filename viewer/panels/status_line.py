@@ -1,0 +1,53 @@
+"""The line at the lower edge: device and backend, resolution and why it is lowered, frames per second."""
+
+import dearpygui.dearpygui as dpg
+
+from viewer.messages import Frame, Status
+from viewer.panels.style import TIMES, Style
+from viewer.panels.widgets import tooltip
+
+
+class StatusLine:
+    """A window of its own along the lower edge."""
+
+    window = "status"
+
+    def __init__(self, style: Style):
+        self._style = style
+        with dpg.window(
+            tag=self.window, no_title_bar=True, no_move=True, no_resize=True, no_scrollbar=True,
+            no_scroll_with_mouse=True, no_bring_to_front_on_focus=True, min_size=(1, 1),
+        ):  # fmt: skip
+            dpg.add_text("", tag="status.left")
+            dpg.add_text("", tag="status.right")
+        tooltip("status.right", "The rendered size, new pictures per second, and frames of this window per second.",
+                style)  # fmt: skip
+        dpg.bind_item_theme(self.window, style.status)
+        dpg.bind_item_font(self.window, style.small)
+
+    def place(self, width: int, top: int, height: int) -> None:
+        dpg.configure_item(self.window, pos=(0, top), width=width, height=height)
+        self._width = width
+        self._align()
+
+    def update(self, status: Status, frame: Frame | None, window_fps: float) -> None:
+        """Show the newest figures."""
+        parts = [status.state.value]
+        if status.device:
+            parts.append(status.device.upper())
+        if status.backend:
+            parts.append(status.backend)
+        dpg.set_value("status.left", "   ·   ".join(parts))
+        right = [f"view {status.views_per_second:.1f} /s", f"window {window_fps:.0f} fps"]
+        if frame is not None:
+            size = f"{frame.stats.rendered_width} {TIMES} {frame.stats.rendered_height} px"
+            if frame.reason:
+                size += f" of {frame.request.width} {TIMES} {frame.request.height}: {frame.reason}"
+            right.insert(0, size)
+        dpg.set_value("status.right", "   ·   ".join(right))
+        self._align()
+
+    def _align(self) -> None:
+        size = dpg.get_text_size(dpg.get_value("status.right") or "", font=self._style.small)
+        if size:
+            dpg.set_item_pos("status.right", (self._width - size[0] - self._style.px(12), self._style.px(5)))

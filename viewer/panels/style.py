@@ -1,0 +1,185 @@
+"""The window's look: colours, fonts and sizes in one place. A size is meant at scale 1 and goes through `Style.px`."""
+
+from pathlib import Path
+
+import dearpygui.dearpygui as dpg
+
+FONTS = Path(__file__).resolve().parents[2] / "assets" / "fonts"
+
+Color = tuple[int, int, int, int]
+
+DASH, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
+
+BACKDROP: Color = (17, 19, 22, 255)
+PANEL: Color = (27, 30, 35, 255)
+RAISED: Color = (35, 39, 46, 255)
+FRAME: Color = (43, 48, 56, 255)
+FRAME_HOVERED: Color = (53, 59, 69, 255)
+FRAME_ACTIVE: Color = (63, 70, 82, 255)
+LINE: Color = (52, 57, 66, 255)
+TEXT: Color = (222, 225, 230, 255)
+DIM: Color = (146, 153, 165, 255)
+ACCENT: Color = (232, 168, 68, 255)
+ACCENT_HOVERED: Color = (244, 187, 96, 255)
+ON_ACCENT: Color = (28, 22, 12, 255)
+SECOND: Color = (108, 178, 214, 255)
+ALARM: Color = (222, 96, 86, 255)
+CLEAR: Color = (0, 0, 0, 0)
+
+PANEL_WIDTH, TOOLBAR_HEIGHT, STATUS_HEIGHT, PADDING = 344, 40, 26, 12
+
+
+class Style:
+    """Fonts, themes and scaled sizes; made once, after the Dear PyGui context.
+
+    Args:
+        scale: 1 for an ordinary display, 1.5 to 2 for a dense one; fonts are rasterised at the real size.
+    """
+
+    def __init__(self, scale: float):
+        self.scale = scale
+        with dpg.font_registry():
+            self.body = dpg.add_font(str(FONTS / "Roboto-Regular.ttf"), self.px(15))
+            self.small = dpg.add_font(str(FONTS / "Roboto-Regular.ttf"), self.px(13))
+            self.strong = dpg.add_font(str(FONTS / "Roboto-Medium.ttf"), self.px(15))
+            self.title = dpg.add_font(str(FONTS / "Roboto-Medium.ttf"), self.px(18))
+        dpg.bind_font(self.body)
+        dpg.bind_theme(self._everything())
+        self.flush = _theme({}, {dpg.mvStyleVar_WindowPadding: (0, 0), dpg.mvStyleVar_WindowBorderSize: (0, 0)})
+        self.bar = _theme(
+            {dpg.mvThemeCol_WindowBg: RAISED},
+            {dpg.mvStyleVar_WindowPadding: (self.px(PADDING), self.px(8)), dpg.mvStyleVar_WindowBorderSize: (0, 0)},
+        )
+        self.status = _theme(
+            {dpg.mvThemeCol_WindowBg: RAISED, dpg.mvThemeCol_Text: DIM},
+            {dpg.mvStyleVar_WindowPadding: (self.px(PADDING), self.px(5)), dpg.mvStyleVar_WindowBorderSize: (0, 0)},
+        )
+        self.card = _theme(
+            {dpg.mvThemeCol_WindowBg: RAISED, dpg.mvThemeCol_Border: LINE},
+            {dpg.mvStyleVar_WindowPadding: (self.px(16), self.px(14)), dpg.mvStyleVar_WindowBorderSize: (1, 1)},
+        )
+        self.alarm = _theme(
+            {dpg.mvThemeCol_WindowBg: (50, 31, 31, 255), dpg.mvThemeCol_Border: ALARM},
+            {dpg.mvStyleVar_WindowPadding: (self.px(16), self.px(14)), dpg.mvStyleVar_WindowBorderSize: (1, 1)},
+        )
+        # A label drawn as a button without a face stands on the same line as the frames beside it.
+        self.label = _theme(
+            {c: CLEAR for c in (dpg.mvThemeCol_Button, dpg.mvThemeCol_ButtonHovered, dpg.mvThemeCol_ButtonActive)},
+            {dpg.mvStyleVar_ButtonTextAlign: (0.0, 0.5), dpg.mvStyleVar_FramePadding: (0, self.px(3))},
+        )
+        self.chosen = _button(ACCENT, ACCENT_HOVERED, ON_ACCENT)
+        self.plain = _button(FRAME, FRAME_HOVERED, TEXT)
+        self.entry = _theme(
+            {dpg.mvThemeCol_Button: RAISED, dpg.mvThemeCol_ButtonHovered: FRAME},
+            {dpg.mvStyleVar_ButtonTextAlign: (0.0, 0.5)},
+        )
+        self.tight = _theme({}, {dpg.mvStyleVar_ItemSpacing: (self.px(4), 0)})
+        self.dim = _theme({dpg.mvThemeCol_Text: DIM}, {})
+        self.loss = _line(ACCENT)
+        self.psnr = _line(SECOND)
+
+    def px(self, size: float) -> int:
+        """A length at this scale, in pixels."""
+        return round(size * self.scale)
+
+    def _everything(self) -> int:
+        colors = {
+            dpg.mvThemeCol_WindowBg: PANEL,
+            dpg.mvThemeCol_ChildBg: PANEL,
+            dpg.mvThemeCol_PopupBg: RAISED,
+            dpg.mvThemeCol_Text: TEXT,
+            dpg.mvThemeCol_TextDisabled: DIM,
+            dpg.mvThemeCol_TextSelectedBg: (232, 168, 68, 90),
+            dpg.mvThemeCol_Border: LINE,
+            dpg.mvThemeCol_FrameBg: FRAME,
+            dpg.mvThemeCol_FrameBgHovered: FRAME_HOVERED,
+            dpg.mvThemeCol_FrameBgActive: FRAME_ACTIVE,
+            dpg.mvThemeCol_Button: FRAME,
+            dpg.mvThemeCol_ButtonHovered: FRAME_HOVERED,
+            dpg.mvThemeCol_ButtonActive: FRAME_ACTIVE,
+            dpg.mvThemeCol_Header: PANEL,
+            dpg.mvThemeCol_HeaderHovered: FRAME,
+            dpg.mvThemeCol_HeaderActive: FRAME,
+            dpg.mvThemeCol_SliderGrab: ACCENT,
+            dpg.mvThemeCol_SliderGrabActive: ACCENT_HOVERED,
+            dpg.mvThemeCol_CheckMark: ACCENT,
+            dpg.mvThemeCol_PlotHistogram: ACCENT,
+            dpg.mvThemeCol_Separator: LINE,
+            dpg.mvThemeCol_ScrollbarBg: PANEL,
+            dpg.mvThemeCol_ScrollbarGrab: FRAME,
+            dpg.mvThemeCol_ScrollbarGrabHovered: FRAME_HOVERED,
+            dpg.mvThemeCol_ScrollbarGrabActive: FRAME_ACTIVE,
+            dpg.mvThemeCol_TitleBg: RAISED,
+            dpg.mvThemeCol_TitleBgActive: RAISED,
+            dpg.mvThemeCol_TitleBgCollapsed: RAISED,
+            dpg.mvThemeCol_TableHeaderBg: RAISED,
+            dpg.mvThemeCol_TableBorderLight: LINE,
+            dpg.mvThemeCol_TableBorderStrong: LINE,
+            dpg.mvThemeCol_NavCursor: CLEAR,
+            dpg.mvThemeCol_ResizeGrip: CLEAR,
+            dpg.mvThemeCol_ModalWindowDimBg: (0, 0, 0, 110),
+        }
+        px = self.px
+        sizes = {
+            dpg.mvStyleVar_WindowPadding: (px(PADDING), px(6)),
+            dpg.mvStyleVar_FramePadding: (px(8), px(3)),
+            dpg.mvStyleVar_ItemSpacing: (px(8), px(3)),
+            dpg.mvStyleVar_ItemInnerSpacing: (px(6), px(4)),
+            dpg.mvStyleVar_CellPadding: (px(4), px(2)),
+            dpg.mvStyleVar_WindowRounding: (0, 0),
+            dpg.mvStyleVar_FrameRounding: (px(4), px(4)),
+            dpg.mvStyleVar_GrabRounding: (px(4), px(4)),
+            dpg.mvStyleVar_PopupRounding: (px(4), px(4)),
+            dpg.mvStyleVar_ScrollbarRounding: (px(4), px(4)),
+            dpg.mvStyleVar_ScrollbarSize: (px(10), px(10)),
+            dpg.mvStyleVar_GrabMinSize: (px(10), px(10)),
+            dpg.mvStyleVar_WindowBorderSize: (0, 0),
+            dpg.mvStyleVar_FrameBorderSize: (0, 0),
+        }
+        plot_colors = {
+            dpg.mvPlotCol_FrameBg: CLEAR,
+            dpg.mvPlotCol_PlotBg: (22, 24, 28, 255),
+            dpg.mvPlotCol_PlotBorder: CLEAR,
+            dpg.mvPlotCol_AxisText: DIM,
+            dpg.mvPlotCol_AxisGrid: (255, 255, 255, 28),
+            dpg.mvPlotCol_AxisBgHovered: CLEAR,
+            dpg.mvPlotCol_AxisBgActive: CLEAR,
+        }
+        plot_sizes = {
+            dpg.mvPlotStyleVar_PlotPadding: (px(2), px(7)),
+            dpg.mvPlotStyleVar_LabelPadding: (px(3), px(2)),
+            dpg.mvPlotStyleVar_LineWeight: (1.6 * self.scale, 0.0),
+            dpg.mvPlotStyleVar_PlotMinSize: (px(60), px(40)),
+        }
+        return _theme(colors, sizes, plot_colors, plot_sizes)
+
+
+def _theme(colors: dict, sizes: dict, plot_colors: dict | None = None, plot_sizes: dict | None = None) -> int:
+    with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
+        for target, color in colors.items():
+            dpg.add_theme_color(target, color)
+        for target, (x, y) in sizes.items():
+            dpg.add_theme_style(target, x, y)
+        for target, color in (plot_colors or {}).items():
+            dpg.add_theme_color(target, color, category=dpg.mvThemeCat_Plots)
+        for target, (x, y) in (plot_sizes or {}).items():
+            dpg.add_theme_style(target, x, y, category=dpg.mvThemeCat_Plots)
+    return theme
+
+
+def _button(face: Color, hovered: Color, text: Color) -> int:
+    return _theme(
+        {
+            dpg.mvThemeCol_Button: face,
+            dpg.mvThemeCol_ButtonHovered: hovered,
+            dpg.mvThemeCol_ButtonActive: face,
+            dpg.mvThemeCol_Text: text,
+        },
+        {},
+    )
+
+
+def _line(color: Color) -> int:
+    with dpg.theme() as theme, dpg.theme_component(dpg.mvLineSeries):
+        dpg.add_theme_color(dpg.mvPlotCol_Line, color, category=dpg.mvThemeCat_Plots)
+    return theme

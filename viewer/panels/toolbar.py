@@ -1,0 +1,81 @@
+"""The bar above the picture: which scene, what a pixel shows, open, screenshot, help."""
+
+from collections.abc import Callable
+
+import dearpygui.dearpygui as dpg
+
+from core.settings import settings_of
+from viewer.messages import SceneInfo, Status
+from viewer.panels.context import Context
+from viewer.panels.style import DIM, TIMES
+from viewer.panels.widgets import button, tooltip
+from viewer.view_settings import Mode, ViewSettings
+
+MODE_LABELS = {Mode.COLOR: "Colour", Mode.OPACITY: "Opacity", Mode.DEPTH: "Depth", Mode.SAMPLES: "Samples"}
+
+
+class Toolbar:
+    """A window of its own along the upper edge."""
+
+    window = "toolbar"
+
+    def __init__(
+        self,
+        context: Context,
+        open_scene: Callable[[], None],
+        take_screenshot: Callable[[], None],
+        screenshot_options: Callable[[], None],
+        show_help: Callable[[], None],
+    ):
+        self._context = context
+        self._shown_mode: Mode | None = None
+        style = context.style
+        with dpg.window(
+            tag=self.window, no_title_bar=True, no_move=True, no_resize=True, no_scrollbar=True,
+            no_scroll_with_mouse=True, no_bring_to_front_on_focus=True, min_size=(1, 1),
+        ):  # fmt: skip
+            with dpg.group(horizontal=True, tag="toolbar.left"):
+                button("Open…", style, open_scene, "Open a dataset's folder or a snapshot (Ctrl+O).", tag="open")
+                dpg.add_spacer(width=style.px(4))
+                name = dpg.add_text("Firstlight", tag="scene.name")
+                dpg.bind_item_font(name, style.strong)
+                dpg.add_text("", tag="scene.summary", color=DIM)
+            with dpg.group(horizontal=True, tag="toolbar.right", horizontal_spacing=style.px(2)):
+                for mode in Mode:
+                    item = dpg.add_button(
+                        label=MODE_LABELS[mode], tag=f"mode.{mode.value}", user_data=mode,
+                        callback=lambda _, __, mode: context.state.set_view(mode=mode),
+                    )  # fmt: skip
+                    key = list(Mode).index(mode) + 1
+                    tooltip(item, f"{settings_of(ViewSettings)['mode'].documentation} Key {key}.", style)
+                dpg.add_spacer(width=style.px(10))
+                button("Screenshot", style, take_screenshot, "Save the picture as a PNG file (F12).", tag="screenshot")
+                button("…", style, screenshot_options, "Size, background and folder of screenshots.",
+                       tag="screenshot.options", width=style.px(26))  # fmt: skip
+                dpg.add_spacer(width=style.px(10))
+                button("?", style, show_help, "Keys and mouse (F1).", tag="help", width=style.px(28))
+        dpg.bind_item_theme(self.window, style.bar)
+
+    def place(self, width: int, height: int) -> None:
+        """Fill the upper edge; the right group keeps to the right."""
+        dpg.configure_item(self.window, pos=(0, 0), width=width, height=height)
+        size = dpg.get_item_rect_size("toolbar.right")[0]
+        if size > 0:
+            dpg.set_item_pos("toolbar.right", (width - size - self._context.style.px(12), self._context.style.px(8)))
+
+    def update(self, status: Status) -> None:
+        """Name the scene; mark the mode."""
+        dpg.set_value("scene.name", status.scene.name if status.scene else "No scene")
+        dpg.set_value("scene.summary", summary(status.scene) if status.scene else "")
+        mode = self._context.state.view.mode
+        if mode != self._shown_mode:
+            self._shown_mode = mode
+            style = self._context.style
+            for other in Mode:
+                dpg.bind_item_theme(f"mode.{other.value}", style.chosen if other == mode else style.plain)
+
+
+def summary(scene: SceneInfo) -> str:
+    """One line about a scene."""
+    held_out = f", {scene.n_test} held out" if scene.n_test else ""
+    return f"{scene.n_train} training views{held_out}  ·  {scene.image_width} {TIMES} {scene.image_height} px"

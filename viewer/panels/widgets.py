@@ -1,0 +1,165 @@
+"""Widgets that several panels use. Those for a setting are built from the setting's metadata."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dearpygui.dearpygui as dpg
+
+from core.settings import Setting
+from viewer.panels.context import Context
+from viewer.panels.style import DASH, DIM, Style
+from viewer.sliders import Scale
+
+LABEL_WIDTH, VALUE_WIDTH = 136, 66
+
+
+def tooltip(item: int | str, text: str, style: Style) -> None:
+    """Explain a widget when the mouse rests on it."""
+    with dpg.tooltip(item, delay=0.4):
+        dpg.add_text(text, wrap=style.px(320))
+
+
+@contextmanager
+def section(title: str, tag: str, style: Style) -> Iterator[None]:
+    """A part of the side panel that folds away under its title."""
+    with dpg.collapsing_header(label=title, default_open=True, tag=tag) as header, dpg.group() as content:
+        yield
+    dpg.bind_item_font(header, style.strong)
+    dpg.bind_item_font(content, style.body)
+
+
+def label(text: str, style: Style, width: int = LABEL_WIDTH, unit: str = "", dim: bool = False) -> int:
+    """A label on the line of the frames beside it, `width` wide at scale 1."""
+    with dpg.group(horizontal=True, horizontal_spacing=0) as group:
+        item = dpg.add_button(label=f"{text}, {unit}" if unit else text, width=style.px(width))
+        dpg.bind_item_theme(item, style.label)
+    if dim:
+        dpg.bind_item_theme(group, style.dim)
+    return item
+
+
+class SettingSlider:
+    """Label, slider and a field with the value, for one number of a settings dataclass.
+
+    The slider's own text entry is switched off: on a logarithmic scale it would edit the position, not the value.
+
+    Args:
+        tag: names the slider; the field is `tag` + ".value".
+        change: called with the new value; it raises ValueError to refuse it.
+    """
+
+    def __init__(self, context: Context, tag: str, setting: Setting, change: Callable[[float], None]):
+        self._context, self._change = context, change
+        self._scale = Scale(setting)
+        self._slider, self._field = tag, f"{tag}.value"
+        self._shown: float | None = None
+        style = context.style
+        with dpg.group(horizontal=True):
+            name = label(setting.label, style, unit=setting.unit)
+            dpg.add_slider_float(
+                tag=self._slider, width=-style.px(VALUE_WIDTH + 8), max_value=1.0, format="", no_input=True,
+                callback=lambda _, position: self._set(self._scale.value(position)),
+            )  # fmt: skip
+            dpg.add_input_text(
+                tag=self._field,
+                width=-1,
+                on_enter=True,
+                auto_select_all=True,
+                callback=lambda _, text: self._type(text),
+            )
+        context.inputs.append(self._field)
+        help_text = f"{setting.documentation}\nTo enter a number, click the value, type and press Enter."
+        for item in (name, self._slider):
+            tooltip(item, help_text, style)
+
+    @property
+    def held(self) -> bool:
+        """Whether the slider is being dragged."""
+        return dpg.is_item_active(self._slider)
+
+    def show(self, value: float) -> None:
+        """Follow the setting's value."""
+        if value == self._shown or dpg.is_item_active(self._field):
+            return
+        self._shown = value
+        if not self.held:
+            dpg.set_value(self._slider, self._scale.position(value))
+        dpg.set_value(self._field, self._scale.text(value))
+
+    def _type(self, text: str) -> None:
+        try:
+            value = self._scale.parse(text)
+        except ValueError as e:
+            self._shown = None
+            self._context.say(str(e))
+        else:
+            self._set(value)
+
+    def _set(self, value: float) -> None:
+        try:
+            self._change(value)
+        except ValueError as e:
+            self._context.say(str(e))
+        self._shown = None
+
+
+class Figures:
+    """A grid of figures: each a small caption over a value, `columns` to a row."""
+
+    def __init__(self, captions: dict[str, str], style: Style, columns: int, prefix: str, tips: dict[str, str]):
+        self._prefix = prefix
+        names = list(captions)
+        with dpg.table(header_row=False, policy=dpg.mvTable_SizingStretchSame, pad_outerX=False):
+            for _ in range(columns):
+                dpg.add_table_column()
+            for first in range(0, len(names), columns):
+                with dpg.table_row():
+                    for name in names[first : first + columns]:
+                        with dpg.group() as group:
+                            caption = dpg.add_text(captions[name], color=DIM)
+                            dpg.bind_item_font(caption, style.small)
+                            dpg.add_text(DASH, tag=f"{prefix}.{name}")
+                        dpg.bind_item_theme(group, style.tight)
+                        if name in tips:
+                            tooltip(group, tips[name], style)
+
+    def show(self, **values: str) -> None:
+        for name, text in values.items():
+            dpg.set_value(f"{self._prefix}.{name}", text)
+
+
+def button(text: str, style: Style, callback: Callable[[], Any], tip: str = "", **options: Any) -> int:
+    """A push button with a tooltip."""
+    item = dpg.add_button(label=text, callback=lambda: callback(), **options)
+    if tip:
+        tooltip(item, tip, style)
+    return item
+
+
+def short(value: float) -> str:
+    """A count in at most four characters and a letter: 950, 12.3k, 4.56M."""
+    for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            return f"{value / limit:.3g}{suffix}"
+    return f"{value:.3g}"
+
+
+def clock(seconds: float) -> str:
+    """A duration as 5.2 s, 3:07 min or 1:02:03 h."""
+    if seconds < 60.0:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"
+
+
+def visible_widgets() -> dict[str, tuple[int, int, int, int]]:
+    """Where each visible widget with a name is: x, y, width, height in the window's pixels."""
+    found = {}
+    for name in dpg.get_aliases():
+        state = dpg.get_item_state(name) if dpg.does_item_exist(name) else {}
+        if state.get("visible") and "rect_min" in state:
+            found[name] = tuple(int(v) for v in (*state["rect_min"], *state["rect_size"]))
+    return found

@@ -1,0 +1,43 @@
+"""The scenes opened lately, newest first, kept in the user's cache folder. A lost or broken list is an empty one."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+LENGTH = 8
+
+
+def default_file() -> Path:
+    """Where the list lives: in the cache folder that the system names."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "firstlight" / "recent.json"
+
+
+def load(file: Path) -> list[str]:
+    """The paths in the list; [] if there is none or it can't be read."""
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    if not isinstance(entries, list):
+        return []
+    return [entry for entry in entries if isinstance(entry, str) and entry][:LENGTH]
+
+
+def add(file: Path, path: str) -> list[str]:
+    """Put a path first and return the list. A list that can't be written is kept for this run only."""
+    entries = [path, *(entry for entry in load(file) if entry != path)][:LENGTH]
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".partial")
+        partial.write_text(json.dumps(entries), encoding="utf-8")
+        partial.replace(file)
+    except OSError:
+        pass
+    return entries

@@ -1,0 +1,95 @@
+"""What the user has asked to see: camera, thresholds and view settings, and when to ask the session for a picture."""
+
+import math
+from dataclasses import fields, replace
+from typing import Any
+
+from core.settings import MarchSettings
+from viewer.camera_controls import FOV_RANGE, OrbitCamera
+from viewer.messages import ViewRequest
+from viewer.view_settings import ViewSettings
+
+REST_SECONDS = 0.15
+"""So long after the last change the picture counts as resting and is asked for at full resolution."""
+
+
+class ViewState:
+    """The newest wishes. Changes come from the mouse, keys and panels; requests go to the session.
+
+    Attributes:
+        camera: None until a scene is open.
+        march, view: replaced as a whole by the setters below, which validate.
+    """
+
+    def __init__(self, march: MarchSettings, view: ViewSettings):
+        self.march = march
+        self.view = view
+        self.camera: OrbitCamera | None = None
+        self._sent: ViewRequest | None = None
+        self._changed_at = -math.inf
+
+    @property
+    def serial(self) -> int:
+        """The newest request's serial, 0 before the first."""
+        return 0 if self._sent is None else self._sent.serial
+
+    def place(self, camera: OrbitCamera) -> None:
+        """Look from another camera; the field of view's slider follows it."""
+        low, high = (math.degrees(limit) for limit in FOV_RANGE)
+        self.camera = camera
+        self.view = replace(self.view, fov=min(high, max(low, math.degrees(camera.fov_y))))
+
+    def set_view(self, **changes: Any) -> None:
+        """Change view settings by name; raises ValueError if one is out of range."""
+        self.view = replace(self.view, **changes)
+        if "fov" in changes and self.camera is not None:
+            self.camera = self.camera.with_fov(math.radians(self.view.fov))
+
+    def set_march(self, **changes: Any) -> None:
+        """Change thresholds by name; raises ValueError if one is out of range."""
+        self.march = replace(self.march, **changes)
+
+    def current(self, width: int, height: int, moving: bool = False) -> ViewRequest | None:
+        """A request for what the user sees now; None without a camera or without a pixel."""
+        if self.camera is None or width < 1 or height < 1:
+            return None
+        return ViewRequest(self.camera.pose, width, height, self.march, self.view, moving, self.serial + 1)
+
+    def due(self, width: int, height: int, now: float, held: bool) -> ViewRequest | None:
+        """The request to send now, or None.
+
+        A change is asked for at once, as moving; when nothing has changed for a moment, again as resting.
+
+        Args:
+            now: seconds on any clock that does not go back.
+            held: a button, slider or fly key is down, so the next change is near.
+        """
+        wish = self.current(width, height)
+        if wish is None:
+            return None
+        sent = self._sent
+        if sent is None or replace(wish, serial=sent.serial, moving=sent.moving) != sent:
+            self._changed_at = now
+        moving = held or now - self._changed_at < REST_SECONDS
+        wish = replace(wish, moving=moving)
+        if sent is not None and replace(wish, serial=sent.serial) == sent:
+            return None
+        if sent is not None and moving and self._changed_at != now:
+            return None  # only the hold began: nothing new to see
+        self._sent = wish
+        return wish
+
+    def forget(self) -> None:
+        """Another scene has taken over: whatever was sent is void."""
+        if self._sent is not None:
+            self._sent = replace(self._sent, width=0, height=0)
+
+
+def opening_march(asked: MarchSettings, training: MarchSettings) -> MarchSettings:
+    """The thresholds that a scene's view starts with: training's own, except for those that were asked for.
+
+    What was asked for is what differs from the defaults.
+    """
+    default = MarchSettings()
+    changed = {f.name: getattr(asked, f.name) for f in fields(asked)}
+    return replace(training, **{name: v for name, v in changed.items() if v != getattr(default, name)})

@@ -1,0 +1,299 @@
+"""The window: Dear PyGui's context, the layout, the main loop, mouse and keys.
+
+Dear PyGui is called from the main thread only. The loop never waits for the session: it shows the newest finished
+frame, sends the newest wish, and sleeps for the rest of its period so that training keeps the cores.
+"""
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import dearpygui.dearpygui as dpg
+
+from core.errors import FirstlightError
+from core.settings import MarchSettings
+from viewer import camera_controls, navigation, recent
+from viewer.messages import Frame, Status
+from viewer.panels.canvas import Canvas, Rect
+from viewer.panels.context import Context, Session
+from viewer.panels.help import HelpPanel
+from viewer.panels.keys import Keyboard
+from viewer.panels.messages import Messages
+from viewer.panels.open_dialog import OpenDialog
+from viewer.panels.screenshot import ScreenshotPanel
+from viewer.panels.status_line import StatusLine
+from viewer.panels.style import BACKDROP, PANEL_WIDTH, STATUS_HEIGHT, TOOLBAR_HEIGHT, Style
+from viewer.panels.thresholds import ThresholdsPanel
+from viewer.panels.toolbar import Toolbar
+from viewer.panels.training import TrainingPanel
+from viewer.panels.view import ViewPanel
+from viewer.panels.widgets import visible_widgets
+from viewer.status_log import StatusLog
+from viewer.view_settings import Mode, ViewSettings
+from viewer.view_state import ViewState, opening_march
+
+FASTEST, SLOWEST = 1 / 60, 1 / 36
+"""Seconds per frame of the window. It sleeps twice as long as it works, within these: without a GPU, drawing the window
+takes the cores that training needs."""
+
+FIGURES_PERIOD = 0.2
+"""Seconds between updates of the numbers; faster can't be read."""
+
+CLOSE_SECONDS = 0.7
+"""The session may take this long to stop; the window promises to be gone within a second."""
+
+STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
+
+
+def run_window(
+    session: Session,
+    dataset_path: str | None,
+    downscale: int = 1,
+    march: MarchSettings | None = None,
+    view: ViewSettings | None = None,
+    ui_scale: float = 1.0,
+    width: int = 1280,
+    height: int = 800,
+    status_log: Path | None = None,
+) -> int:
+    """Show the window until it is closed; starts the session and closes it.
+
+    Args:
+        dataset_path: opened at once; None shows how to open one.
+        march: thresholds that differ from the defaults override the first scene's own.
+        view: a field of view other than the default overrides the first scene's own.
+        ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
+        width, height: the window's first size in pixels.
+        status_log: a file for `StatusLog`; the environment variable FIRSTLIGHT_STATUS_LOG names one as well.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        FirstlightError: there is no display, or the log can't be written.
+    """
+    require_display()
+    if status_log is None and os.environ.get(STATUS_LOG_VARIABLE):
+        status_log = Path(os.environ[STATUS_LOG_VARIABLE])
+    log = StatusLog(status_log)
+    dpg.create_context()
+    try:
+        dpg.configure_app(manual_callback_management=True)
+        window = Window(session, march or MarchSettings(), view or ViewSettings(), ui_scale, log)
+        dpg.create_viewport(
+            title="Firstlight", width=width, height=height, x_pos=0, y_pos=0, min_width=640, min_height=480,
+            vsync=False, clear_color=BACKDROP,
+        )  # fmt: skip
+        dpg.setup_dearpygui()
+        dpg.show_viewport()
+        session.start()
+        if dataset_path is not None:
+            session.open(dataset_path, downscale)
+        window.run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        session.close(CLOSE_SECONDS)
+        dpg.destroy_context()
+        log.close()
+    return 0
+
+
+def require_display() -> None:
+    """Raise FirstlightError if this Linux process has no display: Dear PyGui would abort it."""
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        raise FirstlightError(
+            "there is no display: DISPLAY is not set. Start this on a desktop, or train without a window: "
+            "run_viewer.py train DATASET --seconds 60 --output DIR"
+        )
+
+
+class Window:
+    """Everything on screen; made inside Dear PyGui's context."""
+
+    def __init__(self, session: Session, march: MarchSettings, view: ViewSettings, ui_scale: float, log: StatusLog):
+        self.session, self.log = session, log
+        self.asked_march: MarchSettings | None = march
+        self.style = Style(ui_scale)
+        self.state = ViewState(march, view)
+        self.context = Context(session, self.state, self.style)
+        self.canvas = Canvas(self.style)
+        self.open_dialog = OpenDialog(self.context, session.open, recent.default_file())
+        self.screenshot = ScreenshotPanel(self.context, self.canvas)
+        self.help = HelpPanel(self.style)
+        self.toolbar = Toolbar(
+            self.context, self.open_dialog.show, self.screenshot.take, self.screenshot.toggle, self.help.toggle
+        )
+        fixed = dict(min_size=(1, 1), no_title_bar=True, no_move=True, no_resize=True, no_bring_to_front_on_focus=True)
+        with dpg.window(tag="panel", **fixed):
+            self.training = TrainingPanel(self.context)
+            self.thresholds = ThresholdsPanel(self.context)
+            self.view = ViewPanel(self.context)
+        self.status_line = StatusLine(self.style)
+        self.messages = Messages(self.style, session.reset, self.open_dialog.show)
+        with dpg.handler_registry():
+            dpg.add_mouse_wheel_handler(callback=lambda _, n: self._zoom(n))
+        self._drag = navigation.Drag()
+        self._keyboard = Keyboard()
+        self._fly_keys: set[str] = set()
+        self._shortcuts = self._make_shortcuts()
+        self._scene_serial, self._scene_path, self._view_index = 0, "", 0
+        self._size, self._fps, self._next_figures = (0, 0), 0.0, 0.0
+
+    def _make_shortcuts(self) -> dict[str, Callable[[], object]]:
+        modes = {str(i + 1): partial(self.state.set_view, mode=mode) for i, mode in enumerate(Mode)}
+        return modes | {
+            "Space": self.training.toggle,
+            "F1": self.help.toggle,
+            "F12": self.screenshot.take,
+            "R": self._go_home,
+            "[": partial(self._step_view, -1),
+            "]": partial(self._step_view, 1),
+            "Ctrl+O": self.open_dialog.show,
+            "Ctrl+Q": dpg.stop_dearpygui,
+        }
+
+    def run(self) -> None:
+        """The main loop; returns when the window is closed."""
+        work, last = FASTEST / 2, time.perf_counter()
+        while dpg.is_dearpygui_running():
+            began = time.perf_counter()
+            elapsed, last = began - last, began
+            self._fps += 0.05 * (1.0 / max(elapsed, 1e-3) - self._fps)
+            dpg.run_callbacks(dpg.get_callback_queue())
+            self.tick(began, elapsed)
+            dpg.render_dearpygui_frame()
+            work += 0.1 * (time.perf_counter() - began - work)
+            period = min(SLOWEST, max(FASTEST, 3.0 * work))
+            time.sleep(max(0.0, period - (time.perf_counter() - began)))
+
+    def tick(self, now: float, elapsed: float) -> None:
+        """One frame's work: input, the newest from the session, the newest wish to it."""
+        status = self.session.status
+        self._follow_scene(status)
+        self._layout()
+        self._keys()
+        self._move_camera(min(elapsed, 0.1))
+        for notice in [*self.session.take_notices(), *self.context.notices]:
+            self.messages.add(notice, now)
+        self.context.notices.clear()
+        frame = self.session.frame
+        self.canvas.show(frame)
+        held = self._drag.button is not None or bool(self._fly_keys) or self.thresholds.held or self.view.held
+        request = self.state.due(self.canvas.rect.width, self.canvas.rect.height, now, held)
+        if request is not None:
+            self.session.request_view(request)
+        self.thresholds.update(frame)
+        self.view.update()
+        self.messages.update(status, now)
+        if now >= self._next_figures:
+            self._next_figures = now + FIGURES_PERIOD
+            self.toolbar.update(status)
+            self.training.update(status)
+            self.status_line.update(status, frame, self._fps)
+        self._place_floating()
+        if self.log.due(now):
+            self._log(now, status, frame)
+
+    def _log(self, now: float, status: Status, frame: Frame | None) -> None:
+        said = {"errors": self.messages.errors, "toasts": self.messages.toasts}
+        more = {
+            "window_fps": round(self._fps, 1),
+            "serial": self.state.serial,
+            "march": dataclasses.asdict(self.state.march),
+        }
+        self.log.write(now, status, frame, visible_widgets(), **more, **said)
+
+    def _follow_scene(self, status: Status) -> None:
+        """Another scene, or the same one anew, has taken over."""
+        scene = status.scene
+        if scene is None or status.scene_serial == self._scene_serial:
+            return
+        self._scene_serial = status.scene_serial
+        self.state.forget()
+        self.view.new_scene(status)
+        anew = scene.path == self._scene_path
+        self.thresholds.new_scene(anew)
+        if anew:
+            return
+        self._scene_path = scene.path
+        self.open_dialog.remember(scene.path)
+        self.state.march = opening_march(self.asked_march or MarchSettings(), scene.train.march)
+        fov = self.state.view.fov if self.asked_march is not None else ViewSettings().fov
+        self._go_home()
+        if fov != ViewSettings().fov:
+            self.state.set_view(fov=fov)
+        self.asked_march = None
+
+    def _layout(self) -> None:
+        """Place the fixed windows where the viewport's size says."""
+        size = (dpg.get_viewport_client_width(), dpg.get_viewport_client_height())
+        width, height = size
+        px = self.style.px
+        top, bottom, side = px(TOOLBAR_HEIGHT), height - px(STATUS_HEIGHT), width - px(PANEL_WIDTH)
+        self.toolbar.place(width, top)
+        if size == self._size:
+            return
+        self._size = size
+        self.canvas.place(Rect(0, top, max(side, 1), max(bottom - top, 1)))
+        dpg.configure_item("panel", pos=(side, top), width=width - side, height=bottom - top)
+        self.status_line.place(width, bottom, height - bottom)
+
+    def _place_floating(self) -> None:
+        rect = self.canvas.rect
+        center = (rect.x + rect.width / 2, rect.y + rect.height / 2)
+        self.open_dialog.place(center)
+        self.help.place(center)
+        self.screenshot.place()
+        self.messages.place(rect)
+
+    def _keys(self) -> None:
+        """Shortcuts act when a key goes down; fly keys while they are held. Neither while text is being typed."""
+        keys = self._keyboard.read()
+        if "Esc" in keys.pressed:
+            for panel in (self.help, self.screenshot, self.open_dialog):
+                panel.hide()
+        typing = self.open_dialog.busy or any(dpg.is_item_active(item) for item in self.context.inputs)
+        self._fly_keys = set() if typing else keys.held & navigation.FLY_KEYS.keys()
+        if not typing:
+            for name in keys.pressed & self._shortcuts.keys():
+                self._shortcuts[name]()
+
+    def _go_home(self) -> None:
+        scene = self.session.status.scene
+        if scene is not None:
+            self._view_index = camera_controls.home_view(scene)
+            self.state.place(camera_controls.training_view(scene, self._view_index))
+
+    def _step_view(self, step: int) -> None:
+        """Go to the next or an earlier training view."""
+        scene = self.session.status.scene
+        if scene is None:
+            return
+        self._view_index = (self._view_index + step) % len(scene.cameras)
+        self.state.place(camera_controls.training_view(scene, self._view_index))
+        name = scene.view_names[self._view_index]
+        self.context.say(f"Training view {self._view_index + 1} of {len(scene.cameras)}  {name}")
+
+    def _move_camera(self, seconds: float) -> None:
+        if self.state.camera is None:
+            return
+        down = {b for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE) if dpg.is_mouse_button_down(b)}
+        x, y = dpg.get_mouse_pos(local=False)
+        camera = self._drag.moved(self.state.camera, down, x, y, self.canvas.hovered, self.canvas.rect.height)
+        camera = navigation.flown(camera, self._fly_keys, seconds)
+        if camera is not self.state.camera:
+            self.state.place(camera)
+
+    def _zoom(self, notches: float) -> None:
+        if self.state.camera is None or not self.canvas.hovered:
+            return
+        rect = self.canvas.rect
+        x, y = dpg.get_mouse_pos(local=False)
+        u = (x - rect.x - rect.width / 2) / rect.height
+        v = (y - rect.y - rect.height / 2) / rect.height
+        self.state.place(self.state.camera.zoomed(navigation.ZOOM_STEP**notches, u, v))
