@@ -54,7 +54,8 @@ class View:
     picture: Picture = field(default_factory=dict)
 
     def run(self) -> int:
-        march, view = replace(MarchSettings(), **self.thresholds), replace(ViewSettings(), **self.picture)
+        # out of range is said before anything is opened
+        replace(MarchSettings(), **self.thresholds), replace(ViewSettings(), **self.picture)
         if self.dataset != "demo" and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(f"{self.dataset} does not exist: expected a dataset's folder, demo, or a snapshot")
         from core.doctor import display_problem
@@ -68,7 +69,7 @@ class View:
         from viewer.window import run_window
 
         session = Session(self.device, self.seed)
-        code = run_window(session, self.dataset, self.downscale, march, view, self.ui_scale)
+        code = run_window(session, self.dataset, self.downscale, self.thresholds, self.picture, self.ui_scale)
         if not session.close(timeout=0.1):
             # A worker still inside a slow step would crash while the interpreter takes itself apart around it.
             sys.stdout.flush()

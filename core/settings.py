@@ -221,8 +221,8 @@ def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[Fi
         return FieldSettings(precision=precision), TrainSettings(march=march)
     field_settings = FieldSettings(n_levels=8, log2_hashmap_size=15, max_resolution=512, precision=precision)
     train_settings = TrainSettings(
-        target_samples=1 << 13,
-        max_rays=1 << 13,
+        target_samples=1 << 14,
+        max_rays=1 << 14,
         learning_rate=2e-2,
         decay_steps=1000,
         grid_resolution=64,

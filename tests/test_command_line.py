@@ -145,8 +145,8 @@ def test_doctor_says_what_there_is(capsys):
 def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
     seen = {}
 
-    def run_window(session, dataset, downscale, march, view, ui_scale):
-        seen.update(dataset=dataset, downscale=downscale, march=march, view=view, ui_scale=ui_scale)
+    def run_window(session, dataset, downscale, thresholds, picture, ui_scale):
+        seen.update(dataset=dataset, downscale=downscale, march=thresholds, view=picture, ui_scale=ui_scale)
         return 0
 
     monkeypatch.setattr("core.doctor.display_problem", lambda: None)
@@ -156,8 +156,8 @@ def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
     assert seen == {
         "dataset": str(ball),
         "downscale": 2,
-        "march": MarchSettings(cone_angle=0.01),
-        "view": ViewSettings(show_box=True),
+        "march": {"cone_angle": 0.01},
+        "view": {"show_box": True},
         "ui_scale": 1.5,
     }
 

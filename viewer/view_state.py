@@ -1,7 +1,7 @@
 """What the user has asked to see: camera, thresholds and view settings, and when to ask the session for a picture."""
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from core.settings import MarchSettings
@@ -83,13 +83,3 @@ class ViewState:
         """Another scene has taken over: whatever was sent is void."""
         if self._sent is not None:
             self._sent = replace(self._sent, width=0, height=0)
-
-
-def opening_march(asked: MarchSettings, training: MarchSettings) -> MarchSettings:
-    """The thresholds that a scene's view starts with: training's own, except for those that were asked for.
-
-    What was asked for is what differs from the defaults.
-    """
-    default = MarchSettings()
-    changed = {f.name: getattr(asked, f.name) for f in fields(asked)}
-    return replace(training, **{name: v for name, v in changed.items() if v != getattr(default, name)})

@@ -4,13 +4,14 @@ Dear PyGui is called from the main thread only. The loop never waits for the ses
 frame, sends the newest wish, and sleeps for the rest of its period so that training keeps the cores.
 """
 
-import dataclasses
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import dearpygui.dearpygui as dpg
 
@@ -34,7 +35,7 @@ from viewer.panels.view import ViewPanel
 from viewer.panels.widgets import visible_widgets
 from viewer.status_log import StatusLog
 from viewer.view_settings import Mode, ViewSettings
-from viewer.view_state import ViewState, opening_march
+from viewer.view_state import ViewState
 
 FASTEST, SLOWEST = 1 / 60, 1 / 36
 """Seconds per frame of the window. It sleeps twice as long as it works, within these: without a GPU, drawing the window
@@ -53,8 +54,8 @@ def run_window(
     session: Session,
     dataset_path: str | None,
     downscale: int = 1,
-    march: MarchSettings | None = None,
-    view: ViewSettings | None = None,
+    thresholds: Mapping[str, Any] | None = None,
+    picture: Mapping[str, Any] | None = None,
     ui_scale: float = 1.0,
     width: int = 1280,
     height: int = 800,
@@ -64,8 +65,8 @@ def run_window(
 
     Args:
         dataset_path: opened at once; None shows how to open one.
-        march: thresholds that differ from the defaults override the first scene's own.
-        view: a field of view other than the default overrides the first scene's own.
+        thresholds: values of `MarchSettings` by name, instead of those the first scene trains with.
+        picture: values of `ViewSettings` by name, instead of the defaults and the first scene's field of view.
         ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
         width, height: the window's first size in pixels.
         status_log: a file for `StatusLog`; the environment variable FIRSTLIGHT_STATUS_LOG names one as well.
@@ -83,7 +84,7 @@ def run_window(
     dpg.create_context()
     try:
         dpg.configure_app(manual_callback_management=True)
-        window = Window(session, march or MarchSettings(), view or ViewSettings(), ui_scale, log)
+        window = Window(session, thresholds or {}, picture or {}, ui_scale, log)
         dpg.create_viewport(
             title="Firstlight", width=width, height=height, x_pos=0, y_pos=0, min_width=640, min_height=480,
             vsync=False, clear_color=BACKDROP,
@@ -115,11 +116,18 @@ def require_display() -> None:
 class Window:
     """Everything on screen; made inside Dear PyGui's context."""
 
-    def __init__(self, session: Session, march: MarchSettings, view: ViewSettings, ui_scale: float, log: StatusLog):
+    def __init__(
+        self,
+        session: Session,
+        thresholds: Mapping[str, Any],
+        picture: Mapping[str, Any],
+        ui_scale: float,
+        log: StatusLog,
+    ):
         self.session, self.log = session, log
-        self.asked_march: MarchSettings | None = march
+        self._asked, self._asked_fov = thresholds, picture.get("fov")
         self.style = Style(ui_scale)
-        self.state = ViewState(march, view)
+        self.state = ViewState(replace(MarchSettings(), **thresholds), replace(ViewSettings(), **picture))
         self.context = Context(session, self.state, self.style)
         self.canvas = Canvas(self.style)
         self.open_dialog = OpenDialog(self.context, session.open, recent.default_file())
@@ -204,7 +212,7 @@ class Window:
         more = {
             "window_fps": round(self._fps, 1),
             "serial": self.state.serial,
-            "march": dataclasses.asdict(self.state.march),
+            "march": asdict(self.state.march),
         }
         self.log.write(now, status, frame, visible_widgets(), **more, **said)
 
@@ -222,12 +230,11 @@ class Window:
             return
         self._scene_path = scene.path
         self.open_dialog.remember(scene.path)
-        self.state.march = opening_march(self.asked_march or MarchSettings(), scene.train.march)
-        fov = self.state.view.fov if self.asked_march is not None else ViewSettings().fov
+        self.state.march = replace(scene.train.march, **self._asked)
         self._go_home()
-        if fov != ViewSettings().fov:
-            self.state.set_view(fov=fov)
-        self.asked_march = None
+        if self._asked_fov is not None:
+            self.state.set_view(fov=self._asked_fov)
+        self._asked, self._asked_fov = {}, None  # what was asked for is meant for the first scene
 
     def _layout(self) -> None:
         """Place the fixed windows where the viewport's size says."""

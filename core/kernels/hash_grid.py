@@ -47,13 +47,36 @@ _PRIME_Y = wp.constant(wp.uint32(2654435761))
 _PRIME_Z = wp.constant(wp.uint32(805459861))
 
 
+_vec8i = wp.types.vector(length=8, dtype=wp.int32)
+
+
 @wp.func
-def vertex_index(x: wp.uint32, y: wp.uint32, z: wp.uint32, level: wp.vec4i) -> wp.int32:
+def vertex_entries(x: wp.uint32, y: wp.uint32, z: wp.uint32, level: wp.vec4i) -> _vec8i:
+    """Table entries of a cell's vertices; bit 0 of the place steps in x, bit 1 in y, bit 2 in z."""
+    one = wp.uint32(1)
+    first = level[1]
     if level[3] == 1:  # the paper's equation 4
-        h = x ^ (y * _PRIME_Y) ^ (z * _PRIME_Z)
-        return level[1] + wp.int32(h & wp.uint32(level[2]))
-    side = wp.uint32(level[0] + 1)
-    return level[1] + wp.int32(x + side * (y + side * z))
+        y0 = y * _PRIME_Y
+        y1 = y0 + _PRIME_Y
+        z0 = z * _PRIME_Z
+        z1 = z0 + _PRIME_Z
+        mask = wp.uint32(level[2])
+        return _vec8i(
+            first + wp.int32((x ^ y0 ^ z0) & mask),
+            first + wp.int32(((x + one) ^ y0 ^ z0) & mask),
+            first + wp.int32((x ^ y1 ^ z0) & mask),
+            first + wp.int32(((x + one) ^ y1 ^ z0) & mask),
+            first + wp.int32((x ^ y0 ^ z1) & mask),
+            first + wp.int32(((x + one) ^ y0 ^ z1) & mask),
+            first + wp.int32((x ^ y1 ^ z1) & mask),
+            first + wp.int32(((x + one) ^ y1 ^ z1) & mask),
+        )
+    side = level[0] + 1
+    corner = first + wp.int32(x) + side * (wp.int32(y) + side * wp.int32(z))
+    above = corner + side * side
+    return _vec8i(
+        corner, corner + 1, corner + side, corner + side + 1, above, above + 1, above + side, above + side + 1
+    )
 
 
 @wp.func
@@ -85,23 +108,11 @@ def _make_kernels(n_features: int) -> tuple[wp.Kernel, wp.Kernel]:
         scaled = wp.cw_mul(positions[i] - low, inverse_size) * wp.float32(level[0])
         cell = cell_of(scaled, level[0])
         f = scaled - cell
-        x = wp.uint32(cell[0])
-        y = wp.uint32(cell[1])
-        z = wp.uint32(cell[2])
-        one = wp.uint32(1)
-        v00 = table[vertex_index(x, y, z, level)] * (1.0 - f[0]) + table[vertex_index(x + one, y, z, level)] * f[0]
-        v10 = (
-            table[vertex_index(x, y + one, z, level)] * (1.0 - f[0])
-            + table[vertex_index(x + one, y + one, z, level)] * f[0]
-        )
-        v01 = (
-            table[vertex_index(x, y, z + one, level)] * (1.0 - f[0])
-            + table[vertex_index(x + one, y, z + one, level)] * f[0]
-        )
-        v11 = (
-            table[vertex_index(x, y + one, z + one, level)] * (1.0 - f[0])
-            + table[vertex_index(x + one, y + one, z + one, level)] * f[0]
-        )
+        e = vertex_entries(wp.uint32(cell[0]), wp.uint32(cell[1]), wp.uint32(cell[2]), level)
+        v00 = table[e[0]] * (1.0 - f[0]) + table[e[1]] * f[0]
+        v10 = table[e[2]] * (1.0 - f[0]) + table[e[3]] * f[0]
+        v01 = table[e[4]] * (1.0 - f[0]) + table[e[5]] * f[0]
+        v11 = table[e[6]] * (1.0 - f[0]) + table[e[7]] * f[0]
         v0 = v00 * (1.0 - f[1]) + v10 * f[1]
         v1 = v01 * (1.0 - f[1]) + v11 * f[1]
         features[i, k] = v0 * (1.0 - f[2]) + v1 * f[2]
@@ -121,10 +132,7 @@ def _make_kernels(n_features: int) -> tuple[wp.Kernel, wp.Kernel]:
         scaled = wp.cw_mul(positions[i] - low, inverse_size) * wp.float32(level[0])
         cell = cell_of(scaled, level[0])
         f = scaled - cell
-        x = wp.uint32(cell[0])
-        y = wp.uint32(cell[1])
-        z = wp.uint32(cell[2])
-        one = wp.uint32(1)
+        e = vertex_entries(wp.uint32(cell[0]), wp.uint32(cell[1]), wp.uint32(cell[2]), level)
         g = feature_grads[i, k]
         g0 = g * (1.0 - f[2])
         g1 = g * f[2]
@@ -132,14 +140,14 @@ def _make_kernels(n_features: int) -> tuple[wp.Kernel, wp.Kernel]:
         g10 = g0 * f[1]
         g01 = g1 * (1.0 - f[1])
         g11 = g1 * f[1]
-        wp.atomic_add(table_grads, vertex_index(x, y, z, level), g00 * (1.0 - f[0]))
-        wp.atomic_add(table_grads, vertex_index(x + one, y, z, level), g00 * f[0])
-        wp.atomic_add(table_grads, vertex_index(x, y + one, z, level), g10 * (1.0 - f[0]))
-        wp.atomic_add(table_grads, vertex_index(x + one, y + one, z, level), g10 * f[0])
-        wp.atomic_add(table_grads, vertex_index(x, y, z + one, level), g01 * (1.0 - f[0]))
-        wp.atomic_add(table_grads, vertex_index(x + one, y, z + one, level), g01 * f[0])
-        wp.atomic_add(table_grads, vertex_index(x, y + one, z + one, level), g11 * (1.0 - f[0]))
-        wp.atomic_add(table_grads, vertex_index(x + one, y + one, z + one, level), g11 * f[0])
+        wp.atomic_add(table_grads, e[0], g00 * (1.0 - f[0]))
+        wp.atomic_add(table_grads, e[1], g00 * f[0])
+        wp.atomic_add(table_grads, e[2], g10 * (1.0 - f[0]))
+        wp.atomic_add(table_grads, e[3], g10 * f[0])
+        wp.atomic_add(table_grads, e[4], g01 * (1.0 - f[0]))
+        wp.atomic_add(table_grads, e[5], g01 * f[0])
+        wp.atomic_add(table_grads, e[6], g11 * (1.0 - f[0]))
+        wp.atomic_add(table_grads, e[7], g11 * f[0])
 
     return (
         wp.Kernel(encode, key=f"hash_encode_{n_features}"),

@@ -7,7 +7,7 @@ from core.cameras import look_at
 from core.settings import MarchSettings
 from viewer.camera_controls import at_view
 from viewer.view_settings import Mode, ViewSettings
-from viewer.view_state import REST_SECONDS, ViewState, opening_march
+from viewer.view_state import REST_SECONDS, ViewState
 
 
 def state() -> ViewState:
@@ -93,9 +93,3 @@ def test_a_new_scene_is_asked_for_even_from_the_same_camera():
     s.forget()
     again = s.due(10, 10, 2.0, held=False)
     assert again.serial > first.serial
-
-
-def test_opening_keeps_what_was_asked_for():
-    training = MarchSettings(render_step_size=0.005, early_stop_eps=1e-4)
-    got = opening_march(MarchSettings(alpha_thre=0.02), training)
-    assert got == MarchSettings(render_step_size=0.005, early_stop_eps=1e-4, alpha_thre=0.02)
