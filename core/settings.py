@@ -181,7 +181,7 @@ class TrainSettings:
         ),
     ] = 5000
     horizon_steps: Annotated[
-        int | None, Setting("Steps the run will take; its rate falls exponentially to 1/30 until then.", low=1)
+        int | None, Setting("Steps the run will take; its rate falls to a tenth over the second half.", low=1)
     ] = None
     horizon_seconds: Annotated[
         float | None, Setting("Training time the run will take; as horizon_steps, for a run of known time.", low=0.0)
@@ -219,12 +219,12 @@ def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[Fi
     if device == "cuda":
         march = MarchSettings(render_step_size=_rounded(diagonal / 1024), early_stop_eps=1e-4)
         return FieldSettings(precision=precision), TrainSettings(march=march)
-    field_settings = FieldSettings(n_levels=8, log2_hashmap_size=15, max_resolution=512, precision=precision)
+    field_settings = FieldSettings(n_levels=8, log2_hashmap_size=16, max_resolution=512, precision=precision)
     train_settings = TrainSettings(
         target_samples=1 << 14,
         max_rays=1 << 14,
-        learning_rate=2e-2,
-        decay_steps=1000,
+        learning_rate=4e-2,
+        decay_steps=4000,
         grid_resolution=64,
         grid_samples=1 << 14,
         march=MarchSettings(render_step_size=_rounded(diagonal / 360), early_stop_eps=1e-2, alpha_thre=5e-3),

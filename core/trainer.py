@@ -178,7 +178,7 @@ def learning_rate(settings: TrainSettings, step: int, seconds: float) -> float:
     if settings.horizon_steps is not None or settings.horizon_seconds is not None:
         by_steps = step / settings.horizon_steps if settings.horizon_steps else 0.0
         by_time = seconds / settings.horizon_seconds if settings.horizon_seconds else 0.0
-        fall = (1.0 / 30.0) ** min(1.0, max(by_steps, by_time))
+        fall = 0.1 ** max(0.0, 2.0 * min(1.0, max(by_steps, by_time)) - 1.0)
     else:
         fall = 1.0 / (1.0 + step / settings.decay_steps)
     return settings.learning_rate * warm * fall

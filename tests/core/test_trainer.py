@@ -83,5 +83,6 @@ def test_the_rate_warms_up_and_falls(horizon):
     rates = [learning_rate(settings, step, step / 100) for step in range(1001)]
     peak = max(range(1001), key=rates.__getitem__)
     assert 0 < rates[0] < 0.2 and 5 <= peak <= 15
+    assert not horizon or rates[499] == rates[20] > rates[700]
     assert all(b <= a for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
-    assert rates[-1] == pytest.approx(1 / 30 if horizon else 1 / 11, rel=0.01)
+    assert rates[-1] == pytest.approx(1 / 10 if horizon else 1 / 11, rel=0.01)
