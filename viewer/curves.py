@@ -27,9 +27,9 @@ class Curve:
 
 
 class Rates:
-    """Counts per second of wall time, averaged over the last second or the last event if that took longer."""
+    """Counts per second of wall time, averaged over the last seconds or the last event if that took longer."""
 
-    def __init__(self, window: float = 1.0) -> None:
+    def __init__(self, window: float = 3.0) -> None:
         self._window = window
         self._events: deque[tuple[float, tuple[float, ...]]] = deque()
 

@@ -14,6 +14,7 @@ from core.kernels.grid import (
     cell_corner,
     exit_distance,
     intersect_box,
+    inverse,
     level_of,
 )
 from core.kernels.launch import launch
@@ -60,13 +61,14 @@ def _first_cells(
     ray = wp.tid() + offset
     origin = rays_o[ray]
     direction = rays_d[ray]
+    inverse_direction = inverse(direction)
     t = t_mins[ray]
     entered = t > 0.0  # a camera inside an occupied cell looks out of it
     found = wp.int32(0)
     while found == 0 and t < t_maxs[ray]:
         inside = t + nudge  # a face belongs to two cells: look behind it
         position = origin + direction * inside
-        level = wp.min(level_of(grid, position), grid.n_levels - 1)
+        level = level_of(grid, position)
         cell = cell_at(grid, position, level)
         occupied = grid.binaries[level, cell[0], cell[1], cell[2]] != wp.uint8(0)
         if entered and occupied and (wanted_level < 0 or wanted_level == level):
@@ -92,7 +94,7 @@ def _first_cells(
             levels[ray] = level
         else:
             entered = entered or not occupied
-            t = wp.max(exit_distance(grid, cell, level, origin, direction, inside), inside)
+            t = wp.max(exit_distance(grid, cell, level, origin, direction, inverse_direction, inside), inside)
 
 
 def first_cells(grid: GridState, rays: Rays, level: int = -1) -> CellHits:

@@ -41,66 +41,98 @@ def box_range(origin: wp.vec3f, direction: wp.vec3f, low: wp.vec3f, high: wp.vec
 
 @wp.struct
 class Grid:
-    """The base level's box, the number of levels and the cells' occupancy."""
+    """The base level's box by its centre and half sides, the number of levels and the cells' occupancy."""
 
-    low: wp.vec3f
-    high: wp.vec3f
+    center: wp.vec3f
+    half: wp.vec3f
+    cell_size: wp.vec3f
+    cells_per_unit: wp.vec3f
     n_levels: wp.int32
     binaries: wp.array4d(dtype=wp.uint8)
 
 
 @wp.func
 def level_of(grid: Grid, position: wp.vec3f) -> wp.int32:
-    """The finest level whose box contains a position; n_levels if none does."""
-    center = 0.5 * (grid.low + grid.high)
-    half = 0.5 * (grid.high - grid.low)
-    reach = wp.max(
-        wp.abs(position[0] - center[0]) / half[0],
-        wp.max(wp.abs(position[1] - center[1]) / half[1], wp.abs(position[2] - center[2]) / half[2]),
-    )
+    """The finest level whose box contains a position; the coarsest one if none does."""
     level = wp.int32(0)
-    while level < grid.n_levels and reach > wp.float32(1 << level):
-        level += 1
+    if grid.n_levels > 1:
+        offset = position - grid.center
+        reach = wp.max(
+            wp.abs(offset[0]) / grid.half[0],
+            wp.max(wp.abs(offset[1]) / grid.half[1], wp.abs(offset[2]) / grid.half[2]),
+        )
+        while level < grid.n_levels - 1 and reach > wp.float32(1 << level):
+            level += 1
     return level
 
 
 @wp.func
-def cell_at(grid: Grid, position: wp.vec3f, level: wp.int32) -> wp.vec3i:
-    scale = wp.float32(1 << level)
-    center = 0.5 * (grid.low + grid.high)
-    half = 0.5 * (grid.high - grid.low) * scale
-    nx = grid.binaries.shape[1]
-    ny = grid.binaries.shape[2]
-    nz = grid.binaries.shape[3]
-    x = wp.int32(wp.floor((position[0] - center[0] + half[0]) / (2.0 * half[0]) * wp.float32(nx)))
-    y = wp.int32(wp.floor((position[1] - center[1] + half[1]) / (2.0 * half[1]) * wp.float32(ny)))
-    z = wp.int32(wp.floor((position[2] - center[2] + half[2]) / (2.0 * half[2]) * wp.float32(nz)))
-    return wp.vec3i(wp.clamp(x, 0, nx - 1), wp.clamp(y, 0, ny - 1), wp.clamp(z, 0, nz - 1))
+def level_low(grid: Grid, level: wp.int32) -> wp.vec3f:
+    """The lowest corner of a level's box."""
+    return grid.center - grid.half * wp.float32(1 << level)
 
 
 @wp.func
-def cell_corner(grid: Grid, cell: wp.vec3i, level: wp.int32) -> wp.vec3f:
-    scale = wp.float32(1 << level)
-    center = 0.5 * (grid.low + grid.high)
-    half = 0.5 * (grid.high - grid.low) * scale
-    return wp.vec3f(
-        center[0] - half[0] + 2.0 * half[0] * wp.float32(cell[0]) / wp.float32(grid.binaries.shape[1]),
-        center[1] - half[1] + 2.0 * half[1] * wp.float32(cell[1]) / wp.float32(grid.binaries.shape[2]),
-        center[2] - half[2] + 2.0 * half[2] * wp.float32(cell[2]) / wp.float32(grid.binaries.shape[3]),
+def cell_at(grid: Grid, position: wp.vec3f, level: wp.int32) -> wp.vec3i:
+    at = wp.cw_mul(position - level_low(grid, level), grid.cells_per_unit) / wp.float32(1 << level)
+    return wp.vec3i(
+        wp.clamp(wp.int32(wp.floor(at[0])), 0, grid.binaries.shape[1] - 1),
+        wp.clamp(wp.int32(wp.floor(at[1])), 0, grid.binaries.shape[2] - 1),
+        wp.clamp(wp.int32(wp.floor(at[2])), 0, grid.binaries.shape[3] - 1),
     )
 
 
 @wp.func
-def exit_distance(grid: Grid, cell: wp.vec3i, level: wp.int32, origin: wp.vec3f, direction: wp.vec3f, t: wp.float32):
+def cell_corner(grid: Grid, cell: wp.vec3i, level: wp.int32) -> wp.vec3f:
+    at = wp.vec3f(wp.float32(cell[0]), wp.float32(cell[1]), wp.float32(cell[2]))
+    return level_low(grid, level) + wp.cw_mul(at, grid.cell_size) * wp.float32(1 << level)
+
+
+@wp.func
+def inverse(direction: wp.vec3f) -> wp.vec3f:
+    """1 / direction, finite: a ray along a plane reaches it very far away."""
+    result = wp.vec3f(_FAR_AWAY, _FAR_AWAY, _FAR_AWAY)
+    for axis in range(3):
+        if wp.abs(direction[axis]) > 1e-12:
+            result[axis] = 1.0 / direction[axis]
+    return result
+
+
+@wp.func
+def plane_distance(plane: wp.float32, origin: wp.float32, inverse_direction: wp.float32) -> wp.float32:
+    """t of a plane that lies ahead; one that the ray runs along is never reached."""
+    if inverse_direction == _FAR_AWAY:
+        return _FAR_AWAY
+    return (plane - origin) * inverse_direction
+
+
+@wp.func
+def exit_distance(
+    grid: Grid,
+    cell: wp.vec3i,
+    level: wp.int32,
+    origin: wp.vec3f,
+    direction: wp.vec3f,
+    inverse_direction: wp.vec3f,
+    t: wp.float32,
+) -> wp.float32:
     """Where a ray at `t` leaves its cell, or where it enters the next finer level's box if that comes first."""
-    low = cell_corner(grid, cell, level)
-    high = cell_corner(grid, cell + wp.vec3i(1, 1, 1), level)
-    left = box_range(origin, direction, low, high)[1]
+    ahead = wp.vec3i(
+        cell[0] + wp.where(direction[0] > 0.0, 1, 0),
+        cell[1] + wp.where(direction[1] > 0.0, 1, 0),
+        cell[2] + wp.where(direction[2] > 0.0, 1, 0),
+    )
+    face = cell_corner(grid, ahead, level)
+    left = wp.min(
+        plane_distance(face[0], origin[0], inverse_direction[0]),
+        wp.min(
+            plane_distance(face[1], origin[1], inverse_direction[1]),
+            plane_distance(face[2], origin[2], inverse_direction[2]),
+        ),
+    )
     if level > 0:
-        scale = wp.float32(1 << (level - 1))
-        center = 0.5 * (grid.low + grid.high)
-        half = 0.5 * (grid.high - grid.low) * scale
-        finer = box_range(origin, direction, center - half, center + half)
+        low = level_low(grid, level - 1)
+        finer = box_range(origin, direction, low, 2.0 * grid.center - low)
         if finer[0] < finer[1] and finer[0] > t:
             left = wp.min(left, finer[0])
     return left
@@ -151,8 +183,11 @@ class GridState(NamedTuple):
     binaries: Tensor
 
     def as_struct(self) -> Grid:
+        low, high = wp.vec3f(*self.box[:3]), wp.vec3f(*self.box[3:])
+        shape = wp.vec3f(*(float(n) for n in self.binaries.shape[1:]))
         grid = Grid()
-        grid.low, grid.high = wp.vec3f(*self.box[:3]), wp.vec3f(*self.box[3:])
+        grid.center, grid.half = 0.5 * (low + high), 0.5 * (high - low)
+        grid.cell_size, grid.cells_per_unit = wp.cw_div(high - low, shape), wp.cw_div(shape, high - low)
         grid.n_levels = self.binaries.shape[0]
         grid.binaries = wp.from_torch(self.binaries.view(torch.uint8), dtype=wp.uint8)
         return grid

@@ -9,7 +9,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.grid import FAR_AWAY, Grid, GridState, cell_at, exit_distance, intersect_box, level_of
+from core.kernels.grid import FAR_AWAY, Grid, GridState, cell_at, exit_distance, intersect_box, inverse, level_of
 from core.kernels.launch import launch
 from core.rays import Rays, Samples
 
@@ -50,6 +50,7 @@ def _march(
     ray = rays[i]
     origin = rays_o[ray]
     direction = rays_d[ray]
+    inverse_direction = inverse(direction)
     t_max = t_maxs[ray]
     t = t_nexts[ray]
     n = wp.int32(0)
@@ -58,15 +59,13 @@ def _march(
     while n < limit and middle < t_max:
         position = origin + direction * middle
         level = level_of(grid, position)
-        if level >= grid.n_levels:  # a hair outside, by rounding at the box's face
-            level = grid.n_levels - 1
         cell = cell_at(grid, position, level)
         if grid.binaries[level, cell[0], cell[1], cell[2]] != wp.uint8(0):
             starts[i, n] = t
             n += 1
             t += step_at(t, step_size, cone_angle)
         else:
-            left = exit_distance(grid, cell, level, origin, direction, middle)
+            left = exit_distance(grid, cell, level, origin, direction, inverse_direction, middle)
             t = skip_to(t + step_at(t, step_size, cone_angle), left, step_size, cone_angle)
         middle = t + 0.5 * step_at(t, step_size, cone_angle)
     counts[i] = n
