@@ -28,7 +28,7 @@ from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
 from core.opening import open_trainer
 from core.rays import Rays, Samples
-from core.rendering import ROUND_SIZE, render_image
+from core.rendering import render_image
 from core.trainer import Trainer
 
 _WARM_SECONDS = 10.0
@@ -124,7 +124,7 @@ def _batch(trainer: Trainer) -> tuple[Rays, Samples, int]:
     generator = torch.Generator(trainer.device).manual_seed(0)
     n_rays = int(min(settings.max_rays, settings.target_samples / trainer.samples_per_ray))
     rays = trainer.dataset.train.to(trainer.device).sample(n_rays, generator).rays
-    sampled = trainer.sampler.sample(trainer.field, rays, settings.march, generator, ROUND_SIZE)
+    sampled = trainer.sampler.sample(trainer.field, rays, settings.march, generator, 8)
     return rays, sampled.samples, int(sampled.n_marched.sum())
 
 

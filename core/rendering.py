@@ -13,8 +13,11 @@ from core.rays import Rays, RenderOutput
 from core.samplers.base import Sampler
 from core.settings import MarchSettings
 
-ROUND_SIZE = 8
-"""Samples a ray takes before it may stop early: small wastes launches, large wastes evaluations behind surfaces."""
+_SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
+"""Samples a ray takes in its first round: small rounds evaluate less behind surfaces, large ones save launches."""
+
+_FIRST_ROUND = 1 << 15
+"""Samples of all rays in the first round, where the limits allow: a few rays march far at once, many stop soon."""
 
 
 def render_rays(
@@ -24,15 +27,17 @@ def render_rays(
     march: MarchSettings,
     background: Tensor,
     generator: torch.Generator | None = None,
-    round_size: int = ROUND_SIZE,
+    round_size: int | None = None,
 ) -> RenderOutput:
     """Render rays; differentiable in the field's parameters where torch's gradient mode is on.
 
     Args:
         background: (3,) or (n_rays, 3) float32, the colour behind the scene.
         generator: jitters the samples; None places them deterministically.
-        round_size: samples a ray takes in the first round; the picture doesn't depend on it.
+        round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: as suits the rays.
     """
+    if round_size is None:
+        round_size = min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND // max(1, rays.rays_o.shape[0])))
     samples, sigmas, features, n_marched, stopped = sampler.sample(field, rays, march, generator, round_size)
     positions, directions = midpoints(rays, samples)
     if torch.is_grad_enabled():  # the march evaluated the density without gradient: evaluate the survivors with it

@@ -1,15 +1,21 @@
 """Decides when the session renders a view and at what resolution, from what earlier views and steps took.
 
 Pure: it is told times and sizes, and owns neither a clock nor a picture. Resolutions are levels: level l has
-2^(-l/2) of the full resolution per side, so one level up or down halves or doubles the pixels. A picture's cost is
-taken to be proportional to its pixels.
+2^(-l/2) of the full resolution per side, so one level up or down halves or doubles the pixels. A picture is
+taken to cost as much as its pixels and a few thousand more (measured: launches and Python, whatever the size).
 """
 
 import math
 from dataclasses import dataclass
 
-VIEW_PERIOD = 1 / 15
+VIEW_PERIOD = 1 / 13
 """Seconds between new views while the camera moves; a training step has to fit in as well."""
+
+STEP_SHARE = 0.35
+"""The share of this period that a training step may take while the camera moves."""
+
+OVERHEAD_PIXELS = 4000
+"""What a picture of any size costs, in pixels."""
 
 QUICK, LONG = 0.15, 1.0
 """While paused, the first picture takes at most QUICK seconds; a full one that takes longer than LONG is reached by
@@ -54,8 +60,9 @@ class Plan:
     reason: str
 
     @property
-    def n_pixels(self) -> int:
-        return self.width * self.height
+    def cost(self) -> int:
+        """What rendering it takes, in pixels."""
+        return self.width * self.height + OVERHEAD_PIXELS
 
 
 def scaled_size(width: int, height: int, level: int) -> tuple[int, int]:
@@ -88,7 +95,7 @@ class ViewController:
     def plan_moving(self, width: int, height: int, training: float | None, now: float) -> Plan:
         """The picture of a moving camera: as sharp as the view's period allows."""
         self._resting_since = now
-        step = 0.0 if training is None else min(self._step_seconds, 0.5 * VIEW_PERIOD)
+        step = 0.0 if training is None else min(self._step_seconds, STEP_SHARE * VIEW_PERIOD)
         self._moving_level = self._settle(self._moving_level, VIEW_PERIOD - step, width * height)
         late_after = math.inf if self._moving_level == COARSEST else 2 * VIEW_PERIOD
         return self._plan(width, height, self._moving_level, late_after, "the camera moves")
@@ -118,13 +125,13 @@ class ViewController:
 
     def shown(self, plan: Plan, seconds: float, training: float | None, now: float) -> None:
         """A planned picture was finished at `now` and took `seconds`."""
-        self._pixel_seconds += 0.5 * (seconds / plan.n_pixels - self._pixel_seconds)
+        self._pixel_seconds += 0.5 * (seconds / plan.cost - self._pixel_seconds)
         self._shown_level, self._stale = plan.level, False
         self._next_refresh = now - seconds + max(refresh_period(training or 0.0), seconds / REFRESH_SHARE)
 
     def cancelled(self, plan: Plan, seconds: float, now: float) -> None:
         """A planned picture was given up after `seconds`; it would have taken at least as long."""
-        self._pixel_seconds = max(self._pixel_seconds, seconds / plan.n_pixels)
+        self._pixel_seconds = max(self._pixel_seconds, seconds / plan.cost)
         self._stale = True
         self._next_refresh = now + seconds / REFRESH_SHARE
 
@@ -142,10 +149,10 @@ class ViewController:
         self._batch_seconds = _smoothed(self._batch_seconds, seconds / fraction)
 
     def step_fraction(self, moving: bool) -> float:
-        """The share of a training batch that leaves a moving camera at least half of each view's period."""
-        if not moving or self._batch_seconds <= 0.5 * VIEW_PERIOD:
+        """The share of a training batch that takes at most `STEP_SHARE` of a moving camera's period."""
+        if not moving or self._batch_seconds <= STEP_SHARE * VIEW_PERIOD:
             return 1.0
-        return max(SMALLEST_FRACTION, 0.5 * VIEW_PERIOD / self._batch_seconds)
+        return max(SMALLEST_FRACTION, STEP_SHARE * VIEW_PERIOD / self._batch_seconds)
 
     def _plan_paused(self, width: int, height: int) -> Plan | None:
         if self._shown_level == 0 and not self._stale:
@@ -159,7 +166,7 @@ class ViewController:
         return Plan(level, *scaled_size(width, height, level), late_after, chunk, reason if level else "")
 
     def _predict(self, level: int, n_pixels: int) -> float:
-        return self._pixel_seconds * n_pixels * 0.5**level
+        return self._pixel_seconds * (n_pixels * 0.5**level + OVERHEAD_PIXELS)
 
     def _finest_within(self, budget: float, n_pixels: int) -> int:
         fitting = (level for level in range(COARSEST) if self._predict(level, n_pixels) <= budget)

@@ -112,5 +112,10 @@ def first_cells(grid: GridState, rays: Rays, level: int = -1) -> CellHits:
         torch.zeros(n_rays, device=device),
         torch.zeros(n_rays, dtype=torch.int32, device=device),
     )
-    launch(_first_cells, (n_rays,), [grid.as_struct(), *rays, t_mins, t_maxs, level, 1e-3 * min(sides), *hits])
+    launch(
+        _first_cells,
+        (n_rays,),
+        [grid.as_struct(), *rays, t_mins, t_maxs, level, 1e-3 * min(sides), *hits],
+        grain=1 << 10,
+    )
     return hits

@@ -44,9 +44,6 @@ else:  # Warp would warn on every start that there is no CUDA driver; `doctor` s
     with _without_stderr():
         wp.init()
 
-_SMALLEST_SLICE = 512
-"""Work items below which waking a second thread costs more than it saves."""
-
 T = TypeVar("T")
 
 _pool: ThreadPoolExecutor | None = None
@@ -75,12 +72,13 @@ def n_threads() -> int:
     return _n_threads
 
 
-def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: int = 0) -> None:
+def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: int = 0, grain: int = 1 << 13) -> None:
     """Run `kernel` over the index space `dim`.
 
     Args:
         inputs: the kernel's arguments after `offset`; torch tensors are passed without a copy and must be contiguous.
         split_axis: the axis along which slices write to disjoint memory.
+        grain: work items that are worth a thread of their own, some tenths of a millisecond.
     """
     if 0 in dim:
         return
@@ -93,7 +91,7 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
         return
 
     n = dim[split_axis]
-    n_slices = max(1, min(_n_threads, n, math.prod(dim) // _SMALLEST_SLICE))
+    n_slices = max(1, min(_n_threads, n, math.prod(dim) // grain))
     bounds = [n * i // n_slices for i in range(n_slices + 1)]
 
     def run(first: int, last: int) -> None:

@@ -161,6 +161,7 @@ class March:
             _march,
             (n_active,),
             [self._grid, *self._rays, rays, *self._steps, self._t_maxs, self.t_nexts, starts, counts],
+            grain=1 << 10,
         )
         ends = torch.cumsum(counts, 0, dtype=torch.int32)
         n_samples = int(ends[-1]) if n_active else 0
