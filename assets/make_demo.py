@@ -178,9 +178,7 @@ def visibility(scene: Scene, points: np.ndarray, normals: np.ndarray) -> np.ndar
 
 def shared_visibility(scene: Scene, hits: Hits, normals: np.ndarray) -> np.ndarray:
     """`visibility` at hits, (2, n). It varies slowly: found once per pixel and part, at their mean point."""
-    _, group, counts = np.unique(
-        hits.pixels * len(scene.frames) + hits.parts, return_inverse=True, return_counts=True
-    )
+    _, group, counts = np.unique(hits.pixels * len(scene.frames) + hits.parts, return_inverse=True, return_counts=True)
     means = np.stack([np.bincount(group, row) for row in (*hits.points, *normals)]).astype(np.float32) / counts
     chunks = np.array_split(means.astype(np.float32), range(CHUNK, len(counts), CHUNK), axis=1)
     return np.concatenate([visibility(scene, chunk[:3], unit(chunk[3:])) for chunk in chunks], axis=1)[:, group]

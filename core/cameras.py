@@ -83,15 +83,11 @@ def rays_through(c2w: Tensor, K: Tensor, xs: Tensor, ys: Tensor) -> Rays:
     return Rays(rays_o.contiguous(), rays_d.contiguous())
 
 
-def generate_rays(camera: Camera) -> Rays:
-    """Rays through all pixel centres of one camera, row by row: (height * width) rays."""
-    device = camera.c2w.device
-    ys, xs = torch.meshgrid(
-        torch.arange(camera.height, dtype=torch.float32, device=device) + 0.5,
-        torch.arange(camera.width, dtype=torch.float32, device=device) + 0.5,
-        indexing="ij",
-    )
-    return rays_through(camera.c2w, camera.K, xs.reshape(-1), ys.reshape(-1))
+def generate_rays(camera: Camera, first: int = 0, last: int | None = None) -> Rays:
+    """Rays through the pixel centres of one camera, row by row: all height * width of them, or those of a range."""
+    n_pixels = camera.width * camera.height
+    pixels = torch.arange(first, n_pixels if last is None else min(last, n_pixels), device=camera.c2w.device)
+    return rays_through(camera.c2w, camera.K, pixels % camera.width + 0.5, pixels // camera.width + 0.5)
 
 
 def look_at(position, target, up=(0.0, 0.0, 1.0)) -> Tensor:

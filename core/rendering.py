@@ -72,12 +72,11 @@ def render_image(
     Returns:
         The output with (height, width) in place of (n_rays,).
     """
-    rays = generate_rays(camera)
     parts = []
-    for first in range(0, rays.rays_o.shape[0], chunk):
+    for first in range(0, camera.width * camera.height, chunk):
         if cancelled is not None and cancelled():
             return None
-        part = Rays(rays.rays_o[first : first + chunk], rays.rays_d[first : first + chunk])
-        parts.append(render_rays(field, sampler, part, march, background))
+        rays = generate_rays(camera, first, first + chunk)
+        parts.append(render_rays(field, sampler, rays, march, background))
     shape = (camera.height, camera.width)
     return RenderOutput(*(torch.cat(x).unflatten(0, shape) for x in zip(*parts, strict=True)))

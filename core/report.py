@@ -22,7 +22,7 @@ from core.datasets.base import Views
 from core.device import choose_device, describe_backend, peak_memory_mb
 from core.errors import FirstlightError
 from core.evaluation import Evaluation, evaluate
-from core.opening import Overrides, open_trainer
+from core.opening import Overrides, is_snapshot, open_trainer
 from core.snapshot import save_snapshot
 from core.trainer import Trainer
 
@@ -99,6 +99,10 @@ def train_and_report(
         ValueError: not exactly one of seconds and steps, or it isn't positive.
     """
     _check_goal(seconds, steps)
+    if is_snapshot(dataset):
+        raise FirstlightError(
+            f"{dataset} is a snapshot, and train takes a dataset: run_viewer.py {dataset} goes on training it"
+        )
     device = choose_device(device)
     output = _new_folder(Path(output))
     overrides = overrides or Overrides()
@@ -108,6 +112,8 @@ def train_and_report(
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         opening = _Bar(bars, "opening")
         trainer = open_trainer(dataset, downscale, device, seed, opening.update, replace(overrides, training=training))
+        for note in trainer.dataset.notes:
+            console.print(f"note: {note}", highlight=False)
         run = _train(trainer, (seconds, steps), _Bar(bars, "training"))
         save_snapshot(output / "snapshot.safetensors", trainer)
         test = _write_views(trainer, output / "views", _Bar(bars, "measuring"))

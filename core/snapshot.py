@@ -7,7 +7,7 @@ JSON object with the settings, the counters and where the dataset lies; the imag
 import json
 import os
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -36,6 +36,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "version": _VERSION,
         "dataset": str(Path(trainer.dataset.path).resolve()),
         "downscale": trainer.dataset.downscale,
+        "box": trainer.dataset.box,
         "seed": trainer.seed,
         "field": asdict(trainer.field_settings),
         "train": asdict(trainer.settings),
@@ -50,8 +51,9 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
             os.link(unfinished, path)  # unlike a rename, fails if somebody made the file meanwhile
         finally:
             os.unlink(unfinished)
-    except OSError as error:
-        raise SnapshotError(f"{path} can't be written ({error.strerror}): choose another folder") from error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SnapshotError(f"{path} can't be written ({reason}): choose another folder") from error
 
 
 def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Trainer:
@@ -63,7 +65,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
     Raises:
         SnapshotError: the file is missing, broken or of another version, or its dataset is gone.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise SnapshotError(f"{path}: expected a snapshot file (.safetensors), found no file there")
     try:
@@ -76,10 +78,11 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         train["march"] = MarchSettings(**_with_tuples(train["march"]))
         settings = FieldSettings(**header["field"]), TrainSettings(**train)
         where, downscale, seed, counters = (header[key] for key in ("dataset", "downscale", "seed", "counters"))
+        box = tuple(float(x) for x in header["box"])
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
     try:
-        dataset = open_dataset(where, downscale, progress)
+        dataset = replace(open_dataset(where, downscale, progress), box=box)
     except DatasetError as error:
         raise SnapshotError(f"{path} was trained on a dataset that can't be opened: {error}") from error
     trainer = Trainer(dataset, *settings, device=device, seed=seed)

@@ -92,10 +92,11 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         value = float(loss.detach())
-        if not math.isfinite(value):
+        gradients = torch.stack([parameter.grad.sum() for parameter in self.field.parameters()])
+        if not (math.isfinite(value) and bool(gradients.isfinite().all())):
             raise TrainingCollapsed(
-                f"the loss became {value} at step {self.step_count}: reset training, or lower the learning rate "
-                f"(now {settings.learning_rate:g})"
+                f"the loss ({value:g}) or its gradient is not finite at step {self.step_count}: reset training, or "
+                f"lower the learning rate (now {settings.learning_rate:g})"
             )
         self._optimizer.step()
         self.step_count += 1
@@ -129,7 +130,12 @@ class Trainer:
 
     def counters(self) -> dict[str, float]:
         """All numbers that the next step depends on, besides the settings."""
-        return {"step_count": self.step_count, "seconds": self.seconds, "samples_per_ray": self.samples_per_ray}
+        return {
+            "step_count": self.step_count,
+            "seconds": self.seconds,
+            "samples_per_ray": self.samples_per_ray,
+            "fruitless_steps": self._fruitless_steps,
+        }
 
     def load_state(self, tensors: dict[str, Tensor], counters: dict[str, float]) -> None:
         """Go on where `state_tensors` and `counters` were taken, on the same settings and dataset."""
@@ -138,9 +144,14 @@ class Trainer:
         for name, parameter in self.field.named_parameters():
             state = _under(f"optimizer.{name}.", tensors)
             self._optimizer.state[parameter] = {key: value.to(self.device) for key, value in state.items()}
-        self._generator.set_state(tensors["generator"])
+        state = tensors["generator"]
+        if state.shape == self._generator.get_state().shape:
+            self._generator.set_state(state)
+        else:  # another kind of device has another generator: training goes on, though not number for number
+            self._generator.manual_seed(self.seed + int(counters["step_count"]))
         self.step_count, self.seconds = int(counters["step_count"]), float(counters["seconds"])
         self.samples_per_ray = float(counters["samples_per_ray"])
+        self._fruitless_steps = int(counters["fruitless_steps"])
 
     def _update_grid(self) -> None:
         settings, march = self.settings, self.settings.march

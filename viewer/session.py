@@ -4,6 +4,7 @@ The window's thread calls the public methods, none of which waits: they leave a 
 return. The worker replaces `frame` and `status` as a whole; reading them needs no lock.
 """
 
+import sys
 import threading
 import time
 import traceback
@@ -189,6 +190,7 @@ class Session:
         if self.status.state is State.FAILED:
             return
         self.traceback = traceback.format_exc()
+        print(self.traceback, file=sys.stderr)
         self._set(State.FAILED, f"{_advice(error)}. Training has stopped; the weights can still be saved.")
 
     def _open(self, path: str, downscale: int, opening: int) -> None:

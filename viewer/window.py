@@ -230,7 +230,11 @@ class Window:
             return
         self._scene_path = scene.path
         self.open_dialog.remember(scene.path)
-        self.state.march = replace(scene.train.march, **self._asked)
+        try:
+            self.state.march = replace(scene.train.march, **self._asked)
+        except ValueError as error:  # what was asked for doesn't go with this scene's own thresholds
+            self.state.march = scene.train.march
+            self.context.say(f"The scene keeps its own thresholds: {error}", error=True)
         self._go_home()
         if self._asked_fov is not None:
             self.state.set_view(fov=self._asked_fov)

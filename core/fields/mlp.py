@@ -23,10 +23,9 @@ _GRANULE = 256
 
 class _MLP(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, dtype: torch.dtype, *weights: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor, dtype: torch.dtype, learning: bool, *weights: Tensor) -> Tensor:
         rounded = [weight.to(dtype) for weight in weights]
         outputs = torch.empty(x.shape[0], weights[-1].shape[0], device=x.device)
-        learning = any(ctx.needs_input_grad)
 
         def run(first: int, last: int) -> list[Tensor]:
             """The block's input and hidden activations, where the backward needs them."""
@@ -61,7 +60,7 @@ class _MLP(torch.autograd.Function):
         tasks = zip(ctx.blocks, ctx.activations, strict=True)
         parts = run_together([partial(_without_grad, run, *block, kept) for block, kept in tasks])
         weight_grads = [torch.stack(same).sum(0) for same in zip(*parts, strict=True)]
-        return input_grads, None, *weight_grads[::-1]
+        return input_grads, None, None, *weight_grads[::-1]
 
 
 def mlp(x: Tensor, weights: list[Tensor], precision: Precision) -> Tensor:
@@ -75,7 +74,7 @@ def mlp(x: Tensor, weights: list[Tensor], precision: Precision) -> Tensor:
     Returns:
         (n, n_out of the last layer) float32.
     """
-    return _MLP.apply(x, DTYPES[precision], *weights)
+    return _MLP.apply(x, DTYPES[precision], torch.is_grad_enabled(), *weights)
 
 
 def _blocks(x: Tensor) -> list[tuple[int, int]]:

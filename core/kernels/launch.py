@@ -47,7 +47,8 @@ else:  # Warp would warn on every start that there is no CUDA driver; `doctor` s
 T = TypeVar("T")
 
 _pool: ThreadPoolExecutor | None = None
-_n_threads = os.cpu_count() or 1
+_launched: set[wp.Kernel] = set()
+_n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_threads(n: int) -> None:
@@ -92,6 +93,9 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
 
     n = dim[split_axis]
     n_slices = max(1, min(_n_threads, n, math.prod(dim) // grain))
+    if kernel not in _launched:  # the first launch compiles or loads the module, which threads must not do together
+        _launched.add(kernel)
+        n_slices = 1
     bounds = [n * i // n_slices for i in range(n_slices + 1)]
 
     def run(first: int, last: int) -> None:

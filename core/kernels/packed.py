@@ -170,8 +170,9 @@ def _visibility(
     kept = n_kept[ray]
     for j in range(first, first + packed_info[i][1]):
         ranks[j] = -1
-        if wp.exp(-passed) >= early_stop_eps:
-            if 1.0 - wp.exp(-taus[j]) >= alpha_thre:
+        # "not below" rather than "at least": a NaN must reach the loss, where it is noticed, not vanish here
+        if not (wp.exp(-passed) < early_stop_eps):
+            if not (1.0 - wp.exp(-taus[j]) < alpha_thre):
                 ranks[j] = kept
                 kept += 1
             passed += taus[j]
@@ -190,8 +191,7 @@ def mark_visible(
 ) -> Tensor:
     """Decide which samples of a round are kept: alpha >= alpha_thre, and transmittance before it >= early_stop_eps.
 
-    A sample that is dropped for its small alpha still dims what lies behind it, so the decision doesn't depend on
-    how samples are split into rounds.
+    This transmittance counts dropped samples too, so the decision doesn't depend on how samples are split into rounds.
 
     Args:
         taus: (n_samples,) float32, sigma * (t_end - t_start).

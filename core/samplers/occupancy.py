@@ -111,7 +111,7 @@ class OccupancySampler(nn.Module):
             n_marched[active] += samples.packed_info[:, 1]
             kept = _indices(ranks >= 0)
             rounds.append([x[kept] for x in (*samples[:3], sigmas, features, ranks)])
-            active = active[(progress.t_nexts[active] < FAR_AWAY) & (thickness[active] <= opaque)]
+            active = active[(progress.t_nexts[active] < FAR_AWAY) & ~(thickness[active] > opaque)]
             round_size *= 2
         return _merge(rounds, n_kept, n_marched, thickness > opaque)
 

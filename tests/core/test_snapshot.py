@@ -30,6 +30,16 @@ def test_the_next_ten_losses_are_those_of_a_run_that_never_stopped(trainer, tmp_
     assert [resumed.step().loss for _ in range(10)] == [trainer.step().loss for _ in range(10)]
 
 
+def test_a_snapshot_of_another_kind_of_device_opens(trainer, tmp_path):
+    trainer.step()
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    tensors = load_file(tmp_path / "a.safetensors")
+    tensors["generator"] = tensors["generator"][:16].clone()  # a CUDA generator's state has 16 bytes
+    save_file(tensors, tmp_path / "b.safetensors", metadata={"firstlight": _header(tmp_path / "a.safetensors")})
+    resumed = load_snapshot(tmp_path / "b.safetensors")
+    assert resumed.step().step == 2
+
+
 def test_no_file_is_replaced_and_none_is_left_half_written(trainer, tmp_path):
     path = tmp_path / "new folder" / "a.safetensors"
     save_snapshot(path, trainer)

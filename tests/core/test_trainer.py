@@ -58,16 +58,24 @@ def test_other_thresholds_act_from_the_next_step():
     assert trainer.step().n_samples == 0
 
 
-def test_a_loss_that_is_not_finite_stops_training_and_spares_the_weights():
+@pytest.mark.parametrize("poisoned", ["color_layers.0", "density_layers.1", "table"])
+def test_a_loss_that_is_not_finite_stops_training_and_spares_the_other_weights(poisoned):
     trainer = make()
     trainer.step()
+    trainer.field.get_parameter(poisoned).data.fill_(torch.nan)
     before = {name: value.clone() for name, value in trainer.field.state_dict().items()}
-    trainer.field.color_layers[0].data.fill_(torch.nan)
-    before["color_layers.0"] = trainer.field.color_layers[0].data.clone()
     with pytest.raises(TrainingCollapsed, match="reset training"):
         trainer.step()
     for name, value in trainer.field.state_dict().items():
-        torch.testing.assert_close(value, before[name], equal_nan=True)
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_gradient_that_is_not_finite_stops_training_though_the_loss_is():
+    trainer = make()
+    trainer.field.table.register_hook(lambda grad: grad * torch.inf)
+    with pytest.raises(TrainingCollapsed, match="gradient"):
+        trainer.step()
+    assert trainer.field.table.isfinite().all()
 
 
 def test_an_empty_grid_stops_training():

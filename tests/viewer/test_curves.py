@@ -40,14 +40,14 @@ def test_points_are_never_changed_once_given():
 
 
 def test_rates_are_counts_over_time():
-    rates = Rates()
+    rates = Rates(window=1.0)
     for i in range(50):
         rates.add(0.1 * i, 1, 200)
     assert rates.per_second(4.9) == pytest.approx((10.0, 2000.0))
 
 
 def test_rates_follow_a_change_within_a_second():
-    rates = Rates()
+    rates = Rates(window=1.0)
     for i in range(50):
         rates.add(0.1 * i, 1)
     for i in range(101):
@@ -56,14 +56,14 @@ def test_rates_follow_a_change_within_a_second():
 
 
 def test_slow_events_have_a_rate_too():
-    rates = Rates()
+    rates = Rates(window=1.0)
     for i in range(4):
         rates.add(5.0 * i, 1)
     assert rates.per_second(15.0) == pytest.approx((0.2,))
 
 
 def test_there_is_no_rate_without_events_or_after_the_last_one():
-    rates = Rates()
+    rates = Rates(window=1.0)
     assert rates.per_second(0.0) is None
     rates.add(0.0, 1)
     assert rates.per_second(0.0) is None

@@ -61,14 +61,14 @@ class TrainingPanel:
     def toggle(self) -> None:
         """Pause, or resume."""
         state = self._context.session.status.state
-        if state == State.PAUSED:
+        if state in (State.PAUSED, State.FAILED):
             self._context.session.resume()
         elif state == State.TRAINING:
             self._context.session.pause()
 
     def update(self, status: Status) -> None:
         """Show the newest figures."""
-        dpg.configure_item(self._toggle, label="Resume" if status.state == State.PAUSED else "Pause")
+        dpg.configure_item(self._toggle, label="Resume" if status.state in (State.PAUSED, State.FAILED) else "Pause")
         self._figures.show(
             step=f"{status.step}",
             time=clock(status.seconds),
