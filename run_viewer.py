@@ -69,13 +69,7 @@ class View:
         from viewer.window import run_window
 
         session = Session(self.device, self.seed)
-        code = run_window(session, self.dataset, self.downscale, self.thresholds, self.picture, self.ui_scale)
-        if not session.close(timeout=0.1):
-            # A worker still inside a slow step would crash while the interpreter takes itself apart around it.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-        return code
+        return run_window(session, self.dataset, self.downscale, self.thresholds, self.picture, self.ui_scale)
 
 
 @dataclass(frozen=True)
@@ -203,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         return command.run()
-    except (FirstlightError, ValueError) as error:
+    except (FirstlightError, ValueError, OSError) as error:
         print(f"run_viewer.py: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -211,4 +205,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written. The interpreter would take another second to take torch apart, and crash if a worker were
+    # still inside a slow step.
+    os._exit(code)

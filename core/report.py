@@ -20,7 +20,7 @@ from torch import Tensor
 
 from core.datasets.base import Views
 from core.device import choose_device, describe_backend, peak_memory_mb
-from core.errors import FirstlightError
+from core.errors import FirstlightError, TrainingCollapsed
 from core.evaluation import Evaluation, evaluate
 from core.opening import Overrides, is_snapshot, open_trainer
 from core.snapshot import save_snapshot
@@ -45,6 +45,7 @@ class _Run:
         self.n_rays = self.n_samples = 0
         self.loss = math.nan
         self.history: list[dict[str, float]] = []
+        self.collapse: TrainingCollapsed | None = None
 
     @property
     def share(self) -> float:
@@ -116,9 +117,14 @@ def train_and_report(
             console.print(f"note: {note}", highlight=False)
         run = _train(trainer, (seconds, steps), _Bar(bars, "training"))
         save_snapshot(output / "snapshot.safetensors", trainer)
-        test = _write_views(trainer, output / "views", _Bar(bars, "measuring"))
+        try:
+            test = _write_views(trainer, output / "views", _Bar(bars, "measuring"))
+        except KeyboardInterrupt:  # the report is worth having without the test views' figures
+            test = None
     report = _report(run, test)
     (output / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    if run.collapse is not None:
+        raise TrainingCollapsed(f"{run.collapse}; what was learnt is in {output}")
     return report
 
 
@@ -137,7 +143,11 @@ def _train(trainer: Trainer, goal: tuple[float | None, int | None], bar: _Bar) -
     run, marks = _Run(trainer, goal), list(HISTORY_SECONDS)
     with _until_interrupted() as interrupted:
         while run.share < 1.0 and not interrupted:
-            run.step()
+            try:
+                run.step()
+            except TrainingCollapsed as error:  # what was learnt until then is still written
+                run.collapse = error
+                break
             run.measure(marks)
             bar.update(run.share, run.progress_text())
     return run

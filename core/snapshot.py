@@ -48,12 +48,24 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         os.close(descriptor)
         try:
             save_file(tensors, unfinished, metadata={_KEY: json.dumps(header)})
-            os.link(unfinished, path)  # unlike a rename, fails if somebody made the file meanwhile
+            _publish(unfinished, path)
         finally:
-            os.unlink(unfinished)
+            Path(unfinished).unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SnapshotError(f"{path} can't be written ({reason}): choose another folder") from error
+
+
+def _publish(unfinished: str, path: Path) -> None:
+    """Give a finished file its name, unless somebody made a file of that name meanwhile."""
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as a memory card's
+        if path.exists():
+            raise
+        os.rename(unfinished, path)
 
 
 def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Trainer:

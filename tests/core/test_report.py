@@ -5,7 +5,7 @@ import signal
 import pytest
 from PIL import Image
 
-from core.errors import FirstlightError
+from core.errors import FirstlightError, TrainingCollapsed
 from core.opening import open_trainer
 from core.report import HISTORY_SECONDS, train_and_report
 from core.trainer import Trainer
@@ -108,4 +108,35 @@ def test_a_folder_in_use_is_refused_and_left_alone(ball, tmp_path):
 def test_the_goal_must_be_one_and_positive(ball, tmp_path, goal):
     with pytest.raises(ValueError):
         train_and_report(ball, tmp_path / "report", **goal)
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_collapse_is_told_and_what_was_learnt_is_written(ball, tmp_path, monkeypatch):
+    step = Trainer.step
+
+    def collapsing(trainer, *arguments):
+        if trainer.step_count == 4:
+            raise TrainingCollapsed("no grid cell is occupied any more")
+        return step(trainer, *arguments)
+
+    monkeypatch.setattr(Trainer, "step", collapsing)
+    with pytest.raises(TrainingCollapsed, match=r"no grid cell.*what was learnt is in"):
+        train_and_report(ball, tmp_path / "report", steps=30, device="cpu")
+    assert json.loads((tmp_path / "report" / "report.json").read_text())["steps"] == 4
+    assert (tmp_path / "report" / "snapshot.safetensors").is_file()
+
+
+def test_ctrl_c_while_measuring_still_writes_the_report(ball, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("core.report._write_views", interrupted)
+    report = train_and_report(ball, tmp_path / "report", steps=3, device="cpu")
+    assert report["test"] == {"psnr": None, "ssim": None, "n_views": 0}
+    assert json.loads((tmp_path / "report" / "report.json").read_text()) == report
+
+
+def test_a_snapshot_is_not_trained_as_a_dataset(tmp_path):
+    with pytest.raises(FirstlightError, match="takes a dataset"):
+        train_and_report("run/snapshot.safetensors", tmp_path / "report", steps=3, device="cpu")
     assert not (tmp_path / "report").exists()
