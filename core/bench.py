@@ -118,24 +118,25 @@ def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
 
 
 @torch.no_grad()
-def _batch(trainer: Trainer) -> tuple[Rays, Samples, int]:
-    """Rays of a training batch and the samples it keeps; how many were marched."""
+def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
+    """Rays of a training batch and the samples it keeps."""
     settings = trainer.settings
     generator = torch.Generator(trainer.device).manual_seed(0)
     n_rays = int(min(settings.max_rays, settings.target_samples / trainer.samples_per_ray))
     rays = trainer.dataset.train.to(trainer.device).sample(n_rays, generator).rays
     sampled = trainer.sampler.sample(trainer.field, rays, settings.march, generator, 8)
-    return rays, sampled.samples, int(sampled.n_marched.sum())
+    return rays, sampled.samples
 
 
 def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     field, device, march = trainer.field, trainer.device, trainer.settings.march
-    rays, samples, _ = _batch(trainer)
+    rays, samples = _batch(trainer)
     n = samples.n_samples
     positions, directions = midpoints(rays, samples)
     with torch.no_grad():
         features = hash_encode(positions, field.table, field.levels, field.box)
-        sigmas, geometry = field.density(positions)
+        sigmas, _ = field.density(positions)
+    values = torch.rand(n, 5, device=device)  # colour, distance and opacity, as the path sums them
     n_levels, n_features = field.levels.shape[0], field.table.shape[1]
     encode_bytes = n * n_levels * (8 + 1) * n_features * 4
     flops = 2 * n * sum(weight.numel() for weight in (*field.density_layers, *field.color_layers))
@@ -160,7 +161,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
 
     def run_composite() -> Tensor:
         weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
-        return accumulate_along_rays(weights, geometry[:, :5], samples.packed_info)
+        return accumulate_along_rays(weights, values, samples.packed_info)
 
     n_marched = run_march().n_samples
     with torch.no_grad():

@@ -50,7 +50,7 @@ class FrameStats:
     """What a frame cost and what the thresholds did.
 
     Attributes:
-        milliseconds: from the request to the finished picture.
+        milliseconds: marching and drawing the picture.
         rendered_width, rendered_height: the resolution that was marched; may be below the request's.
         samples_per_ray: kept samples (those composited), a mean over all rays.
         n_rays, n_marched, n_kept: counts: samples whose density was evaluated, samples composited.

@@ -24,7 +24,7 @@ class ThresholdsPanel:
                 {"ms": "Frame", "samples": "Samples/ray", "occupied": "Occupied", "stopped": "Stopped"},
                 style, 4, "cost",
                 {
-                    "ms": "From the request to the finished picture.",
+                    "ms": "Marching and drawing this picture.",
                     "samples": "Samples that were composited per ray, and those whose density was evaluated.",
                     "occupied": "Share of the grid's cells that the view marches.",
                     "stopped": "Share of the rays that ended early because almost no light passed any more.",
