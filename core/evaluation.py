@@ -43,6 +43,34 @@ class Evaluation:
     per_view: tuple[ViewScore, ...]
 
 
+class PixelErrors:
+    """The difference of two pictures, gathered from pixels as they come.
+
+    Attributes:
+        n_pixels: gathered so far.
+        largest: the largest absolute difference of a channel, 0 to 1.
+    """
+
+    def __init__(self) -> None:
+        self.n_pixels, self.largest, self._squares = 0, 0.0, 0.0
+
+    def add(self, a: Tensor, b: Tensor) -> None:
+        """Take in pixels of both pictures, (n, 3) each; values beyond [0, 1] are shown as its ends and count so."""
+        difference = (a.clamp(0.0, 1.0) - b.clamp(0.0, 1.0)).abs()
+        self.n_pixels += a.shape[0]
+        if a.shape[0]:
+            self.largest = max(self.largest, float(difference.max()))
+        self._squares += float((difference.double() ** 2).sum())
+
+    @property
+    def psnr(self) -> float:
+        """In dB; inf while there is no difference, NaN without pixels."""
+        if self.n_pixels == 0:
+            return math.nan
+        error = self._squares / (3 * self.n_pixels)
+        return -10.0 * math.log10(error) if error > 0.0 else math.inf
+
+
 def psnr(a: Tensor, b: Tensor) -> float:
     """Peak signal-to-noise ratio in dB of two images of one shape with values in [0, 1]; inf if they are equal.
 

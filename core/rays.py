@@ -49,8 +49,11 @@ class RenderOutput(NamedTuple):
         colors: (n_rays, 3) float32, over the background.
         opacities: (n_rays,) float32 in [0, 1].
         depths: (n_rays,) float32, the weighted mean of t over what the ray hit; inf where opacity is 0.
+        median_depths: (n_rays,) float32, t where transmittance passes 0.5; inf where it never does.
+        trans: (n_rays,) float32, transmittance where the march ended; samples that were skipped for their alpha count.
+        n_dense: (n_rays,) int32, samples of a march that skips nothing between the planes and in the box.
         n_marched: (n_rays,) int32, samples whose density was evaluated.
-        n_kept: (n_rays,) int32, samples that were composited.
+        n_kept: (n_rays,) int32, samples that were composited, for which colour was evaluated.
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below `early_stop_eps`.
 
     `render_image` gives the same with (height, width) in place of (n_rays,).
@@ -59,6 +62,9 @@ class RenderOutput(NamedTuple):
     colors: Tensor
     opacities: Tensor
     depths: Tensor
+    median_depths: Tensor
+    trans: Tensor
+    n_dense: Tensor
     n_marched: Tensor
     n_kept: Tensor
     stopped: Tensor

@@ -8,7 +8,7 @@ from torch import Tensor
 from core.cameras import Camera, generate_rays
 from core.fields.base import Field
 from core.kernels.marching import midpoints
-from core.kernels.packed import accumulate_along_rays, render_weights
+from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
 from core.rays import Rays, RenderOutput
 from core.samplers.base import Sampler
 from core.settings import MarchSettings
@@ -38,7 +38,8 @@ def render_rays(
     """
     if round_size is None:
         round_size = min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND // max(1, rays.rays_o.shape[0])))
-    samples, sigmas, features, n_marched, stopped = sampler.sample(field, rays, march, generator, round_size)
+    sampled = sampler.sample(field, rays, march, generator, round_size)
+    samples, sigmas, features = sampled.samples, sampled.sigmas, sampled.features
     positions, directions = midpoints(rays, samples)
     if torch.is_grad_enabled():  # the march evaluated the density without gradient: evaluate the survivors with it
         sigmas, features = field.density(positions)
@@ -50,7 +51,9 @@ def render_rays(
     opacities = sums[:, 4]
     colors = sums[:, :3] + background * (1.0 - opacities[:, None])
     depths = torch.where(opacities > 0.0, sums[:, 3] / opacities.clamp_min(1e-10), torch.inf)
-    return RenderOutput(colors, opacities, depths, n_marched, samples.packed_info[:, 1], stopped)
+    medians = median_depths(sampled.sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
+    counts = sampled.n_dense, sampled.n_marched, samples.packed_info[:, 1]
+    return RenderOutput(colors, opacities, depths, medians, sampled.trans, *counts, sampled.stopped)
 
 
 @torch.no_grad()

@@ -108,7 +108,8 @@ class MarchSettings:
     occ_thre: Annotated[
         float,
         Setting(
-            "A grid cell counts as occupied, and is marched, if its stored density * step exceeds this.",
+            "A grid cell counts as occupied, and is marched, if its stored density * step exceeds this; at 0 every cell is "
+            "that is not known to be empty.",
             label="Occupancy threshold",
             low=0.0,
             high=1.0,
@@ -135,8 +136,8 @@ class MarchSettings:
             raise ValueError(f"near_plane {self.near_plane:g} must be smaller than far_plane {self.far_plane:g}")
 
 
-THRESHOLDS_OFF = {"alpha_thre": 0.0, "early_stop_eps": 0.0}
-"""`replace(march, **THRESHOLDS_OFF)` marches every sample in occupied cells to the end of the ray."""
+THRESHOLDS_OFF = {"alpha_thre": 0.0, "early_stop_eps": 0.0, "occ_thre": 0.0}
+"""`replace(march, **THRESHOLDS_OFF)` marches every sample in cells that may hold something, to the end of the ray."""
 
 
 @dataclass(frozen=True)

@@ -47,26 +47,37 @@ class ViewRequest:
 
 @dataclass(frozen=True)
 class FrameStats:
-    """What a frame cost and what the thresholds did.
+    """What a frame cost and what the thresholds did. Shares are 0 to 1.
 
     Attributes:
-        milliseconds: marching and drawing the picture.
+        milliseconds: marching and drawing the picture; `march_ms`, `field_ms` and `composite_ms` are its stages (see
+            `core.stopwatch.Stages`), drawing is the rest.
         rendered_width, rendered_height: the resolution that was marched; may be below the request's.
-        samples_per_ray: kept samples (those composited), a mean over all rays.
-        n_rays, n_marched, n_kept: counts: samples whose density was evaluated, samples composited.
-        occupied: share of the grid's cells that the view marched, 0 to 1.
-        stopped_early: share of the rays that hit the transmittance threshold, 0 to 1.
+        n_density, n_color: evaluations of the field.
+        samples_per_ray: composited samples, a mean over all rays; `samples_median` and `samples_p95` over them too.
+        occupied: of each grid level's cells, the share that the view marched, finest level first.
+        missed: share of the rays that met no occupied cell.
+        stopped_early: share of the rays that ended because their transmittance fell below the threshold.
+        reached_far: share of the rays that did neither, and left the scene on its far side.
+        skipped: share of the samples of a march without a grid and without early stop that was never evaluated.
     """
 
     milliseconds: float
+    march_ms: float
+    field_ms: float
+    composite_ms: float
     rendered_width: int
     rendered_height: int
-    n_rays: int
-    n_marched: int
-    n_kept: int
+    n_density: int
+    n_color: int
     samples_per_ray: float
-    occupied: float
+    samples_median: float
+    samples_p95: float
+    occupied: tuple[float, ...]
+    missed: float
     stopped_early: float
+    reached_far: float
+    skipped: float
 
 
 @dataclass(frozen=True)

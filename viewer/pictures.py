@@ -10,6 +10,7 @@ from core.cameras import Camera, generate_rays, pinhole_matrix
 from core.rays import RenderOutput
 from core.rendering import render_image
 from core.settings import MarchSettings
+from core.stopwatch import Stages, Stopwatch
 from core.trainer import Trainer
 from viewer import display, overlays
 from viewer.messages import Legend, Pose, SceneInfo, ViewRequest
@@ -22,10 +23,12 @@ class Rendered:
 
     Attributes:
         output: its colours lie over `background`.
+        stages: where marching it took its time.
         cells: the first occupied cell on each ray, or None where they were not asked for.
     """
 
     output: RenderOutput
+    stages: Stages
     background: tuple[float, float, float]
     cells: overlays.Cells | None
 
@@ -53,11 +56,13 @@ def render_view(
     """
     camera = camera_of(pose, *size, trainer.device)
     background = torch.tensor(view.background, device=trainer.device)
-    output = render_image(trainer.field, trainer.sampler, camera, march, background, cancelled, chunk)
+    watch = Stopwatch(trainer.field, trainer.sampler, trainer.device)
+    output = render_image(watch.field, watch.sampler, camera, march, background, cancelled, chunk)
     if output is None:
         return None
+    stages = watch.stages()
     cells = find_cells(trainer, pose, size, march.occ_thre, view.cells_level) if overlays.wants_cells(view) else None
-    return Rendered(RenderOutput(*(x.cpu().numpy() for x in output)), view.background, cells)
+    return Rendered(RenderOutput(*(x.cpu().numpy() for x in output)), stages, view.background, cells)
 
 
 def find_cells(trainer: Trainer, pose: Pose, size: tuple[int, int], occ_thre: float, level: int) -> overlays.Cells:

@@ -11,6 +11,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from core.device import choose_device, describe_backend
 from core.errors import FirstlightError
@@ -20,6 +21,7 @@ from core.snapshot import save_snapshot
 from viewer import pictures, screenshots
 from viewer.messages import Frame, Notice, ScreenshotRequest, State, Status, ViewRequest
 from viewer.scene import Scene
+from viewer.tools import Toolbox
 from viewer.view_server import ViewServer
 
 IDLE_PERIOD = 0.5
@@ -52,6 +54,7 @@ class Session:
         self.status = Status(device=self._device, backend=describe_backend(self._device))
         self.traceback = ""
         self._scene: Scene | None = None
+        self._tools = Toolbox()
         self._views = ViewServer(newer=self._has_mail, closing=lambda: self._closing)
         self._wake = threading.Condition()
         self._commands: deque[Callable[[], None]] = deque()
@@ -106,6 +109,14 @@ class Session:
         """Render a view at its full size and save it as a new PNG."""
         self._queue(lambda: self._screenshot(request))
 
+    def ask(self, tool: str, question: Any) -> None:
+        """Ask one of `viewer.tools` for something, or with None for nothing more; `result` gives the newest answer."""
+        self._queue(lambda: self._ask(tool, question))
+
+    def result(self, tool: str) -> Any:
+        """The newest result of a tool, or None."""
+        return self._tools.result(tool)
+
     def request_view(self, request: ViewRequest) -> None:
         """Ask for a picture; it supersedes the one asked for before."""
         with self._wake:
@@ -120,7 +131,7 @@ class Session:
         return taken
 
     def tick(self) -> bool:
-        """One round of the worker: commands, a view, a slice of evaluation, a training step.
+        """One round of the worker: commands, a view, a slice of a tool's work, a training step.
 
         Returns:
             Whether there was anything to do.
@@ -130,6 +141,7 @@ class Session:
             worked = self._run_commands()
             if self._scene is not None and not self._closing:
                 worked |= self._serve_view(self._scene)
+                worked |= self._run_tools(self._scene)
                 worked |= self._train(self._scene)
         except Exception as error:
             self._fail(error)
@@ -160,10 +172,14 @@ class Session:
             except _Interrupted:
                 pass
             except Exception as error:
-                self._notices.append(Notice(_advice(error), error=True))
-                if not isinstance(error, FirstlightError):
-                    self.traceback = traceback.format_exc()
+                self._tell(error)
         return worked
+
+    def _tell(self, error: Exception) -> None:
+        """Show an error of something that was asked for; training goes on."""
+        self._notices.append(Notice(_advice(error), error=True))
+        if not isinstance(error, FirstlightError):
+            self.traceback = traceback.format_exc()
 
     def _serve_view(self, scene: Scene) -> bool:
         with self._wake:
@@ -176,6 +192,16 @@ class Session:
         if frame is not None:
             self.frame = frame
         return request is not None or frame is not None
+
+    def _run_tools(self, scene: Scene) -> bool:
+        """A panel's work, while the camera rests. What fails there stops the tool and nothing else."""
+        if self._views.moving or self._closing:
+            return False
+        try:
+            return self._tools.slice(scene, self.status.state is State.TRAINING)
+        except Exception as error:
+            self._tell(error)
+            return True
 
     def _train(self, scene: Scene) -> bool:
         if self.status.state is not State.TRAINING or self._closing:
@@ -214,6 +240,7 @@ class Session:
     def _take_over(self, scene: Scene) -> None:
         self._scene, self.traceback = scene, ""
         self._views.forget()
+        self._tools.new_scene(scene)
         # as one: the window takes the thresholds along when it sees a new serial
         self.status = replace(
             self.status,
@@ -258,6 +285,10 @@ class Session:
         if rgba is not None:
             path = screenshots.save(request, rgba, info.name, trainer.step_count, info.path, device=self._device)
             self._notices.append(Notice(f"Saved {path}"))
+
+    def _ask(self, tool: str, question: Any) -> None:
+        if self._scene is not None:
+            self._tools.ask(tool, question, self._scene)
 
     def _set(self, state: State, message: str = "") -> None:
         self.status = replace(self.status, state=state, message=message, progress=None)

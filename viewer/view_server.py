@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from viewer import overlays, pictures
 from viewer.controller import Plan, ViewController
 from viewer.curves import Rates
@@ -24,7 +26,7 @@ class _Shown:
     in_motion: bool
     step: int
     seconds: float
-    occupied: float
+    occupied: tuple[float, ...]
 
     def serves(self, request: ViewRequest) -> bool:
         """Whether it has the rays and thresholds asked for, and is not a moving camera's while rest asks for more."""
@@ -132,17 +134,37 @@ class ViewServer:
     def _compose(self, request: ViewRequest, shown: _Shown, scene: Scene) -> Frame:
         began = time.perf_counter()
         rgba, legend = pictures.compose(shown.rendered, request.pose, request.view, scene.info)
-        output, plan = shown.rendered.output, shown.plan
-        n_rays, n_kept = output.n_kept.size, int(output.n_kept.sum(dtype="int64"))
-        stats = FrameStats(
-            milliseconds=1e3 * (shown.seconds + time.perf_counter() - began),
-            rendered_width=plan.width,
-            rendered_height=plan.height,
-            n_rays=n_rays,
-            n_marched=int(output.n_marched.sum(dtype="int64")),
-            n_kept=n_kept,
-            samples_per_ray=n_kept / n_rays,
-            occupied=shown.occupied,
-            stopped_early=float(output.stopped.mean()),
-        )
-        return Frame(rgba, request, stats, shown.step, plan.reason, legend)
+        stats = frame_stats(shown.rendered, shown.seconds + time.perf_counter() - began, shown.occupied)
+        return Frame(rgba, request, stats, shown.step, shown.plan.reason, legend)
+
+
+def frame_stats(rendered: pictures.Rendered, seconds: float, occupied: tuple[float, ...]) -> FrameStats:
+    """What a picture cost and what the thresholds did.
+
+    Args:
+        seconds: marching and drawing it.
+        occupied: share of occupied cells per level.
+    """
+    output, stages = rendered.output, rendered.stages
+    height, width = output.n_kept.shape
+    n_marched, n_dense = (int(x.sum(dtype="int64")) for x in (output.n_marched, output.n_dense))
+    missed, stopped = float(np.mean(output.n_marched == 0)), float(output.stopped.mean())
+    median, p95 = np.percentile(output.n_kept, (50.0, 95.0))
+    return FrameStats(
+        milliseconds=1e3 * seconds,
+        march_ms=1e3 * stages.march,
+        field_ms=1e3 * stages.field,
+        composite_ms=1e3 * stages.composite,
+        rendered_width=width,
+        rendered_height=height,
+        n_density=stages.n_density,
+        n_color=stages.n_color,
+        samples_per_ray=float(output.n_kept.mean()),
+        samples_median=float(median),
+        samples_p95=float(p95),
+        occupied=occupied,
+        missed=missed,
+        stopped_early=stopped,
+        reached_far=1.0 - missed - stopped,
+        skipped=1.0 - n_marched / n_dense if n_dense else 0.0,
+    )

@@ -91,6 +91,29 @@ def _first_starts(
 
 
 @wp.kernel
+def _dense_counts(
+    offset: wp.int32,
+    t_mins: wp.array(dtype=wp.float32),
+    t_maxs: wp.array(dtype=wp.float32),
+    firsts: wp.array(dtype=wp.float32),
+    step_size: wp.float32,
+    cone_angle: wp.float32,
+    counts: wp.array(dtype=wp.int32),
+):
+    ray = wp.tid() + offset
+    n = wp.int32(0)
+    if t_mins[ray] < t_maxs[ray]:
+        t = firsts[ray]
+        if cone_angle <= 0.0:
+            n = wp.max(wp.int32(wp.ceil((t_maxs[ray] - t) / step_size - 0.5)), 0)
+        else:
+            while t + 0.5 * step_at(t, step_size, cone_angle) < t_maxs[ray]:
+                n += 1
+                t += step_at(t, step_size, cone_angle)
+    counts[ray] = n
+
+
+@wp.kernel
 def _pack(
     offset: wp.int32,
     rays: wp.array(dtype=wp.int32),
@@ -134,16 +157,26 @@ class March:
             box = tuple(max(a, b) for a, b in zip(box[:3], settings.crop[:3], strict=True)) + tuple(
                 min(a, b) for a, b in zip(box[3:], settings.crop[3:], strict=True)
             )
-        t_mins, self._t_maxs = intersect_box(rays, box, settings.near_plane, settings.far_plane)
-        n_rays = t_mins.shape[0]
+        self._t_mins, self._t_maxs = intersect_box(rays, box, settings.near_plane, settings.far_plane)
         if jitter is None:
-            jitter = torch.zeros_like(t_mins)
-        self.t_nexts = torch.empty_like(t_mins)
+            jitter = torch.zeros_like(self._t_mins)
+        self.t_nexts = torch.empty_like(self._t_mins)
         launch(
             _first_starts,
-            (n_rays,),
-            [t_mins, self._t_maxs, settings.near_plane, jitter, *self._steps, self.t_nexts],
+            tuple(self._t_mins.shape),
+            [self._t_mins, self._t_maxs, settings.near_plane, jitter, *self._steps, self.t_nexts],
         )
+        self._firsts = self.t_nexts.clone()
+
+    def n_dense(self) -> Tensor:
+        """How many samples each ray would take if every cell were occupied, (n_rays,) int32."""
+        counts = torch.empty(self._t_mins.shape[0], dtype=torch.int32, device=self._t_mins.device)
+        launch(
+            _dense_counts,
+            tuple(counts.shape),
+            [self._t_mins, self._t_maxs, self._firsts, *self._steps, counts],
+        )
+        return counts
 
     def round(self, rays: Tensor, max_samples: int) -> Samples:
         """The next samples, at most `max_samples` a ray, of some rays.

@@ -4,11 +4,15 @@ One thread walks one ray. With optical thickness tau = sigma * (t_end - t_start)
 alpha = 1 - exp(-tau), transmittance T = exp(-sum of the earlier taus) and weight w = T * alpha.
 """
 
+import math
+
 import torch
 import warp as wp
 from torch import Tensor
 
 from core.kernels.launch import launch
+
+_LN2 = wp.constant(math.log(2.0))
 
 
 @wp.kernel
@@ -149,6 +153,40 @@ def accumulate_along_rays(weights: Tensor, values: Tensor, packed_info: Tensor) 
         (n_rays, n_channels) float32; 0 for a ray without samples.
     """
     return _Accumulate.apply(weights, values.contiguous(), packed_info)
+
+
+@wp.kernel
+def _median_depths(
+    offset: wp.int32,
+    packed_info: wp.array(dtype=wp.vec2i),
+    t_starts: wp.array(dtype=wp.float32),
+    t_ends: wp.array(dtype=wp.float32),
+    sigmas: wp.array(dtype=wp.float32),
+    depths: wp.array(dtype=wp.float32),
+):
+    ray = wp.tid() + offset
+    missing = wp.float32(_LN2)
+    i = packed_info[ray][0]
+    last = i + packed_info[ray][1]
+    depth = wp.float32(wp.INF)
+    while i < last:
+        tau = sigmas[i] * (t_ends[i] - t_starts[i])
+        if tau >= missing:
+            depth = t_starts[i] + missing / sigmas[i]
+            i = last
+        missing -= tau
+        i += 1
+    depths[ray] = depth
+
+
+def median_depths(sigmas: Tensor, t_starts: Tensor, t_ends: Tensor, packed_info: Tensor) -> Tensor:
+    """t where each ray's transmittance over its packed samples passes 0.5, (n_rays,); inf where it never does.
+
+    Density is constant within a sample, so the passage is exact inside it. Not differentiable.
+    """
+    depths = torch.empty(packed_info.shape[0], device=sigmas.device)
+    launch(_median_depths, (packed_info.shape[0],), [packed_info, t_starts, t_ends, sigmas, depths])
+    return depths
 
 
 @wp.kernel

@@ -17,6 +17,8 @@ class Sampled(NamedTuple):
         samples: packed over all rays.
         sigmas: (n_samples,) float32.
         features: (n_samples, n_features) float32.
+        trans: (n_rays,) float32, transmittance where the march ended.
+        n_dense: (n_rays,) int32, samples of a march that skips nothing.
         n_marched: (n_rays,) int32, samples whose density was evaluated.
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below the threshold.
     """
@@ -24,6 +26,8 @@ class Sampled(NamedTuple):
     samples: Samples
     sigmas: Tensor
     features: Tensor
+    trans: Tensor
+    n_dense: Tensor
     n_marched: Tensor
     stopped: Tensor
 

@@ -78,9 +78,9 @@ class OccupancySampler(nn.Module):
         self.occs[cells] = torch.maximum(self.occs[cells] * decay, sigmas * step_size)
         self._binarise(occ_thre)
 
-    def occupied(self, occ_thre: float) -> float:
-        """Share of all cells whose value exceeds a threshold, 0 to 1."""
-        return float((self.occs > occ_thre).float().mean())
+    def occupied(self, occ_thre: float) -> tuple[float, ...]:
+        """Share of each level's cells that are occupied at a threshold, 0 to 1, finest level first."""
+        return tuple(self._occupied_cells(occ_thre).flatten(1).float().mean(1).tolist())
 
     @torch.no_grad()
     def sample(
@@ -113,7 +113,10 @@ class OccupancySampler(nn.Module):
             rounds.append([x[kept] for x in (*samples[:3], sigmas, features, ranks)])
             active = active[(progress.t_nexts[active] < FAR_AWAY) & ~(thickness[active] > opaque)]
             round_size *= 2
-        return _merge(rounds, n_kept, n_marched, thickness > opaque)
+        samples, sigmas, features = _merge(rounds, n_kept)
+        return Sampled(
+            samples, sigmas, features, torch.exp(-thickness), progress.n_dense(), n_marched, thickness > opaque
+        )
 
     def first_cells(self, rays: Rays, occ_thre: float, level: int = -1) -> CellHits:
         """Where rays meet the first cell occupied at a threshold; of one level, or of all with -1."""
@@ -124,7 +127,8 @@ class OccupancySampler(nn.Module):
         return GridState(self.box, self._occupied_cells(occ_thre))
 
     def _occupied_cells(self, occ_thre: float) -> Tensor:
-        return (self.occs > occ_thre).view_as(self.binaries)
+        mask = self.occs > occ_thre if occ_thre > 0.0 else self.occs >= 0.0
+        return mask.view_as(self.binaries)
 
     def _binarise(self, occ_thre: float) -> None:
         self.binaries.copy_(self._occupied_cells(occ_thre))
@@ -159,7 +163,7 @@ def _indices(mask: Tensor) -> Tensor:
     return mask.nonzero().view(-1).int()
 
 
-def _merge(rounds: list[list[Tensor]], n_kept: Tensor, n_marched: Tensor, stopped: Tensor) -> Sampled:
+def _merge(rounds: list[list[Tensor]], n_kept: Tensor) -> tuple[Samples, Tensor, Tensor]:
     """Put the rounds' kept samples in order of ray, then t: a sample's place is its ray's first plus its rank."""
     firsts = torch.cumsum(n_kept, 0, dtype=torch.int32) - n_kept
     packed_info = torch.stack([firsts, n_kept], dim=1)
@@ -168,4 +172,4 @@ def _merge(rounds: list[list[Tensor]], n_kept: Tensor, n_marched: Tensor, stoppe
         places = (firsts[columns[2]] + columns[5]).long()
         columns = [torch.empty_like(x).index_copy_(0, places, x) for x in columns]
     t_starts, t_ends, ray_indices, sigmas, features, _ = columns
-    return Sampled(Samples(t_starts, t_ends, ray_indices, packed_info), sigmas, features, n_marched, stopped)
+    return Samples(t_starts, t_ends, ray_indices, packed_info), sigmas, features

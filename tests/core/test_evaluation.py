@@ -107,7 +107,7 @@ def painter(monkeypatch):
         index = int(matches.nonzero()[0, 0])
         photo = views.photo(index, background)
         colors = torch.where(photo < 0.5, photo + errors[index], photo - errors[index])
-        return RenderOutput(colors, *[torch.zeros(24, 24)] * 5)
+        return RenderOutput(colors, *[torch.zeros(24, 24)] * 8)
 
     monkeypatch.setattr(evaluation, "render_image", render_image)
     return views, errors
@@ -132,14 +132,14 @@ def test_the_figures_are_means_of_per_view_values(painter):
 def test_rendered_colours_are_clamped_before_they_are_compared(monkeypatch):
     views = ball_views(1, 16)
     beyond = 100.0 * (views.photo(0, torch.ones(3)) - 0.5)
-    monkeypatch.setattr(evaluation, "render_image", lambda *_: RenderOutput(beyond, *[torch.zeros(16, 16)] * 5))
+    monkeypatch.setattr(evaluation, "render_image", lambda *_: RenderOutput(beyond, *[torch.zeros(16, 16)] * 8))
     result = evaluate(None, None, views, MarchSettings(), torch.ones(3))
     assert result.psnr == pytest.approx(psnr(beyond.clamp(0.0, 1.0), views.photo(0, torch.ones(3))))
 
 
 def test_images_below_ssim_s_window_have_no_ssim(monkeypatch):
     views = ball_views(2, 10)
-    monkeypatch.setattr(evaluation, "render_image", lambda *_: RenderOutput(*[torch.zeros(10, 10, 3)] * 6))
+    monkeypatch.setattr(evaluation, "render_image", lambda *_: RenderOutput(*[torch.zeros(10, 10, 3)] * 9))
     result = evaluate(None, None, views, MarchSettings(), BACKGROUND)
     assert math.isnan(result.ssim)
     assert math.isfinite(result.psnr)

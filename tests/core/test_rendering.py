@@ -11,6 +11,7 @@ from core.rays import Rays
 from core.rendering import render_image, render_rays
 from core.samplers.occupancy import OccupancySampler
 from core.settings import THRESHOLDS_OFF, MarchSettings
+from core.stopwatch import Stopwatch
 from tests.scenes import BALL_RADIUS, BOX, Ball, Fog, ball_dataset, camera
 
 WHITE = torch.ones(3)
@@ -135,13 +136,34 @@ def test_early_stop_saves_evaluations_and_is_counted():
     torch.testing.assert_close(on.colors, off.colors, rtol=0, atol=1.01e-2)
 
 
+@torch.no_grad()
+def test_the_statistics_are_those_of_the_march():
+    rays = generate_rays(camera(size=24))
+    march = replace(MARCH, early_stop_eps=1e-2, alpha_thre=0.3)
+    watch = Stopwatch(Ball(sigma=20.0), full_sampler(), "cpu")
+    out = render_rays(watch.field, watch.sampler, rays, march, WHITE)
+    stages = watch.stages()
+    assert (stages.n_density, stages.n_color) == (int(out.n_marched.sum()), int(out.n_kept.sum()))
+    assert min(stages.march, stages.field, stages.composite) > 0.0
+    dense = render_rays(Ball(sigma=20.0), full_sampler(), rays, replace(MARCH, early_stop_eps=0.0), WHITE)
+    assert torch.equal(out.n_dense, dense.n_marched), "a full grid skips nothing"
+    through = ~out.stopped
+    # what is left where the march ended: of all samples, also those whose colour was skipped for their alpha
+    torch.testing.assert_close(out.trans[through], 1.0 - dense.opacities[through], rtol=0, atol=1e-5)
+    assert (out.trans[out.stopped] < 1e-2).all()
+    seen = dense.opacities > 0.6
+    assert seen.any() and (dense.median_depths[seen] > 0.0).all()
+    assert (dense.median_depths[seen] - dense.depths[seen]).abs().max() < 2 * BALL_RADIUS
+    assert torch.isinf(dense.median_depths[dense.opacities < 0.49]).all()
+
+
 def test_a_camera_inside_the_box_and_empty_cases():
     inside = Camera(look_at((0.0, 0.0, 0.0), (1.0, 0.0, 0.0)), camera(size=16).K, 16, 16)
     assert (render_image(Ball(), full_sampler(), inside, MARCH, WHITE).opacities > 0.99).all()
     nothing = Rays(torch.zeros(0, 3), torch.zeros(0, 3))
     assert render_rays(Ball(), full_sampler(), nothing, MARCH, WHITE).colors.shape == (0, 3)
     empty = full_sampler()
-    empty.occs.zero_()
+    empty.occs.fill_(-1.0)
     out = render_image(Ball(), empty, camera(size=8), MARCH, WHITE)
     assert torch.equal(out.colors, torch.ones(8, 8, 3)) and int(out.n_marched.sum()) == 0
 

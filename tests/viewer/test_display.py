@@ -16,7 +16,9 @@ def output(height=6, width=8, background=(1.0, 1.0, 1.0), seed=0) -> tuple[Rende
     depths = np.where(opacities > 0.0, rng.uniform(2.0, 5.0, (height, width)), np.inf).astype(np.float32)
     n_kept = np.where(opacities > 0.0, rng.integers(1, 30, (height, width)), 0).astype(np.int32)
     stopped = np.zeros((height, width), bool)
-    return RenderOutput(colors, opacities, depths, n_kept * 2, n_kept, stopped), straight
+    medians = np.where(opacities > 0.5, depths + 0.1, np.inf).astype(np.float32)
+    counts = n_kept * 8, n_kept * 2, n_kept
+    return RenderOutput(colors, opacities, depths, medians, 1.0 - opacities, *counts, stopped), straight
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -143,9 +143,13 @@ def test_the_figures_beside_a_frame_are_those_of_its_picture(session):
     while session.tick():
         pass
     stats = session.frame.stats
-    assert (stats.rendered_width, stats.rendered_height, stats.n_rays) == (40, 30, 1200)
-    assert 0 < stats.n_kept <= stats.n_marched
-    assert stats.samples_per_ray == pytest.approx(stats.n_kept / 1200)
+    assert (stats.rendered_width, stats.rendered_height) == (40, 30)
+    assert 0 < stats.n_color <= stats.n_density
+    assert stats.samples_per_ray == pytest.approx(stats.n_color / 1200)
+    assert stats.samples_median <= stats.samples_p95
+    assert stats.missed + stats.stopped_early + stats.reached_far == pytest.approx(1.0)
+    assert 0.0 < stats.skipped < 1.0
+    assert stats.march_ms + stats.field_ms + stats.composite_ms <= stats.milliseconds
     assert stats.occupied == pytest.approx(trainer_of(session).sampler.occupied(session.status.march.occ_thre))
     assert 0.0 <= stats.stopped_early <= 1.0
     assert stats.milliseconds > 0.0
@@ -184,7 +188,7 @@ def test_the_views_thresholds_leave_training_alone(session):
     session.request_view(strict)
     session.tick()
     assert session.status.march == own
-    assert session.frame.stats.n_kept == 0
+    assert session.frame.stats.n_color == 0
 
 
 def test_held_out_psnr_is_measured_as_training_goes_on(session):

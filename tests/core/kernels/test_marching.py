@@ -108,6 +108,18 @@ def test_jitter_shifts_each_ray_by_its_part_of_a_step():
     assert_same_samples(found, twins.march(*rays, BOX, state.binaries, settings, jitter), 0.01)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"cone_angle": 0.02}, {"near_plane": 1.2, "far_plane": 2.0}, {"crop": (-0.5, -0.2, -0.3, 0.4, 0.5, 0.2)}],
+)
+def test_the_dense_count_is_that_of_a_full_grid(change):
+    settings = replace(MarchSettings(render_step_size=0.03), **change)
+    rays, full = random_rays(24), grid(2, 1.1)
+    expected = [len(ray) for ray in march_all(full, rays, settings, 4096)]
+    assert March(grid(2, 0.2), rays, settings).n_dense().tolist() == expected
+    assert sum(expected) > 0
+
+
 def test_rays_along_the_axes():
     settings = MarchSettings(render_step_size=0.03)
     state = grid(2, 0.5)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from core.kernels.packed import accumulate_along_rays, mark_visible, render_weights
+from core.kernels.packed import accumulate_along_rays, mark_visible, median_depths, render_weights
 from tests.core.kernels import twins
 
 COUNTS = [[3, 0, 5, 1], [0, 0], [40] * 70, list(range(60))]
@@ -65,6 +65,17 @@ def test_the_twins_gradients_are_right_by_finite_differences():
     values = torch.rand(7, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda t: twins.weights(t, info), (taus,))
     assert torch.autograd.gradcheck(lambda t, v: twins.accumulate(twins.weights(t, info)[0], v, info), (taus, values))
+
+
+def test_median_depths_equal_the_twin_and_the_slabs_closed_form():
+    info, sigmas, t_starts, t_ends = random_samples([30, 0, 17, 1])
+    ours = median_depths(4.0 * sigmas, t_starts, t_ends, info)
+    expected = twins.median_depths(4.0 * sigmas, t_starts, t_ends, info)
+    torch.testing.assert_close(ours, expected.float(), rtol=1e-3, atol=1e-3)
+    edges = torch.linspace(1.0, 3.0, 9)
+    slab = torch.full((8,), 2.0), edges[:-1], edges[1:], twins.packed_info([8])
+    assert float(median_depths(*slab)) == pytest.approx(1.0 + math.log(2.0) / 2.0, abs=1e-5)
+    assert float(median_depths(0.1 * slab[0], *slab[1:])) == math.inf
 
 
 def test_weights_are_a_partition_of_the_light():

@@ -39,7 +39,7 @@ def test_partial_updates_find_it_too_and_outer_levels_are_kept():
 def test_a_threshold_counts_again_without_an_update():
     sampler = trained_sampler()
     before = sampler.occs.clone(), sampler.binaries.clone()
-    shares = [sampler.occupied(thre) for thre in (0.0, 0.01, 0.2, 0.5)]
+    shares = [sum(sampler.occupied(thre)) for thre in (0.0, 0.01, 0.2, 0.5)]
     assert shares == sorted(shares, reverse=True) and shares[1] > 0 and shares[-1] == 0
     assert torch.equal(sampler.occs, before[0]) and torch.equal(sampler.binaries, before[1])
 

@@ -1,0 +1,104 @@
+"""Where a picture's time goes: wraps a field and a sampler, so that the path itself knows nothing of clocks."""
+
+import time
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.fields.base import Field
+from core.samplers.base import Sampled, Sampler
+
+
+class Stages(NamedTuple):
+    """Seconds of a picture, by stage, and how often the field was asked.
+
+    Attributes:
+        march: finding samples in occupied cells and deciding which are seen.
+        field: encodings and networks, for density and for colour.
+        composite: all the rest: making rays, weights, sums over samples.
+        n_density, n_color: evaluations of density and of colour.
+    """
+
+    march: float
+    field: float
+    composite: float
+    n_density: int
+    n_color: int
+
+
+class Stopwatch:
+    """Takes the time of one picture, from when it is made until `stages` is asked.
+
+    `field` and `sampler` stand in for those it is given, on whatever path they are used. On CUDA the marks are events
+    on the stream, so that nothing waits before the end.
+
+    Args:
+        device: "cpu" or "cuda".
+    """
+
+    def __init__(self, field: Field, sampler: Sampler, device: str):
+        self._on_cuda = device == "cuda"
+        self._spans: dict[str, list] = {"field": [], "sampler": []}
+        self._sampling, self._field_in_sampler = False, []
+        self._counts = [0, 0]
+        self.field, self.sampler = _WatchedField(field, self), _WatchedSampler(sampler, self)
+        self._began = self._now()
+
+    def stages(self) -> Stages:
+        """The times so far."""
+        total = self._between(self._began, self._now())
+        field = sum(self._between(*span) for span in self._spans["field"])
+        sampler = sum(self._between(*span) for span in self._spans["sampler"])
+        march = sampler - sum(self._between(*span) for span in self._field_in_sampler)
+        return Stages(march, field, max(0.0, total - march - field), *self._counts)
+
+    def _now(self):
+        if not self._on_cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def _between(self, first, last) -> float:
+        if not self._on_cuda:
+            return last - first
+        last.synchronize()
+        return 1e-3 * first.elapsed_time(last)
+
+    def _field_took(self, began) -> None:
+        span = (began, self._now())
+        self._spans["field"].append(span)
+        if self._sampling:
+            self._field_in_sampler.append(span)
+
+
+class _WatchedField:
+    def __init__(self, field: Field, watch: Stopwatch):
+        self._field, self._watch = field, watch
+
+    def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        began = self._watch._now()
+        result = self._field.density(positions)
+        self._watch._field_took(began)
+        self._watch._counts[0] += positions.shape[0]
+        return result
+
+    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+        began = self._watch._now()
+        result = self._field.color(features, directions)
+        self._watch._field_took(began)
+        self._watch._counts[1] += features.shape[0]
+        return result
+
+
+class _WatchedSampler:
+    def __init__(self, sampler: Sampler, watch: Stopwatch):
+        self._sampler, self._watch = sampler, watch
+
+    def sample(self, field, rays, march, generator, round_size) -> Sampled:
+        began, self._watch._sampling = self._watch._now(), True
+        result = self._sampler.sample(field, rays, march, generator, round_size)
+        self._watch._sampling = False
+        self._watch._spans["sampler"].append((began, self._watch._now()))
+        return result

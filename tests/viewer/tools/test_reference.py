@@ -1,0 +1,107 @@
+"""The view against thresholds off, and the tools' turns."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from core.evaluation import psnr
+from core.settings import THRESHOLDS_OFF
+from tests.viewer.live import live_session, trainer_of, view_request, write_quick_ball
+from viewer.messages import State
+from viewer.pictures import render_view
+from viewer.tools.reference import scattered
+
+
+@pytest.fixture(scope="module")
+def ball(tmp_path_factory):
+    return write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")
+
+
+@pytest.fixture
+def session(ball, monkeypatch):
+    session = live_session(ball, monkeypatch)
+    for _ in range(20):
+        session.tick()
+    session.pause()
+    session.tick()
+    return session
+
+
+def finish(session):
+    while session.tick():
+        pass
+    return session.result("reference")
+
+
+def asked(session, **thresholds):
+    march = dataclasses.replace(session.status.march, **thresholds)
+    request = view_request(session.status.scene, march, size=(40, 30))
+    session.ask("reference", request)
+    return request
+
+
+def test_the_difference_is_that_of_the_two_whole_pictures(session):
+    request = asked(session, early_stop_eps=0.3, alpha_thre=0.1)
+    found = finish(session)
+    trainer = trainer_of(session)
+    pair = (request.march, dataclasses.replace(request.march, **THRESHOLDS_OFF))
+    on, off = (
+        torch.from_numpy(render_view(trainer, request.pose, (40, 30), m, request.view).output.colors) for m in pair
+    )
+    assert found.share == 1.0 and found.request is request
+    assert found.psnr == pytest.approx(psnr(on.clamp(0, 1), off.clamp(0, 1)), abs=0.01)
+    assert found.largest == pytest.approx(float((on.clamp(0, 1) - off.clamp(0, 1)).abs().max()), abs=1e-4)
+    assert 5.0 < found.psnr < 60.0
+
+
+def test_with_thresholds_off_there_is_no_difference(session):
+    asked(session, **THRESHOLDS_OFF)
+    found = finish(session)
+    assert (found.psnr, found.largest) == (math.inf, 0.0)
+
+
+def test_a_closed_panel_costs_nothing(session):
+    asked(session)
+    session.ask("reference", None)
+    session.tick()
+    assert not session.tick()
+    assert session.result("reference") is None
+
+
+def test_a_question_about_another_view_starts_again(session):
+    asked(session, early_stop_eps=0.3)
+    first = finish(session)
+    asked(session, early_stop_eps=0.3)
+    session.tick()
+    assert session.result("reference") is first, "the same question keeps its answer"
+    asked(session, early_stop_eps=0.0)
+    assert finish(session).psnr > first.psnr
+
+
+def test_while_training_tools_keep_to_their_share(session):
+    session.resume()
+    asked(session)
+    before = session.status.step
+    for _ in range(40):
+        session.tick()
+    assert session.status.step - before >= 39, "a slice stands beside a step, it takes no step's place"
+    assert session.result("reference").step > before
+
+
+def test_a_tool_that_fails_is_told_and_stops_and_training_goes_on(session, monkeypatch):
+    session.resume()
+    asked(session)
+    monkeypatch.setattr("viewer.tools.reference.scattered", lambda *_: 1 / 0)
+    before = session.status.step
+    for _ in range(10):
+        session.tick()
+    assert ["ZeroDivisionError: division by zero"] == [n.text for n in session.take_notices() if n.error]
+    assert session.status.state is State.TRAINING and session.status.step > before
+
+
+@pytest.mark.parametrize("n", [1, 2, 12, 97, 1200])
+def test_scattered_pixels_come_once_each(n):
+    order = torch.cat([scattered(first, min(first + 7, n), n) for first in range(0, n, 7)])
+    assert sorted(order.tolist()) == list(range(n))

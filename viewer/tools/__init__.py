@@ -1,0 +1,63 @@
+"""What the worker does for panels, beside training and the view, a slice at a time.
+
+A tool is one file and one line in `TOOLS`.
+"""
+
+import time
+from typing import Any
+
+from viewer.scene import Scene
+from viewer.tools.base import Tool
+from viewer.tools.reference import ReferenceTool
+
+TOOLS: dict[str, type] = {"reference": ReferenceTool}
+
+SHARE_WHILE_TRAINING = 0.2
+"""Of the time, while there is something to do for a panel; closed panels cost nothing."""
+
+
+class Toolbox:
+    """The tools of one session, which take turns."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, Tool] = {name: make() for name, make in TOOLS.items()}
+        self._next_at = 0.0
+
+    def result(self, name: str) -> Any:
+        """The newest result of a tool; safe to call from any thread."""
+        return self._tools[name].result
+
+    def ask(self, name: str, question: Any, scene: Scene) -> None:
+        """Hand a panel's question to a tool; None: the panel wants nothing any more."""
+        self._tools[name].ask(question, scene)
+
+    def new_scene(self, scene: Scene) -> None:
+        """Another scene or other weights took over."""
+        for tool in self._tools.values():
+            tool.new_scene(scene)
+
+    def slice(self, scene: Scene, training: bool) -> bool:
+        """Let the next tool that has something to do do a bit of it; gives whether there was one.
+
+        Args:
+            training: a training step follows, so the tools keep to their share of the time.
+
+        Raises:
+            Exception: whatever the tool raised; it is told to stop first.
+        """
+        began = time.perf_counter()
+        if training and began < self._next_at:
+            return False
+        for name in list(self._tools):
+            tool = self._tools.pop(name)
+            self._tools[name] = tool  # whoever had a turn goes last
+            try:
+                worked = tool.slice(scene)
+            except Exception:
+                tool.ask(None, scene)
+                raise
+            if worked:
+                ended = time.perf_counter()
+                self._next_at = ended + (ended - began) * (1.0 / SHARE_WHILE_TRAINING - 1.0)
+                return True
+        return False
