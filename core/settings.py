@@ -108,8 +108,8 @@ class MarchSettings:
     occ_thre: Annotated[
         float,
         Setting(
-            "A grid cell counts as occupied, and is marched, if its stored density * step exceeds this; at 0 every cell is "
-            "that is not known to be empty.",
+            "A grid cell is occupied, and marched, if its stored density * step exceeds this; at 0 every cell is that "
+            "is not known to be empty.",
             label="Occupancy threshold",
             low=0.0,
             high=1.0,

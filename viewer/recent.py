@@ -1,22 +1,16 @@
 """The scenes opened lately, newest first, kept in the user's cache folder. A lost or broken list is an empty one."""
 
 import json
-import os
-import sys
 from pathlib import Path
+
+from viewer.user_folder import user_folder
 
 LENGTH = 8
 
 
 def default_file() -> Path:
-    """Where the list lives: in the cache folder that the system names."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "firstlight" / "recent.json"
+    """Where the list lives."""
+    return user_folder() / "recent.json"
 
 
 def load(file: Path) -> list[str]:

@@ -19,21 +19,23 @@ from core.errors import FirstlightError
 from core.settings import MarchSettings
 from viewer import camera_controls, navigation, recent
 from viewer.messages import Frame, Status
-from viewer.panels.canvas import Canvas, Rect
+from viewer.panels.canvas import Canvas
 from viewer.panels.context import Context, Session
+from viewer.panels.dock import Dock
 from viewer.panels.help import HelpPanel
 from viewer.panels.keys import Keyboard
 from viewer.panels.messages import Messages
 from viewer.panels.open_dialog import OpenDialog
 from viewer.panels.screenshot import ScreenshotPanel
 from viewer.panels.status_line import StatusLine
-from viewer.panels.style import BACKDROP, PANEL_WIDTH, STATUS_HEIGHT, TOOLBAR_HEIGHT, Style
+from viewer.panels.style import BACKDROP, Style
 from viewer.panels.thresholds import ThresholdsPanel
 from viewer.panels.toolbar import Toolbar
 from viewer.panels.training import TrainingPanel
 from viewer.panels.view import ViewPanel
 from viewer.panels.widgets import visible_widgets
 from viewer.status_log import StatusLog
+from viewer.user_folder import user_folder
 from viewer.view_settings import Mode, ViewSettings
 from viewer.view_state import ViewState
 
@@ -46,6 +48,9 @@ FIGURES_PERIOD = 0.2
 
 CLOSE_SECONDS = 0.7
 """The session may take this long to stop; the window promises to be gone within a second."""
+
+PANELS = (ThresholdsPanel, ViewPanel)
+"""Besides training's, which has keys of its own."""
 
 STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
 
@@ -83,8 +88,8 @@ def run_window(
     log = StatusLog(status_log)
     dpg.create_context()
     try:
-        dpg.configure_app(manual_callback_management=True)
-        window = Window(session, thresholds or {}, picture or {}, ui_scale, log)
+        dpg.configure_app(manual_callback_management=True, docking=True, docking_space=True)
+        window = Window(session, thresholds or {}, picture or {}, ui_scale, log, (width, height))
         dpg.create_viewport(
             title="Firstlight", width=width, height=height, x_pos=0, y_pos=0, min_width=640, min_height=480,
             vsync=False, clear_color=BACKDROP,
@@ -95,6 +100,7 @@ def run_window(
         if dataset_path is not None:
             session.open(dataset_path, downscale)
         window.run()
+        window.dock.save()
     except KeyboardInterrupt:
         pass
     finally:
@@ -123,24 +129,25 @@ class Window:
         picture: Mapping[str, Any],
         ui_scale: float,
         log: StatusLog,
+        size: tuple[int, int],
     ):
         self.session, self.log = session, log
         self._asked, self._asked_fov = thresholds, picture.get("fov")
         self.style = Style(ui_scale)
         self.state = ViewState(replace(MarchSettings(), **thresholds), replace(ViewSettings(), **picture))
         self.context = Context(session, self.state, self.style)
+        self.dock = Dock(self.context, *size, user_folder() / "layout.ini")
         self.canvas = Canvas(self.style)
         self.open_dialog = OpenDialog(self.context, session.open, recent.default_file())
         self.screenshot = ScreenshotPanel(self.context, self.canvas)
         self.help = HelpPanel(self.style)
+        self.training = self.dock.add(TrainingPanel)
+        for kind in PANELS:
+            self.dock.add(kind)
         self.toolbar = Toolbar(
-            self.context, self.open_dialog.show, self.screenshot.take, self.screenshot.toggle, self.help.toggle
-        )
-        fixed = dict(min_size=(1, 1), no_title_bar=True, no_move=True, no_resize=True, no_bring_to_front_on_focus=True)
-        with dpg.window(tag="panel", **fixed):
-            self.training = TrainingPanel(self.context)
-            self.thresholds = ThresholdsPanel(self.context)
-            self.view = ViewPanel(self.context)
+            self.context, self.dock, self.open_dialog.show, self.screenshot.take, self.screenshot.toggle,
+            self.help.toggle,
+        )  # fmt: skip
         self.status_line = StatusLine(self.style)
         self.messages = Messages(self.style, session.reset, self.open_dialog.show)
         with dpg.handler_registry():
@@ -150,7 +157,7 @@ class Window:
         self._fly_keys: set[str] = set()
         self._shortcuts = self._make_shortcuts()
         self._scene_serial, self._scene_path, self._view_index = 0, "", 0
-        self._size, self._fps, self._next_figures = (0, 0), 0.0, 0.0
+        self._fps, self._next_figures = 0.0, 0.0
 
     def _make_shortcuts(self) -> dict[str, Callable[[], object]]:
         modes = {str(i + 1): partial(self.state.set_view, mode=mode) for i, mode in enumerate(Mode)}
@@ -183,7 +190,8 @@ class Window:
         """One frame's work: input, the newest from the session, the newest wish to it."""
         status = self.session.status
         self._follow_scene(status)
-        self._layout()
+        self.canvas.follow()
+        self.toolbar.place()
         self._keys()
         self._move_camera(min(elapsed, 0.1))
         for notice in [*self.session.take_notices(), *self.context.notices]:
@@ -191,17 +199,16 @@ class Window:
         self.context.notices.clear()
         frame = self.session.frame
         self.canvas.show(frame)
-        held = self._drag.button is not None or bool(self._fly_keys) or self.thresholds.held or self.view.held
+        dragged = any(dpg.is_item_active(handle) for handle in self.context.handles)
+        held = dragged or self._drag.button is not None or bool(self._fly_keys)
         request = self.state.due(self.canvas.rect.width, self.canvas.rect.height, now, held)
         if request is not None:
             self.session.request_view(request)
-        self.thresholds.update(frame)
-        self.view.update()
+        self.dock.update(status, frame)
         self.messages.update(status, now)
         if now >= self._next_figures:
             self._next_figures = now + FIGURES_PERIOD
             self.toolbar.update(status)
-            self.training.update(status)
             self.status_line.update(status, frame, self._fps)
         self._place_floating()
         if self.log.due(now):
@@ -223,10 +230,7 @@ class Window:
             return
         self._scene_serial = status.scene_serial
         self.state.forget()
-        self.view.new_scene(status)
-        anew = scene.path == self._scene_path
-        self.thresholds.new_scene(anew)
-        if anew:
+        if scene.path == self._scene_path:
             return
         self._scene_path = scene.path
         self.open_dialog.remember(scene.path)
@@ -239,20 +243,6 @@ class Window:
         if self._asked_fov is not None:
             self.state.set_view(fov=self._asked_fov)
         self._asked, self._asked_fov = {}, None  # what was asked for is meant for the first scene
-
-    def _layout(self) -> None:
-        """Place the fixed windows where the viewport's size says."""
-        size = (dpg.get_viewport_client_width(), dpg.get_viewport_client_height())
-        width, height = size
-        px = self.style.px
-        top, bottom, side = px(TOOLBAR_HEIGHT), height - px(STATUS_HEIGHT), width - px(PANEL_WIDTH)
-        self.toolbar.place(width, top)
-        if size == self._size:
-            return
-        self._size = size
-        self.canvas.place(Rect(0, top, max(side, 1), max(bottom - top, 1)))
-        dpg.configure_item("panel", pos=(side, top), width=width - side, height=bottom - top)
-        self.status_line.place(width, bottom, height - bottom)
 
     def _place_floating(self) -> None:
         rect = self.canvas.rect

@@ -7,6 +7,7 @@ import numpy as np
 
 from viewer.display import COLORMAPS
 from viewer.messages import Frame, Legend
+from viewer.panels.dock import SETTLING_FRAMES, bar
 from viewer.panels.style import BACKDROP, TEXT, Style
 
 GRANULE = 128
@@ -37,13 +38,7 @@ class Canvas:
         self._frame: Frame | None = None
         self._legend: Legend | None = None
         self.rect = Rect(0, 0, 1, 1)
-        with (
-            dpg.window(
-                tag=self.window, no_title_bar=True, no_move=True, no_resize=True, no_scrollbar=True,
-                no_scroll_with_mouse=True, no_bring_to_front_on_focus=True, min_size=(1, 1),
-            ),
-            dpg.drawlist(1, 1, tag="picture"),
-        ):  # fmt: skip
+        with bar(self.window), dpg.drawlist(1, 1, tag="picture"):
             self._backdrop = dpg.draw_rectangle((0, 0), (1, 1), color=BACKDROP, fill=BACKDROP)
             self._picture = dpg.add_draw_layer()
             self._legend_layer = dpg.add_draw_layer()
@@ -52,13 +47,15 @@ class Canvas:
         self._image: int | None = None
         dpg.bind_item_theme(self.window, style.flush)
 
-    def place(self, rect: Rect) -> None:
-        """Take another place in the window; the picture stretches until a frame of the new size comes."""
+    def follow(self) -> None:
+        """Take the place that the dock gives; the picture stretches until a frame of the new size comes."""
+        rect = Rect(*dpg.get_item_pos(self.window), *dpg.get_item_rect_size(self.window))
+        if rect == self.rect or rect.width < 1 or rect.height < 1 or dpg.get_frame_count() < SETTLING_FRAMES:
+            return
         self.rect = rect
         # A texture shows nothing in the frame that creates it: make it before a picture needs it.
         self._texture_for(rect.height, rect.width)
         size = (rect.width, rect.height)
-        dpg.configure_item(self.window, pos=(rect.x, rect.y), width=rect.width, height=rect.height)
         dpg.configure_item("picture", width=rect.width, height=rect.height)
         dpg.configure_item(self._backdrop, pmax=size)
         if self._image is not None:

@@ -1,5 +1,6 @@
 """What every panel needs, handed to it when it is built."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -35,6 +36,8 @@ class Context:
 
     Attributes:
         inputs: widgets that take typed text; while one is active, keys are text and no shortcuts.
+        handles: widgets that are dragged; while one is, the picture counts as moving.
+        open_panel: brings a panel to the front by its tag, opening it if it is closed.
         notices: messages waiting to be shown.
     """
 
@@ -42,6 +45,8 @@ class Context:
     state: ViewState
     style: Style
     inputs: list[int | str] = field(default_factory=list)
+    handles: list[int | str] = field(default_factory=list)
+    open_panel: Callable[[str], None] = lambda tag: None
     notices: list[Notice] = field(default_factory=list)
 
     def say(self, text: str, error: bool = False) -> None:

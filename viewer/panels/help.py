@@ -3,7 +3,7 @@
 import dearpygui.dearpygui as dpg
 
 from viewer.panels.style import ACCENT, DIM, Style
-from viewer.panels.widgets import button
+from viewer.panels.widgets import FLOATING, button
 
 SECTIONS = {
     "Mouse on the picture": (
@@ -35,10 +35,7 @@ class HelpPanel:
     window = "help.window"
 
     def __init__(self, style: Style):
-        with dpg.window(
-            tag=self.window, show=False, no_title_bar=True, no_resize=True, no_move=True, autosize=True,
-            no_scrollbar=True, min_size=(style.px(420), 40),
-        ):  # fmt: skip
+        with dpg.window(tag=self.window, show=False, min_size=(style.px(420), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("Keys and mouse"), style.title)
             for section, rows in SECTIONS.items():
                 dpg.add_spacer(height=style.px(2))

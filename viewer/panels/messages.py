@@ -7,7 +7,7 @@ import dearpygui.dearpygui as dpg
 from viewer.messages import Notice, State, Status
 from viewer.panels.canvas import Rect
 from viewer.panels.style import Style
-from viewer.panels.widgets import button
+from viewer.panels.widgets import FLOATING, button
 
 TOAST_SECONDS = 6.0
 MOST_TOASTS = 4
@@ -25,9 +25,8 @@ class Messages:
         self._errors: list[str] = []
         self._toasts: list[tuple[int, float, str]] = []
         self._failure = ""
-        flags = dict(no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, autosize=True, show=False)
         least = (style.px(360), 40)
-        with dpg.window(tag="loading.window", min_size=least, no_focus_on_appearing=True, **flags):
+        with dpg.window(tag="loading.window", min_size=least, show=False, no_focus_on_appearing=True, **FLOATING):
             dpg.bind_item_font(dpg.add_text("Loading", tag="loading.title"), style.title)
             dpg.add_text("", tag="loading.text", wrap=style.px(330))
             dpg.add_spacer(height=style.px(2))
@@ -35,7 +34,7 @@ class Messages:
             item = button("Open a scene…", style, open_scene, tag="loading.open", show=False)
             dpg.bind_item_theme(item, style.chosen)
         dpg.bind_item_theme("loading.window", style.card)
-        with dpg.window(tag="error.window", min_size=(style.px(420), 40), **flags):
+        with dpg.window(tag="error.window", show=False, min_size=(style.px(420), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("That did not work", tag="error.title"), style.title)
             dpg.add_text("", tag="error.text", wrap=style.px(480))
             dpg.add_spacer(height=style.px(4))
@@ -64,10 +63,7 @@ class Messages:
             self._drop(toast[0])
         while len(self._toasts) >= MOST_TOASTS:
             self._drop(self._toasts[0][0])
-        with dpg.window(
-            no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, autosize=True,
-            no_focus_on_appearing=True, min_size=(40, 20),
-        ) as window:  # fmt: skip
+        with dpg.window(no_focus_on_appearing=True, min_size=(40, 20), **FLOATING) as window:
             dpg.add_text(notice.text, wrap=self._style.px(520))
         dpg.bind_item_theme(window, self._style.card)
         self._toasts.append((window, now + TOAST_SECONDS, notice.text))

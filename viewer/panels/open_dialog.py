@@ -8,7 +8,7 @@ import dearpygui.dearpygui as dpg
 from viewer import recent
 from viewer.panels.context import Context
 from viewer.panels.style import DIM
-from viewer.panels.widgets import button, tooltip
+from viewer.panels.widgets import FLOATING, button, tooltip
 
 WIDTH = 560
 
@@ -26,10 +26,7 @@ class OpenDialog:
     def __init__(self, context: Context, open_path: Callable[[str], None], recent_file: Path):
         self._context, self._open, self._recent_file = context, open_path, recent_file
         style = context.style
-        with dpg.window(
-            tag=self.window, show=False, no_title_bar=True, no_resize=True, no_move=True, autosize=True,
-            no_scrollbar=True, min_size=(style.px(WIDTH), 40),
-        ):  # fmt: skip
+        with dpg.window(tag=self.window, show=False, min_size=(style.px(WIDTH), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("Open a scene"), style.title)
             hint = dpg.add_text("A dataset's folder, such as one with transforms_train.json, or a snapshot.",
                                 color=DIM)  # fmt: skip

@@ -6,7 +6,7 @@ from viewer.messages import ScreenshotRequest
 from viewer.panels.canvas import Canvas
 from viewer.panels.context import Context
 from viewer.panels.style import DIM, TIMES
-from viewer.panels.widgets import button, label, tooltip
+from viewer.panels.widgets import FLOATING, button, label, tooltip
 
 LARGEST = 8192
 FOLDER = "screenshots"
@@ -20,10 +20,7 @@ class ScreenshotPanel:
     def __init__(self, context: Context, canvas: Canvas):
         self._context, self._canvas = context, canvas
         style = context.style
-        with dpg.window(
-            tag=self.window, show=False, no_title_bar=True, no_resize=True, no_move=True, autosize=True,
-            no_scrollbar=True, min_size=(style.px(300), 40),
-        ):  # fmt: skip
+        with dpg.window(tag=self.window, show=False, min_size=(style.px(300), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("Screenshot"), style.title)
             with dpg.group(horizontal=True):
                 label("Size", style, width=80)

@@ -3,6 +3,7 @@
 import dearpygui.dearpygui as dpg
 
 from viewer.messages import Frame, Status
+from viewer.panels.dock import bar
 from viewer.panels.style import TIMES, Style
 from viewer.panels.widgets import tooltip
 
@@ -14,21 +15,13 @@ class StatusLine:
 
     def __init__(self, style: Style):
         self._style = style
-        with dpg.window(
-            tag=self.window, no_title_bar=True, no_move=True, no_resize=True, no_scrollbar=True,
-            no_scroll_with_mouse=True, no_bring_to_front_on_focus=True, min_size=(1, 1),
-        ):  # fmt: skip
+        with bar(self.window):
             dpg.add_text("", tag="status.left")
             dpg.add_text("", tag="status.right")
         tooltip("status.right", "The rendered size, new pictures per second, and frames of this window per second.",
                 style)  # fmt: skip
         dpg.bind_item_theme(self.window, style.status)
         dpg.bind_item_font(self.window, style.small)
-
-    def place(self, width: int, top: int, height: int) -> None:
-        dpg.configure_item(self.window, pos=(0, top), width=width, height=height)
-        self._width = width
-        self._align()
 
     def update(self, status: Status, frame: Frame | None, window_fps: float) -> None:
         """Show the newest figures."""
@@ -48,6 +41,7 @@ class StatusLine:
         self._align()
 
     def _align(self) -> None:
+        width = dpg.get_item_rect_size(self.window)[0]
         size = dpg.get_text_size(dpg.get_value("status.right") or "", font=self._style.small)
         if size:
-            dpg.set_item_pos("status.right", (self._width - size[0] - self._style.px(12), self._style.px(5)))
+            dpg.set_item_pos("status.right", (width - size[0] - self._style.px(12), self._style.px(5)))

@@ -26,7 +26,7 @@ SECOND: Color = (108, 178, 214, 255)
 ALARM: Color = (222, 96, 86, 255)
 CLEAR: Color = (0, 0, 0, 0)
 
-PANEL_WIDTH, TOOLBAR_HEIGHT, STATUS_HEIGHT, PADDING = 344, 40, 26, 12
+PADDING = 12
 
 
 class Style:
@@ -112,6 +112,13 @@ class Style:
             dpg.mvThemeCol_TitleBg: RAISED,
             dpg.mvThemeCol_TitleBgActive: RAISED,
             dpg.mvThemeCol_TitleBgCollapsed: RAISED,
+            dpg.mvThemeCol_Tab: PANEL,
+            dpg.mvThemeCol_TabHovered: FRAME,
+            dpg.mvThemeCol_TabActive: FRAME,
+            dpg.mvThemeCol_TabUnfocused: PANEL,
+            dpg.mvThemeCol_TabUnfocusedActive: FRAME,
+            dpg.mvThemeCol_DockingPreview: (232, 168, 68, 110),
+            dpg.mvThemeCol_DockingEmptyBg: BACKDROP,
             dpg.mvThemeCol_TableHeaderBg: RAISED,
             dpg.mvThemeCol_TableBorderLight: LINE,
             dpg.mvThemeCol_TableBorderStrong: LINE,

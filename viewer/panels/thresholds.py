@@ -1,77 +1,97 @@
 """The marcher's thresholds as live sliders, and beside them what they cost and save."""
 
+import math
+
 import dearpygui.dearpygui as dpg
 
 from core.settings import MarchSettings, settings_of
-from viewer.messages import Frame
+from viewer.messages import Frame, FrameStats, Status
 from viewer.panels.context import Context
-from viewer.panels.style import DASH
-from viewer.panels.widgets import Figures, SettingSlider, button, section, tooltip
+from viewer.panels.style import DASH, DIM
+from viewer.panels.widgets import Figures, SettingSlider, button, short, tooltip
+from viewer.tools.reference import Difference
 
 NAMES = ("alpha_thre", "early_stop_eps", "render_step_size", "cone_angle", "occ_thre", "near_plane", "far_plane")
 
+FIGURES = {
+    "ms": ("Frame", "Rendering this picture, drawing included."),
+    "march": ("March", "Finding samples in occupied cells, and deciding which are seen."),
+    "field": ("Field", "Encodings and networks, for density and for colour."),
+    "composite": ("Composite", "Making rays, weights, and sums over the samples."),
+    "samples": ("Samples/ray", "Composited samples per ray: the mean."),
+    "median": ("Median", "Composited samples per ray: half of the rays have fewer."),
+    "p95": ("95 %", "Composited samples per ray: 95 % of the rays have fewer."),
+    "marched": ("Tried/ray", "Samples per ray whose density was evaluated: the mean."),
+    "density": ("Densities", "Evaluations of density in this picture."),
+    "color": ("Colours", "Evaluations of colour in this picture."),
+    "occupied": ("Occupied", "Share of the grid's cells that the view marches, of each level, finest first."),
+    "skipped": ("Skipped", "Of the samples of a march that takes every step, the share that was never evaluated."),
+    "missed": ("Missed", "Share of the rays that met no occupied cell."),
+    "stopped": ("Stopped", "Share of the rays that ended early because almost no light passed any more."),
+    "far": ("Far side", "Share of the rays that went through the scene to its far side."),
+    "psnr": ("Against off", "PSNR of this view against the same view with alpha threshold, early stop and occupancy "
+             "threshold off. Measured while the camera rests, pixel by pixel."),
+}  # fmt: skip
+"""Caption and explanation, in reading order, four to a row."""
+
 
 class ThresholdsPanel:
-    """Built inside the side panel's current container."""
+    """A panel, see `viewer.panels.dock.Panel`."""
+
+    tag, title, tools = "thresholds", "Thresholds", ("reference",)
 
     def __init__(self, context: Context):
         self._context = context
         self._trained_with: MarchSettings | None = None
+        self._scene: tuple[int, str] = (0, "")
+        self._asked: Frame | None = None
         style = context.style
         settings = settings_of(MarchSettings)
-        with section("Thresholds of the view", "thresholds", style):
-            self._figures = Figures(
-                {"ms": "Frame", "samples": "Samples/ray", "occupied": "Occupied", "stopped": "Stopped"},
-                style, 4, "cost",
-                {
-                    "ms": "Marching and drawing this picture.",
-                    "samples": "Samples that were composited per ray, and those whose density was evaluated.",
-                    "occupied": "Share of the grid's cells that the view marches.",
-                    "stopped": "Share of the rays that ended early because almost no light passed any more.",
-                },
-            )  # fmt: skip
-            self._sliders = {
-                name: SettingSlider(context, f"march.{name}", settings[name], self._setter(name)) for name in NAMES
-            }
-            with dpg.group(horizontal=True):
-                self._shared = dpg.add_checkbox(
-                    label="Use in training too", tag="march.in_training", callback=lambda: self._share()
-                )
-                tooltip(self._shared, "Training marches with these thresholds as well, while this is ticked.", style)
-                button("Back to training's", style, self._back, "Give the view the thresholds that training uses.",
-                       width=-1, tag="march.back")  # fmt: skip
+        captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
+        self._figures = Figures(captions, style, 4, "cost", tips)
+        self._error = dpg.add_text("", tag="cost.error", color=DIM)
+        dpg.bind_item_font(self._error, style.small)
+        self._sliders = {
+            name: SettingSlider(context, f"march.{name}", settings[name], self._setter(name)) for name in NAMES
+        }
+        with dpg.group(horizontal=True):
+            self._shared = dpg.add_checkbox(
+                label="Use in training too", tag="march.in_training", callback=lambda: self._share()
+            )
+            tooltip(self._shared, "Training marches with these thresholds as well, while this is ticked.", style)
+            button("Back to training's", style, self._back, "Give the view the thresholds that training uses.",
+                   width=-1, tag="march.back")  # fmt: skip
 
-    @property
-    def held(self) -> bool:
-        """Whether a slider is being dragged."""
-        return any(slider.held for slider in self._sliders.values())
-
-    def update(self, frame: Frame | None) -> None:
+    def update(self, status: Status, frame: Frame | None) -> None:
         """Follow the settings; show what the newest frame cost."""
+        self._follow_scene(status)
         march = self._context.state.march
         for name, slider in self._sliders.items():
             slider.show(getattr(march, name))
         # Training gets a value once the hand has left the slider: each change makes it find its batch size anew.
-        if dpg.get_value(self._shared) and not self.held and march != self._trained_with:
+        held = any(dpg.is_item_active(handle) for handle in self._context.handles)
+        if dpg.get_value(self._shared) and not held and march != self._trained_with:
             self._trained_with = march
             self._context.session.set_training_march(march)
+        if frame is not self._asked:
+            self._asked = frame
+            self._context.session.ask("reference", None if frame is None else frame.request)
         if frame is None:
-            self._figures.show(ms=DASH, samples=DASH, occupied=DASH, stopped=DASH)
-            return
-        s = frame.stats
-        marched = s.n_marched / max(1, s.n_rays)
-        self._figures.show(
-            ms=f"{s.milliseconds:.0f} ms",
-            samples=f"{s.samples_per_ray:.1f} of {marched:.0f}",
-            occupied=f"{100.0 * s.occupied:.1f} %",
-            stopped=f"{100.0 * s.stopped_early:.0f} %",
-        )
+            self._figures.show(**dict.fromkeys(FIGURES, DASH))
+        else:
+            psnr, error = difference_texts(self._context.session.result("reference"))
+            self._figures.show(**cost_texts(frame.stats), psnr=psnr)
+            dpg.set_value(self._error, error)
 
-    def new_scene(self, anew: bool) -> None:
-        """A scene took over. It trains with its own thresholds, but one that starts anew keeps what the user ticked."""
+    def _follow_scene(self, status: Status) -> None:
+        """A scene trains with its own thresholds, but one that starts anew keeps what the user ticked."""
+        scene = (status.scene_serial, status.scene.path if status.scene else "")
+        if scene == self._scene:
+            return
         self._trained_with = None
-        if not anew:
+        if scene[1] != self._scene[1]:
             dpg.set_value(self._shared, False)
+        self._scene = scene
 
     def _setter(self, name: str):
         return lambda value: self._context.state.set_march(**{name: value})
@@ -83,3 +103,33 @@ class ThresholdsPanel:
 
     def _back(self) -> None:
         self._context.state.march = self._context.session.status.march
+
+
+def cost_texts(s: FrameStats) -> dict[str, str]:
+    """The figures of a frame as text, by their names in `FIGURES`."""
+    return {
+        "ms": f"{s.milliseconds:.0f} ms",
+        "march": f"{s.march_ms:.1f} ms",
+        "field": f"{s.field_ms:.1f} ms",
+        "composite": f"{s.composite_ms:.1f} ms",
+        "samples": f"{s.samples_per_ray:.2f}",
+        "median": f"{s.samples_median:.0f}",
+        "p95": f"{s.samples_p95:.0f}",
+        "marched": f"{s.n_density / (s.rendered_width * s.rendered_height):.1f}",
+        "skipped": f"{100.0 * s.skipped:.1f} %",
+        "density": short(s.n_density),
+        "color": short(s.n_color),
+        "occupied": " ".join(f"{100.0 * share:.1f}" for share in s.occupied) + " %",
+        "missed": f"{100.0 * s.missed:.0f} %",
+        "stopped": f"{100.0 * s.stopped_early:.0f} %",
+        "far": f"{100.0 * s.reached_far:.0f} %",
+    }
+
+
+def difference_texts(found: Difference | None) -> tuple[str, str]:
+    """PSNR, and a line with the largest error and how much was compared."""
+    if found is None:
+        return DASH, "Against thresholds off: measured when the camera rests."
+    psnr = "equal" if math.isinf(found.psnr) else f"{found.psnr:.1f} dB"
+    share = "all pixels" if found.share >= 1.0 else f"{100.0 * found.share:.2g} % of the pixels"
+    return psnr, f"Largest error against thresholds off: {255.0 * found.largest:.1f} of 255, {share}"

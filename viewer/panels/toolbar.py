@@ -7,6 +7,7 @@ import dearpygui.dearpygui as dpg
 from core.settings import settings_of
 from viewer.messages import SceneInfo, Status
 from viewer.panels.context import Context
+from viewer.panels.dock import Dock, bar
 from viewer.panels.style import DIM, TIMES
 from viewer.panels.widgets import button, tooltip
 from viewer.view_settings import Mode, ViewSettings
@@ -22,18 +23,16 @@ class Toolbar:
     def __init__(
         self,
         context: Context,
+        dock: Dock,
         open_scene: Callable[[], None],
         take_screenshot: Callable[[], None],
         screenshot_options: Callable[[], None],
         show_help: Callable[[], None],
     ):
-        self._context = context
+        self._context, self._dock = context, dock
         self._shown_mode: Mode | None = None
         style = context.style
-        with dpg.window(
-            tag=self.window, no_title_bar=True, no_move=True, no_resize=True, no_scrollbar=True,
-            no_scroll_with_mouse=True, no_bring_to_front_on_focus=True, min_size=(1, 1),
-        ):  # fmt: skip
+        with bar(self.window):
             with dpg.group(horizontal=True, tag="toolbar.left"):
                 button("Open…", style, open_scene, "Open a dataset's folder or a snapshot (Ctrl+O).", tag="open")
                 dpg.add_spacer(width=style.px(4))
@@ -53,12 +52,21 @@ class Toolbar:
                 button("…", style, screenshot_options, "Size, background and folder of screenshots.",
                        tag="screenshot.options", width=style.px(26))  # fmt: skip
                 dpg.add_spacer(width=style.px(10))
+                item = button("Panels", style, lambda: None, "Open and close panels.", tag="panels")
+                with dpg.popup(item, mousebutton=dpg.mvMouseButton_Left, tag="panels.menu"):
+                    for panel in dock.panels:
+                        dpg.add_menu_item(
+                            label=panel.title, tag=f"panels.{panel.tag}", check=True, user_data=panel.tag,
+                            callback=lambda _, on, tag: dock.open(tag) if on else dock.close(tag),
+                        )  # fmt: skip
+                    dpg.add_separator()
+                    dpg.add_menu_item(label="Forget this layout", tag="panels.forget", callback=lambda: dock.forget())
                 button("?", style, show_help, "Keys and mouse (F1).", tag="help", width=style.px(28))
         dpg.bind_item_theme(self.window, style.bar)
 
-    def place(self, width: int, height: int) -> None:
-        """Fill the upper edge; the right group keeps to the right."""
-        dpg.configure_item(self.window, pos=(0, 0), width=width, height=height)
+    def place(self) -> None:
+        """The right group keeps to the right."""
+        width = dpg.get_item_rect_size(self.window)[0]
         size = dpg.get_item_rect_size("toolbar.right")[0]
         if size > 0:
             dpg.set_item_pos("toolbar.right", (width - size - self._context.style.px(12), self._context.style.px(8)))
@@ -67,6 +75,8 @@ class Toolbar:
         """Name the scene; mark the mode."""
         dpg.set_value("scene.name", status.scene.name if status.scene else "No scene")
         dpg.set_value("scene.summary", summary(status.scene) if status.scene else "")
+        for panel in self._dock.panels:
+            dpg.set_value(f"panels.{panel.tag}", self._dock.is_open(panel.tag))
         mode = self._context.state.view.mode
         if mode != self._shown_mode:
             self._shown_mode = mode

@@ -4,10 +4,10 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from viewer.messages import State, Status
+from viewer.messages import Frame, State, Status
 from viewer.panels.context import Context
 from viewer.panels.style import DASH, Style
-from viewer.panels.widgets import Figures, button, clock, section, short
+from viewer.panels.widgets import Figures, button, clock, short
 
 PLOTS_HEIGHT, PLOT_RATIOS = 176, (0.43, 0.57)
 """The lower plot is higher because it also names the steps that both share."""
@@ -16,47 +16,48 @@ DECIBELS = (10.0, 30.0)
 
 
 class TrainingPanel:
-    """Built inside the side panel's current container."""
+    """A panel, see `viewer.panels.dock.Panel`."""
+
+    tag, title, tools = "training", "Training", ()
 
     def __init__(self, context: Context):
         self._context = context
         style = context.style
-        with section("Training", "training", style):
-            with dpg.group(horizontal=True):
-                width = style.px(98)
-                self._toggle = button(
-                    "Pause", style, self.toggle, "Pause or resume training (Space).", width=width, tag="training.pause"
-                )
-                button("Reset", style, context.session.reset, "Train again from the first step.", width=width)
-                button("Save", style, self._save, "Save a snapshot to go on from another day.", width=-1)
-            self._figures = Figures(
-                {
-                    "step": "Step",
-                    "time": "Time",
-                    "loss": "Loss",
-                    "psnr": "Test PSNR",
-                    "steps": "Steps/s",
-                    "rays": "Rays/s",
-                    "samples": "Samples/s",
-                },
-                style,
-                4,
-                "training",
-                {
-                    "time": "Spent on training steps, without pauses and pictures.",
-                    "loss": "Mean squared error of the newest step.",
-                    "psnr": "Of a few views that training never sees. Higher is better.",
-                    "rays": "Rays trained on per second.",
-                    "samples": "Samples composited per second of training.",
-                },
+        with dpg.group(horizontal=True):
+            width = style.px(98)
+            self._toggle = button(
+                "Pause", style, self.toggle, "Pause or resume training (Space).", width=width, tag="training.pause"
             )
-            # Subplots line up the two vertical axes, whose labels are not equally wide.
-            with dpg.subplots(
-                2, 1, height=style.px(PLOTS_HEIGHT), width=-1, row_ratios=PLOT_RATIOS, no_title=True, no_menus=True,
-                no_resize=True,
-            )  :  # fmt: skip
-                self._loss = _Curve("loss", "Loss (MSE)", style, style.loss, log=True, names_steps=False)
-                self._psnr = _Curve("psnr", "PSNR (dB)", style, style.psnr, log=False, names_steps=True)
+            button("Reset", style, context.session.reset, "Train again from the first step.", width=width)
+            button("Save", style, self._save, "Save a snapshot to go on from another day.", width=-1)
+        self._figures = Figures(
+            {
+                "step": "Step",
+                "time": "Time",
+                "loss": "Loss",
+                "psnr": "Test PSNR",
+                "steps": "Steps/s",
+                "rays": "Rays/s",
+                "samples": "Samples/s",
+            },
+            style,
+            4,
+            "training",
+            {
+                "time": "Spent on training steps, without pauses and pictures.",
+                "loss": "Mean squared error of the newest step.",
+                "psnr": "Of a few views that training never sees. Higher is better.",
+                "rays": "Rays trained on per second.",
+                "samples": "Samples composited per second of training.",
+            },
+        )
+        # Subplots line up the two vertical axes, whose labels are not equally wide.
+        with dpg.subplots(
+            2, 1, height=style.px(PLOTS_HEIGHT), width=-1, row_ratios=PLOT_RATIOS, no_title=True, no_menus=True,
+            no_resize=True,
+        )  :  # fmt: skip
+            self._loss = _Curve("loss", "Loss (MSE)", style, style.loss, log=True, names_steps=False)
+            self._psnr = _Curve("psnr", "PSNR (dB)", style, style.psnr, log=False, names_steps=True)
 
     def toggle(self) -> None:
         """Pause, or resume."""
@@ -66,7 +67,7 @@ class TrainingPanel:
         elif state == State.TRAINING:
             self._context.session.pause()
 
-    def update(self, status: Status) -> None:
+    def update(self, status: Status, frame: Frame | None) -> None:
         """Show the newest figures."""
         dpg.configure_item(self._toggle, label="Resume" if status.state in (State.PAUSED, State.FAILED) else "Pause")
         self._figures.show(

@@ -3,9 +3,9 @@
 import dearpygui.dearpygui as dpg
 
 from core.settings import settings_of
-from viewer.messages import Status
+from viewer.messages import Frame, Status
 from viewer.panels.context import Context
-from viewer.panels.widgets import SettingSlider, label, section, tooltip
+from viewer.panels.widgets import SettingSlider, label, tooltip
 from viewer.view_settings import ViewSettings
 
 SLIDERS = ("cells_opacity", "opacity_tint", "fov")
@@ -14,60 +14,60 @@ BACKGROUNDS = {"White": (1.0, 1.0, 1.0), "Black": (0.0, 0.0, 0.0)}
 
 
 class ViewPanel:
-    """Built inside the side panel's current container."""
+    """A panel, see `viewer.panels.dock.Panel`."""
+
+    tag, title, tools = "view", "View", ()
 
     def __init__(self, context: Context):
-        self._context = context
+        self._context, self._serial = context, 0
         style, settings = context.style, settings_of(ViewSettings)
-        with section("Overlays and camera", "overlays", style):
-            self._sliders = {
-                name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS[:1]
-            }
-            with dpg.group(horizontal=True, show=False) as self._level_row:
-                name = label("Cells of level", style)
-                self._level = dpg.add_combo(
-                    ["all"], default_value="all", width=-1, tag="view.cells_level", callback=lambda _, v: self._pick(v)
+        self._sliders = {
+            name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS[:1]
+        }
+        with dpg.group(horizontal=True, show=False) as self._level_row:
+            name = label("Cells of level", style)
+            self._level = dpg.add_combo(
+                ["all"], default_value="all", width=-1, tag="view.cells_level", callback=lambda _, v: self._pick(v)
+            )
+            tooltip(name, settings["cells_level"].documentation, style)
+        self._sliders |= {
+            name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS[1:]
+        }
+        with dpg.group(horizontal=True):
+            for name in CHECKBOXES:
+                item = dpg.add_checkbox(
+                    label=settings[name].label, tag=f"view.{name}", user_data=name,
+                    callback=lambda _, on, name: context.state.set_view(**{name: on}),
+                )  # fmt: skip
+                tooltip(item, settings[name].documentation, style)
+        with dpg.group(horizontal=True):
+            name = label(settings["background"].label, style)
+            swatch = dpg.add_color_button(tag="view.swatch", no_alpha=True, no_border=True, no_drag_drop=True)
+            # A picker without number fields: typing in them could not be told from shortcuts.
+            with dpg.popup(swatch, mousebutton=dpg.mvMouseButton_Left):
+                dpg.add_color_picker(
+                    tag="view.background",
+                    width=style.px(180),
+                    no_alpha=True,
+                    no_inputs=True,
+                    no_side_preview=True,
+                    callback=lambda: self._paint(dpg.get_value("view.background")),
                 )
-                tooltip(name, settings["cells_level"].documentation, style)
-            self._sliders |= {
-                name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS[1:]
-            }
-            with dpg.group(horizontal=True):
-                for name in CHECKBOXES:
-                    item = dpg.add_checkbox(
-                        label=settings[name].label, tag=f"view.{name}", user_data=name,
-                        callback=lambda _, on, name: context.state.set_view(**{name: on}),
-                    )  # fmt: skip
-                    tooltip(item, settings[name].documentation, style)
-            with dpg.group(horizontal=True):
-                name = label(settings["background"].label, style)
-                swatch = dpg.add_color_button(tag="view.swatch", no_alpha=True, no_border=True, no_drag_drop=True)
-                # A picker without number fields: typing in them could not be told from shortcuts.
-                with dpg.popup(swatch, mousebutton=dpg.mvMouseButton_Left):
-                    dpg.add_color_picker(
-                        tag="view.background",
-                        width=style.px(180),
-                        no_alpha=True,
-                        no_inputs=True,
-                        no_side_preview=True,
-                        callback=lambda: self._paint(dpg.get_value("view.background")),
-                    )
-                for text, color in BACKGROUNDS.items():
-                    dpg.add_button(
-                        label=text,
-                        width=-1 if text == "Black" else style.px(66),
-                        user_data=color,
-                        callback=lambda _, __, color: context.state.set_view(background=color),
-                    )
-                tooltip(name, settings["background"].documentation, style)
+            context.handles.append("view.background")
+            for text, color in BACKGROUNDS.items():
+                dpg.add_button(
+                    label=text,
+                    width=-1 if text == "Black" else style.px(66),
+                    user_data=color,
+                    callback=lambda _, __, color: context.state.set_view(background=color),
+                )
+            tooltip(name, settings["background"].documentation, style)
 
-    @property
-    def held(self) -> bool:
-        """Whether a slider is being dragged."""
-        return any(slider.held for slider in self._sliders.values()) or dpg.is_item_active("view.background")
-
-    def update(self) -> None:
+    def update(self, status: Status, frame: Frame | None) -> None:
         """Follow the settings."""
+        if status.scene_serial != self._serial:
+            self._serial = status.scene_serial
+            self._new_scene(status)
         view = self._context.state.view
         for name, slider in self._sliders.items():
             slider.show(getattr(view, name))
@@ -79,7 +79,7 @@ class ViewPanel:
             dpg.set_value("view.background", color)
         dpg.set_value(self._level, "all" if view.cells_level < 0 else str(view.cells_level))
 
-    def new_scene(self, status: Status) -> None:
+    def _new_scene(self, status: Status) -> None:
         """Offer the levels that the scene's grid has."""
         n_levels = status.scene.train.grid_levels if status.scene else 1
         dpg.configure_item(self._level, items=["all", *(str(i) for i in range(n_levels))])

@@ -1,7 +1,6 @@
 """Widgets that several panels use. Those for a setting are built from the setting's metadata."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import dearpygui.dearpygui as dpg
@@ -13,20 +12,17 @@ from viewer.sliders import Scale
 
 LABEL_WIDTH, VALUE_WIDTH = 136, 66
 
+FLOATING = dict(
+    no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, autosize=True, no_docking=True,
+    no_saved_settings=True,
+)  # fmt: skip
+"""How a window that lies over the picture for a while is made: it is placed by us and never docked."""
+
 
 def tooltip(item: int | str, text: str, style: Style) -> None:
     """Explain a widget when the mouse rests on it."""
     with dpg.tooltip(item, delay=0.4):
         dpg.add_text(text, wrap=style.px(320))
-
-
-@contextmanager
-def section(title: str, tag: str, style: Style) -> Iterator[None]:
-    """A part of the side panel that folds away under its title."""
-    with dpg.collapsing_header(label=title, default_open=True, tag=tag) as header, dpg.group() as content:
-        yield
-    dpg.bind_item_font(header, style.strong)
-    dpg.bind_item_font(content, style.body)
 
 
 def label(text: str, style: Style, width: int = LABEL_WIDTH, unit: str = "", dim: bool = False) -> int:
@@ -69,21 +65,17 @@ class SettingSlider:
                 callback=lambda _, text: self._type(text),
             )
         context.inputs.append(self._field)
+        context.handles.append(self._slider)
         help_text = f"{setting.documentation}\nTo enter a number, click the value, type and press Enter."
         for item in (name, self._slider):
             tooltip(item, help_text, style)
-
-    @property
-    def held(self) -> bool:
-        """Whether the slider is being dragged."""
-        return dpg.is_item_active(self._slider)
 
     def show(self, value: float) -> None:
         """Follow the setting's value."""
         if value == self._shown or dpg.is_item_active(self._field):
             return
         self._shown = value
-        if not self.held:
+        if not dpg.is_item_active(self._slider):
             dpg.set_value(self._slider, self._scale.position(value))
         dpg.set_value(self._field, self._scale.text(value))
 

@@ -97,7 +97,7 @@ def test_a_tool_that_fails_is_told_and_stops_and_training_goes_on(session, monke
     before = session.status.step
     for _ in range(10):
         session.tick()
-    assert ["ZeroDivisionError: division by zero"] == [n.text for n in session.take_notices() if n.error]
+    assert [n.text for n in session.take_notices() if n.error] == ["ZeroDivisionError: division by zero"]
     assert session.status.state is State.TRAINING and session.status.step > before
 
 
