@@ -10,7 +10,13 @@ import numpy as np
 
 from core.rays import RenderOutput
 from viewer.messages import Legend
-from viewer.view_settings import Mode, ViewSettings
+from viewer.view_settings import Mode, Tint, ViewSettings
+
+LEFT = (1e-4, 1.0)
+"""The range of transmittances that are told apart."""
+
+TINT = np.float32([1.0, 0.42, 0.16])
+"""Covers what is opaque."""
 
 
 def to_rgba(output: RenderOutput, view: ViewSettings, transparent: bool = False) -> tuple[np.ndarray, Legend | None]:
@@ -18,8 +24,8 @@ def to_rgba(output: RenderOutput, view: ViewSettings, transparent: bool = False)
 
     Args:
         output: numpy arrays of shape (height, width, ...), rendered over `view.background`.
-        transparent: in colour and depth mode, keep the opacity as alpha, with straight colour, instead of the
-            background. Opacity and samples per ray are measures of every pixel and stay opaque.
+        transparent: in colour and the depth modes, keep the opacity as alpha, with straight colour, instead of the
+            background. The other modes are measures of every pixel and stay opaque.
 
     Returns:
         (height, width, 4) float32 in [0, 1], C-contiguous, and the legend; None for true colour.
@@ -29,22 +35,59 @@ def to_rgba(output: RenderOutput, view: ViewSettings, transparent: bool = False)
             if transparent:
                 return _with_alpha(_straight(output.colors, output.opacities, view.background), output.opacities), None
             return _with_alpha(output.colors), None
+        case _:
+            rgb, alpha, legend = paint(output, view.mode)
+            if transparent:
+                return _with_alpha(rgb, alpha), legend
+            alpha = alpha[..., None]
+            return _with_alpha(rgb * alpha + np.float32(view.background) * (1.0 - alpha)), legend
+
+
+def paint(output: RenderOutput, mode: Mode | Tint) -> tuple[np.ndarray, np.ndarray, Legend]:
+    """Colours that stand for a measure of each pixel.
+
+    Args:
+        mode: any but colour.
+
+    Returns:
+        rgb (height, width, 3); alpha (height, width), how far the measure exists at a pixel; the legend.
+    """
+    everywhere = np.ones_like(output.opacities)
+    match mode:
         case Mode.OPACITY:
-            grey = np.repeat(output.opacities[..., None], 3, axis=-1)
-            return _with_alpha(grey), Legend("Opacity", "grey", "", 0.0, 1.0)
+            rgb = np.repeat(output.opacities[..., None], 3, axis=-1)
+            return rgb, everywhere, Legend("Opacity", "grey", "", 0.0, 1.0)
+        case Mode.TRANSMITTANCE:
+            rgb = apply_colormap(log_share(output.trans, *LEFT), "heat")
+            return rgb, everywhere, Legend("Transmittance where the ray ended (log)", "heat", "", *LEFT)
         case Mode.DEPTH:
             low, high = depth_range(output.depths, output.opacities)
             rgb = apply_colormap((high - output.depths) / (high - low), "depth")
-            legend = Legend("Depth", "depth", "units", high, low)
-            if transparent:
-                return _with_alpha(rgb, output.opacities), legend
-            opacity = output.opacities[..., None]
-            return _with_alpha(rgb * opacity + np.float32(view.background) * (1.0 - opacity)), legend
+            return rgb, output.opacities, Legend("Depth", "depth", "units", high, low)
+        case Mode.HALF_DEPTH:
+            low, high = depth_range(output.depths, output.opacities)
+            rgb = apply_colormap((high - output.median_depths) / (high - low), "depth")
+            alpha = np.isfinite(output.median_depths).astype(np.float32)
+            return rgb, alpha, Legend("Depth where half the light is left", "depth", "units", high, low)
         case Mode.SAMPLES:
             high = samples_limit(output.n_kept)
-            return _with_alpha(apply_colormap(output.n_kept / high, "heat")), Legend(
+            return apply_colormap(output.n_kept / high, "heat"), everywhere, Legend(
                 "Samples per ray", "heat", "", 0.0, high
-            )
+            )  # fmt: skip
+    raise ValueError(f"{mode} is no measure of a pixel")
+
+
+def tinted(rgba: np.ndarray, output: RenderOutput, view: ViewSettings) -> tuple[np.ndarray, Legend | None]:
+    """Lay the measure `view.tint` over a picture (height, width, 4); and its legend, None for a single colour."""
+    if view.tint is Tint.OPACITY:
+        return blend(rgba, TINT, view.tint_strength * output.opacities), None
+    rgb, alpha, legend = paint(output, view.tint)
+    return blend(rgba, rgb, view.tint_strength * alpha), legend
+
+
+def log_share(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Where positive values lie between two ends on a logarithmic scale, 0 to 1; 0 and less lie at the lower end."""
+    return np.log(np.clip(values, low, high) / low) / math.log(high / low)
 
 
 def depth_range(depths: np.ndarray, opacities: np.ndarray) -> tuple[float, float]:

@@ -14,7 +14,6 @@ from viewer.lines import Occluder, draw_lines
 from viewer.messages import Pose, SceneInfo
 from viewer.view_settings import ViewSettings
 
-TINT = np.float32([1.0, 0.42, 0.16])
 BOX_COLOR = np.float32([0.98, 0.72, 0.22])
 CAMERA_COLOR = np.float32([0.20, 0.68, 0.98])
 
@@ -76,8 +75,6 @@ def apply(
     """
     surface = Occluder(depths, opacities)
     occluders = [surface]
-    if view.opacity_tint > 0.0:
-        rgba = blend(rgba, TINT, view.opacity_tint * opacities)
     if cells is not None and wants_cells(view):
         pixel = 0.0 if scene is None else pixels_on_cells(cells, pose, scene)
         rgb, alpha = shade_cells(cells, view.cells_opacity, pixel)

@@ -86,6 +86,9 @@ def compose(
     """
     output = over_background(rendered, view.background)
     rgba, legend = display.to_rgba(output, view, transparent)
+    if view.tint_strength > 0.0:
+        rgba, tint_legend = display.tinted(rgba, output, view)
+        legend = legend or tint_legend
     rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.cells)
     return np.ascontiguousarray(rgba), legend
 

@@ -18,7 +18,7 @@ from core.errors import FirstlightError
 from core.settings import MarchSettings
 from viewer import __version__
 from viewer.messages import Pose, ScreenshotRequest, ViewRequest
-from viewer.view_settings import Mode, ViewSettings
+from viewer.view_settings import view_from
 
 KEYWORD = "firstlight"
 FORMAT = 1
@@ -107,18 +107,17 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
         FirstlightError: an entry is missing or out of range; the message names it.
     """
     try:
-        camera, march, view = metadata["camera"], dict(metadata["march"]), dict(metadata["view"])
+        camera, march = metadata["camera"], dict(metadata["march"])
         c2w = tuple(float(v) for v in camera["c2w"])
         if len(c2w) != 16:
             raise ValueError(f"c2w must have 16 numbers, got {len(c2w)}")
         march["crop"] = tuple(march["crop"]) if march.get("crop") else None
-        view |= {"mode": Mode(view["mode"]), "background": tuple(view["background"])}
         again = ViewRequest(
             pose=Pose(c2w, float(camera["fov_y"])),
             width=int(metadata["width"]),
             height=int(metadata["height"]),
             march=MarchSettings(**march),
-            view=ViewSettings(**view),
+            view=view_from(metadata["view"]),
             moving=False,
             serial=0,
         )

@@ -1,8 +1,9 @@
 """What the window shows and how: the settings of the picture that are not the marcher's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 from core.settings import Setting, validate
 
@@ -12,17 +13,32 @@ class Mode(StrEnum):
 
     COLOR = "color"
     OPACITY = "opacity"
+    TRANSMITTANCE = "transmittance"
     DEPTH = "depth"
+    HALF_DEPTH = "half-depth"
     SAMPLES = "samples"
+
+
+class Tint(StrEnum):
+    """What tints the picture, in the colours of the mode of the same name."""
+
+    OPACITY = "opacity"
+    TRANSMITTANCE = "transmittance"
+    HALF_DEPTH = "half-depth"
 
 
 @dataclass(frozen=True)
 class ViewSettings:
     """Live settings of the picture."""
 
-    mode: Annotated[Mode, Setting("What is shown: colour, opacity, depth or samples per ray.", label="Show")] = (
-        Mode.COLOR
-    )
+    mode: Annotated[
+        Mode,
+        Setting(
+            "What is shown: colour, accumulated opacity, transmittance left where the ray ended, mean depth, depth "
+            "where transmittance passes 0.5, or samples per ray.",
+            label="Show",
+        ),
+    ] = Mode.COLOR
     background: Annotated[
         tuple[float, float, float], Setting("Colour behind the scene: red green blue, 0 to 1.", label="Background")
     ] = (1.0, 1.0, 1.0)
@@ -35,8 +51,16 @@ class ViewSettings:
     cells_level: Annotated[
         int, Setting("Grid level whose cells are drawn; -1 draws all levels.", label="Level", low=-1, high=7)
     ] = -1
-    opacity_tint: Annotated[
-        float, Setting("How strongly accumulated opacity tints the picture.", label="Opacity tint", low=0.0, high=1.0)
+    tint: Annotated[
+        Tint,
+        Setting(
+            "What tints the picture: accumulated opacity, transmittance left where the ray ended, or the depth where "
+            "transmittance passes 0.5.",
+            label="Tint",
+        ),
+    ] = Tint.OPACITY
+    tint_strength: Annotated[
+        float, Setting("How strongly it tints the picture.", label="Tint strength", low=0.0, high=1.0)
     ] = 0.0
     show_box: Annotated[bool, Setting("Draw the scene's box.", label="Scene box")] = False
     show_cameras: Annotated[bool, Setting("Draw the training cameras.", label="Training cameras")] = False
@@ -45,3 +69,19 @@ class ViewSettings:
         validate(self)
         if len(self.background) != 3 or not all(0.0 <= c <= 1.0 for c in self.background):
             raise ValueError(f"background must be three numbers from 0 to 1, got {self.background!r}")
+
+
+def view_from(values: Mapping[str, Any]) -> ViewSettings:
+    """Settings from what JSON keeps of them: enumerations are strings there, and tuples lists.
+
+    Raises:
+        TypeError, ValueError: an entry is unknown or out of range.
+    """
+    hints = get_type_hints(ViewSettings)
+    read = {}
+    for name, value in values.items():
+        hint = hints.get(name)
+        if isinstance(hint, type) and issubclass(hint, StrEnum):
+            value = hint(value)
+        read[name] = tuple(value) if isinstance(value, list) else value
+    return ViewSettings(**read)

@@ -65,7 +65,7 @@ def test_a_threshold_saves_samples(app):
     app.wait_for(lambda s: s["frame"]["samples_per_ray"] > 0.9 * before, "training's thresholds again")
 
 
-@pytest.mark.parametrize("mode", ["opacity", "depth", "samples"])
+@pytest.mark.parametrize("mode", ["opacity", "transmittance", "depth", "half-depth", "samples"])
 def test_modes_show_something_else(app, mode):
     app.click("mode.color")
     colour = app.wait_for_picture("the colour picture")

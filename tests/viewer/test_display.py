@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from core.rays import RenderOutput
-from viewer.display import COLORMAPS, apply_colormap, blend, depth_range, samples_limit, to_rgba
-from viewer.view_settings import Mode, ViewSettings
+from viewer.display import COLORMAPS, apply_colormap, blend, depth_range, samples_limit, tinted, to_rgba
+from viewer.view_settings import Mode, Tint, ViewSettings
 
 
 def output(height=6, width=8, background=(1.0, 1.0, 1.0), seed=0) -> tuple[RenderOutput, np.ndarray]:
@@ -124,3 +124,37 @@ def test_blend_over_opaque_is_a_mix_and_over_nothing_is_the_colour():
     np.testing.assert_allclose(got[0, 0], [0.25, 0.0, 0.75, 1.0], atol=1e-6)
     np.testing.assert_allclose(got[0, 1], [1.0, 0.0, 0.0, 0.25], atol=1e-6)
     np.testing.assert_array_equal(got[0, 2], rgba[0, 2])
+
+
+def test_less_light_left_is_darker_on_a_logarithmic_scale():
+    rendered, _ = output()
+    trans = np.broadcast_to(np.float32([1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 0.0, 0.0]), (6, 8))
+    rgba, legend = to_rgba(rendered._replace(trans=trans), ViewSettings(mode=Mode.TRANSMITTANCE))
+    brightness = rgba[0, :, :3].sum(-1)
+    assert (np.diff(brightness[:5]) < -0.1).all() and np.ptp(brightness[4:]) == 0.0
+    assert (legend.low, legend.high) == (1e-4, 1.0)
+
+
+def test_half_depth_shows_the_background_where_half_the_light_is_left():
+    rendered, _ = output(background=(0.1, 0.2, 0.3))
+    rgba, legend = to_rgba(rendered, ViewSettings(mode=Mode.HALF_DEPTH, background=(0.1, 0.2, 0.3)))
+    never = ~np.isfinite(rendered.median_depths)
+    assert never.any() and (~never).any()
+    np.testing.assert_allclose(rgba[never][:, :3], np.tile(np.float32([0.1, 0.2, 0.3]), (never.sum(), 1)), atol=1e-6)
+    assert legend.unit == "units"
+
+
+@pytest.mark.parametrize("tint", list(Tint))
+def test_a_tint_at_full_strength_has_the_colours_of_its_mode(tint):
+    rendered, _ = output()
+    plain, _ = to_rgba(rendered, ViewSettings())
+    over, _ = tinted(plain, rendered, ViewSettings(tint=tint, tint_strength=1.0))
+    none, _ = tinted(plain, rendered, ViewSettings(tint=tint, tint_strength=0.0))
+    np.testing.assert_allclose(none, plain, atol=1e-6)
+    shown, _ = to_rgba(rendered, ViewSettings(mode=Mode(tint.value)))
+    where = np.isfinite(rendered.median_depths)
+    if tint is not Tint.OPACITY:
+        np.testing.assert_allclose(over[where], shown[where], atol=1e-6)
+    else:
+        assert (over[0] == plain[0]).all(), "nothing is opaque there"
+    assert np.abs(over[where] - plain[where]).max() > 0.1

@@ -164,14 +164,6 @@ def test_levels_have_their_own_colours():
     assert changed(fine, coarse).all()
 
 
-def test_tint_follows_opacity():
-    opacities = np.zeros((HEIGHT, WIDTH), np.float32)
-    opacities[:, WIDTH // 2 :] = 1.0
-    after = apply(blank(), ViewSettings(opacity_tint=0.5), POSE, surface(2.0)[0], opacities)
-    assert not changed(blank(), after)[:, : WIDTH // 2].any()
-    assert changed(blank(), after)[:, WIDTH // 2 :].all()
-
-
 def test_overlays_show_up_in_a_transparent_picture():
     clear = np.zeros((HEIGHT, WIDTH, 4), np.float32)
     after = apply(clear, ViewSettings(show_box=True), POSE, *surface(), scene())
@@ -202,7 +194,7 @@ def test_a_training_camera_opens_towards_what_it_sees():
 def test_overlays_of_an_unusual_scene_stay_finite():
     lonely = scene()
     inside = Pose(tuple(np.eye(4).ravel()), FOV)
-    view = ViewSettings(show_box=True, show_cameras=True, cells_opacity=0.5, opacity_tint=0.5)
+    view = ViewSettings(show_box=True, show_cameras=True, cells_opacity=0.5, tint_strength=0.5)
     after = apply(blank(), view, inside, *surface(), lonely, cells(t=math.inf))
     assert np.isfinite(after).all()
     assert after.min() >= 0.0 and after.max() <= 1.0

@@ -55,7 +55,7 @@ def test_cells_are_found_only_where_they_are_shown(scene, request_):
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("transparent", [False, True])
 def test_every_mode_gives_a_picture(scene, request_, mode, transparent):
-    view = ViewSettings(mode=mode, cells_opacity=0.3, opacity_tint=0.2, show_box=True, show_cameras=True)
+    view = ViewSettings(mode=mode, cells_opacity=0.3, tint_strength=0.2, show_box=True, show_cameras=True)
     rgba = pictures.make_picture(scene.trainer, dataclasses.replace(request_, view=view), scene.info, transparent)
     assert rgba.shape == (24, 32, 4)
     assert rgba.dtype == np.float32

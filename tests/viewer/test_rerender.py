@@ -23,7 +23,7 @@ def taken(tmp_path_factory):
         session.pause()
         session.save_snapshot(str(folder / "s.safetensors"))
         session.screenshot(screenshot_request(session, folder / "shots", size=(60, 40), camera=2))
-        overlays = {"cells_opacity": 0.5, "opacity_tint": 0.3, "show_box": True, "show_cameras": True}
+        overlays = {"cells_opacity": 0.5, "tint_strength": 0.3, "show_box": True, "show_cameras": True}
         session.screenshot(screenshot_request(session, folder / "shots", True, mode=Mode.DEPTH, **overlays))
         strict = screenshot_request(session, folder / "shots", background=(0.2, 0.5, 0.1))
         march = dataclasses.replace(strict.view.march, alpha_thre=0.2, early_stop_eps=0.3, render_step_size=0.05)

@@ -49,7 +49,7 @@ def test_display_settings_change_without_marching_again(scene, marches):
     for change in (
         {"mode": Mode.DEPTH},
         {"background": (0.0, 0.0, 0.5)},
-        {"opacity_tint": 0.5, "show_box": True},
+        {"tint_strength": 0.5, "show_box": True},
         {"cells_opacity": 0.5},
         {"cells_opacity": 0.5, "cells_level": 0},
     ):

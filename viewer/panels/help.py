@@ -19,7 +19,7 @@ SECTIONS = {
     ),
     "Program": (
         ("Space", "pause or resume training"),
-        ("1  2  3  4", "colour, opacity, depth, samples"),
+        ("1 to 6", "colour, opacity, light left, depth, half depth, samples"),
         ("F12", "screenshot"),
         ("Ctrl+O", "open a scene"),
         ("Ctrl+Q", "quit"),

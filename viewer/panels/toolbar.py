@@ -12,7 +12,14 @@ from viewer.panels.style import DIM, TIMES
 from viewer.panels.widgets import button, tooltip
 from viewer.view_settings import Mode, ViewSettings
 
-MODE_LABELS = {Mode.COLOR: "Colour", Mode.OPACITY: "Opacity", Mode.DEPTH: "Depth", Mode.SAMPLES: "Samples"}
+MODE_LABELS = {
+    Mode.COLOR: "Colour",
+    Mode.OPACITY: "Opacity",
+    Mode.TRANSMITTANCE: "Light left",
+    Mode.DEPTH: "Depth",
+    Mode.HALF_DEPTH: "Half depth",
+    Mode.SAMPLES: "Samples",
+}
 
 
 class Toolbar:

@@ -6,9 +6,10 @@ from core.settings import settings_of
 from viewer.messages import Frame, Status
 from viewer.panels.context import Context
 from viewer.panels.widgets import SettingSlider, label, tooltip
-from viewer.view_settings import ViewSettings
+from viewer.view_settings import Tint, ViewSettings
 
-SLIDERS = ("cells_opacity", "opacity_tint", "fov")
+SLIDERS = ("cells_opacity", "tint_strength", "fov")
+TINTS = {Tint.OPACITY: "opacity", Tint.TRANSMITTANCE: "transmittance left", Tint.HALF_DEPTH: "depth at half the light"}
 CHECKBOXES = ("show_box", "show_cameras")
 BACKGROUNDS = {"White": (1.0, 1.0, 1.0), "Black": (0.0, 0.0, 0.0)}
 
@@ -30,6 +31,12 @@ class ViewPanel:
                 ["all"], default_value="all", width=-1, tag="view.cells_level", callback=lambda _, v: self._pick(v)
             )
             tooltip(name, settings["cells_level"].documentation, style)
+        with dpg.group(horizontal=True):
+            name = label(settings["tint"].label, style)
+            self._tint = dpg.add_combo(
+                list(TINTS.values()), width=-1, tag="view.tint", callback=lambda _, text: self._pick_tint(text)
+            )
+            tooltip(name, settings["tint"].documentation, style)
         self._sliders |= {
             name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS[1:]
         }
@@ -77,6 +84,7 @@ class ViewPanel:
         dpg.set_value("view.swatch", color)
         if not dpg.is_item_active("view.background"):
             dpg.set_value("view.background", color)
+        dpg.set_value(self._tint, TINTS[view.tint])
         dpg.set_value(self._level, "all" if view.cells_level < 0 else str(view.cells_level))
 
     def _new_scene(self, status: Status) -> None:
@@ -92,6 +100,9 @@ class ViewPanel:
 
     def _pick(self, text: str) -> None:
         self._context.state.set_view(cells_level=-1 if text == "all" else int(text))
+
+    def _pick_tint(self, text: str) -> None:
+        self._context.state.set_view(tint=next(tint for tint, name in TINTS.items() if name == text))
 
     def _paint(self, color: list[float]) -> None:
         """Take a colour that counts to 255."""
