@@ -26,6 +26,7 @@ from viewer.panels.help import HelpPanel
 from viewer.panels.keys import Keyboard
 from viewer.panels.messages import Messages
 from viewer.panels.open_dialog import OpenDialog
+from viewer.panels.panels_menu import PanelsMenu
 from viewer.panels.screenshot import ScreenshotPanel
 from viewer.panels.status_line import StatusLine
 from viewer.panels.style import BACKDROP, Style
@@ -144,9 +145,10 @@ class Window:
         self.training = self.dock.add(TrainingPanel)
         for kind in PANELS:
             self.dock.add(kind)
+        self.panels_menu = PanelsMenu(self.dock, self.canvas, self.style)
         self.toolbar = Toolbar(
-            self.context, self.dock, self.open_dialog.show, self.screenshot.take, self.screenshot.toggle,
-            self.help.toggle,
+            self.context, self.open_dialog.show, self.screenshot.take, self.screenshot.toggle,
+            self.panels_menu.toggle, self.help.toggle,
         )  # fmt: skip
         self.status_line = StatusLine(self.style)
         self.messages = Messages(self.style, session.reset, self.open_dialog.show)
@@ -250,13 +252,14 @@ class Window:
         self.open_dialog.place(center)
         self.help.place(center)
         self.screenshot.place()
+        self.panels_menu.place()
         self.messages.place(rect)
 
     def _keys(self) -> None:
         """Shortcuts act when a key goes down; fly keys while they are held. Neither while text is being typed."""
         keys = self._keyboard.read()
         if "Esc" in keys.pressed:
-            for panel in (self.help, self.screenshot, self.open_dialog):
+            for panel in (self.help, self.screenshot, self.panels_menu, self.open_dialog):
                 panel.hide()
         typing = self.open_dialog.busy or any(dpg.is_item_active(item) for item in self.context.inputs)
         self._fly_keys = set() if typing else keys.held & navigation.FLY_KEYS.keys()

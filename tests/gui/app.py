@@ -20,8 +20,9 @@ never comes."""
 class App:
     """The program in its own process."""
 
-    def __init__(self, process: subprocess.Popen, folder: Path, log: Path, display: str):
+    def __init__(self, process: subprocess.Popen, folder: Path, log: Path, display: str, cache: Path):
         self.process, self.folder, self._log, self._display = process, folder, log, display
+        self.cache = cache
         self._read = 0
         self._last: dict = {}
 

@@ -42,13 +42,13 @@ def launch(display, tmp_path_factory) -> Iterator:
     """Starts the program; whatever is left of it ends with the module."""
     started: list[App] = []
 
-    def start(*arguments: str) -> App:
+    def start(*arguments: str, cache: Path | None = None) -> App:
         folder = tmp_path_factory.mktemp("window")
         log = folder / "status.jsonl"
         env = os.environ | {
             "DISPLAY": display,
             "FIRSTLIGHT_STATUS_LOG": str(log),
-            "XDG_CACHE_HOME": str(folder / "cache"),
+            "XDG_CACHE_HOME": str(cache or folder / "cache"),
         }
         if "XDG_CACHE_HOME" not in os.environ:  # only our own list moves: compiled kernels stay where they are
             env["WARP_CACHE_PATH"] = os.environ.get("WARP_CACHE_PATH", str(Path.home() / ".cache" / "warp"))
@@ -57,7 +57,7 @@ def launch(display, tmp_path_factory) -> Iterator:
             [sys.executable, str(ROOT / "run_viewer.py"), *arguments],
             cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        started.append(App(process, folder, log, display))
+        started.append(App(process, folder, log, display, cache or folder / "cache"))
         return started[-1]
 
     yield start

@@ -91,7 +91,8 @@ def test_broken_or_foreign_metadata_is_refused(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("entry", "value"), [("camera", {"c2w": [1.0], "fov_y": 0.7}), ("march", {"alpha_thre": 7.0}), ("view", {"mode": "x"})]
+    ("entry", "value"),
+    [("camera", {"c2w": [1.0], "fov_y": 0.7}), ("march", {"alpha_thre": 7.0}), ("view", {"mode": "x"})],
 )
 def test_metadata_that_does_not_fit_is_refused(tmp_path, entry, value):
     metadata = json.loads(json.dumps(describe(request(tmp_path), 1, "d"))) | {entry: value}

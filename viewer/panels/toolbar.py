@@ -7,7 +7,7 @@ import dearpygui.dearpygui as dpg
 from core.settings import settings_of
 from viewer.messages import SceneInfo, Status
 from viewer.panels.context import Context
-from viewer.panels.dock import Dock, bar
+from viewer.panels.dock import bar
 from viewer.panels.style import DIM, TIMES
 from viewer.panels.widgets import button, tooltip
 from viewer.view_settings import Mode, ViewSettings
@@ -30,13 +30,13 @@ class Toolbar:
     def __init__(
         self,
         context: Context,
-        dock: Dock,
         open_scene: Callable[[], None],
         take_screenshot: Callable[[], None],
         screenshot_options: Callable[[], None],
+        panels_menu: Callable[[], None],
         show_help: Callable[[], None],
     ):
-        self._context, self._dock = context, dock
+        self._context = context
         self._shown_mode: Mode | None = None
         style = context.style
         with bar(self.window):
@@ -59,15 +59,7 @@ class Toolbar:
                 button("…", style, screenshot_options, "Size, background and folder of screenshots.",
                        tag="screenshot.options", width=style.px(26))  # fmt: skip
                 dpg.add_spacer(width=style.px(10))
-                item = button("Panels", style, lambda: None, "Open and close panels.", tag="panels")
-                with dpg.popup(item, mousebutton=dpg.mvMouseButton_Left, tag="panels.menu"):
-                    for panel in dock.panels:
-                        dpg.add_menu_item(
-                            label=panel.title, tag=f"panels.{panel.tag}", check=True, user_data=panel.tag,
-                            callback=lambda _, on, tag: dock.open(tag) if on else dock.close(tag),
-                        )  # fmt: skip
-                    dpg.add_separator()
-                    dpg.add_menu_item(label="Forget this layout", tag="panels.forget", callback=lambda: dock.forget())
+                button("Panels", style, panels_menu, "Open and close panels.", tag="panels")
                 button("?", style, show_help, "Keys and mouse (F1).", tag="help", width=style.px(28))
         dpg.bind_item_theme(self.window, style.bar)
 
@@ -82,8 +74,6 @@ class Toolbar:
         """Name the scene; mark the mode."""
         dpg.set_value("scene.name", status.scene.name if status.scene else "No scene")
         dpg.set_value("scene.summary", summary(status.scene) if status.scene else "")
-        for panel in self._dock.panels:
-            dpg.set_value(f"panels.{panel.tag}", self._dock.is_open(panel.tag))
         mode = self._context.state.view.mode
         if mode != self._shown_mode:
             self._shown_mode = mode

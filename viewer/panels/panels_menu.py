@@ -1,0 +1,43 @@
+"""Which panels are open: a small card under the toolbar's button."""
+
+import dearpygui.dearpygui as dpg
+
+from viewer.panels.canvas import Canvas
+from viewer.panels.dock import Dock
+from viewer.panels.style import Style
+from viewer.panels.widgets import FLOATING, button
+
+
+class PanelsMenu:
+    """Opens, closes and resets panels."""
+
+    window = "panels.window"
+
+    def __init__(self, dock: Dock, canvas: Canvas, style: Style):
+        self._dock, self._canvas, self._style = dock, canvas, style
+        with dpg.window(tag=self.window, show=False, min_size=(style.px(200), 40), **FLOATING):
+            dpg.bind_item_font(dpg.add_text("Panels"), style.title)
+            for panel in dock.panels:
+                dpg.add_checkbox(
+                    label=panel.title, tag=f"panels.{panel.tag}", user_data=panel.tag,
+                    callback=lambda _, on, tag: dock.open(tag) if on else dock.close(tag),
+                )  # fmt: skip
+            dpg.add_spacer(height=style.px(4))
+            button("First layout", style, dock.forget, "Put all panels back when Firstlight starts again.",
+                   tag="panels.forget", width=-1)  # fmt: skip
+            button("Close", style, self.toggle, width=-1)
+        dpg.bind_item_theme(self.window, style.card)
+
+    def toggle(self) -> None:
+        dpg.configure_item(self.window, show=not dpg.is_item_shown(self.window))
+
+    def hide(self) -> None:
+        dpg.configure_item(self.window, show=False)
+
+    def place(self) -> None:
+        """Hang under the toolbar, at the picture's right edge; tick what is open."""
+        rect, px = self._canvas.rect, self._style.px
+        width = dpg.get_item_rect_size(self.window)[0] or px(200)
+        dpg.set_item_pos(self.window, (max(0, rect.x + rect.width - width - px(8)), rect.y + px(8)))
+        for panel in self._dock.panels:
+            dpg.set_value(f"panels.{panel.tag}", self._dock.is_open(panel.tag))
