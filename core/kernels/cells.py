@@ -94,7 +94,7 @@ def _first_cells(
             levels[ray] = level
         else:
             entered = entered or not occupied
-            t = wp.max(exit_distance(grid, cell, level, origin, direction, inverse_direction, inside), inside)
+            t = wp.max(exit_distance(grid, cell, 1, level, origin, direction, inverse_direction, inside), inside)
 
 
 def first_cells(grid: GridState, rays: Rays, level: int = -1) -> CellHits:

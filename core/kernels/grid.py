@@ -4,7 +4,8 @@ Level l covers the base box scaled by 2^l about its centre; `binaries[l, x, y, z
 A position belongs to the finest level that contains it.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import warp as wp
@@ -15,6 +16,9 @@ from core.rays import Rays
 
 FAR_AWAY = 1e30
 """t of what is never reached."""
+
+BLOCK = 8
+"""Cells per side of a block."""
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
 
@@ -49,6 +53,7 @@ class Grid:
     cells_per_unit: wp.vec3f
     n_levels: wp.int32
     binaries: wp.array4d(dtype=wp.uint8)
+    blocks: wp.array4d(dtype=wp.uint8)
 
 
 @wp.func
@@ -107,20 +112,29 @@ def plane_distance(plane: wp.float32, origin: wp.float32, inverse_direction: wp.
 
 
 @wp.func
+def face_ahead(cell: wp.int32, size: wp.int32, n: wp.int32, direction: wp.float32) -> wp.int32:
+    """The face through which a ray leaves the run of `size` cells that a cell lies in; the last run may be shorter."""
+    first = cell // size * size
+    return wp.where(direction > 0.0, wp.min(first + size, n), first)
+
+
+@wp.func
 def exit_distance(
     grid: Grid,
     cell: wp.vec3i,
+    size: wp.int32,
     level: wp.int32,
     origin: wp.vec3f,
     direction: wp.vec3f,
     inverse_direction: wp.vec3f,
     t: wp.float32,
 ) -> wp.float32:
-    """Where a ray at `t` leaves its cell, or where it enters the next finer level's box if that comes first."""
+    """Where a ray at `t` leaves the block of size^3 cells that its cell lies in, or where it enters the next finer
+    level's box if that comes first."""
     ahead = wp.vec3i(
-        cell[0] + wp.where(direction[0] > 0.0, 1, 0),
-        cell[1] + wp.where(direction[1] > 0.0, 1, 0),
-        cell[2] + wp.where(direction[2] > 0.0, 1, 0),
+        face_ahead(cell[0], size, grid.binaries.shape[1], direction[0]),
+        face_ahead(cell[1], size, grid.binaries.shape[2], direction[1]),
+        face_ahead(cell[2], size, grid.binaries.shape[3], direction[2]),
     )
     face = cell_corner(grid, ahead, level)
     left = wp.min(
@@ -171,8 +185,21 @@ def intersect_box(
     return t_mins, t_maxs
 
 
-class GridState(NamedTuple):
-    """An occupancy grid as the kernels take it.
+def blocks_of(binaries: Tensor) -> Tensor:
+    """Which blocks of BLOCK^3 cells hold an occupied one: (n_levels, nx, ny, nz) bool to a BLOCK-th of each side."""
+    n_levels, *sides = binaries.shape
+    padding = [-side % BLOCK for side in sides]
+    if any(padding):
+        binaries = torch.nn.functional.pad(binaries, [0, padding[2], 0, padding[1], 0, padding[0]])
+    x, y, z = (side // BLOCK for side in binaries.shape[1:])
+    # eight cells of a row are one 64-bit number, which is 0 only if all are empty
+    rows = binaries.contiguous().view(torch.int64).view(n_levels, x, BLOCK, y, BLOCK, z)
+    return (rows != 0).any(4).any(2)
+
+
+@dataclass(frozen=True, eq=False)
+class GridState:
+    """An occupancy grid as the kernels take it; the cells must not change any more.
 
     Attributes:
         box: the base level's bounds, x0 y0 z0 x1 y1 z1.
@@ -182,6 +209,11 @@ class GridState(NamedTuple):
     box: tuple[float, ...]
     binaries: Tensor
 
+    @cached_property
+    def blocks(self) -> Tensor:
+        """Which blocks rays can't pass in one step, see `blocks_of`."""
+        return blocks_of(self.binaries)
+
     def as_struct(self) -> Grid:
         low, high = wp.vec3f(*self.box[:3]), wp.vec3f(*self.box[3:])
         shape = wp.vec3f(*(float(n) for n in self.binaries.shape[1:]))
@@ -190,6 +222,7 @@ class GridState(NamedTuple):
         grid.cell_size, grid.cells_per_unit = wp.cw_div(high - low, shape), wp.cw_div(shape, high - low)
         grid.n_levels = self.binaries.shape[0]
         grid.binaries = wp.from_torch(self.binaries.view(torch.uint8), dtype=wp.uint8)
+        grid.blocks = wp.from_torch(self.blocks.view(torch.uint8), dtype=wp.uint8)
         return grid
 
     def outer_box(self) -> tuple[float, ...]:

@@ -9,11 +9,12 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.grid import FAR_AWAY, Grid, GridState, cell_at, exit_distance, intersect_box, inverse, level_of
+from core.kernels.grid import BLOCK, FAR_AWAY, Grid, GridState, cell_at, exit_distance, intersect_box, inverse, level_of
 from core.kernels.launch import launch
 from core.rays import Rays, Samples
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
+_BLOCK = wp.constant(BLOCK)
 
 
 @wp.func
@@ -65,7 +66,10 @@ def _march(
             n += 1
             t += step_at(t, step_size, cone_angle)
         else:
-            left = exit_distance(grid, cell, level, origin, direction, inverse_direction, middle)
+            size = wp.int32(1)
+            if grid.blocks[level, cell[0] // _BLOCK, cell[1] // _BLOCK, cell[2] // _BLOCK] == wp.uint8(0):
+                size = _BLOCK
+            left = exit_distance(grid, cell, size, level, origin, direction, inverse_direction, middle)
             t = skip_to(t + step_at(t, step_size, cone_angle), left, step_size, cone_angle)
         middle = t + 0.5 * step_at(t, step_size, cone_angle)
     counts[i] = n

@@ -40,6 +40,8 @@ class OccupancySampler(nn.Module):
         center, half = (low + high) / 2, (high - low) / 2
         aabbs = [torch.cat([center - half * 2**level, center + half * 2**level]) for level in range(n_levels)]
         self.box: Box = tuple(float(x) for x in box)
+        self._state: GridState | None = None
+        self._state_version: tuple | None = None
         self.register_buffer("resolution", torch.full((3,), resolution, dtype=torch.int32))
         self.register_buffer("aabbs", torch.stack(aabbs))
         self.register_buffer("occs", torch.zeros(n_levels * resolution**3))
@@ -124,7 +126,10 @@ class OccupancySampler(nn.Module):
 
     def grid_state(self, occ_thre: float) -> GridState:
         """The grid as the kernels take it, at a threshold."""
-        return GridState(self.box, self._occupied_cells(occ_thre))
+        version = (occ_thre, self.occs.data_ptr(), self.occs._version)
+        if version != self._state_version:
+            self._state, self._state_version = GridState(self.box, self._occupied_cells(occ_thre)), version
+        return self._state
 
     def _occupied_cells(self, occ_thre: float) -> Tensor:
         mask = self.occs > occ_thre if occ_thre > 0.0 else self.occs >= 0.0

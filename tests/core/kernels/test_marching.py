@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.kernels.grid import FAR_AWAY, GridState, intersect_box
+from core.kernels.grid import BLOCK, FAR_AWAY, GridState, blocks_of, intersect_box
 from core.kernels.marching import March
 from core.rays import Rays
 from core.settings import MarchSettings
@@ -118,6 +118,27 @@ def test_the_dense_count_is_that_of_a_full_grid(change):
     expected = [len(ray) for ray in march_all(full, rays, settings, 4096)]
     assert March(grid(2, 0.2), rays, settings).n_dense().tolist() == expected
     assert sum(expected) > 0
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 24, 8), (3, 20, 9, 13)])
+def test_a_block_is_empty_only_if_all_its_cells_are(shape):
+    generator = torch.Generator().manual_seed(1)
+    binaries = torch.rand(*shape, generator=generator) < 0.002
+    blocks = blocks_of(binaries)
+    assert blocks.shape == (shape[0], *[-(-n // BLOCK) for n in shape[1:]])
+    expected = torch.zeros_like(blocks)
+    for level, x, y, z in binaries.nonzero().tolist():
+        expected[level, x // BLOCK, y // BLOCK, z // BLOCK] = True
+    assert torch.equal(blocks, expected) and 0 < int(blocks.sum()) < blocks.numel()
+
+
+@pytest.mark.parametrize("resolution", [16, 20])
+@pytest.mark.parametrize("n_levels", [1, 3])
+def test_empty_blocks_change_no_sample(resolution, n_levels):
+    settings = MarchSettings(render_step_size=0.02)
+    sparse = grid(n_levels, 0.004, resolution=resolution)
+    found = march_all(sparse, random_rays(40), settings, 64)
+    assert_same_samples(found, twins.march(*random_rays(40), BOX, sparse.binaries, settings), 0.02)
 
 
 def test_rays_along_the_axes():
