@@ -43,6 +43,11 @@ class Evaluation:
     per_view: tuple[ViewScore, ...]
 
 
+def decibels(squared_error: float) -> float:
+    """The PSNR in dB of a mean squared error between values in [0, 1]; inf for none."""
+    return -10.0 * math.log10(squared_error) if squared_error > 0.0 else math.inf
+
+
 class PixelErrors:
     """The difference of two pictures, gathered from pixels as they come.
 
@@ -67,8 +72,7 @@ class PixelErrors:
         """In dB; inf while there is no difference, NaN without pixels."""
         if self.n_pixels == 0:
             return math.nan
-        error = self._squares / (3 * self.n_pixels)
-        return -10.0 * math.log10(error) if error > 0.0 else math.inf
+        return decibels(self._squares / (3 * self.n_pixels))
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -78,8 +82,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
         ValueError: the shapes differ.
     """
     _check_shapes(a, b)
-    error = float(torch.mean((a.double() - b.double()) ** 2))
-    return -10.0 * math.log10(error) if error > 0.0 else math.inf
+    return decibels(float(torch.mean((a.double() - b.double()) ** 2)))
 
 
 def ssim(a: Tensor, b: Tensor) -> float:

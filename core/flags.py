@@ -5,6 +5,7 @@ that is made again. So a group of flags is parsed into a dict that holds only wh
 `dataclasses.replace(settings, **flags)` lays it over the defaults and validates it.
 """
 
+import re
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -23,6 +24,14 @@ def flags_of(settings: type) -> type:
         name: Annotated[_without_none(hints[name]), setting, _ABSENT] for name, setting in settings_of(settings).items()
     }
     return TypedDict(f"{settings.__name__}Flags", keys, total=False)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height in pixels of "WIDTHxHEIGHT"; raises ValueError for anything else."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text.strip())
+    if match is None or min(int(match[1]), int(match[2])) < 1:
+        raise ValueError(f"a size looks like 1280x800, got {text!r}")
+    return int(match[1]), int(match[2])
 
 
 def _without_none(hint: Any) -> Any:

@@ -21,7 +21,8 @@ from torch import Tensor
 from core.datasets.base import Views
 from core.device import choose_device, describe_backend, peak_memory_mb
 from core.errors import FirstlightError, TrainingCollapsed
-from core.evaluation import Evaluation, evaluate
+from core.evaluation import Evaluation, decibels, evaluate
+from core.folders import new_folder
 from core.opening import Overrides, is_snapshot, open_trainer
 from core.snapshot import save_snapshot
 from core.trainer import Trainer
@@ -65,11 +66,11 @@ class _Run:
         if not passed or not len(trainer.dataset.test):
             return
         del marks[: len(passed)]
-        psnr = _evaluate(trainer, _spread(trainer.dataset.test, HISTORY_VIEWS)).psnr
+        psnr = _evaluate(trainer, trainer.dataset.test.spread(HISTORY_VIEWS)).psnr
         self.history.append({"seconds": trainer.seconds, "step": trainer.step_count, "psnr": psnr})
 
     def progress_text(self) -> str:
-        train = f"step {self.trainer.step_count}, training {-10.0 * math.log10(max(self.loss, 1e-10)):.1f} dB"
+        train = f"step {self.trainer.step_count}, training {decibels(self.loss):.1f} dB"
         return train + (f", test {self.history[-1]['psnr']:.1f} dB" if self.history else "")
 
 
@@ -105,7 +106,7 @@ def train_and_report(
             f"{dataset} is a snapshot, and train takes a dataset: run_viewer.py {dataset} goes on training it"
         )
     device = choose_device(device)
-    output = _new_folder(Path(output))
+    output = new_folder(Path(output))
     overrides = overrides or Overrides()
     training = {"horizon_seconds": seconds, "horizon_steps": steps, **overrides.training}
     console = console or Console(stderr=True)
@@ -190,12 +191,6 @@ def _evaluate(trainer: Trainer, views: Views, on_view=None) -> Evaluation:
     return evaluate(trainer.field, trainer.sampler, views, trainer.settings.march, background, on_view)
 
 
-def _spread(views: Views, n: int) -> Views:
-    """At most n views, evenly spread."""
-    chosen = torch.linspace(0, len(views) - 1, min(n, len(views))).round().long()
-    return Views(views.cameras[chosen], views.images[chosen], tuple(views.names[i] for i in chosen.tolist()))
-
-
 def _report(run: _Run, test: Evaluation | None) -> dict[str, Any]:
     trainer = run.trainer
     seconds = max(trainer.seconds, 1e-9)
@@ -230,16 +225,3 @@ def _check_goal(seconds: float | None, steps: int | None) -> None:
     goal = steps if seconds is None else seconds
     if not (math.isfinite(goal) and goal > 0):
         raise ValueError(f"the time or number of steps to train must be positive and finite, got {goal}")
-
-
-def _new_folder(folder: Path) -> Path:
-    """Make the folder, which must be absent or empty."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise FirstlightError(
-                f"{folder} is not empty, and a report overwrites nothing: name a new folder, or empty this one"
-            )
-    except OSError as error:
-        raise FirstlightError(f"{folder} can't be used ({error.strerror}): name another folder") from error
-    return folder

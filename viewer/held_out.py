@@ -1,12 +1,11 @@
 """The held-out PSNR curve: the same few pixels of a few test views, measured again as training goes on."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from core.cameras import rays_through
 from core.datasets.base import Views
+from core.evaluation import decibels
 from core.rays import Rays
 from core.rendering import render_rays
 from core.trainer import Trainer
@@ -28,9 +27,9 @@ class HeldOut:
 
     def __init__(self, views: Views, device: str, seed: int = 0):
         generator = torch.Generator().manual_seed(seed)
-        chosen = torch.linspace(0, len(views) - 1, min(N_VIEWS, len(views))).round().int().tolist()
+        views = views.spread(N_VIEWS)
         self._background = torch.ones(3)
-        self._pixels = [self._choose(views, view, device, generator) for view in chosen]
+        self._pixels = [self._choose(views, view, device, generator) for view in range(len(views))]
         self._squared_errors: list[float] = []
         self._next_at = 0.0
 
@@ -47,7 +46,7 @@ class HeldOut:
         self._squared_errors.append(float(torch.mean((out.colors.clamp(0.0, 1.0) - target) ** 2)))
         if len(self._squared_errors) < len(self._pixels):
             return None
-        psnrs = [-10.0 * math.log10(max(error, 1e-10)) for error in self._squared_errors]
+        psnrs = [decibels(max(error, 1e-10)) for error in self._squared_errors]
         self._squared_errors = []
         self._next_at = next_time(trainer.seconds)
         return sum(psnrs) / len(psnrs)

@@ -1,7 +1,6 @@
 """Renders a snapshot into a picture without a window: a screenshot made again, or a training camera's view."""
 
 import math
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +11,7 @@ import numpy as np
 
 from core.device import choose_device
 from core.errors import FirstlightError
+from core.flags import parse_size
 from core.snapshot import load_snapshot
 from core.trainer import Trainer
 from viewer import pictures, screenshots
@@ -65,14 +65,6 @@ def rerender(
     rgba = pictures.make_picture(trainer, request.view, scene, request.transparent)
     _write(path, request, rgba, trainer, scene)
     return path
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Width and height of "WIDTHxHEIGHT"."""
-    match = re.fullmatch(r"(\d+)x(\d+)", text.strip())
-    if match is None or min(int(match[1]), int(match[2])) < 1:
-        raise ValueError(f"a size looks like 1280x800, got {text!r}")
-    return int(match[1]), int(match[2])
 
 
 def _from_camera(trainer: Trainer, scene: SceneInfo, camera: int | None) -> ScreenshotRequest:

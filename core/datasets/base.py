@@ -54,6 +54,11 @@ class Views:
     def has_alpha(self) -> bool:
         return self.images.shape[-1] == 4
 
+    def spread(self, n: int) -> "Views":
+        """At most n of these views, evenly spread from the first to the last."""
+        chosen = torch.linspace(0, len(self) - 1, min(n, len(self))).round().long()
+        return Views(self.cameras[chosen], self.images[chosen], tuple(self.names[i] for i in chosen.tolist()))
+
     def photo(self, index: int, background: Tensor) -> Tensor:
         """One image over a background colour (3,): (height, width, 3) float32 in [0, 1]."""
         rgbs, alphas = split_alpha(self.images[index])

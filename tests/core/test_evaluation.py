@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core import evaluation
-from core.evaluation import evaluate, psnr, ssim
+from core.evaluation import decibels, evaluate, psnr, ssim
 from core.rays import RenderOutput
 from core.settings import MarchSettings
 from tests.ball import ball_views
@@ -59,6 +59,12 @@ def test_psnr_is_symmetric_and_falls_with_the_error(seed):
 
 def test_psnr_of_equal_images_is_infinite():
     assert psnr(image(0), image(0)) == math.inf
+
+
+def test_ten_decibels_are_a_tenth_of_the_squared_error():
+    assert decibels(1.0) == 0.0
+    assert decibels(0.02) - decibels(0.2) == pytest.approx(10.0)
+    assert decibels(0.0) == math.inf
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import tyro
 
-from core.flags import flags_of
+from core.flags import flags_of, parse_size
 from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
 from viewer.view_settings import Mode, ViewSettings
 
@@ -35,3 +35,10 @@ def test_every_setting_has_its_flag_and_its_help(settings, capsys):
         assert f"--{name.replace('_', '-')}" in words
         assert setting.documentation.split(".")[0][:30].rsplit(" ", 1)[0] in words
     assert "None}" not in words
+
+
+def test_a_size_is_two_whole_numbers_above_zero():
+    assert parse_size(" 1280x800 ") == (1280, 800)
+    for text in ("wide", "0x10", "10x", "-1x5", "10x10x10"):
+        with pytest.raises(ValueError, match="1280x800"):
+            parse_size(text)
