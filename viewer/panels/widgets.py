@@ -5,10 +5,10 @@ from typing import Any
 
 import dearpygui.dearpygui as dpg
 
+from core.scale import Scale
 from core.settings import Setting
 from viewer.panels.context import Context
 from viewer.panels.style import DASH, DIM, Style
-from viewer.sliders import Scale
 
 LABEL_WIDTH, VALUE_WIDTH = 136, 66
 

@@ -1,4 +1,4 @@
-"""How a setting's value lies on its slider and reads as text. Pure; built from the setting's metadata."""
+"""How a setting's value lies on a slider or a plot's axis and reads as text. Pure; built from its metadata."""
 
 import math
 from dataclasses import dataclass
@@ -37,6 +37,28 @@ class Scale:
         share = _clip((position - self._start) / (1.0 - self._start))
         return _rounded(self._floor * (s.high / self._floor) ** share, s.low, s.high)
 
+    def spread(self, n: int) -> tuple[float, ...]:
+        """At most n different values, evenly spaced on the slider; the first is 0 where its left end stands for 0."""
+        zero = self.setting.log and self.setting.low == 0.0
+        first, n_above = (self._start, n - 1) if zero else (0.0, n)
+        above = [self.value(first + (1.0 - first) * i / max(1, n_above - 1)) for i in range(n_above)]
+        return tuple(dict.fromkeys([0.0, *above] if zero else above))
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Round values that suit an axis as long as the slider, as pairs (position, text)."""
+        s = self.setting
+        if not s.log:
+            step = _round_step(s.high - s.low)
+            values = [i * step for i in range(math.ceil(s.low / step), math.floor(s.high / step) + 1)]
+            return [(self.position(v), f"{v:.4g}") for v in values]
+        powers = range(math.floor(math.log10(self._floor)), math.ceil(math.log10(s.high)) + 1)
+        digits = (1, 2, 5) if s.high / self._floor < 1e3 else (1,)
+        values = [digit * 10.0**power for power in powers for digit in digits]
+        ticks = [(self.position(v), f"{v:.4g}") for v in values if self._floor <= v * (1 + 1e-9) <= s.high * (1 + 1e-6)]
+        if s.low > 0.0:
+            return ticks
+        return [(0.0, self.text(0.0)), *(tick for tick in ticks if tick[0] > 2.0 * ZERO_ZONE)]
+
     def text(self, value: float) -> str:
         """The value as the window writes it; 0 of a pure number on a log scale switches something off."""
         if value == 0.0 and self.setting.log and not self.setting.unit:
@@ -74,3 +96,9 @@ def _clip(share: float) -> float:
 
 def _rounded(value: float, low: float, high: float) -> float:
     return min(high, max(low, float(f"{value:.3g}")))
+
+
+def _round_step(span: float) -> float:
+    """1, 2 or 5 times a power of ten that cuts a span into about five."""
+    power = 10.0 ** math.floor(math.log10(span / 5.0))
+    return next(digit * power for digit in (1, 2, 5, 10) if digit * power * 7.0 > span)

@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 import pytest
 
+from core.scale import Scale
 from core.settings import MarchSettings, Setting, settings_of
-from viewer.sliders import Scale
 
 SCALES = {name: Scale(s) for name, s in settings_of(MarchSettings).items() if name != "crop"}
 
@@ -51,3 +53,29 @@ def test_a_linear_scale_is_even():
     scale = Scale(Setting("", low=10.0, high=20.0))
     assert scale.value(0.5) == 15.0
     assert scale.position(12.5) == 0.25
+
+
+@pytest.mark.parametrize("name", list(SCALES))
+def test_values_spread_over_a_slider_are_even_on_it_and_reach_both_ends(name):
+    scale = SCALES[name]
+    values = scale.spread(12)
+    assert len(values) == 12
+    assert (values[0], values[-1]) == (scale.setting.low, scale.setting.high)
+    positions = [scale.position(value) for value in values[1:]]
+    gaps = [b - a for a, b in pairwise(positions)]
+    assert gaps == pytest.approx([gaps[0]] * 10, abs=4e-3)
+
+
+def test_a_range_too_narrow_for_so_many_values_gives_each_once():
+    assert Scale(Setting("", low=1.0, high=1.01)).spread(5) == (1.0, 1.01)
+
+
+@pytest.mark.parametrize("setting", [*(s.setting for s in SCALES.values()), Setting("", low=2.61, high=5.48),
+                                     Setting("", low=0.0024, high=0.3, log=True)])  # fmt: skip
+def test_ticks_stand_where_their_texts_say_and_apart(setting):
+    scale = Scale(setting)
+    ticks = scale.ticks()
+    assert 3 <= len(ticks) <= 9
+    for position, text in ticks:
+        assert position == pytest.approx(scale.position(scale.parse(text)), abs=1e-3)
+    assert min(b - a for (a, _), (b, _) in pairwise(ticks)) > 0.05
