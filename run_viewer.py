@@ -15,7 +15,7 @@ from typing_extensions import Doc
 
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
-from core.settings import FieldSettings, MarchSettings, TrainSettings
+from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
 
@@ -130,6 +130,32 @@ class Render:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """Render a view over the range of one threshold: what each value costs and saves; writes sweep.csv, sweep.png."""
+
+    snapshot: Annotated[str, *positional("SNAPSHOT", "A snapshot of ours.")]
+    over: Annotated[str, tyro.conf.arg(metavar="SETTING", help=f"The threshold: {', '.join(MARCH_NUMBERS)}.")]
+    output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
+    values: Annotated[int, Doc("Values over the threshold's range.")] = 12
+    camera: Annotated[int, Doc("Take the camera of this training view, counted from 0.")] = 0
+    size: Annotated[
+        str | None, shown_as("WxH", "In pixels; else the dataset's, with at most 400 on the longer side.")
+    ] = None
+    device: Device = None
+    thresholds: Thresholds = field(default_factory=dict)
+
+    def run(self) -> int:
+        replace(MarchSettings(), **self.thresholds)
+        from core.sweep import sweep_snapshot
+
+        sweep_snapshot(
+            self.snapshot, self.over, self.output, self.values, self.camera, self.size, self.device, self.thresholds
+        )
+        print(f"see {self.output}")
+        return 0
+
+
+@dataclass(frozen=True)
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
@@ -171,7 +197,15 @@ class Doctor:
         return 2 if any(finding.fatal for finding in findings) else 0
 
 
-COMMANDS = {"view": View, "train": Train, "render": Render, "check": Check, "bench": Bench, "doctor": Doctor}
+COMMANDS = {
+    "view": View,
+    "train": Train,
+    "render": Render,
+    "sweep": Sweep,
+    "check": Check,
+    "bench": Bench,
+    "doctor": Doctor,
+}
 
 
 def parse(arguments: Sequence[str]):
@@ -183,7 +217,7 @@ def parse(arguments: Sequence[str]):
     if not arguments or arguments[0] not in (*COMMANDS, "-h", "--help"):
         arguments = ["view", *arguments]
     return tyro.cli(
-        View | Train | Render | Check | Bench | Doctor,
+        View | Train | Render | Sweep | Check | Bench | Doctor,
         prog="run_viewer.py",
         description="Train a radiance field and watch it come alive. Without a command: the window.",
         args=arguments,

@@ -136,6 +136,9 @@ class MarchSettings:
             raise ValueError(f"near_plane {self.near_plane:g} must be smaller than far_plane {self.far_plane:g}")
 
 
+MARCH_NUMBERS = tuple(name for name in settings_of(MarchSettings) if isinstance(getattr(MarchSettings(), name), float))
+"""The fields of `MarchSettings` that are one number: each has a slider and can be swept."""
+
 THRESHOLDS_OFF = {"alpha_thre": 0.0, "early_stop_eps": 0.0, "occ_thre": 0.0}
 """`replace(march, **THRESHOLDS_OFF)` marches every sample in cells that may hold something, to the end of the ray."""
 

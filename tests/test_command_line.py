@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 import run_viewer
+from core.datasets import open_dataset
 from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.snapshot import save_snapshot
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING
-from tests.viewer.live import write_quick_ball
+from tests.viewer.live import tiny_trainer, write_quick_ball
 from viewer.view_settings import Mode, ViewSettings
 
 REPOSITORY = Path(run_viewer.__file__).parent
@@ -55,6 +57,7 @@ def test_flags_hold_only_what_is_given():
         ("view", (MarchSettings, ViewSettings)),
         ("train", (MarchSettings, TrainSettings, FieldSettings)),
         ("render", (MarchSettings, ViewSettings)),
+        ("sweep", (MarchSettings,)),
     ],
 )
 def test_help_names_every_setting(command, settings, capsys):
@@ -77,7 +80,14 @@ def test_help_names_every_command(capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["train"], ["train", "demo"], ["view", "--mode", "pretty"], ["--alpha-thre", "much"], ["x", "--no-such-flag"]],
+    [
+        ["train"],
+        ["train", "demo"],
+        ["sweep", "s.safetensors", "--output", "OUT"],
+        ["view", "--mode", "pretty"],
+        ["--alpha-thre", "much"],
+        ["x", "--no-such-flag"],
+    ],
 )
 def test_wrong_arguments_exit_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:
@@ -94,6 +104,9 @@ def test_wrong_arguments_exit_with_2(arguments, capsys):
         (["train", "no/such/folder", "--output", "OUT"], "no/such/folder"),
         (["render", "gone.safetensors", "--output", "OUT/p.png"], "gone.safetensors"),
         (["render", "gone.safetensors", "--output", "p.jpg"], "p.jpg"),
+        (["sweep", "gone.safetensors", "--over", "alpha_thre", "--output", "OUT"], "gone.safetensors"),
+        (["sweep", "gone.safetensors", "--over", "speed", "--output", "OUT"], "alpha_thre, early_stop_eps"),
+        (["sweep", "s", "--over", "alpha_thre", "--output", "OUT", "--occ-thre", "7"], "occ_thre"),
         (["view", "--alpha-thre", "7"], "alpha_thre"),
         (["train", "demo", "--seconds", "1", "--steps", "1", "--output", "OUT"], "either"),
     ],
@@ -136,6 +149,17 @@ def test_train_then_render(ball, tmp_path, capsys):
     assert "exists" in one_line(capsys)
 
 
+def test_sweep_writes_its_folder_once(ball, tmp_path, capsys):
+    save_snapshot(tmp_path / "s.safetensors", tiny_trainer(open_dataset(ball)))
+    sweep = ["sweep", str(tmp_path / "s.safetensors"), "--over", "alpha_thre", "--output", str(tmp_path / "sweep")]
+    assert run_viewer.main([*sweep, "--values", "3", "--device", "cpu"]) == 0
+    assert "samples/ray" in capsys.readouterr().out
+    assert len((tmp_path / "sweep" / "sweep.csv").read_text().splitlines()) == 4
+    assert (tmp_path / "sweep" / "sweep.png").exists()
+    assert run_viewer.main(sweep) == 2
+    assert "not empty" in one_line(capsys)
+
+
 def test_doctor_says_what_there_is(capsys):
     assert run_viewer.main(["doctor"]) == 0
     text = capsys.readouterr().out
@@ -163,7 +187,8 @@ def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
 
 
 def test_mistakes_and_help_are_answered_before_torch_is_loaded():
-    code = "import sys, run_viewer; run_viewer.parse([]); print(sorted({'torch', 'warp', 'rich'} & set(sys.modules)))"
+    slow = "{'torch', 'warp', 'rich', 'matplotlib'}"
+    code = f"import sys, run_viewer; run_viewer.parse([]); print(sorted({slow} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "[]", done.stderr
 

@@ -15,7 +15,7 @@ TOP_LEVEL = {
 
 CORE_ORDER = (
     ("settings", "errors"),
-    ("device",),
+    ("device", "scale"),
     ("rays",),
     ("cameras",),
     ("datasets",),
@@ -82,6 +82,12 @@ def test_only_kernels_import_warp():
 
 def test_at_most_one_file_imports_nerfacc():
     assert len(importers("nerfacc")) <= 1
+
+
+def test_figures_are_drawn_in_one_file_and_nothing_else_waits_for_matplotlib():
+    assert importers("matplotlib") == {"core/plots.py"}
+    for node in ast.parse((REPOSITORY / "core/plots.py").read_text()).body:
+        assert not (isinstance(node, ast.Import | ast.ImportFrom) and "matplotlib" in ast.unparse(node))
 
 
 def test_the_worlds_of_torch_and_the_window_are_apart():

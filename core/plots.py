@@ -1,0 +1,85 @@
+"""Figures as PNG files. matplotlib is loaded when the first one is drawn, and draws without a display."""
+
+import math
+from pathlib import Path
+
+from core.sweep_curve import KNEE_DECIBELS, SweepCurve
+
+_BLUE, _ORANGE, _GREEN, _GREY = "#2f6fb0", "#d9822b", "#2f8f5b", "#8a8f98"
+_INCHES, _DOTS_PER_INCH = (7.5, 7.5), 120
+_HEADROOM = 0.12
+"""Share of the PSNR axis above its highest finite value, where points of infinite PSNR are drawn."""
+
+
+def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
+    """Draw milliseconds, samples per ray and PSNR of a sweep, one above the other, into a new PNG.
+
+    Args:
+        curve: at least one point.
+        title: what was rendered.
+
+    Raises:
+        FileExistsError: the file is there already.
+    """
+    from matplotlib.figure import Figure  # without pyplot there is no window system and no global state
+
+    figure = Figure(_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
+    time, samples, quality = figure.subplots(3, 1, sharex=True)
+    setting, points = curve.scale.setting, curve.points
+    xs = [curve.scale.position(point.value) for point in points]
+    time.plot(xs, [point.ms for point in points], "o-", color=_BLUE)
+    time.set_ylabel("ms per picture")
+    per_ray = [point.density_evaluations / curve.n_rays for point in points]
+    samples.plot(xs, per_ray, "s--", color=_GREY, label="density evaluated")
+    samples.plot(xs, [point.samples_per_ray for point in points], "o-", color=_ORANGE, label="composited")
+    samples.set_ylabel("samples per ray")
+    _draw_psnr(quality, xs, [point.psnr_vs_off for point in points])
+    samples.legend(frameon=False)
+    for axes in (time, samples):
+        axes.margins(y=0.1)
+        axes.set_ylim(bottom=0.0)
+    for axes in (time, samples, quality):
+        axes.grid(color="#e4e6ea")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        _mark(axes, curve)
+    positions, texts = zip(*curve.scale.ticks(), strict=True)
+    quality.set_xticks(positions, texts)
+    quality.set_xlim(-0.02, 1.02)
+    quality.set_xlabel(f"{setting.label} ({curve.name}{', ' + setting.unit if setting.unit else ''})")
+    figure.legend(*time.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle(title, fontsize="medium")
+    with path.open("xb") as file:
+        figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def _draw_psnr(axes, xs: list[float], decibels: list[float]) -> None:
+    """PSNRs; pictures that equal the reference are triangles above all the others."""
+    finite = [value for value in decibels if math.isfinite(value)]
+    low, high = min([KNEE_DECIBELS - 10.0, *finite]), max([KNEE_DECIBELS + 10.0, *finite])
+    top = high + _HEADROOM * (high - low)
+    axes.plot(xs, [min(value, top) for value in decibels], "-", color=_GREEN)
+    drawn = [(x, value) for x, value in zip(xs, decibels, strict=True) if math.isfinite(value)]
+    if drawn:
+        axes.plot(*zip(*drawn, strict=True), "o", color=_GREEN)
+    equal = [x for x, value in zip(xs, decibels, strict=True) if math.isinf(value)]
+    if equal:
+        axes.plot(equal, [top] * len(equal), "^", color=_GREEN, markerfacecolor="white", label="equal pictures")
+        axes.legend(frameon=False)
+    axes.axhline(KNEE_DECIBELS, color=_GREY, linewidth=1.0, linestyle=":")
+    axes.set_ylabel("PSNR against\nthresholds off, dB")
+    axes.set_ylim(low - 1.0, top + 0.05 * (top - low))
+
+
+def _mark(axes, curve: SweepCurve) -> None:
+    """Vertical lines at the knee and at the view's own value."""
+    scale, knee = curve.scale, curve.knee
+    if knee is not None:
+        text = f"knee {scale.text(knee.value)}: fewest evaluations that keep {KNEE_DECIBELS:g} dB"
+        axes.axvline(scale.position(knee.value), color="#c0392b", linewidth=1.2, linestyle="--", label=text)
+    if scale.setting.low <= curve.present <= scale.setting.high:
+        axes.axvline(scale.position(curve.present), color="black", linewidth=0.8, label=_present(curve))
+
+
+def _present(curve: SweepCurve) -> str:
+    return f"present {curve.scale.text(curve.present)}"
