@@ -146,7 +146,7 @@ class Sweep:
 
     def run(self) -> int:
         replace(MarchSettings(), **self.thresholds)
-        from core.sweep import sweep_snapshot
+        from core.sweep_report import sweep_snapshot
 
         sweep_snapshot(
             self.snapshot, self.over, self.output, self.values, self.camera, self.size, self.device, self.thresholds

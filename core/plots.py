@@ -7,8 +7,6 @@ from core.sweep_curve import KNEE_DECIBELS, SweepCurve
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#2f6fb0", "#d9822b", "#2f8f5b", "#8a8f98"
 _INCHES, _DOTS_PER_INCH = (7.5, 7.5), 120
-_HEADROOM = 0.12
-"""Share of the PSNR axis above its highest finite value, where points of infinite PSNR are drawn."""
 
 
 def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
@@ -33,7 +31,7 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
     samples.plot(xs, per_ray, "s--", color=_GREY, label="density evaluated")
     samples.plot(xs, [point.samples_per_ray for point in points], "o-", color=_ORANGE, label="composited")
     samples.set_ylabel("samples per ray")
-    _draw_psnr(quality, xs, [point.psnr_vs_off for point in points])
+    _draw_psnr(quality, curve, xs)
     samples.legend(frameon=False)
     for axes in (time, samples):
         axes.margins(y=0.1)
@@ -53,22 +51,22 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
         figure.savefig(file, format="png", metadata={"Software": None})
 
 
-def _draw_psnr(axes, xs: list[float], decibels: list[float]) -> None:
+def _draw_psnr(axes, curve: SweepCurve, xs: list[float]) -> None:
     """PSNRs; pictures that equal the reference are triangles above all the others."""
-    finite = [value for value in decibels if math.isfinite(value)]
-    low, high = min([KNEE_DECIBELS - 10.0, *finite]), max([KNEE_DECIBELS + 10.0, *finite])
-    top = high + _HEADROOM * (high - low)
-    axes.plot(xs, [min(value, top) for value in decibels], "-", color=_GREEN)
-    drawn = [(x, value) for x, value in zip(xs, decibels, strict=True) if math.isfinite(value)]
-    if drawn:
-        axes.plot(*zip(*drawn, strict=True), "o", color=_GREEN)
-    equal = [x for x, value in zip(xs, decibels, strict=True) if math.isinf(value)]
+    heights, low, high = curve.drawn_decibels()
+    axes.plot(xs, heights, "-", color=_GREEN)
+    drawn = list(zip(xs, heights, curve.points, strict=True))
+    finite = [(x, height) for x, height, point in drawn if math.isfinite(point.psnr_vs_off)]
+    equal = [(x, height) for x, height, point in drawn if math.isinf(point.psnr_vs_off)]
+    if finite:
+        axes.plot(*zip(*finite, strict=True), "o", color=_GREEN)
     if equal:
-        axes.plot(equal, [top] * len(equal), "^", color=_GREEN, markerfacecolor="white", label="equal pictures")
+        triangles = dict(color=_GREEN, markerfacecolor="white", label="equal pictures")
+        axes.plot(*zip(*equal, strict=True), "^", **triangles)
         axes.legend(frameon=False)
     axes.axhline(KNEE_DECIBELS, color=_GREY, linewidth=1.0, linestyle=":")
     axes.set_ylabel("PSNR against\nthresholds off, dB")
-    axes.set_ylim(low - 1.0, top + 0.05 * (top - low))
+    axes.set_ylim(low, high)
 
 
 def _mark(axes, curve: SweepCurve) -> None:
@@ -78,8 +76,6 @@ def _mark(axes, curve: SweepCurve) -> None:
         text = f"knee {scale.text(knee.value)}: fewest evaluations that keep {KNEE_DECIBELS:g} dB"
         axes.axvline(scale.position(knee.value), color="#c0392b", linewidth=1.2, linestyle="--", label=text)
     if scale.setting.low <= curve.present <= scale.setting.high:
-        axes.axvline(scale.position(curve.present), color="black", linewidth=0.8, label=_present(curve))
-
-
-def _present(curve: SweepCurve) -> str:
-    return f"present {curve.scale.text(curve.present)}"
+        axes.axvline(
+            scale.position(curve.present), color="black", linewidth=0.8, label=f"present {scale.text(curve.present)}"
+        )

@@ -19,6 +19,9 @@ _SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
 _FIRST_ROUND = 1 << 15
 """Samples of all rays in the first round, where the limits allow: a few rays march far at once, many stop soon."""
 
+IMAGE_CHUNK = 1 << 15
+"""Rays of a picture that are rendered at once."""
+
 
 def render_rays(
     field: Field,
@@ -37,7 +40,7 @@ def render_rays(
         round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: as suits the rays.
     """
     if round_size is None:
-        round_size = min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND // max(1, rays.rays_o.shape[0])))
+        round_size = first_round_size(rays.rays_o.shape[0])
     sampled = sampler.sample(field, rays, march, generator, round_size)
     samples, sigmas, features = sampled.samples, sampled.sigmas, sampled.features
     positions, directions = midpoints(rays, samples)
@@ -56,6 +59,15 @@ def render_rays(
     return RenderOutput(colors, opacities, depths, medians, sampled.trans, *counts, sampled.stopped)
 
 
+def first_round_size(n_rays: int) -> int:
+    """Samples that each ray takes in the first round where `render_rays` is left to choose.
+
+    Rounds decide how far behind an early stop a ray has marched: pictures rendered in slices of various sizes evaluate
+    the same samples if all are given the same size of rounds.
+    """
+    return min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND // max(1, n_rays)))
+
+
 @torch.no_grad()
 def render_image(
     field: Field,
@@ -64,7 +76,7 @@ def render_image(
     march: MarchSettings,
     background: Tensor,
     cancelled: Callable[[], bool] | None = None,
-    chunk: int = 1 << 15,
+    chunk: int = IMAGE_CHUNK,
 ) -> RenderOutput | None:
     """Render all pixels of a camera, `chunk` rays at a time.
 

@@ -1,42 +1,25 @@
 """What a threshold costs and saves: one view rendered over the range of one setting.
 
-A sweep is rendered chunk by chunk, so that a window can run it in slices and stop it; `sweep_snapshot` runs one
-without a window and writes its folder.
+A sweep is rendered chunk by chunk, so that a window can run it in slices and stop it.
 """
 
 import statistics
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 from torch import Tensor
 
 from core.cameras import Camera, generate_rays
-from core.datasets.base import Dataset
-from core.device import choose_device
 from core.evaluation import psnr
 from core.fields.base import Field
-from core.flags import parse_size
-from core.folders import new_folder
-from core.plots import save_sweep
-from core.rendering import render_rays
+from core.rendering import IMAGE_CHUNK, first_round_size, render_rays
 from core.samplers.base import Sampler
 from core.scale import Scale
-from core.settings import MARCH_NUMBERS, THRESHOLDS_OFF, MarchSettings, Setting
-from core.snapshot import load_snapshot
-from core.sweep_curve import KNEE_DECIBELS, SweepCurve, SweepPoint, swept_setting, write_csv
-
-LARGEST_SIDE = 400
-"""Pixels of the picture's longer side where no size is asked for: a sweep renders dozens of pictures."""
-
-REPEATS = 3
-"""Each picture is rendered so often, and the median of its times counts."""
+from core.settings import THRESHOLDS_OFF, MarchSettings, Setting
+from core.sweep_curve import SweepCurve, SweepPoint
 
 
 class _Picture(NamedTuple):
@@ -59,7 +42,6 @@ class Sweep:
         setting: its range, see `swept_setting`.
         n_values: values over this range.
         repeats: pictures per value, for the median of their times.
-        chunk: rays of one call of `advance`.
 
     Attributes:
         curve: what is done so far; replaced as a whole after each value.
@@ -76,25 +58,28 @@ class Sweep:
         setting: Setting,
         n_values: int = 12,
         repeats: int = 1,
-        chunk: int = 1 << 15,
     ):
         self._field, self._sampler, self._camera, self._background = field, sampler, camera, background
-        self._march, self._repeats, self._chunk = march, repeats, chunk
+        self._march, self._repeats = march, repeats
         scale = Scale(setting)
         self.curve = SweepCurve(name, scale, getattr(march, name), camera.width * camera.height)
         self._values = scale.spread(n_values)
+        self._round_size = first_round_size(min(self.curve.n_rays, IMAGE_CHUNK))
         self._work = self._run()
-        self._n_done = 0
+        self._n_next, self._n_done = IMAGE_CHUNK, 0
 
     @property
     def share(self) -> float:
         """How much is done, 0 to 1."""
-        n_pictures = 1 + len(self._values) * self._repeats
-        return self._n_done / (n_pictures * -(-self.curve.n_rays // self._chunk))
+        return self._n_done / (self.curve.n_rays * (1 + len(self._values) * self._repeats))
 
     @torch.no_grad()
-    def advance(self) -> bool:
-        """Render the next chunk of rays; False if all was done."""
+    def advance(self, n_rays: int = IMAGE_CHUNK) -> bool:
+        """Render the next rays of the picture under way, at most `n_rays`; False if all was done.
+
+        The counts don't depend on how many; the times do where they are too few to fill the machine.
+        """
+        self._n_next = n_rays
         return next(self._work, False)
 
     def _run(self) -> Generator[bool, None, None]:
@@ -107,16 +92,17 @@ class Sweep:
             self.curve = replace(self.curve, points=(*self.curve.points, self._point(value, pictures, reference)))
 
     def _render(self, march: MarchSettings) -> Generator[bool, None, _Picture]:
-        colors, n_marched, n_kept, seconds = [], 0, 0, 0.0
-        for first in range(0, self.curve.n_rays, self._chunk):
+        colors, n_marched, n_kept, seconds, first = [], 0, 0, 0.0, 0
+        while first < self.curve.n_rays:
             began = perf_counter()
-            rays = generate_rays(self._camera, first, first + self._chunk)
-            out = render_rays(self._field, self._sampler, rays, march, self._background)
+            rays = generate_rays(self._camera, first, first + self._n_next)
+            out = render_rays(self._field, self._sampler, rays, march, self._background, round_size=self._round_size)
             # before the clock is read: taking the counts waits until the device has finished
             n_marched, n_kept = n_marched + int(out.n_marched.sum()), n_kept + int(out.n_kept.sum())
             seconds += perf_counter() - began
             colors.append(out.colors.clamp(0.0, 1.0))
-            self._n_done += 1
+            first += rays.rays_o.shape[0]
+            self._n_done += rays.rays_o.shape[0]
             yield True
         return _Picture(torch.cat(colors), n_marched, n_kept, seconds)
 
@@ -130,89 +116,3 @@ class Sweep:
             color_evaluations=picture.n_kept,
             psnr_vs_off=psnr(picture.colors, reference.colors),
         )
-
-
-def sweep_snapshot(
-    snapshot: str,
-    over: str,
-    output: str | Path,
-    n_values: int = 12,
-    camera: int = 0,
-    size: str | None = None,
-    device: str | None = None,
-    thresholds: Mapping[str, Any] | None = None,
-    console: Console | None = None,
-) -> SweepCurve:
-    """Sweep a threshold on a training view of a snapshot; write sweep.csv and sweep.png, print a table.
-
-    Args:
-        over: a name of `MARCH_NUMBERS`; hyphens serve as well.
-        output: a folder that is absent or empty.
-        camera: a training view, counted from 0.
-        size: "WIDTHxHEIGHT"; else the dataset's, reduced to `LARGEST_SIDE` pixels.
-        thresholds: values that differ from training's.
-
-    Raises:
-        FirstlightError: the folder is in use, or the snapshot or device can't be used.
-        ValueError: a name, number or size that can't be.
-    """
-    name = over.replace("-", "_")
-    if name not in MARCH_NUMBERS:
-        raise ValueError(f"--over takes one of {', '.join(MARCH_NUMBERS)}; got {over!r}")
-    if n_values < 2:
-        raise ValueError(f"a sweep needs at least 2 values, got {n_values}")
-    width_height = parse_size(size) if size else None
-    device, folder, console = choose_device(device), new_folder(Path(output)), console or Console()
-    trainer = load_snapshot(snapshot, device)
-    march = replace(trainer.settings.march, **(thresholds or {}))
-    view = _camera(trainer.dataset, camera, width_height).to(device)
-    setting = swept_setting(name, march, trainer.dataset.box, view.c2w[:3, 3].tolist())
-    background = torch.ones(3, device=device)
-    sweep = Sweep(trainer.field, trainer.sampler, view, march, background, name, setting, n_values, REPEATS)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
-        bar = bars.add_task("sweeping", total=1.0)
-        while sweep.advance():
-            bars.update(bar, completed=sweep.share)
-    title = f"{trainer.dataset.name}, {view.width}x{view.height}, training view {camera}, step {trainer.step_count}"
-    write_csv(folder / "sweep.csv", sweep.curve.points)
-    save_sweep(folder / "sweep.png", sweep.curve, title)
-    console.print(f"{name}: {title}", highlight=False)
-    console.print(_table(sweep.curve))
-    console.print(_knee_text(sweep.curve), highlight=False, soft_wrap=True)
-    return sweep.curve
-
-
-def _camera(dataset: Dataset, index: int, size: tuple[int, int] | None) -> Camera:
-    cameras = dataset.train.cameras
-    if not 0 <= index < len(cameras):
-        raise ValueError(f"--camera must be a training view from 0 to {len(cameras) - 1}, got {index}")
-    camera = cameras[index]
-    shrink = min(1.0, LARGEST_SIDE / max(camera.width, camera.height))
-    return camera.resized(*(size or (max(1, round(shrink * side)) for side in (camera.width, camera.height))))
-
-
-def _table(curve: SweepCurve) -> Table:
-    table = Table("value", "ms", "samples/ray", "density evals", "colour evals", "PSNR against off")
-    for column in table.columns:
-        column.justify = "right"
-    for point in curve.points:
-        table.add_row(
-            curve.scale.text(point.value),
-            f"{point.ms:.1f}",
-            f"{point.samples_per_ray:.2f}",
-            f"{point.density_evaluations:,}",
-            f"{point.color_evaluations:,}",
-            f"{point.psnr_vs_off:.2f} dB",
-            style="bold" if point is curve.knee else None,
-        )
-    return table
-
-
-def _knee_text(curve: SweepCurve) -> str:
-    knee = curve.knee
-    if knee is None:
-        return f"no knee: no value keeps {KNEE_DECIBELS:g} dB against the picture with thresholds off"
-    return (
-        f"knee at {curve.scale.text(knee.value)}: the fewest evaluations ({knee.evaluations:,}) of the pictures that "
-        f"keep {KNEE_DECIBELS:g} dB against thresholds off"
-    )

@@ -15,6 +15,9 @@ KNEE_DECIBELS = 40.0
 _STEPS_ALONG_DIAGONAL = (1536, 12)
 """A sweep of the step size goes from the finest to the coarsest cut of the scene's diagonal, whatever its unit is."""
 
+_NEARBY = 0.02
+"""Of the axis: as near as this a click means the point."""
+
 
 @dataclass(frozen=True)
 class SweepPoint:
@@ -68,6 +71,20 @@ class SweepCurve:
         """
         faithful = [point for point in self.points if point.psnr_vs_off >= KNEE_DECIBELS]
         return min(faithful, key=lambda point: (point.evaluations, -point.psnr_vs_off), default=None)
+
+    def value_at(self, position: float) -> float:
+        """The value that a click at a position of the axis means: that of a point close by, or else its own."""
+        nearest = min(self.points, key=lambda point: abs(self.scale.position(point.value) - position), default=None)
+        if nearest is not None and abs(self.scale.position(nearest.value) - position) <= _NEARBY:
+            return nearest.value
+        return self.scale.value(min(1.0, max(0.0, position)))
+
+    def drawn_decibels(self) -> tuple[list[float], float, float]:
+        """PSNRs as a figure draws them, and its axis's ends: pictures equal to the reference lie above all others."""
+        finite = [point.psnr_vs_off for point in self.points if math.isfinite(point.psnr_vs_off)]
+        low, high = min([KNEE_DECIBELS - 10.0, *finite]), max([KNEE_DECIBELS + 10.0, *finite])
+        ceiling, air = high + 0.12 * (high - low), 0.06 * (high - low)
+        return [min(point.psnr_vs_off, ceiling) for point in self.points], low - air, ceiling + air
 
 
 def swept_setting(name: str, march: MarchSettings, box: Box, position: Sequence[float]) -> Setting:

@@ -16,6 +16,7 @@ TOP_LEVEL = {
 CORE_ORDER = (
     ("settings", "errors"),
     ("device", "scale"),
+    ("sweep_curve",),
     ("rays",),
     ("cameras",),
     ("datasets",),
@@ -25,7 +26,7 @@ CORE_ORDER = (
     ("rendering",),
     ("trainer",),
     ("evaluation", "snapshot"),
-    ("opening",),
+    ("opening", "sweep"),
 )
 """Parts of core, each of which imports only what stands above it. What is not listed serves the command line."""
 

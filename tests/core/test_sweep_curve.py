@@ -91,3 +91,23 @@ def test_points_read_back_from_csv_exactly(tmp_path):
     assert [tuple(float(cell) for cell in row) for row in rows] == [astuple(p) for p in points]
     with pytest.raises(FileExistsError):
         write_csv(tmp_path / "sweep.csv", points)
+
+
+def test_a_click_near_a_point_means_its_value_and_elsewhere_its_own():
+    points = curve(point(0.0285, 5, 5, 50.0), point(0.09, 4, 4, 40.0))
+    at = points.scale.position
+    assert points.value_at(at(0.0285) + 0.015) == 0.0285
+    assert points.value_at(at(0.01)) == 0.01
+    assert points.value_at(-0.2) == 0.0
+    assert points.value_at(1.2) == 0.9
+    assert curve().value_at(at(0.0285)) == 0.0285
+
+
+def test_equal_pictures_are_drawn_above_all_others():
+    heights, low, high = curve(
+        point(0.0, 5, 5, math.inf), point(0.1, 4, 4, 61.0), point(0.3, 3, 3, 20.0)
+    ).drawn_decibels()
+    assert heights[1:] == [61.0, 20.0]
+    assert low < 20.0 and 61.0 < heights[0] < high
+    heights, low, high = curve(point(0.0, 5, 5, math.inf)).drawn_decibels()
+    assert low < 40.0 < heights[0] < high

@@ -4,6 +4,15 @@ from typing import Any, Protocol
 
 from viewer.scene import Scene
 
+SLICE_SECONDS = 0.05
+FIRST_BATCH, LARGEST_BATCH = 256, 1 << 15
+"""Rays of a slice."""
+
+
+def next_batch(batch: int, seconds: float) -> int:
+    """How many rays the next slice should render, when `batch` of them took some seconds."""
+    return int(min(LARGEST_BATCH, max(FIRST_BATCH, batch * min(4.0, SLICE_SECONDS / seconds))))
+
 
 class Tool(Protocol):
     """Work for a panel, done in slices while the camera rests, on the thread that owns the scene.

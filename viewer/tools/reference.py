@@ -13,9 +13,7 @@ from core.settings import THRESHOLDS_OFF
 from viewer.messages import ViewRequest
 from viewer.pictures import camera_of
 from viewer.scene import Scene
-
-SLICE_SECONDS = 0.05
-FIRST_BATCH, LARGEST_BATCH = 256, 1 << 15
+from viewer.tools.base import FIRST_BATCH, next_batch
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,7 @@ class ReferenceTool:
         self._step = step
         began = time.perf_counter()
         self._compare(scene, request, n_pixels)
-        took = time.perf_counter() - began
-        self._batch = int(min(LARGEST_BATCH, max(FIRST_BATCH, self._batch * min(4.0, SLICE_SECONDS / took))))
+        self._batch = next_batch(self._batch, time.perf_counter() - began)
         errors = self._errors
         self.result = Difference(request, errors.psnr, errors.largest, errors.n_pixels / n_pixels, step)
         return True

@@ -1,0 +1,125 @@
+"""The sweep of the shown view, by hand-called slices."""
+
+import dataclasses
+import math
+
+import pytest
+
+from core.rendering import render_image
+from core.settings import THRESHOLDS_OFF
+from tests.viewer.live import errors_of, live_session, state_of, trainer_of, view_request, write_quick_ball
+from viewer.pictures import camera_of
+from viewer.tools.sweep import LONGEST_SIDE, SweepQuestion
+
+
+@pytest.fixture(scope="module")
+def ball(tmp_path_factory):
+    return write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")
+
+
+@pytest.fixture
+def session(ball, monkeypatch):
+    session = live_session(ball, monkeypatch)
+    for _ in range(20):
+        session.tick()
+    session.pause()
+    session.tick()
+    return session
+
+
+def asked(session, name="early_stop_eps", size=(40, 30), **thresholds):
+    march = dataclasses.replace(session.status.march, **{**THRESHOLDS_OFF, **thresholds})
+    question = SweepQuestion(name, view_request(session.status.scene, march, size=size))
+    session.ask("sweep", question)
+    session.tick()
+    return question
+
+
+def finish(session):
+    while session.tick():
+        pass
+    return session.result("sweep")
+
+
+def test_a_sweep_is_of_the_shown_view(session):
+    question = asked(session)
+    result = finish(session)
+    assert result.question is question
+    assert (result.width, result.height, result.step) == (40, 30, 20)
+    assert (result.share, result.running, result.problem) == (1.0, False, "")
+    assert len(result.curve.points) == 12
+    assert result.curve.points[0].psnr_vs_off == math.inf
+    trainer, point = trainer_of(session), result.curve.points[7]
+    camera = camera_of(question.request.pose, 40, 30, "cpu")
+    march = dataclasses.replace(question.request.march, early_stop_eps=point.value)
+    out = render_image(trainer.field, trainer.sampler, camera, march, camera.c2w.new_ones(3))
+    assert (point.density_evaluations, point.color_evaluations) == (int(out.n_marched.sum()), int(out.n_kept.sum()))
+
+
+def test_it_comes_point_by_point(session):
+    asked(session)
+    shares, counts = [], []
+    while session.tick():
+        shares.append(session.result("sweep").share)
+        counts.append(len(session.result("sweep").curve.points))
+    assert shares == sorted(shares) and counts == sorted(counts)
+    assert {0, 5, 12} <= set(counts)
+
+
+def test_large_views_are_swept_small_and_keep_their_shape(session):
+    asked(session, size=(1600, 1000))
+    result = session.result("sweep")
+    assert (result.width, result.height) == (LONGEST_SIDE, LONGEST_SIDE * 10 // 16)
+
+
+def test_training_that_goes_on_meanwhile_does_not_mix_into_a_sweep(session):
+    asked(session)
+    calm = finish(session).curve
+    asked(session)
+    session.resume()
+    while session.result("sweep").running:
+        session.tick()
+    assert session.status.step > 20
+    for a, b in zip(calm.points, session.result("sweep").curve.points, strict=True):
+        assert (a.value, a.evaluations, a.psnr_vs_off) == (b.value, b.evaluations, pytest.approx(b.psnr_vs_off))
+
+
+def test_a_sweep_changes_nothing_of_training(session):
+    before = state_of(trainer_of(session))
+    asked(session)
+    finish(session)
+    after = state_of(trainer_of(session))
+    assert before.keys() == after.keys()
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_a_stopped_sweep_does_nothing_more_and_keeps_its_points(session):
+    asked(session)
+    while len(session.result("sweep").curve.points) < 3:
+        session.tick()
+    session.ask("sweep", None)
+    session.tick()
+    assert not session.tick()
+    stopped = session.result("sweep")
+    assert not stopped.running and len(stopped.curve.points) == 3 and stopped.share < 1.0
+
+
+def test_a_new_question_takes_the_place_of_the_old_one(session):
+    asked(session)
+    session.tick()
+    asked(session, "alpha_thre")
+    assert finish(session).curve.name == "alpha_thre"
+
+
+def test_another_scene_voids_the_sweep(session):
+    asked(session)
+    session.reset()
+    session.tick()
+    assert session.result("sweep") is None
+
+
+def test_what_cannot_be_swept_is_said(session):
+    asked(session, "near_plane", far_plane=0.01)
+    result = session.result("sweep")
+    assert "near_plane has no range" in result.problem and result.curve is None and not result.running
+    assert not errors_of(session)

@@ -1,0 +1,95 @@
+"""One threshold's sweep over the view, a slice at a time; see `core.sweep`."""
+
+import copy
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from core.sweep import Sweep
+from core.sweep_curve import SweepCurve, swept_setting
+from viewer.messages import ViewRequest
+from viewer.pictures import camera_of
+from viewer.scene import Scene
+from viewer.tools.base import FIRST_BATCH, next_batch
+
+LONGEST_SIDE = 160
+"""Pixels of the swept pictures' longer side: a sweep is to take seconds on a CPU."""
+
+
+@dataclass(frozen=True)
+class SweepQuestion:
+    """A threshold of `core.settings.MARCH_NUMBERS`, and the view to sweep it over."""
+
+    name: str
+    request: ViewRequest
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """A sweep under way or at its end.
+
+    Attributes:
+        width, height: of its pictures, in pixels.
+        step: the training step whose weights they all show.
+        curve: what is done so far; None if there is nothing to sweep, and `problem` says why.
+        share: of the work done, 0 to 1.
+        running: neither finished nor stopped.
+    """
+
+    question: SweepQuestion
+    width: int
+    height: int
+    step: int
+    curve: SweepCurve | None = None
+    share: float = 0.0
+    running: bool = False
+    problem: str = ""
+
+
+class SweepTool:
+    """Sweeps the newest question's threshold on a copy of the weights, so that training may go on meanwhile."""
+
+    def __init__(self) -> None:
+        self.result: SweepResult | None = None
+        self._sweep: Sweep | None = None
+        self._batch = FIRST_BATCH
+
+    def ask(self, question: SweepQuestion | None, scene: Scene) -> None:
+        """Sweep anew; None: stop, and keep what is done."""
+        self._sweep = None
+        if question is not None:
+            self._begin(question, scene)
+        elif self.result is not None:
+            self.result = replace(self.result, running=False)
+
+    def new_scene(self, scene: Scene) -> None:
+        self.result, self._sweep = None, None
+
+    def slice(self, scene: Scene) -> bool:
+        if self._sweep is None:
+            return False
+        began = time.perf_counter()
+        more = self._sweep.advance(self._batch)
+        self._batch = next_batch(self._batch, time.perf_counter() - began)
+        self.result = replace(self.result, curve=self._sweep.curve, share=self._sweep.share, running=more)
+        if not more:
+            self._sweep = None
+        return True
+
+    def _begin(self, question: SweepQuestion, scene: Scene) -> None:
+        trainer, request = scene.trainer, question.request
+        shrink = min(1.0, LONGEST_SIDE / max(request.width, request.height))
+        width, height = (max(1, round(shrink * side)) for side in (request.width, request.height))
+        self.result = SweepResult(question, width, height, trainer.step_count)
+        camera = camera_of(request.pose, width, height, trainer.device)
+        position = camera.c2w[:3, 3].tolist()
+        try:
+            setting = swept_setting(question.name, request.march, trainer.dataset.box, position)
+        except ValueError as error:
+            self.result = replace(self.result, problem=str(error))
+            return
+        field, sampler = copy.deepcopy(trainer.field), copy.deepcopy(trainer.sampler)
+        background = torch.tensor(request.view.background, device=trainer.device)
+        self._sweep = Sweep(field, sampler, camera, request.march, background, question.name, setting)
+        self.result = replace(self.result, curve=self._sweep.curve, running=True)
