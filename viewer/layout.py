@@ -39,6 +39,7 @@ PANELS = {
     "training": Place(9101, SIDE_TOP),
     "thresholds": Place(9102, SIDE),
     "view": Place(9103, SIDE),
+    "sweep": Place(9110, BELOW, shown=False),
 }
 """By tag, in the order of their tabs."""
 

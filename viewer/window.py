@@ -30,6 +30,7 @@ from viewer.panels.panels_menu import PanelsMenu
 from viewer.panels.screenshot import ScreenshotPanel
 from viewer.panels.status_line import StatusLine
 from viewer.panels.style import BACKDROP, Style
+from viewer.panels.sweep import SweepPanel
 from viewer.panels.thresholds import ThresholdsPanel
 from viewer.panels.toolbar import Toolbar
 from viewer.panels.training import TrainingPanel
@@ -50,7 +51,7 @@ FIGURES_PERIOD = 0.2
 CLOSE_SECONDS = 0.7
 """The session may take this long to stop; the window promises to be gone within a second."""
 
-PANELS = (ThresholdsPanel, ViewPanel)
+PANELS = (ThresholdsPanel, ViewPanel, SweepPanel)
 """Besides training's, which has keys of its own."""
 
 STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"

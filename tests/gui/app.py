@@ -82,6 +82,14 @@ class App:
         screen = ImageGrab.grab(xdisplay=self._display)
         return np.asarray(screen.crop((x, y, x + width, y + height)), np.float32)[..., :3] / 255.0
 
+    def keep_screen(self, name: str) -> Path:
+        """Save the whole screen for a person to look at: NAME.png in FIRSTLIGHT_ARTEFACTS, or in the test's folder."""
+        folder = Path(os.environ.get("FIRSTLIGHT_ARTEFACTS") or self.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.png"
+        ImageGrab.grab(xdisplay=self._display).save(path)
+        return path
+
     def click(self, name: str, across: float = 0.5) -> None:
         """Click a widget, at a share of its width."""
         x, y, width, height = self.widget(name)

@@ -38,6 +38,7 @@ class Context:
         inputs: widgets that take typed text; while one is active, keys are text and no shortcuts.
         handles: widgets that are dragged; while one is, the picture counts as moving.
         open_panel: brings a panel to the front by its tag, opening it if it is closed.
+        sweep: sweeps a threshold, by its name, in the sweep's panel.
         notices: messages waiting to be shown.
     """
 
@@ -47,6 +48,7 @@ class Context:
     inputs: list[int | str] = field(default_factory=list)
     handles: list[int | str] = field(default_factory=list)
     open_panel: Callable[[str], None] = lambda tag: None
+    sweep: Callable[[str], None] = lambda name: None
     notices: list[Notice] = field(default_factory=list)
 
     def say(self, text: str, error: bool = False) -> None:

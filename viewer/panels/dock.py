@@ -58,6 +58,7 @@ class Dock:
         saved = layout.load(file, self._scale)
         start = saved or layout.default_layout(width, height, self._scale)
         self._settle_at = SETTLING_FRAMES
+        self._docked = False  # a window finds its dock only in the first frame, so closed ones are there for that one
         self._fresh = saved is None
         self._forgotten = False
         self._shown = start.shown
@@ -69,7 +70,7 @@ class Dock:
     def add(self, kind: type) -> Panel:
         """Build a panel inside its own window."""
         number = layout.PANELS[kind.tag].number
-        with dpg.window(tag=number, label=kind.title, show=kind.tag in self._shown, min_size=(1, 1)):
+        with dpg.window(tag=number, label=kind.title, min_size=(1, 1)):
             dpg.add_alias(f"panel.{kind.tag}", number)
             panel = kind(self._context)
         self._panels.append(panel)
@@ -92,6 +93,11 @@ class Dock:
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Let the panels in sight show what is new, and tell the tools of the others to stop."""
+        if not self._docked and dpg.get_frame_count() > 0:
+            self._docked = True
+            for panel in self._panels:
+                if panel.tag not in self._shown:
+                    self.close(panel.tag)
         if self._fresh and dpg.get_frame_count() == self._settle_at:
             for tag in layout.on_top(self._shown):
                 dpg.focus_item(f"panel.{tag}")

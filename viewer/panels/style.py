@@ -23,6 +23,7 @@ ACCENT: Color = (232, 168, 68, 255)
 ACCENT_HOVERED: Color = (244, 187, 96, 255)
 ON_ACCENT: Color = (28, 22, 12, 255)
 SECOND: Color = (108, 178, 214, 255)
+GOOD: Color = (120, 190, 130, 255)
 ALARM: Color = (222, 96, 86, 255)
 CLEAR: Color = (0, 0, 0, 0)
 
@@ -77,6 +78,10 @@ class Style:
         self.dim = _theme({dpg.mvThemeCol_Text: DIM}, {})
         self.loss = _line(ACCENT)
         self.psnr = _line(SECOND)
+        self.sweep_time, self.sweep_samples, self.sweep_psnr = (
+            _line(color, dpg.mvPlotMarker_Circle, 3.0 * scale) for color in (SECOND, ACCENT, GOOD)
+        )
+        self.sweep_knee, self.sweep_present = _upright(ALARM), _upright(TEXT)
 
     def px(self, size: float) -> int:
         """A length at this scale, in pixels."""
@@ -186,7 +191,19 @@ def _button(face: Color, hovered: Color, text: Color) -> int:
     )
 
 
-def _line(color: Color) -> int:
+def _line(color: Color, marker: int = dpg.mvPlotMarker_None, size: float = 0.0) -> int:
+    """A plot's line, with a marker at each point."""
     with dpg.theme() as theme, dpg.theme_component(dpg.mvLineSeries):
+        for target in (dpg.mvPlotCol_Line, dpg.mvPlotCol_MarkerFill, dpg.mvPlotCol_MarkerOutline):
+            dpg.add_theme_color(target, color, category=dpg.mvThemeCat_Plots)
+        dpg.add_theme_style(dpg.mvPlotStyleVar_Marker, marker, category=dpg.mvThemeCat_Plots)
+        dpg.add_theme_style(dpg.mvPlotStyleVar_MarkerSize, size, category=dpg.mvThemeCat_Plots)
+    return theme
+
+
+def _upright(color: Color) -> int:
+    """A line across a plot that marks one value."""
+    with dpg.theme() as theme, dpg.theme_component(dpg.mvInfLineSeries):
         dpg.add_theme_color(dpg.mvPlotCol_Line, color, category=dpg.mvThemeCat_Plots)
+        dpg.add_theme_style(dpg.mvPlotStyleVar_LineWeight, 1.0, category=dpg.mvThemeCat_Plots)
     return theme

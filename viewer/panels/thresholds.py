@@ -4,14 +4,12 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from core.settings import MarchSettings, settings_of
+from core.settings import MARCH_NUMBERS, MarchSettings, settings_of
 from viewer.messages import Frame, FrameStats, Status
 from viewer.panels.context import Context
 from viewer.panels.style import DASH, DIM
 from viewer.panels.widgets import Figures, SettingSlider, button, short, tooltip
 from viewer.tools.reference import Difference
-
-NAMES = ("alpha_thre", "early_stop_eps", "render_step_size", "cone_angle", "occ_thre", "near_plane", "far_plane")
 
 FIGURES = {
     "ms": ("Frame", "Rendering this picture, drawing included."),
@@ -52,7 +50,8 @@ class ThresholdsPanel:
         self._error = dpg.add_text("", tag="cost.error", color=DIM)
         dpg.bind_item_font(self._error, style.small)
         self._sliders = {
-            name: SettingSlider(context, f"march.{name}", settings[name], self._setter(name)) for name in NAMES
+            name: SettingSlider(context, f"march.{name}", settings[name], self._setter(name), self._sweeper(name))
+            for name in MARCH_NUMBERS
         }
         with dpg.group(horizontal=True):
             self._shared = dpg.add_checkbox(
@@ -92,6 +91,9 @@ class ThresholdsPanel:
         if scene[1] != self._scene[1]:
             dpg.set_value(self._shared, False)
         self._scene = scene
+
+    def _sweeper(self, name: str):
+        return lambda: self._context.sweep(name)
 
     def _setter(self, name: str):
         return lambda value: self._context.state.set_march(**{name: value})

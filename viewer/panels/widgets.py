@@ -10,7 +10,7 @@ from core.settings import Setting
 from viewer.panels.context import Context
 from viewer.panels.style import DASH, DIM, Style
 
-LABEL_WIDTH, VALUE_WIDTH = 136, 66
+LABEL_WIDTH, VALUE_WIDTH, SWEEP_WIDTH = 130, 66, 20
 
 FLOATING = dict(
     no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, autosize=True, no_docking=True,
@@ -43,27 +43,39 @@ class SettingSlider:
     Args:
         tag: names the slider; the field is `tag` + ".value".
         change: called with the new value; it raises ValueError to refuse it.
+        sweep: called by a button behind the field, `tag` + ".sweep"; None: there is none.
     """
 
-    def __init__(self, context: Context, tag: str, setting: Setting, change: Callable[[float], None]):
+    def __init__(
+        self,
+        context: Context,
+        tag: str,
+        setting: Setting,
+        change: Callable[[float], None],
+        sweep: Callable[[], None] | None = None,
+    ):
         self._context, self._change = context, change
         self._scale = Scale(setting)
         self._slider, self._field = tag, f"{tag}.value"
         self._shown: float | None = None
         style = context.style
-        with dpg.group(horizontal=True):
+        behind = style.px(SWEEP_WIDTH + 4) if sweep else 0
+        with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
             name = label(setting.label, style, unit=setting.unit)
             dpg.add_slider_float(
-                tag=self._slider, width=-style.px(VALUE_WIDTH + 8), max_value=1.0, format="", no_input=True,
+                tag=self._slider, width=-style.px(VALUE_WIDTH + 4) - behind, max_value=1.0, format="", no_input=True,
                 callback=lambda _, position: self._set(self._scale.value(position)),
             )  # fmt: skip
             dpg.add_input_text(
                 tag=self._field,
-                width=-1,
+                width=style.px(VALUE_WIDTH) if sweep else -1,
                 on_enter=True,
                 auto_select_all=True,
                 callback=lambda _, text: self._type(text),
             )
+            if sweep:
+                button("~", style, sweep, "Sweep: what each value costs and saves in this view.", tag=f"{tag}.sweep",
+                       width=-1)  # fmt: skip
         context.inputs.append(self._field)
         context.handles.append(self._slider)
         help_text = f"{setting.documentation}\nTo enter a number, click the value, type and press Enter."

@@ -46,6 +46,10 @@ class SweepResult:
     running: bool = False
     problem: str = ""
 
+    @property
+    def finished(self) -> bool:
+        return self.share >= 1.0 and not self.running
+
 
 class SweepTool:
     """Sweeps the newest question's threshold on a copy of the weights, so that training may go on meanwhile."""
@@ -81,15 +85,15 @@ class SweepTool:
         trainer, request = scene.trainer, question.request
         shrink = min(1.0, LONGEST_SIDE / max(request.width, request.height))
         width, height = (max(1, round(shrink * side)) for side in (request.width, request.height))
-        self.result = SweepResult(question, width, height, trainer.step_count)
+        blank = SweepResult(question, width, height, trainer.step_count)
         camera = camera_of(request.pose, width, height, trainer.device)
         position = camera.c2w[:3, 3].tolist()
         try:
             setting = swept_setting(question.name, request.march, trainer.dataset.box, position)
         except ValueError as error:
-            self.result = replace(self.result, problem=str(error))
+            self.result = replace(blank, problem=str(error))
             return
         field, sampler = copy.deepcopy(trainer.field), copy.deepcopy(trainer.sampler)
         background = torch.tensor(request.view.background, device=trainer.device)
         self._sweep = Sweep(field, sampler, camera, request.march, background, question.name, setting)
-        self.result = replace(self.result, curve=self._sweep.curve, running=True)
+        self.result = replace(blank, curve=self._sweep.curve, running=True)

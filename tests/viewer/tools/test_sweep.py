@@ -46,7 +46,7 @@ def test_a_sweep_is_of_the_shown_view(session):
     result = finish(session)
     assert result.question is question
     assert (result.width, result.height, result.step) == (40, 30, 20)
-    assert (result.share, result.running, result.problem) == (1.0, False, "")
+    assert result.finished and (result.share, result.problem) == (1.0, "")
     assert len(result.curve.points) == 12
     assert result.curve.points[0].psnr_vs_off == math.inf
     trainer, point = trainer_of(session), result.curve.points[7]
@@ -101,7 +101,7 @@ def test_a_stopped_sweep_does_nothing_more_and_keeps_its_points(session):
     session.tick()
     assert not session.tick()
     stopped = session.result("sweep")
-    assert not stopped.running and len(stopped.curve.points) == 3 and stopped.share < 1.0
+    assert not stopped.running and not stopped.finished and len(stopped.curve.points) == 3 and stopped.share < 1.0
 
 
 def test_a_new_question_takes_the_place_of_the_old_one(session):

@@ -1,0 +1,40 @@
+"""A sweep in the real window."""
+
+import pytest
+
+from core.scale import Scale
+from core.settings import MarchSettings, settings_of
+
+EARLY_STOP = Scale(settings_of(MarchSettings)["early_stop_eps"])
+
+
+@pytest.fixture(scope="module")
+def app(launch):
+    """The demo, trained a little and then paused."""
+    running = launch("demo")
+    running.wait_for(lambda s: s["step"] >= 60, "training of the demo")
+    x, y, width, height = running.widget("picture")
+    running.xdotool("mousemove", x + width // 2, y + height // 2)
+    running.key("space")
+    running.wait_for(lambda s: s["state"] == "paused", "the pause")
+    return running
+
+
+def colours(pixels) -> float:
+    """The share of pixels that are neither grey nor nearly so: lines and marks."""
+    return float((pixels.max(axis=-1) - pixels.min(axis=-1) > 0.15).mean())
+
+
+def test_a_sweep_is_run_and_a_click_on_its_plot_sets_the_slider(app):
+    app.click("march.early_stop_eps.sweep")
+    app.wait_for(lambda s: "sweep.found" in s["widgets"], "the sweep's end")
+    for name in ("ms", "samples", "psnr"):
+        assert colours(app.pixels(f"sweep.{name}.plot")) > 0.005, f"the plot of {name} is empty"
+    before = app.state()["march"]
+    app.keep_screen("sweep")
+    app.click("sweep.psnr.plot", across=0.8)
+    state = app.wait_for(lambda s: s["march"] != before, "the clicked value")
+    assert state["march"] == before | {"early_stop_eps": state["march"]["early_stop_eps"]}
+    assert 0.5 < EARLY_STOP.position(state["march"]["early_stop_eps"]) < 0.95
+    app.click("march.back")
+    app.wait_for(lambda s: s["march"] == before, "training's thresholds again")
