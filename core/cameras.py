@@ -83,6 +83,21 @@ def rays_through(c2w: Tensor, K: Tensor, xs: Tensor, ys: Tensor) -> Rays:
     return Rays(rays_o.contiguous(), rays_d.contiguous())
 
 
+def image_points(camera: Camera, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Where one camera sees world directions: the inverse of `rays_through`.
+
+    Args:
+        directions: (..., 3), of any length, from the camera's centre.
+
+    Returns:
+        xs, ys: (...,) image coordinates in pixels, which may lie outside the image; NaN for what lies behind.
+    """
+    x, y, z = (directions @ camera.c2w[:3, :3]).unbind(-1)
+    depth = torch.where(z < 0.0, -z, torch.nan)
+    K = camera.K
+    return K[0, 0] * x / depth + K[0, 2], K[1, 1] * -y / depth + K[1, 2]
+
+
 def generate_rays(camera: Camera, first: int = 0, last: int | None = None) -> Rays:
     """Rays through the pixel centres of one camera, row by row: all height * width of them, or those of a range."""
     n_pixels = camera.width * camera.height

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from core.cameras import Camera, generate_rays, look_at, pinhole_matrix, rays_through
+from core.cameras import Camera, generate_rays, image_points, look_at, pinhole_matrix, rays_through
 
 SEEDS = range(5)
 
@@ -48,6 +48,16 @@ def test_points_on_rays_project_to_pixel_centres_row_by_row(seed):
     t = 0.5 + 10.0 * torch.rand(35, 1, generator=torch.Generator().manual_seed(seed))
     centres = torch.tensor([[x + 0.5, y + 0.5] for y in range(5) for x in range(7)])
     torch.testing.assert_close(project(camera, rays.rays_o + t * rays.rays_d), centres, atol=1e-3, rtol=0.0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_image_points_are_where_the_rays_came_from(seed):
+    camera = random_camera(seed)
+    xs, ys = (20.0 * torch.rand(2, 50, generator=torch.Generator().manual_seed(seed)) - 5.0).unbind()
+    rays_d = rays_through(camera.c2w, camera.K, xs, ys).rays_d
+    for length in (1.0, 7.0):
+        torch.testing.assert_close(torch.stack(image_points(camera, length * rays_d)), torch.stack([xs, ys]))
+    assert torch.stack(image_points(camera, -rays_d)).isnan().all(), "what lies behind is nowhere in the image"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
