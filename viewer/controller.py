@@ -50,6 +50,7 @@ class Plan:
         late_after: a newer request cancels it once it has taken these seconds; inf: it is always finished.
         chunk: rays to render between two looks at newer requests.
         reason: why the resolution is below the request's, "" at full resolution.
+        n_marches: how often each pixel is marched.
     """
 
     level: int
@@ -58,11 +59,12 @@ class Plan:
     late_after: float
     chunk: int
     reason: str
+    n_marches: int = 1
 
     @property
     def cost(self) -> int:
         """What rendering it takes, in pixels."""
-        return self.width * self.height + OVERHEAD_PIXELS
+        return self.n_marches * (self.width * self.height + OVERHEAD_PIXELS)
 
 
 def scaled_size(width: int, height: int, level: int) -> tuple[int, int]:
@@ -81,9 +83,13 @@ class ViewController:
 
     Every method takes `now`, seconds on a monotonic clock, and `training`: the training time so far in seconds, or
     None while no step follows the picture.
+
+    Attributes:
+        n_marches: how often each pixel of the coming pictures is marched: twice while two settings are compared.
     """
 
     def __init__(self) -> None:
+        self.n_marches = 1
         self._pixel_seconds = 2e-4
         self._step_seconds = 0.0
         self._batch_seconds = 0.0
@@ -163,10 +169,11 @@ class ViewController:
 
     def _plan(self, width: int, height: int, level: int, late_after: float, reason: str) -> Plan:
         chunk = min(max(int(CHUNK_SECONDS / self._pixel_seconds), 1 << 11), 1 << 20)
-        return Plan(level, *scaled_size(width, height, level), late_after, chunk, reason if level else "")
+        size = scaled_size(width, height, level)
+        return Plan(level, *size, late_after, chunk, reason if level else "", self.n_marches)
 
     def _predict(self, level: int, n_pixels: int) -> float:
-        return self._pixel_seconds * (n_pixels * 0.5**level + OVERHEAD_PIXELS)
+        return self._pixel_seconds * self.n_marches * (n_pixels * 0.5**level + OVERHEAD_PIXELS)
 
     def _finest_within(self, budget: float, n_pixels: int) -> int:
         fitting = (level for level in range(COARSEST) if self._predict(level, n_pixels) <= budget)

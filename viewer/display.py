@@ -114,8 +114,12 @@ def samples_limit(n_kept: np.ndarray) -> float:
     Args:
         n_kept: samples per ray, any shape; an empty picture gives 1.
     """
-    top = float(np.percentile(n_kept, 99.5)) if n_kept.size else 0.0
-    if top <= 1.0:
+    return max(1.0, rounded_up(float(np.percentile(n_kept, 99.5)) if n_kept.size else 0.0))
+
+
+def rounded_up(top: float) -> float:
+    """The end of a scale that reaches `top`: 1, 2, 3, 4, 6 or 8 times a power of 10; 1 for nothing at all."""
+    if top <= 0.0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(top))
     return next(m * power for m in (1, 2, 3, 4, 6, 8, 10) if m * power >= top * (1.0 - 1e-6))

@@ -26,6 +26,21 @@ class Pose:
     fov_y: float
 
 
+class Split(StrEnum):
+    """One of a dataset's two sets of views."""
+
+    TRAIN = "train"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class PhotoId:
+    """One view of the open dataset; `index` counts from 0 within its split."""
+
+    split: Split
+    index: int
+
+
 @dataclass(frozen=True)
 class ViewRequest:
     """A picture the window would like to have. A newer one supersedes an older one.
@@ -34,6 +49,8 @@ class ViewRequest:
         width, height: the full resolution in pixels; while the camera moves the session may render fewer.
         moving: the camera is in motion, so speed counts more than resolution.
         serial: grows with every request; a frame says which it answers.
+        other: the thresholds kept as A, while the view compares with them.
+        photo: the dataset's view that the camera stands on exactly, if it does.
     """
 
     pose: Pose
@@ -43,6 +60,8 @@ class ViewRequest:
     view: ViewSettings
     moving: bool
     serial: int
+    other: MarchSettings | None = None
+    photo: PhotoId | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +117,21 @@ class Legend:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """The picture of the settings kept as A beside the present one, at the rendered size.
+
+    Attributes:
+        psnr: between both, in dB; inf without a difference.
+        largest: the largest absolute difference of a colour channel, 0 to 1.
+        stats: what A's picture cost.
+    """
+
+    psnr: float
+    largest: float
+    stats: FrameStats
+
+
+@dataclass(frozen=True)
 class Frame:
     """A finished picture.
 
@@ -106,6 +140,7 @@ class Frame:
         step: the training step whose weights it shows.
         reason: why the resolution is below the request's, "" at full resolution.
         legend: what the colours stand for, as `viewer.display.to_rgba` gave it; None for a picture in true colour.
+        comparison: with the request's `other`, None without it.
     """
 
     rgba: np.ndarray
@@ -114,6 +149,7 @@ class Frame:
     step: int
     reason: str
     legend: Legend | None = None
+    comparison: Comparison | None = None
 
 
 class State(StrEnum):

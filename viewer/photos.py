@@ -39,12 +39,7 @@ def photo_in_view(views: Views, index: int, camera: Camera) -> Photo:
 
     Args:
         camera: the view's; where it turns, the photo turns with it.
-
-    Raises:
-        ValueError: there is no such photo.
     """
-    if not 0 <= index < len(views):
-        raise ValueError(f"the photo must be one of 0 to {len(views) - 1}, got {index}")
     low, high = _footprints(views.cameras[index], camera)
     limit = torch.tensor([views.cameras.width, views.cameras.height], dtype=torch.float64, device=low.device)
     inside = _area(_clipped(low, limit), _clipped(high, limit)) / _area(low, high)

@@ -1,20 +1,27 @@
 """From a pose to a finished picture: the one function behind the live view, screenshots and `render`."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from core.cameras import Camera, generate_rays, pinhole_matrix
+from core.datasets.base import Views
+from core.evaluation import PixelErrors
 from core.rays import RenderOutput
 from core.rendering import render_image
 from core.settings import MarchSettings
 from core.stopwatch import Stages, Stopwatch
 from core.trainer import Trainer
-from viewer import display, overlays
-from viewer.messages import Legend, Pose, SceneInfo, ViewRequest
-from viewer.view_settings import ViewSettings
+from viewer import comparison, display, overlays
+from viewer.messages import Legend, PhotoId, Pose, SceneInfo, Split, ViewRequest
+from viewer.photos import Photo, photo_in_view
+from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
+
+PhotoFinder = Callable[[Trainer, ViewRequest, tuple[int, int]], Photo]
+"""Gives the photo of a request that has one, at a size in pixels: width, height."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +29,24 @@ class Rendered:
     """A marched view before display, as numpy arrays of shape (height, width, ...).
 
     Attributes:
+        march: the thresholds it was marched with.
         output: its colours lie over `background`.
-        stages: where marching it took its time.
+        seconds: marching it; `stages` are its parts.
+        occupied: of each grid level's cells, the share that was marched.
         cells: the first occupied cell on each ray, or None where they were not asked for.
+        other: the same view with the thresholds kept as A, while it is compared with them.
+        photo: the photo from the same place, while it is compared with it.
     """
 
+    march: MarchSettings
     output: RenderOutput
     stages: Stages
     background: tuple[float, float, float]
-    cells: overlays.Cells | None
+    seconds: float
+    occupied: tuple[float, ...]
+    cells: overlays.Cells | None = None
+    other: "Rendered | None" = None
+    photo: Photo | None = None
 
 
 def camera_of(pose: Pose, width: int, height: int, device: str) -> Camera:
@@ -48,21 +64,85 @@ def render_view(
     cancelled: Callable[[], bool] | None = None,
     chunk: int = 1 << 15,
 ) -> Rendered | None:
-    """March a view, and find the occupied cells if `view` shows them.
+    """March a view.
 
     Args:
         size: width and height in pixels.
         cancelled: asked between chunks of `chunk` rays; once it says yes, None is returned.
     """
+    began = time.perf_counter()
     camera = camera_of(pose, *size, trainer.device)
     background = torch.tensor(view.background, device=trainer.device)
     watch = Stopwatch(trainer.field, trainer.sampler, trainer.device)
     output = render_image(watch.field, watch.sampler, camera, march, background, cancelled, chunk)
     if output is None:
         return None
-    stages = watch.stages()
-    cells = find_cells(trainer, pose, size, march.occ_thre, view.cells_level) if overlays.wants_cells(view) else None
-    return Rendered(RenderOutput(*(x.cpu().numpy() for x in output)), stages, view.background, cells)
+    stages, occupied = watch.stages(), trainer.sampler.occupied(march.occ_thre)
+    output = RenderOutput(*(x.cpu().numpy() for x in output))
+    return Rendered(march, output, stages, view.background, time.perf_counter() - began, occupied)
+
+
+def render_request(
+    trainer: Trainer,
+    request: ViewRequest,
+    size: tuple[int, int],
+    cancelled: Callable[[], bool] | None = None,
+    chunk: int = 1 << 15,
+    photo_of: PhotoFinder | None = None,
+) -> Rendered | None:
+    """March all that a request shows, at a size of its own; arguments as in `render_view` and `completed`."""
+    marched = []
+    for march in (request.march, request.other):
+        if march is not None:
+            marched.append(render_view(trainer, request.pose, size, march, request.view, cancelled, chunk))
+            if marched[-1] is None:
+                return None
+    rendered = replace(marched[0], other=marched[1] if len(marched) > 1 else None)
+    return completed(trainer, request, rendered, photo_of)
+
+
+def completed(
+    trainer: Trainer, request: ViewRequest, rendered: Rendered, photo_of: PhotoFinder | None = None
+) -> Rendered:
+    """A marched view with the cells and the photo that the request shows and it lacks.
+
+    Args:
+        photo_of: gives the photo of a request at a size; None: `find_photo`.
+    """
+    height, width = rendered.output.opacities.shape
+    view = request.view
+    if overlays.wants_cells(view) and rendered.cells is None:
+        cells = find_cells(trainer, request.pose, (width, height), rendered.march.occ_thre, view.cells_level)
+        rendered = replace(rendered, cells=cells)
+    if rendered.other is not None:
+        rendered = replace(rendered, other=completed(trainer, replace(request, photo=None), rendered.other))
+    if view.compare is Compare.PHOTO and request.photo is not None and rendered.photo is None:
+        rendered = replace(rendered, photo=(photo_of or find_photo)(trainer, request, (width, height)))
+    return rendered
+
+
+def without_cells(rendered: Rendered) -> Rendered:
+    """A marched view whose cells are void, because other levels are shown."""
+    other = None if rendered.other is None else replace(rendered.other, cells=None)
+    return replace(rendered, cells=None, other=other)
+
+
+def find_photo(trainer: Trainer, request: ViewRequest, size: tuple[int, int]) -> Photo:
+    """The photo that a request's camera stands on, in the raster of its view."""
+    views, camera = views_of(trainer, request.photo), camera_of(request.pose, *size, "cpu")
+    return photo_in_view(views, request.photo.index, camera)
+
+
+def views_of(trainer: Trainer, photo: PhotoId) -> Views:
+    """The dataset's views among which a photo is counted.
+
+    Raises:
+        ValueError: the dataset has no such photo.
+    """
+    views = trainer.dataset.train if photo.split is Split.TRAIN else trainer.dataset.test
+    if not 0 <= photo.index < len(views):
+        raise ValueError(f"the dataset has {len(views)} {photo.split} views, and none with number {photo.index}")
+    return views
 
 
 def find_cells(trainer: Trainer, pose: Pose, size: tuple[int, int], occ_thre: float, level: int) -> overlays.Cells:
@@ -79,18 +159,66 @@ def find_cells(trainer: Trainer, pose: Pose, size: tuple[int, int], occ_thre: fl
 def compose(
     rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool = False
 ) -> tuple[np.ndarray, Legend | None]:
-    """Turn a marched view into colours and draw the overlays on it.
+    """Turn a marched view into colours, draw the overlays on it, and lay what it is compared with beside it.
 
     Returns:
         (height, width, 4) float32 in [0, 1], C-contiguous, and what the colours stand for, None for true colour.
     """
-    output = over_background(rendered, view.background)
+    if view.compare is Compare.SETTINGS and rendered.other is not None:
+        rgba, legend = _beside_other(rendered, pose, view, scene, transparent)
+    elif view.compare is Compare.PHOTO and rendered.photo is not None:
+        rgba, legend = _beside_photo(rendered, pose, view, scene, transparent)
+    else:
+        output = over_background(rendered, view.background)
+        rgba, legend = _painted(output, view, transparent)
+        rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.cells)
+    return np.ascontiguousarray(rgba), legend
+
+
+def _painted(output: RenderOutput, view: ViewSettings, transparent: bool) -> tuple[np.ndarray, Legend | None]:
+    """What the pixels show, before anything of the scene is drawn over them."""
     rgba, legend = display.to_rgba(output, view, transparent)
     if view.tint_strength > 0.0:
         rgba, tint_legend = display.tinted(rgba, output, view)
         legend = legend or tint_legend
-    rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.cells)
-    return np.ascontiguousarray(rgba), legend
+    return rgba, legend
+
+
+def _beside_other(
+    rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
+) -> tuple[np.ndarray, Legend | None]:
+    """The view with A's thresholds and with the present ones, on one scale; a difference has no overlays."""
+    outputs = [over_background(r, view.background) for r in (rendered.other, rendered)]
+    if view.compare_as is CompareAs.DIFFERENCE:
+        return comparison.difference(*outputs, view.mode, "A - B")
+    both = RenderOutput(*(np.concatenate(pair) for pair in zip(*outputs, strict=True)))
+    rgba, legend = _painted(both, view, transparent)
+    sides = zip(np.split(rgba, 2), outputs, (rendered.other.cells, rendered.cells), strict=True)
+    drawn = [overlays.apply(half, view, pose, o.depths, o.opacities, scene, cells) for half, o, cells in sides]
+    return comparison.mixed(*drawn, view), legend
+
+
+def _beside_photo(
+    rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
+) -> tuple[np.ndarray, Legend | None]:
+    """The photo and the view. A photo has nothing but colours: the difference is theirs in every mode."""
+    output, photo = over_background(rendered, view.background), rendered.photo
+    colors = photo.over(view.background)
+    if view.compare_as is CompareAs.DIFFERENCE:
+        colors = np.where(photo.inside[..., None] > 0.5, colors, output.colors)
+        return comparison.difference(output._replace(colors=colors), output, Mode.COLOR, "photo - render")
+    pictured = output._replace(colors=colors, opacities=photo.opacities)
+    first, _ = display.to_rgba(pictured, replace(view, mode=Mode.COLOR), transparent)
+    second, legend = _painted(output, view, transparent)
+    second = overlays.apply(second, view, pose, output.depths, output.opacities, scene, rendered.cells)
+    return comparison.mixed(first, second, view), None if view.compare_as is CompareAs.FIRST else legend
+
+
+def errors_between(first: Rendered, second: Rendered, background: tuple[float, float, float]) -> PixelErrors:
+    """How far two views of one size differ, over a background."""
+    errors = PixelErrors()
+    errors.add(*(torch.from_numpy(over_background(r, background).colors).view(-1, 3) for r in (first, second)))
+    return errors
 
 
 def over_background(rendered: Rendered, background: tuple[float, float, float]) -> RenderOutput:
@@ -110,6 +238,14 @@ def make_picture(
     cancelled: Callable[[], bool] | None = None,
 ) -> np.ndarray | None:
     """The finished picture of a request at its full size, (height, width, 4) float32, or None if cancelled."""
-    size = (request.width, request.height)
-    rendered = render_view(trainer, request.pose, size, request.march, request.view, cancelled)
-    return None if rendered is None else compose(rendered, request.pose, request.view, scene, transparent)[0]
+    rendered = render_request(trainer, request, (request.width, request.height), cancelled)
+    if rendered is None:
+        return None
+    rgba, _ = compose(rendered, request.pose, request.view, scene, transparent)
+    return comparison.with_divider(rgba, request.view.divider) if has_divider(rendered, request.view) else rgba
+
+
+def has_divider(rendered: Rendered, view: ViewSettings) -> bool:
+    """Whether the picture shows one thing left and another right of the divider."""
+    beside = {Compare.SETTINGS: rendered.other, Compare.PHOTO: rendered.photo}.get(view.compare)
+    return beside is not None and view.compare_as is CompareAs.DIVIDER

@@ -16,9 +16,9 @@ from core.snapshot import load_snapshot
 from core.trainer import Trainer
 from viewer import pictures, screenshots
 from viewer.camera_controls import home_view
-from viewer.messages import Pose, SceneInfo, ScreenshotRequest, ViewRequest
+from viewer.messages import PhotoId, Pose, SceneInfo, ScreenshotRequest, Split, ViewRequest
 from viewer.scene import describe
-from viewer.view_settings import ViewSettings
+from viewer.view_settings import Compare, ViewSettings
 
 
 def rerender(
@@ -42,7 +42,8 @@ def rerender(
 
     Raises:
         FirstlightError: the output exists or can't be written; the snapshot or the screenshot can't be read.
-        ValueError: both `like` and `camera`, a camera that isn't there, or a value out of range.
+        ValueError: both `like` and `camera`, a camera that isn't there, a value out of range, or nothing there to
+            compare with.
     """
     path = Path(output)
     if path.suffix.lower() != ".png":
@@ -71,12 +72,12 @@ def _from_camera(trainer: Trainer, scene: SceneInfo, camera: int | None) -> Scre
     n_views = len(scene.cameras)
     if camera is not None and not 0 <= camera < n_views:
         raise ValueError(f"--camera must be a training view from 0 to {n_views - 1}, got {camera}")
-    c2w = scene.cameras[home_view(scene) if camera is None else camera]
+    index = home_view(scene) if camera is None else camera
+    c2w = scene.cameras[index]
     pose = Pose(tuple(float(v) for v in np.ravel(c2w)), scene.camera_fov_y)
     view = ViewSettings(background=scene.background)
-    request = ViewRequest(
-        pose, scene.image_width, scene.image_height, trainer.settings.march, view, moving=False, serial=0
-    )
+    size, photo = (scene.image_width, scene.image_height), PhotoId(Split.TRAIN, index)
+    request = ViewRequest(pose, *size, trainer.settings.march, view, moving=False, serial=0, photo=photo)
     return ScreenshotRequest(request, folder="", transparent=False)
 
 
@@ -86,9 +87,16 @@ def _changed(
     """The request with what was asked for instead; a field of view changes the pose, which has its own."""
     width, height = size or (request.width, request.height)
     settings = replace(request.view, **view)
-    pose = replace(request.pose, fov_y=math.radians(settings.fov)) if "fov" in view else request.pose
+    if "fov" in view:
+        pose, photo = replace(request.pose, fov_y=math.radians(settings.fov)), None
+    else:
+        pose, photo = request.pose, request.photo
+    if settings.compare is Compare.SETTINGS and request.other is None:
+        raise ValueError("--compare settings needs other settings: give --like a screenshot that compares two")
+    if settings.compare is Compare.PHOTO and photo is None:
+        raise ValueError("--compare photo needs the camera of a photo: give --camera, or a screenshot taken on a view")
     march = replace(request.march, **thresholds)
-    return replace(request, pose=pose, width=width, height=height, march=march, view=settings)
+    return replace(request, pose=pose, width=width, height=height, march=march, view=settings, photo=photo)
 
 
 def _write(path: Path, request: ScreenshotRequest, rgba: np.ndarray, trainer: Trainer, scene: SceneInfo) -> None:

@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 from core.errors import FirstlightError
 from core.settings import MarchSettings
 from viewer import __version__
-from viewer.messages import Pose, ScreenshotRequest, ViewRequest
+from viewer.messages import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
 from viewer.view_settings import view_from
 
 KEYWORD = "firstlight"
@@ -69,6 +69,8 @@ def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, A
         "height": view.height,
         "camera": {"c2w": list(view.pose.c2w), "fov_y": view.pose.fov_y},
         "march": dataclasses.asdict(view.march),
+        "other": None if view.other is None else dataclasses.asdict(view.other),
+        "photo": None if view.photo is None else dataclasses.asdict(view.photo),
         "view": dataclasses.asdict(view.view),
         "transparent": request.transparent,
     }
@@ -107,25 +109,33 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
         FirstlightError: an entry is missing or out of range; the message names it.
     """
     try:
-        camera, march = metadata["camera"], dict(metadata["march"])
+        camera = metadata["camera"]
+        # absent before pictures could be compared
+        other, photo = metadata.get("other"), metadata.get("photo")
         c2w = tuple(float(v) for v in camera["c2w"])
         if len(c2w) != 16:
             raise ValueError(f"c2w must have 16 numbers, got {len(c2w)}")
-        march["crop"] = tuple(march["crop"]) if march.get("crop") else None
         again = ViewRequest(
             pose=Pose(c2w, float(camera["fov_y"])),
             width=int(metadata["width"]),
             height=int(metadata["height"]),
-            march=MarchSettings(**march),
+            march=_march_from(metadata["march"]),
             view=view_from(metadata["view"]),
             moving=False,
             serial=0,
+            other=None if other is None else _march_from(other),
+            photo=None if photo is None else PhotoId(Split(photo["split"]), int(photo["index"])),
         )
         return ScreenshotRequest(again, folder="", transparent=bool(metadata["transparent"]))
     except KeyError as e:
         raise FirstlightError(f"the picture's metadata lacks {e}: take the screenshot again") from e
     except (TypeError, ValueError) as e:
         raise FirstlightError(f"the picture's metadata does not fit this program ({e}): take it again") from e
+
+
+def _march_from(entries: dict[str, Any]) -> MarchSettings:
+    crop = tuple(entries["crop"]) if entries.get("crop") else None
+    return MarchSettings(**(entries | {"crop": crop}))
 
 
 def _write_new(folder: Path, stem: str, content: bytes) -> Path:

@@ -6,11 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from viewer import overlays, pictures
+from core.evaluation import PixelErrors
+from core.trainer import Trainer
+from viewer import pictures
 from viewer.controller import Plan, ViewController
 from viewer.curves import Rates
-from viewer.messages import Frame, FrameStats, ViewRequest
+from viewer.messages import Comparison, Frame, FrameStats, ViewRequest
+from viewer.photos import Photo
 from viewer.scene import Scene
+
+MAX_PHOTOS = 4
+"""Photos kept in the rasters of views: thresholds that move make the view's size go down and up again."""
 
 MOTION_ENDS = 0.5
 """A camera whose last request is older than these seconds rests, whatever the request said."""
@@ -25,13 +31,14 @@ class _Shown:
     plan: Plan
     in_motion: bool
     step: int
-    seconds: float
-    occupied: tuple[float, ...]
+    errors: PixelErrors | None
 
     def serves(self, request: ViewRequest) -> bool:
         """Whether it has the rays and thresholds asked for, and is not a moving camera's while rest asks for more."""
         old, new = ((r.pose, r.width, r.height, r.march) for r in (self.request, request))
-        return old == new and (request.moving or not self.in_motion)
+        other = self.rendered.other
+        has_other = request.other is None or (other is not None and other.march == request.other)
+        return old == new and has_other and (request.moving or not self.in_motion)
 
 
 class ViewServer:
@@ -48,6 +55,7 @@ class ViewServer:
         self._request: ViewRequest | None = None
         self._asked_at = 0.0
         self._shown: _Shown | None = None
+        self._photos: dict[tuple, Photo] = {}
         self._rates = Rates()
 
     @property
@@ -61,6 +69,7 @@ class ViewServer:
     def forget(self) -> None:
         """Another scene or other weights took over: nothing shown so far is good any more."""
         self._shown = None
+        self._photos.clear()
         self.controller.stale()
 
     def answer(self, request: ViewRequest, scene: Scene, training: float | None) -> Frame | None:
@@ -76,6 +85,7 @@ class ViewServer:
             frame = self._show_again(request, scene)
             self._request = request
             return frame
+        self.controller.n_marches = _n_marches(request)
         plan_for = self.controller.plan_moving if request.moving else self.controller.plan_rest
         plan = plan_for(request.width, request.height, training, self._asked_at)
         self._shown = None
@@ -88,6 +98,7 @@ class ViewServer:
         request = self._request
         if request is None or self.moving:
             return None
+        self.controller.n_marches = _n_marches(request)
         plan = self.controller.plan_refresh(request.width, request.height, training, time.perf_counter())
         if plan is None:
             return None
@@ -106,13 +117,13 @@ class ViewServer:
             return self._closing() or (late and self._newer())
 
         size = (plan.width, plan.height)
-        rendered = pictures.render_view(trainer, request.pose, size, request.march, request.view, cancelled, plan.chunk)
+        rendered = pictures.render_request(trainer, request, size, cancelled, plan.chunk, self._photo_of)
         ended = time.perf_counter()
         if rendered is None:
             self.controller.cancelled(plan, ended - began, ended)
             return None
-        occupied = trainer.sampler.occupied(request.march.occ_thre)
-        self._shown = _Shown(request, rendered, plan, in_motion, trainer.step_count, ended - began, occupied)
+        errors = _errors(rendered, request)
+        self._shown = _Shown(request, rendered, plan, in_motion, trainer.step_count, errors)
         frame = self._compose(request, self._shown, scene)
         ended = time.perf_counter()
         self.controller.shown(plan, ended - began, training, ended)
@@ -120,30 +131,55 @@ class ViewServer:
         return frame
 
     def _show_again(self, request: ViewRequest, scene: Scene) -> Frame:
-        """The last marched view with other display settings; cells that it lacks are found."""
-        shown, view = self._shown, request.view
-        level_changed = view.cells_level != shown.request.view.cells_level
-        if overlays.wants_cells(view) and (shown.rendered.cells is None or level_changed):
-            size = (shown.plan.width, shown.plan.height)
-            cells = pictures.find_cells(scene.trainer, request.pose, size, request.march.occ_thre, view.cells_level)
-            shown = replace(shown, rendered=replace(shown.rendered, cells=cells))
-        self._shown = replace(shown, request=request)
+        """The last marched view with other display settings; what it lacks of cells and photo is found."""
+        shown, before = self._shown, self._shown.request
+        rendered, errors = shown.rendered, shown.errors
+        if request.view.cells_level != before.view.cells_level:
+            rendered = pictures.without_cells(rendered)
+        if request.photo != before.photo:
+            rendered = replace(rendered, photo=None)
+        if request.view.background != before.view.background:
+            errors = _errors(rendered, request)
+        rendered = pictures.completed(scene.trainer, request, rendered, self._photo_of)
+        self._shown = replace(shown, request=request, rendered=rendered, errors=errors)
         self._rates.add(time.perf_counter(), 1)
         return self._compose(request, self._shown, scene)
 
+    def _photo_of(self, trainer: Trainer, request: ViewRequest, size: tuple[int, int]) -> Photo:
+        """As `pictures.find_photo`, which takes as long as a small picture; the last few are kept."""
+        key = (request.photo, request.pose, size)
+        photo = self._photos.pop(key, None) or pictures.find_photo(trainer, request, size)
+        self._photos[key] = photo
+        if len(self._photos) > MAX_PHOTOS:
+            del self._photos[next(iter(self._photos))]
+        return photo
+
     def _compose(self, request: ViewRequest, shown: _Shown, scene: Scene) -> Frame:
-        began = time.perf_counter()
-        rgba, legend = pictures.compose(shown.rendered, request.pose, request.view, scene.info)
-        stats = frame_stats(shown.rendered, shown.seconds + time.perf_counter() - began, shown.occupied)
-        return Frame(rgba, request, stats, shown.step, shown.plan.reason, legend)
+        began, rendered, errors = time.perf_counter(), shown.rendered, shown.errors
+        rgba, legend = pictures.compose(rendered, request.pose, request.view, scene.info)
+        drawing, comparison = time.perf_counter() - began, None
+        if request.other is not None and errors is not None:
+            drawing /= 2  # both were drawn
+            comparison = Comparison(errors.psnr, errors.largest, frame_stats(rendered.other, drawing))
+        stats = frame_stats(rendered, drawing)
+        return Frame(rgba, request, stats, shown.step, shown.plan.reason, legend, comparison)
 
 
-def frame_stats(rendered: pictures.Rendered, seconds: float, occupied: tuple[float, ...]) -> FrameStats:
+def _n_marches(request: ViewRequest) -> int:
+    return 1 if request.other is None else 2
+
+
+def _errors(rendered: pictures.Rendered, request: ViewRequest) -> PixelErrors | None:
+    """How A's picture and the present one differ, where there is one."""
+    other = rendered.other
+    return None if other is None else pictures.errors_between(other, rendered, request.view.background)
+
+
+def frame_stats(rendered: pictures.Rendered, drawing: float) -> FrameStats:
     """What a picture cost and what the thresholds did.
 
     Args:
-        seconds: marching and drawing it.
-        occupied: share of occupied cells per level.
+        drawing: seconds that it took after it was marched.
     """
     output, stages = rendered.output, rendered.stages
     height, width = output.n_kept.shape
@@ -151,7 +187,7 @@ def frame_stats(rendered: pictures.Rendered, seconds: float, occupied: tuple[flo
     missed, stopped = float(np.mean(output.n_marched == 0)), float(output.stopped.mean())
     median, p95 = np.percentile(output.n_kept, (50.0, 95.0))
     return FrameStats(
-        milliseconds=1e3 * seconds,
+        milliseconds=1e3 * (rendered.seconds + drawing),
         march_ms=1e3 * stages.march,
         field_ms=1e3 * stages.field,
         composite_ms=1e3 * stages.composite,
@@ -162,7 +198,7 @@ def frame_stats(rendered: pictures.Rendered, seconds: float, occupied: tuple[flo
         samples_per_ray=float(output.n_kept.mean()),
         samples_median=float(median),
         samples_p95=float(p95),
-        occupied=occupied,
+        occupied=rendered.occupied,
         missed=missed,
         stopped_early=stopped,
         reached_far=1.0 - missed - stopped,

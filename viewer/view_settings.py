@@ -27,6 +27,23 @@ class Tint(StrEnum):
     HALF_DEPTH = "half-depth"
 
 
+class Compare(StrEnum):
+    """What stands beside the present picture."""
+
+    OFF = "off"
+    SETTINGS = "settings"
+    PHOTO = "photo"
+
+
+class CompareAs(StrEnum):
+    """How two pictures share one raster."""
+
+    DIVIDER = "divider"
+    DIFFERENCE = "difference"
+    BLEND = "blend"
+    FIRST = "first"
+
+
 @dataclass(frozen=True)
 class ViewSettings:
     """Live settings of the picture."""
@@ -64,6 +81,27 @@ class ViewSettings:
     ] = 0.0
     show_box: Annotated[bool, Setting("Draw the scene's box.", label="Scene box")] = False
     show_cameras: Annotated[bool, Setting("Draw the training cameras.", label="Training cameras")] = False
+    compare: Annotated[
+        Compare,
+        Setting("Compare the picture with the one of the settings kept as A, or with the photo.", label="Compare"),
+    ] = Compare.OFF
+    compare_as: Annotated[
+        CompareAs,
+        Setting(
+            "How both are shown: left and right of a divider, as their difference, blended, or A or the photo alone.",
+            label="Show as",
+        ),
+    ] = CompareAs.DIVIDER
+    divider: Annotated[
+        float,
+        Setting("Share of the picture, from the left, that shows A or the photo.", label="Divider", low=0.0, high=1.0),
+    ] = 0.5
+    blend: Annotated[
+        float,
+        Setting(
+            "Share of the present picture in the blend; the rest is A or the photo.", label="Blend", low=0.0, high=1.0
+        ),
+    ] = 0.5
 
     def __post_init__(self) -> None:
         validate(self)

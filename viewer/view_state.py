@@ -6,8 +6,8 @@ from typing import Any
 
 from core.settings import MarchSettings
 from viewer.camera_controls import FOV_RANGE, OrbitCamera
-from viewer.messages import ViewRequest
-from viewer.view_settings import ViewSettings
+from viewer.messages import PhotoId, ViewRequest
+from viewer.view_settings import Compare, ViewSettings
 
 REST_SECONDS = 0.15
 """So long after the last change the picture counts as resting and is asked for at full resolution."""
@@ -19,12 +19,15 @@ class ViewState:
     Attributes:
         camera: None until a scene is open.
         march, view: replaced as a whole by the setters below, which validate.
+        other: the thresholds kept as A, or None.
     """
 
     def __init__(self, march: MarchSettings, view: ViewSettings):
         self.march = march
         self.view = view
+        self.other: MarchSettings | None = None
         self.camera: OrbitCamera | None = None
+        self._on_view: tuple[OrbitCamera | None, PhotoId | None] = (None, None)
         self._sent: ViewRequest | None = None
         self._changed_at = -math.inf
 
@@ -33,10 +36,26 @@ class ViewState:
         """The newest request's serial, 0 before the first."""
         return 0 if self._sent is None else self._sent.serial
 
-    def place(self, camera: OrbitCamera) -> None:
-        """Look from another camera; the field of view's slider follows it."""
+    @property
+    def photo(self) -> PhotoId | None:
+        """The dataset's view that the camera stands on; None once it has moved."""
+        camera, photo = self._on_view
+        return photo if camera is self.camera else None
+
+    @property
+    def comparing(self) -> Compare:
+        """What the picture is compared with: `view.compare`, where there is such a thing."""
+        there = {Compare.SETTINGS: self.other, Compare.PHOTO: self.photo}.get(self.view.compare)
+        return self.view.compare if there is not None else Compare.OFF
+
+    def place(self, camera: OrbitCamera, photo: PhotoId | None = None) -> None:
+        """Look from another camera; the field of view's slider follows it.
+
+        Args:
+            photo: the dataset's view whose camera it is exactly.
+        """
         low, high = (math.degrees(limit) for limit in FOV_RANGE)
-        self.camera = camera
+        self.camera, self._on_view = camera, (camera, photo)
         self.view = replace(self.view, fov=min(high, max(low, math.degrees(camera.fov_y))))
 
     def set_view(self, **changes: Any) -> None:
@@ -49,11 +68,25 @@ class ViewState:
         """Change thresholds by name; raises ValueError if one is out of range."""
         self.march = replace(self.march, **changes)
 
+    def keep_as_a(self) -> None:
+        """Compare what comes with the present thresholds."""
+        self.other = self.march
+        self.set_view(compare=Compare.SETTINGS)
+
+    def swap(self) -> None:
+        """A's thresholds become the present ones and the other way round."""
+        if self.other is not None:
+            self.march, self.other = self.other, self.march
+
     def current(self, width: int, height: int, moving: bool = False) -> ViewRequest | None:
         """A request for what the user sees now; None without a camera or without a pixel."""
         if self.camera is None or width < 1 or height < 1:
             return None
-        return ViewRequest(self.camera.pose, width, height, self.march, self.view, moving, self.serial + 1)
+        other = self.other if self.comparing is Compare.SETTINGS else None
+        view = replace(self.view, compare=self.comparing)
+        return ViewRequest(
+            self.camera.pose, width, height, self.march, view, moving, self.serial + 1, other, self.photo
+        )
 
     def due(self, width: int, height: int, now: float, held: bool) -> ViewRequest | None:
         """The request to send now, or None.

@@ -80,6 +80,19 @@ def test_a_view_that_becomes_dearer_is_answered_within_a_few_views():
     assert dear[10].cost * 1e-5 <= 1.2 * VIEW_PERIOD
 
 
+@pytest.mark.parametrize("cost", [1e-7, 1e-6, 3e-6])
+def test_comparing_two_settings_keeps_the_frame_rate(cost):
+    controller = ViewController()
+    alone, started = fly(controller, cost, 60)
+    controller.n_marches = 2
+    both, ended = fly(controller, cost, 60, started)
+    assert 60 / (ended - started) >= 10
+    assert all(plan.n_marches == 2 and plan.cost * cost <= 1.2 * VIEW_PERIOD for plan in both)
+    controller.n_marches = 1
+    again, _ = fly(controller, cost, 60, ended)
+    assert again[-1].level == alone[-1].level
+
+
 def test_a_cancelled_picture_lowers_the_next_ones_resolution():
     controller = ViewController()
     fly(controller, 2e-7, 50)

@@ -20,7 +20,8 @@ def scene(tmp_path_factory):
 
 def rendered(scene, request, **view):
     settings = dataclasses.replace(request.view, **view)
-    return pictures.render_view(scene.trainer, request.pose, (request.width, request.height), request.march, settings)
+    request = dataclasses.replace(request, view=settings)
+    return pictures.render_request(scene.trainer, request, (request.width, request.height))
 
 
 @pytest.fixture
