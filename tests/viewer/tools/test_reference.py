@@ -11,7 +11,7 @@ from core.settings import THRESHOLDS_OFF
 from tests.viewer.live import live_session, trainer_of, view_request, write_quick_ball
 from viewer.messages import State
 from viewer.pictures import render_view
-from viewer.tools.reference import scattered
+from viewer.tools.scattered import scattered
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_while_training_tools_keep_to_their_share(session):
 def test_a_tool_that_fails_is_told_and_stops_and_training_goes_on(session, monkeypatch):
     session.resume()
     asked(session)
-    monkeypatch.setattr("viewer.tools.reference.scattered", lambda *_: 1 / 0)
+    monkeypatch.setattr("viewer.tools.scattered.scattered", lambda *_: 1 / 0)
     before = session.status.step
     for _ in range(10):
         session.tick()

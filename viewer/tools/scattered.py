@@ -1,0 +1,70 @@
+"""Two pictures compared pixel by pixel in a scattered order, a slice of time after the other."""
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from core.evaluation import PixelErrors
+from viewer.tools.base import FIRST_BATCH, next_batch
+
+
+class ScatteredErrors:
+    """The difference of two pictures so far.
+
+    While training runs, a pixel's colours come from one set of weights, and pixels of older weights are kept only until
+    newer ones replace them: after each tenth of the picture the count begins anew.
+
+    Attributes:
+        step: the training step of the newest pixels; -1 before the first.
+        share: of the pixels compared so far, 0 to 1.
+    """
+
+    FRESH_SHARE = 0.1
+
+    def __init__(self) -> None:
+        self.restart()
+
+    @property
+    def psnr(self) -> float:
+        """In dB; inf without a difference, NaN without pixels."""
+        return self._errors.psnr
+
+    @property
+    def largest(self) -> float:
+        """The largest absolute difference of a colour channel, 0 to 1."""
+        return self._errors.largest
+
+    def restart(self) -> None:
+        """Forget all pixels."""
+        self._errors, self._batch, self.step, self.share = PixelErrors(), FIRST_BATCH, -1, 0.0
+
+    @torch.no_grad()
+    def slice(self, n_pixels: int, step: int, colors_at: Callable[[Tensor], tuple[Tensor, Tensor]]) -> bool:
+        """Compare the next pixels, of which there are `n_pixels`; gives whether there were any left.
+
+        Args:
+            step: the training step of the weights that render now.
+            colors_at: of pixels (n,) int64, counted row by row: both pictures' colours, (n, 3) each.
+        """
+        if step != self.step and self._errors.n_pixels >= self.FRESH_SHARE * n_pixels:
+            self.restart()
+        first = self._errors.n_pixels
+        if first >= n_pixels:
+            return False
+        began, self.step = time.perf_counter(), step
+        self._errors.add(*colors_at(scattered(first, min(first + self._batch, n_pixels), n_pixels)))
+        self._batch = next_batch(self._batch, time.perf_counter() - began)
+        self.share = self._errors.n_pixels / n_pixels
+        return True
+
+
+def scattered(first: int, last: int, n: int) -> Tensor:
+    """The members `first` to `last` of an order of 0 to n - 1 that spreads evenly: multiples of n over the golden
+    ratio, with a stride made coprime to n so that each comes exactly once (a Weyl sequence). (last - first,) int64."""
+    stride = max(1, round(n * 0.6180339887))
+    while math.gcd(stride, n) != 1:
+        stride += 1
+    return torch.arange(first, last) * stride % n
