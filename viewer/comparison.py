@@ -35,7 +35,7 @@ def mixed(first: np.ndarray, second: np.ndarray, view: ViewSettings) -> np.ndarr
             return first
     alpha_first, alpha_second = share * first[..., 3:], (1.0 - share) * second[..., 3:]
     alpha = alpha_first + alpha_second
-    share = np.where(alpha > 0.0, alpha_first / np.maximum(alpha, 1e-6), share)
+    share = np.divide(alpha_first, alpha, out=np.broadcast_to(share, alpha.shape).copy(), where=alpha > 0.0)
     rgb = share * first[..., :3] + (1.0 - share) * second[..., :3]
     return np.concatenate([rgb, alpha], axis=-1, dtype=np.float32)
 

@@ -49,7 +49,7 @@ def photo_in_view(views: Views, index: int, camera: Camera) -> Photo:
     sums = _box_sums(torch.cat([rgbs * alphas, alphas], dim=-1), low, high)
     inside = inside.nan_to_num(0.0)
     rgba = sums * (inside / _area(low, high).clamp_min(1e-9))[..., None]
-    rgba, inside = rgba.float().cpu().numpy(), inside.float().cpu().numpy()
+    rgba, inside = rgba.clamp(0.0, 1.0).float().cpu().numpy(), inside.float().cpu().numpy()
     return Photo(rgba[..., :3], rgba[..., 3], inside)
 
 

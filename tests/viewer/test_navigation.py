@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from core.cameras import look_at
 from viewer.camera_controls import at_view
@@ -36,6 +37,32 @@ def test_the_button_that_began_it_decides():
     drag = Drag()
     drag.moved(CAMERA, {RIGHT}, 0, 0, True, 100)
     assert drag.moved(CAMERA, {LEFT, RIGHT}, 10, 0, True, 100).pose == CAMERA.panned(0.1, 0.0).pose
+
+
+def pulled(x: float, button: int = LEFT, divider: float | None = 100.0):
+    """A drag by 20 pixels to the right that begins at x; gives the camera and the drag."""
+    drag = Drag()
+    camera = drag.moved(CAMERA, {button}, x, 10, True, 100, divider)
+    return drag.moved(camera, {button}, x + 20, 15, False, 100, divider), drag
+
+
+@pytest.mark.parametrize("x", [92, 100, 108])
+def test_near_the_divider_the_drag_moves_it_and_not_the_camera(x):
+    camera, drag = pulled(x)
+    assert camera is CAMERA
+    assert drag.divider == 120.0
+    assert drag.moved(CAMERA, set(), 0, 0, True, 100, 120.0) is CAMERA and drag.divider is None
+
+
+@pytest.mark.parametrize(("x", "button", "divider"), [(91, LEFT, 100.0), (109, LEFT, 100.0), (100, LEFT, None)])
+def test_elsewhere_it_orbits(x, button, divider):
+    camera, drag = pulled(x, button, divider)
+    assert camera.pose == CAMERA.orbited(0.2, 0.05).pose and drag.divider is None
+
+
+def test_other_buttons_pan_on_the_divider_too():
+    camera, drag = pulled(100, RIGHT)
+    assert camera.pose == CAMERA.panned(0.2, 0.05).pose and drag.divider is None
 
 
 def test_fly_keys_add_up_and_cancel():

@@ -7,9 +7,10 @@ from PIL import Image, PngImagePlugin
 
 from core.errors import FirstlightError
 from tests.viewer.live import live_session, screenshot_request, trainer_of, write_quick_ball
+from viewer.messages import PhotoId, Split
 from viewer.rerender import rerender
 from viewer.screenshots import read_metadata
-from viewer.view_settings import Mode
+from viewer.view_settings import Compare, CompareAs, Mode
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +29,15 @@ def taken(tmp_path_factory):
         strict = screenshot_request(session, folder / "shots", background=(0.2, 0.5, 0.1))
         march = dataclasses.replace(strict.view.march, alpha_thre=0.2, early_stop_eps=0.3, render_step_size=0.05)
         session.screenshot(dataclasses.replace(strict, view=dataclasses.replace(strict.view, march=march)))
+        asked = screenshot_request(session, folder / "shots", camera=2, compare=Compare.SETTINGS, divider=0.4)
+        view = dataclasses.replace(asked.view, other=march, photo=PhotoId(Split.TRAIN, 2))
+        session.screenshot(dataclasses.replace(asked, view=view))
+        difference = {"compare": Compare.PHOTO, "compare_as": CompareAs.DIFFERENCE}
+        view = dataclasses.replace(view, other=None, view=dataclasses.replace(asked.view.view, **difference))
+        session.screenshot(dataclasses.replace(asked, view=view))
         session.tick()
     shots = sorted((folder / "shots").glob("*.png"))
-    assert len(shots) == 3
+    assert len(shots) == 5
     return folder / "s.safetensors", shots, trainer_of(session)
 
 
@@ -39,7 +46,7 @@ def pixels(path) -> np.ndarray:
         return np.asarray(picture).astype(int)
 
 
-@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("index", range(5))
 def test_a_screenshot_is_made_again(taken, tmp_path, index):
     snapshot, shots, _ = taken
     path = rerender(str(snapshot), str(tmp_path / "again.png"), like=str(shots[index]))
@@ -86,6 +93,25 @@ def test_another_step_than_the_screenshots_is_told(taken, tmp_path, capsys):
         picture.save(tmp_path / "old.png", pnginfo=chunk)
     rerender(str(snapshot), str(tmp_path / "again.png"), like=str(tmp_path / "old.png"))
     assert "step 7" in capsys.readouterr().err
+
+
+def test_a_camera_is_compared_with_its_photo(taken, tmp_path):
+    snapshot, _, trainer = taken
+    view = {"compare": Compare.PHOTO, "compare_as": CompareAs.FIRST}
+    path = rerender(str(snapshot), str(tmp_path / "photo.png"), camera=4, view=view)
+    photo = 255.0 * trainer.dataset.train.photo(4, torch.ones(3)).numpy()
+    assert np.abs(pixels(path) - photo).max() <= 1
+
+
+def test_a_comparison_without_anything_to_compare_with_is_refused(taken, tmp_path):
+    snapshot, shots, _ = taken
+    new = str(tmp_path / "new.png")
+    with pytest.raises(ValueError, match="--compare settings needs"):
+        rerender(str(snapshot), new, camera=4, view={"compare": Compare.SETTINGS})
+    with pytest.raises(ValueError, match="--compare photo needs"):
+        rerender(str(snapshot), new, like=str(shots[0]), view={"compare": Compare.PHOTO})
+    with pytest.raises(ValueError, match="--compare photo needs"):
+        rerender(str(snapshot), new, camera=4, view={"compare": Compare.PHOTO, "fov": 30.0})
 
 
 def test_nothing_is_overwritten(taken, tmp_path):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,9 +7,9 @@ from PIL import Image, PngImagePlugin
 
 from core.errors import FirstlightError
 from core.settings import MarchSettings
-from viewer.messages import Pose, ScreenshotRequest, ViewRequest
+from viewer.messages import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
 from viewer.screenshots import KEYWORD, describe, read_metadata, request_from, save
-from viewer.view_settings import Mode, ViewSettings
+from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 
 
 def request(folder, transparent=False) -> ScreenshotRequest:
@@ -63,6 +64,24 @@ def test_metadata_makes_the_same_request_again(tmp_path):
     again = request_from(metadata)
     assert again.view == asked.view
     assert again.transparent
+
+
+def test_what_was_compared_with_is_kept(tmp_path):
+    asked = request(tmp_path)
+    other = MarchSettings(early_stop_eps=0.5, crop=(-1.0, -1.0, -1.0, 1.0, 1.0, 0.5))
+    view = ViewSettings(compare=Compare.SETTINGS, compare_as=CompareAs.BLEND, divider=0.25, blend=0.75)
+    compared = replace(asked.view, other=other, photo=PhotoId(Split.TEST, 3), view=view)
+    metadata = read_metadata(save(replace(asked, view=compared), picture(), "demo", 1, "d"))
+    assert request_from(metadata).view == compared
+
+
+def test_a_picture_from_before_there_were_comparisons_is_read(tmp_path):
+    asked = request(tmp_path)
+    metadata = json.loads(json.dumps(describe(asked, 1, "d")))
+    for name in ("compare", "compare_as", "divider", "blend"):
+        del metadata["view"][name]
+    del metadata["other"], metadata["photo"]
+    assert request_from(metadata).view == asked.view
 
 
 @pytest.mark.parametrize(

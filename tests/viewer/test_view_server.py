@@ -5,8 +5,9 @@ import pytest
 
 from tests.viewer.live import open_scene, view_request, write_quick_ball
 from viewer import pictures
+from viewer.messages import PhotoId, Split
 from viewer.view_server import ViewServer
-from viewer.view_settings import Mode
+from viewer.view_settings import Compare, CompareAs, Mode
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,94 @@ def test_display_settings_change_without_marching_again(scene, marches):
         np.testing.assert_allclose(frame.rgba, expected, atol=2e-6)
         del marches[-1]  # the expected picture's
     assert len(marches) == n_marched
+
+
+COMPARISONS = [
+    {"compare": Compare.SETTINGS, "divider": 0.2},
+    {"compare": Compare.SETTINGS, "divider": 0.9, "mode": Mode.DEPTH},
+    {"compare": Compare.SETTINGS, "compare_as": CompareAs.DIFFERENCE},
+    {"compare": Compare.SETTINGS, "compare_as": CompareAs.BLEND, "blend": 0.3, "cells_opacity": 0.4},
+    {"compare": Compare.SETTINGS, "compare_as": CompareAs.FIRST, "background": (0.0, 0.4, 0.0)},
+    {"compare": Compare.PHOTO, "compare_as": CompareAs.BLEND},
+    {"compare": Compare.PHOTO, "compare_as": CompareAs.DIFFERENCE},
+]
+
+
+def compared(scene):
+    """A request that compares two settings on a view of the dataset."""
+    request = view_request(scene.info, scene.trainer.settings.march, compare=Compare.SETTINGS)
+    other = dataclasses.replace(request.march, alpha_thre=0.1, occ_thre=0.05)
+    return dataclasses.replace(request, other=other, photo=PhotoId(Split.TRAIN, 0))
+
+
+def test_the_divider_and_all_ways_of_comparing_march_nothing_again(scene, marches):
+    views, request = server(), compared(scene)
+    settled(views, scene, request)
+    n_marched = len(marches)
+    assert n_marched % 2 == 0, "both settings are marched, pixel for pixel"
+    for moving in (True, False):
+        for change in COMPARISONS:
+            view = dataclasses.replace(request.view, **change)
+            other = dataclasses.replace(request, view=view, moving=moving)
+            frame = settled(views, scene, other)
+            assert frame.request is other and frame.stats.rendered_width == request.width
+            rendered = pictures.render_request(scene.trainer, other, (request.width, request.height))
+            expected, legend = pictures.compose(rendered, other.pose, other.view, scene.info)
+            np.testing.assert_allclose(frame.rgba, expected, atol=2e-6)
+            assert frame.legend == legend
+            del marches[-2:]  # the expected picture's
+    assert len(marches) == n_marched
+
+
+def test_comparing_costs_a_march_when_it_begins_and_none_when_it_ends(scene, marches):
+    views, request = server(), compared(scene)
+    alone = dataclasses.replace(request, other=None, view=dataclasses.replace(request.view, compare=Compare.OFF))
+    plain = settled(views, scene, alone)
+    assert plain.comparison is None
+    n_marched = len(marches)
+    frame = settled(views, scene, request)
+    assert len(marches) > n_marched
+    n_marched = len(marches)
+    again = settled(views, scene, alone)
+    np.testing.assert_array_equal(again.rgba, plain.rgba)
+    assert again.comparison is None
+    assert settled(views, scene, request).comparison.stats.march_ms == frame.comparison.stats.march_ms, "the same march"
+    assert len(marches) == n_marched
+    settled(views, scene, dataclasses.replace(request, other=dataclasses.replace(request.other, alpha_thre=0.2)))
+    assert len(marches) > n_marched
+
+
+def test_a_comparison_says_what_both_cost_and_how_they_differ(scene):
+    request = compared(scene)
+    frame = settled(server(), scene, request)
+    swapped = dataclasses.replace(request, march=request.other, other=request.march)
+    turned = settled(server(), scene, swapped)
+    a, b = frame.comparison.stats, frame.stats
+    assert (a.n_density, a.samples_per_ray, a.occupied) != (b.n_density, b.samples_per_ray, b.occupied)
+    for name in ("n_density", "n_color", "samples_per_ray", "occupied", "stopped_early", "rendered_width"):
+        assert getattr(turned.stats, name) == getattr(a, name)
+        assert getattr(turned.comparison.stats, name) == getattr(b, name)
+    assert frame.comparison.psnr == pytest.approx(turned.comparison.psnr) and 3.0 < frame.comparison.psnr < 60.0
+    assert 0.0 < frame.comparison.largest == pytest.approx(turned.comparison.largest)
+
+
+def test_a_photo_is_laid_into_the_view_once(scene, monkeypatch):
+    found, find = [], pictures.find_photo
+    monkeypatch.setattr(pictures, "find_photo", lambda *arguments: found.append(arguments) or find(*arguments))
+    views, request = server(), compared(scene)
+    request = dataclasses.replace(
+        request, other=None, view=dataclasses.replace(request.view, compare=Compare.PHOTO, compare_as=CompareAs.FIRST)
+    )
+    first = settled(views, scene, request)
+    n_found = len(found)
+    assert n_found >= 1
+    settled(views, scene, dataclasses.replace(request, march=dataclasses.replace(request.march, alpha_thre=0.1)))
+    assert len(found) == n_found
+    other = settled(views, scene, dataclasses.replace(request, photo=PhotoId(Split.TRAIN, 1)))
+    assert np.abs(other.rgba - first.rgba).max() > 0.1
+    views.forget()
+    settled(views, scene, request)
+    assert len(found) > n_found + 1
 
 
 @pytest.mark.parametrize("what", ["pose", "march", "size"])

@@ -6,7 +6,8 @@ import pytest
 from core.cameras import look_at
 from core.settings import MarchSettings
 from viewer.camera_controls import at_view
-from viewer.view_settings import Mode, ViewSettings
+from viewer.messages import PhotoId, Split
+from viewer.view_settings import Compare, Mode, ViewSettings
 from viewer.view_state import REST_SECONDS, ViewState
 
 
@@ -39,6 +40,7 @@ def test_a_change_is_asked_for_at_once_and_again_at_rest():
         lambda s: s.set_view(mode=Mode.DEPTH),
         lambda s: s.set_view(fov=55.0),
         lambda s: s.set_march(alpha_thre=0.01),
+        lambda s: s.set_view(divider=0.2),
     ],
 )
 def test_every_change_makes_a_request(change):
@@ -77,6 +79,45 @@ def test_field_of_view_of_camera_and_setting_agree():
     assert s.view.fov == pytest.approx(math.degrees(0.7))
     s.set_view(fov=60.0)
     assert s.camera.fov_y == pytest.approx(math.radians(60.0))
+
+
+def test_what_was_kept_as_a_is_asked_for_while_it_is_compared():
+    s = state()
+    assert s.current(10, 10).other is None
+    s.keep_as_a()
+    kept = s.march
+    s.set_march(alpha_thre=0.1)
+    request = s.current(10, 10)
+    assert (request.other, request.march, request.view.compare) == (kept, s.march, Compare.SETTINGS)
+    s.set_view(compare=Compare.OFF)
+    assert s.current(10, 10).other is None
+    s.set_view(compare=Compare.SETTINGS)
+    s.swap()
+    assert (s.current(10, 10).other, s.current(10, 10).march) == (request.march, kept)
+
+
+def test_the_photo_is_named_until_the_camera_leaves_it():
+    s, photo = state(), PhotoId(Split.TEST, 3)
+    assert s.photo is None
+    for leave in (
+        lambda: s.place(s.camera.orbited(0.0, 0.0)),
+        lambda: s.set_view(fov=50.0),
+        lambda: s.place(s.camera),
+    ):
+        s.place(s.camera.orbited(0.1, 0.0), photo)
+        s.set_march(alpha_thre=0.1)
+        assert s.current(10, 10).photo == photo
+        leave()
+        assert s.current(10, 10).photo is None
+
+
+def test_without_anything_to_compare_with_the_request_is_for_the_plain_picture():
+    s = state()
+    for compare in (Compare.SETTINGS, Compare.PHOTO):
+        s.set_view(compare=compare)
+        assert s.current(10, 10).view.compare is s.comparing is Compare.OFF
+    s.place(s.camera, PhotoId(Split.TRAIN, 0))
+    assert s.current(10, 10).view.compare is s.comparing is Compare.PHOTO
 
 
 def test_an_invalid_change_leaves_everything_as_it_was():

@@ -1,0 +1,94 @@
+"""The photo that the camera stands on against the present thresholds."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from core.evaluation import psnr
+from core.rendering import render_image
+from tests.viewer.live import live_session, trainer_of, view_request, write_quick_ball
+from viewer.messages import PhotoId, Split
+
+BLUE = (0.1, 0.2, 0.9)
+
+
+@pytest.fixture(scope="module")
+def ball(tmp_path_factory):
+    return write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")
+
+
+@pytest.fixture
+def session(ball, monkeypatch):
+    session = live_session(ball, monkeypatch)
+    for _ in range(20):
+        session.tick()
+    session.pause()
+    session.tick()
+    return session
+
+
+def ask(session, photo, **thresholds):
+    march = dataclasses.replace(session.status.march, **thresholds)
+    request = view_request(session.status.scene, march, size=(40, 30), background=BLUE)
+    session.ask("photo", dataclasses.replace(request, photo=photo))
+    return march
+
+
+def finish(session):
+    while session.tick():
+        pass
+    return session.result("photo")
+
+
+@pytest.mark.parametrize("photo", [PhotoId(Split.TRAIN, 4), PhotoId(Split.TEST, 1)])
+def test_it_is_the_error_over_the_photos_own_pixels(session, photo):
+    march, trainer = ask(session, photo, early_stop_eps=0.1), trainer_of(session)
+    found = finish(session)
+    views = {Split.TRAIN: trainer.dataset.train, Split.TEST: trainer.dataset.test}[photo.split]
+    background = torch.tensor(BLUE)
+    rendered = render_image(trainer.field, trainer.sampler, views.cameras[photo.index], march, background)
+    rendered, target = rendered.colors.clamp(0.0, 1.0), views.photo(photo.index, background)
+    assert (found.photo, found.share, found.step) == (photo, 1.0, trainer.step_count)
+    assert found.psnr == pytest.approx(psnr(rendered, target), abs=1e-3)
+    assert found.largest == pytest.approx(float((rendered - target).abs().max()), abs=1e-4)
+
+
+def test_off_the_views_there_is_nothing_to_measure(session):
+    ask(session, PhotoId(Split.TRAIN, 0))
+    assert finish(session) is not None
+    ask(session, None)
+    session.tick()
+    assert session.result("photo") is None
+    assert not session.tick()
+
+
+def test_other_thresholds_are_measured_anew(session):
+    ask(session, PhotoId(Split.TRAIN, 0))
+    first = finish(session)
+    ask(session, PhotoId(Split.TRAIN, 0))
+    session.tick()
+    assert session.result("photo") is first, "the same question keeps its answer"
+    ask(session, PhotoId(Split.TRAIN, 0), alpha_thre=0.5)
+    assert finish(session).psnr < first.psnr
+
+
+def test_while_training_the_weights_move_and_the_count_begins_anew(session):
+    ask(session, PhotoId(Split.TRAIN, 0))
+    finish(session)
+    session.resume()
+    steps = set()
+    for _ in range(40):
+        session.tick()
+        steps.add(session.result("photo").step)
+    assert len(steps) > 3
+    assert session.result("photo").step <= session.status.step
+    assert math.isfinite(session.result("photo").psnr)
+
+
+def test_a_photo_that_is_not_there_is_told(session):
+    ask(session, PhotoId(Split.TEST, 3))
+    session.tick()
+    assert ["3 test views" in n.text for n in session.take_notices() if n.error] == [True]
+    assert session.result("photo") is None
