@@ -40,6 +40,7 @@ PANELS = {
     "thresholds": Place(9102, SIDE),
     "view": Place(9103, SIDE),
     "sweep": Place(9110, BELOW, shown=False),
+    "compare": Place(9120, SIDE, shown=False),
 }
 """By tag, in the order of their tabs."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from core.settings import MarchSettings
 from viewer.camera_controls import FOV_RANGE, OrbitCamera
 from viewer.messages import PhotoId, ViewRequest
-from viewer.view_settings import Compare, ViewSettings
+from viewer.view_settings import Compare, CompareAs, ViewSettings
 
 REST_SECONDS = 0.15
 """So long after the last change the picture counts as resting and is asked for at full resolution."""
@@ -47,6 +47,12 @@ class ViewState:
         """What the picture is compared with: `view.compare`, where there is such a thing."""
         there = {Compare.SETTINGS: self.other, Compare.PHOTO: self.photo}.get(self.view.compare)
         return self.view.compare if there is not None else Compare.OFF
+
+    @property
+    def divider(self) -> float | None:
+        """Where the picture's divider is, as a share of its width; None while it has none."""
+        divided = self.comparing is not Compare.OFF and self.view.compare_as is CompareAs.DIVIDER
+        return self.view.divider if divided else None
 
     def place(self, camera: OrbitCamera, photo: PhotoId | None = None) -> None:
         """Look from another camera; the field of view's slider follows it.

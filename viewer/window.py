@@ -18,8 +18,9 @@ import dearpygui.dearpygui as dpg
 from core.errors import FirstlightError
 from core.settings import MarchSettings
 from viewer import camera_controls, navigation, recent
-from viewer.messages import Frame, Status
+from viewer.messages import Frame, PhotoId, Split, Status
 from viewer.panels.canvas import Canvas
+from viewer.panels.compare import ComparePanel
 from viewer.panels.context import Context, Session
 from viewer.panels.dock import Dock
 from viewer.panels.help import HelpPanel
@@ -51,7 +52,7 @@ FIGURES_PERIOD = 0.2
 CLOSE_SECONDS = 0.7
 """The session may take this long to stop; the window promises to be gone within a second."""
 
-PANELS = (ThresholdsPanel, ViewPanel, SweepPanel)
+PANELS = (ThresholdsPanel, ViewPanel, SweepPanel, ComparePanel)
 """Besides training's, which has keys of its own."""
 
 STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
@@ -223,6 +224,7 @@ class Window:
             "window_fps": round(self._fps, 1),
             "serial": self.state.serial,
             "march": asdict(self.state.march),
+            "view": asdict(self.state.view),
         }
         self.log.write(now, status, frame, visible_widgets(), **more, **said)
 
@@ -235,7 +237,7 @@ class Window:
         self.state.forget()
         if scene.path == self._scene_path:
             return
-        self._scene_path = scene.path
+        self._scene_path, self.state.other = scene.path, None
         self.open_dialog.remember(scene.path)
         try:
             self.state.march = replace(scene.train.march, **self._asked)
@@ -272,7 +274,8 @@ class Window:
         scene = self.session.status.scene
         if scene is not None:
             self._view_index = camera_controls.home_view(scene)
-            self.state.place(camera_controls.training_view(scene, self._view_index))
+            photo = PhotoId(Split.TRAIN, self._view_index)
+            self.state.place(camera_controls.training_view(scene, self._view_index), photo)
 
     def _step_view(self, step: int) -> None:
         """Go to the next or an earlier training view."""
@@ -280,7 +283,8 @@ class Window:
         if scene is None:
             return
         self._view_index = (self._view_index + step) % len(scene.cameras)
-        self.state.place(camera_controls.training_view(scene, self._view_index))
+        photo = PhotoId(Split.TRAIN, self._view_index)
+        self.state.place(camera_controls.training_view(scene, self._view_index), photo)
         name = scene.view_names[self._view_index]
         self.context.say(f"Training view {self._view_index + 1} of {len(scene.cameras)}  {name}")
 
@@ -289,10 +293,17 @@ class Window:
             return
         down = {b for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE) if dpg.is_mouse_button_down(b)}
         x, y = dpg.get_mouse_pos(local=False)
-        camera = self._drag.moved(self.state.camera, down, x, y, self.canvas.hovered, self.canvas.rect.height)
+        rect, over_picture, reach = self.canvas.rect, self.canvas.hovered, self.style.px(navigation.DIVIDER_REACH)
+        divider = None if self.state.divider is None else rect.x + self.state.divider * rect.width
+        camera = self._drag.moved(self.state.camera, down, x, y, over_picture, rect.height, divider, reach)
         camera = navigation.flown(camera, self._fly_keys, seconds)
         if camera is not self.state.camera:
             self.state.place(camera)
+        if self._drag.divider is not None:
+            share = (self._drag.divider - rect.x) / rect.width
+            self.state.set_view(divider=round(min(1.0, max(0.0, share)), 4))
+        near = divider is not None and over_picture and self._drag.button is None and abs(x - divider) <= reach
+        self.canvas.mark_divider(near or self._drag.divider is not None)
 
     def _zoom(self, notches: float) -> None:
         if self.state.camera is None or not self.canvas.hovered:

@@ -7,7 +7,7 @@ from core.cameras import look_at
 from core.settings import MarchSettings
 from viewer.camera_controls import at_view
 from viewer.messages import PhotoId, Split
-from viewer.view_settings import Compare, Mode, ViewSettings
+from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 from viewer.view_state import REST_SECONDS, ViewState
 
 
@@ -118,6 +118,16 @@ def test_without_anything_to_compare_with_the_request_is_for_the_plain_picture()
         assert s.current(10, 10).view.compare is s.comparing is Compare.OFF
     s.place(s.camera, PhotoId(Split.TRAIN, 0))
     assert s.current(10, 10).view.compare is s.comparing is Compare.PHOTO
+
+
+def test_there_is_a_divider_only_while_two_pictures_lie_beside_each_other():
+    s = state()
+    s.set_view(divider=0.3)
+    assert s.divider is None
+    s.keep_as_a()
+    assert s.divider == 0.3
+    s.set_view(compare_as=CompareAs.BLEND)
+    assert s.divider is None
 
 
 def test_an_invalid_change_leaves_everything_as_it_was():

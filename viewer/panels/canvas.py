@@ -1,4 +1,4 @@
-"""The picture: textures, the legend in its corner, and where the mouse is on it."""
+"""The picture: textures, the legend in its corner, what is compared, and where the mouse is on it."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ import numpy as np
 from viewer.display import COLORMAPS
 from viewer.messages import Frame, Legend
 from viewer.panels.dock import SETTLING_FRAMES, bar
+from viewer.panels.sides import Sides
 from viewer.panels.style import BACKDROP, TEXT, Style
 
 GRANULE = 128
@@ -41,6 +42,7 @@ class Canvas:
         with bar(self.window), dpg.drawlist(1, 1, tag="picture"):
             self._backdrop = dpg.draw_rectangle((0, 0), (1, 1), color=BACKDROP, fill=BACKDROP)
             self._picture = dpg.add_draw_layer()
+            self._sides = Sides(dpg.add_draw_layer(), style)
             self._legend_layer = dpg.add_draw_layer()
         with dpg.texture_registry() as self._registry:
             pass
@@ -61,6 +63,7 @@ class Canvas:
         if self._image is not None:
             dpg.configure_item(self._image, pmax=size)
         self._draw_legend(self._legend)
+        self._sides.draw(None if self._frame is None else self._frame.request, *size)
 
     @property
     def hovered(self) -> bool:
@@ -68,11 +71,16 @@ class Canvas:
         # While a button is down the drawing counts as active, and its window no longer as hovered.
         return dpg.is_item_hovered(self.window) or dpg.is_item_hovered("picture")
 
+    def mark_divider(self, marked: bool) -> None:
+        """Show that a press would grab the divider, or no longer."""
+        self._sides.mark(marked)
+
     def show(self, frame: Frame | None) -> None:
         """Show a frame if it is a new one. None clears the picture."""
         if frame is self._frame:
             return
         self._frame = frame
+        self._sides.draw(None if frame is None else frame.request, self.rect.width, self.rect.height)
         if frame is None:
             dpg.configure_item(self._picture, show=False)
             self._draw_legend(None)

@@ -10,6 +10,7 @@ SECTIONS = {
         ("Left drag", "orbit"),
         ("Right or middle drag", "pan"),
         ("Wheel", "zoom to the cursor"),
+        ("Left drag on the divider", "move it (panel Compare)"),
     ),
     "Camera": (
         ("W  S  A  D", "fly forward, back, left, right"),

@@ -108,6 +108,38 @@ class SettingSlider:
         self._shown = None
 
 
+class Choice:
+    """Buttons side by side, of which one is chosen.
+
+    Args:
+        options: each value's text and explanation; the button's tag is `tag` + "." + value.
+        change: called with the value of the button that was clicked.
+    """
+
+    def __init__(
+        self, tag: str, options: dict[str, tuple[str, str]], style: Style, width: int, change: Callable[[Any], None]
+    ):
+        self._style, self._items, self._shown = style, {}, None
+        with dpg.group(horizontal=True, horizontal_spacing=style.px(2)):
+            for value, (text, tip) in options.items():
+                item = dpg.add_button(
+                    label=text, tag=f"{tag}.{value}", width=width, user_data=value, callback=lambda _, __, v: change(v)
+                )
+                tooltip(item, tip, style)
+                self._items[value] = item
+
+    def show(self, value: Any) -> None:
+        """Mark the button of a value."""
+        if value != self._shown:
+            self._shown = value
+            for other, item in self._items.items():
+                dpg.bind_item_theme(item, self._style.chosen if other == value else self._style.plain)
+
+    def name(self, value: Any, text: str) -> None:
+        """Give a button another text."""
+        dpg.configure_item(self._items[value], label=text)
+
+
 class Figures:
     """A grid of figures: each a small caption over a value, `columns` to a row."""
 

@@ -1,0 +1,47 @@
+"""What compared pictures are called."""
+
+from dataclasses import replace
+
+from core.settings import MarchSettings
+from viewer.captions import Caption, captions, differing
+from viewer.messages import PhotoId, Pose, Split, ViewRequest
+from viewer.view_settings import Compare, CompareAs, ViewSettings
+
+A = MarchSettings(early_stop_eps=1e-3, render_step_size=0.01)
+B = MarchSettings(early_stop_eps=0.0, render_step_size=0.02, crop=(-1.0, -1.0, -1.0, 1.0, 1.0, 1.0))
+
+
+def request(other=A, photo=None, **view) -> ViewRequest:
+    pose = Pose(tuple(float(x) for x in range(16)), 0.7)
+    return ViewRequest(pose, 4, 3, B, ViewSettings(**view), moving=False, serial=1, other=other, photo=photo)
+
+
+def test_only_what_differs_is_named_with_its_unit():
+    assert differing(A, A) == ()
+    found = differing(A, B)
+    assert [d.setting.label for d in found[:2]] == ["Early stop", "Step size"]
+    assert [d[1:] for d in found] == [("0.001", "off"), ("0.01 units", "0.02 units"), ("none", "-1 -1 -1 1 1 1")]
+    assert [d[1:] for d in differing(B, A)] == [d[:0:-1] for d in found]
+
+
+def test_both_sides_say_their_own_values():
+    a, b = captions(request(compare=Compare.SETTINGS))
+    assert (a.name, b.name) == ("A", "B")
+    assert a.lines == ("early stop 0.001", "step size 0.01 units", "crop box none")
+    assert b.lines[:2] == ("early stop off", "step size 0.02 units")
+    same = captions(request(other=B, compare=Compare.SETTINGS))
+    assert [c.lines for c in same] == [("same settings",)] * 2
+
+
+def test_a_blend_says_its_shares_and_a_single_picture_its_name():
+    blend = captions(request(compare=Compare.SETTINGS, compare_as=CompareAs.BLEND, blend=0.25))
+    assert [c.name for c in blend] == ["A 75 %", "B 25 %"]
+    assert [c.name for c in captions(request(compare=Compare.SETTINGS, compare_as=CompareAs.FIRST))] == ["A"]
+    photo = replace(request(compare=Compare.PHOTO), photo=PhotoId(Split.TEST, 1))
+    assert captions(photo) == (Caption("Photo"), Caption("Render"))
+
+
+def test_a_plain_picture_has_none():
+    assert captions(request()) == ()
+    assert captions(request(other=None, compare=Compare.SETTINGS)) == ()
+    assert captions(request(compare=Compare.PHOTO)) == ()

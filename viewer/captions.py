@@ -1,0 +1,62 @@
+"""What the pictures that are compared are called, and the settings in which they differ. Text only."""
+
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from core.scale import Scale
+from core.settings import MarchSettings, Setting, settings_of
+from viewer.messages import ViewRequest
+from viewer.view_settings import Compare, CompareAs
+
+
+class Differing(NamedTuple):
+    """A setting whose values differ, as text with its unit."""
+
+    setting: Setting
+    first: str
+    second: str
+
+
+class Caption(NamedTuple):
+    """What stands on a compared picture: its name, and lines of settings."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+
+
+def differing(first: MarchSettings, second: MarchSettings) -> tuple[Differing, ...]:
+    """The settings in which two differ, in the settings' order."""
+    found = []
+    for name in (field.name for field in fields(MarchSettings)):
+        values, setting = [getattr(march, name) for march in (first, second)], settings_of(MarchSettings)[name]
+        if values[0] != values[1]:
+            found.append(Differing(setting, *(_text(setting, value) for value in values)))
+    return tuple(found)
+
+
+def captions(request: ViewRequest) -> tuple[Caption, ...]:
+    """Of the first picture, then of the second, as far as the request shows them; () while it compares nothing."""
+    view = request.view
+    if view.compare is Compare.SETTINGS and request.other is not None:
+        settings = differing(request.other, request.march)
+        sides = [tuple(f"{_name(s.setting)} {s[i]}" for s in settings) for i in (1, 2)]
+        pair = [Caption(name, lines or ("same settings",)) for name, lines in zip("AB", sides, strict=True)]
+    elif view.compare is Compare.PHOTO and request.photo is not None:
+        pair = [Caption("Photo"), Caption("Render")]
+    else:
+        return ()
+    if view.compare_as is CompareAs.BLEND:
+        shares = (1.0 - view.blend, view.blend)
+        pair = [Caption(f"{c.name} {100.0 * share:.0f} %", c.lines) for c, share in zip(pair, shares, strict=True)]
+    return tuple(pair[:1] if view.compare_as is CompareAs.FIRST else pair)
+
+
+def _name(setting: Setting) -> str:
+    return setting.label[:1].lower() + setting.label[1:] if setting.label else "crop box"
+
+
+def _text(setting: Setting, value: Any) -> str:
+    if isinstance(value, int | float):
+        unit = f" {setting.unit}" if setting.unit else ""
+        return Scale(setting).text(value) + unit
+    return "none" if value is None else " ".join(f"{v:.3g}" for v in value)

@@ -1,0 +1,170 @@
+"""Two settings, or the photo and the view, in one picture: what is compared, how, and what the figures say."""
+
+import math
+
+import dearpygui.dearpygui as dpg
+
+from core.settings import MarchSettings, settings_of
+from viewer.captions import differing
+from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
+from viewer.panels.context import Context
+from viewer.panels.style import ACCENT, DASH, DIM, SECOND, TIMES
+from viewer.panels.widgets import Choice, SettingSlider, button, short
+from viewer.tools.photo import Likeness
+from viewer.view_settings import Compare, CompareAs, ViewSettings
+from viewer.view_state import ViewState
+
+WHAT = {
+    Compare.OFF: ("Off", "Show the present picture alone."),
+    Compare.SETTINGS: ("A and B", "Compare the settings kept as A with the present ones, B."),
+    Compare.PHOTO: ("Photo", "Compare the photo with the picture, while the camera stands on a view of the dataset."),
+}
+HOW = {
+    CompareAs.DIVIDER: ("Divider", "A or the photo left of a divider, the present picture right of it. Drag the "
+                        "divider on the picture."),
+    CompareAs.DIFFERENCE: ("Difference", "The absolute difference, with its scale in the picture's corner."),
+    CompareAs.BLEND: ("Blend", "Both laid over each other."),
+    CompareAs.FIRST: ("A only", "A or the photo alone."),
+}  # fmt: skip
+
+COSTS = {
+    "Frame": lambda s: f"{s.milliseconds:.0f} ms",
+    "Samples/ray": lambda s: f"{s.samples_per_ray:.2f}",
+    "Densities": lambda s: short(s.n_density),
+    "Colours": lambda s: short(s.n_color),
+}
+"""What a picture cost: rows of the table."""
+
+MOST_ROWS = len(settings_of(MarchSettings)) + len(COSTS)
+WIDTH = 318
+"""Of a row of buttons, at scale 1."""
+
+HINT = "Stand on a view of the dataset to compare with its photo: press [ or ], or click one in the panel Images."
+
+
+class ComparePanel:
+    """A panel, see `viewer.panels.dock.Panel`."""
+
+    tag, title, tools = "compare", "Compare", ("photo",)
+
+    def __init__(self, context: Context):
+        self._context = context
+        self._asked: Frame | None = None
+        self._updated_at = 0
+        self._rows: list[tuple[str, str, str]] = []
+        style, state = context.style, context.state
+        with dpg.group(horizontal=True, horizontal_spacing=style.px(2)):
+            button("Keep as A", style, state.keep_as_a, "Keep the present thresholds as A. What is changed from now on "
+                   "is B.", width=style.px(WIDTH // 2), tag="compare.keep")  # fmt: skip
+            button("Swap A and B", style, self._swap, "A's thresholds become the present ones and the other way "
+                   "round.", width=style.px(WIDTH // 2), tag="compare.swap")  # fmt: skip
+        self._what = Choice("compare.what", WHAT, style, style.px(WIDTH // 3 - 1), self._compare)
+        self._how = Choice("compare.how", HOW, style, style.px(WIDTH // 4 - 1), lambda v: state.set_view(compare_as=v))
+        self._sliders = {CompareAs.DIVIDER: self._slider("divider"), CompareAs.BLEND: self._slider("blend")}
+        dpg.add_separator()
+        self._build_table()
+        self._between = dpg.add_text("", tag="compare.between", wrap=style.px(WIDTH))
+        dpg.add_separator()
+        self._photo = dpg.add_text("", tag="compare.photo", wrap=style.px(WIDTH))
+        self._likeness = dpg.add_text("", tag="compare.likeness", wrap=style.px(WIDTH))
+
+    def update(self, status: Status, frame: Frame | None) -> None:
+        """Follow the settings; show how the newest frame's pictures differ."""
+        self._ask(frame)
+        state, session = self._context.state, self._context.session
+        view = state.view
+        self._what.show(view.compare)
+        self._how.show(view.compare_as)
+        self._how.name(CompareAs.FIRST, "Photo only" if view.compare is Compare.PHOTO else "A only")
+        for how, (group, slider, name) in self._sliders.items():
+            dpg.configure_item(group, show=view.compare_as is how)
+            slider.show(getattr(view, name))
+        self._show_rows([] if state.other is None else rows(state.other, state.march, frame))
+        dpg.set_value(self._between, between_text(state, frame))
+        on_view = state.photo is not None and status.scene is not None
+        dpg.set_value(self._photo, photo_name(state.photo, status.scene) if on_view else HINT)
+        dpg.set_value(self._likeness, likeness_text(session.result("photo"), state.photo) if on_view else "")
+
+    def _ask(self, frame: Frame | None) -> None:
+        """Ask about each new frame, and again after the panel was out of sight: its tool was told to stop."""
+        now, self._updated_at, before = dpg.get_frame_count(), dpg.get_frame_count(), self._updated_at
+        if frame is not self._asked or now > before + 1:
+            self._asked = frame
+            self._context.session.ask("photo", None if frame is None else frame.request)
+
+    def _compare(self, what: Compare) -> None:
+        state = self._context.state
+        if what is Compare.SETTINGS and state.other is None:
+            state.keep_as_a()
+        state.set_view(compare=what)
+
+    def _swap(self) -> None:
+        if self._context.state.other is None:
+            self._context.say("There is no A to swap with yet: keep the present settings as A first.")
+        self._context.state.swap()
+
+    def _slider(self, name: str) -> tuple[int, SettingSlider, str]:
+        with dpg.group() as group:
+            change = lambda value: self._context.state.set_view(**{name: value})  # noqa: E731
+            slider = SettingSlider(self._context, f"view.{name}", settings_of(ViewSettings)[name], change)
+        return group, slider, name
+
+    def _build_table(self) -> None:
+        """Rows are made once, and shown as far as there is something in them."""
+        with dpg.table(tag="compare.table", header_row=False, policy=dpg.mvTable_SizingStretchProp, pad_outerX=False):
+            for share in (0.4, 0.3, 0.3):
+                dpg.add_table_column(init_width_or_weight=share)
+            with dpg.table_row():
+                for name, color in (("", DIM), ("A", ACCENT), ("B", SECOND)):
+                    dpg.bind_item_font(dpg.add_text(name, color=color), self._context.style.strong)
+            self._cells = []
+            for _ in range(MOST_ROWS):
+                with dpg.table_row(show=False) as row:
+                    self._cells.append((row, dpg.add_text(color=DIM), dpg.add_text(), dpg.add_text()))
+
+    def _show_rows(self, rows: list[tuple[str, str, str]]) -> None:
+        if rows == self._rows:
+            return
+        self._rows = rows
+        dpg.configure_item("compare.table", show=bool(rows))
+        for index, (row, *cells) in enumerate(self._cells):
+            dpg.configure_item(row, show=index < len(rows))
+            for cell, text in zip(cells, rows[index] if index < len(rows) else ("", "", ""), strict=True):
+                dpg.set_value(cell, text)
+
+
+def rows(other: MarchSettings, march: MarchSettings, frame: Frame | None) -> list[tuple[str, str, str]]:
+    """The settings in which A and B differ, and what their pictures cost: name, A, B."""
+    found = [(d.setting.label or "Crop box", d.first, d.second) for d in differing(other, march)]
+    if frame is not None and frame.comparison is not None:
+        found += [(name, text(frame.comparison.stats), text(frame.stats)) for name, text in COSTS.items()]
+    return found
+
+
+def between_text(state: ViewState, frame: Frame | None) -> str:
+    """How A's picture and B's differ, or what to do to see it."""
+    if state.other is None:
+        return "Nothing is kept as A yet. Keep the present settings, then change a threshold."
+    if state.comparing is not Compare.SETTINGS:
+        return "A is kept. Choose A and B to compare it with the present settings."
+    if frame is None or frame.comparison is None:
+        return DASH
+    found, stats = frame.comparison, frame.stats
+    size = f", at {stats.rendered_width} {TIMES} {stats.rendered_height} px" if frame.reason else ""
+    if math.isinf(found.psnr):
+        return f"A and B give equal pictures{size}"
+    return f"A to B: PSNR {found.psnr:.2f} dB, largest error {255.0 * found.largest:.1f} of 255{size}"
+
+
+def photo_name(photo: PhotoId, scene: SceneInfo) -> str:
+    """The view that the camera stands on."""
+    n = scene.n_train if photo.split is Split.TRAIN else scene.n_test
+    return f"On {'training' if photo.split is Split.TRAIN else 'test'} view {photo.index + 1} of {n}"
+
+
+def likeness_text(found: Likeness | None, photo: PhotoId) -> str:
+    """How close the present settings come to the photo, and how much of it was compared."""
+    if found is None or found.photo != photo:
+        return "Against its photo: measured when the camera rests."
+    share = "all its pixels" if found.share >= 1.0 else f"{100.0 * found.share:.2g} % of its pixels"
+    return f"Against its photo: PSNR {found.psnr:.2f} dB, largest error {255.0 * found.largest:.0f} of 255, {share}"
