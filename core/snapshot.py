@@ -1,7 +1,8 @@
 """Snapshots: everything a run needs to go on exactly where it was, in one safetensors file, without pickle.
 
 Tensors: the field, the grid, the optimiser's moments and the generator's state. The header's "firstlight" entry is a
-JSON object with the settings, the counters and where the dataset lies; the images are not stored.
+JSON object with the settings, the counters, the training views left out and where the dataset lies; the images are
+not stored.
 """
 
 import json
@@ -41,6 +42,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "field": asdict(trainer.field_settings),
         "train": asdict(trainer.settings),
         "counters": trainer.counters(),
+        "excluded": sorted(trainer.excluded),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +93,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         settings = FieldSettings(**header["field"]), TrainSettings(**train)
         where, downscale, seed, counters = (header[key] for key in ("dataset", "downscale", "seed", "counters"))
         box = tuple(float(x) for x in header["box"])
+        excluded = frozenset(header.get("excluded", ()))  # snapshots of the first versions have none
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
     try:
@@ -100,6 +103,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
     trainer = Trainer(dataset, *settings, device=device, seed=seed)
     try:
         trainer.load_state(tensors, counters)
+        trainer.exclude(excluded)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise SnapshotError(f"{path} doesn't fit its own settings, it may be damaged ({error!r:.200})") from error
     return trainer

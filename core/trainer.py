@@ -43,6 +43,13 @@ class Trainer:
     Args:
         dataset: its training views are moved to the device.
         seed: the same seed gives the same first losses on a CPU.
+        excluded: indices of training views that it begins without; see `exclude`. Neither do their silhouettes carve.
+
+    Attributes:
+        excluded: the training views that are never sampled.
+
+    Raises:
+        ValueError: see `exclude`.
     """
 
     def __init__(
@@ -52,11 +59,13 @@ class Trainer:
         train_settings: TrainSettings,
         device: str = "cpu",
         seed: int = 0,
+        excluded: frozenset[int] = frozenset(),
     ):
         self.dataset, self.device, self.seed = dataset, device, seed
         self.field_settings, self.settings = field_settings, train_settings
         self.step_count, self.seconds = 0, 0.0
         self._views = dataset.train.to(device)
+        self.exclude(excluded)
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
         self.field = NGPField(dataset.box, field_settings, weights).to(device)
@@ -84,11 +93,10 @@ class Trainer:
         settings = self.settings
         self._set_learning_rate()
         n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
-        batch = self._views.sample(n_rays, self._generator)
+        batch = self._views.sample(n_rays, self._generator, self._included)
         background = torch.rand(n_rays, 3, generator=self._generator, device=self.device)
         out = render_rays(self.field, self.sampler, batch.rays, settings.march, background, self._generator)
-        target = batch.rgbs * batch.alphas + background * (1.0 - batch.alphas)
-        loss = torch.mean((out.colors - target) ** 2)
+        loss = torch.mean((out.colors - batch.over(background)) ** 2)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         value = float(loss.detach())
@@ -118,6 +126,22 @@ class Trainer:
     def set_march(self, march: MarchSettings) -> None:
         """Train with other thresholds from the next step on."""
         self.settings = replace(self.settings, march=march)
+
+    def exclude(self, views: frozenset[int]) -> None:
+        """Train without these training views, and with all others, from the next step on.
+
+        Raises:
+            ValueError: no view would be left, or there is no such view; nothing changes.
+        """
+        n_views = len(self._views)
+        absent = sorted(view for view in views if not 0 <= view < n_views)
+        if absent:
+            raise ValueError(f"training views are counted from 0 to {n_views - 1}, can't exclude {absent[0]}")
+        if len(views) == n_views:
+            raise ValueError(f"training needs at least one view, all {n_views} would be excluded: keep one")
+        included = [view for view in range(n_views) if view not in views]
+        self.excluded = frozenset(views)
+        self._included = torch.tensor(included, device=self.device) if views else None
 
     def state_tensors(self) -> dict[str, Tensor]:
         """All tensors that the next step depends on, by name."""
@@ -175,7 +199,8 @@ class Trainer:
             return None
         resolution = self.settings.grid_resolution
         boxes = [tuple(aabb) for aabb in self.sampler.aabbs.tolist()]
-        possible = torch.stack([occupied_cells(self._views, box, resolution) for box in boxes])
+        views = self._views if self._included is None else self._views.take(self._included)
+        possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
         return possible if bool(possible.any()) else None
 
     def _guess_samples_per_ray(self) -> float:

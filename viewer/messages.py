@@ -197,6 +197,7 @@ class Status:
         losses, psnrs: curves as pairs (step, value); psnrs are held-out, in dB.
         device, backend: e.g. "cpu" and "warp (no CUDA device)".
         march: the thresholds training uses now.
+        excluded: the training views it leaves out now, by index.
         scene_serial: grows each time another scene (or a reset) takes over, so that the window can reset its camera.
     """
 
@@ -216,6 +217,7 @@ class Status:
     scene: SceneInfo | None = None
     scene_serial: int = 0
     march: MarchSettings = field(default_factory=MarchSettings)
+    excluded: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

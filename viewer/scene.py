@@ -52,10 +52,10 @@ class Scene:
         self.trainer.set_march(march or self._own_march)
 
     def restarted(self, seed: int) -> "Scene":
-        """The same dataset and settings with an untrained field."""
+        """The same dataset, settings and excluded views with an untrained field."""
         old = self.trainer
         settings = replace(old.settings, march=self._own_march)
-        scene = Scene(Trainer(old.dataset, old.field_settings, settings, old.device, seed))
+        scene = Scene(Trainer(old.dataset, old.field_settings, settings, old.device, seed, old.excluded))
         scene.set_training_march(old.settings.march)
         return scene
 

@@ -101,6 +101,10 @@ class Session:
         """Train with these thresholds from the next step on; None: with those the scene was opened with."""
         self._queue(lambda: self._set_training_march(march))
 
+    def include(self, view: int, included: bool) -> None:
+        """Train with or without one of the training views from the next step on."""
+        self._queue(lambda: self._include(view, included))
+
     def save_snapshot(self, path: str) -> None:
         """Write the training's whole state to a file."""
         self._queue(lambda: self._save_snapshot(path))
@@ -271,6 +275,15 @@ class Session:
         if self._scene is not None:
             self._scene.set_training_march(march)
 
+    def _include(self, view: int, included: bool) -> None:
+        if self._scene is None:
+            return
+        excluded = self._scene.trainer.excluded
+        try:
+            self._scene.trainer.exclude(excluded - {view} if included else excluded | {view})
+        except ValueError as error:
+            raise FirstlightError(str(error)) from error
+
     def _save_snapshot(self, path: str) -> None:
         if self._scene is None:
             raise FirstlightError("there is no scene to save: open a dataset first")
@@ -311,6 +324,7 @@ class Session:
             losses=scene.losses.points,
             psnrs=scene.psnrs,
             march=scene.trainer.settings.march,
+            excluded=scene.trainer.excluded,
         )
 
 

@@ -17,7 +17,7 @@ Progress = Callable[[float, str], None]
 
 
 class PixelBatch(NamedTuple):
-    """Random training pixels.
+    """Pixels of photos.
 
     Attributes:
         rays: one ray through each pixel's centre.
@@ -28,6 +28,13 @@ class PixelBatch(NamedTuple):
     rays: Rays
     rgbs: Tensor
     alphas: Tensor
+
+    def over(self, background: Tensor) -> Tensor:
+        """The pixels over background colours, (3,) or (n_rays, 3): (n_rays, 3)."""
+        return self.rgbs * self.alphas + background * (1.0 - self.alphas)
+
+    def to(self, device: torch.device | str) -> "PixelBatch":
+        return PixelBatch(Rays(*(x.to(device) for x in self.rays)), self.rgbs.to(device), self.alphas.to(device))
 
 
 @dataclass(frozen=True)
@@ -54,30 +61,58 @@ class Views:
     def has_alpha(self) -> bool:
         return self.images.shape[-1] == 4
 
+    def take(self, indices: Tensor) -> "Views":
+        """Some of these views, in the order of `indices` (n,) int64; their images are copied."""
+        return Views(self.cameras[indices], self.images[indices], tuple(self.names[i] for i in indices.tolist()))
+
     def spread(self, n: int) -> "Views":
         """At most n of these views, evenly spread from the first to the last."""
-        chosen = torch.linspace(0, len(self) - 1, min(n, len(self))).round().long()
-        return Views(self.cameras[chosen], self.images[chosen], tuple(self.names[i] for i in chosen.tolist()))
+        return self.take(torch.linspace(0, len(self) - 1, min(n, len(self))).round().long())
 
     def photo(self, index: int, background: Tensor) -> Tensor:
         """One image over a background colour (3,): (height, width, 3) float32 in [0, 1]."""
         rgbs, alphas = split_alpha(self.images[index])
         return rgbs * alphas + background.to(rgbs) * (1.0 - alphas)
 
-    def sample(self, n_rays: int, generator: torch.Generator) -> PixelBatch:
-        """Pixels drawn uniformly, with replacement, from all the images.
+    def sample(self, n_rays: int, generator: torch.Generator, among: Tensor | None = None) -> PixelBatch:
+        """Pixels drawn uniformly, with replacement.
 
         Args:
             generator: on the images' device.
+            among: (n,) int64 on the images' device, the views to draw from; None: all of them.
+
+        Raises:
+            ValueError: there is no view to draw from.
         """
-        n, height, width, _ = self.images.shape
-        device = self.images.device
-        pixels = torch.randint(n * height * width, (n_rays,), generator=generator, device=device)
-        view = pixels // (height * width)
+        n_views, height, width, _ = self.images.shape
+        n = n_views if among is None else among.shape[0]
+        if n == 0:
+            raise ValueError("pixels are drawn from at least one view, got none: include one")
+        pixels = torch.randint(n * height * width, (n_rays,), generator=generator, device=self.images.device)
+        views = pixels // (height * width)
+        return self._pixels(views if among is None else among[views], pixels % (height * width))
+
+    def scatter(self, index: int, n_pixels: int, generator: torch.Generator) -> PixelBatch:
+        """Pixels scattered over one view: one drawn from each of n equal runs of its pixels (stratified sampling).
+
+        Args:
+            n_pixels: as many different pixels; all of them, in order, where the image has no more.
+            generator: on the CPU.
+        """
+        total = self.cameras.width * self.cameras.height
+        n = min(n_pixels, total)
+        bounds = torch.arange(n + 1) * total // n
+        runs = bounds[1:] - bounds[:-1]
+        pixels = bounds[:-1] + (torch.rand(n, generator=generator) * runs).long()
+        return self._pixels(torch.full_like(pixels, index).to(self.images.device), pixels.to(self.images.device))
+
+    def _pixels(self, views: Tensor, pixels: Tensor) -> PixelBatch:
+        """Pixels (n,) int64, counted row by row within their views (n,) int64."""
+        n_views, height, width, _ = self.images.shape
         xs = (pixels % width).float() + 0.5
-        ys = (pixels // width % height).float() + 0.5
-        rgbs, alphas = split_alpha(self.images.view(n * height * width, -1)[pixels])
-        return PixelBatch(rays_through(self.cameras.c2w[view], self.cameras.K[view], xs, ys), rgbs, alphas)
+        ys = (pixels // width).float() + 0.5
+        rgbs, alphas = split_alpha(self.images.view(n_views * height * width, -1)[views * height * width + pixels])
+        return PixelBatch(rays_through(self.cameras.c2w[views], self.cameras.K[views], xs, ys), rgbs, alphas)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from core import evaluation
-from core.evaluation import decibels, evaluate, psnr, ssim
+from core.evaluation import decibels, evaluate, pixel_psnr, psnr, ssim
 from core.rays import RenderOutput
+from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings
 from tests.ball import ball_views
+from tests.scenes import BOX, Ball
 
 SEEDS = range(4)
 
@@ -149,6 +151,16 @@ def test_images_below_ssim_s_window_have_no_ssim(monkeypatch):
     result = evaluate(None, None, views, MarchSettings(), BACKGROUND)
     assert math.isnan(result.ssim)
     assert math.isfinite(result.psnr)
+
+
+def test_over_every_pixel_the_pixels_psnr_is_the_pictures():
+    views, field = ball_views(2, 16), Ball()
+    sampler = OccupancySampler(BOX, 8)
+    sampler.start(0.01, 0.95)
+    march = MarchSettings(render_step_size=0.05)
+    pixels = views.scatter(1, 16 * 16, torch.Generator().manual_seed(0))
+    expected = evaluate(field, sampler, views.take(torch.tensor([1])), march, BACKGROUND).psnr
+    assert pixel_psnr(field, sampler, pixels, march, BACKGROUND) == pytest.approx(expected, abs=1e-4)
 
 
 def test_no_views_are_refused():

@@ -30,6 +30,36 @@ def test_the_next_ten_losses_are_those_of_a_run_that_never_stopped(trainer, tmp_
     assert [resumed.step().loss for _ in range(10)] == [trainer.step().loss for _ in range(10)]
 
 
+def test_excluded_views_stay_excluded(trainer, tmp_path):
+    trainer.exclude(frozenset({2, 5}))
+    trainer.step()
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    resumed = load_snapshot(tmp_path / "a.safetensors")
+    assert resumed.excluded == {2, 5}
+    assert [resumed.step().loss for _ in range(5)] == [trainer.step().loss for _ in range(5)]
+
+
+def test_a_snapshot_that_says_nothing_of_exclusions_has_none(trainer, tmp_path):
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    header = json.loads(_header(tmp_path / "a.safetensors"))
+    del header["excluded"]
+    save_file(
+        load_file(tmp_path / "a.safetensors"), tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)}
+    )
+    assert load_snapshot(tmp_path / "b.safetensors").excluded == frozenset()
+
+
+def test_exclusions_that_the_dataset_cannot_have_are_damage(trainer, tmp_path):
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    header = json.loads(_header(tmp_path / "a.safetensors"))
+    for number, excluded in enumerate(([12], list(range(12)), ["r_1"])):
+        path = tmp_path / f"{number}.safetensors"
+        metadata = {"firstlight": json.dumps(header | {"excluded": excluded})}
+        save_file(load_file(tmp_path / "a.safetensors"), path, metadata=metadata)
+        with pytest.raises(SnapshotError, match="doesn't fit"):
+            load_snapshot(path)
+
+
 def test_a_snapshot_of_another_kind_of_device_opens(trainer, tmp_path):
     trainer.step()
     save_snapshot(tmp_path / "a.safetensors", trainer)

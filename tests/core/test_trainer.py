@@ -7,7 +7,7 @@ import torch
 
 from core.errors import TrainingCollapsed
 from core.evaluation import psnr
-from core.rendering import render_image
+from core.rendering import render_image, render_rays
 from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer, learning_rate
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
@@ -56,6 +56,56 @@ def test_other_thresholds_act_from_the_next_step():
     trainer.step()
     trainer.set_march(replace(trainer.settings.march, far_plane=0.01))
     assert trainer.step().n_samples == 0
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The indices of the training views that steps have drawn from since the set was last cleared."""
+    seen, places = set(), ball_dataset().train.cameras.c2w[:, :3, 3]
+
+    def watched(field, sampler, rays, *rest):
+        seen.update(torch.cdist(rays.rays_o, places).argmin(1).tolist())
+        return render_rays(field, sampler, rays, *rest)
+
+    monkeypatch.setattr("core.trainer.render_rays", watched)
+    return seen
+
+
+def test_an_excluded_view_is_not_sampled_again_until_it_is_included(seen):
+    trainer = make()
+    everything = set(range(12))
+    for excluded in (set(), {3}, {0, 3, 11}, everything - {7}, set()):
+        trainer.exclude(frozenset(excluded))
+        seen.clear()
+        for _ in range(5):
+            trainer.step()
+        assert trainer.excluded == excluded
+        assert seen == everything - excluded
+
+
+@pytest.mark.parametrize(("excluded", "message"), [(set(range(12)), "at least one view"), ({12}, "0 to 11")])
+def test_exclusions_that_cannot_be_are_refused_and_change_nothing(seen, excluded, message):
+    trainer = make()
+    trainer.exclude(frozenset({3}))
+    with pytest.raises(ValueError, match=message):
+        trainer.exclude(frozenset(excluded))
+    trainer.step()
+    assert trainer.excluded == {3} == set(range(12)) - seen
+
+
+def test_excluding_and_including_again_leaves_no_trace():
+    trainer, other = make(), make()
+    trainer.exclude(frozenset({1, 2}))
+    trainer.exclude(frozenset())
+    assert [trainer.step().loss for _ in range(5)] == [other.step().loss for _ in range(5)]
+
+
+def test_the_silhouette_of_a_view_excluded_from_the_start_carves_nothing():
+    dataset = ball_dataset()
+    dataset.train.images[4] = 0
+    trainers = [Trainer(dataset, SMALL_FIELD, SMALL_TRAINING, excluded=frozenset(e)) for e in ({4}, ())]
+    without, blank = (int((trainer.sampler.occs >= 0.0).sum()) for trainer in trainers)
+    assert without > 2 * blank
 
 
 @pytest.mark.parametrize("poisoned", ["color_layers.0", "density_layers.1", "table"])

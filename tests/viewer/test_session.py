@@ -181,6 +181,39 @@ def test_trainings_thresholds_change_and_come_back(session):
     assert session.status.march == own
 
 
+def test_excluding_a_view_acts_from_the_next_step_and_can_be_undone(session, ball, monkeypatch):
+    undisturbed = live_session(ball, monkeypatch)
+    session.include(2, False)
+    session.include(2, True)
+    for either in (session, undisturbed):
+        either.tick()
+    assert session.status.losses == undisturbed.status.losses
+    session.include(2, False)
+    for either in (session, undisturbed):
+        either.tick()
+    assert session.status.excluded == {2} and undisturbed.status.excluded == frozenset()
+    assert session.status.losses[0] == undisturbed.status.losses[0]
+    assert session.status.losses[1] != undisturbed.status.losses[1]
+
+
+def test_the_last_view_left_cannot_be_excluded(session):
+    for view in range(9):
+        session.include(view, False)
+    session.tick()
+    assert session.status.excluded == set(range(8))
+    (error,) = errors_of(session)
+    assert error.startswith("training needs at least one view")
+    assert session.traceback == ""
+
+
+def test_reset_keeps_the_exclusions(session):
+    session.include(4, False)
+    session.tick()
+    session.reset()
+    session.tick()
+    assert session.status.excluded == {4} and session.status.step == 1
+
+
 def test_the_views_thresholds_leave_training_alone(session):
     own = session.status.march
     request = ask(session)
