@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from viewer.messages import Pose, SceneInfo
+from viewer.messages import PhotoId, Pose, SceneInfo, Split
 
 UP = np.array([0.0, 0.0, 1.0])
 MAX_ELEVATION = math.radians(89.0)
@@ -104,10 +104,11 @@ def at_view(c2w: np.ndarray, fov_y: float, center: np.ndarray) -> OrbitCamera:
     return OrbitCamera(c2w[:3, :3].copy(), c2w[:3, 3].copy(), distance, fov_y).with_fov(fov_y)
 
 
-def training_view(scene: SceneInfo, index: int) -> OrbitCamera:
-    """The camera of a training view; the index wraps around."""
-    c2w = np.asarray(scene.cameras)[index % len(scene.cameras)]
-    return at_view(c2w, scene.camera_fov_y, _center(scene))
+def photo_view(scene: SceneInfo, photo: PhotoId) -> OrbitCamera:
+    """The camera of one of the dataset's views: its pose and its field of view."""
+    train = photo.split is Split.TRAIN
+    cameras, fov_y = (scene.cameras, scene.camera_fov_y) if train else (scene.test_cameras, scene.test_fov_y)
+    return at_view(cameras[photo.index], float(fov_y[photo.index]), _center(scene))
 
 
 def home_view(scene: SceneInfo) -> int:

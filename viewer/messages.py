@@ -165,7 +165,10 @@ class SceneInfo:
     """The open scene, as the window needs it.
 
     Attributes:
-        cameras: (n_train, 4, 4) float32 c2w of the training views; `camera_fov_y` their fields of view in radians.
+        cameras: (n_train, 4, 4) float32 c2w of the training views.
+        camera_fov_y: (n_train,) float64, their vertical fields of view in radians.
+        view_names: their names.
+        test_cameras, test_fov_y, test_names: the same of the test views.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
     """
 
@@ -178,12 +181,19 @@ class SceneInfo:
     image_width: int
     image_height: int
     cameras: np.ndarray
-    camera_fov_y: float
+    camera_fov_y: np.ndarray
     view_names: tuple[str, ...]
+    test_cameras: np.ndarray
+    test_fov_y: np.ndarray
+    test_names: tuple[str, ...]
     box: tuple[float, ...]
     field: FieldSettings
     train: TrainSettings
     background: tuple[float, float, float]
+
+    def names(self, split: Split) -> tuple[str, ...]:
+        """The names of a split's views."""
+        return self.view_names if split is Split.TRAIN else self.test_names
 
 
 @dataclass(frozen=True)

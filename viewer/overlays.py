@@ -136,21 +136,22 @@ def camera_segments(scene: SceneInfo) -> np.ndarray:
     if len(c2w) == 0:
         return np.zeros((0, 2, 3))
     depth = _pyramid_height(c2w, scene.box)
-    half_y = depth * np.tan(0.5 * scene.camera_fov_y)
+    half_y = depth * np.tan(0.5 * np.asarray(scene.camera_fov_y))
     half_x = half_y * scene.image_width / scene.image_height
-    local = np.array(
+    unit = np.array(
         [
             [0.0, 0.0, 0.0],
-            [-half_x, -half_y, -depth],
-            [half_x, -half_y, -depth],
-            [half_x, half_y, -depth],
-            [-half_x, half_y, -depth],
-            [-0.35 * half_x, 1.15 * half_y, -depth],
-            [0.35 * half_x, 1.15 * half_y, -depth],
-            [0.0, 1.6 * half_y, -depth],
+            [-1.0, -1.0, -1.0],
+            [1.0, -1.0, -1.0],
+            [1.0, 1.0, -1.0],
+            [-1.0, 1.0, -1.0],
+            [-0.35, 1.15, -1.0],
+            [0.35, 1.15, -1.0],
+            [0.0, 1.6, -1.0],
         ]
     )
-    points = np.einsum("nij,pj->npi", c2w[:, :3, :3], local) + c2w[:, None, :3, 3]
+    local = unit * np.stack([half_x, half_y, np.full(len(c2w), depth)], axis=-1)[:, None]
+    points = np.einsum("nij,npj->npi", c2w[:, :3, :3], local) + c2w[:, None, :3, 3]
     pairs = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1), (5, 7), (6, 7)]
     return points[:, np.array(pairs)].reshape(-1, 2, 3)
 

@@ -73,8 +73,7 @@ def _from_camera(trainer: Trainer, scene: SceneInfo, camera: int | None) -> Scre
     if camera is not None and not 0 <= camera < n_views:
         raise ValueError(f"--camera must be a training view from 0 to {n_views - 1}, got {camera}")
     index = home_view(scene) if camera is None else camera
-    c2w = scene.cameras[index]
-    pose = Pose(tuple(float(v) for v in np.ravel(c2w)), scene.camera_fov_y)
+    pose = Pose(tuple(float(v) for v in np.ravel(scene.cameras[index])), float(scene.camera_fov_y[index]))
     view = ViewSettings(background=scene.background)
     size, photo = (scene.image_width, scene.image_height), PhotoId(Split.TRAIN, index)
     request = ViewRequest(pose, *size, trainer.settings.march, view, moving=False, serial=0, photo=photo)

@@ -1,9 +1,11 @@
 """One open scene on the worker thread: its trainer, and what the window is told about it."""
 
-import math
 import time
 from dataclasses import replace
 
+import numpy as np
+
+from core.cameras import Camera
 from core.datasets.base import Dataset
 from core.settings import MarchSettings
 from core.trainer import Trainer
@@ -74,10 +76,17 @@ def describe(trainer: Trainer) -> SceneInfo:
         image_width=cameras.width,
         image_height=cameras.height,
         cameras=cameras.c2w.cpu().numpy().copy(),
-        camera_fov_y=2.0 * math.atan(0.5 * cameras.height / float(cameras.K[0, 1, 1])),
+        camera_fov_y=_fov_y(cameras),
         view_names=tuple(dataset.train.names),
+        test_cameras=dataset.test.cameras.c2w.cpu().numpy().copy(),
+        test_fov_y=_fov_y(dataset.test.cameras),
+        test_names=tuple(dataset.test.names),
         box=tuple(dataset.box),
         field=trainer.field_settings,
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
     )
+
+
+def _fov_y(cameras: Camera) -> np.ndarray:
+    return 2.0 * np.arctan(0.5 * cameras.height / cameras.K[:, 1, 1].double().cpu().numpy())

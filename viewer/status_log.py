@@ -69,6 +69,7 @@ def summary(status: Status, frame: Frame | None) -> dict[str, Any]:
         "loss": status.losses[-1][1] if status.losses else None,
         "psnr": status.psnrs[-1][1] if status.psnrs else None,
         "views_per_second": status.views_per_second,
+        "excluded": sorted(status.excluded),
     }
     if frame is not None:
         found["frame"] = {

@@ -18,12 +18,13 @@ import dearpygui.dearpygui as dpg
 from core.errors import FirstlightError
 from core.settings import MarchSettings
 from viewer import camera_controls, navigation, recent
-from viewer.messages import Frame, PhotoId, Split, Status
+from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
 from viewer.panels.canvas import Canvas
 from viewer.panels.compare import ComparePanel
 from viewer.panels.context import Context, Session
 from viewer.panels.dock import Dock
 from viewer.panels.help import HelpPanel
+from viewer.panels.images import ImagesPanel
 from viewer.panels.keys import Keyboard
 from viewer.panels.messages import Messages
 from viewer.panels.open_dialog import OpenDialog
@@ -52,7 +53,7 @@ FIGURES_PERIOD = 0.2
 CLOSE_SECONDS = 0.7
 """The session may take this long to stop; the window promises to be gone within a second."""
 
-PANELS = (ThresholdsPanel, ViewPanel, SweepPanel, ComparePanel)
+PANELS = (ThresholdsPanel, ViewPanel, SweepPanel, ComparePanel, ImagesPanel)
 """Besides training's, which has keys of its own."""
 
 STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
@@ -139,6 +140,7 @@ class Window:
         self.style = Style(ui_scale)
         self.state = ViewState(replace(MarchSettings(), **thresholds), replace(ViewSettings(), **picture))
         self.context = Context(session, self.state, self.style)
+        self.context.go_to = self._go_to
         self.dock = Dock(self.context, *size, user_folder() / "layout.ini")
         self.canvas = Canvas(self.style)
         self.open_dialog = OpenDialog(self.context, session.open, recent.default_file())
@@ -225,6 +227,8 @@ class Window:
             "serial": self.state.serial,
             "march": asdict(self.state.march),
             "view": asdict(self.state.view),
+            "camera": None if self.state.camera is None else asdict(self.state.camera.pose),
+            "photo": None if self.state.photo is None else asdict(self.state.photo),
         }
         self.log.write(now, status, frame, visible_widgets(), **more, **said)
 
@@ -273,20 +277,27 @@ class Window:
     def _go_home(self) -> None:
         scene = self.session.status.scene
         if scene is not None:
-            self._view_index = camera_controls.home_view(scene)
-            photo = PhotoId(Split.TRAIN, self._view_index)
-            self.state.place(camera_controls.training_view(scene, self._view_index), photo)
+            self._stand_on(scene, PhotoId(Split.TRAIN, camera_controls.home_view(scene)))
 
     def _step_view(self, step: int) -> None:
         """Go to the next or an earlier training view."""
         scene = self.session.status.scene
+        if scene is not None:
+            self._go_to(PhotoId(Split.TRAIN, (self._view_index + step) % scene.n_train))
+
+    def _go_to(self, photo: PhotoId) -> None:
+        """Go to one of the dataset's views and name it."""
+        scene = self.session.status.scene
         if scene is None:
             return
-        self._view_index = (self._view_index + step) % len(scene.cameras)
-        photo = PhotoId(Split.TRAIN, self._view_index)
-        self.state.place(camera_controls.training_view(scene, self._view_index), photo)
-        name = scene.view_names[self._view_index]
-        self.context.say(f"Training view {self._view_index + 1} of {len(scene.cameras)}  {name}")
+        self._stand_on(scene, photo)
+        which, names = "Training" if photo.split is Split.TRAIN else "Test", scene.names(photo.split)
+        self.context.say(f"{which} view {photo.index + 1} of {len(names)}  {names[photo.index]}")
+
+    def _stand_on(self, scene: SceneInfo, photo: PhotoId) -> None:
+        self.state.place(camera_controls.photo_view(scene, photo), photo)
+        if photo.split is Split.TRAIN:
+            self._view_index = photo.index
 
     def _move_camera(self, seconds: float) -> None:
         if self.state.camera is None:

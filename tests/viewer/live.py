@@ -62,7 +62,7 @@ def ask(session: Session, moving: bool = False, size=(32, 24), camera: int = 0, 
 
 
 def view_request(scene, march, moving=False, size=(32, 24), camera=0, serial=1, **view) -> ViewRequest:
-    pose = Pose(tuple(float(x) for x in scene.cameras[camera].ravel()), scene.camera_fov_y)
+    pose = Pose(tuple(float(x) for x in scene.cameras[camera].ravel()), float(scene.camera_fov_y[camera]))
     return ViewRequest(pose, *size, march, ViewSettings(**view), moving, serial)
 
 

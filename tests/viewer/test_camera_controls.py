@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from core.cameras import look_at
-from viewer.camera_controls import MAX_ELEVATION, OrbitCamera, at_view, home_view, training_view
-from viewer.messages import SceneInfo
+from viewer.camera_controls import MAX_ELEVATION, OrbitCamera, at_view, home_view, photo_view
+from viewer.messages import PhotoId, SceneInfo, Split
 
 
 def camera(position=(3.0, -2.0, 1.5), target=(0.2, 0.1, -0.3), fov_y=0.8) -> OrbitCamera:
@@ -135,8 +135,9 @@ def scene(positions) -> SceneInfo:
     cameras = np.stack([look_at(p, (0.0, 0.0, 0.0)).numpy() for p in positions])
     return SceneInfo(
         name="s", path="s", format="f", notes=(), n_train=len(cameras), n_test=0, image_width=4, image_height=4,
-        cameras=cameras, camera_fov_y=0.7, view_names=(), box=(-1, -1, -1, 1, 1, 1), field=None, train=None,
-        background=(1.0, 1.0, 1.0),
+        cameras=cameras, camera_fov_y=np.linspace(0.5, 0.7, len(cameras)), view_names=(), test_cameras=cameras[::-1],
+        test_fov_y=np.linspace(0.8, 0.9, len(cameras)), test_names=(), box=(-1, -1, -1, 1, 1, 1),
+        field=None, train=None, background=(1.0, 1.0, 1.0),
     )  # fmt: skip
 
 
@@ -145,7 +146,10 @@ def test_home_looks_down_moderately():
     assert home_view(info) == 2
 
 
-def test_training_views_wrap_around():
+@pytest.mark.parametrize(("split", "fov_y"), [(Split.TRAIN, 0.5), (Split.TEST, 0.8)])
+def test_a_photo_is_seen_from_its_own_pose_and_with_its_own_lens(split, fov_y):
     info = scene([(3.0, 0.0, 1.0), (0.0, 3.0, 1.0)])
-    assert training_view(info, 2).pose == training_view(info, 0).pose
-    assert training_view(info, -1).pose == training_view(info, 1).pose
+    cameras = info.cameras if split is Split.TRAIN else info.test_cameras
+    view = photo_view(info, PhotoId(split, 0))
+    np.testing.assert_array_equal(np.reshape(view.pose.c2w, (4, 4)), cameras[0])
+    assert view.pose.fov_y == fov_y

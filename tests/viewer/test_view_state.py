@@ -144,3 +144,16 @@ def test_a_new_scene_is_asked_for_even_from_the_same_camera():
     s.forget()
     again = s.due(10, 10, 2.0, held=False)
     assert again.serial > first.serial
+
+
+def test_a_view_of_the_dataset_is_left_when_the_camera_moves():
+    s, photo = state(), PhotoId(Split.TEST, 2)
+    s.place(s.camera, photo)
+    assert s.photo == photo
+    s.set_view(mode=Mode.DEPTH)
+    assert s.photo == photo
+    s.set_view(fov=33.0)
+    assert s.photo is None
+    s.place(s.camera, photo)
+    s.place(s.camera.orbited(0.1, 0.0))
+    assert s.photo is None

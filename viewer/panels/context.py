@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from viewer.messages import Frame, Notice, ScreenshotRequest, Status, ViewRequest
+from viewer.messages import Frame, Notice, PhotoId, ScreenshotRequest, Status, ViewRequest
 from viewer.panels.style import Style
 from viewer.view_state import ViewState
 
@@ -38,6 +38,7 @@ class Context:
     Attributes:
         inputs: widgets that take typed text; while one is active, keys are text and no shortcuts.
         handles: widgets that are dragged; while one is, the picture counts as moving.
+        go_to: puts the camera on one of the dataset's views.
         open_panel: brings a panel to the front by its tag, opening it if it is closed.
         sweep: sweeps a threshold, by its name, in the sweep's panel.
         notices: messages waiting to be shown.
@@ -48,6 +49,7 @@ class Context:
     style: Style
     inputs: list[int | str] = field(default_factory=list)
     handles: list[int | str] = field(default_factory=list)
+    go_to: Callable[[PhotoId], None] = lambda photo: None
     open_panel: Callable[[str], None] = lambda tag: None
     sweep: Callable[[str], None] = lambda name: None
     notices: list[Notice] = field(default_factory=list)

@@ -8,7 +8,7 @@ FONTS = Path(__file__).resolve().parents[2] / "assets" / "fonts"
 
 Color = tuple[int, int, int, int]
 
-DASH, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
+DASH, TIMES, PLUS_MINUS = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}", "\N{PLUS-MINUS SIGN}"
 
 BACKDROP: Color = (17, 19, 22, 255)
 PANEL: Color = (27, 30, 35, 255)
@@ -76,6 +76,9 @@ class Style:
         )
         self.tight = _theme({}, {dpg.mvStyleVar_ItemSpacing: (self.px(4), 0)})
         self.dim = _theme({dpg.mvThemeCol_Text: DIM}, {})
+        middle = {dpg.mvStyleVar_SelectableTextAlign: (0.0, 0.5)}
+        self.row = _theme({dpg.mvThemeCol_Header: FRAME}, middle)
+        self.dim_row = _theme({dpg.mvThemeCol_Header: FRAME, dpg.mvThemeCol_Text: DIM}, middle)
         self.loss = _line(ACCENT)
         self.psnr = _line(SECOND)
         self.sweep_time, self.sweep_samples, self.sweep_psnr = (

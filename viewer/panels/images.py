@@ -1,0 +1,162 @@
+"""The dataset's views as a table: look at one, see how well each is learnt, leave some out of training."""
+
+import math
+
+import dearpygui.dearpygui as dpg
+
+from viewer.image_list import Order, arranged, is_old, labels, photos_of
+from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
+from viewer.panels.context import Context
+from viewer.panels.image_rows import PICTURE_WIDTH, ROW, Atlas, Row, Slot, shows_error_map
+from viewer.panels.style import DASH, DIM
+from viewer.panels.widgets import Choice
+from viewer.tools.images import ImageTable
+
+SLOTS = 48
+"""Rows that exist. They move along as the table scrolls and take other views, so that any number of views costs as
+much."""
+MARGIN = 3
+"""Rows kept ready beyond each end of what is seen: the scroll position is known one frame late."""
+SORT_FRAMES = 60
+"""Frames between two sortings by figures that change."""
+
+FILTERS = {
+    "all": ("All", "Show all views."),
+    Split.TRAIN: ("Training", "Show the views that training draws from."),
+    Split.TEST: ("Test", "Show the views that training never sees."),
+}
+
+
+class ImagesPanel:
+    """A panel, see `viewer.panels.dock.Panel`."""
+
+    tag, title, tools = "images", "Images", ("images",)
+
+    def __init__(self, context: Context):
+        self._context = context
+        self._scene: SceneInfo | None = None
+        self._photos: list[PhotoId] = []
+        self._names: list[str] = []
+        self._table: ImageTable | None = None
+        self._rows: list[int] = []
+        self._filter: Split | None = None
+        self._order, self._descending = Order.DATASET, False
+        self._sorted_at, self._updated_at = 0, 0
+        self._asked: frozenset[int] | None = None
+        self._atlas = Atlas()
+        with dpg.group(horizontal=True):
+            self._choice = Choice("images", FILTERS, context.style, context.style.px(66), self._show_only)
+            dpg.add_text("", tag="images.summary", color=DIM)
+            dpg.bind_item_font("images.summary", context.style.small)
+        self._build_table()
+        self._show_only("all")
+
+    def _build_table(self) -> None:
+        px = self._context.style.px
+        fixed = dict(width_fixed=True, no_resize=True)
+        with dpg.table(
+            tag="images.table", scrollY=True, freeze_rows=1, sortable=True, sort_tristate=True,
+            policy=dpg.mvTable_SizingFixedFit, pad_outerX=False, callback=lambda _, specs: self._sort_by(specs),
+        ):  # fmt: skip
+            dpg.add_table_column(no_sort=True, init_width_or_weight=px(22), **fixed)
+            dpg.add_table_column(no_sort=True, init_width_or_weight=px(PICTURE_WIDTH), **fixed)
+            dpg.add_table_column(no_sort=True, init_width_or_weight=px(24), **fixed)
+            name = dpg.add_table_column(label="Name", width_stretch=True)
+            dpg.add_table_column(label="Split", no_sort=True, init_width_or_weight=px(36), **fixed)
+            psnr = dpg.add_table_column(label="PSNR", init_width_or_weight=px(60), **fixed)
+            self._sortable = {name: Order.NAME, psnr: Order.PSNR}
+            self._above = dpg.add_table_row(show=False)
+            self._slots = [Slot(i, self._context, self._atlas.texture) for i in range(SLOTS)]
+            self._below = dpg.add_table_row(show=False)
+
+    def update(self, status: Status, frame: Frame | None) -> None:
+        """Follow the scene, its figures, and the scrolling."""
+        now = dpg.get_frame_count()
+        if status.scene is not self._scene:
+            self._new_scene(status.scene)
+        table = self._context.session.result("images")
+        if table is not None and table.scene is self._scene:
+            self._table = table
+            self._atlas.take(table.thumbnails)
+        if self._order is Order.PSNR and now > self._sorted_at + SORT_FRAMES and not self._hovered:
+            self._arrange()
+        first, last = self._place_slots(status)
+        seen = frozenset(self._rows[first:last])
+        if self._scene is not None and (seen != self._asked or now > self._updated_at + 1):
+            self._asked = seen
+            self._context.session.ask("images", seen)
+        self._updated_at = now
+        dpg.set_value("images.summary", self._summary(status))
+
+    @property
+    def _hovered(self) -> bool:
+        """Whether the cursor is over a row: rows stay where they are under it."""
+        return any(dpg.is_item_hovered(slot.hover) for slot in self._slots)
+
+    def _new_scene(self, scene: SceneInfo | None) -> None:
+        """Another scene, or the same one with other weights."""
+        self._scene, self._table, self._asked = scene, None, None
+        self._photos = [] if scene is None else photos_of(scene)
+        self._names = labels([self._full_name(photo) for photo in self._photos])
+        self._arrange()
+
+    def _show_only(self, which: Split | str) -> None:
+        self._filter = None if which == "all" else Split(which)
+        self._choice.show(which)
+        self._arrange()
+        dpg.set_y_scroll("images.table", 0.0)
+
+    def _sort_by(self, specs: list[list[int]] | None) -> None:
+        """Dear PyGui's answer to a click on a header: column and direction, None for the dataset's order."""
+        column, direction = specs[0] if specs else (None, 1)
+        self._order, self._descending = self._sortable.get(column, Order.DATASET), direction < 0
+        self._arrange()
+        dpg.set_y_scroll("images.table", 0.0)
+
+    def _arrange(self) -> None:
+        psnrs = [math.nan] * len(self._photos) if self._table is None else self._table.psnrs.tolist()
+        self._rows = arranged(self._photos, self._names, psnrs, self._filter, self._order, self._descending)
+        self._sorted_at = dpg.get_frame_count()
+
+    def _place_slots(self, status: Status) -> tuple[int, int]:
+        """Move the slots to what the table has scrolled to; gives the first row in sight and one past the last."""
+        pitch, n = self._context.style.px(ROW), len(self._rows)
+        in_sight = dpg.get_item_rect_size("panel.images")[1] // pitch + 1
+        first = min(int(dpg.get_y_scroll("images.table")) // pitch, max(0, n - 1))
+        begin = max(0, first - MARGIN)
+        end = min(n, first + in_sight + MARGIN, begin + SLOTS)
+        for item, rows in ((self._above, begin), (self._below, n - end)):
+            dpg.configure_item(item, height=rows * pitch, show=rows > 0)
+        for i, slot in enumerate(self._slots):
+            slot.show(self._row(self._rows[begin + i], status) if begin + i < end else None)
+        return first, min(n, first + in_sight)
+
+    def _row(self, number: int, status: Status) -> Row:
+        photo, atlas = self._photos[number], self._atlas
+        psnr, at = (math.nan, -1) if self._table is None else (self._table.psnrs[number], self._table.steps[number])
+        included = photo.split is Split.TEST or photo.index not in status.excluded
+        lines = [self._full_name(photo), f"PSNR measured at step {at}" if at >= 0 else "Not measured yet"]
+        return Row(
+            photo=photo,
+            name=self._names[number],
+            psnr=f"{psnr:.1f} dB" if at >= 0 else DASH,
+            old=at < 0 or is_old(int(at), status.step),
+            about="\n".join(lines if included else [*lines, "Left out of training"]),
+            included=included,
+            chosen=photo == self._context.state.photo,
+            error_map=photo == self._context.state.photo and shows_error_map(self._context.state),
+            texture=atlas.texture,
+            corners=atlas.corners(number),
+            aspect=atlas.aspect,
+        )
+
+    def _full_name(self, photo: PhotoId) -> str:
+        return self._scene.names(photo.split)[photo.index]
+
+    def _summary(self, status: Status) -> str:
+        """How many views there are and are left out, or how far the thumbnails are."""
+        table = self._table
+        if table is not None and table.thumbnails is None:
+            return f"thumbnails: {table.n_thumbnails} of {len(self._photos)}"
+        left_out = f", {len(status.excluded)} left out" if status.excluded else ""
+        return f"{len(self._rows)} views{left_out}"
