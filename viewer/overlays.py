@@ -45,12 +45,14 @@ class Cells(NamedTuple):
         normals: (height, width, 3) float32, of the face.
         edge: (height, width) float32, distance from the hit to the nearest cell edge, 0 to 0.5 of the cell's side.
         levels: (height, width) int32.
+        cells: (height, width) int32, the cell's place in the flattened grid; -1 where the ray meets none.
     """
 
     t: np.ndarray
     normals: np.ndarray
     edge: np.ndarray
     levels: np.ndarray
+    cells: np.ndarray
 
 
 def apply(

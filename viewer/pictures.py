@@ -112,7 +112,7 @@ def completed(
     height, width = rendered.output.opacities.shape
     view = request.view
     if overlays.wants_cells(view) and rendered.cells is None:
-        cells = find_cells(trainer, request.pose, (width, height), rendered.march.occ_thre, view.cells_level)
+        cells = find_cells(trainer, request.pose, (width, height), rendered.march, view.cells_level)
         rendered = replace(rendered, cells=cells)
     if rendered.other is not None:
         rendered = replace(rendered, other=completed(trainer, replace(request, photo=None), rendered.other))
@@ -145,14 +145,14 @@ def views_of(trainer: Trainer, photo: PhotoId) -> Views:
     return views
 
 
-def find_cells(trainer: Trainer, pose: Pose, size: tuple[int, int], occ_thre: float, level: int) -> overlays.Cells:
+def find_cells(trainer: Trainer, pose: Pose, size: tuple[int, int], march: MarchSettings, level: int) -> overlays.Cells:
     """The first occupied cell that each pixel's ray meets.
 
     Args:
         level: the grid level to look at; -1: all of them.
     """
     width, height = size
-    hits = trainer.sampler.first_cells(generate_rays(camera_of(pose, width, height, trainer.device)), occ_thre, level)
+    hits = trainer.sampler.first_cells(generate_rays(camera_of(pose, width, height, trainer.device)), march, level)
     return overlays.Cells(*(x.unflatten(0, (height, width)).cpu().numpy() for x in hits))
 
 

@@ -29,7 +29,9 @@ def surface(depth=math.inf, opacity=0.0) -> tuple[np.ndarray, np.ndarray]:
 def cells(t=2.0, edge=0.3, level=0) -> Cells:
     shape = (HEIGHT, WIDTH)
     normals = np.broadcast_to(np.float32([0.0, -1.0, 0.0]), (*shape, 3))
-    return Cells(np.full(shape, t), normals, np.full(shape, edge), np.full(shape, level, np.int32))
+    return Cells(
+        np.full(shape, t), normals, np.full(shape, edge), np.full(shape, level, np.int32), np.zeros(shape, np.int32)
+    )
 
 
 def scene(position=(0.5, 0.0, 0.5)) -> SceneInfo:
