@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-DECADES = (-5, 2)
-"""The bins reach from 10^-5, the smallest threshold a slider has above 0, to 10^2, which no sensible grid exceeds."""
+DECADES = (-5, 3)
+"""The bins reach from 10^-5, the smallest threshold a slider has above 0, to 10^3, which few cells exceed."""
 
 BINS_PER_DECADE = 12
 
