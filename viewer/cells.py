@@ -120,7 +120,7 @@ def draw(
 
 def legends(view: ViewSettings, scene: SceneInfo) -> tuple[Legend, ...]:
     """What the drawn cells' colours stand for. Levels have their own colours beside the panel's figures."""
-    value = Legend("Stored density * step", "heat", "", *VALUE_RANGE, log=True)
+    value = Legend("Stored density * step (log)", "heat", "", *VALUE_RANGE, log=True)
     found: list[Legend] = []
     if wants_cells(view):
         match view.cells_color:

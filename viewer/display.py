@@ -59,7 +59,7 @@ def paint(output: RenderOutput, mode: Mode | Tint) -> tuple[np.ndarray, np.ndarr
             return rgb, everywhere, Legend("Opacity", "grey", "", 0.0, 1.0)
         case Mode.TRANSMITTANCE:
             rgb = apply_colormap(log_share(output.trans, *LEFT), "heat")
-            return rgb, everywhere, Legend("Transmittance where the ray ended (log)", "heat", "", *LEFT)
+            return rgb, everywhere, Legend("Transmittance where the ray ended (log)", "heat", "", *LEFT, log=True)
         case Mode.DEPTH:
             low, high = depth_range(output.depths, output.opacities)
             rgb = apply_colormap((high - output.depths) / (high - low), "depth")

@@ -23,6 +23,7 @@ from viewer.panels.canvas import Canvas
 from viewer.panels.compare import ComparePanel
 from viewer.panels.context import Context, Session
 from viewer.panels.dock import Dock
+from viewer.panels.grid import GridPanel
 from viewer.panels.help import HelpPanel
 from viewer.panels.keys import Keyboard
 from viewer.panels.messages import Messages
@@ -52,7 +53,7 @@ FIGURES_PERIOD = 0.2
 CLOSE_SECONDS = 0.7
 """The session may take this long to stop; the window promises to be gone within a second."""
 
-PANELS = (ThresholdsPanel, ViewPanel, SweepPanel, ComparePanel)
+PANELS = (ThresholdsPanel, ViewPanel, GridPanel, SweepPanel, ComparePanel)
 """Besides training's, which has keys of its own."""
 
 STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"

@@ -122,7 +122,7 @@ def test_legends_say_what_the_colours_stand_for(scene, request_):
 
     assert titles() == titles(cells_opacity=0.4) == []
     assert titles(mode=Mode.DEPTH, cells_opacity=0.4, cells_color=CellsColor.CAMERAS) == ["Depth", "Seen by"]
-    value = ["Stored density * step"]
+    value = ["Stored density * step (log)"]
     assert titles(slice_axis=SliceAxis.X, cells_opacity=0.4, cells_color=CellsColor.VALUE) == value
     assert titles(slice_axis=SliceAxis.X, cells_color=CellsColor.CHANGED) == value
 
