@@ -98,6 +98,12 @@ def image_points(camera: Camera, directions: Tensor) -> tuple[Tensor, Tensor]:
     return K[0, 0] * x / depth + K[0, 2], K[1, 1] * -y / depth + K[1, 2]
 
 
+def sees(camera: Camera, points: Tensor) -> Tensor:
+    """Whether points (n, 3) lie in front of one camera and inside its picture, (n,) bool; nothing hides them."""
+    xs, ys = image_points(camera, points - camera.c2w[:3, 3])
+    return (xs >= 0.0) & (xs <= camera.width) & (ys >= 0.0) & (ys <= camera.height)
+
+
 def generate_rays(camera: Camera, first: int = 0, last: int | None = None) -> Rays:
     """Rays through the pixel centres of one camera, row by row: all height * width of them, or those of a range."""
     n_pixels = camera.width * camera.height

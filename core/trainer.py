@@ -3,11 +3,13 @@
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from core.datasets.base import Dataset
+from core.datasets.coverage import Coverage
 from core.datasets.hull import occupied_cells
 from core.errors import TrainingCollapsed
 from core.fields.ngp import NGPField
@@ -122,6 +124,12 @@ class Trainer:
         seconds = time.perf_counter() - began
         self.seconds += seconds
         return TrainStats(self.step_count, value, n_rays, n_samples, seconds)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """How many training cameras see each grid cell; it counts nothing until it is asked to."""
+        boxes = [tuple(aabb) for aabb in self.sampler.aabbs.tolist()]
+        return Coverage(self._views.cameras, boxes, self.settings.grid_resolution)
 
     def set_march(self, march: MarchSettings) -> None:
         """Train with other thresholds from the next step on."""

@@ -59,7 +59,7 @@ def paint(output: RenderOutput, mode: Mode | Tint) -> tuple[np.ndarray, np.ndarr
             return rgb, everywhere, Legend("Opacity", "grey", "", 0.0, 1.0)
         case Mode.TRANSMITTANCE:
             rgb = apply_colormap(log_share(output.trans, *LEFT), "heat")
-            return rgb, everywhere, Legend("Transmittance where the ray ended (log)", "heat", "", *LEFT)
+            return rgb, everywhere, Legend("Transmittance where the ray ended (log)", "heat", "", *LEFT, log=True)
         case Mode.DEPTH:
             low, high = depth_range(output.depths, output.opacities)
             rgb = apply_colormap((high - output.depths) / (high - low), "depth")
@@ -130,19 +130,24 @@ def apply_colormap(values: np.ndarray, name: str) -> np.ndarray:
     table = COLORMAPS[name]
     scaled = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
     index = np.clip(scaled * len(table), 0, len(table) - 1).astype(np.int32)
-    return table[index]
+    return table.take(index, axis=0)
 
 
 def blend(rgba: np.ndarray, rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Lay a colour over a picture with straight alpha (Porter and Duff 1984, "over").
 
     Args:
-        rgba: (height, width, 4); rgb: broadcastable to (height, width, 3); alpha: (height, width) in [0, 1].
+        rgba: (..., 4) float32; rgb: broadcastable to (..., 3); alpha: (...) in [0, 1].
 
     Returns:
-        (height, width, 4) float32.
+        (..., 4) float32.
     """
     over = alpha[..., None].astype(np.float32)
+    if rgba[..., 3].min(initial=1.0) == 1.0:  # the usual, opaque picture: half the work
+        result = rgba * (1.0 - over)
+        result[..., :3] += rgb * over
+        result[..., 3] = 1.0
+        return result
     under = rgba[..., 3:] * (1.0 - over)
     total = over + under
     colour = rgb * over + rgba[..., :3] * under
@@ -204,5 +209,6 @@ COLORMAPS = {
     "grey": np.repeat(np.linspace(0.0, 1.0, 256, dtype=np.float32)[:, None], 3, axis=1),
     "depth": _oklch_table((0.28, 0.93), 0.14, (296.0, 105.0)),
     "heat": _oklch_table((0.08, 0.96), 0.20, (-75.0, 105.0)),
+    "changed": np.float32([[0.64, 0.10, 0.24], [0.50, 0.92, 0.44]]),
 }
-"""Colour maps by name, (256, 3) float32 sRGB each: far to near for depth, few to many for heat."""
+"""Colour maps by name, (n, 3) float32 sRGB each: far to near for depth, few to many for heat, lost and gained."""

@@ -39,6 +39,7 @@ PANELS = {
     "training": Place(9101, SIDE_TOP),
     "thresholds": Place(9102, SIDE),
     "view": Place(9103, SIDE),
+    "grid": Place(9150, SIDE),
     "sweep": Place(9110, BELOW, shown=False),
     "compare": Place(9120, SIDE, shown=False),
     "images": Place(9130, SIDE, shown=False),

@@ -21,9 +21,9 @@ class Occluder(NamedTuple):
     t: np.ndarray
     alpha: np.ndarray
 
-    def visible(self, t: np.ndarray) -> np.ndarray:
-        """The share (height, width) that is seen of things at distances t (height, width)."""
-        return np.where(t > self.t, 1.0 - self.alpha, 1.0)
+    def visible_pixels(self, pixels: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """The share (n,) that is seen of things at distances t (n,) in some of the pixels (n,), counted row by row."""
+        return np.where(t > self.t.reshape(-1)[pixels], 1.0 - self.alpha.reshape(-1)[pixels], 1.0)
 
     def visible_at(self, rows: np.ndarray, columns: np.ndarray, t: np.ndarray) -> np.ndarray:
         """The share (n,) that is seen of points at pixels (n,), (n,) and distances t (n,)."""

@@ -107,6 +107,8 @@ class Legend:
         colormap: the map's name, a key of `viewer.display.COLORMAPS`.
         unit: the unit after the numbers, "" for a pure number.
         low, high: the values shown in the map's first and last colour; values beyond them take these colours too.
+        log: the values between them lie on a log scale.
+        ends: words for the ends, in place of the numbers.
     """
 
     title: str
@@ -114,6 +116,8 @@ class Legend:
     unit: str
     low: float
     high: float
+    log: bool = False
+    ends: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class Frame:
         rgba: (height, width, 4) float32 in [0, 1], C-contiguous, rows from the top; of the rendered size.
         step: the training step whose weights it shows.
         reason: why the resolution is below the request's, "" at full resolution.
-        legend: what the colours stand for, as `viewer.display.to_rgba` gave it; None for a picture in true colour.
+        legends: what the colours stand for, as `viewer.pictures.compose` gave them; none for a picture in true colour.
         comparison: with the request's `other`, None without it.
     """
 
@@ -148,7 +152,7 @@ class Frame:
     stats: FrameStats
     step: int
     reason: str
-    legend: Legend | None = None
+    legends: tuple[Legend, ...] = ()
     comparison: Comparison | None = None
 
 

@@ -4,53 +4,16 @@ Everything is drawn into the picture, so a screenshot has what the screen shows.
 the pixels' rays: a thing is covered by the opacity of what lies in front of it.
 """
 
-import math
-from typing import NamedTuple
-
 import numpy as np
 
-from viewer.display import blend
+from viewer import cells
+from viewer.cells import NO_LAYERS, GridLayers
 from viewer.lines import Occluder, draw_lines
 from viewer.messages import Pose, SceneInfo
 from viewer.view_settings import ViewSettings
 
 BOX_COLOR = np.float32([0.98, 0.72, 0.22])
 CAMERA_COLOR = np.float32([0.20, 0.68, 0.98])
-
-LEVEL_COLORS = np.float32(
-    [
-        [0.98, 0.74, 0.26],
-        [0.36, 0.80, 0.62],
-        [0.42, 0.66, 0.98],
-        [0.82, 0.52, 0.94],
-        [0.97, 0.48, 0.48],
-        [0.62, 0.84, 0.34],
-        [0.40, 0.86, 0.90],
-        [0.94, 0.62, 0.76],
-    ]
-)
-"""One colour per grid level, (8, 3); finest first."""
-
-EDGE_WIDTH = 0.05
-"""Half the width of a cell's drawn edge, as a share of the cell's side."""
-SHARPEST = 0.02
-"""Edges are at least this soft, in cell sides."""
-
-
-class Cells(NamedTuple):
-    """The first occupied cell that each pixel's ray meets: the fields of the sampler's `CellHits` as numpy arrays.
-
-    Attributes:
-        t: (height, width) float32, distance to the cell's face; inf where the ray meets none.
-        normals: (height, width, 3) float32, of the face.
-        edge: (height, width) float32, distance from the hit to the nearest cell edge, 0 to 0.5 of the cell's side.
-        levels: (height, width) int32.
-    """
-
-    t: np.ndarray
-    normals: np.ndarray
-    edge: np.ndarray
-    levels: np.ndarray
 
 
 def apply(
@@ -60,7 +23,7 @@ def apply(
     depths: np.ndarray,
     opacities: np.ndarray,
     scene: SceneInfo | None = None,
-    cells: Cells | None = None,
+    layers: GridLayers | None = None,
 ) -> np.ndarray:
     """Draw the overlays that `view` asks for.
 
@@ -68,19 +31,14 @@ def apply(
         rgba: (height, width, 4) float32, straight alpha, as `display.to_rgba` gives it; not written to.
         depths, opacities: (height, width), the rendered surface.
         scene: its box and cameras are drawn if `view` asks for them.
-        cells: the occupied cells; needed while `wants_cells(view)`.
+        layers: what `view` asks for of the grid; None: nothing.
 
     Returns:
         (height, width, 4) float32, C-contiguous; `rgba` itself where there is nothing to draw.
     """
     surface = Occluder(depths, opacities)
-    occluders = [surface]
-    if cells is not None and wants_cells(view):
-        pixel = 0.0 if scene is None else pixels_on_cells(cells, pose, scene)
-        rgb, alpha = shade_cells(cells, view.cells_opacity, pixel)
-        alpha = alpha * surface.visible(cells.t)
-        rgba = blend(rgba, rgb, alpha)
-        occluders.append(Occluder(cells.t, alpha))
+    rgba, drawn = cells.draw(rgba, layers or NO_LAYERS, view, pose, surface, scene)
+    occluders = [surface, *drawn]
     if scene is None:
         return rgba
     if view.show_box:
@@ -88,38 +46,6 @@ def apply(
     if view.show_cameras:
         rgba = draw_lines(rgba, camera_segments(scene), CAMERA_COLOR, pose, occluders)
     return rgba
-
-
-def wants_cells(view: ViewSettings) -> bool:
-    """Whether the picture shows occupied cells, so that they must be found."""
-    return view.cells_opacity > 0.0
-
-
-def pixels_on_cells(cells: Cells, pose: Pose, scene: SceneInfo) -> np.ndarray:
-    """How large a pixel is on the cell it sees, in cell sides: (height, width); 0 where it sees none."""
-    side = max(np.subtract(scene.box[3:], scene.box[:3])) / scene.train.grid_resolution
-    angle = 2.0 * math.tan(0.5 * pose.fov_y) / cells.t.shape[0]
-    t = np.where(np.isfinite(cells.t), cells.t, 0.0)
-    return (angle / side) * t * np.exp2(-cells.levels)
-
-
-def shade_cells(cells: Cells, opacity: float, pixel: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Colours (height, width, 3) and alphas (height, width) of the cells' faces, 0 where a ray meets none.
-
-    A face's brightness follows its normal, so that cells read as solid; its edges are darker and more opaque. Where
-    cells are hardly larger than a pixel the edges fade into the faces.
-
-    Args:
-        pixel: a pixel's size on the cell, in cell sides.
-    """
-    soft = np.maximum(pixel, SHARPEST)
-    light = np.float32([0.30, 0.45, 0.84])
-    brightness = 0.60 + 0.40 * np.abs(cells.normals @ light)
-    on_edge = np.clip((EDGE_WIDTH - cells.edge) / soft + 0.5, 0.0, np.minimum(1.0, 2.0 * EDGE_WIDTH / soft))
-    base = LEVEL_COLORS[cells.levels % len(LEVEL_COLORS)]
-    rgb = base * (brightness * (1.0 - 0.55 * on_edge))[..., None]
-    alpha = opacity * (1.0 - on_edge) + min(1.0, 1.8 * opacity) * on_edge
-    return rgb, np.where(np.isfinite(cells.t), alpha, 0.0)
 
 
 def box_segments(box: tuple[float, ...]) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from core.cameras import Camera, generate_rays, pinhole_matrix
+from core.cameras import Camera, pinhole_matrix
 from core.datasets.base import Views
 from core.evaluation import PixelErrors
 from core.rays import RenderOutput
@@ -15,7 +15,9 @@ from core.rendering import render_image
 from core.settings import MarchSettings
 from core.stopwatch import Stages, Stopwatch
 from core.trainer import Trainer
-from viewer import comparison, display, overlays
+from viewer import cells, comparison, display, overlays
+from viewer.cells import GridLayers
+from viewer.grid_layers import find_layers
 from viewer.messages import Legend, PhotoId, Pose, SceneInfo, Split, ViewRequest
 from viewer.photos import Photo, photo_in_view
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
@@ -33,7 +35,7 @@ class Rendered:
         output: its colours lie over `background`.
         seconds: marching it; `stages` are its parts.
         occupied: of each grid level's cells, the share that was marched.
-        cells: the first occupied cell on each ray, or None where they were not asked for.
+        layers: what is shown of the grid, or None where it was not looked for.
         other: the same view with the thresholds kept as A, while it is compared with them.
         photo: the photo from the same place, while it is compared with it.
     """
@@ -44,7 +46,7 @@ class Rendered:
     background: tuple[float, float, float]
     seconds: float
     occupied: tuple[float, ...]
-    cells: overlays.Cells | None = None
+    layers: GridLayers | None = None
     other: "Rendered | None" = None
     photo: Photo | None = None
 
@@ -104,16 +106,16 @@ def render_request(
 def completed(
     trainer: Trainer, request: ViewRequest, rendered: Rendered, photo_of: PhotoFinder | None = None
 ) -> Rendered:
-    """A marched view with the cells and the photo that the request shows and it lacks.
+    """A marched view with what it lacks of the grid and the photo that the request shows.
 
     Args:
         photo_of: gives the photo of a request at a size; None: `find_photo`.
     """
     height, width = rendered.output.opacities.shape
     view = request.view
-    if overlays.wants_cells(view) and rendered.cells is None:
-        cells = find_cells(trainer, request.pose, (width, height), rendered.march.occ_thre, view.cells_level)
-        rendered = replace(rendered, cells=cells)
+    if rendered.layers is None:
+        camera = camera_of(request.pose, width, height, trainer.device)
+        rendered = replace(rendered, layers=find_layers(trainer, camera, rendered.march, view))
     if rendered.other is not None:
         rendered = replace(rendered, other=completed(trainer, replace(request, photo=None), rendered.other))
     if view.compare is Compare.PHOTO and request.photo is not None and rendered.photo is None:
@@ -121,10 +123,10 @@ def completed(
     return rendered
 
 
-def without_cells(rendered: Rendered) -> Rendered:
-    """A marched view whose cells are void, because other levels are shown."""
-    other = None if rendered.other is None else replace(rendered.other, cells=None)
-    return replace(rendered, cells=None, other=other)
+def without_layers(rendered: Rendered) -> Rendered:
+    """A marched view that shows nothing of the grid yet, because other cells are wanted."""
+    other = None if rendered.other is None else replace(rendered.other, layers=None)
+    return replace(rendered, layers=None, other=other)
 
 
 def find_photo(trainer: Trainer, request: ViewRequest, size: tuple[int, int]) -> Photo:
@@ -145,73 +147,68 @@ def views_of(trainer: Trainer, photo: PhotoId) -> Views:
     return views
 
 
-def find_cells(trainer: Trainer, pose: Pose, size: tuple[int, int], occ_thre: float, level: int) -> overlays.Cells:
-    """The first occupied cell that each pixel's ray meets.
-
-    Args:
-        level: the grid level to look at; -1: all of them.
-    """
-    width, height = size
-    hits = trainer.sampler.first_cells(generate_rays(camera_of(pose, width, height, trainer.device)), occ_thre, level)
-    return overlays.Cells(*(x.unflatten(0, (height, width)).cpu().numpy() for x in hits))
-
-
 def compose(
     rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool = False
-) -> tuple[np.ndarray, Legend | None]:
+) -> tuple[np.ndarray, tuple[Legend, ...]]:
     """Turn a marched view into colours, draw the overlays on it, and lay what it is compared with beside it.
 
     Returns:
-        (height, width, 4) float32 in [0, 1], C-contiguous, and what the colours stand for, None for true colour.
+        (height, width, 4) float32 in [0, 1], C-contiguous, and what the colours stand for, nothing for true colour.
     """
     if view.compare is Compare.SETTINGS and rendered.other is not None:
-        rgba, legend = _beside_other(rendered, pose, view, scene, transparent)
+        rgba, legends = _beside_other(rendered, pose, view, scene, transparent)
     elif view.compare is Compare.PHOTO and rendered.photo is not None:
-        rgba, legend = _beside_photo(rendered, pose, view, scene, transparent)
+        rgba, legends = _beside_photo(rendered, pose, view, scene, transparent)
     else:
         output = over_background(rendered, view.background)
-        rgba, legend = _painted(output, view, transparent)
-        rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.cells)
-    return np.ascontiguousarray(rgba), legend
+        rgba, legends = _painted(output, view, scene, transparent)
+        rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.layers)
+    return np.ascontiguousarray(rgba), legends
 
 
-def _painted(output: RenderOutput, view: ViewSettings, transparent: bool) -> tuple[np.ndarray, Legend | None]:
-    """What the pixels show, before anything of the scene is drawn over them."""
+def _painted(
+    output: RenderOutput, view: ViewSettings, scene: SceneInfo, transparent: bool
+) -> tuple[np.ndarray, tuple[Legend, ...]]:
+    """What the pixels show, before anything of the scene is drawn over them; the legends of all that will be."""
     rgba, legend = display.to_rgba(output, view, transparent)
+    legends = [legend]
     if view.tint_strength > 0.0:
-        rgba, tint_legend = display.tinted(rgba, output, view)
-        legend = legend or tint_legend
-    return rgba, legend
+        rgba, legend = display.tinted(rgba, output, view)
+        legends.append(legend)
+    legends += cells.legends(view, scene)
+    return rgba, tuple(dict.fromkeys(x for x in legends if x is not None))
 
 
 def _beside_other(
     rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
-) -> tuple[np.ndarray, Legend | None]:
+) -> tuple[np.ndarray, tuple[Legend, ...]]:
     """The view with A's thresholds and with the present ones, on one scale; a difference has no overlays."""
     outputs = [over_background(r, view.background) for r in (rendered.other, rendered)]
     if view.compare_as is CompareAs.DIFFERENCE:
-        return comparison.difference(*outputs, view.mode, "A - B")
+        rgba, legend = comparison.difference(*outputs, view.mode, "A - B")
+        return rgba, (legend,)
     both = RenderOutput(*(np.concatenate(pair) for pair in zip(*outputs, strict=True)))
-    rgba, legend = _painted(both, view, transparent)
-    sides = zip(np.split(rgba, 2), outputs, (rendered.other.cells, rendered.cells), strict=True)
-    drawn = [overlays.apply(half, view, pose, o.depths, o.opacities, scene, cells) for half, o, cells in sides]
-    return comparison.mixed(*drawn, view), legend
+    rgba, legends = _painted(both, view, scene, transparent)
+    sides = zip(np.split(rgba, 2), outputs, (rendered.other.layers, rendered.layers), strict=True)
+    drawn = [overlays.apply(half, view, pose, o.depths, o.opacities, scene, layers) for half, o, layers in sides]
+    return comparison.mixed(*drawn, view), legends
 
 
 def _beside_photo(
     rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
-) -> tuple[np.ndarray, Legend | None]:
+) -> tuple[np.ndarray, tuple[Legend, ...]]:
     """The photo and the view. A photo has nothing but colours: the difference is theirs in every mode."""
     output, photo = over_background(rendered, view.background), rendered.photo
     colors = photo.over(view.background)
     if view.compare_as is CompareAs.DIFFERENCE:
         colors = np.where(photo.inside[..., None] > 0.5, colors, output.colors)
-        return comparison.difference(output._replace(colors=colors), output, Mode.COLOR, "photo - render")
+        rgba, legend = comparison.difference(output._replace(colors=colors), output, Mode.COLOR, "photo - render")
+        return rgba, (legend,)
     pictured = output._replace(colors=colors, opacities=photo.opacities)
     first, _ = display.to_rgba(pictured, replace(view, mode=Mode.COLOR), transparent)
-    second, legend = _painted(output, view, transparent)
-    second = overlays.apply(second, view, pose, output.depths, output.opacities, scene, rendered.cells)
-    return comparison.mixed(first, second, view), None if view.compare_as is CompareAs.FIRST else legend
+    second, legends = _painted(output, view, scene, transparent)
+    second = overlays.apply(second, view, pose, output.depths, output.opacities, scene, rendered.layers)
+    return comparison.mixed(first, second, view), () if view.compare_as is CompareAs.FIRST else legends
 
 
 def errors_between(first: Rendered, second: Rendered, background: tuple[float, float, float]) -> PixelErrors:

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.evaluation import PixelErrors
 from core.trainer import Trainer
-from viewer import pictures
+from viewer import cells, pictures
 from viewer.controller import Plan, ViewController
 from viewer.curves import Rates
 from viewer.messages import Comparison, Frame, FrameStats, ViewRequest
@@ -131,11 +131,11 @@ class ViewServer:
         return frame
 
     def _show_again(self, request: ViewRequest, scene: Scene) -> Frame:
-        """The last marched view with other display settings; what it lacks of cells and photo is found."""
+        """The last marched view with other display settings; what it lacks of grid and photo is found."""
         shown, before = self._shown, self._shown.request
         rendered, errors = shown.rendered, shown.errors
-        if request.view.cells_level != before.view.cells_level:
-            rendered = pictures.without_cells(rendered)
+        if not cells.same_layers(request.view, before.view):
+            rendered = pictures.without_layers(rendered)
         if request.photo != before.photo:
             rendered = replace(rendered, photo=None)
         if request.view.background != before.view.background:
@@ -156,13 +156,13 @@ class ViewServer:
 
     def _compose(self, request: ViewRequest, shown: _Shown, scene: Scene) -> Frame:
         began, rendered, errors = time.perf_counter(), shown.rendered, shown.errors
-        rgba, legend = pictures.compose(rendered, request.pose, request.view, scene.info)
+        rgba, legends = pictures.compose(rendered, request.pose, request.view, scene.info)
         drawing, comparison = time.perf_counter() - began, None
         if request.other is not None and errors is not None:
             drawing /= 2  # both were drawn
             comparison = Comparison(errors.psnr, errors.largest, frame_stats(rendered.other, drawing))
         stats = frame_stats(rendered, drawing)
-        return Frame(rgba, request, stats, shown.step, shown.plan.reason, legend, comparison)
+        return Frame(rgba, request, stats, shown.step, shown.plan.reason, legends, comparison)
 
 
 def _n_marches(request: ViewRequest) -> int:

@@ -44,6 +44,24 @@ class CompareAs(StrEnum):
     FIRST = "first"
 
 
+class CellsColor(StrEnum):
+    """What the colour of a drawn grid cell stands for."""
+
+    LEVEL = "level"
+    VALUE = "value"
+    CHANGED = "changed"
+    CAMERAS = "cameras"
+
+
+class SliceAxis(StrEnum):
+    """Across which axis the grid is cut open."""
+
+    OFF = "off"
+    X = "x"
+    Y = "y"
+    Z = "z"
+
+
 @dataclass(frozen=True)
 class ViewSettings:
     """Live settings of the picture."""
@@ -68,6 +86,27 @@ class ViewSettings:
     cells_level: Annotated[
         int, Setting("Grid level whose cells are drawn; -1 draws all levels.", label="Level", low=-1, high=7)
     ] = -1
+    cells_color: Annotated[
+        CellsColor,
+        Setting(
+            "What a drawn cell's colour stands for: its level, the stored density * step, what the last update of the "
+            "grid changed (drawn instead of the occupied cells), or how many training cameras have it in view.",
+            label="Cells' colour",
+        ),
+    ] = CellsColor.LEVEL
+    slice_axis: Annotated[
+        SliceAxis,
+        Setting("Draw a plane across this axis with the stored values of the cells it cuts.", label="Slice across"),
+    ] = SliceAxis.OFF
+    slice_position: Annotated[
+        float,
+        Setting(
+            "Where the slice lies, from 0 at the grid's low side to 1 at its high side.",
+            label="Slice at",
+            low=0.0,
+            high=1.0,
+        ),
+    ] = 0.5
     tint: Annotated[
         Tint,
         Setting(

@@ -23,6 +23,7 @@ from viewer.panels.canvas import Canvas
 from viewer.panels.compare import ComparePanel
 from viewer.panels.context import Context, Session
 from viewer.panels.dock import Dock
+from viewer.panels.grid import GridPanel
 from viewer.panels.help import HelpPanel
 from viewer.panels.images import ImagesPanel
 from viewer.panels.keys import Keyboard
@@ -53,7 +54,7 @@ FIGURES_PERIOD = 0.2
 CLOSE_SECONDS = 0.7
 """The session may take this long to stop; the window promises to be gone within a second."""
 
-PANELS = (ThresholdsPanel, ViewPanel, SweepPanel, ComparePanel, ImagesPanel)
+PANELS = (ThresholdsPanel, ViewPanel, ComparePanel, GridPanel, SweepPanel, ImagesPanel)
 """Besides training's, which has keys of its own."""
 
 STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"

@@ -94,6 +94,13 @@ def _bounds_of_survivors(views: Views, box: Box, resolution: int, max_views: int
     return tuple(torch.cat([low + (cells.amin(0) - 1) * size, low + (cells.amax(0) + 2) * size]).tolist())
 
 
+def cell_centers(box: Box, resolution: int, device: torch.device) -> Tensor:
+    """The middles of a grid's resolution^3 cells, (resolution^3, 3), in the order of [x, y, z] flattened."""
+    low, size = _cells_of(box, resolution, device)
+    steps = torch.arange(resolution, device=device) + 0.5
+    return low + torch.cartesian_prod(steps, steps, steps) * size
+
+
 def _cells_of(box: Box, resolution: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """The grid's lower corner (3,) and the size of a cell (3,)."""
     low, high = torch.tensor(box, device=device).view(2, 3)
@@ -109,10 +116,8 @@ def _carve(views: Views, box: Box, resolution: int, max_views: int, framed: bool
     if not views.has_alpha:
         raise ValueError("carving needs images with alpha, these have none")
     device = views.images.device
-    low, size = _cells_of(box, resolution, device)
-    steps = torch.arange(resolution, device=device) + 0.5
-    centres = low + torch.cartesian_prod(steps, steps, steps) * size
-    radius = 0.5 * float(torch.linalg.vector_norm(size))
+    centres = cell_centers(box, resolution, device)
+    radius = 0.5 * float(torch.linalg.vector_norm(_cells_of(box, resolution, device)[1]))
     carved = torch.zeros(resolution**3, dtype=torch.bool, device=device)
     seen = torch.zeros(resolution**3, device=device)
     left = torch.arange(resolution**3, device=device)

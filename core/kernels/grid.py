@@ -26,6 +26,8 @@ _FAR_AWAY = wp.constant(FAR_AWAY)
 @wp.func
 def axis_range(origin: wp.float32, direction: wp.float32, low: wp.float32, high: wp.float32) -> wp.vec2f:
     """Where a ray lies between two planes; all or nothing along the planes, where 0 * inf would be NaN."""
+    if low > high:  # a crop box beside the grid
+        return wp.vec2f(_FAR_AWAY, -_FAR_AWAY)
     if wp.abs(direction) < 1e-12:
         if origin >= low and origin <= high:
             return wp.vec2f(-_FAR_AWAY, _FAR_AWAY)
@@ -230,3 +232,11 @@ class GridState:
         scale = 2.0 ** (self.binaries.shape[0] - 1)
         pairs = list(zip(self.box[:3], self.box[3:], strict=True))
         return tuple((a + b) / 2 + sign * scale * (b - a) / 2 for sign in (-1, 1) for a, b in pairs)
+
+    def marched_box(self, crop: tuple[float, ...] | None) -> tuple[float, ...]:
+        """The part of the outer box inside a crop box; low above high on some axis if they don't meet."""
+        box = self.outer_box()
+        if crop is None:
+            return box
+        low = tuple(max(a, b) for a, b in zip(box[:3], crop[:3], strict=True))
+        return low + tuple(min(a, b) for a, b in zip(box[3:], crop[3:], strict=True))

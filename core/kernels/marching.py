@@ -156,11 +156,7 @@ class March:
         """
         self._grid, self._rays = grid.as_struct(), rays
         self._steps = [settings.render_step_size, settings.cone_angle]
-        box = grid.outer_box()
-        if settings.crop is not None:
-            box = tuple(max(a, b) for a, b in zip(box[:3], settings.crop[:3], strict=True)) + tuple(
-                min(a, b) for a, b in zip(box[3:], settings.crop[3:], strict=True)
-            )
+        box = grid.marched_box(settings.crop)
         self._t_mins, self._t_maxs = intersect_box(rays, box, settings.near_plane, settings.far_plane)
         if jitter is None:
             jitter = torch.zeros_like(self._t_mins)

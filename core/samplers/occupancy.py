@@ -2,7 +2,8 @@
 
 The state (`resolution`, `aabbs`, `occs`, `binaries`) is that of nerfacc's `OccGridEstimator`: either class loads the
 other's. `occs` holds density * step per cell, decaying maxima of what was evaluated there; -1 marks a cell that
-holds nothing for certain and is never evaluated.
+holds nothing for certain and is never evaluated. `changed` says what the last update did, +1 where a cell became
+occupied and -1 where one became empty; it is for display and no part of the state.
 
 Unlike nerfacc's, the threshold between occupied and empty is never lowered silently to the grid's mean. Instead a
 fresh grid is optimistic: its cells start well above the threshold and must prove empty over several updates.
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.fields.base import Field
-from core.kernels.cells import CellHits, first_cells
+from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import mark_visible
@@ -45,7 +46,9 @@ class OccupancySampler(nn.Module):
         self.register_buffer("resolution", torch.full((3,), resolution, dtype=torch.int32))
         self.register_buffer("aabbs", torch.stack(aabbs))
         self.register_buffer("occs", torch.zeros(n_levels * resolution**3))
-        self.register_buffer("binaries", torch.ones(n_levels, resolution, resolution, resolution, dtype=torch.bool))
+        shape = (n_levels, resolution, resolution, resolution)
+        self.register_buffer("binaries", torch.ones(shape, dtype=torch.bool))
+        self.register_buffer("changed", torch.zeros(shape, dtype=torch.int8), persistent=False)
 
     def start(self, occ_thre: float, decay: float, possible: Tensor | None = None) -> None:
         """Make every cell that may hold something occupied.
@@ -78,7 +81,9 @@ class OccupancySampler(nn.Module):
         cells = self._cells_to_update(n_cells, generator)
         sigmas, _ = field.density(self._points_in(cells, generator))
         self.occs[cells] = torch.maximum(self.occs[cells] * decay, sigmas * step_size)
+        self.changed.copy_(self.binaries)
         self._binarise(occ_thre)
+        torch.sub(self.binaries.view(torch.int8), self.changed, out=self.changed)
 
     def occupied(self, occ_thre: float) -> tuple[float, ...]:
         """Share of each level's cells that are occupied at a threshold, 0 to 1, finest level first."""
@@ -120,9 +125,19 @@ class OccupancySampler(nn.Module):
             samples, sigmas, features, torch.exp(-thickness), progress.n_dense(), n_marched, thickness > opaque
         )
 
-    def first_cells(self, rays: Rays, occ_thre: float, level: int = -1) -> CellHits:
-        """Where rays meet the first cell occupied at a threshold; of one level, or of all with -1."""
-        return first_cells(self.grid_state(occ_thre), rays, level)
+    def first_cells(self, rays: Rays, march: MarchSettings, level: int = -1, shown: Tensor | None = None) -> CellHits:
+        """Where rays meet the first cell of a set; of one level, or of all with -1.
+
+        Args:
+            march: its planes and crop box bound what is seen.
+            shown: (n_levels, nx, ny, nz) bool, the set; None: the cells occupied at `march.occ_thre`.
+        """
+        grid = self.grid_state(march.occ_thre) if shown is None else GridState(self.box, shown)
+        return first_cells(grid, rays, march, level)
+
+    def cells_on_plane(self, rays: Rays, march: MarchSettings, axis: int, share: float, level: int = -1) -> CellHits:
+        """Which cells rays meet on a plane across the grid; see `core.kernels.cells.cells_on_plane`."""
+        return cells_on_plane(self.grid_state(march.occ_thre), rays, march, axis, share, level)
 
     def grid_state(self, occ_thre: float) -> GridState:
         """The grid as the kernels take it, at a threshold."""

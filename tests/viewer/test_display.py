@@ -102,7 +102,7 @@ def test_more_samples_are_brighter():
     assert (legend.low, legend.high) == (0.0, 8.0)
 
 
-@pytest.mark.parametrize("name", list(COLORMAPS))
+@pytest.mark.parametrize("name", [name for name, table in COLORMAPS.items() if len(table) > 2])
 def test_colormaps_grow_lighter_evenly(name):
     luminance = COLORMAPS[name] @ np.array([0.2126, 0.7152, 0.0722])
     assert (np.diff(luminance) > -2e-3).all()

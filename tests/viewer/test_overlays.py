@@ -5,10 +5,11 @@ import pytest
 
 from core.cameras import look_at
 from core.settings import TrainSettings
-from viewer import overlays
+from tests.viewer.grid_cells import no_cells, some_cells
+from viewer.cells import GridLayers
 from viewer.lines import Occluder, clip_to_rectangle, draw_lines, project
 from viewer.messages import Pose, SceneInfo
-from viewer.overlays import Cells, apply, box_segments, camera_segments
+from viewer.overlays import apply, box_segments, camera_segments
 from viewer.view_settings import ViewSettings
 
 WIDTH, HEIGHT = 40, 30
@@ -24,12 +25,6 @@ def blank() -> np.ndarray:
 
 def surface(depth=math.inf, opacity=0.0) -> tuple[np.ndarray, np.ndarray]:
     return np.full((HEIGHT, WIDTH), depth, np.float32), np.full((HEIGHT, WIDTH), opacity, np.float32)
-
-
-def cells(t=2.0, edge=0.3, level=0) -> Cells:
-    shape = (HEIGHT, WIDTH)
-    normals = np.broadcast_to(np.float32([0.0, -1.0, 0.0]), (*shape, 3))
-    return Cells(np.full(shape, t), normals, np.full(shape, edge), np.full(shape, level, np.int32))
 
 
 def scene(position=(0.5, 0.0, 0.5)) -> SceneInfo:
@@ -48,7 +43,7 @@ def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 def test_nothing_asked_for_changes_nothing():
     rgba = blank()
-    assert apply(rgba, ViewSettings(), POSE, *surface(), scene(), cells()) is rgba
+    assert apply(rgba, ViewSettings(), POSE, *surface(), scene(), GridLayers(some_cells(), some_cells())) is rgba
 
 
 def test_a_point_projects_where_its_ray_goes():
@@ -121,50 +116,6 @@ def test_depth_along_a_slanted_line_is_perspective_correct():
     assert columns.max() == pytest.approx(WIDTH / 2 + focal * passes[0] / passes[1], abs=1.5)
 
 
-def test_cells_cover_by_their_opacity():
-    half = apply(blank(), ViewSettings(cells_opacity=0.5), POSE, *surface(), None, cells())
-    full = apply(blank(), ViewSettings(cells_opacity=1.0), POSE, *surface(), None, cells())
-    np.testing.assert_allclose(half, 0.5 * (blank() + full), atol=1e-5)
-    none = apply(blank(), ViewSettings(cells_opacity=1.0), POSE, *surface(), None, cells(t=math.inf))
-    np.testing.assert_array_equal(none, blank())
-
-
-def test_cell_edges_are_darker_and_more_opaque_than_faces():
-    face, face_alpha = overlays.shade_cells(cells(edge=0.3), 0.4)
-    edge, edge_alpha = overlays.shade_cells(cells(edge=0.0), 0.4)
-    assert edge.sum() < face.sum()
-    assert edge_alpha.min() > face_alpha.max()
-
-
-def test_edges_fade_where_cells_are_smaller_than_pixels():
-    near, _ = overlays.shade_cells(cells(edge=0.0), 0.5, 0.01)
-    far, _ = overlays.shade_cells(cells(edge=0.0), 0.5, 2.0)
-    face, _ = overlays.shade_cells(cells(edge=0.3), 0.5, 0.01)
-    np.testing.assert_allclose(far, face, rtol=0.1)
-    assert near.mean() < 0.6 * face.mean()
-
-
-def test_a_pixels_size_on_a_cell():
-    """Half the picture's height spans tan(30 degrees) at distance 1; the scene's cells are 2/32 wide."""
-    seen = cells(t=2.0, level=1)
-    expected = 2.0 * 2.0 * math.tan(0.5 * FOV) / HEIGHT / (2.0 * 2.0 / 32.0)
-    np.testing.assert_allclose(overlays.pixels_on_cells(seen, POSE, scene()), expected)
-    assert (overlays.pixels_on_cells(cells(t=math.inf), POSE, scene()) == 0.0).all()
-
-
-def test_cells_hide_behind_the_surface():
-    view = ViewSettings(cells_opacity=0.8)
-    assert not changed(blank(), apply(blank(), view, POSE, *surface(1.0, 1.0), None, cells(t=2.0))).any()
-    assert changed(blank(), apply(blank(), view, POSE, *surface(3.0, 1.0), None, cells(t=2.0))).all()
-
-
-def test_levels_have_their_own_colours():
-    view = ViewSettings(cells_opacity=1.0)
-    fine = apply(blank(), view, POSE, *surface(), None, cells(level=0))
-    coarse = apply(blank(), view, POSE, *surface(), None, cells(level=1))
-    assert changed(fine, coarse).all()
-
-
 def test_overlays_show_up_in_a_transparent_picture():
     clear = np.zeros((HEIGHT, WIDTH, 4), np.float32)
     after = apply(clear, ViewSettings(show_box=True), POSE, *surface(), scene())
@@ -195,7 +146,7 @@ def test_a_training_camera_opens_towards_what_it_sees():
 def test_overlays_of_an_unusual_scene_stay_finite():
     lonely = scene()
     inside = Pose(tuple(np.eye(4).ravel()), FOV)
-    view = ViewSettings(show_box=True, show_cameras=True, cells_opacity=0.5, tint_strength=0.5)
-    after = apply(blank(), view, inside, *surface(), lonely, cells(t=math.inf))
+    view = ViewSettings(show_box=True, show_cameras=True, cells_opacity=0.5, slice_axis="x", tint_strength=0.5)
+    after = apply(blank(), view, inside, *surface(), lonely, GridLayers(no_cells(), no_cells()))
     assert np.isfinite(after).all()
     assert after.min() >= 0.0 and after.max() <= 1.0

@@ -2,12 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
+from core.cameras import generate_rays
 from core.datasets import open_dataset
 from tests.viewer.live import tiny_trainer, view_request, write_quick_ball
 from viewer import pictures
 from viewer.scene import Scene
-from viewer.view_settings import Mode, ViewSettings
+from viewer.view_settings import CellsColor, Mode, SliceAxis, ViewSettings
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +46,85 @@ def test_another_background_needs_no_new_march(scene, request_):
     assert pictures.over_background(over_white, (1.0, 1.0, 1.0)) is over_white.output
 
 
-def test_cells_are_found_only_where_they_are_shown(scene, request_):
-    assert rendered(scene, request_).cells is None
-    cells = rendered(scene, request_, cells_opacity=0.4).cells
-    assert cells.t.shape == (24, 32)
-    assert cells.normals.shape == (24, 32, 3)
-    assert np.isfinite(cells.t).any()
-    assert np.isinf(cells.t).any()
+def hits_of(scene, request, march=None):
+    """The same rays' first cells, straight from the sampler."""
+    camera = pictures.camera_of(request.pose, request.width, request.height, "cpu")
+    return scene.trainer.sampler.first_cells(generate_rays(camera), march or request.march)
+
+
+def test_the_grid_is_looked_at_only_where_it_is_shown(scene, request_):
+    assert rendered(scene, request_).layers == (None, None)
+    assert rendered(scene, request_, cells_opacity=0.4).layers.slice is None
+    assert rendered(scene, request_, slice_axis=SliceAxis.Y).layers.cells is None
+
+
+def test_pixels_show_the_cells_their_rays_meet(scene, request_):
+    cells, hits = rendered(scene, request_, cells_opacity=0.4).layers.cells, hits_of(scene, request_)
+    seen = (hits.cells >= 0).numpy()
+    assert 0 < seen.sum() < seen.size
+    np.testing.assert_array_equal(cells.pixels, np.flatnonzero(seen))
+    np.testing.assert_array_equal(cells.t, hits.t.numpy()[seen])
+
+
+def test_a_cells_value_is_what_its_colour_stands_for(scene, request_):
+    trainer, sampler = scene.trainer, scene.trainer.sampler
+    cells = hits_of(scene, request_).cells
+    met = cells[cells >= 0].long()
+    for color, values in {CellsColor.VALUE: sampler.occs, CellsColor.CAMERAS: trainer.coverage.finished()}.items():
+        found = rendered(scene, request_, cells_opacity=0.4, cells_color=color).layers.cells
+        np.testing.assert_array_equal(found.values, values.view(-1)[met].float())
+    assert trainer.coverage.counts.max() == 9, "somewhere all nine training cameras look"
+
+
+def test_what_changed_is_drawn_instead_of_what_is_occupied(scene, request_):
+    sampler = scene.trainer.sampler
+    kept = sampler.changed.clone()
+    try:
+        sampler.changed.zero_()
+        view = {"cells_opacity": 0.4, "cells_color": CellsColor.CHANGED}
+        assert len(rendered(scene, request_, **view).layers.cells.pixels) == 0
+        sampler.changed[0, 4:8, 4:12, 4:12] = 1
+        sampler.changed[0, 8:12, 4:12, 4:12] = -1
+        assert set(rendered(scene, request_, **view).layers.cells.values) == {-1.0, 1.0}
+    finally:
+        sampler.changed.copy_(kept)
+
+
+@pytest.mark.parametrize("axis", [SliceAxis.X, SliceAxis.Y, SliceAxis.Z])
+def test_a_slice_shows_the_values_of_the_cells_it_cuts_and_nothing_of_those_known_to_be_empty(scene, request_, axis):
+    sampler, n = scene.trainer.sampler, 16
+    kept = sampler.occs.clone()
+    try:
+        planes = torch.arange(n).float().repeat(n, n, 1).movedim(2, "xyz".index(axis))  # a cell's place along the axis
+        sampler.occs.copy_(planes.reshape(-1))
+        found = rendered(scene, request_, slice_axis=axis, slice_position=5.5 / n).layers.slice
+        assert len(found.pixels) > 0 and set(found.values) == {5.0}
+        assert (found.axes == "xyz".index(axis)).all()
+        sampler.occs.fill_(-1.0)
+        assert len(rendered(scene, request_, slice_axis=axis).layers.slice.pixels) == 0
+    finally:
+        sampler.occs.copy_(kept)
+
+
+def test_near_far_and_crop_bound_the_cells_as_they_bound_the_picture(scene, request_):
+    march = dataclasses.replace(request_.march, far_plane=float(hits_of(scene, request_).t.min()) + 0.2)
+    near = rendered(scene, dataclasses.replace(request_, march=march), cells_opacity=0.4).layers.cells
+    whole = rendered(scene, request_, cells_opacity=0.4).layers.cells
+    assert 0 < len(near.pixels) < len(whole.pixels)
+    assert near.t.max() < march.far_plane
+
+
+def test_legends_say_what_the_colours_stand_for(scene, request_):
+    def titles(**view):
+        settings = ViewSettings(**view)
+        picture = pictures.render_view(scene.trainer, request_.pose, (8, 6), request_.march, settings)
+        return [legend.title for legend in pictures.compose(picture, request_.pose, settings, scene.info)[1]]
+
+    assert titles() == titles(cells_opacity=0.4) == []
+    assert titles(mode=Mode.DEPTH, cells_opacity=0.4, cells_color=CellsColor.CAMERAS) == ["Depth", "Seen by"]
+    value = ["Stored density * step (log)"]
+    assert titles(slice_axis=SliceAxis.X, cells_opacity=0.4, cells_color=CellsColor.VALUE) == value
+    assert titles(slice_axis=SliceAxis.X, cells_color=CellsColor.CHANGED) == value
 
 
 @pytest.mark.parametrize("mode", list(Mode))

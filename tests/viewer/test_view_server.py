@@ -7,7 +7,7 @@ from tests.viewer.live import open_scene, view_request, write_quick_ball
 from viewer import pictures
 from viewer.messages import PhotoId, Split
 from viewer.view_server import ViewServer
-from viewer.view_settings import Compare, CompareAs, Mode
+from viewer.view_settings import CellsColor, Compare, CompareAs, Mode, SliceAxis
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,10 @@ def test_display_settings_change_without_marching_again(scene, marches):
         {"tint_strength": 0.5, "show_box": True},
         {"cells_opacity": 0.5},
         {"cells_opacity": 0.5, "cells_level": 0},
+        {"cells_opacity": 0.5, "cells_color": CellsColor.VALUE},
+        {"cells_opacity": 0.5, "cells_color": CellsColor.CAMERAS, "slice_axis": SliceAxis.Z},
+        {"slice_axis": SliceAxis.Z, "slice_position": 0.3},
+        {},
     ):
         other = dataclasses.replace(request, view=dataclasses.replace(request.view, **change))
         frame = settled(views, scene, other)
@@ -93,9 +97,9 @@ def test_the_divider_and_all_ways_of_comparing_march_nothing_again(scene, marche
             frame = settled(views, scene, other)
             assert frame.request is other and frame.stats.rendered_width == request.width
             rendered = pictures.render_request(scene.trainer, other, (request.width, request.height))
-            expected, legend = pictures.compose(rendered, other.pose, other.view, scene.info)
+            expected, legends = pictures.compose(rendered, other.pose, other.view, scene.info)
             np.testing.assert_allclose(frame.rgba, expected, atol=2e-6)
-            assert frame.legend == legend
+            assert frame.legends == legends
             del marches[-2:]  # the expected picture's
     assert len(marches) == n_marched
 

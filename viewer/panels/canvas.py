@@ -1,5 +1,6 @@
 """The picture: textures, the legend in its corner, what is compared, and where the mouse is on it."""
 
+import math
 from dataclasses import dataclass
 
 import dearpygui.dearpygui as dpg
@@ -37,7 +38,7 @@ class Canvas:
         self._style = style
         self._textures: list[_Texture] = []
         self._frame: Frame | None = None
-        self._legend: Legend | None = None
+        self._legends: tuple[Legend, ...] = ()
         self.rect = Rect(0, 0, 1, 1)
         with bar(self.window), dpg.drawlist(1, 1, tag="picture"):
             self._backdrop = dpg.draw_rectangle((0, 0), (1, 1), color=BACKDROP, fill=BACKDROP)
@@ -62,7 +63,7 @@ class Canvas:
         dpg.configure_item(self._backdrop, pmax=size)
         if self._image is not None:
             dpg.configure_item(self._image, pmax=size)
-        self._draw_legend(self._legend)
+        self._draw_legends(self._legends)
         self._sides.draw(None if self._frame is None else self._frame.request, *size)
 
     @property
@@ -83,7 +84,7 @@ class Canvas:
         self._sides.draw(None if frame is None else frame.request, self.rect.width, self.rect.height)
         if frame is None:
             dpg.configure_item(self._picture, show=False)
-            self._draw_legend(None)
+            self._draw_legends(())
             return
         texture = self._texture_for(*frame.rgba.shape[:2])
         uv_min, uv_max = texture.fill(frame.rgba)
@@ -94,8 +95,8 @@ class Canvas:
             self._image = dpg.draw_image(texture.tag, (0, 0), (1, 1), parent=self._picture)
         dpg.configure_item(self._image, pmax=(self.rect.width, self.rect.height), uv_min=uv_min, uv_max=uv_max)
         dpg.configure_item(self._picture, show=True)
-        if frame.legend != self._legend:
-            self._draw_legend(frame.legend)
+        if frame.legends != self._legends:
+            self._draw_legends(frame.legends)
 
     def _texture_for(self, height: int, width: int) -> "_Texture":
         """The first texture that is large enough. A side that must grow grows by half, so that few are ever made."""
@@ -110,15 +111,18 @@ class Canvas:
         self._textures.append(_Texture(_granules(width), _granules(height), self._registry))
         return self._textures[-1]
 
-    def _draw_legend(self, legend: Legend | None) -> None:
-        """The colour map as a bar with its title and the values at its ends, in the lower right corner."""
-        self._legend = legend
+    def _draw_legends(self, legends: tuple[Legend, ...]) -> None:
+        """One above the other in the lower right corner."""
+        self._legends = legends
         dpg.delete_item(self._legend_layer, children_only=True)
-        if legend is None:
-            return
+        for i, legend in enumerate(reversed(legends)):
+            self._draw_legend(legend, self.rect.height - self._style.px(74 + 76 * i))
+
+    def _draw_legend(self, legend: Legend, top: int) -> None:
+        """The colour map as a bar with its title and the values at its ends, and in its middle on a log scale."""
         px, parent = self._style.px, self._legend_layer
         width, bar, text = px(220), px(10), px(13)
-        left, top = self.rect.width - width - px(28), self.rect.height - px(74)
+        left = self.rect.width - width - px(28)
         dpg.draw_rectangle(
             (left - px(12), top - px(10)), (left + width + px(12), top + px(56)), parent=parent,
             color=(0, 0, 0, 0), fill=(17, 19, 22, 215), rounding=px(6),
@@ -131,10 +135,13 @@ class Canvas:
             color = (*(int(255 * c) for c in colors[i * len(colors) // steps]), 255)
             dpg.draw_rectangle((x0, y0), (x1 + 1, y0 + bar), color=color, fill=color, parent=parent)
         unit = f" {legend.unit}" if legend.unit else ""
-        low, high = f"{legend.low:.4g}{unit}", f"{legend.high:.4g}{unit}"
-        end = left + width - self._text_width(high, text)
-        dpg.draw_text((left, y0 + bar + px(4)), low, size=text, color=TEXT, parent=parent)
-        dpg.draw_text((end, y0 + bar + px(4)), high, size=text, color=TEXT, parent=parent)
+        low, high = legend.ends or (f"{legend.low:.4g}{unit}", f"{legend.high:.4g}{unit}")
+        marks = [(0.0, low), (1.0, high)]
+        if legend.log:
+            marks.append((0.5, f"{math.sqrt(legend.low * legend.high):.2g}{unit}"))
+        for share, words in marks:
+            x = left + share * (width - self._text_width(words, text))
+            dpg.draw_text((x, y0 + bar + px(4)), words, size=text, color=TEXT, parent=parent)
 
     def _text_width(self, text: str, size: int) -> float:
         measured = dpg.get_text_size(text, font=self._style.small)

@@ -85,6 +85,8 @@ class Style:
             _line(color, dpg.mvPlotMarker_Circle, 3.0 * scale) for color in (SECOND, ACCENT, GOOD)
         )
         self.sweep_knee, self.sweep_present = _upright(ALARM), _upright(TEXT)
+        self.threshold = _upright(ACCENT, 2.0)
+        self.bars_off, self.bars_on = _bars(FRAME_ACTIVE), _bars(SECOND)
 
     def px(self, size: float) -> int:
         """A length at this scale, in pixels."""
@@ -204,9 +206,16 @@ def _line(color: Color, marker: int = dpg.mvPlotMarker_None, size: float = 0.0) 
     return theme
 
 
-def _upright(color: Color) -> int:
+def _upright(color: Color, weight: float = 1.0) -> int:
     """A line across a plot that marks one value."""
     with dpg.theme() as theme, dpg.theme_component(dpg.mvInfLineSeries):
         dpg.add_theme_color(dpg.mvPlotCol_Line, color, category=dpg.mvThemeCat_Plots)
-        dpg.add_theme_style(dpg.mvPlotStyleVar_LineWeight, 1.0, category=dpg.mvThemeCat_Plots)
+        dpg.add_theme_style(dpg.mvPlotStyleVar_LineWeight, weight, category=dpg.mvThemeCat_Plots)
+    return theme
+
+
+def _bars(color: Color) -> int:
+    with dpg.theme() as theme, dpg.theme_component(dpg.mvBarSeries):
+        for part in (dpg.mvPlotCol_Fill, dpg.mvPlotCol_Line):
+            dpg.add_theme_color(part, color, category=dpg.mvThemeCat_Plots)
     return theme

@@ -5,10 +5,10 @@ import dearpygui.dearpygui as dpg
 from core.settings import settings_of
 from viewer.messages import Frame, Status
 from viewer.panels.context import Context
-from viewer.panels.widgets import SettingSlider, label, tooltip
+from viewer.panels.widgets import SettingCombo, SettingSlider, label, tooltip
 from viewer.view_settings import Tint, ViewSettings
 
-SLIDERS = ("cells_opacity", "tint_strength", "fov")
+SLIDERS = ("tint_strength", "fov")
 TINTS = {Tint.OPACITY: "opacity", Tint.TRANSMITTANCE: "transmittance left", Tint.HALF_DEPTH: "depth at half the light"}
 CHECKBOXES = ("show_box", "show_cameras")
 BACKGROUNDS = {"White": (1.0, 1.0, 1.0), "Black": (0.0, 0.0, 0.0)}
@@ -20,25 +20,11 @@ class ViewPanel:
     tag, title, tools = "view", "View", ()
 
     def __init__(self, context: Context):
-        self._context, self._serial = context, 0
+        self._context = context
         style, settings = context.style, settings_of(ViewSettings)
+        self._tint = SettingCombo(context, "view.tint", settings["tint"], TINTS, self._setter("tint"))
         self._sliders = {
-            name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS[:1]
-        }
-        with dpg.group(horizontal=True, show=False) as self._level_row:
-            name = label("Cells of level", style)
-            self._level = dpg.add_combo(
-                ["all"], default_value="all", width=-1, tag="view.cells_level", callback=lambda _, v: self._pick(v)
-            )
-            tooltip(name, settings["cells_level"].documentation, style)
-        with dpg.group(horizontal=True):
-            name = label(settings["tint"].label, style)
-            self._tint = dpg.add_combo(
-                list(TINTS.values()), width=-1, tag="view.tint", callback=lambda _, text: self._pick_tint(text)
-            )
-            tooltip(name, settings["tint"].documentation, style)
-        self._sliders |= {
-            name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS[1:]
+            name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS
         }
         with dpg.group(horizontal=True):
             for name in CHECKBOXES:
@@ -72,9 +58,6 @@ class ViewPanel:
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Follow the settings."""
-        if status.scene_serial != self._serial:
-            self._serial = status.scene_serial
-            self._new_scene(status)
         view = self._context.state.view
         for name, slider in self._sliders.items():
             slider.show(getattr(view, name))
@@ -84,25 +67,10 @@ class ViewPanel:
         dpg.set_value("view.swatch", color)
         if not dpg.is_item_active("view.background"):
             dpg.set_value("view.background", color)
-        dpg.set_value(self._tint, TINTS[view.tint])
-        dpg.set_value(self._level, "all" if view.cells_level < 0 else str(view.cells_level))
-
-    def _new_scene(self, status: Status) -> None:
-        """Offer the levels that the scene's grid has."""
-        n_levels = status.scene.train.grid_levels if status.scene else 1
-        dpg.configure_item(self._level, items=["all", *(str(i) for i in range(n_levels))])
-        dpg.configure_item(self._level_row, show=n_levels > 1)
-        if self._context.state.view.cells_level >= n_levels:
-            self._context.state.set_view(cells_level=-1)
+        self._tint.show(view.tint)
 
     def _setter(self, name: str):
         return lambda value: self._context.state.set_view(**{name: value})
-
-    def _pick(self, text: str) -> None:
-        self._context.state.set_view(cells_level=-1 if text == "all" else int(text))
-
-    def _pick_tint(self, text: str) -> None:
-        self._context.state.set_view(tint=next(tint for tint, name in TINTS.items() if name == text))
 
     def _paint(self, color: list[float]) -> None:
         """Take a colour that counts to 255."""

@@ -140,6 +140,39 @@ class Choice:
         dpg.configure_item(self._items[value], label=text)
 
 
+class SettingCombo:
+    """Label and a list to choose from, for a setting that has a few values.
+
+    Args:
+        words: what each value is called.
+        change: called with the new value.
+    """
+
+    def __init__(
+        self, context: Context, tag: str, setting: Setting, words: dict[Any, str], change: Callable[[Any], None]
+    ):
+        self._words = words
+        with dpg.group(horizontal=True) as self._row:
+            name = label(setting.label, context.style)
+            self._combo = dpg.add_combo(
+                list(words.values()), width=-1, tag=tag, callback=lambda _, text: change(self._value(text))
+            )
+            tooltip(name, setting.documentation, context.style)
+
+    def show(self, value: Any) -> None:
+        """Follow the setting's value."""
+        dpg.set_value(self._combo, self._words.get(value, ""))
+
+    def offer(self, words: dict[Any, str]) -> None:
+        """Other values to choose from; without a choice the row is hidden."""
+        self._words = words
+        dpg.configure_item(self._combo, items=list(words.values()))
+        dpg.configure_item(self._row, show=len(words) > 1)
+
+    def _value(self, text: str) -> Any:
+        return next(value for value, word in self._words.items() if word == text)
+
+
 class Figures:
     """A grid of figures: each a small caption over a value, `columns` to a row."""
 

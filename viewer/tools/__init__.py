@@ -8,6 +8,7 @@ from typing import Any
 
 from viewer.scene import Scene
 from viewer.tools.base import Tool
+from viewer.tools.grid import GridTool
 from viewer.tools.images import ImagesTool
 from viewer.tools.photo import PhotoTool
 from viewer.tools.reference import ReferenceTool
@@ -18,6 +19,7 @@ TOOLS: dict[str, type] = {
     "sweep": SweepTool,
     "photo": PhotoTool,
     "images": ImagesTool,
+    "grid": GridTool,
 }
 
 SHARE_WHILE_TRAINING = 0.2

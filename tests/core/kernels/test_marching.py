@@ -177,6 +177,13 @@ def test_box_intersection_with_axis_parallel_rays_and_misses():
     assert (t_mins >= t_maxs).all()
 
 
+def test_a_crop_box_beside_the_grid_leaves_nothing():
+    """Also for rays that pass between the grid and the crop box, or through both."""
+    rays = Rays(torch.tensor([[-3.0, 0.2, 0.1], [1.5, 1.5, 1.5]]), torch.tensor([[1.0, 0, 0], [0.0, 0.6, 0.8]]))
+    settings = MarchSettings(render_step_size=0.03, crop=(5.0, -1.0, -1.0, 6.0, 6.0, 6.0))
+    assert march_all(grid(1, 1.0), rays, settings, 16) == [[], []]
+
+
 def test_no_rays():
     nothing = Rays(torch.zeros(0, 3), torch.zeros(0, 3))
     samples = March(grid(1, 1.0), nothing, MarchSettings()).round(torch.zeros(0, dtype=torch.int32), 8)

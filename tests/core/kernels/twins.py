@@ -1,5 +1,7 @@
 """Slow, obvious torch twins of the kernels: written from the formulas, one ray or level at a time, any float type."""
 
+from itertools import pairwise
+
 import torch
 
 
@@ -83,12 +85,69 @@ def march(rays_o, rays_d, box, binaries, settings, jitter=None):
             if settings.crop is not None:
                 crop = torch.tensor(settings.crop).double()
                 inside = inside and bool((position >= crop[:3]).all() and (position <= crop[3:]).all())
-            if inside:
-                level = next(k for k in range(n_levels) if ((position - center).abs() <= half * 2**k).all())
-                unit = (position - center + half * 2**level) / (2 * half * 2**level)
-                cell = [min(int(u * n), n - 1) for u, n in zip(unit.tolist(), shape, strict=True)]
-                if binaries[level, cell[0], cell[1], cell[2]]:
-                    ray.append((t, t + step))
+            if inside and binaries[finest_cell(position, center, half, n_levels, shape)]:
+                ray.append((t, t + step))
             t += step
         kept.append(ray)
     return kept
+
+
+def finest_cell(position, center, half, n_levels, shape):
+    """Level and cell x, y, z that a position inside the grid belongs to."""
+    level = next(k for k in range(n_levels) if ((position - center).abs() <= half * 2**k).all())
+    unit = (position - center + half * 2**level) / (2 * half * 2**level)
+    return level, *[min(int(u * n), n - 1) for u, n in zip(unit.tolist(), shape, strict=True)]
+
+
+def crossed_cells(rays_o, rays_d, box, n_levels, shape, settings):
+    """The cells each ray passes through between the planes and inside the crop box: lists of (t0, t1, cell).
+
+    A ray is cut at every plane between cells, of every level, whether it matters there or not.
+    """
+    low, high = torch.tensor(box[:3]).double(), torch.tensor(box[3:]).double()
+    center, half = (low + high) / 2, (high - low) / 2
+    bounds = torch.stack([center - half * 2 ** (n_levels - 1), center + half * 2 ** (n_levels - 1)])
+    if settings.crop is not None:
+        crop = torch.tensor(settings.crop).double().view(2, 3)
+        bounds = torch.stack([torch.maximum(bounds[0], crop[0]), torch.minimum(bounds[1], crop[1])])
+    crossed = []
+    for origin, direction in zip(rays_o.double(), rays_d.double(), strict=True):
+        cuts = [settings.near_plane, settings.far_plane]
+        for axis in (axis for axis in range(3) if direction[axis] != 0.0):
+            planes = [bounds[:, axis]]
+            for level in range(n_levels):
+                planes.append(center[axis] + half[axis] * 2**level * torch.linspace(-1, 1, shape[axis] + 1).double())
+            cuts += ((torch.cat(planes) - origin[axis]) / direction[axis]).tolist()
+        cuts = sorted(t for t in cuts if settings.near_plane <= t <= settings.far_plane)
+        ray = []
+        for t0, t1 in pairwise(cuts):
+            middle = origin + direction * (t0 + t1) / 2
+            if t1 > t0 and (middle >= bounds[0]).all() and (middle <= bounds[1]).all():
+                ray.append((t0, t1, finest_cell(middle, center, half, n_levels, shape)))
+        crossed.append(ray)
+    return crossed
+
+
+def first_cells(rays_o, rays_d, box, binaries, settings, wanted=-1):
+    """Per ray (t, cell) of the first occupied cell, (inf, None) if none; one at the near plane is left first."""
+    n_levels, *shape = binaries.shape
+    found = []
+    for ray in crossed_cells(rays_o, rays_d, box, n_levels, shape, settings):
+        entered, hit = bool(ray) and ray[0][0] > settings.near_plane, (torch.inf, None)
+        for t, _, cell in ray:
+            if entered and binaries[cell] and wanted in (-1, cell[0]):
+                hit = (t, cell)
+                break
+            entered = entered or not binaries[cell]
+        found.append(hit)
+    return found
+
+
+def cells_on_plane(rays_o, rays_d, box, n_levels, shape, settings, axis, place):
+    """Per ray (t, cell) of the cell it is in where it meets a plane, (inf, None) where that is out of bounds."""
+    found = []
+    crossed = crossed_cells(rays_o, rays_d, box, n_levels, shape, settings)
+    for origin, direction, ray in zip(rays_o.double(), rays_d.double(), crossed, strict=True):
+        t = float((place - origin[axis]) / direction[axis])
+        found.append(next(((t, cell) for t0, t1, cell in ray if t0 <= t < t1), (torch.inf, None)))
+    return found

@@ -4,7 +4,9 @@ import pytest
 import torch
 from nerfacc import OccGridEstimator
 
+from core.rays import Rays
 from core.samplers.occupancy import OccupancySampler
+from core.settings import MarchSettings
 from tests.scenes import BALL_RADIUS, BOX, Ball
 
 
@@ -74,3 +76,30 @@ def test_nerfaccs_estimator_reads_our_state_and_we_read_its(n_levels):
     back = OccupancySampler(BOX, 8, n_levels)
     back.load_state_dict(theirs.state_dict())
     assert torch.equal(back.occs, theirs.occs) and torch.equal(back.binaries, theirs.binaries)
+
+
+def test_what_an_update_changed_is_the_difference_it_made():
+    sampler = OccupancySampler(BOX, 16, 2)
+    sampler.start(0.01, 0.5)
+    generator = torch.Generator().manual_seed(0)
+    fields = [Ball(radius=0.3)] * 12 + [Ball(radius=0.9)]
+    directions = set()
+    for field in fields:
+        before = sampler.binaries.clone()
+        sampler.update(field, 0.01, 0.01, 0.5, None, generator)
+        assert torch.equal(sampler.changed, sampler.binaries.int() - before.int())
+        directions |= set(sampler.changed.unique().tolist())
+    assert directions == {-1, 0, 1}
+
+
+def test_what_changed_is_no_part_of_the_state():
+    assert set(OccupancySampler(BOX, 8).state_dict()) == {"resolution", "aabbs", "occs", "binaries"}
+
+
+def test_any_set_of_cells_can_be_looked_for():
+    sampler, rays = trained_sampler(), Rays(torch.tensor([[-3.0, 0.05, 0.05]]), torch.tensor([[1.0, 0.0, 0.0]]))
+    occupied = sampler.first_cells(rays, MarchSettings())
+    assert float(occupied.t) == pytest.approx(3.0 - BALL_RADIUS, abs=0.13)
+    shown = torch.zeros_like(sampler.binaries)
+    shown[0, 15, 8, 8] = True
+    assert float(sampler.first_cells(rays, MarchSettings(), shown=shown).t) == pytest.approx(3.0 + 7 / 8)
