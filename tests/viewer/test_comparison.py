@@ -45,10 +45,10 @@ def composed(scene, request, transparent=False, **view):
 @pytest.mark.parametrize("as_", [CompareAs.DIVIDER, CompareAs.BLEND, CompareAs.FIRST])
 def test_settings_compared_with_themselves_give_the_plain_picture(scene, request_, mode, as_):
     same = dataclasses.replace(request_, other=request_.march)
-    plain, legend = composed(scene, same, mode=mode)
-    rgba, same_legend = composed(scene, same, mode=mode, compare=Compare.SETTINGS, compare_as=as_)
+    plain, legends = composed(scene, same, mode=mode)
+    rgba, same_legends = composed(scene, same, mode=mode, compare=Compare.SETTINGS, compare_as=as_)
     np.testing.assert_allclose(rgba, plain, atol=1e-6)
-    assert legend == same_legend
+    assert legends == same_legends
 
 
 @pytest.mark.parametrize("transparent", [False, True])
@@ -84,10 +84,10 @@ def test_a_blend_goes_from_the_first_to_the_second(scene, request_, compare):
 @pytest.mark.parametrize("mode", list(Mode))
 def test_both_sides_have_one_scale(scene, request_, mode):
     """A pixel with the same value has the same colour on either side, whatever the settings beside it."""
-    rgba, legend = composed(scene, request_, mode=mode, compare=Compare.SETTINGS, divider=0.5)
+    rgba, legends = composed(scene, request_, mode=mode, compare=Compare.SETTINGS, divider=0.5)
     swapped = dataclasses.replace(request_, march=request_.other, other=request_.march)
-    other, same_legend = composed(scene, swapped, mode=mode, compare=Compare.SETTINGS, divider=0.5)
-    assert legend == same_legend
+    other, same_legends = composed(scene, swapped, mode=mode, compare=Compare.SETTINGS, divider=0.5)
+    assert legends == same_legends
     first, _ = composed(scene, request_, mode=mode, compare=Compare.SETTINGS, compare_as=CompareAs.FIRST)
     np.testing.assert_allclose(np.hstack([rgba[:, :16], other[:, 16:]]), first, atol=1e-6)
 
@@ -95,14 +95,14 @@ def test_both_sides_have_one_scale(scene, request_, mode):
 @pytest.mark.parametrize("mode", list(Mode))
 def test_the_difference_of_equal_pictures_is_nothing(scene, request_, mode):
     same = dataclasses.replace(request_, other=request_.march)
-    rgba, legend = composed(scene, same, mode=mode, compare=Compare.SETTINGS, compare_as=CompareAs.DIFFERENCE)
+    rgba, (legend,) = composed(scene, same, mode=mode, compare=Compare.SETTINGS, compare_as=CompareAs.DIFFERENCE)
     np.testing.assert_array_equal(rgba[..., :3], np.broadcast_to(COLORMAPS["heat"][0], (*SIZE[::-1], 3)))
     assert legend.low == 0.0 < legend.high
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_differences_scale_ends_above_its_largest_value_and_names_its_unit(scene, request_, mode):
-    rgba, legend = composed(scene, request_, mode=mode, compare=Compare.SETTINGS, compare_as=CompareAs.DIFFERENCE)
+    rgba, (legend,) = composed(scene, request_, mode=mode, compare=Compare.SETTINGS, compare_as=CompareAs.DIFFERENCE)
     assert legend.title.startswith("|A - B|")
     assert (legend.unit == "units") == (mode in (Mode.DEPTH, Mode.HALF_DEPTH))
     brightness = rgba[..., :3].sum(-1)
@@ -113,7 +113,7 @@ def test_a_differences_scale_ends_above_its_largest_value_and_names_its_unit(sce
 def test_the_difference_of_colours_is_that_of_the_worst_channel(scene, request_):
     rendered = pictures.render_request(scene.trainer, request_, SIZE)
     view = dataclasses.replace(request_.view, compare=Compare.SETTINGS, compare_as=CompareAs.DIFFERENCE)
-    rgba, legend = pictures.compose(rendered, request_.pose, view, scene.info)
+    rgba, (legend,) = pictures.compose(rendered, request_.pose, view, scene.info)
     gap = np.abs(rendered.other.output.colors.clip(0, 1) - rendered.output.colors.clip(0, 1)).max(-1)
     assert legend.high == rounded_up(gap.max())
     worst, least = (np.unravel_index(f(gap), gap.shape) for f in (np.argmax, np.argmin))
@@ -128,9 +128,9 @@ def test_a_photo_is_shown_in_its_own_colours_in_every_mode(scene, request_):
     )
     for mode in Mode:
         view = ViewSettings(mode=mode, compare=Compare.PHOTO, compare_as=CompareAs.FIRST)
-        rgba, legend = pictures.compose(rendered, request_.pose, view, scene.info)
+        rgba, legends = pictures.compose(rendered, request_.pose, view, scene.info)
         np.testing.assert_allclose(rgba[..., :3], rendered.photo.over((1.0, 1.0, 1.0)).clip(0, 1), atol=1e-6)
-        assert legend is None
+        assert legends == ()
 
 
 def test_the_photos_difference_counts_nothing_outside_the_photo(scene, request_):
