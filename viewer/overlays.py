@@ -1,4 +1,4 @@
-"""Drawn over a rendered view: occupied cells, opacity tint, scene box, training cameras. Arrays in, arrays out.
+"""Drawn over a rendered view: cells, the scene's box, training cameras, an inspected ray. Arrays in and out.
 
 Everything is drawn into the picture, so a screenshot has what the screen shows. Depth tests compare distances t along
 the pixels' rays: a thing is covered by the opacity of what lies in front of it.
@@ -11,11 +11,12 @@ import numpy as np
 
 from viewer.display import blend
 from viewer.lines import Occluder, draw_lines
-from viewer.messages import Pose, SceneInfo
+from viewer.messages import Pose, SceneInfo, SceneRay
 from viewer.view_settings import ViewSettings
 
 BOX_COLOR = np.float32([0.98, 0.72, 0.22])
 CAMERA_COLOR = np.float32([0.20, 0.68, 0.98])
+RAY_COLOR = np.float32([0.93, 0.20, 0.47])
 
 LEVEL_COLORS = np.float32(
     [
@@ -30,6 +31,9 @@ LEVEL_COLORS = np.float32(
     ]
 )
 """One colour per grid level, (8, 3); finest first."""
+
+KEPT_BEHIND, KEPT_THICKNESS = 0.35, 3.0
+"""How strongly a ray's composited samples shine through what covers them, and how thick they are drawn."""
 
 EDGE_WIDTH = 0.05
 """Half the width of a cell's drawn edge, as a share of the cell's side."""
@@ -120,6 +124,39 @@ def shade_cells(cells: Cells, opacity: float, pixel: np.ndarray | float = 0.0) -
     rgb = base * (brightness * (1.0 - 0.55 * on_edge))[..., None]
     alpha = opacity * (1.0 - on_edge) + min(1.0, 1.8 * opacity) * on_edge
     return rgb, np.where(np.isfinite(cells.t), alpha, 0.0)
+
+
+def with_ray(
+    rgba: np.ndarray,
+    ray: SceneRay,
+    view: ViewSettings,
+    pose: Pose,
+    depths: np.ndarray,
+    opacities: np.ndarray,
+    cells: Cells | None = None,
+) -> np.ndarray:
+    """Draw an inspected ray: thin on its way through the box, faint before it and behind the stop, thick where samples
+    were composited. These lie inside what they are composited to, so they shine through it a little.
+
+    Args:
+        rgba: (height, width, 4) float32, straight alpha; not written to.
+        depths, opacities: (height, width), the rendered surface.
+        cells: as for `apply`; they cover the ray as strongly as their faces are drawn.
+    """
+    occluders = [Occluder(depths, opacities)]
+    if cells is not None and wants_cells(view):
+        occluders.append(Occluder(cells.t, np.where(np.isfinite(cells.t), view.cells_opacity, 0.0)))
+    for first, last, opacity in ((0.0, ray.t_min, 0.4), (ray.t_min, ray.t_stop, 0.9), (ray.t_stop, ray.t_max, 0.4)):
+        rgba = draw_lines(rgba, ray_segments(ray, ((first, last),)), RAY_COLOR, pose, occluders, opacity)
+    kept = ray_segments(ray, ray.kept)
+    rgba = draw_lines(rgba, kept, RAY_COLOR, pose, (), KEPT_BEHIND, KEPT_THICKNESS)
+    return draw_lines(rgba, kept, RAY_COLOR, pose, occluders, 1.0, KEPT_THICKNESS)
+
+
+def ray_segments(ray: SceneRay, spans: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """Parts of a ray in the world: (n_spans, 2, 3)."""
+    ts = np.asarray(spans, np.float64).reshape(-1, 2, 1)
+    return np.asarray(ray.origin) + ts * np.asarray(ray.direction)
 
 
 def box_segments(box: tuple[float, ...]) -> np.ndarray:

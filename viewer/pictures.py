@@ -16,7 +16,7 @@ from core.settings import MarchSettings
 from core.stopwatch import Stages, Stopwatch
 from core.trainer import Trainer
 from viewer import comparison, display, overlays
-from viewer.messages import Legend, PhotoId, Pose, SceneInfo, Split, ViewRequest
+from viewer.messages import Legend, PhotoId, Pose, SceneInfo, SceneRay, Split, ViewRequest
 from viewer.photos import Photo, photo_in_view
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 
@@ -157,7 +157,12 @@ def find_cells(trainer: Trainer, pose: Pose, size: tuple[int, int], occ_thre: fl
 
 
 def compose(
-    rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool = False
+    rendered: Rendered,
+    pose: Pose,
+    view: ViewSettings,
+    scene: SceneInfo,
+    transparent: bool = False,
+    ray: SceneRay | None = None,
 ) -> tuple[np.ndarray, Legend | None]:
     """Turn a marched view into colours, draw the overlays on it, and lay what it is compared with beside it.
 
@@ -172,6 +177,9 @@ def compose(
         output = over_background(rendered, view.background)
         rgba, legend = _painted(output, view, transparent)
         rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.cells)
+    if ray is not None and (view.compare is Compare.OFF or view.compare_as is not CompareAs.DIFFERENCE):
+        output = rendered.output
+        rgba = overlays.with_ray(rgba, ray, view, pose, output.depths, output.opacities, rendered.cells)
     return np.ascontiguousarray(rgba), legend
 
 
@@ -241,7 +249,7 @@ def make_picture(
     rendered = render_request(trainer, request, (request.width, request.height), cancelled)
     if rendered is None:
         return None
-    rgba, _ = compose(rendered, request.pose, request.view, scene, transparent)
+    rgba, _ = compose(rendered, request.pose, request.view, scene, transparent, request.ray)
     return comparison.with_divider(rgba, request.view.divider) if has_divider(rendered, request.view) else rgba
 
 
