@@ -17,7 +17,7 @@ from core.fields.base import Field
 from core.kernels.grid import GridState
 from core.kernels.marching import March, midpoints
 from core.rays import Rays, Samples
-from core.rendering import render_rays, first_round_size
+from core.rendering import first_round_size, render_rays
 from core.samplers.base import Sampled
 from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings

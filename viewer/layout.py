@@ -41,6 +41,7 @@ PANELS = {
     "view": Place(9103, SIDE),
     "sweep": Place(9110, BELOW, shown=False),
     "compare": Place(9120, SIDE, shown=False),
+    "inspector": Place(9140, BELOW, shown=False),
 }
 """By tag, in the order of their tabs."""
 

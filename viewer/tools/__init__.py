@@ -8,11 +8,17 @@ from typing import Any
 
 from viewer.scene import Scene
 from viewer.tools.base import Tool
+from viewer.tools.inspector import InspectorTool
 from viewer.tools.photo import PhotoTool
 from viewer.tools.reference import ReferenceTool
 from viewer.tools.sweep import SweepTool
 
-TOOLS: dict[str, type] = {"reference": ReferenceTool, "sweep": SweepTool, "photo": PhotoTool}
+TOOLS: dict[str, type] = {
+    "reference": ReferenceTool,
+    "sweep": SweepTool,
+    "photo": PhotoTool,
+    "inspector": InspectorTool,
+}
 
 SHARE_WHILE_TRAINING = 0.2
 """Of the time, while there is something to do for a panel; closed panels cost nothing."""
