@@ -25,7 +25,7 @@ CORE_ORDER = (
     ("samplers",),
     ("rendering",),
     ("trainer",),
-    ("evaluation", "snapshot"),
+    ("evaluation", "inspection", "snapshot"),
     ("opening", "sweep"),
 )
 """Parts of core, each of which imports only what stands above it. What is not listed serves the command line."""

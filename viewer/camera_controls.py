@@ -54,6 +54,19 @@ class OrbitCamera:
         height = 2.0 * self.distance * math.tan(0.5 * self.fov_y)
         return self.target + height * (u * self.rotation[:, 0] - v * self.rotation[:, 1])
 
+    def direction_at(self, u: float, v: float) -> np.ndarray:
+        """The unit direction (3,) of the ray from the position through (u, v)."""
+        direction = self.under_cursor(u, v) - self.position
+        return direction / np.linalg.norm(direction)
+
+    def seen_at(self, direction: np.ndarray) -> tuple[float, float] | None:
+        """Where (u, v) a direction (3,) from the position is seen: the inverse of `direction_at`; None: behind."""
+        right, up, back = direction @ self.rotation
+        if back >= 0.0:
+            return None
+        height = -2.0 * back * math.tan(0.5 * self.fov_y)
+        return right / height, -up / height
+
     def orbited(self, du: float, dv: float) -> "OrbitCamera":
         """Dragged by (du, dv): the scene follows the cursor; a drag over the picture's height is half a turn."""
         back = self.rotation[:, 2]

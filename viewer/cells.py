@@ -118,6 +118,15 @@ def draw(
     return rgba, drawn
 
 
+def occluders(layers: GridLayers, view: ViewSettings, size: tuple[int, int]) -> list[Occluder]:
+    """What the drawn layers cover in a picture (height, width), each as strongly as its faces are drawn."""
+    strengths = (view.cells_opacity, SLICE_OPACITY if wants_slice(view) else 0.0)
+    pairs = [
+        (cells, alpha) for cells, alpha in zip(layers, strengths, strict=True) if cells is not None and alpha > 0.0
+    ]
+    return [_occluder_of(cells, np.full(len(cells.t), alpha, np.float32), size) for cells, alpha in pairs]
+
+
 def legends(view: ViewSettings, scene: SceneInfo) -> tuple[Legend, ...]:
     """What the drawn cells' colours stand for. Levels have their own colours beside the panel's figures."""
     value = Legend("Stored density * step (log)", "heat", "", *VALUE_RANGE, log=True)

@@ -43,6 +43,7 @@ PANELS = {
     "sweep": Place(9110, BELOW, shown=False),
     "compare": Place(9120, SIDE, shown=False),
     "images": Place(9130, SIDE, shown=False),
+    "inspector": Place(9140, BELOW, shown=False),
 }
 """By tag, in the order of their tabs."""
 

@@ -33,7 +33,13 @@ class Occluder(NamedTuple):
 
 
 def draw_lines(
-    rgba: np.ndarray, segments: np.ndarray, color: np.ndarray, pose: Pose, occluders: Sequence[Occluder] = ()
+    rgba: np.ndarray,
+    segments: np.ndarray,
+    color: np.ndarray,
+    pose: Pose,
+    occluders: Sequence[Occluder] = (),
+    opacity: float = 1.0,
+    thickness: float = 1.0,
 ) -> np.ndarray:
     """Draw segments in one colour.
 
@@ -41,6 +47,8 @@ def draw_lines(
         rgba: (height, width, 4) float32, straight alpha; not written to.
         segments: (n_segments, 2, 3), end points in world coordinates.
         color: (3,).
+        opacity: of the lines, 0 to 1.
+        thickness: of the lines; 1 is that of the box's edges.
 
     Returns:
         (height, width, 4) float32.
@@ -51,16 +59,21 @@ def draw_lines(
     ends = clip_to_rectangle(ends, width, height)
     # A line keeps its share of the picture: a large screenshot looks like the screen, and so does a small quick view,
     # where a line is fainter instead of thinner than a pixel.
-    columns, rows, coverage, depth = rasterise(ends, width, height, line_width=max(0.3, height / 450.0))
+    line_width = thickness * max(0.3, height / 450.0)
+    columns, rows, coverage, depth = rasterise(ends, width, height, line_width)
     if len(columns) == 0:
         return rgba
     x, y = columns + 0.5 - 0.5 * width, rows + 0.5 - 0.5 * height
     t = depth * np.sqrt(1.0 + (x * x + y * y) / focal**2)
     for occluder in occluders:
         coverage = coverage * occluder.visible_at(rows, columns, t)
-    alpha = np.zeros(height * width, np.float32)
-    np.maximum.at(alpha, rows * width + columns, coverage.astype(np.float32))
-    return blend(rgba, color, alpha.reshape(height, width))
+    coverage = opacity * coverage
+    part = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
+    result = rgba.copy()
+    alpha = np.zeros(result[part].shape[:2], np.float32)
+    np.maximum.at(alpha, (rows - rows.min(), columns - columns.min()), coverage.astype(np.float32))
+    result[part] = blend(rgba[part], color, alpha)
+    return result
 
 
 def project(segments: np.ndarray, pose: Pose, width: int, height: int) -> np.ndarray:

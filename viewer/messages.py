@@ -42,6 +42,24 @@ class PhotoId:
 
 
 @dataclass(frozen=True)
+class SceneRay:
+    """An inspected ray, to be drawn in the scene. t is the distance from the origin.
+
+    Attributes:
+        origin, direction: of the ray; the direction has length 1.
+        t_min, t_stop, t_max: where it enters the box, where it stopped, and where it would have left the box.
+        kept: spans (first t, last t) of composited samples.
+    """
+
+    origin: tuple[float, float, float]
+    direction: tuple[float, float, float]
+    t_min: float
+    t_stop: float
+    t_max: float
+    kept: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
 class ViewRequest:
     """A picture the window would like to have. A newer one supersedes an older one.
 
@@ -51,6 +69,7 @@ class ViewRequest:
         serial: grows with every request; a frame says which it answers.
         other: the thresholds kept as A, while the view compares with them.
         photo: the dataset's view that the camera stands on exactly, if it does.
+        ray: drawn into the picture.
     """
 
     pose: Pose
@@ -62,6 +81,7 @@ class ViewRequest:
     serial: int
     other: MarchSettings | None = None
     photo: PhotoId | None = None
+    ray: SceneRay | None = None
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,28 @@ class Drag:
         return camera.orbited(du, dv) if self.button == LEFT else camera.panned(du, dv)
 
 
+@dataclass
+class Pick:
+    """Picking a pixel with the left button, which then doesn't orbit; while it is held the pixel follows the cursor.
+
+    Attributes:
+        active: the button that began it over the picture is still down.
+    """
+
+    active: bool = False
+
+    def picks(self, down: set[int], over_picture: bool, wanted: bool) -> bool:
+        """Whether the cursor picks now.
+
+        Args:
+            down: the mouse buttons that are down.
+            over_picture: the cursor is over the picture itself and not over something that lies on it.
+            wanted: pressing the button now would pick.
+        """
+        self.active = LEFT in down and (self.active or (over_picture and wanted))
+        return self.active
+
+
 def flown(camera: OrbitCamera, held: set[str], seconds: float) -> OrbitCamera:
     """The camera after some fly keys were held for a while; opposite keys cancel."""
     right, up, forward = (sum(FLY_KEYS[key][axis] for key in held) for axis in range(3))

@@ -1,4 +1,4 @@
-"""Drawn over a rendered view: occupied cells, opacity tint, scene box, training cameras. Arrays in, arrays out.
+"""Drawn over a rendered view: cells, the scene's box, training cameras, an inspected ray. Arrays in and out.
 
 Everything is drawn into the picture, so a screenshot has what the screen shows. Depth tests compare distances t along
 the pixels' rays: a thing is covered by the opacity of what lies in front of it.
@@ -9,11 +9,15 @@ import numpy as np
 from viewer import cells
 from viewer.cells import NO_LAYERS, GridLayers
 from viewer.lines import Occluder, draw_lines
-from viewer.messages import Pose, SceneInfo
+from viewer.messages import Pose, SceneInfo, SceneRay
 from viewer.view_settings import ViewSettings
 
 BOX_COLOR = np.float32([0.98, 0.72, 0.22])
 CAMERA_COLOR = np.float32([0.20, 0.68, 0.98])
+RAY_COLOR = np.float32([0.93, 0.20, 0.47])
+
+KEPT_BEHIND, KEPT_THICKNESS = 0.35, 3.0
+"""How strongly a ray's composited samples shine through what covers them, and how thick they are drawn."""
 
 
 def apply(
@@ -46,6 +50,37 @@ def apply(
     if view.show_cameras:
         rgba = draw_lines(rgba, camera_segments(scene), CAMERA_COLOR, pose, occluders)
     return rgba
+
+
+def with_ray(
+    rgba: np.ndarray,
+    ray: SceneRay,
+    view: ViewSettings,
+    pose: Pose,
+    depths: np.ndarray,
+    opacities: np.ndarray,
+    layers: GridLayers | None = None,
+) -> np.ndarray:
+    """Draw an inspected ray: thin on its way through the box, faint before it and behind the stop, thick where samples
+    were composited. These lie inside what they are composited to, so they shine through it a little.
+
+    Args:
+        rgba: (height, width, 4) float32, straight alpha; not written to.
+        depths, opacities: (height, width), the rendered surface.
+        layers: as for `apply`; cells cover the ray as strongly as their faces are drawn.
+    """
+    occluders = [Occluder(depths, opacities), *cells.occluders(layers or NO_LAYERS, view, depths.shape)]
+    for first, last, opacity in ((0.0, ray.t_min, 0.4), (ray.t_min, ray.t_stop, 0.9), (ray.t_stop, ray.t_max, 0.4)):
+        rgba = draw_lines(rgba, ray_segments(ray, ((first, last),)), RAY_COLOR, pose, occluders, opacity)
+    kept = ray_segments(ray, ray.kept)
+    rgba = draw_lines(rgba, kept, RAY_COLOR, pose, (), KEPT_BEHIND, KEPT_THICKNESS)
+    return draw_lines(rgba, kept, RAY_COLOR, pose, occluders, 1.0, KEPT_THICKNESS)
+
+
+def ray_segments(ray: SceneRay, spans: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """Parts of a ray in the world: (n_spans, 2, 3)."""
+    ts = np.asarray(spans, np.float64).reshape(-1, 2, 1)
+    return np.asarray(ray.origin) + ts * np.asarray(ray.direction)
 
 
 def box_segments(box: tuple[float, ...]) -> np.ndarray:

@@ -18,7 +18,7 @@ from core.trainer import Trainer
 from viewer import cells, comparison, display, overlays
 from viewer.cells import GridLayers
 from viewer.grid_layers import find_layers
-from viewer.messages import Legend, PhotoId, Pose, SceneInfo, Split, ViewRequest
+from viewer.messages import Legend, PhotoId, Pose, SceneInfo, SceneRay, Split, ViewRequest
 from viewer.photos import Photo, photo_in_view
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 
@@ -148,7 +148,12 @@ def views_of(trainer: Trainer, photo: PhotoId) -> Views:
 
 
 def compose(
-    rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool = False
+    rendered: Rendered,
+    pose: Pose,
+    view: ViewSettings,
+    scene: SceneInfo,
+    transparent: bool = False,
+    ray: SceneRay | None = None,
 ) -> tuple[np.ndarray, tuple[Legend, ...]]:
     """Turn a marched view into colours, draw the overlays on it, and lay what it is compared with beside it.
 
@@ -163,6 +168,9 @@ def compose(
         output = over_background(rendered, view.background)
         rgba, legends = _painted(output, view, scene, transparent)
         rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.layers)
+    if ray is not None and (view.compare is Compare.OFF or view.compare_as is not CompareAs.DIFFERENCE):
+        output = rendered.output
+        rgba = overlays.with_ray(rgba, ray, view, pose, output.depths, output.opacities, rendered.layers)
     return np.ascontiguousarray(rgba), legends
 
 
@@ -238,7 +246,7 @@ def make_picture(
     rendered = render_request(trainer, request, (request.width, request.height), cancelled)
     if rendered is None:
         return None
-    rgba, _ = compose(rendered, request.pose, request.view, scene, transparent)
+    rgba, _ = compose(rendered, request.pose, request.view, scene, transparent, request.ray)
     return comparison.with_divider(rgba, request.view.divider) if has_divider(rendered, request.view) else rgba
 
 

@@ -6,7 +6,6 @@ free number.
 
 import dataclasses
 import io
-import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from PIL import Image, PngImagePlugin
 from core.errors import FirstlightError
 from core.settings import MarchSettings
 from viewer import __version__
-from viewer.messages import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
+from viewer.messages import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
+from viewer.new_files import write_new
 from viewer.view_settings import view_from
 
 KEYWORD = "firstlight"
@@ -42,8 +42,7 @@ def save(request: ScreenshotRequest, rgba: np.ndarray, name: str, step: int, dat
         FirstlightError: the folder can't be made or written.
     """
     content = encode(request, rgba, step, dataset, **more)
-    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-") or "view"
-    return _write_new(Path(request.folder).expanduser(), f"{stem}-step{step:06d}", content)
+    return write_new(request.folder, name, step, ".png", content)
 
 
 def encode(request: ScreenshotRequest, rgba: np.ndarray, step: int, dataset: str, **more: Any) -> bytes:
@@ -73,6 +72,7 @@ def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, A
         "photo": None if view.photo is None else dataclasses.asdict(view.photo),
         "view": dataclasses.asdict(view.view),
         "transparent": request.transparent,
+        "ray": dataclasses.asdict(view.ray) if view.ray else None,
     }
 
 
@@ -125,6 +125,7 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
             serial=0,
             other=None if other is None else _march_from(other),
             photo=None if photo is None else PhotoId(Split(photo["split"]), int(photo["index"])),
+            ray=_ray_from(metadata.get("ray")),
         )
         return ScreenshotRequest(again, folder="", transparent=bool(metadata["transparent"]))
     except KeyError as e:
@@ -138,23 +139,13 @@ def _march_from(entries: dict[str, Any]) -> MarchSettings:
     return MarchSettings(**(entries | {"crop": crop}))
 
 
-def _write_new(folder: Path, stem: str, content: bytes) -> Path:
-    """Write to the first free STEM-NNN.png. Opening with "x" makes sure that two writers never share a file."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for number in itertools.count(1):
-            path = folder / f"{stem}-{number:03d}.png"
-            try:
-                file = path.open("xb")
-            except FileExistsError:
-                continue
-            try:
-                with file:
-                    file.write(content)
-            except OSError:
-                path.unlink(missing_ok=True)
-                raise
-            return path
-    except OSError as e:
-        raise FirstlightError(f"the picture can't be written into {folder} ({e}): choose another folder") from e
-    raise AssertionError("unreachable: itertools.count never ends")
+def _ray_from(entry: dict[str, Any] | None) -> SceneRay | None:
+    """The inspected ray that a picture shows; pictures of earlier versions have no such entry."""
+    if entry is None:
+        return None
+    return SceneRay(**{name: _tuples(value) for name, value in entry.items()})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as tuples, also those inside them."""
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -156,7 +156,7 @@ class ViewServer:
 
     def _compose(self, request: ViewRequest, shown: _Shown, scene: Scene) -> Frame:
         began, rendered, errors = time.perf_counter(), shown.rendered, shown.errors
-        rgba, legends = pictures.compose(rendered, request.pose, request.view, scene.info)
+        rgba, legends = pictures.compose(rendered, request.pose, request.view, scene.info, ray=request.ray)
         drawing, comparison = time.perf_counter() - began, None
         if request.other is not None and errors is not None:
             drawing /= 2  # both were drawn

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.settings import MarchSettings
 from viewer.camera_controls import FOV_RANGE, OrbitCamera
-from viewer.messages import PhotoId, ViewRequest
+from viewer.messages import PhotoId, SceneRay, ViewRequest
 from viewer.view_settings import Compare, CompareAs, ViewSettings
 
 REST_SECONDS = 0.15
@@ -20,6 +20,7 @@ class ViewState:
         camera: None until a scene is open.
         march, view: replaced as a whole by the setters below, which validate.
         other: the thresholds kept as A, or None.
+        ray: an inspected ray that the picture shows, or None.
     """
 
     def __init__(self, march: MarchSettings, view: ViewSettings):
@@ -28,6 +29,7 @@ class ViewState:
         self.other: MarchSettings | None = None
         self.camera: OrbitCamera | None = None
         self._on_view: tuple[OrbitCamera | None, PhotoId | None] = (None, None)
+        self.ray: SceneRay | None = None
         self._sent: ViewRequest | None = None
         self._changed_at = -math.inf
 
@@ -91,13 +93,14 @@ class ViewState:
         other = self.other if self.comparing is Compare.SETTINGS else None
         view = replace(self.view, compare=self.comparing)
         return ViewRequest(
-            self.camera.pose, width, height, self.march, view, moving, self.serial + 1, other, self.photo
+            self.camera.pose, width, height, self.march, view, moving, self.serial + 1, other, self.photo, self.ray
         )
 
     def due(self, width: int, height: int, now: float, held: bool) -> ViewRequest | None:
         """The request to send now, or None.
 
-        A change is asked for at once, as moving; when nothing has changed for a moment, again as resting.
+        A change is asked for at once, as moving; when nothing has changed for a moment, again as resting. A ray that
+        changes as training goes on is no motion.
 
         Args:
             now: seconds on any clock that does not go back.
@@ -107,7 +110,7 @@ class ViewState:
         if wish is None:
             return None
         sent = self._sent
-        if sent is None or replace(wish, serial=sent.serial, moving=sent.moving) != sent:
+        if sent is None or replace(wish, serial=sent.serial, moving=sent.moving, ray=sent.ray) != sent:
             self._changed_at = now
         moving = held or now - self._changed_at < REST_SECONDS
         wish = replace(wish, moving=moving)

@@ -26,6 +26,7 @@ from viewer.panels.dock import Dock
 from viewer.panels.grid import GridPanel
 from viewer.panels.help import HelpPanel
 from viewer.panels.images import ImagesPanel
+from viewer.panels.inspector import InspectorPanel
 from viewer.panels.keys import Keyboard
 from viewer.panels.messages import Messages
 from viewer.panels.open_dialog import OpenDialog
@@ -150,6 +151,7 @@ class Window:
         self.training = self.dock.add(TrainingPanel)
         for kind in PANELS:
             self.dock.add(kind)
+        self.inspector = self.dock.add(InspectorPanel)
         self.panels_menu = PanelsMenu(self.dock, self.canvas, self.style)
         self.toolbar = Toolbar(
             self.context, self.open_dialog.show, self.screenshot.take, self.screenshot.toggle,
@@ -162,6 +164,7 @@ class Window:
         self._drag = navigation.Drag()
         self._keyboard = Keyboard()
         self._fly_keys: set[str] = set()
+        self._inspect_key = False
         self._shortcuts = self._make_shortcuts()
         self._scene_serial, self._scene_path, self._view_index = 0, "", 0
         self._fps, self._next_figures = 0.0, 0.0
@@ -201,6 +204,7 @@ class Window:
         self.toolbar.place()
         self._keys()
         self._move_camera(min(elapsed, 0.1))
+        self.inspector.mark(self.canvas)
         for notice in [*self.session.take_notices(), *self.context.notices]:
             self.messages.add(notice, now)
         self.context.notices.clear()
@@ -271,6 +275,7 @@ class Window:
                 panel.hide()
         typing = self.open_dialog.busy or any(dpg.is_item_active(item) for item in self.context.inputs)
         self._fly_keys = set() if typing else keys.held & navigation.FLY_KEYS.keys()
+        self._inspect_key = not typing and "I" in keys.held
         if not typing:
             for name in keys.pressed & self._shortcuts.keys():
                 self._shortcuts[name]()
@@ -305,6 +310,8 @@ class Window:
             return
         down = {b for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE) if dpg.is_mouse_button_down(b)}
         x, y = dpg.get_mouse_pos(local=False)
+        if self._drag.button is None and self.inspector.picks(down, x, y, self.canvas, self._inspect_key):
+            down -= {navigation.LEFT}
         rect, over_picture, reach = self.canvas.rect, self.canvas.hovered, self.style.px(navigation.DIVIDER_REACH)
         divider = None if self.state.divider is None else rect.x + self.state.divider * rect.width
         camera = self._drag.moved(self.state.camera, down, x, y, over_picture, rect.height, divider, reach)

@@ -145,6 +145,8 @@ class March:
     """The rounds of a march: where each ray goes on, and how to take the next samples.
 
     Attributes:
+        t_mins, t_maxs: (n_rays,) float32, where each ray lies in the box, the crop and between the planes; a ray with
+            t_min >= t_max has no samples.
         t_nexts: (n_rays,) float32, where each ray goes on; FAR_AWAY where it is done.
     """
 
@@ -157,24 +159,24 @@ class March:
         self._grid, self._rays = grid.as_struct(), rays
         self._steps = [settings.render_step_size, settings.cone_angle]
         box = grid.marched_box(settings.crop)
-        self._t_mins, self._t_maxs = intersect_box(rays, box, settings.near_plane, settings.far_plane)
+        self.t_mins, self.t_maxs = intersect_box(rays, box, settings.near_plane, settings.far_plane)
         if jitter is None:
-            jitter = torch.zeros_like(self._t_mins)
-        self.t_nexts = torch.empty_like(self._t_mins)
+            jitter = torch.zeros_like(self.t_mins)
+        self.t_nexts = torch.empty_like(self.t_mins)
         launch(
             _first_starts,
-            tuple(self._t_mins.shape),
-            [self._t_mins, self._t_maxs, settings.near_plane, jitter, *self._steps, self.t_nexts],
+            tuple(self.t_mins.shape),
+            [self.t_mins, self.t_maxs, settings.near_plane, jitter, *self._steps, self.t_nexts],
         )
         self._firsts = self.t_nexts.clone()
 
     def n_dense(self) -> Tensor:
         """How many samples each ray would take if every cell were occupied, (n_rays,) int32."""
-        counts = torch.empty(self._t_mins.shape[0], dtype=torch.int32, device=self._t_mins.device)
+        counts = torch.empty(self.t_mins.shape[0], dtype=torch.int32, device=self.t_mins.device)
         launch(
             _dense_counts,
             tuple(counts.shape),
-            [self._t_mins, self._t_maxs, self._firsts, *self._steps, counts],
+            [self.t_mins, self.t_maxs, self._firsts, *self._steps, counts],
         )
         return counts
 
@@ -193,7 +195,7 @@ class March:
         launch(
             _march,
             (n_active,),
-            [self._grid, *self._rays, rays, *self._steps, self._t_maxs, self.t_nexts, starts, counts],
+            [self._grid, *self._rays, rays, *self._steps, self.t_maxs, self.t_nexts, starts, counts],
             grain=1 << 10,
         )
         ends = torch.cumsum(counts, 0, dtype=torch.int32)

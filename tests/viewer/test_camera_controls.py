@@ -2,8 +2,9 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-from core.cameras import look_at
+from core.cameras import Camera, generate_rays, look_at, pinhole_matrix
 from viewer.camera_controls import MAX_ELEVATION, OrbitCamera, at_view, home_view, photo_view
 from viewer.messages import PhotoId, SceneInfo, Split
 
@@ -153,3 +154,17 @@ def test_a_photo_is_seen_from_its_own_pose_and_with_its_own_lens(split, fov_y):
     view = photo_view(info, PhotoId(split, 0))
     np.testing.assert_array_equal(np.reshape(view.pose.c2w, (4, 4)), cameras[0])
     assert view.pose.fov_y == fov_y
+
+
+def test_directions_are_those_of_the_pixels_rays():
+    view = camera().orbited(0.1, 0.05)
+    width, height = 13, 8
+    c2w = torch.tensor(view.pose.c2w, dtype=torch.float32).reshape(4, 4)
+    rays = generate_rays(Camera(c2w, pinhole_matrix(view.fov_y, width, height), width, height))
+    for i in (0, 5, 50, width * height - 1):
+        u = (i % width + 0.5 - 0.5 * width) / height
+        v = (i // width + 0.5 - 0.5 * height) / height
+        direction = view.direction_at(u, v)
+        np.testing.assert_allclose(direction, rays.rays_d[i].numpy(), atol=1e-6)
+        assert view.seen_at(direction) == pytest.approx((u, v), abs=1e-9)
+        assert view.seen_at(-direction) is None

@@ -3,7 +3,7 @@ import pytest
 
 from core.cameras import look_at
 from viewer.camera_controls import at_view
-from viewer.navigation import LEFT, MIDDLE, RIGHT, Drag, flown
+from viewer.navigation import LEFT, MIDDLE, RIGHT, Drag, Pick, flown
 
 CAMERA = at_view(look_at((3.0, 0.0, 1.0), (0.0, 0.0, 0.0)).numpy(), 0.7, np.zeros(3))
 
@@ -63,6 +63,17 @@ def test_elsewhere_it_orbits(x, button, divider):
 def test_other_buttons_pan_on_the_divider_too():
     camera, drag = pulled(100, RIGHT)
     assert camera.pose == CAMERA.panned(0.2, 0.05).pose and drag.divider is None
+
+
+def test_a_pick_lasts_until_the_button_is_let_go():
+    pick = Pick()
+    assert not pick.picks(set(), True, True)
+    assert not pick.picks({LEFT}, False, True), "began elsewhere"
+    assert not pick.picks({RIGHT}, True, True)
+    assert not pick.picks({LEFT}, True, False)
+    assert pick.picks({LEFT}, True, True)
+    assert pick.picks({LEFT}, False, False), "the key may be let go and the cursor leave the picture"
+    assert not pick.picks(set(), True, True)
 
 
 def test_fly_keys_add_up_and_cancel():

@@ -8,8 +8,8 @@ from core.settings import TrainSettings
 from tests.viewer.grid_cells import no_cells, some_cells
 from viewer.cells import GridLayers
 from viewer.lines import Occluder, clip_to_rectangle, draw_lines, project
-from viewer.messages import Pose, SceneInfo
-from viewer.overlays import apply, box_segments, camera_segments
+from viewer.messages import Pose, SceneInfo, SceneRay
+from viewer.overlays import RAY_COLOR, apply, box_segments, camera_segments, with_ray
 from viewer.view_settings import ViewSettings
 
 WIDTH, HEIGHT = 40, 30
@@ -150,3 +150,40 @@ def test_overlays_of_an_unusual_scene_stay_finite():
     after = apply(blank(), view, inside, *surface(), lonely, GridLayers(no_cells(), no_cells()))
     assert np.isfinite(after).all()
     assert after.min() >= 0.0 and after.max() <= 1.0
+
+
+RAY = SceneRay((-3.0, 0.0, 0.0), (1.0, 0.0, 0.0), 1.0, 3.0, 5.0, ((2.0, 2.4), (2.8, 3.0)))
+"""Across the picture through its centre, from left to right; it stops in the middle."""
+
+
+def along_ray(rgba: np.ndarray, t: float) -> np.ndarray:
+    """How strongly the ray is drawn at t, rows from the middle one up: 0 to 1."""
+    x, _, _ = project(np.array([[[t - 3.0, 0.0, 0.0], [9.0, 0.0, 0.0]]]), POSE, WIDTH, HEIGHT)[0, 0]
+    column = (1.0 - rgba[:, int(x), :3]) @ (1.0 - RAY_COLOR) / ((1.0 - RAY_COLOR) @ (1.0 - RAY_COLOR))
+    return column.max(), column.sum()
+
+
+def test_a_ray_is_thick_where_samples_were_composited_and_dim_behind_the_stop():
+    after = with_ray(blank(), RAY, ViewSettings(), POSE, *surface())
+    (kept, kept_sum), (free, free_sum), (behind, behind_sum) = (along_ray(after, t) for t in (2.2, 2.6, 4.0))
+    assert kept > free > behind > 0.05
+    assert kept_sum > 2.0 * free_sum > 3.0 * behind_sum > 0.0
+    assert along_ray(after, 0.5)[0] < free
+
+
+def test_what_lies_before_a_ray_covers_it_but_for_composited_samples_that_shine_through():
+    free = with_ray(blank(), RAY, ViewSettings(), POSE, *surface())
+    hidden = with_ray(blank(), RAY, ViewSettings(), POSE, *surface(3.0, 1.0))
+    for t in (0.5, 2.6, 4.0):
+        assert along_ray(hidden, t)[0] == 0.0
+    assert 0.0 < along_ray(hidden, 2.2)[0] < 0.6 * along_ray(free, 2.2)[0]
+    behind = with_ray(blank(), RAY, ViewSettings(), POSE, *surface(9.0, 1.0))
+    np.testing.assert_array_equal(behind, free)
+
+
+def test_drawn_cells_cover_a_ray_as_strongly_as_they_are_drawn():
+    free, half, hidden = (
+        with_ray(blank(), RAY, ViewSettings(cells_opacity=opacity), POSE, *surface(), GridLayers(some_cells(t=2.0)))
+        for opacity in (0.0, 0.5, 1.0)
+    )
+    assert along_ray(free, 2.6)[0] > along_ray(half, 2.6)[0] > along_ray(hidden, 2.6)[0] == 0.0

@@ -7,7 +7,7 @@ from PIL import Image, PngImagePlugin
 
 from core.errors import FirstlightError
 from core.settings import MarchSettings
-from viewer.messages import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
+from viewer.messages import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
 from viewer.screenshots import KEYWORD, describe, read_metadata, request_from, save
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 
@@ -22,6 +22,7 @@ def request(folder, transparent=False) -> ScreenshotRequest:
         view=ViewSettings(mode=Mode.DEPTH, background=(0.1, 0.2, 0.3), show_box=True),
         moving=False,
         serial=0,
+        ray=SceneRay((0.1, 0.2, 3.0), (0.0, 0.6, -0.8), 2.0, 2.5, 4.0, ((2.1, 2.2), (2.3, 2.5))),
     )
     return ScreenshotRequest(view, folder=str(folder), transparent=transparent)
 

@@ -6,7 +6,7 @@ import pytest
 from core.cameras import look_at
 from core.settings import MarchSettings
 from viewer.camera_controls import at_view
-from viewer.messages import PhotoId, Split
+from viewer.messages import PhotoId, SceneRay, Split
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 from viewer.view_state import REST_SECONDS, ViewState
 
@@ -65,6 +65,16 @@ def test_holding_still_does_not_lower_the_resolution():
     s.due(10, 10, 1.0, held=False)
     assert s.due(10, 10, 2.0, held=True) is None
     assert s.due(10, 10, 3.0, held=False) is None
+
+
+def test_a_ray_that_changes_is_asked_for_at_rest():
+    s = state()
+    s.due(10, 10, 0.0, held=False)
+    s.due(10, 10, 1.0, held=False)
+    s.ray = SceneRay((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), 1.0, 2.0, 3.0, ((1.0, 1.5),))
+    request = s.due(10, 10, 2.0, held=False)
+    assert request.ray == s.ray and not request.moving
+    assert s.due(10, 10, 2.1, held=False) is None
 
 
 def test_a_drag_that_stops_comes_to_rest_only_when_let_go():

@@ -11,6 +11,7 @@ SECTIONS = {
         ("Right or middle drag", "pan"),
         ("Wheel", "zoom to the cursor"),
         ("Left drag on the divider", "move it (panel Compare)"),
+        ("Hold I, left click", "inspect a pixel's ray"),
     ),
     "Camera": (
         ("W  S  A  D", "fly forward, back, left, right"),

@@ -87,6 +87,10 @@ class Style:
         self.sweep_knee, self.sweep_present = _upright(ALARM), _upright(TEXT)
         self.threshold = _upright(ACCENT, 2.0)
         self.bars_off, self.bars_on = _bars(FRAME_ACTIVE), _bars(SECOND)
+        self.ray_first, self.ray_second, self.ray_behind = (_line(color) for color in (ACCENT, SECOND, (*DIM[:3], 140)))
+        self.ray_stop, self.ray_level, self.ray_expected, self.ray_median = (
+            _upright(color) for color in (ALARM, DIM, TEXT, SECOND)
+        )
 
     def px(self, size: float) -> int:
         """A length at this scale, in pixels."""
@@ -157,6 +161,8 @@ class Style:
             dpg.mvPlotCol_FrameBg: CLEAR,
             dpg.mvPlotCol_PlotBg: (22, 24, 28, 255),
             dpg.mvPlotCol_PlotBorder: CLEAR,
+            dpg.mvPlotCol_LegendBg: CLEAR,
+            dpg.mvPlotCol_LegendBorder: CLEAR,
             dpg.mvPlotCol_AxisText: DIM,
             dpg.mvPlotCol_AxisGrid: (255, 255, 255, 28),
             dpg.mvPlotCol_AxisBgHovered: CLEAR,

@@ -10,6 +10,7 @@ from viewer.scene import Scene
 from viewer.tools.base import Tool
 from viewer.tools.grid import GridTool
 from viewer.tools.images import ImagesTool
+from viewer.tools.inspector import InspectorTool
 from viewer.tools.photo import PhotoTool
 from viewer.tools.reference import ReferenceTool
 from viewer.tools.sweep import SweepTool
@@ -20,6 +21,7 @@ TOOLS: dict[str, type] = {
     "photo": PhotoTool,
     "images": ImagesTool,
     "grid": GridTool,
+    "inspector": InspectorTool,
 }
 
 SHARE_WHILE_TRAINING = 0.2

@@ -1,0 +1,216 @@
+"""The inspector against closed forms (a slab, a ball), against the one path, and its cells against a slow walk."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from core.cameras import generate_rays
+from core.inspection import Fate, Stop, cells_along, inspect_ray
+from core.kernels.grid import GridState
+from core.rays import Rays
+from core.rendering import render_image, render_rays
+from core.samplers.occupancy import OccupancySampler
+from core.settings import THRESHOLDS_OFF, MarchSettings
+from tests.scenes import BALL_RADIUS, BOX, Ball, Fog, camera
+
+WHITE = torch.ones(3)
+STEP = 0.01
+MARCH = MarchSettings(render_step_size=STEP, **THRESHOLDS_OFF)
+ALONG_X = ((-3.0, 0.1, 0.2), (1.0, 0.0, 0.0))
+"""From outside along an axis: inside the box from t = 2 to t = 4."""
+
+
+def ray(origin, direction):
+    return Rays(torch.tensor([origin]), torch.nn.functional.normalize(torch.tensor([direction]), dim=-1))
+
+
+def full_sampler(resolution=8, n_levels=1):
+    sampler = OccupancySampler(BOX, resolution, n_levels)
+    sampler.start(0.01, 0.95)
+    return sampler
+
+
+def sampler_around_ball(resolution=16):
+    """Only cells that meet the ball are occupied."""
+    sampler = full_sampler(resolution)
+    centers = (torch.cartesian_prod(*[torch.arange(resolution)] * 3) + 0.5) * 2.0 / resolution - 1.0
+    meets = torch.linalg.vector_norm(centers, dim=1) < BALL_RADIUS + math.sqrt(3.0) / resolution
+    sampler.occs[~meets] = -1.0
+    return sampler
+
+
+def inspect_slab(sigma, rays=None, **thresholds):
+    """Homogeneous fog that fills the box."""
+    march = replace(MARCH, **thresholds)
+    return inspect_ray(Ball(sigma, radius=9.0), full_sampler(), rays or ray(*ALONG_X), march, WHITE)
+
+
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 7.0])
+def test_a_slab_has_closed_forms(sigma):
+    report = inspect_slab(sigma)
+    samples, depths = report.samples, report.samples.t_starts - 2.0
+    np.testing.assert_allclose(samples.trans, np.exp(-sigma * depths), atol=2e-3 * sigma)
+    np.testing.assert_allclose(samples.alphas, 1.0 - math.exp(-sigma * STEP), rtol=1e-3)
+    np.testing.assert_allclose(samples.weights, samples.trans * (1.0 - math.exp(-sigma * STEP)), rtol=1e-3)
+    assert report.opacity == pytest.approx(1.0 - math.exp(-2.0 * sigma), abs=2e-3 * sigma)
+    half = 2.0 + math.log(2.0) / sigma
+    expected = half if half < 4.0 else math.inf
+    assert report.median_depth == pytest.approx(expected, abs=STEP)
+    assert (samples.fates == Fate.COMPOSITED).all() and len(depths) == report.n_kept == report.n_marched == 200
+    assert (report.stop, report.t_stop) == (Stop.LEFT_BOX, pytest.approx(4.0, abs=1e-5))
+
+
+@pytest.mark.parametrize("eps", [0.5, 1e-1, 1e-2, 1e-4])
+def test_a_slab_stops_where_its_transmittance_falls_below_the_threshold(eps):
+    sigma = 6.0
+    report = inspect_slab(sigma, early_stop_eps=eps)
+    n_needed = math.floor(-math.log(eps) / (sigma * STEP)) + 1
+    assert report.stop is Stop.OPAQUE and report.n_kept == n_needed
+    assert report.t_stop == pytest.approx(2.0 + n_needed * STEP, abs=STEP)
+    behind = report.samples.fates == Fate.BEHIND_STOP
+    np.testing.assert_array_equal(behind, report.samples.trans < eps)
+    np.testing.assert_array_equal(behind, report.samples.t_starts > report.t_stop - STEP / 2)
+    assert behind.sum() == 200 - n_needed and (report.samples.weights[behind] == 0.0).all()
+
+
+def test_a_ball_has_its_entry_exit_and_chord():
+    offset = 0.3
+    report = inspect_ray(Ball(5.0), sampler_around_ball(), ray((-3.0, offset, 0.0), (1.0, 0.0, 0.0)), MARCH, WHITE)
+    half = math.sqrt(BALL_RADIUS**2 - offset**2)
+    inside = report.samples.sigmas > 0.0
+    assert report.samples.t_starts[inside][0] == pytest.approx(3.0 - half, abs=STEP)
+    assert report.samples.t_ends[inside][-1] == pytest.approx(3.0 + half, abs=STEP)
+    assert report.opacity == pytest.approx(1.0 - math.exp(-5.0 * 2.0 * half), abs=0.05 * math.exp(-10.0 * half) + 1e-3)
+    assert report.median_depth == pytest.approx(3.0 - half + math.log(2.0) / 5.0, abs=STEP)
+    visited = report.cells.occupied
+    assert report.cells.t_starts[visited][0] < 3.0 - half and report.cells.t_ends[visited][-1] > 3.0 + half
+    assert not visited.all() and len(report.samples.t_starts) < report.n_dense
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        {},
+        {"early_stop_eps": 0.1},
+        {"alpha_thre": 0.025},
+        {"alpha_thre": 0.018, "early_stop_eps": 0.3},
+        {"near_plane": 2.4, "far_plane": 3.1, "cone_angle": 0.01},
+        {"crop": (-0.5, -0.4, -0.6, 0.3, 0.8, 0.5)},
+    ],
+)
+def test_the_pixel_is_that_of_the_one_path(thresholds):
+    view, march, field, sampler = camera(size=6), replace(MARCH, **thresholds), Fog(), full_sampler(n_levels=2)
+    rays, image = generate_rays(view), render_image(field, sampler, view, march, WHITE)
+    for i in range(36):
+        one = Rays(rays.rays_o[i : i + 1], rays.rays_d[i : i + 1])
+        report = inspect_ray(field, sampler, one, march, WHITE)
+        out, row, column = render_rays(field, sampler, one, march, WHITE), i // 6, i % 6
+        assert report.color == tuple(out.colors[0].tolist())
+        torch.testing.assert_close(torch.tensor(report.color), image.colors[row, column], rtol=0, atol=1e-6)
+        assert (report.opacity, report.depth, report.trans) == (out.opacities, out.depths, out.trans)
+        assert report.median_depth == out.median_depths
+        assert (report.n_dense, report.n_marched, report.n_kept) == (out.n_dense, out.n_marched, out.n_kept)
+        assert report.n_kept == int(image.n_kept[row, column])
+        assert (report.stop is Stop.OPAQUE) == bool(image.stopped[row, column])
+        check_samples_make_the_pixel(report, march)
+
+
+def check_samples_make_the_pixel(report, march):
+    samples = report.samples
+    kept, before = samples.fates == Fate.COMPOSITED, samples.fates != Fate.BEHIND_STOP
+    assert kept.sum() == report.n_kept and before.sum() <= report.n_marched <= len(before)
+    assert samples.weights.sum() == pytest.approx(report.opacity, abs=1e-5)
+    np.testing.assert_allclose(samples.weights @ samples.rgbs + 1.0 - report.opacity, report.color, atol=1e-5)
+    middles = 0.5 * (samples.t_starts + samples.t_ends)
+    if report.n_kept:
+        assert (samples.weights @ middles) / samples.weights.sum() == pytest.approx(report.depth, abs=1e-4)
+    assert (samples.alphas[kept] >= march.alpha_thre - 1e-6).all() and (samples.weights[~kept] == 0.0).all()
+    assert (samples.alphas[before & ~kept] <= march.alpha_thre + 1e-6).all()
+    assert (samples.trans[~before] <= march.early_stop_eps + 1e-6).all()
+
+
+def test_rays_rendered_together_decide_only_what_is_evaluated_in_vain():
+    march = replace(MARCH, early_stop_eps=0.5)
+    alone, many = (
+        inspect_ray(Fog(), full_sampler(), ray(*ALONG_X), march, WHITE, together) for together in (1, 1 << 15)
+    )
+    assert many.n_marched < alone.n_marched < 200
+    assert (many.color, many.n_kept, many.t_stop) == (alone.color, alone.n_kept, alone.t_stop)
+    np.testing.assert_array_equal(many.samples.fates, alone.samples.fates)
+
+
+def test_reasons_to_end():
+    assert inspect_slab(1.0, far_plane=3.0).stop is Stop.FAR_PLANE
+    assert inspect_slab(1.0, far_plane=3.0).t_stop == 3.0
+    nothing = inspect_ray(Fog(), sampler_around_ball(), ray((-3.0, 0.9, 0.9), (1.0, 0.0, 0.0)), MARCH, WHITE)
+    assert nothing.stop is Stop.NOTHING and not nothing.cells.occupied.any() and nothing.n_dense == 200
+    assert (nothing.color, nothing.opacity, nothing.depth, nothing.median_depth) == ((1.0,) * 3, 0.0, *(math.inf,) * 2)
+    assert nothing.cells.t_starts[0] == pytest.approx(2.0) and nothing.cells.t_ends[-1] == pytest.approx(4.0)
+    for missing in (
+        inspect_slab(1.0, ray((-3.0, 5.0, 0.0), (1.0, 0.0, 0.0))),
+        inspect_slab(1.0, near_plane=5.0),
+        inspect_slab(1.0, crop=(2.0, 2.0, 2.0, 3.0, 3.0, 3.0)),
+    ):
+        assert missing.stop is Stop.MISSED and missing.t_stop == missing.t_min == math.inf
+        assert len(missing.cells.t_starts) == len(missing.samples.t_starts) == missing.n_dense == 0
+
+
+def test_a_camera_inside_the_box_starts_at_once():
+    report = inspect_slab(1.0, ray((0.0, 0.0, 0.0), (0.0, 0.0, -1.0)))
+    assert report.t_min == report.samples.t_starts[0] == report.cells.t_starts[0] == 0.0
+    assert report.opacity == pytest.approx(1.0 - math.exp(-1.0), abs=5e-3)
+    assert len(report.cells.t_starts) == 4 and report.t_stop == pytest.approx(1.0)
+
+
+def test_only_one_ray_at_a_time():
+    with pytest.raises(ValueError, match="one ray"):
+        inspect_ray(Fog(), full_sampler(), generate_rays(camera(size=2)), MARCH, WHITE)
+
+
+def slow_cells(state, origin, direction, ts):
+    """Level and occupancy of the place at each t, one by one."""
+    center, half = np.mean(np.reshape(state.box, (2, 3)), axis=0), np.subtract(state.box[3:], state.box[:3]) / 2
+    found = []
+    for t in ts:
+        offset = np.add(origin, np.multiply(t, direction)) - center
+        level = next(k for k in range(len(state.binaries)) if (abs(offset) <= half * 2**k * (1 + 1e-9)).all())
+        unit = (offset / (half * 2**level) + 1.0) / 2.0
+        cell = [min(int(u * n), n - 1) for u, n in zip(unit, state.binaries.shape[1:], strict=True)]
+        found.append((level, *cell, bool(state.binaries[level, cell[0], cell[1], cell[2]])))
+    return found
+
+
+@pytest.mark.parametrize("n_levels", [1, 3])
+@pytest.mark.parametrize(
+    "origin, direction",
+    [
+        ((-3.0, 0.5, 0.2), (0.9, -0.2, 0.1)),
+        ((3.0, 2.0, -2.5), (-0.7, -0.5, 0.6)),
+        ((0.1, 0.2, 0.3), (-0.3, 0.2, 0.9)),
+        ((-3.0, 0.0, 0.25), (1.0, 0.0, 0.0)),
+        ((0.3, 0.3, 3.5), (0.0, 0.0, -1.0)),
+    ],
+)
+def test_cells_are_those_of_a_slow_walk(n_levels, origin, direction):
+    box = (-1.0, -0.5, -0.8, 1.0, 0.9, 0.7)
+    generator = torch.Generator().manual_seed(1)
+    state = GridState(box, torch.rand(n_levels, 6, 6, 6, generator=generator) < 0.4)
+    direction = np.divide(direction, np.linalg.norm(direction))
+    outer = np.reshape(state.outer_box(), (2, 3))
+    with np.errstate(divide="ignore"):
+        faces = (outer - origin) / direction
+    t_min, t_max = max(faces.min(0).max(), 0.0), faces.max(0).min()
+    cells = cells_along(state, origin, tuple(direction), t_min, t_max)
+    assert cells.t_starts[0] == t_min and cells.t_ends[-1] == t_max
+    np.testing.assert_array_equal(cells.t_starts[1:], cells.t_ends[:-1])
+    ts = np.linspace(t_min, t_max, 3001)[1:-1]
+    ts = ts[np.abs(ts[:, None] - np.append(cells.t_starts, t_max)).min(1) > 1e-6]
+    slow = slow_cells(state, origin, direction, ts)
+    which = np.searchsorted(cells.t_starts, ts) - 1
+    assert [(s[0], s[-1]) for s in slow] == list(zip(cells.levels[which], cells.occupied[which], strict=True))
+    one_cell = {i: {s for s, w in zip(slow, which, strict=True) if w == i} for i in set(which)}
+    assert all(len(members) == 1 for members in one_cell.values()), "a span covers one cell"
+    assert sum(a != b for a, b in zip(slow[1:], slow, strict=False)) <= len(cells.t_starts) - 1

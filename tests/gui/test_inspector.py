@@ -1,0 +1,100 @@
+"""The ray inspector in the real window."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def app(launch):
+    """The demo, trained a little and then paused, with thresholds that let a ray stop."""
+    running = launch("demo", "--early-stop-eps", "0.01")
+    running.wait_for(lambda s: s["step"] >= 150, "training of the demo")
+    x, y, width, height = running.widget("picture")
+    running.xdotool("mousemove", x + width // 2, y + height // 2)
+    running.key("space")
+    running.wait_for(lambda s: s["state"] == "paused", "the pause")
+    return running
+
+
+def pick(app, across: float, down: float) -> tuple[int, int]:
+    """Hold I and click at shares of the picture: the pixel's column and row."""
+    x, y, width, height = app.widget("picture")
+    column, row = int(across * width), int(down * height)
+    app.xdotool("mousemove", x + column, y + row)
+    app.next_state()
+    app.xdotool("keydown", "i")
+    app.next_state()
+    app.xdotool("mousedown", 1)
+    app.next_state()
+    app.xdotool("mouseup", 1)
+    app.xdotool("keyup", "i")
+    app.next_state()
+    return column, row
+
+
+def export(app) -> tuple[dict[str, str], list[list[str]]]:
+    """The notes and the rows, header first, of a new CSV of the shown ray."""
+    folder = app.folder / "rays"
+    before = set(folder.glob("*.csv"))
+    app.click("ray.export")
+    app.wait_for(lambda _: set(folder.glob("*.csv")) > before, "the CSV")
+    (path,) = set(folder.glob("*.csv")) - before
+    lines = path.read_text().splitlines()
+    notes = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
+    return notes, [line.split(",") for line in lines if not line.startswith("# ")]
+
+
+def numbers(text: str) -> np.ndarray:
+    return np.array([float(x) for x in text.split()])
+
+
+def test_holding_i_picks_the_pixel_that_is_clicked(app):
+    app.wait_for_picture("a finished picture")
+    serial = app.state()["serial"]
+    pick(app, 0.5, 0.55)
+    app.widget("ray.text")  # the panel has opened, and the picture has become smaller
+    before = app.wait_for_picture("the smaller picture")
+    column, row = pick(app, 0.49, 0.62)
+    assert app.state()["serial"] <= serial + 2, "picking turned the camera"
+    notes, rows = export(app)
+    around = before[row - 1 : row + 2, column - 1 : column + 2].reshape(-1, 3)
+    marked = app.wait_for_picture("the picture with the cross")
+    assert (np.abs(marked - before).max(-1) > 0.1)[row - 12 : row + 13, column - 12 : column + 13].any(), "no cross"
+    assert np.abs(around - numbers(notes["rendered colour, 0 to 1"])).max(-1).min() < 0.01
+    assert notes["photo colour, 0 to 1"] != "none", "the first view is a photo's"
+    assert rows[0][0] == "t_start [units]" and len(rows) > 10
+    app.keep_screen("inspector")
+
+
+def test_a_slider_acts_on_the_ray(app):
+    kept = int(export(app)[0]["samples composited, evaluated, without skipping"].split()[0])
+    app.click("march.alpha_thre", across=0.97)
+    app.wait_for_picture("the picture with fewer samples")
+    notes, rows = export(app)
+    assert int(notes["samples composited, evaluated, without skipping"].split()[0]) < 0.7 * kept
+    assert any(row[-1] == "below alpha threshold" for row in rows)
+    app.click("march.back")
+
+
+def test_away_from_its_origin_the_ray_is_drawn_in_the_scene(app):
+    app.drag("picture", 170, 30)
+    with_ray = app.wait_for_picture("the turned picture")
+    app.keep_screen("inspector-scene")
+    app.click("ray.clear")
+    without = app.wait_for_picture("the picture without the ray")
+    changed = np.abs(with_ray - without).max(-1) > 0.05
+    assert 100 < changed.sum() < 0.05 * changed.size
+    app.key("r")
+
+
+def test_in_inspect_mode_a_plain_click_picks_and_outside_it_orbits(app):
+    app.wait_for_picture("the first view")
+    app.click("ray.inspect")
+    serial = app.state()["serial"]
+    app.drag("picture", 60, 10)
+    app.next_state()
+    assert app.state()["serial"] == serial, "the camera turned"
+    assert len(export(app)[1]) > 1
+    app.click("ray.inspect")
+    app.drag("picture", 60, 10)
+    app.wait_for(lambda s: s["serial"] > serial, "the camera to turn")

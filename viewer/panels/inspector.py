@@ -1,0 +1,231 @@
+"""The ray inspector: pick a pixel, see what became of its ray."""
+
+import dearpygui.dearpygui as dpg
+import numpy as np
+
+from core.errors import FirstlightError
+from viewer.messages import Frame, SceneRay, Status
+from viewer.navigation import Pick
+from viewer.new_files import write_new
+from viewer.panels.canvas import Canvas
+from viewer.panels.context import Context
+from viewer.panels.ray_plots import LEGEND, RayPlots
+from viewer.panels.style import DASH, DIM
+from viewer.panels.widgets import Figures, button, tooltip
+from viewer.ray_report import scene_ray, stop_text, to_csv
+from viewer.tools.inspector import Inspection, RayQuestion
+
+FOLDER = "rays"
+
+HINT = "Hold I and click a pixel of the picture, or press Inspect and click. A click without either orbits as ever."
+
+WIDTH = 300
+"""Of the figures beside the plots, at scale 1."""
+
+FIGURES = {
+    "opacity": ("Opacity", "1 - transmittance, of the composited samples."),
+    "depth": ("Expected depth", "Mean distance of the composited samples, each by its weight."),
+    "median": ("Median depth", "Distance at which the composited samples have taken half of the light."),
+    "kept": ("Composited", "Samples whose colour is in the pixel."),
+    "marched": ("Evaluated", "Samples whose density was evaluated. Samples are taken in rounds, so that some "
+                "behind the stop are evaluated in vain."),
+    "skipped": ("Skipped", "Samples of a march that takes every step from one side of the box to the other, which were "
+                "never evaluated: in empty cells, or behind the stop."),
+}  # fmt: skip
+
+ARM, GAP = 9.0, 3.0
+"""The cross: how far its arms reach from the pixel, and where they begin, at scale 1."""
+
+
+class InspectorPanel:
+    """A panel, see `viewer.panels.dock.Panel`. The picked ray stays where it is in the world."""
+
+    tag, title, tools = "inspector", "Ray inspector", ("inspector",)
+
+    def __init__(self, context: Context):
+        self._context = context
+        self._ray: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+        self._asked: RayQuestion | None = None
+        self._shown: Inspection | None = None
+        self._drawn: SceneRay | None = None
+        self._scene: tuple[int, str] = (0, "")
+        self._pick, self._mode = Pick(), False
+        style = context.style
+        with dpg.group(horizontal=True):
+            with dpg.child_window(width=style.px(WIDTH), border=False):
+                self._build_figures()
+            self._plots = RayPlots(style)
+        with dpg.draw_layer(parent="picture", show=False) as self._cross:
+            self._arms = [
+                dpg.draw_line((0, 0), (0, 0), color=color, thickness=style.px(thickness))
+                for color, thickness in (((0, 0, 0, 170), 4), ((255, 255, 255, 255), 2))
+                for _ in range(4)
+            ]
+
+    def _build_figures(self) -> None:
+        style = self._context.style
+        with dpg.group(horizontal=True):
+            self._toggle = button(
+                "Inspect", style, self.toggle, "While this is on, a click on the picture picks a pixel. So does a "
+                "click while I is held.", tag="ray.inspect", width=style.px(90),
+            )  # fmt: skip
+            button("Export CSV", style, self._export, f"Write the samples to a new file in the folder {FOLDER}.",
+                   tag="ray.export", width=style.px(100))  # fmt: skip
+            button("Clear", style, self.clear, "Let go of the ray.", tag="ray.clear", width=-1)
+        self._text = dpg.add_text(HINT, wrap=style.px(WIDTH - 8), tag="ray.text")
+        with dpg.table(header_row=False, policy=dpg.mvTable_SizingStretchSame, pad_outerX=False):
+            for _ in range(2):
+                dpg.add_table_column()
+            with dpg.table_row():
+                self._rendered = _Swatch("Rendered colour", "ray.rendered", style)
+                self._photo = _Swatch("Photo colour", "ray.photo", style)
+        tooltip(self._photo.group, "Of the dataset's photo from where the ray begins, if there is one. Red, green and "
+                "blue are 0 to 1.", style)  # fmt: skip
+        captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
+        self._figures = Figures(captions, style, 3, "ray", tips)
+        with dpg.group(horizontal=True, horizontal_spacing=style.px(5)):
+            for i, (text, color) in enumerate(LEGEND):
+                if i:
+                    dpg.add_spacer(width=style.px(6))
+                dpg.add_color_button(
+                    color, width=style.px(13), height=style.px(13), no_alpha=True, no_border=True, no_drag_drop=True,
+                    no_tooltip=True,
+                )  # fmt: skip
+                dpg.bind_item_font(dpg.add_text(text, color=DIM), style.small)
+
+    def toggle(self) -> None:
+        """Switch inspect mode on or off."""
+        self._mode = not self._mode
+        style = self._context.style
+        dpg.bind_item_theme(self._toggle, style.chosen if self._mode else style.plain)
+
+    def clear(self) -> None:
+        """Let go of the ray."""
+        self._ray = None
+
+    def picks(self, down: set[int], x: float, y: float, canvas: Canvas, key_held: bool) -> bool:
+        """Whether the left button picks a pixel now rather than orbiting; if so, the ray through it is inspected.
+
+        Args:
+            x, y: the cursor, in the window's pixels.
+            key_held: the key that picks without inspect mode.
+        """
+        camera, rect = self._context.state.camera, canvas.rect
+        wanted = camera is not None and (key_held or (self._mode and self._visible))
+        if not self._pick.picks(down, canvas.hovered, wanted) or camera is None:
+            return False
+        if not self._visible:
+            self._context.open_panel(self.tag)
+        column, row = (min(max(int(a), 0), n - 1) for a, n in ((x - rect.x, rect.width), (y - rect.y, rect.height)))
+        u, v = (column + 0.5 - 0.5 * rect.width) / rect.height, (row + 0.5 - 0.5 * rect.height) / rect.height
+        self._ray = tuple(map(float, camera.position)), tuple(map(float, camera.direction_at(u, v)))
+        return True
+
+    def update(self, status: Status, frame: Frame | None) -> None:
+        """Ask for the ray as the thresholds now are; show the newest answer."""
+        scene = (status.scene_serial, status.scene.path if status.scene else "")
+        if scene != self._scene:
+            if scene[1] != self._scene[1]:
+                self._ray = None
+            self._scene, self._asked = scene, None
+        question = self._question()
+        if question != self._asked:
+            self._asked = question
+            self._context.session.ask(self.tag, question)
+        result = self._context.session.result(self.tag) if question is not None else None
+        if result is not self._shown:
+            self._shown = result
+            self._show(result)
+
+    def mark(self, canvas: Canvas) -> None:
+        """Mark the ray's pixel while the camera stands where the ray begins, and let the picture show the ray
+        otherwise; for each frame of the window, also while the panel is out of sight."""
+        state, at = self._context.state, None
+        state.ray = None
+        if not self._visible:
+            self._asked = None
+        elif self._ray is not None and state.camera is not None:
+            origin, direction = (np.array(x) for x in self._ray)
+            if np.allclose(state.camera.position, origin, rtol=0.0, atol=1e-6 * state.camera.distance):
+                at = state.camera.seen_at(direction)
+            else:
+                state.ray = self._drawn
+        dpg.configure_item(self._cross, show=at is not None)
+        if at is not None:
+            self._place_cross(*(0.5 * n + a * canvas.rect.height for a, n in zip(at, canvas.rect.size, strict=True)))
+
+    @property
+    def _visible(self) -> bool:
+        return dpg.is_item_visible(f"panel.{self.tag}")
+
+    def _question(self) -> RayQuestion | None:
+        if self._ray is None:
+            return None
+        width, height = dpg.get_item_rect_size("picture")
+        state = self._context.state
+        return RayQuestion(*self._ray, state.march, state.view.background, int(width * height))
+
+    def _show(self, found: Inspection | None) -> None:
+        self._plots.show(found)
+        self._drawn = None if found is None else scene_ray(found)
+        if found is None:
+            dpg.set_value(self._text, HINT)
+            self._figures.show(**dict.fromkeys(FIGURES, DASH))
+            self._rendered.show(None)
+            self._photo.show(None)
+            return
+        report = found.report
+        dpg.set_value(self._text, stop_text(found))
+        self._rendered.show(report.color)
+        self._photo.show(found.photo.color if found.photo else None)
+        self._figures.show(
+            opacity=f"{report.opacity:.4f}",
+            depth=_distance(report.depth),
+            median=_distance(report.median_depth),
+            kept=str(report.n_kept),
+            marched=str(report.n_marched),
+            skipped=f"{report.n_dense - report.n_marched} of {report.n_dense}",
+        )
+
+    def _place_cross(self, x: float, y: float) -> None:
+        arm, gap = self._context.style.px(ARM), self._context.style.px(GAP)
+        for i, line in enumerate(self._arms):
+            dx, dy = ((1, 0), (-1, 0), (0, 1), (0, -1))[i % 4]
+            dpg.configure_item(line, p1=(x + gap * dx, y + gap * dy), p2=(x + arm * dx, y + arm * dy))
+
+    def _export(self) -> None:
+        scene, found = self._context.session.status.scene, self._shown
+        if scene is None or found is None:
+            self._context.say("There is no ray to export yet: hold I and click a pixel of the picture.")
+            return
+        try:
+            path = write_new(FOLDER, f"{scene.name}-ray", found.step, ".csv", to_csv(found, scene.path).encode())
+        except FirstlightError as error:
+            self._context.say(str(error), error=True)
+        else:
+            self._context.say(f"Saved {path}")
+
+
+class _Swatch:
+    """A colour as a patch and as numbers, under a caption."""
+
+    def __init__(self, caption: str, tag: str, style):
+        with dpg.group() as self.group:
+            dpg.bind_item_font(dpg.add_text(caption, color=DIM), style.small)
+            with dpg.group(horizontal=True):
+                self._patch = dpg.add_color_button(
+                    tag=f"{tag}.patch", width=style.px(18), height=style.px(18), no_alpha=True, no_border=True,
+                    no_drag_drop=True, show=False,
+                )  # fmt: skip
+                self._text = dpg.add_text(DASH, tag=tag)
+        dpg.bind_item_theme(self.group, style.tight)
+
+    def show(self, color: tuple[float, float, float] | None) -> None:
+        dpg.configure_item(self._patch, show=color is not None)
+        if color is not None:
+            dpg.set_value(self._patch, [255.0 * min(1.0, max(0.0, c)) for c in color])
+        dpg.set_value(self._text, DASH if color is None else "  ".join(f"{c:.3f}" for c in color))
+
+
+def _distance(t: float) -> str:
+    return f"{t:.4g} units" if np.isfinite(t) else "none"

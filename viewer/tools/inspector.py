@@ -1,0 +1,124 @@
+"""The inspected ray: what became of its samples, again and again while training goes on."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from core.cameras import image_points
+from core.datasets.base import Dataset, split_alpha
+from core.inspection import RayReport, inspect_ray
+from core.rays import Rays
+from core.settings import MarchSettings
+from viewer.scene import Scene
+
+REFRESH_SECONDS = 0.5
+"""While training goes on the ray is inspected anew after so long; faster can't be read."""
+
+LIVE_SECONDS = 0.1
+"""A question that is older than this since the last answer is answered at once, so that plots follow a dragged slider
+though the camera counts as moving meanwhile."""
+
+LARGEST_CHUNK = 1 << 15
+"""Rays that pictures render at a time, at most."""
+
+
+@dataclass(frozen=True)
+class RayQuestion:
+    """A ray of the world, and the thresholds to march it with.
+
+    Attributes:
+        origin, direction: of the ray; the direction has length 1.
+        background: the colour behind the scene, 0 to 1.
+        n_pixels: of the picture that the ray belongs to.
+    """
+
+    origin: tuple[float, float, float]
+    direction: tuple[float, float, float]
+    march: MarchSettings
+    background: tuple[float, float, float]
+    n_pixels: int
+
+
+@dataclass(frozen=True)
+class PhotoColor:
+    """What a photo shows along a ray: the colour over the question's background, 0 to 1, and the view's name."""
+
+    color: tuple[float, float, float]
+    name: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """An answer.
+
+    Attributes:
+        photo: of the dataset's view from the ray's origin, if there is one.
+        step: the training step whose weights it shows.
+    """
+
+    question: RayQuestion
+    report: RayReport
+    photo: PhotoColor | None
+    step: int
+
+
+class InspectorTool:
+    """Inspects one ray at once when it is asked, and now and then as the weights change."""
+
+    def __init__(self) -> None:
+        self.result: Inspection | None = None
+        self._question: RayQuestion | None = None
+        self._answered_at = -math.inf
+
+    def ask(self, question: RayQuestion | None, scene: Scene) -> None:
+        """Inspect this ray; None: stop."""
+        self._question = question
+        if question is None:
+            self.result = None
+        elif time.perf_counter() - self._answered_at >= LIVE_SECONDS:
+            self._answer(question, scene)
+
+    def new_scene(self, scene: Scene) -> None:
+        self.result, self._question = None, None
+
+    def slice(self, scene: Scene) -> bool:
+        question = self._question
+        if question is None or not self._due(question, scene.trainer.step_count):
+            return False
+        self._answer(question, scene)
+        return True
+
+    def _due(self, question: RayQuestion, step: int) -> bool:
+        result = self.result
+        if result is None or result.question != question:
+            return True
+        return result.step != step and time.perf_counter() - self._answered_at >= REFRESH_SECONDS
+
+    def _answer(self, question: RayQuestion, scene: Scene) -> None:
+        trainer = scene.trainer
+        rays = Rays(*(torch.tensor([x], device=trainer.device) for x in (question.origin, question.direction)))
+        background = torch.tensor(question.background, device=trainer.device)
+        together = min(question.n_pixels, LARGEST_CHUNK)
+        report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, together)
+        self.result = Inspection(question, report, photo_color(trainer.dataset, question), trainer.step_count)
+        self._answered_at = time.perf_counter()
+
+
+def photo_color(dataset: Dataset, question: RayQuestion) -> PhotoColor | None:
+    """The colour of the pixel that a ray goes through in a photo taken from the ray's origin; None without one."""
+    origin, direction = (torch.tensor(x, dtype=torch.float64) for x in (question.origin, question.direction))
+    for views in (dataset.train, dataset.test):
+        if len(views) == 0:
+            continue
+        away = (views.cameras.c2w[:, :3, 3].cpu().double() - origin).abs().amax(-1)
+        for index in (away <= 1e-6 * (1.0 + origin.abs().max())).nonzero().view(-1).tolist():
+            camera = views.cameras[index].to("cpu")
+            points = image_points(replace(camera, c2w=camera.c2w.double(), K=camera.K.double()), direction)
+            column, row = (math.floor(p) if p.isfinite() else -1 for p in points)
+            if 0 <= column < camera.width and 0 <= row < camera.height:
+                rgb, alpha = split_alpha(views.images[index, row, column].cpu())
+                color = rgb * alpha + torch.tensor(question.background) * (1.0 - alpha)
+                return PhotoColor(tuple(color.tolist()), views.names[index])
+    return None
