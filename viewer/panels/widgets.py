@@ -152,7 +152,7 @@ class SettingCombo:
         self, context: Context, tag: str, setting: Setting, words: dict[Any, str], change: Callable[[Any], None]
     ):
         self._words = words
-        with dpg.group(horizontal=True) as self._row:
+        with dpg.group(horizontal=True, horizontal_spacing=context.style.px(4)) as self._row:
             name = label(setting.label, context.style)
             self._combo = dpg.add_combo(
                 list(words.values()), width=-1, tag=tag, callback=lambda _, text: change(self._value(text))
