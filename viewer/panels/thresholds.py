@@ -131,7 +131,7 @@ def cost_texts(s: FrameStats) -> dict[str, str]:
 def difference_texts(found: Difference | None) -> tuple[str, str]:
     """PSNR, and a line with the largest error and how much was compared."""
     if found is None:
-        return DASH, "Against thresholds off: measured when the camera rests."
+        return DASH, "Against off: measured when the camera rests."
     psnr = "equal" if math.isinf(found.psnr) else f"{found.psnr:.1f} dB"
     share = "all pixels" if found.share >= 1.0 else f"{100.0 * found.share:.2g} % of the pixels"
-    return psnr, f"Largest error against thresholds off: {255.0 * found.largest:.1f} of 255, {share}"
+    return psnr, f"Largest error against off: {255.0 * found.largest:.1f} of 255, {share}"

@@ -209,7 +209,7 @@ def button(text: str, style: Style, callback: Callable[[], Any], tip: str = "", 
 def short(value: float) -> str:
     """A count in at most four characters and a letter: 950, 12.3k, 4.56M."""
     for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit:
+        if abs(value) >= 0.9995 * limit:  # 999.9k reads 1M
             return f"{value / limit:.3g}{suffix}"
     return f"{value:.3g}"
 
