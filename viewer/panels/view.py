@@ -3,6 +3,7 @@
 import dearpygui.dearpygui as dpg
 
 from core.settings import settings_of
+from viewer.command import opened_view
 from viewer.messages import Frame, Status
 from viewer.panels.context import Context
 from viewer.panels.widgets import SettingCombo, SettingSlider, label, tooltip
@@ -59,8 +60,9 @@ class ViewPanel:
     def update(self, status: Status, frame: Frame | None) -> None:
         """Follow the settings."""
         view = self._context.state.view
+        home = opened_view(status.scene) if status.scene is not None else ViewSettings()
         for name, slider in self._sliders.items():
-            slider.show(getattr(view, name))
+            slider.show(getattr(view, name), getattr(home, name))
         for name in CHECKBOXES:
             dpg.set_value(f"view.{name}", getattr(view, name))
         color = [255.0 * c for c in view.background]
