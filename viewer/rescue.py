@@ -53,7 +53,9 @@ def label(way: Rescue, collapse: Collapse) -> str:
     """What its button says."""
     if way is Rescue.GO_BACK:
         return f"Back to step {collapse.last_good}"
-    return {Rescue.OWN: "Own thresholds", Rescue.LOWER: "Lower thresholds", Rescue.REBUILD: "Rebuild the grid"}[way]
+    return {Rescue.OWN: "Thresholds as opened", Rescue.LOWER: "Lower thresholds", Rescue.REBUILD: "Rebuild the grid"}[
+        way
+    ]
 
 
 def rescue(trainer: Trainer, way: Rescue, own: MarchSettings) -> str:
