@@ -70,7 +70,7 @@ def test_values_spread_over_a_slider_are_even_on_it_and_reach_both_ends(name):
     scale = SCALES[name]
     values = scale.spread(12)
     assert len(values) == 12
-    assert (values[0], values[-1]) == (scale.setting.low, scale.setting.high)
+    assert (values[0], values[-1]) == scale.ends
     positions = [scale.position(value) for value in values[1:]]
     gaps = [b - a for a, b in pairwise(positions)]
     assert gaps == pytest.approx([gaps[0]] * 10, abs=4e-3)
