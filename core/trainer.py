@@ -17,6 +17,7 @@ from core.fields.ngp import NGPField
 from core.last_good import LastGood
 from core.rendering import render_rays
 from core.samplers.occupancy import OccupancySampler
+from core.schedule import learning_rate
 from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
 
 _MOST_FRUITLESS_STEPS = 50
@@ -296,18 +297,6 @@ class Trainer:
     def _guess_samples_per_ray(self) -> float:
         box = self.dataset.box
         return 0.5 * math.dist(box[:3], box[3:]) / self.settings.march.render_step_size
-
-
-def learning_rate(settings: TrainSettings, step: int, seconds: float) -> float:
-    """Adam's rate after so many steps and seconds of training: a warm-up, then a fall, to the horizon or open-ended."""
-    warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
-    if settings.horizon_steps is not None or settings.horizon_seconds is not None:
-        by_steps = step / settings.horizon_steps if settings.horizon_steps else 0.0
-        by_time = seconds / settings.horizon_seconds if settings.horizon_seconds else 0.0
-        fall = 0.1 ** max(0.0, 2.0 * min(1.0, max(by_steps, by_time)) - 1.0)
-    else:
-        fall = 1.0 / (1.0 + step / settings.decay_steps)
-    return settings.learning_rate * warm * fall
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ TOP_LEVEL = {
 
 CORE_ORDER = (
     ("settings", "errors"),
-    ("device", "scale", "collapse"),
+    ("device", "scale", "collapse", "schedule"),
     ("sweep_curve",),
     ("rays",),
     ("cameras",),

@@ -9,8 +9,8 @@ from enum import Enum
 from typing import Any
 
 from core.settings import MarchSettings, settings_of
-from viewer.camera_controls import home_view, training_view
-from viewer.messages import SceneInfo
+from viewer.camera_controls import home_view, photo_view
+from viewer.messages import PhotoId, SceneInfo, Split
 from viewer.view_settings import ViewSettings
 
 
@@ -28,7 +28,7 @@ def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
 
 def opened_view(scene: SceneInfo) -> ViewSettings:
     """The view settings that a scene opens with: the defaults, and the field of view of the camera it starts at."""
-    camera = training_view(scene, home_view(scene))
+    camera = photo_view(scene, PhotoId(Split.TRAIN, home_view(scene)))
     return replace(ViewSettings(), fov=math.degrees(camera.fov_y))
 
 

@@ -8,8 +8,9 @@ import torch
 from core.errors import CollapseKind, TrainingCollapsed
 from core.evaluation import psnr
 from core.rendering import render_image, render_rays
+from core.schedule import learning_rate
 from core.settings import MarchSettings, TrainSettings
-from core.trainer import Trainer, learning_rate
+from core.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
 
 

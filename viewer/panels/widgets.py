@@ -64,7 +64,6 @@ class SettingSlider:
         self._scale = Scale(setting)
         self._slider, self._field = tag, f"{tag}.value"
         self._shown: float | None = None
-        self._home: float | None = None
         self._resetting = False
         self._effect: Effect | None = None
         style = context.style
@@ -101,9 +100,7 @@ class SettingSlider:
                 self._sentences.append(dpg.add_text("", wrap=style.px(320), color=ACCENT, show=False))
                 dpg.add_text(SLIDER_HELP, wrap=style.px(320), color=DIM)
 
-    def show(
-        self, value: float, home: float | None = None, effect: Effect | None = None, diagonal: float | None = None
-    ) -> None:
+    def show(self, value: float, home: float, effect: Effect | None = None, diagonal: float | None = None) -> None:
         """Follow the setting's value.
 
         Args:
@@ -111,7 +108,6 @@ class SettingSlider:
             effect: what the value comes to in this view.
             diagonal: of the scene's box, for the slider's range.
         """
-        self._home = home
         if self._resetting and not dpg.is_item_active(self._slider):
             self._resetting = False
             self._set(home)
@@ -136,7 +132,7 @@ class SettingSlider:
 
     def _reset(self) -> None:
         """Begin to go home: while the button is down the slider takes the mouse's place again and again."""
-        self._resetting = self._home is not None
+        self._resetting = True
 
     def _drag(self, position: float) -> None:
         if not self._resetting:
