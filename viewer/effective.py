@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.kernels.marching import FLOAT_SPACING
+from core.kernels.grid import FLOAT_SPACING
 from core.settings import Box, MarchSettings, distances_to_box
 
 

@@ -17,6 +17,9 @@ from core.rays import Rays
 FAR_AWAY = 1e30
 """t of what is never reached."""
 
+FLOAT_SPACING = 2.0**-23
+"""The distance between neighbouring float32 numbers near t is at most this times t."""
+
 BLOCK = 8
 """Cells per side of a block."""
 

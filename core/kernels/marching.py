@@ -10,12 +10,20 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.grid import BLOCK, FAR_AWAY, Grid, GridState, cell_at, exit_distance, intersect_box, inverse, level_of
+from core.kernels.grid import (
+    BLOCK,
+    FAR_AWAY,
+    FLOAT_SPACING,
+    Grid,
+    GridState,
+    cell_at,
+    exit_distance,
+    intersect_box,
+    inverse,
+    level_of,
+)
 from core.kernels.launch import launch
 from core.rays import Rays, Samples
-
-FLOAT_SPACING = 2.0**-23
-"""The distance between neighbouring float32 numbers near t is at most this times t."""
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
 _BLOCK = wp.constant(BLOCK)

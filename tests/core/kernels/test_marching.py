@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.kernels.grid import BLOCK, FAR_AWAY, GridState, blocks_of, intersect_box
-from core.kernels.marching import FLOAT_SPACING, March
+from core.kernels.grid import BLOCK, FAR_AWAY, FLOAT_SPACING, GridState, blocks_of, intersect_box
+from core.kernels.marching import March
 from core.rays import Rays
 from core.settings import MarchSettings
 from tests.core.kernels import twins
