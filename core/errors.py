@@ -3,6 +3,8 @@
 The command line prints such an error as one line and exits with 2; the window shows it and lives on.
 """
 
+from enum import StrEnum
+
 
 class FirstlightError(Exception):
     """The base of the errors that a user can do something about."""
@@ -20,5 +22,25 @@ class BackendUnavailable(FirstlightError):
     """The asked-for device or kernel backend can't run here; the message says which would."""
 
 
+class CollapseKind(StrEnum):
+    """How training can collapse."""
+
+    NOT_FINITE = "not finite"
+    """A loss, a gradient or a density is NaN or infinite."""
+    EMPTY_GRID = "empty grid"
+    """No cell of the occupancy grid is occupied, so no ray is marched."""
+    NO_SAMPLES = "no samples"
+    """Cells are occupied, yet no ray of many batches kept a sample."""
+
+
 class TrainingCollapsed(FirstlightError):
-    """Training reached a state it can't learn from: NaN in the loss, or a grid without an occupied cell."""
+    """Training reached a state it can't learn from.
+
+    Attributes:
+        kind: what happened.
+        since: the first step of which it is known, counted from 1.
+    """
+
+    def __init__(self, message: str, kind: CollapseKind, since: int):
+        super().__init__(message)
+        self.kind, self.since = kind, since

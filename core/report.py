@@ -125,7 +125,8 @@ def train_and_report(
     report = _report(run, test)
     (output / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     if run.collapse is not None:
-        raise TrainingCollapsed(f"{run.collapse}; what was learnt is in {output}")
+        collapse = run.collapse
+        raise TrainingCollapsed(f"{collapse}; what was learnt is in {output}", collapse.kind, collapse.since)
     return report
 
 

@@ -8,6 +8,7 @@ Lengths are in scene units, the units of the dataset's camera positions.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
@@ -25,8 +26,10 @@ class Setting(Doc):
         documentation: one or two sentences; the flag's help and the slider's tooltip.
         label: the name in the window.
         unit: the unit after the value, "" for a pure number.
-        low, high: the inclusive range; values outside raise ValueError. A slider covers it.
+        formula: the setting's part in the mathematics, as the marcher computes it.
+        low, high: the inclusive range; values outside raise ValueError. A slider covers it, unless there is a `span`.
         log: the slider's scale is logarithmic; where `low` is 0 the slider's left end stands for 0.
+        span: for a length, the slider's range in diagonals of the scene's box: a scene may have any unit.
     """
 
     def __init__(
@@ -36,12 +39,15 @@ class Setting(Doc):
         *,
         label: str = "",
         unit: str = "",
+        formula: str = "",
         low: float = -math.inf,
         high: float = math.inf,
         log: bool = False,
+        span: tuple[float, float] | None = None,
     ):
         super().__init__(documentation)
-        self.label, self.unit, self.low, self.high, self.log = label, unit, low, high, log
+        self.label, self.unit, self.formula = label, unit, formula
+        self.low, self.high, self.log, self.span = low, high, log, span
 
 
 @cache
@@ -67,6 +73,13 @@ def validate(instance: Any) -> None:
             )
 
 
+def _check_crop(crop: Any) -> None:
+    """Raise ValueError unless a crop box has six finite numbers and each low one below its high one."""
+    fits = len(crop) == 6 and all(math.isfinite(x) for x in crop)
+    if not fits or any(low >= high for low, high in zip(crop[:3], crop[3:], strict=True)):
+        raise ValueError(f"crop must be six finite numbers x0 y0 z0 x1 y1 z1 with x0 < x1 and so on, got {crop!r}")
+
+
 @dataclass(frozen=True)
 class MarchSettings:
     """How rays are marched. Live: a change acts on the very next frame. Nothing here is clamped behind the caller."""
@@ -74,8 +87,9 @@ class MarchSettings:
     alpha_thre: Annotated[
         float,
         Setting(
-            "Skip a sample whose alpha = 1 - exp(-density * step) is below this.",
+            "Skip a sample whose alpha is below this; behind it the ray goes on.",
             label="Alpha threshold",
+            formula="kept if 1 - exp(-density · step) ≥ threshold",
             low=0.0,
             high=0.5,
             log=True,
@@ -84,8 +98,9 @@ class MarchSettings:
     early_stop_eps: Annotated[
         float,
         Setting(
-            "Stop a ray once its transmittance, the product of (1 - alpha) so far, falls below this.",
+            "Stop a ray once its transmittance falls below this; samples skipped for their alpha count too.",
             label="Early stop",
+            formula="stops where T = exp(-Σ density · step) < threshold",
             low=0.0,
             high=0.9,
             log=True,
@@ -93,13 +108,23 @@ class MarchSettings:
     ] = 1e-3
     render_step_size: Annotated[
         float,
-        Setting("Distance between samples along a ray.", label="Step size", unit="units", low=1e-4, high=1.0, log=True),
+        Setting(
+            "Distance between samples along a ray.",
+            label="Step size",
+            unit="units",
+            formula="step = max(step size, cone angle · t)",
+            low=1e-9,
+            high=1e6,
+            log=True,
+            span=(1e-4, 0.1),
+        ),
     ] = 1e-2
     cone_angle: Annotated[
         float,
         Setting(
-            "The step grows with distance: step = max(step size, cone angle * t). 0 keeps it constant.",
+            "The step grows with the distance t from the camera; 0 keeps it constant.",
             label="Cone angle",
+            formula="step = max(step size, cone angle · t)",
             low=0.0,
             high=0.1,
             log=True,
@@ -108,9 +133,9 @@ class MarchSettings:
     occ_thre: Annotated[
         float,
         Setting(
-            "A grid cell is occupied, and marched, if its stored density * step exceeds this; at 0 every cell is that "
-            "is not known to be empty.",
-            label="Occupancy threshold",
+            "March only cells whose stored value exceeds this; at 0 all that are not known to be empty.",
+            label="Occupancy",
+            formula="value = max(decay · value, density · training's step)",
             low=0.0,
             high=1.0,
             log=True,
@@ -119,13 +144,25 @@ class MarchSettings:
     near_plane: Annotated[
         float,
         Setting(
-            "Samples start at this distance from the camera.", label="Near", unit="units", low=0.0, high=100.0, log=True
+            "Samples start at this distance from the camera.",
+            label="Near",
+            unit="units",
+            formula="samples lie at t ≥ max(near, where the ray enters the box)",
+            low=0.0,
+            high=1e9,
+            span=(0.0, 3.0),
         ),
     ] = 0.0
     far_plane: Annotated[
         float,
         Setting(
-            "Samples end at this distance from the camera.", label="Far", unit="units", low=1e-3, high=1000.0, log=True
+            "Samples end at this distance from the camera.",
+            label="Far",
+            unit="units",
+            formula="samples lie at t < min(far, where the ray leaves the box)",
+            low=1e-9,
+            high=1e9,
+            span=(0.0, 3.0),
         ),
     ] = 100.0
     crop: Annotated[Box | None, Setting("March only inside this box: x0 y0 z0 x1 y1 z1. None: the whole scene.")] = None
@@ -134,6 +171,8 @@ class MarchSettings:
         validate(self)
         if self.near_plane >= self.far_plane:
             raise ValueError(f"near_plane {self.near_plane:g} must be smaller than far_plane {self.far_plane:g}")
+        if self.crop is not None:
+            _check_crop(self.crop)
 
 
 MARCH_NUMBERS = tuple(name for name in settings_of(MarchSettings) if isinstance(getattr(MarchSettings(), name), float))
@@ -141,6 +180,27 @@ MARCH_NUMBERS = tuple(name for name in settings_of(MarchSettings) if isinstance(
 
 THRESHOLDS_OFF = {"alpha_thre": 0.0, "early_stop_eps": 0.0, "occ_thre": 0.0}
 """`replace(march, **THRESHOLDS_OFF)` marches every sample in cells that may hold something, to the end of the ray."""
+
+
+def distances_to_box(box: Box, position: Sequence[float]) -> tuple[float, float]:
+    """From a point to the nearest and to the farthest point of a box; 0 to the nearest from inside."""
+    axes = list(zip(box[:3], box[3:], position, strict=True))
+    nearest = math.hypot(*(max(low - x, 0.0, x - high) for low, high, x in axes))
+    return nearest, math.hypot(*(max(x - low, high - x) for low, high, x in axes))
+
+
+MOST_STEPS = 100_000
+"""Steps through a scene's box, corner to corner, that a march may take."""
+
+
+def check_step(march: MarchSettings, box: Box) -> None:
+    """Raise ValueError if the step is so small that marching through a scene's box would practically never end."""
+    smallest = math.dist(box[:3], box[3:]) / MOST_STEPS
+    if march.render_step_size < smallest:
+        raise ValueError(
+            f"render_step_size {march.render_step_size:g} cuts this scene into more than {MOST_STEPS:,} steps: "
+            f"choose at least {smallest:.2g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -217,11 +277,13 @@ def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[Fi
     Args:
         device: "cpu" or "cuda".
         precision: the fastest number format of the device, see `core.device.fastest_precision`.
-        box: the scene's bounds, x0 y0 z0 x1 y1 z1; the step follows from its diagonal (instant-ngp: sqrt(3)/1024).
+        box: the scene's bounds, x0 y0 z0 x1 y1 z1; the step follows from its diagonal (instant-ngp: sqrt(3)/1024),
+            and so does the far plane, which lies well behind whatever can be seen.
     """
     diagonal = math.dist(box[:3], box[3:])
+    far_plane = _rounded(30.0 * diagonal)
     if device == "cuda":
-        march = MarchSettings(render_step_size=_rounded(diagonal / 1024), early_stop_eps=1e-4)
+        march = MarchSettings(render_step_size=_rounded(diagonal / 1024), early_stop_eps=1e-4, far_plane=far_plane)
         return FieldSettings(precision=precision), TrainSettings(march=march)
     field_settings = FieldSettings(n_levels=8, log2_hashmap_size=16, max_resolution=512, precision=precision)
     train_settings = TrainSettings(
@@ -231,7 +293,9 @@ def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[Fi
         decay_steps=4000,
         grid_resolution=64,
         grid_samples=1 << 14,
-        march=MarchSettings(render_step_size=_rounded(diagonal / 360), early_stop_eps=1e-2, alpha_thre=5e-3),
+        march=MarchSettings(
+            render_step_size=_rounded(diagonal / 360), early_stop_eps=1e-2, alpha_thre=5e-3, far_plane=far_plane
+        ),
     )
     return field_settings, train_settings
 

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from core.scale import Scale
-from core.settings import MARCH_NUMBERS, Box, MarchSettings, Setting, settings_of
+from core.settings import MARCH_NUMBERS, Box, MarchSettings, Setting, distances_to_box, settings_of
 
 KNEE_DECIBELS = 40.0
 """A picture this near to the one with thresholds off looks the same: its RMS error is 1% of full scale."""
@@ -108,7 +108,7 @@ def swept_setting(name: str, march: MarchSettings, box: Box, position: Sequence[
     if name == "render_step_size":
         low, high = (math.dist(box[:3], box[3:]) / n for n in _STEPS_ALONG_DIAGONAL)
     elif name in ("near_plane", "far_plane"):
-        low, high = _distances(box, position)
+        low, high = distances_to_box(box, position)
         if name == "near_plane":
             high = min(high, 0.99 * march.far_plane)
         else:
@@ -137,11 +137,3 @@ def write_csv(path: Path, points: Sequence[SweepPoint]) -> None:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(field.name for field in fields(SweepPoint))
         rows.writerows(astuple(point) for point in points)
-
-
-def _distances(box: Box, position: Sequence[float]) -> tuple[float, float]:
-    """From a point to the nearest and to the farthest point of a box; 0 to the nearest from inside."""
-    axes = list(zip(box[:3], box[3:], position, strict=True))
-    nearest = [min(max(x, low), high) for low, high, x in axes]
-    farthest = [low if x - low > high - x else high for low, high, x in axes]
-    return math.dist(nearest, position), math.dist(farthest, position)

@@ -8,17 +8,23 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from core.collapse import lowered, not_finite, nothing_to_learn_from
 from core.datasets.base import Dataset
 from core.datasets.coverage import Coverage
 from core.datasets.hull import occupied_cells
-from core.errors import TrainingCollapsed
+from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields.ngp import NGPField
+from core.last_good import LastGood
 from core.rendering import render_rays
 from core.samplers.occupancy import OccupancySampler
-from core.settings import FieldSettings, MarchSettings, TrainSettings
+from core.schedule import learning_rate
+from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
 
 _MOST_FRUITLESS_STEPS = 50
 """Steps in a row without a kept sample that count as a collapse; single ones are chance."""
+
+_SLOWER = 0.5
+"""The learning rate is multiplied by this when training goes back from a value that was not finite."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,9 @@ class Trainer:
             self.field.parameters(), lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
         )
         self._fruitless_steps = 0
+        self._grid_started_at = 0
+        self._last_good = LastGood()
+        self._collapse: CollapseKind | None = None
         self.samples_per_ray = self._guess_samples_per_ray()
 
     def step(self, fraction: float = 1.0) -> TrainStats:
@@ -88,8 +97,9 @@ class Trainer:
             fraction: of the target number of samples, in (0, 1]; smaller steps are quicker.
 
         Raises:
-            TrainingCollapsed: the loss is not finite (the weights keep their last good values), no cell is
-                occupied, or many steps in a row kept no sample.
+            TrainingCollapsed: the loss, its gradient or a density is not finite (the step is not taken), no cell is
+                occupied, or many steps in a row kept no sample. `rebuild_grid`, `lower_thresholds` and
+                `restore_last_good` are the ways out.
         """
         began = time.perf_counter()
         settings = self.settings
@@ -104,23 +114,20 @@ class Trainer:
         value = float(loss.detach())
         gradients = torch.stack([parameter.grad.sum() for parameter in self.field.parameters()])
         if not (math.isfinite(value) and bool(gradients.isfinite().all())):
-            raise TrainingCollapsed(
-                f"the loss ({value:g}) or its gradient is not finite at step {self.step_count}: reset training, or "
-                f"lower the learning rate (now {settings.learning_rate:g})"
-            )
-        self._optimizer.step()
-        self.step_count += 1
+            what = f"the loss ({value:g}) or its gradient"
+            raise self._collapsed(not_finite(what, self.step_count + 1, settings))
         n_samples = int(out.n_kept.sum())
+        if n_samples:  # without one there is no gradient, and Adam's momentum alone would move the weights
+            self._optimizer.step()
+            self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_samples / n_rays
+        self.step_count += 1
         self._fruitless_steps = 0 if n_samples else self._fruitless_steps + 1
-        if self._fruitless_steps == _MOST_FRUITLESS_STEPS:
-            self._fruitless_steps = 0
-            raise TrainingCollapsed(
-                f"the last {_MOST_FRUITLESS_STEPS} steps, until step {self.step_count}, found no sample to learn from: "
-                "lower training's alpha and occupancy thresholds, look at its near and far planes, and reset training"
-            )
-        self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * max(n_samples, 1) / n_rays
+        if self._fruitless_steps >= _MOST_FRUITLESS_STEPS:
+            raise self._nothing_to_learn_from()
         if self.step_count % settings.grid_update_every == 0:
             self._update_grid()
+        if n_samples and self._last_good.due(self.step_count, self.seconds):
+            self._last_good.keep(self.state_tensors(), self.counters(), settings.march)
         seconds = time.perf_counter() - began
         self.seconds += seconds
         return TrainStats(self.step_count, value, n_rays, n_samples, seconds)
@@ -151,6 +158,71 @@ class Trainer:
         self.excluded = frozenset(views)
         self._included = torch.tensor(included, device=self.device) if views else None
 
+    @property
+    def last_good_step(self) -> int | None:
+        """The step that `restore_last_good` goes back to; None until training has gone well for some seconds."""
+        return None if self._last_good.good is None else self._last_good.good.step
+
+    def restore_last_good(self) -> int:
+        """Go back to the newest state after which training went well for some seconds, its thresholds included.
+
+        What follows is another course: the batches are others, for the generator isn't set back; and after a value
+        that was not finite the learning rate is halved.
+
+        Returns:
+            The step gone back to.
+
+        Raises:
+            FirstlightError: no such state is kept yet.
+        """
+        good = self._last_good.good
+        if good is None:
+            raise FirstlightError("no good state is kept so early in training: reset training instead")
+        # what is loaded becomes the optimiser's own, and the copy may be needed again
+        tensors = {name: tensor.clone() for name, tensor in good.tensors.items()}
+        self.load_state(tensors | {"generator": self._generator.get_state()}, good.counters)
+        rate = self.settings.learning_rate
+        if self._collapse is CollapseKind.NOT_FINITE:
+            rate = max(_SLOWER * rate, settings_of(TrainSettings)["learning_rate"].low)
+        self.settings = replace(self.settings, march=good.march, learning_rate=rate)
+        self._last_good.went_back()
+        self._collapse = None
+        return good.step
+
+    def rebuild_grid(self) -> None:
+        """Start the occupancy grid again as on the first step, from the density that the field has now.
+
+        Every cell that may hold something is occupied and must prove empty again; until the grid is warm each update
+        evaluates all of them.
+
+        Raises:
+            TrainingCollapsed: a density is not finite.
+        """
+        self._grid_started_at, self._fruitless_steps = self.step_count, 0
+        self.samples_per_ray = self._guess_samples_per_ray()
+        self.sampler.start(self.settings.march.occ_thre, self.settings.grid_decay)
+        self._update_grid()
+
+    def lower_thresholds(self) -> MarchSettings:
+        """Lower training's alpha and occupancy thresholds until the field's densest cell clearly passes both.
+
+        Each is divided by ten, at least once; the grid is rebuilt.
+
+        Returns:
+            The thresholds training uses from the next step on.
+
+        Raises:
+            TrainingCollapsed: a density is not finite.
+        """
+        march, decay = self.settings.march, self.settings.grid_decay
+        self.sampler.start(0.0, decay)
+        self.sampler.update(self.field, march.render_step_size, 0.0, decay, None, self._generator)
+        densest = float(self.sampler.occs.max())
+        if not math.isnan(densest):
+            self.set_march(lowered(march, densest))
+        self.rebuild_grid()
+        return self.settings.march
+
     def state_tensors(self) -> dict[str, Tensor]:
         """All tensors that the next step depends on, by name."""
         tensors = {f"field.{name}": value for name, value in self.field.state_dict().items()}
@@ -167,6 +239,7 @@ class Trainer:
             "seconds": self.seconds,
             "samples_per_ray": self.samples_per_ray,
             "fruitless_steps": self._fruitless_steps,
+            "grid_started_at": self._grid_started_at,
         }
 
     def load_state(self, tensors: dict[str, Tensor], counters: dict[str, float]) -> None:
@@ -184,18 +257,28 @@ class Trainer:
         self.step_count, self.seconds = int(counters["step_count"]), float(counters["seconds"])
         self.samples_per_ray = float(counters["samples_per_ray"])
         self._fruitless_steps = int(counters["fruitless_steps"])
+        self._grid_started_at = int(counters.get("grid_started_at", 0))  # older snapshots' grids started with training
 
     def _update_grid(self) -> None:
         settings, march = self.settings, self.settings.march
-        n_cells = None if self.step_count <= settings.grid_warmup_steps else settings.grid_samples
+        age = self.step_count - self._grid_started_at
+        n_cells = None if age <= settings.grid_warmup_steps else settings.grid_samples
         self.sampler.update(
             self.field, march.render_step_size, march.occ_thre, settings.grid_decay, n_cells, self._generator
         )
+        if bool(self.sampler.occs.isnan().any()):
+            raise self._collapsed(not_finite("the density of a grid cell", self.step_count, settings))
         if not bool(self.sampler.binaries.any()):
-            raise TrainingCollapsed(
-                f"no grid cell is occupied any more at step {self.step_count}: lower the occupancy threshold "
-                f"(now {march.occ_thre:g}) and reset training"
-            )
+            raise self._nothing_to_learn_from()
+
+    def _collapsed(self, collapse: TrainingCollapsed) -> TrainingCollapsed:
+        self._collapse, self._fruitless_steps = collapse.kind, 0
+        return collapse
+
+    def _nothing_to_learn_from(self) -> TrainingCollapsed:
+        march, since = self.settings.march, self.step_count - max(self._fruitless_steps - 1, 0)
+        empty = not any(self.sampler.occupied(march.occ_thre))
+        return self._collapsed(nothing_to_learn_from(empty, since, march))
 
     def _set_learning_rate(self) -> None:
         for group in self._optimizer.param_groups:
@@ -214,18 +297,6 @@ class Trainer:
     def _guess_samples_per_ray(self) -> float:
         box = self.dataset.box
         return 0.5 * math.dist(box[:3], box[3:]) / self.settings.march.render_step_size
-
-
-def learning_rate(settings: TrainSettings, step: int, seconds: float) -> float:
-    """Adam's rate after so many steps and seconds of training: a warm-up, then a fall, to the horizon or open-ended."""
-    warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
-    if settings.horizon_steps is not None or settings.horizon_seconds is not None:
-        by_steps = step / settings.horizon_steps if settings.horizon_steps else 0.0
-        by_time = seconds / settings.horizon_seconds if settings.horizon_seconds else 0.0
-        fall = 0.1 ** max(0.0, 2.0 * min(1.0, max(by_steps, by_time)) - 1.0)
-    else:
-        fall = 1.0 / (1.0 + step / settings.decay_steps)
-    return settings.learning_rate * warm * fall
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

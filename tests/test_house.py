@@ -15,7 +15,7 @@ TOP_LEVEL = {
 
 CORE_ORDER = (
     ("settings", "errors"),
-    ("device", "scale"),
+    ("device", "scale", "collapse", "schedule"),
     ("sweep_curve",),
     ("rays",),
     ("cameras",),
@@ -23,7 +23,7 @@ CORE_ORDER = (
     ("kernels",),
     ("fields",),
     ("samplers",),
-    ("rendering",),
+    ("rendering", "last_good"),
     ("trainer",),
     ("evaluation", "inspection", "snapshot"),
     ("opening", "sweep"),

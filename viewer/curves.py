@@ -25,6 +25,11 @@ class Curve:
             self.points = self.points[1::2]
             self._stride *= 2
 
+    def cut(self, step: int) -> None:
+        """Forget what lies behind a step: training went back to it."""
+        self.points = tuple(point for point in self.points if point[0] <= step)
+        self._count, self._sum = 0, 0.0
+
 
 class Rates:
     """Counts per second of wall time, averaged over the last seconds or the last event if that took longer."""

@@ -14,7 +14,7 @@ TOOLBAR, CANVAS, STATUS, SIDE_TOP, SIDE, BELOW = 1, 5, 4, 6, 7, 9
 """Numbers of the dock's nodes: bars above and below, the picture, the side's two parts, and a strip under the picture
 that takes no room while all its panels are closed."""
 
-TOOLBAR_HEIGHT, STATUS_HEIGHT, SIDE_WIDTH, SIDE_TOP_HEIGHT, BELOW_HEIGHT = 40, 26, 344, 316, 264
+TOOLBAR_HEIGHT, STATUS_HEIGHT, SIDE_WIDTH, SIDE_TOP_HEIGHT, BELOW_HEIGHT = 40, 26, 344, 292, 264
 """Sizes at scale 1, in pixels."""
 
 _DOCKSPACE, _HOST = 0x08BD597D, 0x1BBC0F80

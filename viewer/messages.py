@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from core.errors import CollapseKind
 from core.settings import FieldSettings, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -194,6 +195,9 @@ class SceneInfo:
         view_names: their names.
         test_cameras, test_fov_y, test_names: the same of the test views.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
+        train: the settings it was opened with.
+        opened: what to open to have the scene again: a dataset's or a snapshot's full path, or "demo".
+        downscale: the factor to open it with.
     """
 
     name: str
@@ -214,10 +218,26 @@ class SceneInfo:
     field: FieldSettings
     train: TrainSettings
     background: tuple[float, float, float]
+    opened: str = ""
+    downscale: int = 1
 
     def names(self, split: Split) -> tuple[str, ...]:
         """The names of a split's views."""
         return self.view_names if split is Split.TRAIN else self.test_names
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """How training collapsed.
+
+    Attributes:
+        since: the first step of which it is known.
+        last_good: the step that can be gone back to, or None.
+    """
+
+    kind: CollapseKind
+    since: int
+    last_good: int | None
 
 
 @dataclass(frozen=True)
@@ -232,6 +252,7 @@ class Status:
         device, backend: e.g. "cpu" and "warp (no CUDA device)".
         march: the thresholds training uses now.
         excluded: the training views it leaves out now, by index.
+        collapse: what happened, while training has failed because it collapsed.
         scene_serial: grows each time another scene (or a reset) takes over, so that the window can reset its camera.
     """
 
@@ -252,6 +273,7 @@ class Status:
     scene_serial: int = 0
     march: MarchSettings = field(default_factory=MarchSettings)
     excluded: frozenset[int] = frozenset()
+    collapse: Collapse | None = None
 
 
 @dataclass(frozen=True)

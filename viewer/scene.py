@@ -1,17 +1,19 @@
 """One open scene on the worker thread: its trainer, and what the window is told about it."""
 
 import time
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from core.cameras import Camera
 from core.datasets.base import Dataset
+from core.opening import is_snapshot
 from core.settings import MarchSettings
 from core.trainer import Trainer
 from viewer.curves import Curve, Rates
 from viewer.held_out import HeldOut
 from viewer.messages import SceneInfo
+from viewer.rescue import Rescue, rescue
 
 
 class Scene:
@@ -19,11 +21,12 @@ class Scene:
 
     Args:
         trainer: stays this scene's own; nothing else may step it.
+        opened: what was opened, see `SceneInfo.opened`; "": the dataset.
     """
 
-    def __init__(self, trainer: Trainer):
+    def __init__(self, trainer: Trainer, opened: str = ""):
         self.trainer = trainer
-        self.info = describe(trainer)
+        self.info = describe(trainer, opened)
         self.losses = Curve()
         self.psnrs: tuple[tuple[int, float], ...] = ()
         self.rates = Rates()
@@ -53,18 +56,32 @@ class Scene:
         """Train with other thresholds; None: with those the scene was opened with."""
         self.trainer.set_march(march or self._own_march)
 
+    def rescue(self, way: Rescue) -> str:
+        """Take a way out of a collapse; gives what was done. Curves end where training goes on.
+
+        Raises:
+            FirstlightError: see `viewer.rescue.rescue`.
+        """
+        text = rescue(self.trainer, way, self._own_march)
+        step = self.trainer.step_count
+        self.losses.cut(step)
+        self.psnrs = tuple(point for point in self.psnrs if point[0] <= step)
+        self.rates.clear()
+        return text
+
     def restarted(self, seed: int) -> "Scene":
-        """The same dataset, settings and excluded views with an untrained field."""
-        old = self.trainer
-        settings = replace(old.settings, march=self._own_march)
-        scene = Scene(Trainer(old.dataset, old.field_settings, settings, old.device, seed, old.excluded))
+        """The same dataset, excluded views and thresholds, the settings it was opened with, and an untrained field."""
+        old, settings = self.trainer, self.info.train
+        trainer = Trainer(old.dataset, old.field_settings, settings, old.device, seed, old.excluded)
+        scene = Scene(trainer, self.info.opened)
         scene.set_training_march(old.settings.march)
         return scene
 
 
-def describe(trainer: Trainer) -> SceneInfo:
+def describe(trainer: Trainer, opened: str = "") -> SceneInfo:
     """What the window needs to know of a scene."""
     dataset: Dataset = trainer.dataset
+    opened = opened or str(dataset.path)
     cameras = dataset.train.cameras
     return SceneInfo(
         name=dataset.name,
@@ -85,6 +102,8 @@ def describe(trainer: Trainer) -> SceneInfo:
         field=trainer.field_settings,
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
+        opened=opened if opened == "demo" else str(Path(opened).expanduser().resolve()),
+        downscale=1 if is_snapshot(opened) else dataset.downscale,
     )
 
 

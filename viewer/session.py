@@ -14,12 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from core.device import choose_device, describe_backend
-from core.errors import FirstlightError
+from core.errors import FirstlightError, TrainingCollapsed
 from core.opening import open_trainer
 from core.settings import MarchSettings
 from core.snapshot import save_snapshot
 from viewer import pictures, screenshots
-from viewer.messages import Frame, Notice, ScreenshotRequest, State, Status, ViewRequest
+from viewer.messages import Collapse, Frame, Notice, ScreenshotRequest, State, Status, ViewRequest
+from viewer.rescue import Rescue
 from viewer.scene import Scene
 from viewer.tools import Toolbox
 from viewer.view_server import ViewServer
@@ -96,6 +97,10 @@ class Session:
     def reset(self) -> None:
         """Start the open scene's training again from nothing."""
         self._queue(self._reset)
+
+    def rescue(self, way: Rescue) -> None:
+        """Take a way out of a collapse and train on."""
+        self._queue(lambda: self._rescue(way))
 
     def set_training_march(self, march: MarchSettings | None) -> None:
         """Train with these thresholds from the next step on; None: with those the scene was opened with."""
@@ -221,7 +226,11 @@ class Session:
             return
         self.traceback = traceback.format_exc()
         print(self.traceback, file=sys.stderr)
-        self._set(State.FAILED, f"{_advice(error)}. Training has stopped; the weights can still be saved.")
+        collapse = None
+        if isinstance(error, TrainingCollapsed):
+            collapse = Collapse(error.kind, error.since, self._scene.trainer.last_good_step)
+        message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
+        self._set(State.FAILED, message, collapse)
 
     def _open(self, path: str, downscale: int, opening: int) -> None:
         before = self.status
@@ -233,7 +242,7 @@ class Session:
 
         try:
             progress(0.0, f"opening {path}")
-            scene = Scene(open_trainer(path, downscale, self._device, self._seed, progress))
+            scene = Scene(open_trainer(path, downscale, self._device, self._seed, progress), path)
         except BaseException:
             self.status = before
             raise
@@ -251,6 +260,7 @@ class Session:
             state=State.TRAINING,
             message="",
             progress=None,
+            collapse=None,
             scene=scene.info,
             scene_serial=self.status.scene_serial + 1,
             march=scene.trainer.settings.march,
@@ -270,6 +280,14 @@ class Session:
     def _reset(self) -> None:
         if self._scene is not None:
             self._take_over(self._scene.restarted(self._seed))
+
+    def _rescue(self, way: Rescue) -> None:
+        if self._scene is None:
+            return
+        self._notices.append(Notice(self._scene.rescue(way)))
+        self._views.forget()
+        self._publish()  # training's thresholds first: the window looks at them once the collapse is over
+        self._resume()
 
     def _set_training_march(self, march: MarchSettings | None) -> None:
         if self._scene is not None:
@@ -303,8 +321,8 @@ class Session:
         if self._scene is not None:
             self._tools.ask(tool, question, self._scene)
 
-    def _set(self, state: State, message: str = "") -> None:
-        self.status = replace(self.status, state=state, message=message, progress=None)
+    def _set(self, state: State, message: str = "", collapse: Collapse | None = None) -> None:
+        self.status = replace(self.status, state=state, message=message, progress=None, collapse=collapse)
 
     def _publish(self) -> None:
         scene = self._scene

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -62,6 +63,7 @@ def summary(status: Status, frame: Frame | None) -> dict[str, Any]:
     found = {
         "state": status.state.value,
         "message": status.message,
+        "collapse": None if status.collapse is None else asdict(status.collapse),
         "scene": status.scene.name if status.scene else None,
         "step": status.step,
         "seconds": status.seconds,

@@ -148,6 +148,9 @@ class ViewSettings:
             raise ValueError(f"background must be three numbers from 0 to 1, got {self.background!r}")
 
 
+DEFAULTS = ViewSettings()
+
+
 def view_from(values: Mapping[str, Any]) -> ViewSettings:
     """Settings from what JSON keeps of them: enumerations are strings there, and tuples lists.
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from core.settings import MarchSettings
+from core.settings import Box, MarchSettings, check_step
 from viewer.camera_controls import FOV_RANGE, OrbitCamera
 from viewer.messages import PhotoId, SceneRay, ViewRequest
 from viewer.view_settings import Compare, CompareAs, ViewSettings
@@ -21,6 +21,7 @@ class ViewState:
         march, view: replaced as a whole by the setters below, which validate.
         other: the thresholds kept as A, or None.
         ray: an inspected ray that the picture shows, or None.
+        box: the open scene's bounds, or None.
     """
 
     def __init__(self, march: MarchSettings, view: ViewSettings):
@@ -30,6 +31,7 @@ class ViewState:
         self.camera: OrbitCamera | None = None
         self._on_view: tuple[OrbitCamera | None, PhotoId | None] = (None, None)
         self.ray: SceneRay | None = None
+        self.box: Box | None = None
         self._sent: ViewRequest | None = None
         self._changed_at = -math.inf
 
@@ -73,8 +75,11 @@ class ViewState:
             self.camera = self.camera.with_fov(math.radians(self.view.fov))
 
     def set_march(self, **changes: Any) -> None:
-        """Change thresholds by name; raises ValueError if one is out of range."""
-        self.march = replace(self.march, **changes)
+        """Change thresholds by name; raises ValueError if one is out of range, or the step too small for the scene."""
+        march = replace(self.march, **changes)
+        if self.box is not None:
+            check_step(march, self.box)
+        self.march = march
 
     def keep_as_a(self) -> None:
         """Compare what comes with the present thresholds."""

@@ -25,6 +25,7 @@ from viewer.panels.context import Context, Session
 from viewer.panels.dock import Dock
 from viewer.panels.grid import GridPanel
 from viewer.panels.help import HelpPanel
+from viewer.panels.hint import Hint
 from viewer.panels.images import ImagesPanel
 from viewer.panels.inspector import InspectorPanel
 from viewer.panels.keys import Keyboard
@@ -158,7 +159,8 @@ class Window:
             self.panels_menu.toggle, self.help.toggle,
         )  # fmt: skip
         self.status_line = StatusLine(self.style)
-        self.messages = Messages(self.style, session.reset, self.open_dialog.show)
+        self.hint = Hint(self.context)
+        self.messages = Messages(self.context, self.open_dialog.show)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=lambda _, n: self._zoom(n))
         self._drag = navigation.Drag()
@@ -216,6 +218,7 @@ class Window:
         if request is not None:
             self.session.request_view(request)
         self.dock.update(status, frame)
+        self.hint.update(status, frame)
         self.messages.update(status, now)
         if now >= self._next_figures:
             self._next_figures = now + FIGURES_PERIOD
@@ -248,10 +251,10 @@ class Window:
             return
         self._scene_path, self.state.other = scene.path, None
         self.open_dialog.remember(scene.path)
+        self.state.march, self.state.box = scene.train.march, scene.box
         try:
-            self.state.march = replace(scene.train.march, **self._asked)
-        except ValueError as error:  # what was asked for doesn't go with this scene's own thresholds
-            self.state.march = scene.train.march
+            self.state.set_march(**self._asked)
+        except ValueError as error:  # what was asked for doesn't go with this scene's size or its own thresholds
             self.context.say(f"The scene keeps its own thresholds: {error}", error=True)
         self._go_home()
         if self._asked_fov is not None:
@@ -265,6 +268,7 @@ class Window:
         self.help.place(center)
         self.screenshot.place()
         self.panels_menu.place()
+        self.hint.place(rect)
         self.messages.place(rect)
 
     def _keys(self) -> None:

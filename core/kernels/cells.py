@@ -8,6 +8,7 @@ from torch import Tensor
 
 from core.kernels.grid import (
     BLOCK,
+    FLOAT_SPACING,
     Grid,
     GridState,
     cell_at,
@@ -22,6 +23,7 @@ from core.rays import Rays
 from core.settings import MarchSettings
 
 _BLOCK = wp.constant(BLOCK)
+_FLOAT_SPACING = wp.constant(FLOAT_SPACING)
 
 
 class CellHits(NamedTuple):
@@ -90,7 +92,8 @@ def _first_cells(
     entered = t > near_plane  # a camera, or its near plane, inside an occupied cell looks out of it
     found = wp.int32(0)
     while found == 0 and t < t_maxs[ray]:
-        inside = t + nudge  # a face belongs to two cells: look behind it
+        # a face belongs to two cells: look behind it, and from far away at least as far as float32 can tell
+        inside = t + wp.max(nudge, 2.0 * _FLOAT_SPACING * t)
         position = origin + direction * inside
         level = level_of(grid, position)
         cell = cell_at(grid, position, level)

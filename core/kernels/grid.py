@@ -17,6 +17,9 @@ from core.rays import Rays
 FAR_AWAY = 1e30
 """t of what is never reached."""
 
+FLOAT_SPACING = 2.0**-23
+"""The distance between neighbouring float32 numbers near t is at most this times t."""
+
 BLOCK = 8
 """Cells per side of a block."""
 
@@ -187,6 +190,13 @@ def intersect_box(
     return t_mins, t_maxs
 
 
+def outer_box(box: tuple[float, ...], n_levels: int) -> tuple[float, ...]:
+    """The bounds of the coarsest of some nested levels, the finest of which covers `box`."""
+    scale = 2.0 ** (n_levels - 1)
+    pairs = list(zip(box[:3], box[3:], strict=True))
+    return tuple((a + b) / 2 + sign * scale * (b - a) / 2 for sign in (-1, 1) for a, b in pairs)
+
+
 def blocks_of(binaries: Tensor) -> Tensor:
     """Which blocks of BLOCK^3 cells hold an occupied one: (n_levels, nx, ny, nz) bool to a BLOCK-th of each side."""
     n_levels, *sides = binaries.shape
@@ -229,9 +239,7 @@ class GridState:
 
     def outer_box(self) -> tuple[float, ...]:
         """The bounds of the coarsest level."""
-        scale = 2.0 ** (self.binaries.shape[0] - 1)
-        pairs = list(zip(self.box[:3], self.box[3:], strict=True))
-        return tuple((a + b) / 2 + sign * scale * (b - a) / 2 for sign in (-1, 1) for a, b in pairs)
+        return outer_box(self.box, self.binaries.shape[0])
 
     def marched_box(self, crop: tuple[float, ...] | None) -> tuple[float, ...]:
         """The part of the outer box inside a crop box; low above high on some axis if they don't meet."""

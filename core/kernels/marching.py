@@ -1,15 +1,27 @@
 """Marching rays through nested occupancy grids (instant-ngp, appendix E; NerfAcc's multi-level grids).
 
-The law: on a ray, intervals follow each other from the near plane, each `max(step_size, cone_angle * t)` long. An
-interval becomes a sample if its midpoint lies in the ray's [t_min, t_max) and in an occupied cell of the finest level
-that contains it. All else here is about finding these intervals fast, and about stopping after some and going on.
+The law: on a ray, intervals follow each other from the near plane, each `max(step_size, cone_angle * t)` long, and
+never so short that float32 can't tell t from t + step: at least `FLOAT_SPACING * t`. An interval becomes a sample if
+its midpoint lies in the ray's [t_min, t_max) and in an occupied cell of the finest level that contains it. All else
+here is about finding these intervals fast, and about stopping after some and going on.
 """
 
 import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.grid import BLOCK, FAR_AWAY, Grid, GridState, cell_at, exit_distance, intersect_box, inverse, level_of
+from core.kernels.grid import (
+    BLOCK,
+    FAR_AWAY,
+    FLOAT_SPACING,
+    Grid,
+    GridState,
+    cell_at,
+    exit_distance,
+    intersect_box,
+    inverse,
+    level_of,
+)
 from core.kernels.launch import launch
 from core.rays import Rays, Samples
 
@@ -23,11 +35,33 @@ def step_at(t: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.
 
 
 @wp.func
+def leap(t: wp.float32, target: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.vec2f:
+    """Passes nearly all of the intervals from `t` on whose midpoints lie before `target`, in closed form.
+
+    Gives the start of the interval reached and the number of intervals passed. Steps are constant up to the distance
+    step_size / cone_angle; from there each interval starts (1 + cone_angle) times as far away as the one before.
+    """
+    if cone_angle * target < step_size:
+        n = wp.max(wp.ceil((target - t) / step_size - 0.5), 0.0)
+        return wp.vec2f(t + n * step_size, n)
+    n = wp.float32(0.0)
+    knee = step_size / cone_angle
+    if t < knee:
+        n = wp.max(wp.ceil((wp.min(target, knee + 0.5 * step_size) - t) / step_size - 0.5), 0.0)
+        t += n * step_size
+    grown = 1.0 + cone_angle
+    log_growth = wp.log(grown) * cone_angle / (grown - 1.0)  # log(1 + cone_angle) without its rounding (Kahan)
+    k = wp.floor(wp.log(target / t) / log_growth) - 1.0
+    if k > 8.0:  # a few steps are taken sooner than leapt over
+        t *= wp.exp(k * log_growth)
+        n += k
+    return wp.vec2f(t, n)
+
+
+@wp.func
 def skip_to(t: wp.float32, target: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.float32:
     """The first interval start at or after `t`, in the sequence of intervals, whose midpoint is not before `target`."""
-    if cone_angle <= 0.0:
-        n = wp.ceil((target - t) / step_size - 0.5)
-        return t + wp.max(n, 0.0) * step_size
+    t = leap(t, target, step_size, cone_angle)[0]
     while t + 0.5 * step_at(t, step_size, cone_angle) < target:
         t += step_at(t, step_size, cone_angle)
     return t
@@ -107,13 +141,12 @@ def _dense_counts(
     ray = wp.tid() + offset
     n = wp.int32(0)
     if t_mins[ray] < t_maxs[ray]:
-        t = firsts[ray]
-        if cone_angle <= 0.0:
-            n = wp.max(wp.int32(wp.ceil((t_maxs[ray] - t) / step_size - 0.5)), 0)
-        else:
-            while t + 0.5 * step_at(t, step_size, cone_angle) < t_maxs[ray]:
-                n += 1
-                t += step_at(t, step_size, cone_angle)
+        reached = leap(firsts[ray], t_maxs[ray], step_size, cone_angle)
+        t = reached[0]
+        n = wp.int32(wp.min(reached[1], 1.0e9))
+        while t + 0.5 * step_at(t, step_size, cone_angle) < t_maxs[ray]:
+            n += 1
+            t += step_at(t, step_size, cone_angle)
     counts[ray] = n
 
 
@@ -157,7 +190,7 @@ class March:
             jitter: (n_rays,) in [0, 1), shifts each ray's intervals by that part of a step; None: no shift.
         """
         self._grid, self._rays = grid.as_struct(), rays
-        self._steps = [settings.render_step_size, settings.cone_angle]
+        self._steps = [settings.render_step_size, max(settings.cone_angle, FLOAT_SPACING)]
         box = grid.marched_box(settings.crop)
         self.t_mins, self.t_maxs = intersect_box(rays, box, settings.near_plane, settings.far_plane)
         if jitter is None:

@@ -21,10 +21,13 @@ from core.kernels.marching import March, midpoints
 from core.kernels.packed import mark_visible
 from core.rays import Rays, Samples
 from core.samplers.base import Sampled
-from core.settings import Box, MarchSettings
+from core.settings import Box, MarchSettings, check_step
 
 _UPDATES_TO_EMPTY = 8
 """Updates a fresh cell of no density survives."""
+
+_MOST_IN_A_ROUND = 1 << 24
+"""Samples of all rays that a round has room for: tiny steps take more rounds, not more memory."""
 
 
 class OccupancySampler(nn.Module):
@@ -55,11 +58,12 @@ class OccupancySampler(nn.Module):
 
         Args:
             occ_thre, decay: of the updates to come; a fresh cell's value decays below occ_thre in a few of them.
-            possible: (n_levels, nx, ny, nz) bool; the other cells are marked as empty for good. None: all are possible.
+            possible: (n_levels, nx, ny, nz) bool; the other cells are marked as empty for good. None: those that are
+                not marked so yet.
         """
+        empty_for_good = self.occs < 0.0 if possible is None else ~possible.reshape(-1)
         self.occs.fill_(occ_thre / max(decay, 0.1) ** _UPDATES_TO_EMPTY)
-        if possible is not None:
-            self.occs[~possible.reshape(-1)] = -1.0
+        self.occs[empty_for_good] = -1.0
         self._binarise(occ_thre)
 
     @torch.no_grad()
@@ -93,7 +97,12 @@ class OccupancySampler(nn.Module):
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
-        """See `Sampler.sample`. `march.occ_thre` decides anew which cells are occupied."""
+        """See `Sampler.sample`. `march.occ_thre` decides anew which cells are occupied.
+
+        Raises:
+            ValueError: the step is absurdly small for the scene, see `check_step`.
+        """
+        check_step(march, self.box)
         n_rays, device = rays.rays_o.shape[0], rays.rays_o.device
         jitter = None if generator is None else torch.rand(n_rays, generator=generator, device=device)
         progress = March(self.grid_state(march.occ_thre), rays, march, jitter)
@@ -119,7 +128,7 @@ class OccupancySampler(nn.Module):
             kept = _indices(ranks >= 0)
             rounds.append([x[kept] for x in (*samples[:3], sigmas, features, ranks)])
             active = active[(progress.t_nexts[active] < FAR_AWAY) & ~(thickness[active] > opaque)]
-            round_size *= 2
+            round_size = min(2 * round_size, max(1, _MOST_IN_A_ROUND // max(1, active.shape[0])))
         samples, sigmas, features = _merge(rounds, n_kept)
         return Sampled(
             samples, sigmas, features, torch.exp(-thickness), progress.n_dense(), n_marched, thickness > opaque

@@ -5,7 +5,7 @@ import signal
 import pytest
 from PIL import Image
 
-from core.errors import FirstlightError, TrainingCollapsed
+from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.opening import open_trainer
 from core.report import HISTORY_SECONDS, train_and_report
 from core.trainer import Trainer
@@ -116,7 +116,7 @@ def test_a_collapse_is_told_and_what_was_learnt_is_written(ball, tmp_path, monke
 
     def collapsing(trainer, *arguments):
         if trainer.step_count == 4:
-            raise TrainingCollapsed("no grid cell is occupied any more")
+            raise TrainingCollapsed("no grid cell is occupied any more", CollapseKind.EMPTY_GRID, 4)
         return step(trainer, *arguments)
 
     monkeypatch.setattr(Trainer, "step", collapsing)

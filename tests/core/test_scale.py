@@ -11,8 +11,7 @@ SCALES = {name: Scale(s) for name, s in settings_of(MarchSettings).items() if na
 @pytest.mark.parametrize("name", list(SCALES))
 def test_ends_and_order(name):
     scale = SCALES[name]
-    assert scale.value(0.0) == scale.setting.low
-    assert scale.value(1.0) == scale.setting.high
+    assert (scale.value(0.0), scale.value(1.0)) == scale.ends
     values = [scale.value(i / 200) for i in range(201)]
     assert values == sorted(values)
     assert len(set(values)) > 100
@@ -49,6 +48,17 @@ def test_what_does_not_fit_is_refused_with_the_range(text):
         SCALES["alpha_thre"].parse(text)
 
 
+@pytest.mark.parametrize("name", ["render_step_size", "near_plane", "far_plane"])
+@pytest.mark.parametrize("diagonal", [1e-3, 3.4, 5e5])
+def test_lengths_follow_the_scenes_size_and_typed_ones_may_go_beyond(name, diagonal):
+    scale = Scale(SCALES[name].setting, diagonal)
+    low, high = scale.ends
+    assert (low, high) == pytest.approx([share * diagonal for share in scale.setting.span], rel=0.05, abs=1e-9)
+    assert scale.position(scale.value(0.7)) == pytest.approx(0.7, abs=2e-3)
+    assert scale.parse(f"{20.0 * high:g}") == pytest.approx(20.0 * high)
+    assert scale.position(20.0 * high) == 1.0
+
+
 def test_a_linear_scale_is_even():
     scale = Scale(Setting("", low=10.0, high=20.0))
     assert scale.value(0.5) == 15.0
@@ -60,7 +70,7 @@ def test_values_spread_over_a_slider_are_even_on_it_and_reach_both_ends(name):
     scale = SCALES[name]
     values = scale.spread(12)
     assert len(values) == 12
-    assert (values[0], values[-1]) == (scale.setting.low, scale.setting.high)
+    assert (values[0], values[-1]) == scale.ends
     positions = [scale.position(value) for value in values[1:]]
     gaps = [b - a for a, b in pairwise(positions)]
     assert gaps == pytest.approx([gaps[0]] * 10, abs=4e-3)

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.errors import TrainingCollapsed
+from core.errors import CollapseKind, TrainingCollapsed
 from core.evaluation import psnr
 from core.rendering import render_image, render_rays
+from core.schedule import learning_rate
 from core.settings import MarchSettings, TrainSettings
-from core.trainer import Trainer, learning_rate
+from core.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
 
 
@@ -114,8 +115,9 @@ def test_a_loss_that_is_not_finite_stops_training_and_spares_the_other_weights(p
     trainer.step()
     trainer.field.get_parameter(poisoned).data.fill_(torch.nan)
     before = {name: value.clone() for name, value in trainer.field.state_dict().items()}
-    with pytest.raises(TrainingCollapsed, match="reset training"):
+    with pytest.raises(TrainingCollapsed, match="since step 2: go back") as collapse:
         trainer.step()
+    assert (collapse.value.kind, collapse.value.since) == (CollapseKind.NOT_FINITE, 2)
     for name, value in trainer.field.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True)
 
@@ -130,9 +132,11 @@ def test_a_gradient_that_is_not_finite_stops_training_though_the_loss_is():
 
 def test_an_empty_grid_stops_training():
     trainer = make(grid_update_every=1, grid_decay=0.1, march=MarchSettings(render_step_size=0.04, occ_thre=0.99))
-    with pytest.raises(TrainingCollapsed, match="occupancy threshold"):
+    with pytest.raises(TrainingCollapsed, match="occupancy threshold") as collapse:
         for _ in range(100):
             trainer.step()
+    assert collapse.value.kind is CollapseKind.EMPTY_GRID
+    assert 1 <= collapse.value.since <= trainer.step_count
 
 
 @pytest.mark.parametrize("horizon", [{"horizon_steps": 1000}, {"horizon_seconds": 10.0}, {}])

@@ -90,6 +90,21 @@ class App:
         ImageGrab.grab(xdisplay=self._display).save(path)
         return path
 
+    def settled_widget(self, name: str) -> tuple[int, int, int, int]:
+        """Where a widget stays: one that has just appeared may still be on its way to its place."""
+        places = [self.widget(name)]
+        while len(places) < 2 or places[-1] != places[-2]:
+            self.next_state()
+            places.append(self.widget(name))
+        return places[-1]
+
+    def double_click(self, name: str, across: float = 0.5) -> None:
+        x, y, width, height = self.widget(name)
+        self.xdotool("mousemove", int(x + across * (width - 1)), y + height // 2)
+        self.next_state()
+        self.xdotool("click", "--repeat", 2, "--delay", 20, 1)
+        self.next_state()
+
     def click(self, name: str, across: float = 0.5) -> None:
         """Click a widget, at a share of its width."""
         x, y, width, height = self.widget(name)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import BackendUnavailable, TrainingCollapsed
+from core.errors import BackendUnavailable, CollapseKind, TrainingCollapsed
 from tests.viewer.live import ask, errors_of, state_of, trainer_of
 from viewer.messages import State
 from viewer.session import Session
@@ -60,7 +60,8 @@ def test_collapse_is_told_once_and_the_weights_stay(session, tmp_path, monkeypat
         session.tick()
     trainer = trainer_of(session)
     weights = state_of(trainer)
-    monkeypatch.setattr(trainer, "step", lambda fraction: (_ for _ in ()).throw(TrainingCollapsed("the loss is NaN")))
+    collapse = TrainingCollapsed("the loss is NaN", CollapseKind.NOT_FINITE, 4)
+    monkeypatch.setattr(trainer, "step", lambda fraction: (_ for _ in ()).throw(collapse))
     session.tick()
     assert session.status.state is State.FAILED
     assert "the loss is NaN" in session.status.message

@@ -11,7 +11,7 @@ from viewer.panels.context import Context
 from viewer.panels.style import ACCENT, DASH, DIM, SECOND, TIMES
 from viewer.panels.widgets import Choice, SettingSlider, button, short
 from viewer.tools.photo import Likeness
-from viewer.view_settings import Compare, CompareAs, ViewSettings
+from viewer.view_settings import DEFAULTS, Compare, CompareAs, ViewSettings
 from viewer.view_state import ViewState
 
 WHAT = {
@@ -78,7 +78,7 @@ class ComparePanel:
         self._how.name(CompareAs.FIRST, "Photo only" if view.compare is Compare.PHOTO else "A only")
         for how, (group, slider, name) in self._sliders.items():
             dpg.configure_item(group, show=view.compare_as is how)
-            slider.show(getattr(view, name))
+            slider.show(getattr(view, name), getattr(DEFAULTS, name))
         self._show_rows([] if state.other is None else rows(state.other, state.march, frame))
         dpg.set_value(self._between, between_text(state, frame))
         on_view = state.photo is not None and status.scene is not None

@@ -12,7 +12,7 @@ from viewer.panels.context import Context
 from viewer.panels.style import ACCENT, DASH, DIM, Style
 from viewer.panels.widgets import Figures, SettingCombo, SettingSlider, tooltip
 from viewer.tools.grid import GridFacts
-from viewer.view_settings import CellsColor, SliceAxis, ViewSettings
+from viewer.view_settings import DEFAULTS, CellsColor, SliceAxis, ViewSettings
 
 PLOT_HEIGHT = 150
 
@@ -97,14 +97,14 @@ class GridPanel:
 
     def _follow_settings(self, status: Status) -> None:
         view = self._context.state.view
-        self._opacity.show(view.cells_opacity)
+        self._opacity.show(view.cells_opacity, DEFAULTS.cells_opacity)
         self._color.show(view.cells_color)
         self._level.show(view.cells_level)
         self._axis.show(view.slice_axis)
         sliced = view.slice_axis != SliceAxis.OFF
         dpg.configure_item(self._slice, show=sliced)
         if sliced:
-            self._position.show(view.slice_position)
+            self._position.show(view.slice_position, DEFAULTS.slice_position)
         if sliced and status.scene is not None:
             box, n_levels = status.scene.box, status.scene.train.grid_levels
             dpg.set_value(self._place, grid_plot.position_text(view.slice_axis, view.slice_position, box, n_levels))

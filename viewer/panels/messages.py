@@ -1,13 +1,15 @@
 """What lies over the picture for a while: loading, errors that stay until closed, toasts that go by themselves."""
 
 from collections.abc import Callable
+from functools import partial
 
 import dearpygui.dearpygui as dpg
 
 from viewer.messages import Notice, State, Status
 from viewer.panels.canvas import Rect
-from viewer.panels.style import Style
+from viewer.panels.context import Context
 from viewer.panels.widgets import FLOATING, button
+from viewer.rescue import TIPS, Rescue, label, ways_out
 
 TOAST_SECONDS = 6.0
 MOST_TOASTS = 4
@@ -17,10 +19,11 @@ class Messages:
     """Three kinds of small windows over the picture.
 
     Args:
-        reset, open_scene: the ways out that are offered when training has failed or no scene is open.
+        open_scene: the way out that is offered when no scene is open, or one could not be opened.
     """
 
-    def __init__(self, style: Style, reset: Callable[[], None], open_scene: Callable[[], None]):
+    def __init__(self, context: Context, open_scene: Callable[[], None]):
+        self._session, style = context.session, context.style
         self._style = style
         self._errors: list[str] = []
         self._toasts: list[tuple[int, float, str]] = []
@@ -38,10 +41,15 @@ class Messages:
             dpg.bind_item_font(dpg.add_text("That did not work", tag="error.title"), style.title)
             dpg.add_text("", tag="error.text", wrap=style.px(480))
             dpg.add_spacer(height=style.px(4))
+            with dpg.group(horizontal=True, tag="error.ways"):
+                for way in Rescue:
+                    tag = f"error.{way.name.lower()}"
+                    button("", style, partial(self._rescue, way), TIPS[way], tag=tag, show=False)
             with dpg.group(horizontal=True):
-                button("Close", style, self.close_error, width=style.px(90), tag="error.close")
-                button("Reset training", style, lambda: (self.close_error(), reset()), tag="error.reset", show=False)
-                button("Open another…", style, lambda: (self.close_error(), open_scene()))
+                button("Reset training", style, self._reset, "Trains again from the first step.", tag="error.reset",
+                       show=False)  # fmt: skip
+                button("Open another…", style, lambda: (self.close_error(), open_scene()), tag="error.open")
+                button("Close", style, self.close_error, tag="error.close")
         dpg.bind_item_theme("error.window", style.alarm)
 
     @property
@@ -82,9 +90,7 @@ class Messages:
         self._show_loading(status)
         dpg.configure_item("error.window", show=bool(self._errors))
         if self._errors:
-            dpg.set_value("error.title", "Training stopped" if self._errors[0] == failed else "That did not work")
-            dpg.set_value("error.text", self._errors[0])
-            dpg.configure_item("error.reset", show=bool(failed) and status.scene is not None)
+            self._show_error(self._errors[0], status)
         for window, until, _ in list(self._toasts):
             if now > until:
                 self._drop(window)
@@ -101,6 +107,31 @@ class Messages:
             bottom -= dpg.get_item_rect_size(window)[1]
             dpg.set_item_pos(window, (rect.x + gap, max(rect.y, bottom)))
             bottom -= gap
+
+    def _show_error(self, text: str, status: Status) -> None:
+        failed = text == status.message and status.state == State.FAILED
+        collapse = status.collapse if failed else None
+        what = "" if collapse is None else f": {collapse.kind.value} since step {collapse.since}"
+        dpg.set_value("error.title", f"Training stopped{what}" if failed else "That did not work")
+        dpg.set_value("error.text", text[:1].upper() + text[1:])
+        dpg.configure_item("error.ways", show=collapse is not None)
+        ways = ways_out(collapse, status.scene is not None and status.march != status.scene.train.march)
+        for way in Rescue:
+            item = f"error.{way.name.lower()}"
+            dpg.configure_item(item, show=way in ways)
+            if way in ways:
+                dpg.configure_item(item, label=label(way, collapse))
+                dpg.bind_item_theme(item, self._style.chosen if way is ways[0] else self._style.plain)
+        dpg.configure_item("error.reset", show=failed and status.scene is not None)
+        dpg.configure_item("error.open", show=collapse is None)
+
+    def _rescue(self, way: Rescue) -> None:
+        self.close_error()
+        self._session.rescue(way)
+
+    def _reset(self) -> None:
+        self.close_error()
+        self._session.reset()
 
     def _show_loading(self, status: Status) -> None:
         loading, empty = status.state == State.LOADING, status.state == State.EMPTY and not self._errors

@@ -75,6 +75,20 @@ class Style:
             {dpg.mvStyleVar_ButtonTextAlign: (0.0, 0.5)},
         )
         self.tight = _theme({}, {dpg.mvStyleVar_ItemSpacing: (self.px(4), 0)})
+        self.dense = _theme({}, {dpg.mvStyleVar_CellPadding: (self.px(4), 0)})
+        # A slider with text on it: the text stays readable under the grab, and the frame is as high as those beside it.
+        self.written = _theme(
+            {
+                dpg.mvThemeCol_Text: (184, 190, 199, 255),
+                dpg.mvThemeCol_SliderGrab: (*ACCENT[:3], 140),
+                dpg.mvThemeCol_SliderGrabActive: (*ACCENT[:3], 180),
+            },
+            {
+                dpg.mvStyleVar_FramePadding: (self.px(6), self.px(4)),
+                dpg.mvStyleVar_GrabMinSize: (self.px(5), self.px(5)),
+                dpg.mvStyleVar_GrabRounding: (self.px(2), self.px(2)),
+            },
+        )
         self.dim = _theme({dpg.mvThemeCol_Text: DIM}, {})
         middle = {dpg.mvStyleVar_SelectableTextAlign: (0.0, 0.5)}
         self.row = _theme({dpg.mvThemeCol_Header: FRAME}, middle)

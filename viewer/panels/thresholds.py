@@ -4,12 +4,23 @@ import math
 
 import dearpygui.dearpygui as dpg
 
+from core.kernels.grid import outer_box
 from core.settings import MARCH_NUMBERS, MarchSettings, settings_of
+from viewer.command import command
+from viewer.effective import Effect, effects
 from viewer.messages import Frame, FrameStats, Status
 from viewer.panels.context import Context
 from viewer.panels.style import DASH, DIM
 from viewer.panels.widgets import Figures, SettingSlider, button, short, tooltip
 from viewer.tools.reference import Difference
+
+SHORT_LABEL = 100
+"""Width of the sliders' labels at scale 1: it leaves room for what is written on the sliders."""
+
+COPY_HELP = (
+    "Copies the command that opens this scene with these thresholds and view settings. The camera is not part of it: a "
+    "screenshot keeps it."
+)
 
 FIGURES = {
     "ms": ("Frame", "Rendering this picture, drawing included."),
@@ -43,6 +54,7 @@ class ThresholdsPanel:
         self._trained_with: MarchSettings | None = None
         self._scene: tuple[int, str] = (0, "")
         self._asked: Frame | None = None
+        self._collapsed = False
         style = context.style
         settings = settings_of(MarchSettings)
         captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
@@ -50,23 +62,30 @@ class ThresholdsPanel:
         self._error = dpg.add_text("", tag="cost.error", color=DIM)
         dpg.bind_item_font(self._error, style.small)
         self._sliders = {
-            name: SettingSlider(context, f"march.{name}", settings[name], self._setter(name), self._sweeper(name))
+            name: SettingSlider(
+                context, f"march.{name}", settings[name], self._setter(name), self._sweeper(name), SHORT_LABEL
+            )
             for name in MARCH_NUMBERS
         }
+        self._shared = dpg.add_checkbox(
+            label="Use in training too", tag="march.in_training", callback=lambda: self._share()
+        )
+        tooltip(self._shared, "Training marches with these thresholds as well, while this is ticked.", style)
         with dpg.group(horizontal=True):
-            self._shared = dpg.add_checkbox(
-                label="Use in training too", tag="march.in_training", callback=lambda: self._share()
-            )
-            tooltip(self._shared, "Training marches with these thresholds as well, while this is ticked.", style)
             button("Back to training's", style, self._back, "Give the view the thresholds that training uses.",
-                   width=-1, tag="march.back")  # fmt: skip
+                   width=style.px(156), tag="march.back")  # fmt: skip
+            button("Copy as command", style, self._copy, COPY_HELP, width=-1, tag="march.copy")
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Follow the settings; show what the newest frame cost."""
         self._follow_scene(status)
+        self._follow_rescue(status)
         march = self._context.state.march
+        found, diagonal = self._effects(status), None
+        if status.scene is not None:
+            diagonal = math.dist(status.scene.box[:3], status.scene.box[3:])
         for name, slider in self._sliders.items():
-            slider.show(getattr(march, name))
+            slider.show(getattr(march, name), getattr(status.march, name), found.get(name), diagonal)
         # Training gets a value once the hand has left the slider: each change makes it find its batch size anew.
         held = any(dpg.is_item_active(handle) for handle in self._context.handles)
         if dpg.get_value(self._shared) and not held and march != self._trained_with:
@@ -92,6 +111,21 @@ class ThresholdsPanel:
             dpg.set_value(self._shared, False)
         self._scene = scene
 
+    def _follow_rescue(self, status: Status) -> None:
+        """A way out of a collapse gave training other thresholds: they are no longer the view's."""
+        rescued, self._collapsed = self._collapsed and status.collapse is None, status.collapse is not None
+        if rescued and status.march != self._trained_with:
+            self._trained_with = None
+            dpg.set_value(self._shared, False)
+
+    def _effects(self, status: Status) -> dict[str, Effect]:
+        """What the thresholds come to, seen from the camera."""
+        scene, camera = status.scene, self._context.state.camera
+        if scene is None or camera is None:
+            return {}
+        box = outer_box(scene.box, scene.train.grid_levels)
+        return effects(self._context.state.march, camera.position, box, status.march.render_step_size)
+
     def _sweeper(self, name: str):
         return lambda: self._context.sweep(name)
 
@@ -105,6 +139,15 @@ class ThresholdsPanel:
 
     def _back(self) -> None:
         self._context.state.march = self._context.session.status.march
+
+    def _copy(self) -> None:
+        scene, state = self._context.session.status.scene, self._context.state
+        if scene is None:
+            self._context.say("There is nothing to copy yet: open a dataset first.")
+            return
+        line = command(scene, state.march, state.view)
+        dpg.set_clipboard_text(line)
+        self._context.say(f"Copied: {line}")
 
 
 def cost_texts(s: FrameStats) -> dict[str, str]:

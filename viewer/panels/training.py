@@ -9,7 +9,7 @@ from viewer.panels.context import Context
 from viewer.panels.style import DASH, Style
 from viewer.panels.widgets import Figures, button, clock, short
 
-PLOTS_HEIGHT, PLOT_RATIOS = 176, (0.43, 0.57)
+PLOTS_HEIGHT, PLOT_RATIOS = 152, (0.43, 0.57)
 """The lower plot is higher because it also names the steps that both share."""
 DECIBELS = (10.0, 30.0)
 """What the PSNR plot shows until there is something to plot."""

@@ -3,10 +3,11 @@
 import dearpygui.dearpygui as dpg
 
 from core.settings import settings_of
+from viewer.command import opened_view
 from viewer.messages import Frame, Status
 from viewer.panels.context import Context
 from viewer.panels.widgets import SettingCombo, SettingSlider, label, tooltip
-from viewer.view_settings import Tint, ViewSettings
+from viewer.view_settings import DEFAULTS, Tint, ViewSettings
 
 SLIDERS = ("tint_strength", "fov")
 TINTS = {Tint.OPACITY: "opacity", Tint.TRANSMITTANCE: "transmittance left", Tint.HALF_DEPTH: "depth at half the light"}
@@ -20,7 +21,7 @@ class ViewPanel:
     tag, title, tools = "view", "View", ()
 
     def __init__(self, context: Context):
-        self._context = context
+        self._context, self._serial, self._home = context, 0, DEFAULTS
         style, settings = context.style, settings_of(ViewSettings)
         self._tint = SettingCombo(context, "view.tint", settings["tint"], TINTS, self._setter("tint"))
         self._sliders = {
@@ -59,8 +60,10 @@ class ViewPanel:
     def update(self, status: Status, frame: Frame | None) -> None:
         """Follow the settings."""
         view = self._context.state.view
+        if status.scene is not None and status.scene_serial != self._serial:
+            self._serial, self._home = status.scene_serial, opened_view(status.scene)
         for name, slider in self._sliders.items():
-            slider.show(getattr(view, name))
+            slider.show(getattr(view, name), getattr(self._home, name))
         for name in CHECKBOXES:
             dpg.set_value(f"view.{name}", getattr(view, name))
         color = [255.0 * c for c in view.background]

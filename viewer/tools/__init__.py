@@ -8,6 +8,7 @@ from typing import Any
 
 from viewer.scene import Scene
 from viewer.tools.base import Tool
+from viewer.tools.emptied import EmptiedTool
 from viewer.tools.grid import GridTool
 from viewer.tools.images import ImagesTool
 from viewer.tools.inspector import InspectorTool
@@ -16,6 +17,7 @@ from viewer.tools.reference import ReferenceTool
 from viewer.tools.sweep import SweepTool
 
 TOOLS: dict[str, type] = {
+    "emptied": EmptiedTool,
     "reference": ReferenceTool,
     "sweep": SweepTool,
     "photo": PhotoTool,

@@ -116,3 +116,13 @@ def test_nothing_occupied_and_no_rays():
     assert first_cells(empty, random_rays(10), MARCH).t.isinf().all()
     assert first_cells(empty, nothing, MARCH).t.shape == (0,)
     assert cells_on_plane(empty, nothing, MARCH, 0, 0.5).t.shape == (0,)
+
+
+def test_from_so_far_away_that_cells_are_smaller_than_rounding_a_ray_still_gets_through():
+    rays, state = random_rays(500), grid(2, 0.01, resolution=64)
+    for distance in (1e4, 1e6):
+        far = rays._replace(rays_o=rays.rays_o - distance * rays.rays_d)
+        hits = first_cells(state, far, replace(MARCH, far_plane=1e9))
+        met = hits.cells >= 0
+        assert met.any() and not met.all()
+        assert (hits.t[met] > 0.9 * distance).all()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.kernels.grid import BLOCK, FAR_AWAY, GridState, blocks_of, intersect_box
+from core.kernels.grid import BLOCK, FAR_AWAY, FLOAT_SPACING, GridState, blocks_of, intersect_box
 from core.kernels.marching import March
 from core.rays import Rays
 from core.settings import MarchSettings
@@ -139,6 +139,36 @@ def test_empty_blocks_change_no_sample(resolution, n_levels):
     sparse = grid(n_levels, 0.004, resolution=resolution)
     found = march_all(sparse, random_rays(40), settings, 64)
     assert_same_samples(found, twins.march(*random_rays(40), BOX, sparse.binaries, settings), 0.02)
+
+
+@pytest.mark.parametrize("cone_angle", [1e-5, 3e-4, 1.02e-3, 1.04e-3, 0.002, 0.008])
+def test_a_long_way_to_the_box_is_leapt_over_onto_the_same_sequence(cone_angle):
+    settings = MarchSettings(render_step_size=0.03, cone_angle=cone_angle)
+    rays, state = random_rays(40), grid(1, 0.8)
+    rays = rays._replace(rays_o=rays.rays_o - 30.0 * rays.rays_d)
+    found = march_all(state, rays, settings, 64)
+    expected = twins.march(*rays, BOX, state.binaries, settings)
+    assert sum(map(len, expected)) > 100
+    assert_same_samples(found, expected, 0.02)
+
+
+@pytest.mark.parametrize("cone_angle", [0.0, 1e-9])
+def test_steps_below_the_spacing_of_float32_still_advance(cone_angle):
+    settings = MarchSettings(render_step_size=1e-9, cone_angle=cone_angle, near_plane=2.0, far_plane=2.00005)
+    rays = Rays(torch.tensor([[-2.5, 0.2, -0.05]]), AXES[:1].clone())
+    (found,) = march_all(grid(1, 1.0), rays, settings, 64)
+    assert all(a < b for a, b in found)
+    assert len(found) == pytest.approx(5e-5 / (2.0 * FLOAT_SPACING), rel=0.02)
+
+
+def test_a_camera_so_far_away_that_steps_vanish_in_rounding():
+    settings = MarchSettings(render_step_size=1e-4, far_plane=1e9)
+    rays = Rays(torch.tensor([[-1e4, 0.2, -0.05]]), AXES[:1].clone())
+    march = March(grid(1, 1.0), rays, settings)
+    starts = torch.tensor(march_all(grid(1, 1.0), rays, settings, 1024)[0])[:, 0]
+    assert starts.diff().min() > 0
+    assert starts[-1] - starts[0] == pytest.approx(2.0, abs=0.01)
+    assert int(march.n_dense()) == pytest.approx(len(starts), rel=0.3)  # each step is rounded to one spacing or two
 
 
 def test_rays_along_the_axes():

@@ -1,0 +1,73 @@
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import run_viewer
+from core.settings import MarchSettings
+from tests.viewer.live import open_scene, write_quick_ball
+from viewer.command import command, opened_view
+from viewer.view_settings import Mode
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    return open_scene(write_quick_ball(tmp_path_factory.mktemp("a folder's") / "the ball")).info
+
+
+def read(line, scene):
+    """What the window would have after opening the scene with a command."""
+    words = shlex.split(line)
+    assert words[0] == "run_viewer.py"
+    view = run_viewer.parse(words[1:])
+    march = replace(scene.train.march, **view.thresholds)
+    return view, march, replace(opened_view(scene), **view.picture)
+
+
+def test_what_the_scene_opens_with_needs_no_flag(scene):
+    line = command(scene, scene.train.march, opened_view(scene))
+    view = read(line, scene)[0]
+    assert (view.thresholds, view.picture) == ({}, {})
+    assert Path(view.dataset) == Path(scene.path) and Path(view.dataset).is_absolute()
+
+
+CHANGES = [
+    {"alpha_thre": 1.23e-5},
+    {"alpha_thre": 0.0, "early_stop_eps": 0.0, "occ_thre": 0.0},
+    {"render_step_size": 3e-05, "cone_angle": 0.00391, "near_plane": 1 / 3, "far_plane": 1e9},
+    {"crop": (-1.5, -2e-05, 0.0, 1e-05, 2.0, 1e6)},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_a_parsed_command_gives_the_same_thresholds(scene, changes):
+    march = replace(scene.train.march, **changes)
+    view, again, picture = read(command(scene, march, opened_view(scene)), scene)
+    assert again == march
+    assert picture == opened_view(scene)
+    assert set(view.thresholds) == {name for name in changes if changes[name] != getattr(scene.train.march, name)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mode": Mode.HALF_DEPTH, "background": (0.0, 0.25, 1.0)},
+        {"show_box": True, "fov": 61.5, "cells_opacity": 0.4},
+        {"cells_level": 2, "tint_strength": 0.125},
+    ],
+)
+def test_a_parsed_command_gives_the_same_view(scene, changes):
+    view = replace(opened_view(scene), **changes)
+    _, march, again = read(command(scene, scene.train.march, view), scene)
+    assert again == view
+    assert march == scene.train.march
+
+
+def test_reduced_images_are_opened_reduced_again(scene):
+    words = command(replace(scene, downscale=2), MarchSettings(), opened_view(scene)).split()
+    assert words[words.index("--downscale") + 1] == "2"
+
+
+def test_the_demo_goes_by_its_name(scene):
+    assert command(replace(scene, opened="demo"), scene.train.march, opened_view(scene)) == "run_viewer.py demo"

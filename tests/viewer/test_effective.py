@@ -1,0 +1,105 @@
+import math
+
+import pytest
+import torch
+
+from core.kernels.grid import GridState
+from core.kernels.marching import March
+from core.rays import Rays
+from core.settings import MarchSettings
+from viewer.effective import effects, marched_box, reach
+
+BOX = (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0)
+OUTSIDE = (0.0, -4.0, 0.0)
+
+
+def texts(march=None, position=OUTSIDE, box=BOX, training_step=0.01, **changes):
+    march = march or MarchSettings(**changes)
+    return {name: effect.short for name, effect in effects(march, position, box, training_step).items()}
+
+
+def samples(march, position, direction, box=BOX):
+    """t of the samples that a ray takes where every cell is occupied."""
+    rays = Rays(torch.tensor([position]), torch.nn.functional.normalize(torch.tensor([direction]), dim=-1))
+    march = March(GridState(box, torch.ones(1, 4, 4, 4, dtype=torch.bool)), rays, march)
+    taken = march.round(torch.zeros(1, dtype=torch.int32), 10_000)
+    return taken.t_starts, taken.t_ends
+
+
+def test_the_box_begins_and_ends_where_samples_do():
+    corner = (1.0, 5.0, 1.0)  # towards the farthest corner
+    nearest, farthest = reach(BOX, OUTSIDE)
+    starts, _ = samples(MarchSettings(), OUTSIDE, (0.0, 1.0, 0.0))
+    _, ends = samples(MarchSettings(), OUTSIDE, corner)
+    assert float(starts[0]) == pytest.approx(nearest, abs=0.01) == pytest.approx(3.0, abs=0.01)
+    assert float(ends[-1]) == pytest.approx(farthest, abs=0.01)
+    assert texts() == {"near_plane": "box at 3", "far_plane": "box to 5.2", "early_stop_eps": "opacity 99.9 %",
+                       "occ_thre": "density 1 /unit"}  # fmt: skip
+
+
+def test_planes_inside_the_box_are_what_they_say():
+    assert not {"near_plane", "far_plane"} & set(texts(near_plane=3.5, far_plane=4.5))
+
+
+def test_a_camera_inside_the_box_begins_at_once():
+    assert "near_plane" not in texts(position=(0.2, 0.1, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"), [({"near_plane": 6.0}, "near_plane"), ({"near_plane": 0.0, "far_plane": 2.0}, "far_plane")]
+)
+def test_planes_that_leave_nothing_say_so(changes, name):
+    assert texts(**changes)[name] == "nothing left"
+    assert samples(MarchSettings(**changes), OUTSIDE, (0.0, 1.0, 0.0))[0].numel() == 0
+
+
+def test_a_crop_box_moves_the_ends():
+    march = MarchSettings(crop=(-1.0, 0.0, -1.0, 1.0, 0.5, 1.0))
+    starts, ends = samples(march, OUTSIDE, (0.0, 1.0, 0.0))
+    nearest, farthest = reach(marched_box(BOX, march), OUTSIDE)
+    assert float(starts[0]) == pytest.approx(nearest, abs=0.01)
+    assert float(ends[-1]) <= farthest < reach(BOX, OUTSIDE)[1]
+
+
+def test_a_crop_box_beside_the_scene_leaves_nothing():
+    march = MarchSettings(crop=(5.0, 5.0, 5.0, 6.0, 6.0, 6.0))
+    assert marched_box(BOX, march) is None
+    assert texts(march)["near_plane"] == "nothing left"
+
+
+def test_steps_grow_as_the_marcher_takes_them():
+    march = MarchSettings(render_step_size=0.01, cone_angle=0.005)
+    starts, ends = samples(march, OUTSIDE, (1.0, 5.0, 1.0))
+    shown = texts(march)["render_step_size"].split(" to ")
+    steps = ends - starts
+    assert [float(x) for x in shown] == pytest.approx([0.005 * 3.0, float(steps.max())], rel=0.05)
+    assert texts(march)["cone_angle"] == "from 2 units"
+
+
+def test_a_cone_that_begins_behind_the_scene_has_no_effect():
+    march = MarchSettings(render_step_size=0.01, cone_angle=1e-4)
+    starts, ends = samples(march, OUTSIDE, (1.0, 5.0, 1.0))
+    torch.testing.assert_close(ends - starts, torch.full_like(starts, 0.01), rtol=0, atol=1e-5)
+    assert texts(march)["cone_angle"] == "no effect"
+    assert "render_step_size" not in texts(march)
+
+
+def test_from_far_away_float32_makes_the_steps():
+    march = MarchSettings(render_step_size=1e-4, far_plane=1e9)
+    effect = effects(march, (0.0, -1e4, 0.0), BOX, 0.01)["render_step_size"]
+    starts, _ = samples(march, (0.0, -1e4, 0.0), (0.0, 1.0, 0.0))
+    shortest = float(effect.short.split(" to ")[0])
+    assert 0.5 * shortest < float(starts.diff().min()) <= shortest
+    assert "float32" in effect.sentence
+
+
+def test_thresholds_as_densities():
+    shown = texts(alpha_thre=0.5, render_step_size=0.02, occ_thre=0.1, training_step=0.005)
+    assert shown["alpha_thre"] == f"density {math.log(2) / 0.02:.3g} /unit"
+    assert shown["occ_thre"] == "density 20 /unit"
+
+
+def test_what_is_off_has_no_effect_to_tell():
+    assert not {"alpha_thre", "early_stop_eps", "occ_thre", "cone_angle"} & set(
+        texts(alpha_thre=0.0, early_stop_eps=0.0, occ_thre=0.0)
+    )

@@ -1,0 +1,61 @@
+"""The window's settings as a command line that opens the same scene with them. Pure."""
+
+import math
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from core.settings import MarchSettings, settings_of
+from viewer.camera_controls import home_view, photo_view
+from viewer.messages import PhotoId, SceneInfo, Split
+from viewer.view_settings import ViewSettings
+
+
+def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
+    """`run_viewer.py SCENE` with a flag for each threshold and view setting that the scene doesn't open with.
+
+    The quotes are those of this system's shell.
+    """
+    words = ["run_viewer.py", scene.opened]
+    if scene.downscale != 1:
+        words += ["--downscale", str(scene.downscale)]
+    words += [*_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
+def opened_view(scene: SceneInfo) -> ViewSettings:
+    """The view settings that a scene opens with: the defaults, and the field of view of the camera it starts at."""
+    camera = photo_view(scene, PhotoId(Split.TRAIN, home_view(scene)))
+    return replace(ViewSettings(), fov=math.degrees(camera.fov_y))
+
+
+def _flags(settings: Any, opened: Any) -> list[str]:
+    """The flags of what differs. A crop box that was taken away has none: a flag that is left out says None."""
+    words = []
+    for name in settings_of(type(settings)):
+        value = getattr(settings, name)
+        if value is None or _same(value, getattr(opened, name)):
+            continue
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            values = value if isinstance(value, tuple) else (value,)
+            words += [f"--{flag}", *(_word(x) for x in values)]
+    return words
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9)
+    return a == b
+
+
+def _word(value: Any) -> str:
+    """A value as it is typed; of a number all the digits that it has."""
+    if isinstance(value, Enum):
+        return str(value.value)
+    return repr(float(value)) if isinstance(value, float) else str(value)

@@ -1,0 +1,105 @@
+"""What the marcher's settings come to in the view at hand, where that is more or other than their values say. Pure.
+
+Only the bounds that lie in the mathematics are told, see `core.kernels.marching`: nothing else stands between a slider
+and the march.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from core.kernels.grid import FLOAT_SPACING
+from core.settings import Box, MarchSettings, distances_to_box
+
+
+class Effect(NamedTuple):
+    """What a value comes to.
+
+    Attributes:
+        short: a few words that fit on a slider.
+        sentence: the same with its reason.
+    """
+
+    short: str
+    sentence: str
+
+
+def effects(march: MarchSettings, position: Sequence[float], box: Box, training_step: float) -> dict[str, Effect]:
+    """What the settings come to, by field name; a setting that is just its value is left out.
+
+    Args:
+        march: of the view.
+        position: of the camera, x y z.
+        box: the scene's bounds, those of the outermost grid level.
+        training_step: the step that the grid's stored values are made with.
+    """
+    nearest, farthest = reach(marched_box(box, march), position)
+    first, last = max(nearest, march.near_plane), min(farthest, march.far_plane)
+    found = _planes(march, nearest, farthest) | _steps(march, first, last)
+    if march.alpha_thre > 0.0:
+        density = -math.log1p(-march.alpha_thre) / march.render_step_size
+        found["alpha_thre"] = Effect(
+            f"density {density:.3g} /unit",
+            f"Skips samples of a density below {density:.3g} per unit.",
+        )
+    if march.early_stop_eps > 0.0:
+        opacity = 100.0 * (1.0 - march.early_stop_eps)
+        found["early_stop_eps"] = Effect(f"opacity {opacity:.4g} %", f"Stops behind an opacity of {opacity:.4g} %.")
+    if march.occ_thre > 0.0:
+        density = march.occ_thre / training_step
+        found["occ_thre"] = Effect(
+            f"density {density:.3g} /unit",
+            f"Marches cells of a density above {density:.3g} per unit: the threshold over training's step, "
+            f"{training_step:.3g} units.",
+        )
+    return found
+
+
+def marched_box(box: Box, march: MarchSettings) -> Box | None:
+    """The part of the scene's box that is marched; None where the crop box leaves nothing of it."""
+    if march.crop is None:
+        return box
+    low = tuple(max(a, b) for a, b in zip(box[:3], march.crop[:3], strict=True))
+    high = tuple(min(a, b) for a, b in zip(box[3:], march.crop[3:], strict=True))
+    return (*low, *high) if all(a < b for a, b in zip(low, high, strict=True)) else None
+
+
+def reach(box: Box | None, position: Sequence[float]) -> tuple[float, float]:
+    """The distances between which a box lies, seen from a point; without a box infinity and 0."""
+    return (math.inf, 0.0) if box is None else distances_to_box(box, position)
+
+
+def _planes(march: MarchSettings, nearest: float, farthest: float) -> dict[str, Effect]:
+    found = {}
+    if march.near_plane >= farthest:
+        found["near_plane"] = Effect("nothing left", f"The box ends at {farthest:.3g} units: no ray has a sample.")
+    elif march.near_plane < nearest:
+        found["near_plane"] = Effect(f"box at {nearest:.3g}", f"Samples begin with the box, at {nearest:.3g} units.")
+    if march.far_plane <= nearest:
+        found["far_plane"] = Effect("nothing left", f"The box begins at {nearest:.3g} units: no ray has a sample.")
+    elif march.far_plane > farthest:
+        found["far_plane"] = Effect(f"box to {farthest:.3g}", f"Samples end with the box, at {farthest:.3g} units.")
+    return found
+
+
+def _steps(march: MarchSettings, first: float, last: float) -> dict[str, Effect]:
+    """Of the step size and the cone angle, between the distances where samples lie."""
+    if first >= last:
+        return {}
+    step, knee = march.render_step_size, math.inf
+    if march.cone_angle > 0.0:
+        knee = step / march.cone_angle
+    shortest, longest = (max(step, march.cone_angle * t, FLOAT_SPACING * t) for t in (first, last))
+    found = {}
+    if longest > step:
+        found["render_step_size"] = Effect(
+            f"{shortest:.2g} to {longest:.2g}",
+            f"Steps are {shortest:.3g} units long at {first:.3g} units and {longest:.3g} at {last:.3g}"
+            + (", for they grow by the cone angle." if last > knee else ": float32 has no shorter ones there."),
+        )
+    if march.cone_angle > 0.0:
+        if knee >= last:
+            found["cone_angle"] = Effect("no effect", f"Steps would grow from {knee:.3g} units on, behind the scene.")
+        else:
+            found["cone_angle"] = Effect(f"from {knee:.3g} units", f"Steps grow from {knee:.3g} units on.")
+    return found

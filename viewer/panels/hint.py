@@ -1,0 +1,51 @@
+"""One calm line over a picture without a sample: which setting does it, and a button that puts it back."""
+
+import dearpygui.dearpygui as dpg
+
+from viewer.messages import Frame, Status, ViewRequest
+from viewer.panels.canvas import Rect
+from viewer.panels.context import Context
+from viewer.panels.style import DIM
+from viewer.panels.widgets import FLOATING, button
+from viewer.tools.emptied import Emptied
+
+
+class Hint:
+    """A small window in the middle of the picture, hidden while there is something to see."""
+
+    window = "hint.window"
+
+    def __init__(self, context: Context):
+        self._context = context
+        self._asked: ViewRequest | None = None
+        self._found: Emptied | None = None
+        style = context.style
+        with dpg.window(tag=self.window, show=False, no_focus_on_appearing=True, min_size=(40, 20), **FLOATING):
+            dpg.add_text("", tag="hint.text", color=DIM)
+            button("", style, self._put_back, tag="hint.back")
+        dpg.bind_item_theme(self.window, style.card)
+
+    def update(self, status: Status, frame: Frame | None) -> None:
+        """Ask why a picture of a trained scene is empty, and say it."""
+        empty = frame is not None and frame.stats.n_color == 0 and status.step > 0
+        question = frame.request if empty else None
+        if question != self._asked:
+            self._asked = question
+            self._context.session.ask("emptied", question)
+        found = self._context.session.result("emptied")
+        if not empty or found is None or not found.back or found.request.march != self._context.state.march:
+            found = None
+        dpg.configure_item(self.window, show=found is not None)
+        if found is not None and found is not self._found:
+            dpg.set_value("hint.text", found.sentence())
+            dpg.configure_item("hint.back", label=found.offer())
+        self._found = found
+
+    def place(self, rect: Rect) -> None:
+        """In the middle of the picture."""
+        width, height = dpg.get_item_rect_size(self.window)
+        dpg.set_item_pos(self.window, (rect.x + (rect.width - width) / 2, rect.y + (rect.height - height) / 2))
+
+    def _put_back(self) -> None:
+        if self._found is not None:
+            self._context.state.set_march(**dict(self._found.back))
