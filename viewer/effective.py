@@ -35,13 +35,13 @@ def effects(march: MarchSettings, position: Sequence[float], box: Box, training_
     """
     nearest, farthest = reach(marched_box(box, march), position)
     first, last = max(nearest, march.near_plane), min(farthest, march.far_plane)
-    found = _planes(march, nearest, farthest) | _steps(march, first, last)
+    steps = (march.render_step_size,) * 2
+    found = _planes(march, nearest, farthest)
+    if first < last:
+        steps = _step_at(march, first), _step_at(march, last)
+        found |= _steps(march, first, last, *steps)
     if march.alpha_thre > 0.0:
-        density = -math.log1p(-march.alpha_thre) / march.render_step_size
-        found["alpha_thre"] = Effect(
-            f"density {density:.3g} /unit",
-            f"Skips samples of a density below {density:.3g} per unit.",
-        )
+        found["alpha_thre"] = _thinnest(*(-math.log1p(-march.alpha_thre) / step for step in reversed(steps)))
     if march.early_stop_eps > 0.0:
         opacity = 100.0 * (1.0 - march.early_stop_eps)
         found["early_stop_eps"] = Effect(f"opacity {opacity:.4g} %", f"Stops behind an opacity of {opacity:.4g} %.")
@@ -71,6 +71,8 @@ def reach(box: Box | None, position: Sequence[float]) -> tuple[float, float]:
 
 def _planes(march: MarchSettings, nearest: float, farthest: float) -> dict[str, Effect]:
     found = {}
+    if farthest <= 0.0:
+        return {"near_plane": Effect("nothing left", "The crop box lies beside the scene: no ray has a sample.")}
     if march.near_plane >= farthest:
         found["near_plane"] = Effect("nothing left", f"The box ends at {farthest:.3g} units: no ray has a sample.")
     elif march.near_plane < nearest:
@@ -82,14 +84,26 @@ def _planes(march: MarchSettings, nearest: float, farthest: float) -> dict[str, 
     return found
 
 
-def _steps(march: MarchSettings, first: float, last: float) -> dict[str, Effect]:
+def _thinnest(low: float, high: float) -> Effect:
+    """Of the alpha threshold: the densities that just pass it with the longest and the shortest step."""
+    if low == high:
+        return Effect(f"density {low:.3g} /unit", f"Skips samples of a density below {low:.3g} per unit.")
+    return Effect(
+        f"{low:.2g} to {high:.2g} /unit",
+        f"Skips samples of a density below {high:.3g} per unit; far away, where steps are longer, below {low:.3g}.",
+    )
+
+
+def _step_at(march: MarchSettings, t: float) -> float:
+    """The step that the marcher takes at a distance."""
+    return max(march.render_step_size, march.cone_angle * t, FLOAT_SPACING * t)
+
+
+def _steps(march: MarchSettings, first: float, last: float, shortest: float, longest: float) -> dict[str, Effect]:
     """Of the step size and the cone angle, between the distances where samples lie."""
-    if first >= last:
-        return {}
     step, knee = march.render_step_size, math.inf
     if march.cone_angle > 0.0:
         knee = step / march.cone_angle
-    shortest, longest = (max(step, march.cone_angle * t, FLOAT_SPACING * t) for t in (first, last))
     found = {}
     if longest > step:
         found["render_step_size"] = Effect(

@@ -64,7 +64,9 @@ def test_a_crop_box_moves_the_ends():
 def test_a_crop_box_beside_the_scene_leaves_nothing():
     march = MarchSettings(crop=(5.0, 5.0, 5.0, 6.0, 6.0, 6.0))
     assert marched_box(BOX, march) is None
-    assert texts(march)["near_plane"] == "nothing left"
+    shown = texts(march)
+    assert shown["near_plane"] == "nothing left"
+    assert "inf" not in "".join(shown.values()) and "nan" not in "".join(shown.values())
 
 
 def test_steps_grow_as_the_marcher_takes_them():
@@ -74,6 +76,14 @@ def test_steps_grow_as_the_marcher_takes_them():
     steps = ends - starts
     assert [float(x) for x in shown] == pytest.approx([0.005 * 3.0, float(steps.max())], rel=0.05)
     assert texts(march)["cone_angle"] == "from 2 units"
+
+
+def test_an_alpha_threshold_stands_for_thinner_densities_where_steps_are_longer():
+    march = MarchSettings(render_step_size=0.01, cone_angle=0.005, alpha_thre=0.1)
+    starts, ends = samples(march, OUTSIDE, (1.0, 5.0, 1.0))
+    low, _, high, _ = texts(march)["alpha_thre"].split()
+    assert float(low) == pytest.approx(-math.log(0.9) / float((ends - starts).max()), rel=0.05)
+    assert float(high) == pytest.approx(-math.log(0.9) / (0.005 * 3.0), rel=0.05)
 
 
 def test_a_cone_that_begins_behind_the_scene_has_no_effect():
