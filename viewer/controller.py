@@ -23,10 +23,10 @@ way of others, each with FINER_BY levels (eight times the pixels) more than the 
 
 FINER_BY = 3
 
-REFRESH_SHARE = 0.15
+REFRESH_SHARE = 0.12
 """At most this share of the time goes into pictures while the camera rests and training runs."""
 
-PATIENCE = 0.25
+PATIENCE = 0.32
 """A camera at rest for t seconds may wait this times t for a picture, so that it gets a sharp one in the end."""
 
 COARSEST = 10

@@ -71,6 +71,7 @@ class ViewRequest:
         other: the thresholds kept as A, while the view compares with them.
         photo: the dataset's view that the camera stands on exactly, if it does.
         ray: drawn into the picture.
+        scene_serial: of the status whose scene is meant; None: whichever is open.
     """
 
     pose: Pose
@@ -83,6 +84,7 @@ class ViewRequest:
     other: MarchSettings | None = None
     photo: PhotoId | None = None
     ray: SceneRay | None = None
+    scene_serial: int | None = None
 
 
 @dataclass(frozen=True)

@@ -193,6 +193,8 @@ class Session:
     def _serve_view(self, scene: Scene) -> bool:
         with self._wake:
             request, self._requested = self._requested, None
+        if request is not None and self._is_stale(request):
+            request = None
         training = scene.trainer.seconds if self.status.state is State.TRAINING else None
         if request is None:
             frame = self._views.refresh(scene, training)
@@ -285,7 +287,7 @@ class Session:
         if self._scene is None:
             return
         self._notices.append(Notice(self._scene.rescue(way)))
-        self._views.forget()
+        self._views.outdated()
         self._publish()  # training's thresholds first: the window looks at them once the collapse is over
         self._resume()
 
@@ -317,8 +319,13 @@ class Session:
             path = screenshots.save(request, rgba, info.name, trainer.step_count, info.path, device=self._device)
             self._notices.append(Notice(f"Saved {path}"))
 
+    def _is_stale(self, question: Any) -> bool:
+        """Whether the window meant another scene than the open one: it may ask before it knows."""
+        meant = getattr(question, "scene_serial", None)
+        return meant is not None and meant != self.status.scene_serial
+
     def _ask(self, tool: str, question: Any) -> None:
-        if self._scene is not None:
+        if self._scene is not None and not self._is_stale(question):
             self._tools.ask(tool, question, self._scene)
 
     def _set(self, state: State, message: str = "", collapse: Collapse | None = None) -> None:

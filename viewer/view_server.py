@@ -67,9 +67,14 @@ class ViewServer:
         return (self._rates.per_second(time.perf_counter()) or (0.0,))[0]
 
     def forget(self) -> None:
-        """Another scene or other weights took over: nothing shown so far is good any more."""
-        self._shown = None
+        """Another scene took over: what was shown and asked for was the old one's."""
+        self._request = None
         self._photos.clear()
+        self.outdated()
+
+    def outdated(self) -> None:
+        """Other weights took over: the picture is wanted anew."""
+        self._shown = None
         self.controller.stale()
 
     def answer(self, request: ViewRequest, scene: Scene, training: float | None) -> Frame | None:

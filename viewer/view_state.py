@@ -22,6 +22,7 @@ class ViewState:
         other: the thresholds kept as A, or None.
         ray: an inspected ray that the picture shows, or None.
         box: the open scene's bounds, or None.
+        scene_serial: the open scene's, see `Status`.
     """
 
     def __init__(self, march: MarchSettings, view: ViewSettings):
@@ -32,6 +33,7 @@ class ViewState:
         self._on_view: tuple[OrbitCamera | None, PhotoId | None] = (None, None)
         self.ray: SceneRay | None = None
         self.box: Box | None = None
+        self.scene_serial: int | None = None
         self._sent: ViewRequest | None = None
         self._changed_at = -math.inf
 
@@ -98,8 +100,9 @@ class ViewState:
         other = self.other if self.comparing is Compare.SETTINGS else None
         view = replace(self.view, compare=self.comparing)
         return ViewRequest(
-            self.camera.pose, width, height, self.march, view, moving, self.serial + 1, other, self.photo, self.ray
-        )
+            self.camera.pose, width, height, self.march, view, moving, self.serial + 1, other, self.photo, self.ray,
+            self.scene_serial,
+        )  # fmt: skip
 
     def due(self, width: int, height: int, now: float, held: bool) -> ViewRequest | None:
         """The request to send now, or None.

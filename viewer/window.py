@@ -7,7 +7,9 @@ frame, sends the newest wish, and sleeps for the rest of its period so that trai
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -17,8 +19,8 @@ import dearpygui.dearpygui as dpg
 
 from core.errors import FirstlightError
 from core.settings import MarchSettings
-from viewer import camera_controls, navigation, recent
-from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
+from viewer import navigation, recent
+from viewer.messages import Frame, Status
 from viewer.panels.canvas import Canvas
 from viewer.panels.compare import ComparePanel
 from viewer.panels.context import Context, Session
@@ -32,6 +34,7 @@ from viewer.panels.keys import Keyboard
 from viewer.panels.messages import Messages
 from viewer.panels.open_dialog import OpenDialog
 from viewer.panels.panels_menu import PanelsMenu
+from viewer.panels.pilot import Pilot
 from viewer.panels.screenshot import ScreenshotPanel
 from viewer.panels.status_line import StatusLine
 from viewer.panels.style import BACKDROP, Style
@@ -106,10 +109,9 @@ def run_window(
         session.start()
         if dataset_path is not None:
             session.open(dataset_path, downscale)
-        window.run()
+        with suppress(KeyboardInterrupt):
+            window.run()
         window.dock.save()
-    except KeyboardInterrupt:
-        pass
     finally:
         session.close(CLOSE_SECONDS)
         dpg.destroy_context()
@@ -143,8 +145,7 @@ class Window:
         self.style = Style(ui_scale)
         self.state = ViewState(replace(MarchSettings(), **thresholds), replace(ViewSettings(), **picture))
         self.context = Context(session, self.state, self.style)
-        self.context.go_to = self._go_to
-        self.dock = Dock(self.context, *size, user_folder() / "layout.ini")
+        self.dock = Dock(self.context, *size, user_folder() / f"layout-{ui_scale:g}.ini")
         self.canvas = Canvas(self.style)
         self.open_dialog = OpenDialog(self.context, session.open, recent.default_file())
         self.screenshot = ScreenshotPanel(self.context, self.canvas)
@@ -161,14 +162,13 @@ class Window:
         self.status_line = StatusLine(self.style)
         self.hint = Hint(self.context)
         self.messages = Messages(self.context, self.open_dialog.show)
-        with dpg.handler_registry():
-            dpg.add_mouse_wheel_handler(callback=lambda _, n: self._zoom(n))
-        self._drag = navigation.Drag()
+        self.pilot = Pilot(self.context, self.canvas, self.inspector)
         self._keyboard = Keyboard()
         self._fly_keys: set[str] = set()
         self._inspect_key = False
         self._shortcuts = self._make_shortcuts()
-        self._scene_serial, self._scene_path, self._view_index = 0, "", 0
+        self._scene_serial, self._scene_opened = 0, ()
+        self._failures: set[str] = set()
         self._fps, self._next_figures = 0.0, 0.0
 
     def _make_shortcuts(self) -> dict[str, Callable[[], object]]:
@@ -177,9 +177,9 @@ class Window:
             "Space": self.training.toggle,
             "F1": self.help.toggle,
             "F12": self.screenshot.take,
-            "R": self._go_home,
-            "[": partial(self._step_view, -1),
-            "]": partial(self._step_view, 1),
+            "R": self.pilot.go_home,
+            "[": partial(self.pilot.step_view, -1),
+            "]": partial(self.pilot.step_view, 1),
             "Ctrl+O": self.open_dialog.show,
             "Ctrl+Q": dpg.stop_dearpygui,
         }
@@ -191,12 +191,23 @@ class Window:
             began = time.perf_counter()
             elapsed, last = began - last, began
             self._fps += 0.05 * (1.0 / max(elapsed, 1e-3) - self._fps)
-            dpg.run_callbacks(dpg.get_callback_queue())
-            self.tick(began, elapsed)
+            try:
+                dpg.run_callbacks(dpg.get_callback_queue())
+                self.tick(began, elapsed)
+            except Exception as error:  # a defect of ours in one panel must not take what was learnt with it
+                self._tell(error)
             dpg.render_dearpygui_frame()
             work += 0.1 * (time.perf_counter() - began - work)
             period = min(SLOWEST, max(FASTEST, 3.0 * work))
             time.sleep(max(0.0, period - (time.perf_counter() - began)))
+
+    def _tell(self, error: Exception) -> None:
+        """Show an error of the window's own, once."""
+        text = f"{type(error).__name__}: {error}"
+        if text not in self._failures:
+            self._failures.add(text)
+            traceback.print_exc()
+            self.context.say(f"The window stumbled over {text}. Training goes on; save a snapshot to be safe.", True)
 
     def tick(self, now: float, elapsed: float) -> None:
         """One frame's work: input, the newest from the session, the newest wish to it."""
@@ -205,7 +216,7 @@ class Window:
         self.canvas.follow()
         self.toolbar.place()
         self._keys()
-        self._move_camera(min(elapsed, 0.1))
+        self.pilot.move(self._fly_keys, self._inspect_key, min(elapsed, 0.1))
         self.inspector.mark(self.canvas)
         for notice in [*self.session.take_notices(), *self.context.notices]:
             self.messages.add(notice, now)
@@ -213,10 +224,11 @@ class Window:
         frame = self.session.frame
         self.canvas.show(frame)
         dragged = any(dpg.is_item_active(handle) for handle in self.context.handles)
-        held = dragged or self._drag.button is not None or bool(self._fly_keys)
+        held = dragged or self.pilot.dragging or bool(self._fly_keys)
         request = self.state.due(self.canvas.rect.width, self.canvas.rect.height, now, held)
         if request is not None:
             self.session.request_view(request)
+        self.context.sharing.update(status, self.state.march, dragged)
         self.dock.update(status, frame)
         self.hint.update(status, frame)
         self.messages.update(status, now)
@@ -245,18 +257,19 @@ class Window:
         scene = status.scene
         if scene is None or status.scene_serial == self._scene_serial:
             return
-        self._scene_serial = status.scene_serial
+        self._scene_serial = self.state.scene_serial = status.scene_serial
         self.state.forget()
-        if scene.path == self._scene_path:
+        opened = (scene.opened, scene.box)
+        if opened == self._scene_opened:
             return
-        self._scene_path, self.state.other = scene.path, None
-        self.open_dialog.remember(scene.path)
+        self._scene_opened, self.state.other = opened, None
+        self.open_dialog.remember(scene.opened)
         self.state.march, self.state.box = scene.train.march, scene.box
         try:
             self.state.set_march(**self._asked)
         except ValueError as error:  # what was asked for doesn't go with this scene's size or its own thresholds
             self.context.say(f"The scene keeps its own thresholds: {error}", error=True)
-        self._go_home()
+        self.pilot.go_home()
         if self._asked_fov is not None:
             self.state.set_view(fov=self._asked_fov)
         self._asked, self._asked_fov = {}, None  # what was asked for is meant for the first scene
@@ -283,56 +296,3 @@ class Window:
         if not typing:
             for name in keys.pressed & self._shortcuts.keys():
                 self._shortcuts[name]()
-
-    def _go_home(self) -> None:
-        scene = self.session.status.scene
-        if scene is not None:
-            self._stand_on(scene, PhotoId(Split.TRAIN, camera_controls.home_view(scene)))
-
-    def _step_view(self, step: int) -> None:
-        """Go to the next or an earlier training view."""
-        scene = self.session.status.scene
-        if scene is not None:
-            self._go_to(PhotoId(Split.TRAIN, (self._view_index + step) % scene.n_train))
-
-    def _go_to(self, photo: PhotoId) -> None:
-        """Go to one of the dataset's views and name it."""
-        scene = self.session.status.scene
-        if scene is None:
-            return
-        self._stand_on(scene, photo)
-        which, names = "Training" if photo.split is Split.TRAIN else "Test", scene.names(photo.split)
-        self.context.say(f"{which} view {photo.index + 1} of {len(names)}  {names[photo.index]}")
-
-    def _stand_on(self, scene: SceneInfo, photo: PhotoId) -> None:
-        self.state.place(camera_controls.photo_view(scene, photo), photo)
-        if photo.split is Split.TRAIN:
-            self._view_index = photo.index
-
-    def _move_camera(self, seconds: float) -> None:
-        if self.state.camera is None:
-            return
-        down = {b for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE) if dpg.is_mouse_button_down(b)}
-        x, y = dpg.get_mouse_pos(local=False)
-        if self._drag.button is None and self.inspector.picks(down, x, y, self.canvas, self._inspect_key):
-            down -= {navigation.LEFT}
-        rect, over_picture, reach = self.canvas.rect, self.canvas.hovered, self.style.px(navigation.DIVIDER_REACH)
-        divider = None if self.state.divider is None else rect.x + self.state.divider * rect.width
-        camera = self._drag.moved(self.state.camera, down, x, y, over_picture, rect.height, divider, reach)
-        camera = navigation.flown(camera, self._fly_keys, seconds)
-        if camera is not self.state.camera:
-            self.state.place(camera)
-        if self._drag.divider is not None:
-            share = (self._drag.divider - rect.x) / rect.width
-            self.state.set_view(divider=round(min(1.0, max(0.0, share)), 4))
-        near = divider is not None and over_picture and self._drag.button is None and abs(x - divider) <= reach
-        self.canvas.mark_divider(near or self._drag.divider is not None)
-
-    def _zoom(self, notches: float) -> None:
-        if self.state.camera is None or not self.canvas.hovered:
-            return
-        rect = self.canvas.rect
-        x, y = dpg.get_mouse_pos(local=False)
-        u = (x - rect.x - rect.width / 2) / rect.height
-        v = (y - rect.y - rect.height / 2) / rect.height
-        self.state.place(self.state.camera.zoomed(navigation.ZOOM_STEP**notches, u, v))

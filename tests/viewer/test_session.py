@@ -104,6 +104,18 @@ def test_pausing_stops_steps_and_not_views(session):
     assert (session.status.state, session.status.step) == (State.TRAINING, 2)
 
 
+def test_a_view_of_a_scene_that_is_closed_is_never_rendered(session):
+    request = ask(session)
+    session.tick()
+    session.reset()
+    session.request_view(dataclasses.replace(request, scene_serial=session.status.scene_serial, serial=7))
+    session.tick()
+    assert session.frame.request is request, "it was meant for the scene before the reset"
+    session.request_view(dataclasses.replace(request, scene_serial=session.status.scene_serial, serial=8))
+    session.tick()
+    assert session.frame.request.serial == 8
+
+
 def test_paused_at_rest_the_picture_becomes_full_and_then_nothing_happens(session):
     session.pause()
     ask(session, size=(64, 48))

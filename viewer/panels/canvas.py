@@ -44,7 +44,7 @@ class Canvas:
         self._frame: Frame | None = None
         self._legends: tuple[Legend, ...] = ()
         self.rect = Rect(0, 0, 1, 1)
-        with bar(self.window), dpg.drawlist(1, 1, tag="picture"):
+        with bar(self.window, background=False), dpg.drawlist(1, 1, tag="picture"):
             self._backdrop = dpg.draw_rectangle((0, 0), (1, 1), color=BACKDROP, fill=BACKDROP)
             self._picture = dpg.add_draw_layer()
             self._sides = Sides(dpg.add_draw_layer(), style)
@@ -86,6 +86,7 @@ class Canvas:
             return
         self._frame = frame
         self._sides.draw(None if frame is None else frame.request, self.rect.width, self.rect.height)
+        dpg.configure_item(self._backdrop, show=frame is None)  # the picture covers it
         if frame is None:
             dpg.configure_item(self._picture, show=False)
             self._draw_legends(())

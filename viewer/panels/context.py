@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from viewer.messages import Frame, Notice, PhotoId, ScreenshotRequest, Status, ViewRequest
 from viewer.panels.style import Style
 from viewer.rescue import Rescue
+from viewer.sharing import Sharing
 from viewer.view_state import ViewState
 
 
@@ -44,6 +45,7 @@ class Context:
         open_panel: brings a panel to the front by its tag, opening it if it is closed.
         sweep: sweeps a threshold, by its name, in the sweep's panel.
         notices: messages waiting to be shown.
+        sharing: gives the view's thresholds to training while the user wants it.
     """
 
     session: Session
@@ -55,6 +57,9 @@ class Context:
     open_panel: Callable[[str], None] = lambda tag: None
     sweep: Callable[[str], None] = lambda name: None
     notices: list[Notice] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.sharing = Sharing(self.session.set_training_march)
 
     def say(self, text: str, error: bool = False) -> None:
         """Show a toast, or an error that stays until it is closed."""

@@ -34,12 +34,16 @@ class Panel(Protocol):
 
 
 @contextmanager
-def bar(tag: str) -> Iterator[None]:
-    """A docked window that is always there and has no tab."""
+def bar(tag: str, background: bool = True) -> Iterator[None]:
+    """A docked window that is always there and has no tab.
+
+    Args:
+        background: without one its contents must cover it; without a GPU each layer that is painted costs.
+    """
     number = layout.BARS[tag].number
     with dpg.window(
         tag=number, no_title_bar=True, no_move=True, no_resize=True, no_scrollbar=True, no_scroll_with_mouse=True,
-        no_close=True, no_bring_to_front_on_focus=True, min_size=(1, 1),
+        no_close=True, no_bring_to_front_on_focus=True, min_size=(1, 1), no_background=not background,
     ):  # fmt: skip
         dpg.add_alias(tag, number)
         yield

@@ -51,10 +51,8 @@ class ThresholdsPanel:
 
     def __init__(self, context: Context):
         self._context = context
-        self._trained_with: MarchSettings | None = None
-        self._scene: tuple[int, str] = (0, "")
         self._asked: Frame | None = None
-        self._collapsed = False
+        self._seen_at = 0
         style = context.style
         settings = settings_of(MarchSettings)
         captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
@@ -68,7 +66,7 @@ class ThresholdsPanel:
             for name in MARCH_NUMBERS
         }
         self._shared = dpg.add_checkbox(
-            label="Use in training too", tag="march.in_training", callback=lambda: self._share()
+            label="Use in training too", tag="march.in_training", callback=lambda _, on: context.sharing.set(on)
         )
         tooltip(self._shared, "Training marches with these thresholds as well, while this is ticked.", style)
         with dpg.group(horizontal=True):
@@ -78,20 +76,15 @@ class ThresholdsPanel:
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Follow the settings; show what the newest frame cost."""
-        self._follow_scene(status)
-        self._follow_rescue(status)
         march = self._context.state.march
         found, diagonal = self._effects(status), None
         if status.scene is not None:
             diagonal = math.dist(status.scene.box[:3], status.scene.box[3:])
         for name, slider in self._sliders.items():
             slider.show(getattr(march, name), getattr(status.march, name), found.get(name), diagonal)
-        # Training gets a value once the hand has left the slider: each change makes it find its batch size anew.
-        held = any(dpg.is_item_active(handle) for handle in self._context.handles)
-        if dpg.get_value(self._shared) and not held and march != self._trained_with:
-            self._trained_with = march
-            self._context.session.set_training_march(march)
-        if frame is not self._asked:
+        dpg.set_value(self._shared, self._context.sharing.on)
+        out_of_sight, self._seen_at = dpg.get_frame_count() > self._seen_at + 1, dpg.get_frame_count()
+        if frame is not self._asked or out_of_sight:  # whoever went out of sight was told to stop
             self._asked = frame
             self._context.session.ask("reference", None if frame is None else frame.request)
         if frame is None:
@@ -100,23 +93,6 @@ class ThresholdsPanel:
             psnr, error = difference_texts(self._context.session.result("reference"))
             self._figures.show(**cost_texts(frame.stats), psnr=psnr)
             dpg.set_value(self._error, error)
-
-    def _follow_scene(self, status: Status) -> None:
-        """A scene trains with its own thresholds, but one that starts anew keeps what the user ticked."""
-        scene = (status.scene_serial, status.scene.path if status.scene else "")
-        if scene == self._scene:
-            return
-        self._trained_with = None
-        if scene[1] != self._scene[1]:
-            dpg.set_value(self._shared, False)
-        self._scene = scene
-
-    def _follow_rescue(self, status: Status) -> None:
-        """A way out of a collapse gave training other thresholds: they are no longer the view's."""
-        rescued, self._collapsed = self._collapsed and status.collapse is None, status.collapse is not None
-        if rescued and status.march != self._trained_with:
-            self._trained_with = None
-            dpg.set_value(self._shared, False)
 
     def _effects(self, status: Status) -> dict[str, Effect]:
         """What the thresholds come to, seen from the camera."""
@@ -131,11 +107,6 @@ class ThresholdsPanel:
 
     def _setter(self, name: str):
         return lambda value: self._context.state.set_march(**{name: value})
-
-    def _share(self) -> None:
-        if not dpg.get_value(self._shared):
-            self._trained_with = None
-            self._context.session.set_training_march(None)
 
     def _back(self) -> None:
         self._context.state.march = self._context.session.status.march

@@ -26,15 +26,13 @@ TOOLS: dict[str, type] = {
     "inspector": InspectorTool,
 }
 
-SHARE_WHILE_TRAINING = 0.2
-"""Of the time, while there is something to do for a panel; closed panels cost nothing."""
-
 
 class Toolbox:
     """The tools of one session, which take turns."""
 
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {name: make() for name, make in TOOLS.items()}
+        self._order = list(self._tools)
         self._next_at = 0.0
 
     def result(self, name: str) -> Any:
@@ -62,9 +60,10 @@ class Toolbox:
         began = time.perf_counter()
         if training and began < self._next_at:
             return False
-        for name in list(self._tools):
-            tool = self._tools.pop(name)
-            self._tools[name] = tool  # whoever had a turn goes last
+        for name in tuple(self._order):
+            self._order.remove(name)
+            self._order.append(name)  # whoever had a turn goes last
+            tool = self._tools[name]
             try:
                 worked = tool.slice(scene)
             except Exception:
@@ -72,6 +71,6 @@ class Toolbox:
                 raise
             if worked:
                 ended = time.perf_counter()
-                self._next_at = ended + (ended - began) * (1.0 / SHARE_WHILE_TRAINING - 1.0)
+                self._next_at = ended + (ended - began) * (1.0 / tool.share - 1.0)
                 return True
         return False

@@ -5,13 +5,17 @@ from typing import Any, Protocol
 from viewer.scene import Scene
 
 SLICE_SECONDS = 0.05
-FIRST_BATCH, LARGEST_BATCH = 256, 1 << 15
-"""Rays of a slice."""
+SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 8, 256, 1 << 15
+"""Rays of a slice. Tiny steps make the smallest one slow enough."""
+
+ASIDE, ASKED_FOR = 0.03, 0.2
+"""Shares of the time while training runs: for figures that stand beside the picture anyway, and for work that somebody
+waits for."""
 
 
 def next_batch(batch: int, seconds: float) -> int:
     """How many rays the next slice should render, when `batch` of them took some seconds."""
-    return int(min(LARGEST_BATCH, max(FIRST_BATCH, batch * min(4.0, SLICE_SECONDS / seconds))))
+    return int(min(LARGEST_BATCH, max(SMALLEST_BATCH, batch * min(4.0, SLICE_SECONDS / seconds))))
 
 
 class Tool(Protocol):
@@ -19,9 +23,11 @@ class Tool(Protocol):
 
     Attributes:
         result: the newest finished result, replaced as a whole and never written to again: the window reads it.
+        share: of the time that it may take while training runs and it has something to do.
     """
 
     result: Any
+    share: float
 
     def ask(self, question: Any, scene: Scene) -> None:
         """Take a question, which supersedes the one before; None: stop, nobody looks any more."""

@@ -11,6 +11,7 @@ from core.settings import MarchSettings, settings_of
 from viewer.messages import ViewRequest
 from viewer.pictures import camera_of
 from viewer.scene import Scene
+from viewer.tools.base import ASKED_FOR
 
 LONGEST_SIDE = 32
 """Rays along the longer side of the coarse picture that is marched for each setting."""
@@ -56,6 +57,8 @@ class Emptied:
 
 class EmptiedTool:
     """Answers the question why a view (a `ViewRequest`) has no sample. Each view is looked at once."""
+
+    share = ASKED_FOR
 
     def __init__(self) -> None:
         self.result: Emptied | None = None

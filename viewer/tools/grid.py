@@ -7,6 +7,7 @@ import numpy as np
 
 from core.samplers.histogram import histogram_of
 from viewer.scene import Scene
+from viewer.tools.base import ASKED_FOR
 
 PERIOD = 0.5
 """Seconds between looks at a grid that changes."""
@@ -48,6 +49,8 @@ class GridTool:
 
     The question is the occupancy threshold at which cells count as occupied.
     """
+
+    share = ASKED_FOR
 
     def __init__(self) -> None:
         self.result: GridFacts | None = None

@@ -54,6 +54,8 @@ class ImagesTool:
     It is asked with the views in sight, as numbers in the table.
     """
 
+    share = 0.1
+
     def __init__(self) -> None:
         self.result: ImageTable | None = None
         self._in_sight: frozenset[int] | None = None

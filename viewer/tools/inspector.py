@@ -12,6 +12,7 @@ from core.inspection import RayReport, inspect_ray
 from core.rays import Rays
 from core.settings import MarchSettings
 from viewer.scene import Scene
+from viewer.tools.base import ASKED_FOR
 
 REFRESH_SECONDS = 0.5
 """While training goes on the ray is inspected anew after so long; faster can't be read."""
@@ -66,6 +67,8 @@ class Inspection:
 
 class InspectorTool:
     """Inspects one ray at once when it is asked, and now and then as the weights change."""
+
+    share = ASKED_FOR
 
     def __init__(self) -> None:
         self.result: Inspection | None = None

@@ -11,6 +11,7 @@ from core.rendering import render_rays
 from viewer.messages import PhotoId, ViewRequest
 from viewer.pictures import views_of
 from viewer.scene import Scene
+from viewer.tools.base import ASIDE
 from viewer.tools.scattered import ScatteredErrors
 
 
@@ -35,6 +36,8 @@ class Likeness:
 
 class PhotoTool:
     """Renders a photo's own pixels, whatever the window's size, in a scattered order."""
+
+    share = ASIDE
 
     def __init__(self) -> None:
         self.result: Likeness | None = None

@@ -11,6 +11,7 @@ from core.settings import THRESHOLDS_OFF
 from viewer.messages import ViewRequest
 from viewer.pictures import camera_of
 from viewer.scene import Scene
+from viewer.tools.base import ASIDE
 from viewer.tools.scattered import ScatteredErrors
 
 
@@ -36,6 +37,8 @@ class Difference:
 class ReferenceTool:
     """Renders random pixels of the view twice, with its thresholds and without."""
 
+    share = ASIDE
+
     def __init__(self) -> None:
         self.result: Difference | None = None
         self._request: ViewRequest | None = None
@@ -43,7 +46,7 @@ class ReferenceTool:
 
     def ask(self, question: ViewRequest | None, scene: Scene) -> None:
         """Compare this view; None: stop."""
-        if question is None or self._request is None or not _same_rays(question, self._request):
+        if question is None or self._request is None or not _same_pixels(question, self._request):
             self.result = None
             self._errors.restart()
         self._request = question
@@ -73,5 +76,6 @@ def _colors(scene: Scene, request: ViewRequest, pixels: Tensor) -> tuple[Tensor,
     return on, off
 
 
-def _same_rays(a: ViewRequest, b: ViewRequest) -> bool:
-    return all(getattr(a, name) == getattr(b, name) for name in ("pose", "width", "height", "march"))
+def _same_pixels(a: ViewRequest, b: ViewRequest) -> bool:
+    names = ("pose", "width", "height", "march")
+    return a.view.background == b.view.background and all(getattr(a, name) == getattr(b, name) for name in names)

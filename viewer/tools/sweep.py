@@ -11,7 +11,7 @@ from core.sweep_curve import SweepCurve, swept_setting
 from viewer.messages import ViewRequest
 from viewer.pictures import camera_of
 from viewer.scene import Scene
-from viewer.tools.base import FIRST_BATCH, next_batch
+from viewer.tools.base import ASKED_FOR, FIRST_BATCH, next_batch
 
 LONGEST_SIDE = 160
 """Pixels of the swept pictures' longer side: a sweep is to take seconds on a CPU."""
@@ -53,6 +53,8 @@ class SweepResult:
 
 class SweepTool:
     """Sweeps the newest question's threshold on a copy of the weights, so that training may go on meanwhile."""
+
+    share = ASKED_FOR
 
     def __init__(self) -> None:
         self.result: SweepResult | None = None

@@ -79,9 +79,11 @@ def test_while_training_the_weights_move_and_the_count_begins_anew(session):
     finish(session)
     session.resume()
     steps = set()
-    for _ in range(40):
+    for _ in range(2000):  # the tool takes a small share of the time, so this many ticks bring a few slices at least
         session.tick()
         steps.add(session.result("photo").step)
+        if len(steps) > 3:
+            break
     assert len(steps) > 3
     assert session.result("photo").step <= session.status.step
     assert math.isfinite(session.result("photo").psnr)

@@ -101,6 +101,22 @@ def test_a_tool_that_fails_is_told_and_stops_and_training_goes_on(session, monke
     assert session.status.state is State.TRAINING and session.status.step > before
 
 
+def test_another_background_is_another_view(session):
+    asked(session, alpha_thre=0.3)
+    first = finish(session)
+    march = dataclasses.replace(session.status.march, alpha_thre=0.3)
+    session.ask("reference", view_request(session.status.scene, march, size=(40, 30), background=(0.0, 0.0, 0.0)))
+    assert finish(session).psnr != first.psnr
+
+
+def test_a_question_about_a_scene_that_is_closed_is_dropped(session):
+    request = asked(session)
+    session.tick()
+    session.ask("reference", dataclasses.replace(request, scene_serial=session.status.scene_serial - 1, width=39))
+    session.tick()
+    assert session.result("reference").request is request
+
+
 @pytest.mark.parametrize("n", [1, 2, 12, 97, 1200])
 def test_scattered_pixels_come_once_each(n):
     order = torch.cat([scattered(first, min(first + 7, n), n) for first in range(0, n, 7)])

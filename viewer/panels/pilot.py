@@ -1,0 +1,92 @@
+"""Flies the camera: mouse and fly keys on the picture, the dataset's views, the divider that is dragged."""
+
+import dearpygui.dearpygui as dpg
+
+from viewer import camera_controls, navigation
+from viewer.messages import PhotoId, SceneInfo, Split
+from viewer.panels.canvas import Canvas
+from viewer.panels.context import Context
+from viewer.panels.inspector import InspectorPanel
+
+
+class Pilot:
+    """Turns what the hands do into the state's camera.
+
+    Args:
+        inspector: takes the clicks that are meant for it.
+    """
+
+    def __init__(self, context: Context, canvas: Canvas, inspector: InspectorPanel):
+        self._context, self._canvas, self._inspector = context, canvas, inspector
+        self._state, self._drag, self._view_index = context.state, navigation.Drag(), 0
+        context.go_to = self.go_to
+        with dpg.handler_registry():
+            dpg.add_mouse_wheel_handler(callback=lambda _, notches: self._zoom(notches))
+
+    @property
+    def dragging(self) -> bool:
+        """Whether the mouse holds the picture."""
+        return self._drag.button is not None
+
+    def go_home(self) -> None:
+        """Back to the first view."""
+        scene = self._context.session.status.scene
+        if scene is not None:
+            self._stand_on(scene, PhotoId(Split.TRAIN, camera_controls.home_view(scene)))
+
+    def step_view(self, step: int) -> None:
+        """Go to the next or an earlier training view."""
+        scene = self._context.session.status.scene
+        if scene is not None:
+            self.go_to(PhotoId(Split.TRAIN, (self._view_index + step) % scene.n_train))
+
+    def go_to(self, photo: PhotoId) -> None:
+        """Go to one of the dataset's views and name it; a view that the open scene lacks is another scene's."""
+        scene = self._context.session.status.scene
+        names = () if scene is None else scene.names(photo.split)
+        if not 0 <= photo.index < len(names):
+            return
+        self._stand_on(scene, photo)
+        which = "Training" if photo.split is Split.TRAIN else "Test"
+        self._context.say(f"{which} view {photo.index + 1} of {len(names)}  {names[photo.index]}")
+
+    def move(self, fly_keys: set[str], inspecting: bool, seconds: float) -> None:
+        """One frame's motion.
+
+        Args:
+            fly_keys: those that are held.
+            inspecting: the inspector's key is held.
+            seconds: since the last frame.
+        """
+        if self._state.camera is None:
+            return
+        canvas = self._canvas
+        down = {b for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE) if dpg.is_mouse_button_down(b)}
+        x, y = dpg.get_mouse_pos(local=False)
+        if self._drag.button is None and self._inspector.picks(down, x, y, canvas, inspecting):
+            down -= {navigation.LEFT}
+        rect, over_picture, reach = canvas.rect, canvas.hovered, self._context.style.px(navigation.DIVIDER_REACH)
+        divider = None if self._state.divider is None else rect.x + self._state.divider * rect.width
+        camera = self._drag.moved(self._state.camera, down, x, y, over_picture, rect.height, divider, reach)
+        camera = navigation.flown(camera, fly_keys, seconds)
+        if camera is not self._state.camera:
+            self._state.place(camera)
+        if self._drag.divider is not None:
+            share = (self._drag.divider - rect.x) / rect.width
+            self._state.set_view(divider=round(min(1.0, max(0.0, share)), 4))
+        near = divider is not None and over_picture and not self.dragging and abs(x - divider) <= reach
+        canvas.mark_divider(near or self._drag.divider is not None)
+
+    def _stand_on(self, scene: SceneInfo, photo: PhotoId) -> None:
+        self._state.place(camera_controls.photo_view(scene, photo), photo)
+        if photo.split is Split.TRAIN:
+            self._view_index = photo.index
+
+    def _zoom(self, notches: float) -> None:
+        if self._state.camera is None or not self._canvas.hovered:
+            return
+        rect = self._canvas.rect
+        x, y = dpg.get_mouse_pos(local=False)
+        u = (x - rect.x - rect.width / 2) / rect.height
+        v = (y - rect.y - rect.height / 2) / rect.height
+        self._state.place(self._state.camera.zoomed(navigation.ZOOM_STEP**notches, u, v))
