@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.cameras import Camera, generate_rays
-from core.fields.base import Field
+from core.fields.base import Field, in_pieces
 from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
 from core.rays import Rays, RenderOutput
@@ -46,7 +46,7 @@ def render_rays(
     positions, directions = midpoints(rays, samples)
     if torch.is_grad_enabled():  # the march evaluated the density without gradient: evaluate the survivors with it
         sigmas, features = field.density(positions)
-    rgbs = field.color(features, directions)
+    rgbs = in_pieces(field.color, features, directions)
     weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
     t_mids = 0.5 * (samples.t_starts + samples.t_ends)
     values = torch.cat([rgbs, t_mids[:, None], torch.ones_like(t_mids)[:, None]], dim=1)

@@ -1,8 +1,13 @@
 """What the path asks of a radiance field."""
 
+from collections.abc import Callable
 from typing import Protocol
 
+import torch
 from torch import Tensor
+
+PIECE = 1 << 20
+"""Samples that a field evaluates at once where no gradient is recorded."""
 
 
 class Field(Protocol):
@@ -23,3 +28,17 @@ class Field(Protocol):
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         """Colours (n, 3) float32 in [0, 1] of features (n, n_features) seen along unit directions (n, 3)."""
         ...
+
+
+def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Tensor) -> Tensor | tuple[Tensor, ...]:
+    """What a field's `density` or `color` gives for columns of n rows, in pieces where no gradient is recorded.
+
+    A network's activations take many times the memory of what goes in and comes out: `PIECE` bounds them however many
+    samples the rays have. Where gradients are recorded all activations are kept anyway, so it is one call.
+    """
+    if torch.is_grad_enabled() or columns[0].shape[0] <= PIECE:
+        return evaluate(*columns)
+    parts = [evaluate(*piece) for piece in zip(*(x.split(PIECE) for x in columns), strict=True)]
+    if isinstance(parts[0], Tensor):
+        return torch.cat(parts)
+    return tuple(torch.cat(x) for x in zip(*parts, strict=True))

@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from core.fields.base import Field
+from core.fields.base import Field, in_pieces
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState
 from core.kernels.marching import March, midpoints
@@ -26,7 +26,7 @@ from core.settings import Box, MarchSettings, check_step
 _UPDATES_TO_EMPTY = 8
 """Updates a fresh cell of no density survives."""
 
-_MOST_IN_A_ROUND = 1 << 24
+_MOST_IN_A_ROUND = 1 << 22
 """Samples of all rays that a round has room for: tiny steps take more rounds, not more memory."""
 
 
@@ -114,7 +114,7 @@ class OccupancySampler(nn.Module):
         active = _indices(progress.t_nexts < FAR_AWAY)
         while active.shape[0] > 0 or not rounds:
             samples = progress.round(active, round_size)
-            sigmas, features = field.density(midpoints(rays, samples)[0])
+            sigmas, features = in_pieces(field.density, midpoints(rays, samples)[0])
             ranks = mark_visible(
                 sigmas * (samples.t_ends - samples.t_starts),
                 samples.packed_info,

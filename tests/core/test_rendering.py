@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from core.cameras import Camera, generate_rays, look_at
+from core.fields.ngp import NGPField
 from core.rays import Rays
 from core.rendering import render_image, render_rays
 from core.samplers.occupancy import OccupancySampler
 from core.settings import THRESHOLDS_OFF, MarchSettings
 from core.stopwatch import Stopwatch
-from tests.scenes import BALL_RADIUS, BOX, Ball, Fog, ball_dataset, camera
+from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, Fog, ball_dataset, camera
 
 WHITE = torch.ones(3)
 MARCH = MarchSettings(render_step_size=0.02, **THRESHOLDS_OFF)
@@ -66,6 +67,36 @@ def test_chunk_size_does_not_change_a_picture():
     parts = render_image(Fog(), full_sampler(), view, MARCH, WHITE, chunk=100)
     torch.testing.assert_close(parts.colors, whole.colors, rtol=0, atol=1e-6)
     assert whole.colors.shape == (32, 32, 3) and whole.depths.shape == (32, 32)
+
+
+@pytest.mark.parametrize("field", [Fog(), NGPField(BOX, SMALL_FIELD, torch.Generator().manual_seed(0))])
+@pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.03, "early_stop_eps": 0.02}])
+def test_the_field_may_be_evaluated_in_pieces_of_any_size(field, thresholds, monkeypatch):
+    march, view = replace(MARCH, **thresholds), camera(size=24)
+    whole = render_image(field, full_sampler(), view, march, WHITE)
+    for piece in (1000, 4097):
+        monkeypatch.setattr("core.fields.base.PIECE", piece)
+        parts = render_image(field, full_sampler(), view, march, WHITE)
+        torch.testing.assert_close(parts.colors, whole.colors, rtol=0, atol=1e-6)
+        for name in ("n_dense", "n_marched", "n_kept", "stopped"):
+            assert torch.equal(getattr(parts, name), getattr(whole, name))
+
+
+def test_without_a_gradient_the_field_never_sees_more_samples_than_a_piece(monkeypatch):
+    seen = []
+
+    class Counted(Fog):
+        def density(self, positions):
+            seen.append(positions.shape[0])
+            return super().density(positions)
+
+        def color(self, features, directions):
+            seen.append(directions.shape[0])
+            return super().color(features, directions)
+
+    monkeypatch.setattr("core.fields.base.PIECE", 500)
+    render_image(Counted(), full_sampler(), camera(size=24), MARCH, WHITE)
+    assert max(seen) == 500
 
 
 def test_pixels_of_a_training_view_equal_the_rendered_image():
