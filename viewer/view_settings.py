@@ -150,9 +150,14 @@ class ViewSettings:
 
 DEFAULTS = ViewSettings()
 
+_RENAMED = {"opacity_tint": "tint_strength"}
+"""Former names of fields, which older screenshots carry."""
+
 
 def view_from(values: Mapping[str, Any]) -> ViewSettings:
     """Settings from what JSON keeps of them: enumerations are strings there, and tuples lists.
+
+    Fields may go by their former names.
 
     Raises:
         TypeError, ValueError: an entry is unknown or out of range.
@@ -160,6 +165,7 @@ def view_from(values: Mapping[str, Any]) -> ViewSettings:
     hints = get_type_hints(ViewSettings)
     read = {}
     for name, value in values.items():
+        name = _RENAMED.get(name, name)
         hint = hints.get(name)
         if isinstance(hint, type) and issubclass(hint, StrEnum):
             value = hint(value)

@@ -85,6 +85,14 @@ def test_a_picture_from_before_there_were_comparisons_is_read(tmp_path):
     assert request_from(metadata).view == asked.view
 
 
+def test_a_picture_whose_tint_had_its_former_name_is_read(tmp_path):
+    asked = request(tmp_path)
+    asked = replace(asked, view=replace(asked.view, view=replace(asked.view.view, tint_strength=0.4)))
+    metadata = json.loads(json.dumps(describe(asked, 1, "d")))
+    metadata["view"]["opacity_tint"] = metadata["view"].pop("tint_strength")
+    assert request_from(metadata).view == asked.view
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [(None, "there is no file"), (b"", "can't be read"), (b"hello", "can't be read"), ("png", "metadata")],
