@@ -44,8 +44,8 @@ class Evaluation:
 
 
 def decibels(squared_error: float) -> float:
-    """The PSNR in dB of a mean squared error between values in [0, 1]; inf for none."""
-    return -10.0 * math.log10(squared_error) if squared_error > 0.0 else math.inf
+    """The PSNR in dB of a mean squared error between values in [0, 1]; inf for none, NaN for NaN."""
+    return math.inf if squared_error <= 0.0 else -10.0 * math.log10(squared_error)
 
 
 class PixelErrors:
@@ -53,7 +53,7 @@ class PixelErrors:
 
     Attributes:
         n_pixels: gathered so far.
-        largest: the largest absolute difference of a channel, 0 to 1.
+        largest: the largest absolute difference of a channel, 0 to 1; NaN once one was not a number.
     """
 
     def __init__(self) -> None:
@@ -64,12 +64,13 @@ class PixelErrors:
         difference = (a.clamp(0.0, 1.0) - b.clamp(0.0, 1.0)).abs()
         self.n_pixels += a.shape[0]
         if a.shape[0]:
-            self.largest = max(self.largest, float(difference.max()))
+            largest = float(difference.max())
+            self.largest = largest if math.isnan(largest) else max(self.largest, largest)  # NaN > x is never true
         self._squares += float((difference.double() ** 2).sum())
 
     @property
     def psnr(self) -> float:
-        """In dB; inf while there is no difference, NaN without pixels."""
+        """In dB; inf while there is no difference, NaN without pixels or where a colour is not a number."""
         if self.n_pixels == 0:
             return math.nan
         return decibels(self._squares / (3 * self.n_pixels))

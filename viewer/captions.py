@@ -1,5 +1,6 @@
-"""What the pictures that are compared are called, and the settings in which they differ. Text only."""
+"""What the pictures that are compared are called, the settings in which they differ, and by how much. Text only."""
 
+import math
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -49,6 +50,18 @@ def captions(request: ViewRequest) -> tuple[Caption, ...]:
         shares = (1.0 - view.blend, view.blend)
         pair = [Caption(f"{c.name} {100.0 * share:.0f} %", c.lines) for c, share in zip(pair, shares, strict=True)]
     return tuple(pair[:1] if view.compare_as is CompareAs.FIRST else pair)
+
+
+def errors_text(psnr: float, largest: float, digits: int) -> str:
+    """How far two pictures differ.
+
+    Args:
+        psnr: in dB; NaN where a colour is not a number.
+        largest: absolute difference of a channel, 0 to 1; so many digits of 255ths are told.
+    """
+    if math.isnan(psnr):
+        return "PSNR and largest error are not a number"
+    return f"PSNR {psnr:.2f} dB, largest error {255.0 * largest:.{digits}f} of 255"
 
 
 def _name(setting: Setting) -> str:

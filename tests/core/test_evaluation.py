@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core import evaluation
-from core.evaluation import decibels, evaluate, pixel_psnr, psnr, ssim
+from core.evaluation import PixelErrors, decibels, evaluate, pixel_psnr, psnr, ssim
 from core.rays import RenderOutput
 from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings
@@ -67,6 +67,17 @@ def test_ten_decibels_are_a_tenth_of_the_squared_error():
     assert decibels(1.0) == 0.0
     assert decibels(0.02) - decibels(0.2) == pytest.approx(10.0)
     assert decibels(0.0) == math.inf
+
+
+def test_what_is_not_a_number_is_never_taken_for_equal():
+    assert math.isnan(decibels(math.nan))
+    broken = image(0).clone()
+    broken[0, 0, 0] = math.nan
+    assert math.isnan(psnr(broken, image(0)))
+    errors = PixelErrors()
+    for a in (image(0), broken, noisy(image(0), 0.2, 0)):
+        errors.add(a.view(-1, 3), image(0).view(-1, 3))
+    assert math.isnan(errors.psnr) and math.isnan(errors.largest)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

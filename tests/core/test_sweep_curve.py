@@ -39,6 +39,12 @@ def test_where_nothing_is_faithful_there_is_no_knee():
     assert curve().knee is None
 
 
+def test_a_picture_that_is_not_a_number_is_no_knee():
+    broken, good = point(0.01, 10, 10, math.nan), point(0.1, 500, 200, 45.0)
+    assert curve(broken, good).knee is good and curve(good, broken).knee is good
+    assert curve(broken).knee is None
+
+
 def test_a_threshold_is_swept_over_its_slider():
     for name in ("alpha_thre", "early_stop_eps", "cone_angle", "occ_thre"):
         assert swept_setting(name, MARCH, BOX, OUTSIDE) is settings_of(MarchSettings)[name]

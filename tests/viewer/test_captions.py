@@ -1,9 +1,10 @@
 """What compared pictures are called."""
 
+import math
 from dataclasses import replace
 
 from core.settings import MarchSettings
-from viewer.captions import Caption, captions, differing
+from viewer.captions import Caption, captions, differing, errors_text
 from viewer.messages import PhotoId, Pose, Split, ViewRequest
 from viewer.view_settings import Compare, CompareAs, ViewSettings
 
@@ -45,3 +46,8 @@ def test_a_plain_picture_has_none():
     assert captions(request()) == ()
     assert captions(request(other=None, compare=Compare.SETTINGS)) == ()
     assert captions(request(compare=Compare.PHOTO)) == ()
+
+
+def test_errors_are_told_in_decibels_and_255ths_unless_they_are_no_numbers():
+    assert errors_text(31.456, 0.5, 1) == "PSNR 31.46 dB, largest error 127.5 of 255"
+    assert errors_text(math.nan, math.nan, 1) == "PSNR and largest error are not a number"

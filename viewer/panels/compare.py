@@ -5,7 +5,7 @@ import math
 import dearpygui.dearpygui as dpg
 
 from core.settings import MarchSettings, settings_of
-from viewer.captions import differing
+from viewer.captions import differing, errors_text
 from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
 from viewer.panels.context import Context
 from viewer.panels.style import ACCENT, DASH, DIM, SECOND, TIMES
@@ -153,7 +153,7 @@ def between_text(state: ViewState, frame: Frame | None) -> str:
     size = f", at {stats.rendered_width} {TIMES} {stats.rendered_height} px" if frame.reason else ""
     if math.isinf(found.psnr):
         return f"A and B give equal pictures{size}"
-    return f"A to B: PSNR {found.psnr:.2f} dB, largest error {255.0 * found.largest:.1f} of 255{size}"
+    return f"A to B: {errors_text(found.psnr, found.largest, 1)}{size}"
 
 
 def photo_name(photo: PhotoId, scene: SceneInfo) -> str:
@@ -167,4 +167,4 @@ def likeness_text(found: Likeness | None, photo: PhotoId) -> str:
     if found is None or found.photo != photo:
         return "Against its photo: measured when the camera rests."
     share = "all its pixels" if found.share >= 1.0 else f"{100.0 * found.share:.2g} % of its pixels"
-    return f"Against its photo: PSNR {found.psnr:.2f} dB, largest error {255.0 * found.largest:.0f} of 255, {share}"
+    return f"Against its photo: {errors_text(found.psnr, found.largest, 0)}, {share}"

@@ -135,11 +135,12 @@ class ImagesPanel:
         photo, atlas = self._photos[number], self._atlas
         psnr, at = (math.nan, -1) if self._table is None else (self._table.psnrs[number], self._table.steps[number])
         included = photo.split is Split.TEST or photo.index not in status.excluded
-        lines = [self._full_name(photo), f"PSNR measured at step {at}" if at >= 0 else "Not measured yet"]
+        unusable = ": not a number" if math.isnan(psnr) else ""
+        lines = [self._full_name(photo), f"PSNR measured at step {at}{unusable}" if at >= 0 else "Not measured yet"]
         return Row(
             photo=photo,
             name=self._names[number],
-            psnr=f"{psnr:.1f} dB" if at >= 0 else DASH,
+            psnr=DASH if at < 0 else "NaN" if unusable else f"{psnr:.1f} dB",
             old=at < 0 or is_old(int(at), status.step),
             about="\n".join(lines if included else [*lines, "Left out of training"]),
             included=included,
