@@ -67,8 +67,8 @@ def arranged(
 
 
 def is_old(measured_at: int, step: int) -> bool:
-    """Whether a figure tells little of the present weights any more."""
-    return step - measured_at > OLD_SHARE * step
+    """Whether a figure tells little of the present weights: it is of much older ones, or of later ones given up."""
+    return not 0 <= step - measured_at <= OLD_SHARE * step
 
 
 def packed(thumbnails: np.ndarray) -> tuple[np.ndarray, list[Corners]]:

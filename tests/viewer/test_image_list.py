@@ -51,6 +51,10 @@ def test_a_figure_grows_old_with_training():
     assert is_old(100, 112) and is_old(0, 1)
 
 
+def test_a_figure_of_a_later_step_is_old():
+    assert is_old(101, 100) and is_old(100, 0)
+
+
 @pytest.mark.parametrize(
     ("names", "short"),
     [

@@ -67,8 +67,11 @@ class ImagesTool:
     def ask(self, question: frozenset[int] | None, scene: Scene) -> None:
         """Prefer these views; None: stop. What is known stays."""
         self._in_sight = question
-        if question is not None and self.result is None:
+        if question is None:
+            return
+        if self.result is None:
             self._begin(scene)
+        self._in_sight = question & frozenset(range(len(self._photos)))  # it may mean the scene that was open before
 
     def new_scene(self, scene: Scene) -> None:
         """Other weights void the figures, another dataset the thumbnails as well."""
@@ -112,11 +115,11 @@ class ImagesTool:
         self.result = replace(self.result, thumbnails=done, n_thumbnails=self._n_thumbnails)
 
     def _next(self, step: int) -> int | None:
-        """The view to measure next, or None if all figures are fresh."""
+        """The view to measure next, or None if all figures are fresh; those of later steps went with their weights."""
         steps = self.result.steps
         weights = np.ones(len(steps))
         weights[list(self._in_sight)] = SEEN_FIRST
-        unknown, waited = steps < 0, step - steps
+        unknown, waited = (steps < 0) | (steps > step), step - steps
         urgency = weights * np.where(unknown, 1e12, waited)
         due = unknown | (waited > FRESH_SHARE * step)
         return int(np.argmax(np.where(due, urgency, -1.0))) if due.any() else None

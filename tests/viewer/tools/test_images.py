@@ -94,6 +94,23 @@ def test_figures_that_are_fresh_are_left_alone(opened):
     assert tool.slice(opened)
 
 
+def test_figures_of_weights_that_training_went_back_from_are_measured_again(opened):
+    opened.step()
+    tool = ImagesTool()
+    tool.ask(frozenset(), opened)
+    finish(tool, opened)
+    tool.result = replace(tool.result, steps=np.full(N, opened.trainer.step_count + 50))
+    finish(tool, opened)
+    assert (tool.result.steps == opened.trainer.step_count).all()
+
+
+def test_views_in_sight_that_the_scene_lacks_are_passed_over(opened):
+    tool = ImagesTool()
+    tool.ask(frozenset({3, N, 1000}), opened)
+    order = finish(tool, opened)
+    assert order[0] == 3 and sorted(order) == list(range(N))
+
+
 def test_what_was_handed_over_is_not_written_to_again(opened):
     tool = ImagesTool()
     tool.ask(frozenset(), opened)
