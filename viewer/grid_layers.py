@@ -13,7 +13,10 @@ from viewer.view_settings import CellsColor, ViewSettings
 
 
 def find_layers(trainer: Trainer, camera: Camera, march: MarchSettings, view: ViewSettings) -> GridLayers:
-    """The grid's cells that `view` shows, as the rays of a camera's pixels meet them."""
+    """The grid's cells that `view` shows, as the rays of a camera's pixels meet them.
+
+    Colours for cameras stand for those counted so far, and one more: see `core.datasets.coverage`.
+    """
     if not (wants_cells(view) or wants_slice(view)):
         return NO_LAYERS
     sampler, solids, plane = trainer.sampler, None, None
@@ -33,7 +36,8 @@ def _cell_values(trainer: Trainer, color: CellsColor) -> Tensor:
     """What the colour of each cell stands for, of any type and shape; for levels, which hits know, nothing much."""
     match color:
         case CellsColor.CAMERAS:
-            return trainer.coverage.finished()
+            trainer.coverage.advance()  # all at once would hold up the picture for seconds
+            return trainer.coverage.counts
         case CellsColor.CHANGED:
             return trainer.sampler.changed
     return trainer.sampler.occs

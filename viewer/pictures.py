@@ -20,7 +20,7 @@ from viewer.cells import GridLayers
 from viewer.grid_layers import find_layers
 from viewer.messages import Legend, PhotoId, Pose, SceneInfo, SceneRay, Split, ViewRequest
 from viewer.photos import Photo, photo_in_view
-from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
+from viewer.view_settings import CellsColor, Compare, CompareAs, Mode, ViewSettings
 
 PhotoFinder = Callable[[Trainer, ViewRequest, tuple[int, int]], Photo]
 """Gives the photo of a request that has one, at a size in pixels: width, height."""
@@ -243,6 +243,8 @@ def make_picture(
     cancelled: Callable[[], bool] | None = None,
 ) -> np.ndarray | None:
     """The finished picture of a request at its full size, (height, width, 4) float32, or None if cancelled."""
+    if cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:
+        trainer.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
     rendered = render_request(trainer, request, (request.width, request.height), cancelled)
     if rendered is None:
         return None

@@ -76,6 +76,17 @@ def test_a_cells_value_is_what_its_colour_stands_for(scene, request_):
     assert trainer.coverage.counts.max() == 9, "somewhere all nine training cameras look"
 
 
+def test_a_view_counts_one_piece_of_the_cameras_and_a_picture_to_keep_all_of_them(scene, request_):
+    trainer, view = scene.trainer, {"cells_opacity": 0.4, "cells_color": CellsColor.CAMERAS}
+    trainer.__dict__.pop("coverage", None)
+    for n_pieces in (1, 2):
+        rendered(scene, request_, **view)
+        assert trainer.coverage.done == pytest.approx(n_pieces / 9)
+    asked = dataclasses.replace(request_, view=dataclasses.replace(request_.view, **view))
+    pictures.make_picture(trainer, asked, scene.info)
+    assert trainer.coverage.done == 1.0
+
+
 def test_what_changed_is_drawn_instead_of_what_is_occupied(scene, request_):
     sampler = scene.trainer.sampler
     kept = sampler.changed.clone()

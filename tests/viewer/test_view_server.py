@@ -44,6 +44,7 @@ def settled(views, scene, request):
 
 
 def test_display_settings_change_without_marching_again(scene, marches):
+    scene.trainer.coverage.finished()  # a view shows what is counted so far
     views, request = server(), view_request(scene.info, scene.trainer.settings.march)
     settled(views, scene, request)
     n_marched = len(marches)
