@@ -8,7 +8,6 @@ Lengths are in scene units, the units of the dataset's camera positions.
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
@@ -180,13 +179,6 @@ MARCH_NUMBERS = tuple(name for name in settings_of(MarchSettings) if isinstance(
 
 THRESHOLDS_OFF = {"alpha_thre": 0.0, "early_stop_eps": 0.0, "occ_thre": 0.0}
 """`replace(march, **THRESHOLDS_OFF)` marches every sample in cells that may hold something, to the end of the ray."""
-
-
-def distances_to_box(box: Box, position: Sequence[float]) -> tuple[float, float]:
-    """From a point to the nearest and to the farthest point of a box; 0 to the nearest from inside."""
-    axes = list(zip(box[:3], box[3:], position, strict=True))
-    nearest = math.hypot(*(max(low - x, 0.0, x - high) for low, high, x in axes))
-    return nearest, math.hypot(*(max(x - low, high - x) for low, high, x in axes))
 
 
 MOST_STEPS = 100_000

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from core.boxes import distances_to_box
 from core.scale import Scale
-from core.settings import MARCH_NUMBERS, Box, MarchSettings, Setting, distances_to_box, settings_of
+from core.settings import MARCH_NUMBERS, Box, MarchSettings, Setting, settings_of
 
 KNEE_DECIBELS = 40.0
 """A picture this near to the one with thresholds off looks the same: its RMS error is 1% of full scale."""

@@ -14,8 +14,8 @@ TOP_LEVEL = {
 }  # fmt: skip
 
 CORE_ORDER = (
-    ("settings", "errors"),
-    ("device", "scale", "collapse", "schedule"),
+    ("settings", "errors", "packages"),
+    ("boxes", "device", "scale", "collapse", "schedule"),
     ("sweep_curve",),
     ("rays",),
     ("cameras",),

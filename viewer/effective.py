@@ -8,8 +8,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from core.boxes import distances_to_box, marched_box
 from core.kernels.grid import FLOAT_SPACING
-from core.settings import Box, MarchSettings, distances_to_box
+from core.settings import Box, MarchSettings
 
 
 class Effect(NamedTuple):
@@ -33,7 +34,7 @@ def effects(march: MarchSettings, position: Sequence[float], box: Box, training_
         box: the scene's bounds, those of the outermost grid level.
         training_step: the step that the grid's stored values are made with.
     """
-    nearest, farthest = reach(marched_box(box, march), position)
+    nearest, farthest = reach(marched_box(box, march.crop), position)
     first, last = max(nearest, march.near_plane), min(farthest, march.far_plane)
     steps = (march.render_step_size,) * 2
     found = _planes(march, nearest, farthest)
@@ -55,18 +56,11 @@ def effects(march: MarchSettings, position: Sequence[float], box: Box, training_
     return found
 
 
-def marched_box(box: Box, march: MarchSettings) -> Box | None:
-    """The part of the scene's box that is marched; None where the crop box leaves nothing of it."""
-    if march.crop is None:
-        return box
-    low = tuple(max(a, b) for a, b in zip(box[:3], march.crop[:3], strict=True))
-    high = tuple(min(a, b) for a, b in zip(box[3:], march.crop[3:], strict=True))
-    return (*low, *high) if all(a < b for a, b in zip(low, high, strict=True)) else None
-
-
-def reach(box: Box | None, position: Sequence[float]) -> tuple[float, float]:
-    """The distances between which a box lies, seen from a point; without a box infinity and 0."""
-    return (math.inf, 0.0) if box is None else distances_to_box(box, position)
+def reach(box: Box, position: Sequence[float]) -> tuple[float, float]:
+    """The distances between which a box lies, seen from a point; infinity and 0 for one without an inside."""
+    if any(low >= high for low, high in zip(box[:3], box[3:], strict=True)):
+        return math.inf, 0.0
+    return distances_to_box(box, position)
 
 
 def _planes(march: MarchSettings, nearest: float, farthest: float) -> dict[str, Effect]:

@@ -11,6 +11,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.boxes import marched_box
 from core.kernels.launch import launch
 from core.rays import Rays
 
@@ -243,8 +244,4 @@ class GridState:
 
     def marched_box(self, crop: tuple[float, ...] | None) -> tuple[float, ...]:
         """The part of the outer box inside a crop box; low above high on some axis if they don't meet."""
-        box = self.outer_box()
-        if crop is None:
-            return box
-        low = tuple(max(a, b) for a, b in zip(box[:3], crop[:3], strict=True))
-        return low + tuple(min(a, b) for a, b in zip(box[3:], crop[3:], strict=True))
+        return marched_box(self.outer_box(), crop)

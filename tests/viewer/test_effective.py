@@ -3,11 +3,12 @@ import math
 import pytest
 import torch
 
+from core.boxes import marched_box
 from core.kernels.grid import GridState
 from core.kernels.marching import March
 from core.rays import Rays
 from core.settings import MarchSettings
-from viewer.effective import effects, marched_box, reach
+from viewer.effective import effects, reach
 
 BOX = (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0)
 OUTSIDE = (0.0, -4.0, 0.0)
@@ -56,14 +57,14 @@ def test_planes_that_leave_nothing_say_so(changes, name):
 def test_a_crop_box_moves_the_ends():
     march = MarchSettings(crop=(-1.0, 0.0, -1.0, 1.0, 0.5, 1.0))
     starts, ends = samples(march, OUTSIDE, (0.0, 1.0, 0.0))
-    nearest, farthest = reach(marched_box(BOX, march), OUTSIDE)
+    nearest, farthest = reach(marched_box(BOX, march.crop), OUTSIDE)
     assert float(starts[0]) == pytest.approx(nearest, abs=0.01)
     assert float(ends[-1]) <= farthest < reach(BOX, OUTSIDE)[1]
 
 
 def test_a_crop_box_beside_the_scene_leaves_nothing():
     march = MarchSettings(crop=(5.0, 5.0, 5.0, 6.0, 6.0, 6.0))
-    assert marched_box(BOX, march) is None
+    assert reach(marched_box(BOX, march.crop), OUTSIDE) == (math.inf, 0.0)
     shown = texts(march)
     assert shown["near_plane"] == "nothing left"
     assert "inf" not in "".join(shown.values()) and "nan" not in "".join(shown.values())

@@ -1,0 +1,21 @@
+"""Boxes along the axes, as plain numbers: x0 y0 z0 x1 y1 z1. Pure."""
+
+import math
+from collections.abc import Sequence
+
+from core.settings import Box
+
+
+def distances_to_box(box: Box, position: Sequence[float]) -> tuple[float, float]:
+    """From a point to the nearest and to the farthest point of a box; 0 to the nearest from inside."""
+    axes = list(zip(box[:3], box[3:], position, strict=True))
+    nearest = math.hypot(*(max(low - x, 0.0, x - high) for low, high, x in axes))
+    return nearest, math.hypot(*(max(x - low, high - x) for low, high, x in axes))
+
+
+def marched_box(box: Box, crop: Box | None) -> Box:
+    """The part of a box inside a crop box; low above high on some axis if they don't meet."""
+    if crop is None:
+        return box
+    low = (max(a, b) for a, b in zip(box[:3], crop[:3], strict=True))
+    return (*low, *(min(a, b) for a, b in zip(box[3:], crop[3:], strict=True)))
