@@ -15,7 +15,7 @@ def new_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise FirstlightError(
-                f"{folder} is not empty, and a report overwrites nothing: name a new folder, or empty this one"
+                f"{folder} is not empty, and nothing in it may be overwritten: name a new folder, or empty this one"
             )
     except OSError as error:
         raise FirstlightError(f"{folder} can't be used ({error.strerror}): name another folder") from error
