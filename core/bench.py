@@ -72,6 +72,10 @@ def main(dataset: str, downscale: int = 1, device: str | None = None, seed: int 
     """Measure, print the table and, with `output`, write it as JSON; an existing file is not replaced."""
     if output is not None and Path(output).exists():
         raise FirstlightError(f"{output} exists already, and a report replaces nothing: choose another name")
+    if output is not None and not Path(output).parent.is_dir():
+        raise FirstlightError(
+            f"{output} can't be written: {Path(output).parent} is no folder; make it, or choose another"
+        )
     console = Console()
     device = choose_device(device)
     trainer = open_trainer(dataset, downscale, device, seed)

@@ -34,3 +34,8 @@ def test_all_stages_are_measured_and_written(ball, tmp_path, capsys):
     assert "encode backward" in capsys.readouterr().out
     with pytest.raises(FirstlightError, match="exists already"):
         bench.main(ball, device="cpu", output=str(report))
+
+
+def test_a_file_that_can_not_be_written_is_told_before_anything_is_opened(tmp_path):
+    with pytest.raises(FirstlightError, match="no folder"):
+        bench.main(str(tmp_path / "no such scene"), output=str(tmp_path / "missing" / "bench.json"))
