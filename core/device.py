@@ -5,11 +5,11 @@ NVRTC, so neither a compiler nor nvcc is needed.
 """
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
 from core.errors import BackendUnavailable
+from core.packages import package_version
 from core.settings import Precision
 
 
@@ -64,14 +64,6 @@ def describe_backend(device: str | None = None) -> str:
     else:
         reason = "no CUDA device" if torch.version.cuda else "torch is built without CUDA"
     return f"Warp {package_version('warp-lang')} on CPU ({reason})"
-
-
-def package_version(name: str) -> str | None:
-    """The installed version of a package, or None."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def peak_memory_mb(device: str) -> dict[str, float | None]:

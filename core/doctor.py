@@ -1,4 +1,7 @@
-"""Looks this machine over: what Firstlight runs on, what is lacking, and what to do about each lack."""
+"""Looks this machine over: what Firstlight runs on, what is lacking, and what to do about each lack.
+
+Torch and Warp may be what is lacking, so nothing that loads them is imported before they are looked for.
+"""
 
 import os
 import platform
@@ -9,12 +12,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
-from core.datasets.images import free_memory
-from core.device import choose_device, describe_backend, package_version, why_no_cuda
 from core.errors import FirstlightError
-from core.kernels.launch import n_threads
+from core.packages import package_version
 
 _REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 _OLDEST_PYTHON = (3, 11)
@@ -32,7 +31,7 @@ class Finding(NamedTuple):
 
 def examine() -> list[Finding]:
     """Everything worth knowing before asking why something doesn't work."""
-    return [_python(), *_packages(), _device(), _kernels(), _nerfacc_kernels(), _display(), _memory()]
+    return [_python(), *_packages(), *_engine(), _display()]
 
 
 def lines(findings: list[Finding]) -> list[str]:
@@ -105,7 +104,23 @@ def _packages() -> list[Finding]:
     return findings
 
 
+def _engine() -> list[Finding]:
+    """What only torch and Warp can tell; where they or what reads pictures don't load, why."""
+    try:
+        import core.datasets.images
+        import core.kernels.launch  # noqa: F401
+    except (ImportError, OSError) as error:
+        reason, advice = " ".join(str(error).split()), f"pip install -r {_REQUIREMENTS}"
+        return [Finding("engine", f"does not load: {reason}", advice, fatal=True)]
+    return [_device(), _kernels(), _nerfacc_kernels(), _memory()]
+
+
 def _device() -> Finding:
+    import torch
+
+    from core.device import choose_device, why_no_cuda
+    from core.kernels.launch import n_threads
+
     if choose_device() == "cpu":
         return Finding("device", f"CPU, {n_threads()} threads", f"for a GPU: {why_no_cuda()}")
     free, total = torch.cuda.mem_get_info()
@@ -114,6 +129,10 @@ def _device() -> Finding:
 
 def _kernels() -> Finding:
     """Runs one kernel, because only that shows that Warp works here."""
+    import torch
+
+    from core.device import choose_device, describe_backend
+
     device = choose_device()
     try:
         from core.kernels.packed import accumulate_along_rays
@@ -129,6 +148,8 @@ def _kernels() -> Finding:
 
 
 def _nerfacc_kernels() -> Finding:
+    from core.device import choose_device
+
     nvcc = shutil.which("nvcc")
     if choose_device() == "cpu":
         value = "not used: no CUDA device"
@@ -147,6 +168,8 @@ def _display() -> Finding:
 
 
 def _memory() -> Finding:
+    from core.datasets.images import free_memory
+
     free = free_memory()
     if free is None:
         return Finding("free memory", "unknown")

@@ -166,6 +166,24 @@ def test_doctor_says_what_there_is(capsys):
     assert "Python" in text and "kernels" in text and "Warp" in text
 
 
+@pytest.mark.parametrize("missing", ["torch", "warp"])
+def test_doctor_names_what_does_not_load_and_how_to_install_it(missing):
+    code = """if True:
+        import sys
+        class Missing:
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] == sys.argv[1]:
+                    raise ModuleNotFoundError(f"No module named {name!r}")
+        sys.meta_path.insert(0, Missing())
+        import run_viewer
+        sys.exit(run_viewer.main(["doctor"]))"""
+    command = [sys.executable, "-c", code, missing]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and done.stderr == ""
+    assert f"does not load: No module named '{missing}'" in done.stdout
+    assert "pip install -r" in done.stdout and "display" in done.stdout
+
+
 def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
     seen = {}
 
