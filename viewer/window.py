@@ -53,6 +53,10 @@ FASTEST, SLOWEST = 1 / 60, 1 / 36
 """Seconds per frame of the window. It sleeps twice as long as it works, within these: without a GPU, drawing the window
 takes the cores that training needs."""
 
+IDLE, IDLE_AFTER = 1 / 10, 1.0
+"""Seconds per frame when no hand has moved for so many seconds and no new picture comes: there is little to see, and
+without a GPU a window of this size takes half a core at full rate."""
+
 FIGURES_PERIOD = 0.2
 """Seconds between updates of the numbers; faster can't be read."""
 
@@ -169,6 +173,7 @@ class Window:
         self._shortcuts = self._make_shortcuts()
         self._scene_serial, self._scene_opened = 0, ()
         self._failures: set[str] = set()
+        self._mouse, self._active_at = (), 0.0
         self._fps, self._next_figures = 0.0, 0.0
 
     def _make_shortcuts(self) -> dict[str, Callable[[], object]]:
@@ -198,8 +203,20 @@ class Window:
                 self._tell(error)
             dpg.render_dearpygui_frame()
             work += 0.1 * (time.perf_counter() - began - work)
-            period = min(SLOWEST, max(FASTEST, 3.0 * work))
-            time.sleep(max(0.0, period - (time.perf_counter() - began)))
+            ends = began + min(SLOWEST, max(FASTEST, 3.0 * work))
+            time.sleep(max(0.0, ends - time.perf_counter()))
+            if not self._is_active(began):
+                shown = self.session.frame
+                while self.session.frame is shown and time.perf_counter() < began + IDLE:
+                    time.sleep(FASTEST)
+
+    def _is_active(self, now: float) -> bool:
+        """Whether a hand is or was lately at work."""
+        buttons = (dpg.is_mouse_button_down(b) for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE))
+        mouse = tuple(dpg.get_mouse_pos(local=False))
+        if any(buttons) or self._keyboard.any_down or mouse != self._mouse:
+            self._mouse, self._active_at = mouse, now
+        return now - self._active_at < IDLE_AFTER
 
     def _tell(self, error: Exception) -> None:
         """Show an error of the window's own, once."""

@@ -29,7 +29,8 @@ def test_all_stages_are_measured_and_written(ball, tmp_path, capsys):
     ]  # fmt: skip
     assert all(stage["milliseconds"] > 0 and stage["n_items"] > 0 for stage in stages.values())
     assert stages["view 16x16"]["n_items"] == 256
-    assert stages["march"]["n_items"] >= stages["encode forward"]["n_items"]
+    # the march is not jittered, the batch is: a few samples more or less
+    assert stages["march"]["n_items"] >= 0.9 * stages["encode forward"]["n_items"]
     assert written["machine"]["gflops"] > 0 and written["machine"]["gigabytes_per_second"] > 0
     assert "encode backward" in capsys.readouterr().out
     with pytest.raises(FirstlightError, match="exists already"):

@@ -33,6 +33,11 @@ class Keyboard:
     def __init__(self) -> None:
         self._down: set[str] = set()
 
+    @property
+    def any_down(self) -> bool:
+        """Whether a key was down at the last look."""
+        return bool(self._down)
+
     def read(self) -> Keys:
         """Look at the keyboard; once per frame."""
         down = {name for name, key in KEYS.items() if dpg.is_key_down(key)}
