@@ -54,7 +54,7 @@ class ImagesTool:
     It is asked with the views in sight, as numbers in the table.
     """
 
-    share = 0.1
+    share = 0.1  # nobody waits for one view's figure, and there may be hundreds
 
     def __init__(self) -> None:
         self.result: ImageTable | None = None
