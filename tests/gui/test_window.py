@@ -31,6 +31,7 @@ def test_the_demo_comes_to_light(app):
     picture = app.wait_for_picture("a finished picture")
     assert picture.std() > 0.05, "the view is blank"
     assert app.state()["scene"]
+    app.keep_screen("window")
 
 
 def test_dragging_turns_the_camera(app):

@@ -1,0 +1,39 @@
+"""The panel View in the real window."""
+
+import pytest
+
+from tests.gui.test_window import changed
+
+
+@pytest.fixture(scope="module")
+def app(launch):
+    """The demo, trained a little and then paused, with the panel View in front."""
+    running = launch("demo")
+    running.wait_for(lambda s: s["step"] >= 30, "training of the demo")
+    x, y, width, height = running.widget("picture")
+    running.xdotool("mousemove", x + width // 2, y + height // 2)
+    running.key("space")
+    running.wait_for(lambda s: s["state"] == "paused", "the pause")
+    running.click("panels")
+    running.click("panels.view")
+    running.click("panels.view")
+    running.click("panels")
+    running.widget("view.tint_strength")
+    return running
+
+
+def test_a_tint_covers_what_is_opaque(app):
+    before = app.wait_for_picture("a finished picture")
+    app.click("view.tint_strength", across=0.9)
+    assert app.wait_for(lambda s: s["view"]["tint_strength"] > 0.7, "the tint")
+    assert changed(before, app.wait_for_picture("the tinted picture")) > 0.05
+    app.keep_screen("view")
+    app.click("view.tint_strength", across=0.0)
+
+
+def test_box_and_cameras_are_drawn(app):
+    before = app.wait_for_picture("the plain picture")
+    app.click("view.show_box", across=0.1)
+    app.wait_for(lambda s: s["view"]["show_box"], "the box")
+    assert changed(before, app.wait_for_picture("the picture with its box")) > 0.002
+    app.click("view.show_box", across=0.1)
