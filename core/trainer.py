@@ -103,7 +103,7 @@ class Trainer:
         """
         began = time.perf_counter()
         settings = self.settings
-        self._set_learning_rate()
+        self._set_learning_rate(fraction)
         n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
         batch = self._views.sample(n_rays, self._generator, self._included)
         background = torch.rand(n_rays, 3, generator=self._generator, device=self.device)
@@ -280,9 +280,10 @@ class Trainer:
         empty = not any(self.sampler.occupied(march.occ_thre))
         return self._collapsed(nothing_to_learn_from(empty, since, march))
 
-    def _set_learning_rate(self) -> None:
+    def _set_learning_rate(self, fraction: float) -> None:
+        """A smaller batch has a noisier gradient: its rate falls with the root of its size (Krizhevsky 2014)."""
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(self.settings, self.step_count, self.seconds)
+            group["lr"] = math.sqrt(fraction) * learning_rate(self.settings, self.step_count, self.seconds)
 
     def _possible_cells(self) -> Tensor | None:
         """Cells that the silhouettes of the training views leave possible, (n_levels, nx, ny, nz); None: all."""

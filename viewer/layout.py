@@ -41,8 +41,8 @@ PANELS = {
     "view": Place(9103, SIDE),
     "grid": Place(9150, SIDE),
     "sweep": Place(9110, BELOW, shown=False),
-    "compare": Place(9120, SIDE, shown=False),
-    "images": Place(9130, SIDE, shown=False),
+    "compare": Place(9120, BELOW, shown=False),
+    "images": Place(9130, BELOW, shown=False),
     "inspector": Place(9140, BELOW, shown=False),
 }
 """By tag, in the order of their tabs."""

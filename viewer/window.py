@@ -205,7 +205,7 @@ class Window:
             work += 0.1 * (time.perf_counter() - began - work)
             ends = began + min(SLOWEST, max(FASTEST, 3.0 * work))
             time.sleep(max(0.0, ends - time.perf_counter()))
-            if not self._is_active(began):
+            if not self._is_active(began) and not self.canvas.changing:
                 shown = self.session.frame
                 while self.session.frame is shown and time.perf_counter() < began + IDLE:
                     time.sleep(FASTEST)

@@ -148,3 +148,13 @@ def test_the_rate_warms_up_and_falls(horizon):
     assert not horizon or rates[499] == rates[20] > rates[700]
     assert all(b <= a for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
     assert rates[-1] == pytest.approx(1 / 10 if horizon else 1 / 11, rel=0.01)
+
+
+def test_a_smaller_batch_learns_at_the_root_of_its_share():
+    trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING)
+    rates = []
+    for fraction in (1.0, 0.25):
+        trainer.step_count = 1000  # past the warm-up
+        trainer.step(fraction)
+        rates.append(trainer._optimizer.param_groups[0]["lr"])
+    assert rates[1] == pytest.approx(0.5 * rates[0])

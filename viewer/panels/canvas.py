@@ -52,6 +52,7 @@ class Canvas:
         with dpg.texture_registry() as self._registry:
             pass
         self._image: int | None = None
+        self._filled: tuple[_Texture, tuple[float, float], tuple[float, float]] | None = None
         dpg.bind_item_theme(self.window, style.flush)
 
     def follow(self) -> None:
@@ -80,19 +81,35 @@ class Canvas:
         """Show that a press would grab the divider, or no longer."""
         self._sides.mark(marked)
 
+    @property
+    def changing(self) -> bool:
+        """Whether the next frame of the window shows another picture than this one."""
+        return self._filled is not None
+
     def show(self, frame: Frame | None) -> None:
         """Show a frame if it is a new one. None clears the picture."""
+        self._place_image()
         if frame is self._frame:
             return
         self._frame = frame
         self._sides.draw(None if frame is None else frame.request, self.rect.width, self.rect.height)
         dpg.configure_item(self._backdrop, show=frame is None)  # the picture covers it
         if frame is None:
+            self._filled = None
             dpg.configure_item(self._picture, show=False)
             self._draw_legends(())
             return
         texture = self._texture_for(*frame.rgba.shape[:2])
-        uv_min, uv_max = texture.fill(frame.rgba)
+        self._filled = (texture, *texture.fill(frame.rgba))
+        if frame.legends != self._legends:
+            self._draw_legends(frame.legends)
+
+    def _place_image(self) -> None:
+        """Show the part of the texture that was filled for the last frame of the window. A texture's contents reach the
+        screen one frame late: shown at once, the new part would show the old picture."""
+        if self._filled is None:
+            return
+        (texture, uv_min, uv_max), self._filled = self._filled, None
         if self._image is not None and dpg.get_item_configuration(self._image)["texture_tag"] != texture.tag:
             dpg.delete_item(self._image)
             self._image = None
@@ -100,8 +117,6 @@ class Canvas:
             self._image = dpg.draw_image(texture.tag, (0, 0), (1, 1), parent=self._picture)
         dpg.configure_item(self._image, pmax=(self.rect.width, self.rect.height), uv_min=uv_min, uv_max=uv_max)
         dpg.configure_item(self._picture, show=True)
-        if frame.legends != self._legends:
-            self._draw_legends(frame.legends)
 
     def _texture_for(self, height: int, width: int) -> "_Texture":
         """The first texture that is large enough. A side that must grow grows by half, so that few are ever made."""
