@@ -104,11 +104,16 @@ def sees(camera: Camera, points: Tensor) -> Tensor:
     return (xs >= 0.0) & (xs <= camera.width) & (ys >= 0.0) & (ys <= camera.height)
 
 
+def rays_of_pixels(camera: Camera, pixels: Tensor) -> Rays:
+    """Rays through the centres of one camera's pixels (n,) int64, counted row by row."""
+    return rays_through(camera.c2w, camera.K, pixels % camera.width + 0.5, pixels // camera.width + 0.5)
+
+
 def generate_rays(camera: Camera, first: int = 0, last: int | None = None) -> Rays:
     """Rays through the pixel centres of one camera, row by row: all height * width of them, or those of a range."""
     n_pixels = camera.width * camera.height
     pixels = torch.arange(first, n_pixels if last is None else min(last, n_pixels), device=camera.c2w.device)
-    return rays_through(camera.c2w, camera.K, pixels % camera.width + 0.5, pixels // camera.width + 0.5)
+    return rays_of_pixels(camera, pixels)
 
 
 def look_at(position, target, up=(0.0, 0.0, 1.0)) -> Tensor:

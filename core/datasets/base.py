@@ -104,7 +104,12 @@ class Views:
         bounds = torch.arange(n + 1) * total // n
         runs = bounds[1:] - bounds[:-1]
         pixels = bounds[:-1] + (torch.rand(n, generator=generator) * runs).long()
-        return self._pixels(torch.full_like(pixels, index).to(self.images.device), pixels.to(self.images.device))
+        return self.pixels(index, pixels)
+
+    def pixels(self, index: int, pixels: Tensor) -> PixelBatch:
+        """Pixels (n,) int64 of one view, counted row by row."""
+        pixels = pixels.to(self.images.device)
+        return self._pixels(torch.full_like(pixels, index), pixels)
 
     def _pixels(self, views: Tensor, pixels: Tensor) -> PixelBatch:
         """Pixels (n,) int64, counted row by row within their views (n,) int64."""

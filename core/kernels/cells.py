@@ -7,12 +7,12 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.grid import (
-    BLOCK,
     FLOAT_SPACING,
     Grid,
     GridState,
     cell_at,
     cell_corner,
+    empty_run,
     exit_distance,
     intersect_box,
     inverse,
@@ -22,7 +22,6 @@ from core.kernels.launch import launch
 from core.rays import Rays
 from core.settings import MarchSettings
 
-_BLOCK = wp.constant(BLOCK)
 _FLOAT_SPACING = wp.constant(FLOAT_SPACING)
 
 
@@ -97,12 +96,8 @@ def _first_cells(
         position = origin + direction * inside
         level = level_of(grid, position)
         cell = cell_at(grid, position, level)
-        size = wp.int32(1)
-        occupied = grid.blocks[level, cell[0] // _BLOCK, cell[1] // _BLOCK, cell[2] // _BLOCK] != wp.uint8(0)
-        if occupied:
-            occupied = grid.binaries[level, cell[0], cell[1], cell[2]] != wp.uint8(0)
-        else:
-            size = _BLOCK
+        size = empty_run(grid, cell, level)
+        occupied = size == 0
         if entered and occupied and (wanted_level < 0 or wanted_level == level):
             found = 1
             off = edge_distances(grid, cell, level, low, high, origin + direction * t)
@@ -120,7 +115,7 @@ def _first_cells(
             cells[ray] = flat_index(grid, cell, level)
         else:
             entered = entered or not occupied
-            left = exit_distance(grid, cell, size, level, origin, direction, inverse_direction, inside)
+            left = exit_distance(grid, cell, wp.max(size, 1), level, origin, direction, inverse_direction, inside)
             t = wp.max(left, inside)
 
 

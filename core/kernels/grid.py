@@ -25,6 +25,7 @@ BLOCK = 8
 """Cells per side of a block."""
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
+_BLOCK = wp.constant(BLOCK)
 
 
 @wp.func
@@ -115,6 +116,18 @@ def plane_distance(plane: wp.float32, origin: wp.float32, inverse_direction: wp.
     if inverse_direction == _FAR_AWAY:
         return _FAR_AWAY
     return (plane - origin) * inverse_direction
+
+
+@wp.func
+def empty_run(grid: Grid, cell: wp.vec3i, level: wp.int32) -> wp.int32:
+    """Cells per side of what a ray may pass in one step from a cell: 0 if it is occupied, BLOCK if its whole block is
+    empty, else 1."""
+    size = wp.int32(0)
+    if grid.binaries[level, cell[0], cell[1], cell[2]] == wp.uint8(0):
+        size = 1
+        if grid.blocks[level, cell[0] // _BLOCK, cell[1] // _BLOCK, cell[2] // _BLOCK] == wp.uint8(0):
+            size = _BLOCK
+    return size
 
 
 @wp.func

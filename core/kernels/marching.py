@@ -11,12 +11,12 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.grid import (
-    BLOCK,
     FAR_AWAY,
     FLOAT_SPACING,
     Grid,
     GridState,
     cell_at,
+    empty_run,
     exit_distance,
     intersect_box,
     inverse,
@@ -26,7 +26,6 @@ from core.kernels.launch import launch
 from core.rays import Rays, Samples
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
-_BLOCK = wp.constant(BLOCK)
 
 
 @wp.func
@@ -95,14 +94,12 @@ def _march(
         position = origin + direction * middle
         level = level_of(grid, position)
         cell = cell_at(grid, position, level)
-        if grid.binaries[level, cell[0], cell[1], cell[2]] != wp.uint8(0):
+        size = empty_run(grid, cell, level)
+        if size == 0:
             starts[i, n] = t
             n += 1
             t += step_at(t, step_size, cone_angle)
         else:
-            size = wp.int32(1)
-            if grid.blocks[level, cell[0] // _BLOCK, cell[1] // _BLOCK, cell[2] // _BLOCK] == wp.uint8(0):
-                size = _BLOCK
             left = exit_distance(grid, cell, size, level, origin, direction, inverse_direction, middle)
             t = skip_to(t + step_at(t, step_size, cone_angle), left, step_size, cone_angle)
         middle = t + 0.5 * step_at(t, step_size, cone_angle)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from core.cameras import image_points
-from core.datasets.base import Dataset, split_alpha
+from core.datasets.base import Dataset
 from core.inspection import RayReport, inspect_ray
 from core.rays import Rays
 from core.settings import MarchSettings
@@ -121,7 +121,7 @@ def photo_color(dataset: Dataset, question: RayQuestion) -> PhotoColor | None:
             points = image_points(replace(camera, c2w=camera.c2w.double(), K=camera.K.double()), direction)
             column, row = (math.floor(p) if p.isfinite() else -1 for p in points)
             if 0 <= column < camera.width and 0 <= row < camera.height:
-                rgb, alpha = split_alpha(views.images[index, row, column].cpu())
-                color = rgb * alpha + torch.tensor(question.background) * (1.0 - alpha)
+                pixel = views.pixels(index, torch.tensor([row * camera.width + column])).to("cpu")
+                color = pixel.over(torch.tensor(question.background))[0]
                 return PhotoColor(tuple(color.tolist()), views.names[index])
     return None

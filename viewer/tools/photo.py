@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.cameras import rays_through
-from core.datasets.base import split_alpha
 from core.rendering import render_rays
 from viewer.messages import PhotoId, ViewRequest
 from viewer.pictures import views_of
@@ -75,15 +73,11 @@ class PhotoTool:
 
 def _colors(scene: Scene, request: ViewRequest, pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Rendered and photographed colours at some of the photo's pixels."""
-    trainer, views = scene.trainer, views_of(scene.trainer, request.photo)
-    camera = views.cameras[request.photo.index].to(trainer.device)
+    trainer, photo = scene.trainer, request.photo
+    batch = views_of(trainer, photo).pixels(photo.index, pixels).to(trainer.device)
     background = torch.tensor(request.view.background, device=trainer.device)
-    columns, rows = pixels.to(trainer.device) % camera.width, pixels.to(trainer.device) // camera.width
-    rays = rays_through(camera.c2w, camera.K, columns + 0.5, rows + 0.5)
-    rendered = render_rays(trainer.field, trainer.sampler, rays, request.march, background).colors
-    image = views.images[request.photo.index].flatten(0, 1)
-    rgbs, alphas = (x.to(trainer.device) for x in split_alpha(image[pixels.to(image.device)]))
-    return rendered, rgbs * alphas + background * (1.0 - alphas)
+    rendered = render_rays(trainer.field, trainer.sampler, batch.rays, request.march, background).colors
+    return rendered, batch.over(background)
 
 
 def _same_colors(a: ViewRequest, b: ViewRequest) -> bool:

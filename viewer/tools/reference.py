@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from core.cameras import rays_through
+from core.cameras import rays_of_pixels
 from core.rendering import render_rays
 from core.settings import THRESHOLDS_OFF
 from viewer.messages import ViewRequest
@@ -69,7 +69,7 @@ def _colors(scene: Scene, request: ViewRequest, pixels: Tensor) -> tuple[Tensor,
     """The view's colours at some of its pixels, with its thresholds and without."""
     trainer, pixels = scene.trainer, pixels.to(scene.trainer.device)
     camera = camera_of(request.pose, request.width, request.height, trainer.device)
-    rays = rays_through(camera.c2w, camera.K, pixels % camera.width + 0.5, pixels // camera.width + 0.5)
+    rays = rays_of_pixels(camera, pixels)
     background = torch.tensor(request.view.background, device=trainer.device)
     pair = (request.march, replace(request.march, **THRESHOLDS_OFF))
     on, off = (render_rays(trainer.field, trainer.sampler, rays, march, background).colors for march in pair)
