@@ -26,6 +26,14 @@ class App:
         self._read = 0
         self._last: dict = {}
 
+    def pause_after(self, steps: int) -> None:
+        """Let it train for some steps and press space over the picture, so that pictures change only by what comes."""
+        self.wait_for(lambda s: s["step"] >= steps, f"{steps} steps of training")
+        x, y, width, height = self.widget("picture")
+        self.xdotool("mousemove", x + width // 2, y + height // 2)
+        self.key("space")
+        self.wait_for(lambda s: s["state"] == "paused", "the pause")
+
     def state(self) -> dict:
         """The newest entries of the status log; widgets and frame stay until newer ones come."""
         if self._log.exists():

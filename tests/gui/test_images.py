@@ -12,11 +12,7 @@ from core.datasets import DEMO
 def app(launch):
     """The demo, trained a little and then paused, with the table open."""
     running = launch("demo")
-    running.wait_for(lambda s: s["step"] >= 60, "training of the demo")
-    x, y, width, height = running.widget("picture")
-    running.xdotool("mousemove", x + width // 2, y + height // 2)
-    running.key("space")
-    running.wait_for(lambda s: s["state"] == "paused", "the pause")
+    running.pause_after(steps=60)
     running.click("panels")
     running.click("panels.images")
     running.click("panels")

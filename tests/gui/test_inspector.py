@@ -8,11 +8,7 @@ import pytest
 def app(launch):
     """The demo, trained a little and then paused, with thresholds that let a ray stop."""
     running = launch("demo", "--early-stop-eps", "0.01")
-    running.wait_for(lambda s: s["step"] >= 150, "training of the demo")
-    x, y, width, height = running.widget("picture")
-    running.xdotool("mousemove", x + width // 2, y + height // 2)
-    running.key("space")
-    running.wait_for(lambda s: s["state"] == "paused", "the pause")
+    running.pause_after(steps=150)
     return running
 
 

@@ -9,11 +9,7 @@ from tests.gui.test_window import changed
 def app(launch):
     """The demo, trained a little and then paused, with the panel View in front."""
     running = launch("demo")
-    running.wait_for(lambda s: s["step"] >= 30, "training of the demo")
-    x, y, width, height = running.widget("picture")
-    running.xdotool("mousemove", x + width // 2, y + height // 2)
-    running.key("space")
-    running.wait_for(lambda s: s["state"] == "paused", "the pause")
+    running.pause_after(steps=30)
     running.click("panels")
     running.click("panels.view")
     running.click("panels.view")

@@ -14,11 +14,7 @@ from viewer.screenshots import read_metadata, request_from
 def app(launch):
     """The demo, trained a little and then paused, so that pictures change only by what a test does."""
     running = launch("demo")
-    running.wait_for(lambda s: s["step"] >= 30, "training of the demo")
-    x, y, width, height = running.widget("picture")
-    running.xdotool("mousemove", x + width // 2, y + height // 2)
-    running.key("space")
-    running.wait_for(lambda s: s["state"] == "paused", "the pause")
+    running.pause_after(steps=30)
     return running
 
 

@@ -50,6 +50,15 @@ def live_session(folder, monkeypatch) -> Session:
     return session
 
 
+def paused_after(session: Session, steps: int) -> Session:
+    """The session once it has trained for some steps and stands."""
+    for _ in range(steps):
+        session.tick()
+    session.pause()
+    session.tick()
+    return session
+
+
 def trainer_of(session: Session) -> Trainer:
     return session._scene.trainer
 

@@ -50,7 +50,6 @@ class ComparePanel:
     def __init__(self, context: Context):
         self._context = context
         self._asked: Frame | None = None
-        self._updated_at = 0
         self._rows: list[tuple[str, str, str]] = []
         style, state = context.style, context.state
         with dpg.group(horizontal=True, horizontal_spacing=style.px(2)):
@@ -86,9 +85,8 @@ class ComparePanel:
         dpg.set_value(self._likeness, likeness_text(session.result("photo"), state.photo) if on_view else "")
 
     def _ask(self, frame: Frame | None) -> None:
-        """Ask about each new frame, and again after the panel was out of sight: its tool was told to stop."""
-        now, self._updated_at, before = dpg.get_frame_count(), dpg.get_frame_count(), self._updated_at
-        if frame is not self._asked or now > before + 1:
+        """Ask about each new frame, and again after the panel was out of sight."""
+        if frame is not self._asked or self._context.returned:
             self._asked = frame
             self._context.session.ask("photo", None if frame is None else frame.request)
 

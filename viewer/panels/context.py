@@ -45,6 +45,7 @@ class Context:
         open_panel: brings a panel to the front by its tag, opening it if it is closed.
         sweep: sweeps a threshold, by its name, in the sweep's panel.
         notices: messages waiting to be shown.
+        returned: the panel that is updated now was out of sight before, and its tools were told to stop.
         sharing: gives the view's thresholds to training while the user wants it.
     """
 
@@ -54,6 +55,7 @@ class Context:
     inputs: list[int | str] = field(default_factory=list)
     handles: list[int | str] = field(default_factory=list)
     go_to: Callable[[PhotoId], None] = lambda photo: None
+    returned: bool = False
     open_panel: Callable[[str], None] = lambda tag: None
     sweep: Callable[[str], None] = lambda name: None
     notices: list[Notice] = field(default_factory=list)

@@ -108,6 +108,7 @@ class Dock:
             dpg.focus_item("canvas")
         for panel in self._panels:
             if dpg.is_item_visible(f"panel.{panel.tag}"):
+                self._context.returned = panel.tag not in self._seen
                 self._seen.add(panel.tag)
                 panel.update(status, frame)
             elif panel.tag in self._seen:

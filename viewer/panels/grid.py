@@ -45,7 +45,6 @@ class GridPanel:
         self._context = context
         self._serial = 0
         self._asked: float | None = None
-        self._seen_at = 0
         style, settings = context.style, settings_of(ViewSettings)
         self._histogram = _Histogram(style, lambda threshold: context.state.set_march(occ_thre=threshold))
         captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
@@ -79,8 +78,7 @@ class GridPanel:
             return
         threshold = self._context.state.march.occ_thre
         # Each question interrupts a picture that is being refined: ask only what is new, or after a time out of sight.
-        out_of_sight, self._seen_at = dpg.get_frame_count() > self._seen_at + 1, dpg.get_frame_count()
-        if threshold != self._asked or out_of_sight:
+        if threshold != self._asked or self._context.returned:
             self._asked = threshold
             self._context.session.ask("grid", threshold)
         facts: GridFacts | None = self._context.session.result("grid")

@@ -41,7 +41,7 @@ class ImagesPanel:
         self._rows: list[int] = []
         self._filter: Split | None = None
         self._order, self._descending = Order.DATASET, False
-        self._sorted_at, self._updated_at = 0, 0
+        self._sorted_at = 0
         self._asked: frozenset[int] | None = None
         self._atlas = Atlas()
         with dpg.group(horizontal=True):
@@ -82,10 +82,9 @@ class ImagesPanel:
             self._arrange()
         first, last = self._place_slots(status)
         seen = frozenset(self._rows[first:last])
-        if self._scene is not None and (seen != self._asked or now > self._updated_at + 1):
+        if self._scene is not None and (seen != self._asked or self._context.returned):
             self._asked = seen
             self._context.session.ask("images", seen)
-        self._updated_at = now
         dpg.set_value("images.summary", self._summary(status))
 
     @property

@@ -52,7 +52,6 @@ class ThresholdsPanel:
     def __init__(self, context: Context):
         self._context = context
         self._asked: Frame | None = None
-        self._seen_at = 0
         style = context.style
         settings = settings_of(MarchSettings)
         captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
@@ -83,8 +82,7 @@ class ThresholdsPanel:
         for name, slider in self._sliders.items():
             slider.show(getattr(march, name), getattr(status.march, name), found.get(name), diagonal)
         dpg.set_value(self._shared, self._context.sharing.on)
-        out_of_sight, self._seen_at = dpg.get_frame_count() > self._seen_at + 1, dpg.get_frame_count()
-        if frame is not self._asked or out_of_sight:  # whoever went out of sight was told to stop
+        if frame is not self._asked or self._context.returned:
             self._asked = frame
             self._context.session.ask("reference", None if frame is None else frame.request)
         if frame is None:

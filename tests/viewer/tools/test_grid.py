@@ -3,24 +3,14 @@
 import numpy as np
 import pytest
 
-from tests.viewer.live import live_session, trainer_of, write_quick_ball
+from tests.viewer.live import live_session, paused_after, trainer_of
 from viewer.tools import grid
-
-
-@pytest.fixture(scope="module")
-def ball(tmp_path_factory):
-    return write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")
 
 
 @pytest.fixture
 def session(ball, monkeypatch):
     monkeypatch.setattr(grid, "PERIOD", 0.0)
-    session = live_session(ball, monkeypatch)
-    for _ in range(40):
-        session.tick()
-    session.pause()
-    session.tick()
-    return session
+    return paused_after(live_session(ball, monkeypatch), steps=40)
 
 
 def finish(session):

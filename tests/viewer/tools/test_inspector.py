@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.inspection import Stop
-from tests.viewer.live import trainer_of, view_request
+from tests.viewer.live import paused_after, trainer_of, view_request
 from viewer.camera_controls import at_view
 from viewer.pictures import camera_of, render_view
 from viewer.tools import inspector
@@ -20,11 +20,7 @@ COLUMN, ROW = 21, 13
 @pytest.fixture
 def paused(session, monkeypatch):
     monkeypatch.setattr(inspector, "REFRESH_SECONDS", 0.0)
-    for _ in range(20):
-        session.tick()
-    session.pause()
-    session.tick()
-    return session
+    return paused_after(session, steps=20)
 
 
 def question(session, size=SIZE, camera=0, pixel=(COLUMN, ROW), **thresholds) -> RayQuestion:

@@ -8,25 +8,15 @@ import torch
 
 from core.evaluation import psnr
 from core.settings import THRESHOLDS_OFF
-from tests.viewer.live import live_session, trainer_of, view_request, write_quick_ball
+from tests.viewer.live import live_session, paused_after, trainer_of, view_request
 from viewer.messages import State
 from viewer.pictures import render_view
 from viewer.tools.scattered import scattered
 
 
-@pytest.fixture(scope="module")
-def ball(tmp_path_factory):
-    return write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")
-
-
 @pytest.fixture
 def session(ball, monkeypatch):
-    session = live_session(ball, monkeypatch)
-    for _ in range(20):
-        session.tick()
-    session.pause()
-    session.tick()
-    return session
+    return paused_after(live_session(ball, monkeypatch), steps=20)
 
 
 def finish(session):

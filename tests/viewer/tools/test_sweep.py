@@ -7,24 +7,14 @@ import pytest
 
 from core.rendering import render_image
 from core.settings import THRESHOLDS_OFF
-from tests.viewer.live import errors_of, live_session, state_of, trainer_of, view_request, write_quick_ball
+from tests.viewer.live import errors_of, live_session, paused_after, state_of, trainer_of, view_request
 from viewer.pictures import camera_of
 from viewer.tools.sweep import LONGEST_SIDE, SweepQuestion
 
 
-@pytest.fixture(scope="module")
-def ball(tmp_path_factory):
-    return write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")
-
-
 @pytest.fixture
 def session(ball, monkeypatch):
-    session = live_session(ball, monkeypatch)
-    for _ in range(20):
-        session.tick()
-    session.pause()
-    session.tick()
-    return session
+    return paused_after(live_session(ball, monkeypatch), steps=20)
 
 
 def asked(session, name="early_stop_eps", size=(40, 30), **thresholds):
