@@ -106,18 +106,24 @@ class App:
             places.append(self.widget(name))
         return places[-1]
 
+    def aim(self, name: str, across: float = 0.5) -> tuple[int, int]:
+        """Move the mouse onto a widget, at a share of its width; after it, if it has just appeared and still moves."""
+        place = None
+        while place != (place := self.widget(name)):
+            x, y, width, height = place
+            x, y = int(x + across * (width - 1)), y + height // 2
+            self.xdotool("mousemove", x, y)
+            self.next_state()
+        return x, y
+
     def double_click(self, name: str, across: float = 0.5) -> None:
-        x, y, width, height = self.widget(name)
-        self.xdotool("mousemove", int(x + across * (width - 1)), y + height // 2)
-        self.next_state()
+        self.aim(name, across)
         self.xdotool("click", "--repeat", 2, "--delay", 20, 1)
         self.next_state()
 
     def click(self, name: str, across: float = 0.5) -> None:
         """Click a widget, at a share of its width."""
-        x, y, width, height = self.widget(name)
-        self.xdotool("mousemove", int(x + across * (width - 1)), y + height // 2)
-        self.next_state()
+        self.aim(name, across)
         self.xdotool("mousedown", 1)
         self.next_state()
         self.xdotool("mouseup", 1)
@@ -125,10 +131,7 @@ class App:
 
     def drag(self, name: str, dx: int, dy: int, button: int = 1) -> None:
         """Drag over a widget, from its middle."""
-        x, y, width, height = self.widget(name)
-        x, y = x + width // 2, y + height // 2
-        self.xdotool("mousemove", x, y)
-        self.next_state()
+        x, y = self.aim(name)
         self.xdotool("mousedown", button)
         for i in range(1, 6):
             self.xdotool("mousemove", x + dx * i // 5, y + dy * i // 5)

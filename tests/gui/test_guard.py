@@ -82,7 +82,6 @@ def test_a_collapse_is_told_and_left(app):
     failed_at = app.state()["step"]
     assert collapse["kind"] == "no samples"
     assert step < collapse["since"] <= failed_at - 49
-    app.settled_widget("error.own")
     app.keep_screen("collapse")
     app.click("error.own")
     app.wait_for(lambda s: s["state"] == "training" and s["step"] > failed_at + 5, "further steps")

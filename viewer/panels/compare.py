@@ -10,7 +10,7 @@ from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
 from viewer.panels.context import Context
 from viewer.panels.style import ACCENT, DASH, DIM, SECOND, TIMES
 from viewer.panels.widgets import Choice, SettingSlider, button, short
-from viewer.tools.photo import Likeness
+from viewer.tools.scattered import Difference
 from viewer.view_settings import DEFAULTS, Compare, CompareAs, ViewSettings
 from viewer.view_state import ViewState
 
@@ -160,7 +160,7 @@ def photo_name(photo: PhotoId, scene: SceneInfo) -> str:
     return f"On {'training' if photo.split is Split.TRAIN else 'test'} view {photo.index + 1} of {n}"
 
 
-def likeness_text(found: Likeness | None, photo: PhotoId) -> str:
+def likeness_text(found: Difference | None, photo: PhotoId) -> str:
     """How close the present settings come to the photo, and how much of it was compared."""
     if found is None or found.photo != photo:
         return "Against its photo: measured when the camera rests."

@@ -12,7 +12,7 @@ from viewer.messages import Frame, FrameStats, Status
 from viewer.panels.context import Context
 from viewer.panels.style import DASH, DIM
 from viewer.panels.widgets import Figures, SettingSlider, button, short, tooltip
-from viewer.tools.reference import Difference
+from viewer.tools.scattered import Difference
 
 SHORT_LABEL = 100
 """Width of the sliders' labels at scale 1: it leaves room for what is written on the sliders."""

@@ -4,6 +4,8 @@ A tool is one file and one line in `TOOLS`.
 """
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from viewer.scene import Scene
@@ -12,15 +14,16 @@ from viewer.tools.emptied import EmptiedTool
 from viewer.tools.grid import GridTool
 from viewer.tools.images import ImagesTool
 from viewer.tools.inspector import InspectorTool
-from viewer.tools.photo import PhotoTool
-from viewer.tools.reference import ReferenceTool
+from viewer.tools.photo import RENDER_AND_PHOTO
+from viewer.tools.reference import WITH_AND_WITHOUT
+from viewer.tools.scattered import ScatteredTool
 from viewer.tools.sweep import SweepTool
 
-TOOLS: dict[str, type] = {
+TOOLS: dict[str, Callable[[], Tool]] = {
     "emptied": EmptiedTool,
-    "reference": ReferenceTool,
+    "reference": partial(ScatteredTool, WITH_AND_WITHOUT),
     "sweep": SweepTool,
-    "photo": PhotoTool,
+    "photo": partial(ScatteredTool, RENDER_AND_PHOTO),
     "images": ImagesTool,
     "grid": GridTool,
     "inspector": InspectorTool,

@@ -3,12 +3,90 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from core.evaluation import PixelErrors
-from viewer.tools.base import FIRST_BATCH, next_batch
+from viewer.messages import PhotoId, ViewRequest
+from viewer.scene import Scene
+from viewer.tools.base import ASIDE, FIRST_BATCH, next_batch
+
+
+class Pair(NamedTuple):
+    """Two pictures that belong to a view request.
+
+    Attributes:
+        key: what decides their colours, so that pixels compared for an equal key still count; None: there is no pair.
+        n_pixels: of each picture.
+        colors_at: of pixels (n,) int64, counted row by row: both pictures' colours, (n, 3) each.
+    """
+
+    key: Callable[[Scene, ViewRequest], tuple | None]
+    n_pixels: Callable[[Scene, ViewRequest], int]
+    colors_at: Callable[[Scene, ViewRequest, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far the two pictures of a pair differ.
+
+    Attributes:
+        request: the view they belong to.
+        psnr: in dB; inf without a difference.
+        largest: the largest absolute difference of a colour channel, 0 to 1.
+        share: of the pixels compared so far, 0 to 1.
+        step: the training step whose weights the newest pixels show.
+    """
+
+    request: ViewRequest
+    psnr: float
+    largest: float
+    share: float
+    step: int
+
+    @property
+    def photo(self) -> PhotoId | None:
+        """The dataset's view that the camera stands on, if it does."""
+        return self.request.photo
+
+
+class ScatteredTool:
+    """Compares the pictures of one kind of pair for the view it was asked about last."""
+
+    share = ASIDE
+
+    def __init__(self, pair: Pair) -> None:
+        self.result: Difference | None = None
+        self._pair, self._key, self._request = pair, None, None
+        self._errors = ScatteredErrors()
+
+    def ask(self, question: ViewRequest | None, scene: Scene) -> None:
+        """Compare for this view; None: stop.
+
+        Raises:
+            ValueError: the view names something that the scene lacks.
+        """
+        key = None if question is None else self._pair.key(scene, question)
+        if key is None or key != self._key:
+            self.result = None
+            self._errors.restart()
+        self._key, self._request = key, question
+
+    def new_scene(self, scene: Scene) -> None:
+        self.ask(None, scene)
+
+    def slice(self, scene: Scene) -> bool:
+        request, errors, step = self._request, self._errors, scene.trainer.step_count
+        if self._key is None:
+            return False
+        n_pixels = self._pair.n_pixels(scene, request)
+        if not errors.slice(n_pixels, step, lambda pixels: self._pair.colors_at(scene, request, pixels)):
+            return False
+        self.result = Difference(request, errors.psnr, errors.largest, errors.share, step)
+        return True
 
 
 class ScatteredErrors:
@@ -47,7 +125,7 @@ class ScatteredErrors:
 
         Args:
             step: the training step of the weights that render now.
-            colors_at: of pixels (n,) int64, counted row by row: both pictures' colours, (n, 3) each.
+            colors_at: both pictures' colours at some pixels, see `Pair`.
         """
         if step != self.step and self._errors.n_pixels >= self.FRESH_SHARE * n_pixels:
             self.restart()
