@@ -12,7 +12,7 @@ from core.kernels.grid import (
     GridState,
     cell_at,
     cell_corner,
-    empty_run,
+    clearance_of,
     exit_distance,
     intersect_box,
     inverse,
@@ -45,7 +45,7 @@ class CellHits(NamedTuple):
 
 @wp.func
 def flat_index(grid: Grid, cell: wp.vec3i, level: wp.int32) -> wp.int32:
-    nx, ny, nz = grid.binaries.shape[1], grid.binaries.shape[2], grid.binaries.shape[3]
+    nx, ny, nz = grid.clearances.shape[1], grid.clearances.shape[2], grid.clearances.shape[3]
     return ((level * nx + cell[0]) * ny + cell[1]) * nz + cell[2]
 
 
@@ -96,8 +96,8 @@ def _first_cells(
         position = origin + direction * inside
         level = level_of(grid, position)
         cell = cell_at(grid, position, level)
-        size = empty_run(grid, cell, level)
-        occupied = size == 0
+        clearance = clearance_of(grid, cell, level)
+        occupied = clearance == 0
         if entered and occupied and (wanted_level < 0 or wanted_level == level):
             found = 1
             off = edge_distances(grid, cell, level, low, high, origin + direction * t)
@@ -115,7 +115,7 @@ def _first_cells(
             cells[ray] = flat_index(grid, cell, level)
         else:
             entered = entered or not occupied
-            left = exit_distance(grid, cell, wp.max(size, 1), level, origin, direction, inverse_direction, inside)
+            left = exit_distance(grid, cell, wp.max(clearance, 1), level, origin, direction, inverse_direction, inside)
             t = wp.max(left, inside)
 
 

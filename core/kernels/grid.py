@@ -21,11 +21,13 @@ FAR_AWAY = 1e30
 FLOAT_SPACING = 2.0**-23
 """The distance between neighbouring float32 numbers near t is at most this times t."""
 
-BLOCK = 8
-"""Cells per side of a block."""
+_BLOCK = 4
+"""Cells per side of the blocks in which long clearances are counted."""
+
+_EXACT, _MOST_BLOCKS = 3, 8
+"""Clearances are exact up to `_EXACT` cells, and whole blocks are counted up to `_MOST_BLOCKS`."""
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
-_BLOCK = wp.constant(BLOCK)
 
 
 @wp.func
@@ -52,15 +54,14 @@ def box_range(origin: wp.vec3f, direction: wp.vec3f, low: wp.vec3f, high: wp.vec
 
 @wp.struct
 class Grid:
-    """The base level's box by its centre and half sides, the number of levels and the cells' occupancy."""
+    """The base level's box by its centre and half sides, the number of levels and the cells' clearances."""
 
     center: wp.vec3f
     half: wp.vec3f
     cell_size: wp.vec3f
     cells_per_unit: wp.vec3f
     n_levels: wp.int32
-    binaries: wp.array4d(dtype=wp.uint8)
-    blocks: wp.array4d(dtype=wp.uint8)
+    clearances: wp.array4d(dtype=wp.uint8)
 
 
 @wp.func
@@ -88,9 +89,9 @@ def level_low(grid: Grid, level: wp.int32) -> wp.vec3f:
 def cell_at(grid: Grid, position: wp.vec3f, level: wp.int32) -> wp.vec3i:
     at = wp.cw_mul(position - level_low(grid, level), grid.cells_per_unit) / wp.float32(1 << level)
     return wp.vec3i(
-        wp.clamp(wp.int32(wp.floor(at[0])), 0, grid.binaries.shape[1] - 1),
-        wp.clamp(wp.int32(wp.floor(at[1])), 0, grid.binaries.shape[2] - 1),
-        wp.clamp(wp.int32(wp.floor(at[2])), 0, grid.binaries.shape[3] - 1),
+        wp.clamp(wp.int32(wp.floor(at[0])), 0, grid.clearances.shape[1] - 1),
+        wp.clamp(wp.int32(wp.floor(at[1])), 0, grid.clearances.shape[2] - 1),
+        wp.clamp(wp.int32(wp.floor(at[2])), 0, grid.clearances.shape[3] - 1),
     )
 
 
@@ -119,41 +120,34 @@ def plane_distance(plane: wp.float32, origin: wp.float32, inverse_direction: wp.
 
 
 @wp.func
-def empty_run(grid: Grid, cell: wp.vec3i, level: wp.int32) -> wp.int32:
-    """Cells per side of what a ray may pass in one step from a cell: 0 if it is occupied, BLOCK if its whole block is
-    empty, else 1."""
-    size = wp.int32(0)
-    if grid.binaries[level, cell[0], cell[1], cell[2]] == wp.uint8(0):
-        size = 1
-        if grid.blocks[level, cell[0] // _BLOCK, cell[1] // _BLOCK, cell[2] // _BLOCK] == wp.uint8(0):
-            size = _BLOCK
-    return size
+def clearance_of(grid: Grid, cell: wp.vec3i, level: wp.int32) -> wp.int32:
+    """How many cells away the nearest occupied one of the level is: 0 if the cell itself is occupied."""
+    return wp.int32(grid.clearances[level, cell[0], cell[1], cell[2]])
 
 
 @wp.func
-def face_ahead(cell: wp.int32, size: wp.int32, n: wp.int32, direction: wp.float32) -> wp.int32:
-    """The face through which a ray leaves the run of `size` cells that a cell lies in; the last run may be shorter."""
-    first = cell // size * size
-    return wp.where(direction > 0.0, wp.min(first + size, n), first)
+def face_ahead(cell: wp.int32, reach: wp.int32, n: wp.int32, direction: wp.float32) -> wp.int32:
+    """The face through which a ray leaves the cells less than `reach` away from its own."""
+    return wp.where(direction > 0.0, wp.min(cell + reach, n), wp.max(cell - reach + 1, 0))
 
 
 @wp.func
 def exit_distance(
     grid: Grid,
     cell: wp.vec3i,
-    size: wp.int32,
+    reach: wp.int32,
     level: wp.int32,
     origin: wp.vec3f,
     direction: wp.vec3f,
     inverse_direction: wp.vec3f,
     t: wp.float32,
 ) -> wp.float32:
-    """Where a ray at `t` leaves the block of size^3 cells that its cell lies in, or where it enters the next finer
-    level's box if that comes first."""
+    """Where a ray at `t` leaves the cells less than `reach` away from its own, or enters the next finer level's
+    box if that comes first."""
     ahead = wp.vec3i(
-        face_ahead(cell[0], size, grid.binaries.shape[1], direction[0]),
-        face_ahead(cell[1], size, grid.binaries.shape[2], direction[1]),
-        face_ahead(cell[2], size, grid.binaries.shape[3], direction[2]),
+        face_ahead(cell[0], reach, grid.clearances.shape[1], direction[0]),
+        face_ahead(cell[1], reach, grid.clearances.shape[2], direction[1]),
+        face_ahead(cell[2], reach, grid.clearances.shape[3], direction[2]),
     )
     face = cell_corner(grid, ahead, level)
     left = wp.min(
@@ -211,16 +205,50 @@ def outer_box(box: tuple[float, ...], n_levels: int) -> tuple[float, ...]:
     return tuple((a + b) / 2 + sign * scale * (b - a) / 2 for sign in (-1, 1) for a, b in pairs)
 
 
-def blocks_of(binaries: Tensor) -> Tensor:
-    """Which blocks of BLOCK^3 cells hold an occupied one: (n_levels, nx, ny, nz) bool to a BLOCK-th of each side."""
+def clearances_of(binaries: Tensor) -> Tensor:
+    """How many cells away the nearest occupied one of the same level is, in steps to any of a cell's 26 neighbours.
+
+    A ray may pass all cells that are less than that away in one step, wherever it goes. Short clearances are exact;
+    long ones are counted in whole blocks and may be too small by nearly two, which costs rays a step and no sample.
+
+    Args:
+        binaries: (n_levels, nx, ny, nz) bool.
+
+    Returns:
+        (n_levels, nx, ny, nz) uint8; 0 where a cell is occupied.
+    """
+    clearances = _steps_to(binaries.contiguous().view(torch.uint8), _EXACT)
+    blocks = _steps_to(_blocks_of(binaries).view(torch.uint8), _MOST_BLOCKS)
+    far = (_BLOCK * (blocks.clamp_min(1) - 1) + 1) * (blocks > 0)
+    for axis, n in enumerate(binaries.shape[1:], 1):
+        far = far.repeat_interleave(_BLOCK, axis).narrow(axis, 0, n)
+    return torch.maximum(clearances, far)
+
+
+def _blocks_of(binaries: Tensor) -> Tensor:
+    """Which blocks of _BLOCK^3 cells hold an occupied one: (n_levels, nx, ny, nz) bool to a quarter of each side."""
     n_levels, *sides = binaries.shape
-    padding = [-side % BLOCK for side in sides]
+    padding = [-side % _BLOCK for side in sides]
     if any(padding):
         binaries = torch.nn.functional.pad(binaries, [0, padding[2], 0, padding[1], 0, padding[0]])
-    x, y, z = (side // BLOCK for side in binaries.shape[1:])
-    # eight cells of a row are one 64-bit number, which is 0 only if all are empty
-    rows = binaries.contiguous().view(torch.int64).view(n_levels, x, BLOCK, y, BLOCK, z)
+    x, y, z = (side // _BLOCK for side in binaries.shape[1:])
+    # four cells of a row are one 32-bit number, which is 0 only if all are empty
+    rows = binaries.contiguous().view(torch.int32).view(n_levels, x, _BLOCK, y, _BLOCK, z)
     return (rows != 0).any(4).any(2)
+
+
+def _steps_to(occupied: Tensor, most: int) -> Tensor:
+    """Steps, at most `most`, from each cell to the nearest occupied one; (n_levels, nx, ny, nz) uint8 in and out."""
+    reached = occupied.clone()
+    steps = 1 - reached
+    for _ in range(most - 1):
+        for axis in (1, 2, 3):
+            n = reached.shape[axis]
+            before = reached.clone()
+            reached.narrow(axis, 1, n - 1).bitwise_or_(before.narrow(axis, 0, n - 1))
+            reached.narrow(axis, 0, n - 1).bitwise_or_(before.narrow(axis, 1, n - 1))
+        steps += 1 - reached
+    return steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,9 +264,9 @@ class GridState:
     binaries: Tensor
 
     @cached_property
-    def blocks(self) -> Tensor:
-        """Which blocks rays can't pass in one step, see `blocks_of`."""
-        return blocks_of(self.binaries)
+    def clearances(self) -> Tensor:
+        """See `clearances_of`."""
+        return clearances_of(self.binaries)
 
     def as_struct(self) -> Grid:
         low, high = wp.vec3f(*self.box[:3]), wp.vec3f(*self.box[3:])
@@ -247,8 +275,7 @@ class GridState:
         grid.center, grid.half = 0.5 * (low + high), 0.5 * (high - low)
         grid.cell_size, grid.cells_per_unit = wp.cw_div(high - low, shape), wp.cw_div(shape, high - low)
         grid.n_levels = self.binaries.shape[0]
-        grid.binaries = wp.from_torch(self.binaries.view(torch.uint8), dtype=wp.uint8)
-        grid.blocks = wp.from_torch(self.blocks.view(torch.uint8), dtype=wp.uint8)
+        grid.clearances = wp.from_torch(self.clearances, dtype=wp.uint8)
         return grid
 
     def outer_box(self) -> tuple[float, ...]:

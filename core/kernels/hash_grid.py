@@ -42,150 +42,198 @@ def level_layout(n_levels: int, base_resolution: int, max_resolution: int, log2_
     return Levels(torch.tensor(rows, dtype=torch.int32), first)
 
 
-# The paper's primes for y and z; x's is 1.
-_PRIME_Y = wp.constant(wp.uint32(2654435761))
-_PRIME_Z = wp.constant(wp.uint32(805459861))
+_LANES = 16
+"""Samples that the CPU's vector units find the vertices of at once."""
+
+_RUN = 256
+"""Samples of one level that a thread of the CPU walks before it takes the next: their places stay in the cache."""
+
+# Plain C++, for loops over lanes are what a compiler turns into vector instructions; on CUDA a thread has one lane.
+# A position outside the box belongs to the cell at its edge. Bit 0 of a vertex' number steps in x, bit 1 in y, bit 2
+# in z; the primes are the paper's for y and z, x's is 1 (equation 4).
+_VERTICES = f"""
+#ifdef __CUDA_ARCH__
+    constexpr int LANES = 1;
+#else
+    constexpr int LANES = {_LANES};
+#endif
+    const int resolution = level[0], first_entry = level[1], hashed = level[3];
+    const unsigned mask = level[2], side = resolution + 1;
+    const float edge = resolution - 1;
+    const float* xyz = reinterpret_cast<const float*>(positions.data);
+
+    struct Lanes {{
+        unsigned entry[8][LANES];
+        float f[3][LANES];  // the place in the cell, 0 to 1 inside the box
+    }};
+
+    auto vertices_of = [=](int i, int n, Lanes& lanes) {{
+        float at[3][LANES];
+        for (int j = 0; j < LANES; ++j)
+            for (int axis = 0; axis < 3; ++axis)
+                at[axis][j] = xyz[3 * (i + (j < n ? j : 0)) + axis];
+        for (int j = 0; j < LANES; ++j) {{
+            unsigned cell[3];
+            for (int axis = 0; axis < 3; ++axis) {{
+                const float scaled = (at[axis][j] - low[axis]) * inverse_size[axis] * (float)resolution;
+                float corner = floorf(scaled);
+                corner = corner < 0.0f ? 0.0f : corner;
+                corner = corner > edge ? edge : corner;
+                lanes.f[axis][j] = scaled - corner;
+                cell[axis] = (unsigned)(int)corner;
+            }}
+            if (hashed) {{
+                const unsigned x0 = cell[0], x1 = x0 + 1u;
+                const unsigned y0 = cell[1] * 2654435761u, y1 = y0 + 2654435761u;
+                const unsigned z0 = cell[2] * 805459861u, z1 = z0 + 805459861u;
+                lanes.entry[0][j] = first_entry + ((x0 ^ y0 ^ z0) & mask);
+                lanes.entry[1][j] = first_entry + ((x1 ^ y0 ^ z0) & mask);
+                lanes.entry[2][j] = first_entry + ((x0 ^ y1 ^ z0) & mask);
+                lanes.entry[3][j] = first_entry + ((x1 ^ y1 ^ z0) & mask);
+                lanes.entry[4][j] = first_entry + ((x0 ^ y0 ^ z1) & mask);
+                lanes.entry[5][j] = first_entry + ((x1 ^ y0 ^ z1) & mask);
+                lanes.entry[6][j] = first_entry + ((x0 ^ y1 ^ z1) & mask);
+                lanes.entry[7][j] = first_entry + ((x1 ^ y1 ^ z1) & mask);
+            }} else {{
+                const unsigned below = first_entry + cell[0] + side * (cell[1] + side * cell[2]);
+                const unsigned above = below + side * side;
+                lanes.entry[0][j] = below;
+                lanes.entry[1][j] = below + 1u;
+                lanes.entry[2][j] = below + side;
+                lanes.entry[3][j] = below + side + 1u;
+                lanes.entry[4][j] = above;
+                lanes.entry[5][j] = above + 1u;
+                lanes.entry[6][j] = above + side;
+                lanes.entry[7][j] = above + side + 1u;
+            }}
+        }}
+    }};
+"""
+
+_GATHER = """
+    for (int i = first; i < last; i += LANES) {
+        const int n = last - i < LANES ? last - i : LANES;
+        Lanes lanes;
+        vertices_of(i, n, lanes);
+        for (int j = 0; j < n; ++j) {
+            const float x = lanes.f[0][j], y = lanes.f[1][j], z = lanes.f[2][j];
+            float* out = features.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES;
+            const float* vertex[8];
+            for (int v = 0; v < 8; ++v)
+                vertex[v] = table.data + (size_t)lanes.entry[v][j] * N_FEATURES;
+            for (int c = 0; c < N_FEATURES; ++c) {
+                const float v00 = vertex[0][c] * (1.0f - x) + vertex[1][c] * x;
+                const float v10 = vertex[2][c] * (1.0f - x) + vertex[3][c] * x;
+                const float v01 = vertex[4][c] * (1.0f - x) + vertex[5][c] * x;
+                const float v11 = vertex[6][c] * (1.0f - x) + vertex[7][c] * x;
+                const float v0 = v00 * (1.0f - y) + v10 * y;
+                const float v1 = v01 * (1.0f - y) + v11 * y;
+                out[c] = v0 * (1.0f - z) + v1 * z;
+            }
+        }
+    }
+"""
+
+_SCATTER = """
+#ifdef __CUDA_ARCH__
+    auto add = [](float* to, float value) { atomicAdd(to, value); };
+#else
+    auto add = [](float* to, float value) { *to += value; };
+#endif
+    for (int i = first; i < last; i += LANES) {
+        const int n = last - i < LANES ? last - i : LANES;
+        Lanes lanes;
+        vertices_of(i, n, lanes);
+        for (int j = 0; j < n; ++j) {
+            const float x = lanes.f[0][j], y = lanes.f[1][j], z = lanes.f[2][j];
+            const float* g = features.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES;
+            for (int v = 0; v < 8; ++v) {
+                const float weight = (v & 1 ? x : 1.0f - x) * (v & 2 ? y : 1.0f - y) * (v & 4 ? z : 1.0f - z);
+                float* vertex = table.data + (size_t)lanes.entry[v][j] * N_FEATURES;
+                for (int c = 0; c < N_FEATURES; ++c)
+                    add(vertex + c, g[c] * weight);
+            }
+        }
+    }
+"""
 
 
-_vec8i = wp.types.vector(length=8, dtype=wp.int32)
+def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.Kernel:
+    """A kernel over (levels, runs of samples) that hands each run of one level to a piece of C++."""
 
-
-@wp.func
-def vertex_entries(x: wp.uint32, y: wp.uint32, z: wp.uint32, level: wp.vec4i) -> _vec8i:
-    """Table entries of a cell's vertices; bit 0 of the place steps in x, bit 1 in y, bit 2 in z."""
-    one = wp.uint32(1)
-    first = level[1]
-    if level[3] == 1:  # the paper's equation 4
-        y0 = y * _PRIME_Y
-        y1 = y0 + _PRIME_Y
-        z0 = z * _PRIME_Z
-        z1 = z0 + _PRIME_Z
-        mask = wp.uint32(level[2])
-        return _vec8i(
-            first + wp.int32((x ^ y0 ^ z0) & mask),
-            first + wp.int32(((x + one) ^ y0 ^ z0) & mask),
-            first + wp.int32((x ^ y1 ^ z0) & mask),
-            first + wp.int32(((x + one) ^ y1 ^ z0) & mask),
-            first + wp.int32((x ^ y0 ^ z1) & mask),
-            first + wp.int32(((x + one) ^ y0 ^ z1) & mask),
-            first + wp.int32((x ^ y1 ^ z1) & mask),
-            first + wp.int32(((x + one) ^ y1 ^ z1) & mask),
-        )
-    side = level[0] + 1
-    corner = first + wp.int32(x) + side * (wp.int32(y) + side * wp.int32(z))
-    above = corner + side * side
-    return _vec8i(
-        corner, corner + 1, corner + side, corner + side + 1, above, above + 1, above + side, above + side + 1
-    )
-
-
-@wp.func
-def cell_of(position: wp.vec3f, resolution: wp.int32) -> wp.vec3f:
-    """The cell's lowest vertex; positions outside the box belong to the cell at its edge."""
-    last = wp.float32(resolution - 1)
-    return wp.vec3f(
-        wp.clamp(wp.floor(position[0]), 0.0, last),
-        wp.clamp(wp.floor(position[1]), 0.0, last),
-        wp.clamp(wp.floor(position[2]), 0.0, last),
-    )
-
-
-def _make_kernels(n_features: int) -> tuple[wp.Kernel, wp.Kernel]:
-    vec = wp.types.vector(length=n_features, dtype=wp.float32)
-
-    def encode(
-        offset: wp.int32,
+    @wp.func_native(_VERTICES + body.replace("N_FEATURES", str(n_features)))
+    def walk(
+        first: wp.int32,
+        last: wp.int32,
+        k: wp.int32,
+        n_levels: wp.int32,
+        level: wp.vec4i,
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
-        table: wp.array(dtype=vec),
-        levels: wp.array(dtype=wp.vec4i),
-        features: wp.array2d(dtype=vec),
-    ):
-        k, i = wp.tid()
-        i += offset
-        level = levels[k]
-        scaled = wp.cw_mul(positions[i] - low, inverse_size) * wp.float32(level[0])
-        cell = cell_of(scaled, level[0])
-        f = scaled - cell
-        e = vertex_entries(wp.uint32(cell[0]), wp.uint32(cell[1]), wp.uint32(cell[2]), level)
-        v00 = table[e[0]] * (1.0 - f[0]) + table[e[1]] * f[0]
-        v10 = table[e[2]] * (1.0 - f[0]) + table[e[3]] * f[0]
-        v01 = table[e[4]] * (1.0 - f[0]) + table[e[5]] * f[0]
-        v11 = table[e[6]] * (1.0 - f[0]) + table[e[7]] * f[0]
-        v0 = v00 * (1.0 - f[1]) + v10 * f[1]
-        v1 = v01 * (1.0 - f[1]) + v11 * f[1]
-        features[i, k] = v0 * (1.0 - f[2]) + v1 * f[2]
+        table: wp.array(dtype=wp.float32),
+        features: wp.array(dtype=wp.float32),
+    ): ...
 
-    def scatter(
+    def kernel(
         offset: wp.int32,
+        run: wp.int32,
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
         levels: wp.array(dtype=wp.vec4i),
-        feature_grads: wp.array2d(dtype=vec),
-        table_grads: wp.array(dtype=vec),
+        table: wp.array(dtype=wp.float32),
+        features: wp.array(dtype=wp.float32),
     ):
         k, i = wp.tid()
-        k += offset
-        level = levels[k]
-        scaled = wp.cw_mul(positions[i] - low, inverse_size) * wp.float32(level[0])
-        cell = cell_of(scaled, level[0])
-        f = scaled - cell
-        e = vertex_entries(wp.uint32(cell[0]), wp.uint32(cell[1]), wp.uint32(cell[2]), level)
-        g = feature_grads[i, k]
-        g0 = g * (1.0 - f[2])
-        g1 = g * f[2]
-        g00 = g0 * (1.0 - f[1])
-        g10 = g0 * f[1]
-        g01 = g1 * (1.0 - f[1])
-        g11 = g1 * f[1]
-        wp.atomic_add(table_grads, e[0], g00 * (1.0 - f[0]))
-        wp.atomic_add(table_grads, e[1], g00 * f[0])
-        wp.atomic_add(table_grads, e[2], g10 * (1.0 - f[0]))
-        wp.atomic_add(table_grads, e[3], g10 * f[0])
-        wp.atomic_add(table_grads, e[4], g01 * (1.0 - f[0]))
-        wp.atomic_add(table_grads, e[5], g01 * f[0])
-        wp.atomic_add(table_grads, e[6], g11 * (1.0 - f[0]))
-        wp.atomic_add(table_grads, e[7], g11 * f[0])
+        if wp.static(split_axis == 0):
+            k += offset
+        else:
+            i += offset
+        first = i * run
+        last = wp.min(first + run, positions.shape[0])
+        walk(first, last, k, levels.shape[0], levels[k], positions, low, inverse_size, table, features)
 
-    return (
-        wp.Kernel(encode, key=f"hash_encode_{n_features}"),
-        wp.Kernel(scatter, key=f"hash_scatter_{n_features}"),
-    )
+    return wp.Kernel(kernel, key=f"{name}_{n_features}")
 
 
-_KERNELS = {2: _make_kernels(2), 4: _make_kernels(4)}
+_GATHERS = {n: _make_kernel("hash_gather", _GATHER, n, 1) for n in (2, 4)}
+_SCATTERS = {n: _make_kernel("hash_scatter", _SCATTER, n, 0) for n in (2, 4)}
+
+
+def _walk(
+    kernels: dict[int, wp.Kernel],
+    split_axis: int,
+    positions: Tensor,
+    levels: Tensor,
+    box: Box,
+    table: Tensor,
+    features: Tensor,
+) -> None:
+    """Launch one of the kernels over all levels and samples; on the CPU a thread walks runs, on CUDA single samples."""
+    low, high = box[:3], box[3:]
+    inverse_size = wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
+    run = _RUN if positions.device.type == "cpu" else 1
+    inputs = [run, positions, wp.vec3f(*low), inverse_size, levels, table.view(-1), features.view(-1)]
+    launch(kernels[table.shape[1]], (levels.shape[0], -(-positions.shape[0] // run)), inputs, split_axis, grain=32)
 
 
 class _HashEncode(torch.autograd.Function):
     @staticmethod
     def forward(ctx, positions: Tensor, table: Tensor, levels: Tensor, box: Box) -> Tensor:
-        n_levels, n_features = levels.shape[0], table.shape[1]
-        features = torch.empty(positions.shape[0], n_levels, n_features, device=positions.device)
-        encode, _ = _KERNELS[n_features]
-        inputs = [positions, *_origin_and_scale(box), table, levels, features]
-        launch(encode, (n_levels, positions.shape[0]), inputs, split_axis=1)
+        features = torch.empty(positions.shape[0], levels.shape[0] * table.shape[1], device=positions.device)
+        _walk(_GATHERS, 1, positions, levels, box, table, features)
         ctx.save_for_backward(positions, levels)
         ctx.table_shape, ctx.box = table.shape, box
-        return features.flatten(1)
+        return features
 
     @staticmethod
     def backward(ctx, feature_grads: Tensor):
         positions, levels = ctx.saved_tensors
-        n_levels, n_features = levels.shape[0], ctx.table_shape[1]
-        grads = feature_grads.contiguous().view(-1, n_levels, n_features)
         table_grads = torch.zeros(ctx.table_shape, device=positions.device)
-        _, scatter = _KERNELS[n_features]
-        inputs = [positions, *_origin_and_scale(ctx.box), levels, grads, table_grads]
         # Slices of levels: their parts of the table are disjoint, so no two threads add to one entry.
-        launch(scatter, (n_levels, positions.shape[0]), inputs)
+        _walk(_SCATTERS, 0, positions, levels, ctx.box, table_grads, feature_grads.contiguous())
         return None, table_grads, None, None
-
-
-def _origin_and_scale(box: Box) -> tuple[wp.vec3f, wp.vec3f]:
-    low, high = box[:3], box[3:]
-    return wp.vec3f(*low), wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
 
 
 def hash_encode(positions: Tensor, table: Tensor, levels: Tensor, box: Box = UNIT_CUBE) -> Tensor:

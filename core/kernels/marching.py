@@ -16,7 +16,7 @@ from core.kernels.grid import (
     Grid,
     GridState,
     cell_at,
-    empty_run,
+    clearance_of,
     exit_distance,
     intersect_box,
     inverse,
@@ -94,13 +94,13 @@ def _march(
         position = origin + direction * middle
         level = level_of(grid, position)
         cell = cell_at(grid, position, level)
-        size = empty_run(grid, cell, level)
-        if size == 0:
+        clearance = clearance_of(grid, cell, level)
+        if clearance == 0:
             starts[i, n] = t
             n += 1
             t += step_at(t, step_size, cone_angle)
         else:
-            left = exit_distance(grid, cell, size, level, origin, direction, inverse_direction, middle)
+            left = exit_distance(grid, cell, clearance, level, origin, direction, inverse_direction, middle)
             t = skip_to(t + step_at(t, step_size, cone_angle), left, step_size, cone_angle)
         middle = t + 0.5 * step_at(t, step_size, cone_angle)
     counts[i] = n

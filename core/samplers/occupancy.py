@@ -18,8 +18,8 @@ from core.fields.base import Field, in_pieces
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState
 from core.kernels.marching import March, midpoints
-from core.kernels.packed import mark_visible
-from core.rays import Rays, Samples
+from core.kernels.packed import Round, kept_samples, mark_visible
+from core.rays import Rays
 from core.samplers.base import Sampled
 from core.settings import Box, MarchSettings, check_step
 
@@ -125,11 +125,10 @@ class OccupancySampler(nn.Module):
                 n_kept,
             )
             n_marched[active] += samples.packed_info[:, 1]
-            kept = _indices(ranks >= 0)
-            rounds.append([x[kept] for x in (*samples[:3], sigmas, features, ranks)])
+            rounds.append(Round(samples, sigmas, features, ranks))
             active = active[(progress.t_nexts[active] < FAR_AWAY) & ~(thickness[active] > opaque)]
             round_size = min(2 * round_size, max(1, _MOST_IN_A_ROUND // max(1, active.shape[0])))
-        samples, sigmas, features = _merge(rounds, n_kept)
+        samples, sigmas, features = kept_samples(rounds, n_kept)
         return Sampled(
             samples, sigmas, features, torch.exp(-thickness), progress.n_dense(), n_marched, thickness > opaque
         )
@@ -190,15 +189,3 @@ class OccupancySampler(nn.Module):
 def _indices(mask: Tensor) -> Tensor:
     """Where a mask (n,) is true, int32."""
     return mask.nonzero().view(-1).int()
-
-
-def _merge(rounds: list[list[Tensor]], n_kept: Tensor) -> tuple[Samples, Tensor, Tensor]:
-    """Put the rounds' kept samples in order of ray, then t: a sample's place is its ray's first plus its rank."""
-    firsts = torch.cumsum(n_kept, 0, dtype=torch.int32) - n_kept
-    packed_info = torch.stack([firsts, n_kept], dim=1)
-    columns = rounds[0] if len(rounds) == 1 else [torch.cat(parts) for parts in zip(*rounds, strict=True)]
-    if len(rounds) > 1:
-        places = (firsts[columns[2]] + columns[5]).long()
-        columns = [torch.empty_like(x).index_copy_(0, places, x) for x in columns]
-    t_starts, t_ends, ray_indices, sigmas, features, _ = columns
-    return Samples(t_starts, t_ends, ray_indices, packed_info), sigmas, features

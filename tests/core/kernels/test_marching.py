@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.kernels.grid import BLOCK, FAR_AWAY, FLOAT_SPACING, GridState, blocks_of, intersect_box
+from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState, clearances_of, intersect_box
 from core.kernels.marching import March
 from core.rays import Rays
 from core.settings import MarchSettings
@@ -120,21 +120,30 @@ def test_the_dense_count_is_that_of_a_full_grid(change):
     assert sum(expected) > 0
 
 
-@pytest.mark.parametrize("shape", [(1, 16, 24, 8), (3, 20, 9, 13)])
-def test_a_block_is_empty_only_if_all_its_cells_are(shape):
+@pytest.mark.parametrize(("shape", "share"), [((1, 16, 24, 8), 0.3), ((3, 20, 9, 13), 0.01), ((1, 44, 44, 44), 0.0002)])
+def test_clearances_are_exact_near_cells_and_never_too_large(shape, share):
     generator = torch.Generator().manual_seed(1)
-    binaries = torch.rand(*shape, generator=generator) < 0.002
-    blocks = blocks_of(binaries)
-    assert blocks.shape == (shape[0], *[-(-n // BLOCK) for n in shape[1:]])
-    expected = torch.zeros_like(blocks)
-    for level, x, y, z in binaries.nonzero().tolist():
-        expected[level, x // BLOCK, y // BLOCK, z // BLOCK] = True
-    assert torch.equal(blocks, expected) and 0 < int(blocks.sum()) < blocks.numel()
+    binaries = torch.rand(*shape, generator=generator) < share
+    binaries[:, 3, 2, 1] = True
+    clearances = clearances_of(binaries).int()
+    exact = torch.full(shape, 1000, dtype=torch.int32)
+    cells = torch.stack(torch.meshgrid(*(torch.arange(n) for n in shape[1:]), indexing="ij"), -1)
+    for level, *cell in binaries.nonzero().tolist():
+        distance = (cells - torch.tensor(cell)).abs().amax(-1).int()
+        exact[level] = torch.minimum(exact[level], distance)
+    near = exact <= 3
+    assert torch.equal(clearances[near], exact[near])
+    assert bool((clearances <= exact).all())
+    assert bool((clearances[~near] >= exact[~near].clamp_max(29) - 6).all()), "too small by less than two blocks"
+
+
+def test_a_grid_without_an_occupied_cell_is_far_from_all():
+    assert int(clearances_of(torch.zeros(1, 32, 32, 32, dtype=torch.bool)).min()) > 16
 
 
 @pytest.mark.parametrize("resolution", [16, 20])
 @pytest.mark.parametrize("n_levels", [1, 3])
-def test_empty_blocks_change_no_sample(resolution, n_levels):
+def test_passing_empty_cells_changes_no_sample(resolution, n_levels):
     settings = MarchSettings(render_step_size=0.02)
     sparse = grid(n_levels, 0.004, resolution=resolution)
     found = march_all(sparse, random_rays(40), settings, 64)
