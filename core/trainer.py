@@ -16,7 +16,7 @@ from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields.ngp import NGPField
 from core.last_good import LastGood
 from core.rendering import render_rays
-from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy import ObservedField, OccupancySampler
 from core.schedule import learning_rate
 from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
 
@@ -107,7 +107,8 @@ class Trainer:
         n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
         batch = self._views.sample(n_rays, self._generator, self._included)
         background = torch.rand(n_rays, 3, generator=self._generator, device=self.device)
-        out = render_rays(self.field, self.sampler, batch.rays, settings.march, background, self._generator)
+        field = ObservedField(self.field, self.sampler, settings.march.render_step_size)
+        out = render_rays(field, self.sampler, batch.rays, settings.march, background, self._generator)
         loss = torch.mean((out.colors - batch.over(background)) ** 2)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -14,6 +14,7 @@ from core.kernels.grid import (
     cell_corner,
     clearance_of,
     exit_distance,
+    flat_index,
     intersect_box,
     inverse,
     level_of,
@@ -41,12 +42,6 @@ class CellHits(NamedTuple):
     edge: Tensor
     levels: Tensor
     cells: Tensor
-
-
-@wp.func
-def flat_index(grid: Grid, cell: wp.vec3i, level: wp.int32) -> wp.int32:
-    nx, ny, nz = grid.clearances.shape[1], grid.clearances.shape[2], grid.clearances.shape[3]
-    return ((level * nx + cell[0]) * ny + cell[1]) * nz + cell[2]
 
 
 @wp.func
@@ -173,7 +168,7 @@ def first_cells(grid: GridState, rays: Rays, settings: MarchSettings, level: int
     launch(
         _first_cells,
         (hits.t.shape[0],),
-        [grid.as_struct(), *rays, t_mins, t_maxs, *bounds, level, 1e-3 * min(sides), *hits],
+        [grid.struct, *rays, t_mins, t_maxs, *bounds, level, 1e-3 * min(sides), *hits],
         grain=1 << 10,
     )
     return hits
@@ -194,7 +189,7 @@ def cells_on_plane(
     place = min(outer[axis] + share * (outer[axis + 3] - outer[axis]), outer[axis + 3])
     hits = _no_hits(rays)
     bounds = [settings.near_plane, settings.far_plane, wp.vec3f(*box[:3]), wp.vec3f(*box[3:])]
-    launch(_cells_on_plane, (hits.t.shape[0],), [grid.as_struct(), *rays, *bounds, axis, place, level, *hits])
+    launch(_cells_on_plane, (hits.t.shape[0],), [grid.struct, *rays, *bounds, axis, place, level, *hits])
     return hits
 
 

@@ -5,13 +5,14 @@ A position belongs to the finest level that contains it.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import torch
 import warp as wp
 from torch import Tensor
 
 from core.boxes import marched_box
+from core.kernels.clearance import clearances_of
 from core.kernels.launch import launch
 from core.rays import Rays
 
@@ -20,12 +21,6 @@ FAR_AWAY = 1e30
 
 FLOAT_SPACING = 2.0**-23
 """The distance between neighbouring float32 numbers near t is at most this times t."""
-
-_BLOCK = 4
-"""Cells per side of the blocks in which long clearances are counted."""
-
-_EXACT, _MOST_BLOCKS = 3, 8
-"""Clearances are exact up to `_EXACT` cells, and whole blocks are counted up to `_MOST_BLOCKS`."""
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
 
@@ -61,6 +56,7 @@ class Grid:
     cell_size: wp.vec3f
     cells_per_unit: wp.vec3f
     n_levels: wp.int32
+    shape: wp.vec3i
     clearances: wp.array4d(dtype=wp.uint8)
 
 
@@ -89,10 +85,17 @@ def level_low(grid: Grid, level: wp.int32) -> wp.vec3f:
 def cell_at(grid: Grid, position: wp.vec3f, level: wp.int32) -> wp.vec3i:
     at = wp.cw_mul(position - level_low(grid, level), grid.cells_per_unit) / wp.float32(1 << level)
     return wp.vec3i(
-        wp.clamp(wp.int32(wp.floor(at[0])), 0, grid.clearances.shape[1] - 1),
-        wp.clamp(wp.int32(wp.floor(at[1])), 0, grid.clearances.shape[2] - 1),
-        wp.clamp(wp.int32(wp.floor(at[2])), 0, grid.clearances.shape[3] - 1),
+        wp.clamp(wp.int32(wp.floor(at[0])), 0, grid.shape[0] - 1),
+        wp.clamp(wp.int32(wp.floor(at[1])), 0, grid.shape[1] - 1),
+        wp.clamp(wp.int32(wp.floor(at[2])), 0, grid.shape[2] - 1),
     )
+
+
+@wp.func
+def flat_index(grid: Grid, cell: wp.vec3i, level: wp.int32) -> wp.int32:
+    """A cell's place in the flattened [level, x, y, z]."""
+    nx, ny, nz = grid.shape[0], grid.shape[1], grid.shape[2]
+    return ((level * nx + cell[0]) * ny + cell[1]) * nz + cell[2]
 
 
 @wp.func
@@ -145,9 +148,9 @@ def exit_distance(
     """Where a ray at `t` leaves the cells less than `reach` away from its own, or enters the next finer level's
     box if that comes first."""
     ahead = wp.vec3i(
-        face_ahead(cell[0], reach, grid.clearances.shape[1], direction[0]),
-        face_ahead(cell[1], reach, grid.clearances.shape[2], direction[1]),
-        face_ahead(cell[2], reach, grid.clearances.shape[3], direction[2]),
+        face_ahead(cell[0], reach, grid.shape[0], direction[0]),
+        face_ahead(cell[1], reach, grid.shape[1], direction[1]),
+        face_ahead(cell[2], reach, grid.shape[2], direction[2]),
     )
     face = cell_corner(grid, ahead, level)
     left = wp.min(
@@ -205,50 +208,25 @@ def outer_box(box: tuple[float, ...], n_levels: int) -> tuple[float, ...]:
     return tuple((a + b) / 2 + sign * scale * (b - a) / 2 for sign in (-1, 1) for a, b in pairs)
 
 
-def clearances_of(binaries: Tensor) -> Tensor:
-    """How many cells away the nearest occupied one of the same level is, in steps to any of a cell's 26 neighbours.
-
-    A ray may pass all cells that are less than that away in one step, wherever it goes. Short clearances are exact;
-    long ones are counted in whole blocks and may be too small by nearly two, which costs rays a step and no sample.
+@cache
+def geometry(box: tuple[float, ...], shape: tuple[int, ...]) -> Grid:
+    """A grid as the kernels take it, without its cells: only where they lie.
 
     Args:
-        binaries: (n_levels, nx, ny, nz) bool.
-
-    Returns:
-        (n_levels, nx, ny, nz) uint8; 0 where a cell is occupied.
+        box: the base level's bounds, x0 y0 z0 x1 y1 z1.
+        shape: n_levels, nx, ny, nz.
     """
-    clearances = _steps_to(binaries.contiguous().view(torch.uint8), _EXACT)
-    blocks = _steps_to(_blocks_of(binaries).view(torch.uint8), _MOST_BLOCKS)
-    far = (_BLOCK * (blocks.clamp_min(1) - 1) + 1) * (blocks > 0)
-    for axis, n in enumerate(binaries.shape[1:], 1):
-        far = far.repeat_interleave(_BLOCK, axis).narrow(axis, 0, n)
-    return torch.maximum(clearances, far)
+    return _without_cells(box, shape)
 
 
-def _blocks_of(binaries: Tensor) -> Tensor:
-    """Which blocks of _BLOCK^3 cells hold an occupied one: (n_levels, nx, ny, nz) bool to a quarter of each side."""
-    n_levels, *sides = binaries.shape
-    padding = [-side % _BLOCK for side in sides]
-    if any(padding):
-        binaries = torch.nn.functional.pad(binaries, [0, padding[2], 0, padding[1], 0, padding[0]])
-    x, y, z = (side // _BLOCK for side in binaries.shape[1:])
-    # four cells of a row are one 32-bit number, which is 0 only if all are empty
-    rows = binaries.contiguous().view(torch.int32).view(n_levels, x, _BLOCK, y, _BLOCK, z)
-    return (rows != 0).any(4).any(2)
-
-
-def _steps_to(occupied: Tensor, most: int) -> Tensor:
-    """Steps, at most `most`, from each cell to the nearest occupied one; (n_levels, nx, ny, nz) uint8 in and out."""
-    reached = occupied.clone()
-    steps = 1 - reached
-    for _ in range(most - 1):
-        for axis in (1, 2, 3):
-            n = reached.shape[axis]
-            before = reached.clone()
-            reached.narrow(axis, 1, n - 1).bitwise_or_(before.narrow(axis, 0, n - 1))
-            reached.narrow(axis, 0, n - 1).bitwise_or_(before.narrow(axis, 1, n - 1))
-        steps += 1 - reached
-    return steps
+def _without_cells(box: tuple[float, ...], shape: tuple[int, ...]) -> Grid:
+    low, high = wp.vec3f(*box[:3]), wp.vec3f(*box[3:])
+    sides = wp.vec3f(*(float(n) for n in shape[1:]))
+    grid = Grid()
+    grid.center, grid.half = 0.5 * (low + high), 0.5 * (high - low)
+    grid.cell_size, grid.cells_per_unit = wp.cw_div(high - low, sides), wp.cw_div(sides, high - low)
+    grid.n_levels, grid.shape = shape[0], wp.vec3i(*shape[1:])
+    return grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,18 +241,18 @@ class GridState:
     box: tuple[float, ...]
     binaries: Tensor
 
+    def __deepcopy__(self, _: dict) -> "GridState":
+        return self  # nothing of it changes
+
     @cached_property
     def clearances(self) -> Tensor:
         """See `clearances_of`."""
         return clearances_of(self.binaries)
 
-    def as_struct(self) -> Grid:
-        low, high = wp.vec3f(*self.box[:3]), wp.vec3f(*self.box[3:])
-        shape = wp.vec3f(*(float(n) for n in self.binaries.shape[1:]))
-        grid = Grid()
-        grid.center, grid.half = 0.5 * (low + high), 0.5 * (high - low)
-        grid.cell_size, grid.cells_per_unit = wp.cw_div(high - low, shape), wp.cw_div(shape, high - low)
-        grid.n_levels = self.binaries.shape[0]
+    @cached_property
+    def struct(self) -> Grid:
+        """The grid as the kernels take it."""
+        grid = _without_cells(self.box, tuple(self.binaries.shape))
         grid.clearances = wp.from_torch(self.clearances, dtype=wp.uint8)
         return grid
 

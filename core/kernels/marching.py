@@ -186,7 +186,7 @@ class March:
             settings: a `MarchSettings`.
             jitter: (n_rays,) in [0, 1), shifts each ray's intervals by that part of a step; None: no shift.
         """
-        self._grid, self._rays = grid.as_struct(), rays
+        self._grid, self._rays = grid.struct, rays
         self._steps = [settings.render_step_size, max(settings.cone_angle, FLOAT_SPACING)]
         box = grid.marched_box(settings.crop)
         self.t_mins, self.t_maxs = intersect_box(rays, box, settings.near_plane, settings.far_plane)

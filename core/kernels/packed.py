@@ -1,18 +1,16 @@
-"""Volume rendering over packed samples (Max 1995; NerfAcc, Li et al. 2023): transmittance, weights, sums, visibility.
+"""Volume rendering over packed samples (Max 1995; NerfAcc, Li et al. 2023): transmittance, weights, sums.
 
 One thread walks one ray. With optical thickness tau = sigma * (t_end - t_start) a sample has
 alpha = 1 - exp(-tau), transmittance T = exp(-sum of the earlier taus) and weight w = T * alpha.
 """
 
 import math
-from typing import NamedTuple
 
 import torch
 import warp as wp
 from torch import Tensor
 
 from core.kernels.launch import launch
-from core.rays import Samples
 
 _LN2 = wp.constant(math.log(2.0))
 
@@ -189,120 +187,3 @@ def median_depths(sigmas: Tensor, t_starts: Tensor, t_ends: Tensor, packed_info:
     depths = torch.empty(packed_info.shape[0], device=sigmas.device)
     launch(_median_depths, (packed_info.shape[0],), [packed_info, t_starts, t_ends, sigmas, depths])
     return depths
-
-
-@wp.kernel
-def _visibility(
-    offset: wp.int32,
-    packed_info: wp.array(dtype=wp.vec2i),
-    rays: wp.array(dtype=wp.int32),
-    taus: wp.array(dtype=wp.float32),
-    alpha_thre: wp.float32,
-    early_stop_eps: wp.float32,
-    thickness: wp.array(dtype=wp.float32),
-    n_kept: wp.array(dtype=wp.int32),
-    ranks: wp.array(dtype=wp.int32),
-):
-    i = wp.tid() + offset
-    ray = rays[i]
-    first = packed_info[i][0]
-    passed = thickness[ray]
-    kept = n_kept[ray]
-    for j in range(first, first + packed_info[i][1]):
-        ranks[j] = -1
-        # "not below" rather than "at least": a NaN must reach the loss, where it is noticed, not vanish here
-        if not (wp.exp(-passed) < early_stop_eps):
-            if not (1.0 - wp.exp(-taus[j]) < alpha_thre):
-                ranks[j] = kept
-                kept += 1
-            passed += taus[j]
-    thickness[ray] = passed
-    n_kept[ray] = kept
-
-
-def mark_visible(
-    taus: Tensor,
-    packed_info: Tensor,
-    rays: Tensor,
-    alpha_thre: float,
-    early_stop_eps: float,
-    thickness: Tensor,
-    n_kept: Tensor,
-) -> Tensor:
-    """Decide which samples of a round are kept: alpha >= alpha_thre, and transmittance before it >= early_stop_eps.
-
-    This transmittance counts dropped samples too, so the decision doesn't depend on how samples are split into rounds.
-
-    Args:
-        taus: (n_samples,) float32, sigma * (t_end - t_start).
-        packed_info: (n_active, 2) int32 into this round's samples.
-        rays: (n_active,) int32, the rays that march in this round.
-        thickness: (n_rays,) float32, optical thickness passed so far; updated.
-        n_kept: (n_rays,) int32, samples kept so far; updated.
-
-    Returns:
-        ranks: (n_samples,) int32, the sample's place among its ray's kept samples, or -1 if it is dropped.
-    """
-    ranks = torch.empty(taus.shape[0], dtype=torch.int32, device=taus.device)
-    inputs = [packed_info, rays, taus, alpha_thre, early_stop_eps, thickness, n_kept, ranks]
-    launch(_visibility, (packed_info.shape[0],), inputs)
-    return ranks
-
-
-@wp.kernel
-def _place(
-    offset: wp.int32,
-    ray_indices: wp.array(dtype=wp.int32),
-    ranks: wp.array(dtype=wp.int32),
-    packed_info: wp.array(dtype=wp.vec2i),
-    t_starts: wp.array(dtype=wp.float32),
-    t_ends: wp.array(dtype=wp.float32),
-    sigmas: wp.array(dtype=wp.float32),
-    features: wp.array2d(dtype=wp.float32),
-    kept_t_starts: wp.array(dtype=wp.float32),
-    kept_t_ends: wp.array(dtype=wp.float32),
-    kept_ray_indices: wp.array(dtype=wp.int32),
-    kept_sigmas: wp.array(dtype=wp.float32),
-    kept_features: wp.array2d(dtype=wp.float32),
-):
-    i = wp.tid() + offset
-    if ranks[i] >= 0:
-        ray = ray_indices[i]
-        j = packed_info[ray][0] + ranks[i]
-        kept_t_starts[j] = t_starts[i]
-        kept_t_ends[j] = t_ends[i]
-        kept_ray_indices[j] = ray
-        kept_sigmas[j] = sigmas[i]
-        for c in range(features.shape[1]):
-            kept_features[j, c] = features[i, c]
-
-
-class Round(NamedTuple):
-    """Samples of one round of a march, what the field knows of them, and which are kept: see `mark_visible`."""
-
-    samples: Samples
-    sigmas: Tensor
-    features: Tensor
-    ranks: Tensor
-
-
-def kept_samples(rounds: list[Round], n_kept: Tensor) -> tuple[Samples, Tensor, Tensor]:
-    """The kept samples of all rounds, packed: a sample's place is its ray's first plus its rank.
-
-    Args:
-        rounds: at least one.
-        n_kept: (n_rays,) int32.
-
-    Returns:
-        samples, sigmas (n_samples,) and features (n_samples, n_features).
-    """
-    ends = torch.cumsum(n_kept, 0, dtype=torch.int32)
-    n_samples, device = int(ends[-1]) if ends.shape[0] else 0, n_kept.device
-    packed_info = torch.stack([ends - n_kept, n_kept], dim=1)
-    t_starts, t_ends, sigmas = torch.empty(3, n_samples, device=device)
-    ray_indices = torch.empty(n_samples, dtype=torch.int32, device=device)
-    features = torch.empty(n_samples, rounds[0].features.shape[1], device=device)
-    for samples, *known, ranks in rounds:
-        inputs = [samples.ray_indices, ranks, packed_info, samples.t_starts, samples.t_ends, *known]
-        launch(_place, tuple(ranks.shape), [*inputs, t_starts, t_ends, ray_indices, sigmas, features])
-    return Samples(t_starts, t_ends, ray_indices, packed_info), sigmas, features

@@ -5,6 +5,9 @@ other's. `occs` holds density * step per cell, decaying maxima of what was evalu
 holds nothing for certain and is never evaluated. `changed` says what the last update did, +1 where a cell became
 occupied and -1 where one became empty; it is for display and no part of the state.
 
+Training's marches evaluate densities in all occupied cells that rays reach. The grid learns from these (`observe`), so
+its upkeep costs extra evaluations only where nothing marches.
+
 Unlike nerfacc's, the threshold between occupied and empty is never lowered silently to the grid's mean. Instead a
 fresh grid is optimistic: its cells start well above the threshold and must prove empty over several updates.
 """
@@ -16,9 +19,10 @@ from torch import Tensor, nn
 
 from core.fields.base import Field, in_pieces
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
-from core.kernels.grid import FAR_AWAY, GridState
+from core.kernels.grid import FAR_AWAY, GridState, geometry
 from core.kernels.marching import March, midpoints
-from core.kernels.packed import Round, kept_samples, mark_visible
+from core.kernels.upkeep import UNSEEN, fold, observe
+from core.kernels.visibility import Round, kept_samples, mark_visible
 from core.rays import Rays
 from core.samplers.base import Sampled
 from core.settings import Box, MarchSettings, check_step
@@ -52,6 +56,7 @@ class OccupancySampler(nn.Module):
         shape = (n_levels, resolution, resolution, resolution)
         self.register_buffer("binaries", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("changed", torch.zeros(shape, dtype=torch.int8), persistent=False)
+        self.register_buffer("seen", torch.full(shape, UNSEEN), persistent=False)
 
     def start(self, occ_thre: float, decay: float, possible: Tensor | None = None) -> None:
         """Make every cell that may hold something occupied.
@@ -64,7 +69,12 @@ class OccupancySampler(nn.Module):
         empty_for_good = self.occs < 0.0 if possible is None else ~possible.reshape(-1)
         self.occs.fill_(occ_thre / max(decay, 0.1) ** _UPDATES_TO_EMPTY)
         self.occs[empty_for_good] = -1.0
+        self.seen.fill_(UNSEEN)
         self._binarise(occ_thre)
+
+    def observe(self, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
+        """Remember densities (n,) that were evaluated at positions (n, 3) anyway, for the next update."""
+        observe(geometry(self.box, tuple(self.seen.shape)), self.seen, positions, sigmas, step_size)
 
     @torch.no_grad()
     def update(
@@ -76,15 +86,20 @@ class OccupancySampler(nn.Module):
         n_cells: int | None,
         generator: torch.Generator,
     ) -> None:
-        """Evaluate the density at random points in cells and fold it into the grid.
+        """Evaluate the density at random points in cells and fold it, with all that was observed, into the grid.
 
         Args:
             n_cells: evaluate this many cells, half of them occupied ones; None evaluates every possible cell.
             generator: on the grid's device.
         """
         cells = self._cells_to_update(n_cells, generator)
-        sigmas, _ = field.density(self._points_in(cells, generator))
-        self.occs[cells] = torch.maximum(self.occs[cells] * decay, sigmas * step_size)
+        positions = self._points_in(cells, generator)
+        sigmas, _ = in_pieces(field.density, positions)
+        self.observe(positions, sigmas, step_size)
+        fold(self.seen, decay, self.occs.view_as(self.seen))
+        unknown = sigmas.isnan()
+        if bool(unknown.any()):  # it must be noticed, not lost among the others
+            self.occs[cells[unknown]] = math.nan
         self.changed.copy_(self.binaries)
         self._binarise(occ_thre)
         torch.sub(self.binaries.view(torch.int8), self.changed, out=self.changed)
@@ -184,6 +199,24 @@ class OccupancySampler(nn.Module):
         unit = (coords + offsets) / self.resolution
         low, high = self.aabbs[level, :3], self.aabbs[level, 3:]
         return low + unit * (high - low)
+
+
+class ObservedField:
+    """A field whose densities teach a grid wherever they are evaluated without gradient: where rays are marched.
+
+    Args:
+        step_size: what the grid's stored values count, training's step.
+    """
+
+    def __init__(self, field: Field, sampler: OccupancySampler, step_size: float):
+        self._field, self._sampler, self._step_size = field, sampler, step_size
+        self.color = field.color
+
+    def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        sigmas, features = self._field.density(positions)
+        if not torch.is_grad_enabled():
+            self._sampler.observe(positions, sigmas, self._step_size)
+        return sigmas, features
 
 
 def _indices(mask: Tensor) -> Tensor:

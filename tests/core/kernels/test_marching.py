@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState, clearances_of, intersect_box
+from core.kernels.clearance import clearances_of
+from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState, intersect_box
 from core.kernels.marching import March
 from core.rays import Rays
 from core.settings import MarchSettings

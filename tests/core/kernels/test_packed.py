@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from core.kernels.packed import accumulate_along_rays, mark_visible, median_depths, render_weights
+from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
+from core.kernels.visibility import mark_visible
 from tests.core.kernels import twins
 
 COUNTS = [[3, 0, 5, 1], [0, 0], [40] * 70, list(range(60))]

@@ -5,7 +5,7 @@ import torch
 from nerfacc import OccGridEstimator
 
 from core.rays import Rays
-from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy import ObservedField, OccupancySampler
 from core.settings import MarchSettings
 from tests.scenes import BALL_RADIUS, BOX, Ball
 
@@ -103,3 +103,37 @@ def test_any_set_of_cells_can_be_looked_for():
     shown = torch.zeros_like(sampler.binaries)
     shown[0, 15, 8, 8] = True
     assert float(sampler.first_cells(rays, MarchSettings(), shown=shown).t) == pytest.approx(3.0 + 7 / 8)
+
+
+def test_marches_teach_the_grid_and_a_gradients_evaluation_does_not():
+    class Counted(Ball):
+        n = 0
+
+        def density(self, positions):
+            self.n += positions.shape[0]
+            return super().density(positions)
+
+    sampler = OccupancySampler(BOX, 16)
+    sampler.start(0.01, 0.5)
+    field, march = Counted(sigma=60.0), MarchSettings(render_step_size=0.02)
+    observed = ObservedField(field, sampler, march.render_step_size)
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.nn.functional.normalize(torch.randn(3000, 3, generator=generator), dim=-1)
+    targets = torch.rand(3000, 3, generator=generator) * 2 - 1
+    rays = Rays(targets - 4.0 * directions, directions)
+    for _ in range(40):
+        sampler.sample(observed, rays, march, generator, 8)
+        marched = field.n
+        sampler.update(field, march.render_step_size, 0.01, 0.5, 2, generator)
+        assert field.n <= marched + 2
+    centers = (torch.stack(torch.meshgrid(*[torch.arange(16)] * 3, indexing="ij"), -1) + 0.5) / 8 - 1
+    distance = torch.linalg.vector_norm(centers, dim=-1)
+    margin = 3**0.5 / 16
+    assert sampler.binaries[0][(distance < BALL_RADIUS - margin)].all()
+    assert sampler.binaries[0][distance > BALL_RADIUS + margin].float().mean() < 0.02
+
+    observed.density(torch.zeros(1, 3))
+    assert int((sampler.seen >= 0.0).sum()) == 0, "with gradient: it is the march's samples once more"
+    with torch.no_grad():
+        observed.density(torch.zeros(1, 3))
+    assert int((sampler.seen >= 0.0).sum()) == 1

@@ -1,0 +1,76 @@
+"""Upkeep of occupancy values: the largest density seen in each cell since the last update, and its folding in."""
+
+import warp as wp
+from torch import Tensor
+
+from core.kernels.grid import Grid, cell_at, flat_index, level_of
+from core.kernels.launch import launch
+
+UNSEEN = -1.0
+"""In place of a cell's largest value: it was not looked at."""
+
+_UNSEEN = wp.constant(UNSEEN)
+
+
+# Densities are not negative, so they are in the order of their bits read as integers. The largest of some values is
+# the same whatever order threads come in.
+_KEEP_LARGEST = """
+    const float value = sigma * step_size;
+    if (value > seen.data[cell]) {
+#ifdef __CUDA_ARCH__
+        atomicMax(reinterpret_cast<int*>(seen.data) + cell, __float_as_int(value));
+#else
+        int bits;
+        __builtin_memcpy(&bits, &value, sizeof bits);
+        __atomic_fetch_max(reinterpret_cast<int*>(seen.data) + cell, bits, __ATOMIC_RELAXED);
+#endif
+    }
+"""
+
+
+@wp.func_native(_KEEP_LARGEST)
+def keep_largest(seen: wp.array(dtype=wp.float32), cell: wp.int32, sigma: wp.float32, step_size: wp.float32): ...
+
+
+@wp.kernel
+def _observe(
+    offset: wp.int32,
+    grid: Grid,
+    positions: wp.array(dtype=wp.vec3f),
+    sigmas: wp.array(dtype=wp.float32),
+    step_size: wp.float32,
+    seen: wp.array(dtype=wp.float32),
+):
+    i = wp.tid() + offset
+    level = level_of(grid, positions[i])
+    keep_largest(seen, flat_index(grid, cell_at(grid, positions[i], level), level), sigmas[i], step_size)
+
+
+def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
+    """Keep the largest density * step_size of positions in each cell.
+
+    Args:
+        grid: where its cells lie, see `geometry`.
+        seen: (n_levels, nx, ny, nz) float32, updated.
+        positions: (n, 3) float32; outside the grid, the cell at its edge.
+        sigmas: (n,) float32; what is not a number is passed over.
+    """
+    launch(_observe, (positions.shape[0],), [grid, positions, sigmas, step_size, seen.view(-1)])
+
+
+@wp.kernel
+def _fold(offset: wp.int32, seen: wp.array(dtype=wp.float32), decay: wp.float32, occs: wp.array(dtype=wp.float32)):
+    i = wp.tid() + offset
+    if seen[i] > _UNSEEN:
+        if occs[i] >= 0.0:
+            occs[i] = wp.max(occs[i] * decay, seen[i])
+        seen[i] = _UNSEEN
+
+
+def fold(seen: Tensor, decay: float, occs: Tensor) -> None:
+    """Make each cell that was looked at the larger of its decayed value and what was seen; forget what was seen.
+
+    Args:
+        seen, occs: (n_levels, nx, ny, nz) float32, updated. A cell below 0 holds nothing for certain and stays so.
+    """
+    launch(_fold, (seen.numel(),), [seen.view(-1), decay, occs.view(-1)], grain=1 << 16)

@@ -1,0 +1,46 @@
+"""Occupancy values: the largest density seen in a cell, folded in once."""
+
+import pytest
+import torch
+
+from core.kernels.grid import geometry
+from core.kernels.upkeep import UNSEEN, fold, observe
+
+BOX = (-1.0, -2.0, 0.0, 1.0, 2.0, 3.0)
+
+
+def places(n, box, seed=0):
+    low, high = torch.tensor(box[:3]), torch.tensor(box[3:])
+    return low + torch.rand(n, 3, generator=torch.Generator().manual_seed(seed)) * (high - low)
+
+
+@pytest.mark.parametrize("n", [0, 1, 40_000])
+def test_each_cell_remembers_its_largest_value_whatever_thread_brings_it(n):
+    shape = (1, 4, 5, 6)
+    positions, sigmas = places(n, BOX), torch.rand(n, generator=torch.Generator().manual_seed(1))
+    seen = torch.full(shape, UNSEEN)
+    observe(geometry(BOX, shape), seen, positions, sigmas, 0.5)
+    unit = (positions - torch.tensor(BOX[:3])) / torch.tensor([2.0, 4.0, 3.0])
+    cells = (unit * torch.tensor(shape[1:])).long().unbind(1)
+    expected = torch.full(shape[1:], UNSEEN)
+    flat = (cells[0] * 5 + cells[1]) * 6 + cells[2]
+    expected.view(-1).scatter_reduce_(0, flat, 0.5 * sigmas, "amax")
+    assert torch.equal(seen[0], expected)
+
+
+def test_a_place_belongs_to_the_finest_level_around_it_and_what_is_no_number_is_passed_over():
+    seen = torch.full((2, 2, 2, 2), UNSEEN)
+    positions = torch.tensor([[0.25, 0.25, 0.25], [1.5, 0.5, 0.5], [0.75, 0.75, 0.75]])
+    sigmas = torch.tensor([3.0, 4.0, torch.nan])
+    observe(geometry((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), (2, 2, 2, 2)), seen, positions, sigmas, 1.0)
+    expected = torch.full_like(seen, UNSEEN)
+    expected[0, 0, 0, 0], expected[1, 1, 1, 1] = 3.0, 4.0  # the outer level reaches from -0.5 to 1.5
+    assert torch.equal(seen, expected)
+
+
+def test_a_fold_decays_what_was_looked_at_and_nothing_else():
+    seen = torch.tensor([UNSEEN, 0.1, 0.9, 0.3]).view(1, 1, 2, 2)
+    occs = torch.tensor([0.5, 0.5, 0.5, -1.0]).view(1, 1, 2, 2)
+    fold(seen, 0.8, occs)
+    torch.testing.assert_close(occs.view(-1), torch.tensor([0.5, 0.4, 0.9, -1.0]))
+    assert bool((seen == UNSEEN).all()), "what was seen counts once"
