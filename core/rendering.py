@@ -1,12 +1,14 @@
 """From rays to pixels: the one path that training, the view, evaluation, screenshots and the grid's tests share."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from core.cameras import Camera, generate_rays
 from core.fields.base import Field, in_pieces
+from core.kernels.launch import lanes_on, run_together
 from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
 from core.rays import Rays, RenderOutput
@@ -78,7 +80,7 @@ def render_image(
     cancelled: Callable[[], bool] | None = None,
     chunk: int = IMAGE_CHUNK,
 ) -> RenderOutput | None:
-    """Render all pixels of a camera, `chunk` rays at a time.
+    """Render all pixels of a camera, `chunk` rays at a time; on the CPU, each thread has a chunk of its own.
 
     Args:
         background: (3,) float32.
@@ -87,11 +89,19 @@ def render_image(
     Returns:
         The output with (height, width) in place of (n_rays,).
     """
+    n_pixels = camera.width * camera.height
+    lanes, round_size = lanes_on(camera.c2w.device), first_round_size(min(chunk, n_pixels))
+    chunk = min(chunk, -(-n_pixels // lanes))
+
+    def render(first: int) -> RenderOutput:
+        rays = generate_rays(camera, first, first + chunk)
+        return render_rays(field, sampler, rays, march, background, round_size=round_size)
+
     parts = []
-    for first in range(0, camera.width * camera.height, chunk):
+    firsts = range(0, n_pixels, chunk)
+    for i in range(0, len(firsts), lanes):
         if cancelled is not None and cancelled():
             return None
-        rays = generate_rays(camera, first, first + chunk)
-        parts.append(render_rays(field, sampler, rays, march, background))
+        parts += run_together([partial(render, first) for first in firsts[i : i + lanes]])
     shape = (camera.height, camera.width)
     return RenderOutput(*(torch.cat(x).unflatten(0, shape) for x in zip(*parts, strict=True)))

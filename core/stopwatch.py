@@ -1,5 +1,6 @@
 """Where a picture's time goes: wraps a field and a sampler, so that the path itself knows nothing of clocks."""
 
+import threading
 import time
 from typing import NamedTuple
 
@@ -30,8 +31,9 @@ class Stages(NamedTuple):
 class Stopwatch:
     """Takes the time of one picture, from when it is made until `stages` is asked.
 
-    `field` and `sampler` stand in for those it is given, on whatever path they are used. On CUDA the marks are events
-    on the stream, so that nothing waits before the end.
+    `field` and `sampler` stand in for those it is given, on whatever path they are used, by several threads too: a
+    stage's time is then its share of all the threads' time. On CUDA the marks are events on the stream, so that nothing
+    waits before the end.
 
     Args:
         device: "cpu" or "cuda".
@@ -39,19 +41,22 @@ class Stopwatch:
 
     def __init__(self, field: Field, sampler: Sampler, device: str):
         self._on_cuda = device == "cuda"
-        self._spans: dict[str, list] = {"field": [], "sampler": []}
-        self._sampling, self._field_in_sampler = False, []
-        self._counts = [0, 0]
+        self._field_spans, self._sampler_spans, self._field_in_sampler = [], [], []
+        self._thread, self._threads = threading.local(), set()
+        self._evaluated: dict[str, list[int]] = {"density": [], "color": []}
         self.field, self.sampler = _WatchedField(field, self), _WatchedSampler(sampler, self)
         self._began = self._now()
 
     def stages(self) -> Stages:
         """The times so far."""
         total = self._between(self._began, self._now())
-        field = sum(self._between(*span) for span in self._spans["field"])
-        sampler = sum(self._between(*span) for span in self._spans["sampler"])
-        march = sampler - sum(self._between(*span) for span in self._field_in_sampler)
-        return Stages(march, field, max(0.0, total - march - field), *self._counts)
+        field, sampler, inside = (
+            sum(self._between(*span) for span in spans) / max(1, len(self._threads))
+            for spans in (self._field_spans, self._sampler_spans, self._field_in_sampler)
+        )
+        march = sampler - inside
+        n_density, n_color = (sum(self._evaluated[what]) for what in ("density", "color"))
+        return Stages(march, field, max(0.0, total - march - field), n_density, n_color)
 
     def _now(self):
         if not self._on_cuda:
@@ -66,11 +71,13 @@ class Stopwatch:
         last.synchronize()
         return 1e-3 * first.elapsed_time(last)
 
-    def _field_took(self, began) -> None:
+    def _field_took(self, began, what: str, n: int) -> None:
         span = (began, self._now())
-        self._spans["field"].append(span)
-        if self._sampling:
+        self._field_spans.append(span)
+        if getattr(self._thread, "is_sampling", False):
             self._field_in_sampler.append(span)
+        self._evaluated[what].append(n)
+        self._threads.add(threading.get_ident())
 
 
 class _WatchedField:
@@ -80,15 +87,13 @@ class _WatchedField:
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         began = self._watch._now()
         result = self._field.density(positions)
-        self._watch._field_took(began)
-        self._watch._counts[0] += positions.shape[0]
+        self._watch._field_took(began, "density", positions.shape[0])
         return result
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         began = self._watch._now()
         result = self._field.color(features, directions)
-        self._watch._field_took(began)
-        self._watch._counts[1] += features.shape[0]
+        self._watch._field_took(began, "color", features.shape[0])
         return result
 
 
@@ -97,8 +102,8 @@ class _WatchedSampler:
         self._sampler, self._watch = sampler, watch
 
     def sample(self, field, rays, march, generator, round_size) -> Sampled:
-        began, self._watch._sampling = self._watch._now(), True
+        began, self._watch._thread.is_sampling = self._watch._now(), True
         result = self._sampler.sample(field, rays, march, generator, round_size)
-        self._watch._sampling = False
-        self._watch._spans["sampler"].append((began, self._watch._now()))
+        self._watch._thread.is_sampling = False
+        self._watch._sampler_spans.append((began, self._watch._now()))
         return result

@@ -31,12 +31,12 @@ class _MLP(torch.autograd.Function):
             """The block's input and hidden activations, where the backward needs them."""
             activations = [_padded(x[first:last], dtype)]
             for weight in rounded[:-1]:
-                activations.append(torch.mm(activations[-1], weight.T).relu_())
+                activations.append(_relu_product(activations[-1], weight))
             outputs[first:last] = torch.mm(activations[-1], rounded[-1].T)[: last - first]
             return activations if learning else []
 
         ctx.blocks = _blocks(x)
-        ctx.activations = run_together([partial(_without_grad, run, *block) for block in ctx.blocks])
+        ctx.activations = run_together([partial(run, *block) for block in ctx.blocks])
         ctx.weights, ctx.input_shape = rounded, x.shape
         return outputs
 
@@ -58,7 +58,7 @@ class _MLP(torch.autograd.Function):
             return weight_grads
 
         tasks = zip(ctx.blocks, ctx.activations, strict=True)
-        parts = run_together([partial(_without_grad, run, *block, kept) for block, kept in tasks])
+        parts = run_together([partial(run, *block, kept) for block, kept in tasks])
         weight_grads = [torch.stack(same).sum(0) for same in zip(*parts, strict=True)]
         return input_grads, None, None, *weight_grads[::-1]
 
@@ -77,6 +77,13 @@ def mlp(x: Tensor, weights: list[Tensor], precision: Precision) -> Tensor:
     return _MLP.apply(x, DTYPES[precision], torch.is_grad_enabled(), *weights)
 
 
+def _relu_product(x: Tensor, weight: Tensor) -> Tensor:
+    """relu(x @ weight.T); where oneDNN multiplies bfloat16, its product does both in one pass over the result."""
+    if x.dtype == torch.bfloat16 and x.device.type == "cpu" and torch.backends.mkldnn.is_available():
+        return torch.ops.mkldnn._linear_pointwise(x, weight, None, "relu", [], "")
+    return torch.mm(x, weight.T).relu_()
+
+
 def _blocks(x: Tensor) -> list[tuple[int, int]]:
     """On the CPU as many blocks as threads, or more if they got too large for the cache."""
     n = x.shape[0]
@@ -91,9 +98,3 @@ def _padded(x: Tensor, dtype: torch.dtype) -> Tensor:
     missing = -x.shape[0] % _GRANULE
     rounded = x.to(dtype)
     return torch.nn.functional.pad(rounded, (0, 0, 0, missing)) if missing else rounded
-
-
-def _without_grad(run, *arguments):
-    """Gradient mode belongs to a thread, and a pool's threads begin with it on."""
-    with torch.no_grad():
-        return run(*arguments)

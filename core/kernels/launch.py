@@ -7,11 +7,10 @@ an int: the slice's first index along the split axis, which the kernel adds to t
 
 import math
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
-from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -47,7 +46,8 @@ else:  # Warp would warn on every start that there is no CUDA driver; `doctor` s
 T = TypeVar("T")
 
 _pool: ThreadPoolExecutor | None = None
-_launched: set[wp.Kernel] = set()
+_thread = threading.local()
+_recording = threading.Lock()
 _n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -73,6 +73,12 @@ def n_threads() -> int:
     return _n_threads
 
 
+def lanes_on(device: torch.device) -> int:
+    """How many independent parts work on a device is best cut into: one a thread on the CPU, unless the caller is a
+    part already."""
+    return _n_threads if device.type == "cpu" and not _is_sharing() else 1
+
+
 def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: int = 0, grain: int = 1 << 13) -> None:
     """Run `kernel` over the index space `dim`.
 
@@ -92,35 +98,56 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
         return
 
     n = dim[split_axis]
-    n_slices = max(1, min(_n_threads, n, math.prod(dim) // grain))
-    if kernel not in _launched:  # the first launch compiles or loads the module, which threads must not do together
-        _launched.add(kernel)
-        n_slices = 1
+    n_slices = 1 if _is_sharing() else max(1, min(_n_threads, n, math.prod(dim) // grain))
     bounds = [n * i // n_slices for i in range(n_slices + 1)]
+    commands = _commands(kernel, n_slices, dim, arguments)
+    plain = [x.__ctype__() if hasattr(x, "__ctype__") else x for x in arguments]
+    for command, first, last in zip(commands, bounds[:-1], bounds[1:], strict=True):
+        command.set_dim((*dim[:split_axis], last - first, *dim[split_axis + 1 :]))
+        command.set_params_from_ctypes([first, *plain])
+    run_together([command.launch for command in commands])
 
-    def run(first: int, last: int) -> None:
-        part = (*dim[:split_axis], last - first, *dim[split_axis + 1 :])
-        wp.launch(kernel, part, inputs=[first, *arguments], device="cpu")
 
-    run_together([partial(run, *slice_) for slice_ in pairwise(bounds)])
+def _commands(kernel: wp.Kernel, n: int, dim: tuple[int, ...], arguments: list) -> list[wp.Launch]:
+    """This thread's recorded launches of a kernel, to be filled and replayed: far quicker than to launch anew."""
+    commands = _thread.__dict__.setdefault("commands", {}).setdefault(kernel, [])
+    while len(commands) < n:
+        with _recording:  # the first one compiles or loads the kernel, which threads must not do together
+            commands.append(wp.launch(kernel, dim, [0, *arguments], device="cpu", record_cmd=True))
+    return commands[:n]
 
 
 def run_together(tasks: list[Callable[[], T]]) -> list[T]:
-    """Run tasks that release the GIL at the same time, on the pool and on the calling thread; results in order."""
-    if _pool is None or len(tasks) == 1:
+    """Run tasks that release the GIL at the same time, on the pool and on the calling thread; results in order.
+
+    What a task itself would share out runs on the task's own thread: a pool that waits for itself would never end.
+    Tasks have the caller's gradient mode, which belongs to a thread.
+    """
+    if _pool is None or len(tasks) == 1 or _is_sharing():
         return [task() for task in tasks]
     waiting = iter(enumerate(tasks))
     results: list = [None] * len(tasks)
+    learning = torch.is_grad_enabled()
 
     def work() -> None:
-        for i, task in waiting:
-            results[i] = task()
+        _thread.is_sharing = True
+        try:
+            with torch.set_grad_enabled(learning):
+                for i, task in waiting:
+                    results[i] = task()
+        finally:
+            _thread.is_sharing = False
 
     others = [_pool.submit(work) for _ in range(min(_n_threads, len(tasks)) - 1)]
     work()
     for other in others:
         other.result()
     return results
+
+
+def _is_sharing() -> bool:
+    """Whether this thread works on one of several tasks already."""
+    return getattr(_thread, "is_sharing", False)
 
 
 def _as_warp(value, arg_type):
