@@ -64,7 +64,7 @@ _VERTICES = f"""
 
     struct Lanes {{
         unsigned entry[8][LANES];
-        float f[3][LANES];  // the place in the cell, 0 to 1 inside the box
+        float weight[8][LANES];
     }};
 
     auto vertices_of = [=](int i, int n, Lanes& lanes) {{
@@ -74,13 +74,20 @@ _VERTICES = f"""
                 at[axis][j] = xyz[3 * (i + (j < n ? j : 0)) + axis];
         for (int j = 0; j < LANES; ++j) {{
             unsigned cell[3];
+            float f[3];  // the place in the cell, 0 to 1 inside the box
             for (int axis = 0; axis < 3; ++axis) {{
                 const float scaled = (at[axis][j] - low[axis]) * inverse_size[axis] * (float)resolution;
                 float corner = floorf(scaled);
                 corner = corner < 0.0f ? 0.0f : corner;
                 corner = corner > edge ? edge : corner;
-                lanes.f[axis][j] = scaled - corner;
+                f[axis] = scaled - corner;
                 cell[axis] = (unsigned)(int)corner;
+            }}
+            const float near_y = 1.0f - f[1], near_z = 1.0f - f[2];
+            const float face[4] = {{near_y * near_z, f[1] * near_z, near_y * f[2], f[1] * f[2]}};
+            for (int edge_x = 0; edge_x < 4; ++edge_x) {{
+                lanes.weight[2 * edge_x][j] = (1.0f - f[0]) * face[edge_x];
+                lanes.weight[2 * edge_x + 1][j] = f[0] * face[edge_x];
             }}
             if (hashed) {{
                 const unsigned x0 = cell[0], x1 = x0 + 1u;
@@ -111,25 +118,18 @@ _VERTICES = f"""
 """
 
 _GATHER = """
+    const float* entries = table.data;
     for (int i = first; i < last; i += LANES) {
         const int n = last - i < LANES ? last - i : LANES;
         Lanes lanes;
         vertices_of(i, n, lanes);
         for (int j = 0; j < n; ++j) {
-            const float x = lanes.f[0][j], y = lanes.f[1][j], z = lanes.f[2][j];
-            float* out = features.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES;
-            const float* vertex[8];
+            float sum[N_FEATURES] = {};
             for (int v = 0; v < 8; ++v)
-                vertex[v] = table.data + (size_t)lanes.entry[v][j] * N_FEATURES;
-            for (int c = 0; c < N_FEATURES; ++c) {
-                const float v00 = vertex[0][c] * (1.0f - x) + vertex[1][c] * x;
-                const float v10 = vertex[2][c] * (1.0f - x) + vertex[3][c] * x;
-                const float v01 = vertex[4][c] * (1.0f - x) + vertex[5][c] * x;
-                const float v11 = vertex[6][c] * (1.0f - x) + vertex[7][c] * x;
-                const float v0 = v00 * (1.0f - y) + v10 * y;
-                const float v1 = v01 * (1.0f - y) + v11 * y;
-                out[c] = v0 * (1.0f - z) + v1 * z;
-            }
+                for (int c = 0; c < N_FEATURES; ++c)
+                    sum[c] += lanes.weight[v][j] * entries[(size_t)lanes.entry[v][j] * N_FEATURES + c];
+            for (int c = 0; c < N_FEATURES; ++c)
+                features.data[((size_t)(i + j) * n_levels + k) * N_FEATURES + c] = sum[c];
         }
     }
 """
@@ -140,19 +140,18 @@ _SCATTER = """
 #else
     auto add = [](float* to, float value) { *to += value; };
 #endif
+    float* entries = table.data;
     for (int i = first; i < last; i += LANES) {
         const int n = last - i < LANES ? last - i : LANES;
         Lanes lanes;
         vertices_of(i, n, lanes);
         for (int j = 0; j < n; ++j) {
-            const float x = lanes.f[0][j], y = lanes.f[1][j], z = lanes.f[2][j];
-            const float* g = features.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES;
-            for (int v = 0; v < 8; ++v) {
-                const float weight = (v & 1 ? x : 1.0f - x) * (v & 2 ? y : 1.0f - y) * (v & 4 ? z : 1.0f - z);
-                float* vertex = table.data + (size_t)lanes.entry[v][j] * N_FEATURES;
+            float grad[N_FEATURES];
+            for (int c = 0; c < N_FEATURES; ++c)
+                grad[c] = features.data[((size_t)(i + j) * n_levels + k) * N_FEATURES + c];
+            for (int v = 0; v < 8; ++v)
                 for (int c = 0; c < N_FEATURES; ++c)
-                    add(vertex + c, g[c] * weight);
-            }
+                    add(entries + (size_t)lanes.entry[v][j] * N_FEATURES + c, lanes.weight[v][j] * grad[c]);
         }
     }
 """
