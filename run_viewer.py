@@ -178,11 +178,13 @@ class Bench:
     device: Device = None
     seed: Seed = 0
     output: Annotated[str | None, shown_as("FILE.json", "Write the figures to this new file too.")] = None
+    compare: Annotated[str | None, shown_as("OLD.json", "Print ratios to the figures of an earlier file too.")] = None
+    scaling: Annotated[bool, Doc("Measure how speed grows with threads, tables, batches, grids and views too.")] = False
 
     def run(self) -> int:
         from core import bench
 
-        return bench.main(self.dataset, self.downscale, self.device, self.seed, self.output)
+        return bench.main(self.dataset, self.downscale, self.device, self.seed, self.output, self.compare, self.scaling)
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,28 @@
 """What each stage of training and viewing costs on this machine, and how near it comes to the machine's limits.
 
 Stages are timed one by one on the samples that a trained field's own batch keeps, and reported as medians. A stage is
-compared with the limit that binds it: matrix products with the rate of a large product in the same number format,
-the rest with the bandwidth of a large copy. A share above 100% of the bandwidth means that caches serve the stage.
+compared with the limit that binds it: its matrix products at the rate of a large product in the same number format,
+or what it reads and writes at the bandwidth of a large copy. A share above 100% of the bandwidth means that caches
+serve the stage.
 """
 
-import json
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from torch import Tensor
 
+from core.bench_report import Machine, Stage, Work, comparison_of, read_report, stage, table_of, write_report
+from core.bench_scaling import scaling_tables
 from core.cameras import Camera
 from core.device import choose_device, describe_backend
 from core.errors import FirstlightError
 from core.fields.mlp import DTYPES
+from core.fields.ngp import NGPField
 from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
 from core.kernels.marching import March, midpoints
@@ -34,48 +35,34 @@ from core.trainer import Trainer
 _WARM_SECONDS = 10.0
 """Training before measuring: an untrained scene is a fog, and costs what no real one does."""
 
-_VIEW_SIZES = (200, 800)
+_VIEW_SIZES = (200, 400, 800)
 _BYTES_PER_SAMPLE = 12  # t_starts, t_ends, ray_indices
+_COLUMNS = 5  # colour, distance and opacity, as the path sums them
 
 
-@dataclass(frozen=True)
-class Machine:
-    """Measured limits: matrix products of the networks' number format in GFLOP/s, large copies in GB/s."""
+def main(
+    dataset: str,
+    downscale: int = 1,
+    device: str | None = None,
+    seed: int = 0,
+    output: str | None = None,
+    compare: str | None = None,
+    scaling: bool = False,
+) -> int:
+    """Measure and print the table.
 
-    gflops: float
-    gigabytes_per_second: float
-    n_threads: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage's median.
-
-    Attributes:
-        n_items: what it worked on: samples, or for a view rays.
-        share: of the machine's limit, 1 is all of it; `limit` says which one.
+    Args:
+        output: write the figures to this new file too, as JSON; an existing one is not replaced.
+        compare: an earlier such file to print ratios to.
+        scaling: print how speed grows with threads, tables, batches and grids too.
     """
-
-    name: str
-    milliseconds: float
-    n_items: int
-    unit: str
-    share: float | None = None
-    limit: str = ""
-
-    @property
-    def items_per_second(self) -> float:
-        return self.n_items / self.milliseconds * 1e3
-
-
-def main(dataset: str, downscale: int = 1, device: str | None = None, seed: int = 0, output: str | None = None) -> int:
-    """Measure, print the table and, with `output`, write it as JSON; an existing file is not replaced."""
     if output is not None and Path(output).exists():
         raise FirstlightError(f"{output} exists already, and a report replaces nothing: choose another name")
     if output is not None and not Path(output).parent.is_dir():
         raise FirstlightError(
             f"{output} can't be written: {Path(output).parent} is no folder; make it, or choose another"
         )
+    old = read_report(compare) if compare is not None else None
     console = Console()
     device = choose_device(device)
     trainer = open_trainer(dataset, downscale, device, seed)
@@ -89,10 +76,13 @@ def main(dataset: str, downscale: int = 1, device: str | None = None, seed: int 
         f"{machine.n_threads} threads; limits: {machine.gflops:.0f} GFLOP/s ({trainer.field_settings.precision} "
         f"product), {machine.gigabytes_per_second:.1f} GB/s (copy)"
     )
-    console.print(_table(stages))
+    console.print(table_of(stages))
+    if old is not None:
+        console.print(comparison_of(old[1], stages))
     if output is not None:
-        report = {"machine": asdict(machine), "stages": [asdict(stage) for stage in stages]}
-        Path(output).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_report(output, machine, stages)
+    for table in scaling_tables(trainer) if scaling else ():
+        console.print(table)
     return 0
 
 
@@ -108,17 +98,39 @@ def measure_machine(device: str, precision: str = "float32") -> Machine:
 
 def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     """Medians of the stages of a training step, of the step and of views; the trainer goes on training."""
-    stages = [*_sampling_stages(trainer, machine)]
-    steps, kept = [], []
-    for _ in range(40):
-        stats = trainer.step()
-        steps.append(stats.seconds)
-        kept.append(stats.n_samples)
-    stages.append(Stage("training step", statistics.median(steps) * 1e3, int(statistics.median(kept)), "samples"))
+    stages = _sampling_stages(trainer, machine)
+    steps = [trainer.step() for _ in range(40)]
+    seconds, n_kept, n_marched = (
+        statistics.median(getattr(x, name) for x in steps) for name in ("seconds", "n_samples", "n_marched")
+    )
+    work = step_work(trainer.field, n_kept, n_marched)
+    stages.append(stage("training step", seconds, int(n_kept), "samples", work, machine))
     camera = trainer.dataset.test.cameras[0].to(trainer.device)
     for size in track(_VIEW_SIZES, "rendering views", transient=True):
-        stages.append(_view_stage(trainer, camera.resized(size, size)))
+        stages.append(_view_stage(trainer, camera.resized(size, size), machine))
     return stages
+
+
+def encode_work(field: NGPField, n: float) -> Work:
+    """Reading a cell's eight vertices and writing their mix, at every level."""
+    return Work(n_bytes=n * field.levels.shape[0] * (8 + 1) * field.table.shape[1] * field.table.element_size())
+
+
+def density_work(field: NGPField, n: float) -> Work:
+    return encode_work(field, n) + Work(2 * n * sum(weight.numel() for weight in field.density_layers))
+
+
+def color_work(field: NGPField, n: float) -> Work:
+    return Work(2 * n * sum(weight.numel() for weight in field.color_layers))
+
+
+def step_work(field: NGPField, n_kept: float, n_marched: float) -> Work:
+    """A training step's least: densities of what is marched, density and colour of what is kept with both gradients
+    of each product, the scatter into the tables, and Adam over all parameters."""
+    backward = color_work(field, 2 * n_kept) + density_work(field, 2 * n_kept)
+    n_parameters = sum(x.numel() for x in field.parameters())
+    adam = Work(n_bytes=n_parameters * 4 * 8)  # the gradient's zeros and sums; parameter and two moments, in and out
+    return density_work(field, n_marched + n_kept) + color_work(field, n_kept) + backward + adam
 
 
 @torch.no_grad()
@@ -140,25 +152,20 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     with torch.no_grad():
         features = hash_encode(positions, field.table, field.levels, field.box)
         sigmas, _ = field.density(positions)
-    values = torch.rand(n, 5, device=device)  # colour, distance and opacity, as the path sums them
-    n_levels, n_features = field.levels.shape[0], field.table.shape[1]
-    encode_bytes = n * n_levels * (8 + 1) * n_features * 4
-    flops = 2 * n * sum(weight.numel() for weight in (*field.density_layers, *field.color_layers))
-
-    def bandwidth(name: str, run: Callable[[], object], n_bytes: float, n_items: int = n) -> Stage:
-        seconds = statistics.median(_times(run, device))
-        share = n_bytes / seconds / 1e9 / machine.gigabytes_per_second
-        return Stage(name, seconds * 1e3, n_items, "samples", share, "bandwidth")
-
-    def products(name: str, run: Callable[[], object], n_flops: float) -> Stage:
-        seconds = statistics.median(_times(run, device))
-        return Stage(name, seconds * 1e3, n, "samples", n_flops / seconds / 1e9 / machine.gflops, "products")
-
+    values = torch.rand(n, _COLUMNS, device=device)
+    networks = Work(density_work(field, n).flops) + color_work(field, n)
+    networks_and_gradients = Work(3 * networks.flops)
     grid = trainer.sampler.grid_state(march.occ_thre)
     every_ray = torch.arange(rays.rays_o.shape[0], dtype=torch.int32, device=device)
 
+    def measured(name: str, run: Callable[[], object], work: Work, n_items: int = n) -> Stage:
+        return stage(name, statistics.median(_times(run, device)), n_items, "samples", work, machine)
+
     def run_march() -> Samples:
         return March(grid, rays, march).round(every_ray, 64)
+
+    def run_encode() -> Tensor:
+        return hash_encode(positions, field.table, field.levels, field.box)
 
     def run_networks() -> Tensor:
         return field.color(field.decode(features)[1], directions)
@@ -169,32 +176,33 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
 
     n_marched = run_march().n_samples
     with torch.no_grad():
-        stages = [
-            bandwidth("march", run_march, n_marched * (_BYTES_PER_SAMPLE + 1), n_marched),
-            bandwidth(
-                "encode forward", lambda: hash_encode(positions, field.table, field.levels, field.box), encode_bytes
-            ),
-            products("networks forward", run_networks, flops),
-            bandwidth("composite forward", run_composite, n * (3 + 5 + 2) * 4),
-        ]
-    encoded = hash_encode(positions, field.table, field.levels, field.box)
+        march_stage = measured("march", run_march, Work(n_bytes=n_marched * (_BYTES_PER_SAMPLE + 1)), n_marched)
+        forward = measured("encode forward", run_encode, encode_work(field, n))
+        networks_forward = measured("networks forward", run_networks, networks)
+        composite = measured("composite forward", run_composite, Work(n_bytes=n * (3 + _COLUMNS + 2) * 4))
+    encoded = run_encode()
     grads = torch.ones_like(encoded)
-    stages.insert(2, bandwidth("encode backward", lambda: encoded.backward(grads, retain_graph=True), 2 * encode_bytes))
+    backward = measured(
+        "encode backward", lambda: encoded.backward(grads, retain_graph=True), encode_work(field, 2 * n)
+    )
     features.requires_grad_()
-    stages.insert(4, products("networks forward and backward", lambda: run_networks().sum().backward(), 3 * flops))
+    both = measured("networks forward and backward", lambda: run_networks().sum().backward(), networks_and_gradients)
     field.zero_grad(set_to_none=True)
-    return stages
+    return [march_stage, forward, backward, networks_forward, both, composite]
 
 
-def _view_stage(trainer: Trainer, camera: Camera) -> Stage:
+def _view_stage(trainer: Trainer, camera: Camera, machine: Machine) -> Stage:
     background = torch.ones(3, device=trainer.device)
-    march = trainer.settings.march
+    field, sampler, march = trainer.field, trainer.sampler, trainer.settings.march
+    out = render_image(field, sampler, camera, march, background)
+    work = density_work(field, int(out.n_marched.sum())) + color_work(field, int(out.n_kept.sum()))
 
     def render() -> None:
-        render_image(trainer.field, trainer.sampler, camera, march, background)
+        render_image(field, sampler, camera, march, background)
 
     seconds = statistics.median(_times(render, trainer.device, repeats=5))
-    return Stage(f"view {camera.width}x{camera.height}", seconds * 1e3, camera.width * camera.height, "rays")
+    n_rays = camera.width * camera.height
+    return stage(f"view {camera.width}x{camera.height}", seconds, n_rays, "rays", work, machine)
 
 
 def _times(run: Callable[[], object], device: str, repeats: int = 25) -> list[float]:
@@ -208,19 +216,3 @@ def _times(run: Callable[[], object], device: str, repeats: int = 25) -> list[fl
         if i >= 2:
             seconds.append(time.perf_counter() - began)
     return seconds
-
-
-def _table(stages: list[Stage]) -> Table:
-    table = Table("stage", "median ms", "items", "items/s", "share of the machine's limit")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for stage in stages:
-        share = "" if stage.share is None else f"{100 * stage.share:.0f}% of {stage.limit}"
-        table.add_row(
-            stage.name,
-            f"{stage.milliseconds:.2f}",
-            f"{stage.n_items:,} {stage.unit}",
-            f"{stage.items_per_second / 1e6:.2f} M",
-            share,
-        )
-    return table

@@ -21,7 +21,7 @@ _SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
 _FIRST_ROUND = 1 << 15
 """Samples of all rays in the first round, where the limits allow: a few rays march far at once, many stop soon."""
 
-IMAGE_CHUNK = 1 << 15
+IMAGE_CHUNK = 1 << 16
 """Rays of a picture that are rendered at once."""
 
 
@@ -91,7 +91,7 @@ def render_image(
     """
     n_pixels = camera.width * camera.height
     lanes, round_size = lanes_on(camera.c2w.device), first_round_size(min(chunk, n_pixels))
-    chunk = min(chunk, -(-n_pixels // lanes))
+    chunk = -(-min(chunk, n_pixels) // lanes)
 
     def render(first: int) -> RenderOutput:
         rays = generate_rays(camera, first, first + chunk)

@@ -205,7 +205,9 @@ class FieldSettings:
     base_resolution: Annotated[int, Setting("Cells per side of the coarsest level.", low=2, high=512)] = 16
     max_resolution: Annotated[int, Setting("Cells per side of the finest level.", low=2, high=65536)] = 2048
     hidden_dim: Annotated[int, Setting("Width of the networks' hidden layers.", low=8, high=256)] = 64
-    geo_feature_dim: Annotated[int, Setting("Features from the density to the colour network.", low=1, high=64)] = 15
+    geo_feature_dim: Annotated[
+        int, Setting("Values the density network gives the colour network; one is the density.", low=1, high=64)
+    ] = 16
     precision: Annotated[
         Precision, Setting("Number format of the networks' matrix products; weights stay float32.")
     ] = "float32"

@@ -34,13 +34,15 @@ class TrainStats:
     Attributes:
         step: steps done, this one included.
         loss: mean squared error over the step's pixels.
-        n_rays: rays of the step; n_samples: the samples it kept and learnt from.
+        n_rays: rays of the step; n_marched: samples whose density decided which of them it kept; n_samples: those it
+            kept and learnt from.
         seconds: the step's time, the grid's upkeep included.
     """
 
     step: int
     loss: float
     n_rays: int
+    n_marched: int
     n_samples: int
     seconds: float
 
@@ -131,7 +133,7 @@ class Trainer:
             self._last_good.keep(self.state_tensors(), self.counters(), settings.march)
         seconds = time.perf_counter() - began
         self.seconds += seconds
-        return TrainStats(self.step_count, value, n_rays, n_samples, seconds)
+        return TrainStats(self.step_count, value, n_rays, int(out.n_marched.sum()), n_samples, seconds)
 
     @cached_property
     def coverage(self) -> Coverage:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
 from core.kernels.hash_grid import hash_encode, level_layout
-from core.kernels.spherical_harmonics import N_HARMONICS, spherical_harmonics
+from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
 from core.settings import Box, FieldSettings
 
 
@@ -36,19 +36,20 @@ class NGPField(nn.Module):
         nn.init.uniform_(self.table, -1e-4, 1e-4, generator=generator)
         hidden, geo = settings.hidden_dim, settings.geo_feature_dim
         encoded = settings.n_levels * settings.n_features
-        self.density_layers = _layers([encoded, hidden, 1 + geo], generator)
+        self.density_layers = _layers([encoded, hidden, geo], generator)
         self.color_layers = _layers([geo + N_HARMONICS, hidden, hidden, 3], generator)
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         return self.decode(hash_encode(positions, self.table, self.levels, self.box))
 
     def decode(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Densities (n,) and features of encoded positions (n, n_levels * n_features)."""
-        hidden = mlp(encoded, list(self.density_layers), self.settings.precision)
-        return self._density_scale * truncated_exp(hidden[:, 0]), hidden[:, 1:]
+        """Densities (n,) and features of encoded positions (n, n_levels * n_features); the first feature is the
+        logarithm of the unscaled density."""
+        features = mlp(encoded, list(self.density_layers), self.settings.precision)
+        return self._density_scale * truncated_exp(features[:, 0]), features
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
-        inputs = torch.cat([features, spherical_harmonics(directions)], dim=-1)
+        inputs = beside_harmonics(features, directions)
         return torch.sigmoid(mlp(inputs, list(self.color_layers), self.settings.precision))
 
 

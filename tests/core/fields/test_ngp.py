@@ -20,7 +20,7 @@ def test_shapes_and_ranges(n, precision):
     positions = 2 * torch.rand(n, 3) - 1
     sigmas, features = field.density(positions)
     rgbs = field.color(features, torch.nn.functional.normalize(torch.randn(n, 3), dim=-1))
-    assert sigmas.shape == (n,) and features.shape == (n, 15) and rgbs.shape == (n, 3)
+    assert sigmas.shape == (n,) and features.shape == (n, 16) and rgbs.shape == (n, 3)
     assert sigmas.dtype == rgbs.dtype == torch.float32
     assert (sigmas >= 0).all() and (rgbs >= 0).all() and (rgbs <= 1).all()
 

@@ -2,7 +2,11 @@
 
 import torch
 
-from core.kernels.spherical_harmonics import spherical_harmonics
+from core.kernels.spherical_harmonics import beside_harmonics
+
+
+def spherical_harmonics(directions):
+    return beside_harmonics(torch.zeros(len(directions), 0), directions)
 
 
 def test_they_are_orthonormal_over_the_sphere():
@@ -33,3 +37,13 @@ def test_degree_one_is_the_direction_itself():
 
 def test_no_directions():
     assert spherical_harmonics(torch.zeros(0, 3)).shape == (0, 16)
+
+
+def test_features_stand_before_them_and_get_their_gradient():
+    features = torch.randn(50, 7, requires_grad=True)
+    directions = torch.nn.functional.normalize(torch.randn(50, 3), dim=-1)
+    values = beside_harmonics(features, directions)
+    assert torch.equal(values, torch.cat([features, spherical_harmonics(directions)], 1))
+    grads = torch.randn(50, 23)
+    values.backward(grads)
+    assert torch.equal(features.grad, grads[:, :7])

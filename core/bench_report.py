@@ -1,0 +1,107 @@
+"""The bench's figures: what was measured, how near it comes to the machine's limits, and against an earlier report."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from core.errors import FirstlightError
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Measured limits: matrix products of the networks' number format in GFLOP/s, large copies in GB/s."""
+
+    gflops: float
+    gigabytes_per_second: float
+    n_threads: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What has to be done at least: floating point operations of matrix products, and bytes read and written."""
+
+    flops: float = 0.0
+    n_bytes: float = 0.0
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.flops + other.flops, self.n_bytes + other.n_bytes)
+
+    def limit(self, machine: Machine) -> tuple[float, str]:
+        """Seconds that a machine needs at least, and the limit that says so."""
+        products = self.flops / (machine.gflops * 1e9)
+        copies = self.n_bytes / (machine.gigabytes_per_second * 1e9)
+        return (products, "products") if products > copies else (copies, "bandwidth")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage's median.
+
+    Attributes:
+        n_items: what it worked on: samples, or for a view rays.
+        share: of the machine's limit, 1 is all of it; `limit` says which one binds.
+    """
+
+    name: str
+    milliseconds: float
+    n_items: int
+    unit: str
+    share: float | None = None
+    limit: str = ""
+
+    @property
+    def items_per_second(self) -> float:
+        return self.n_items / self.milliseconds * 1e3
+
+
+def stage(name: str, seconds: float, n_items: int, unit: str, work: Work, machine: Machine) -> Stage:
+    """A stage that was measured, against the least time for its work."""
+    least, limit = work.limit(machine)
+    return Stage(name, 1e3 * seconds, n_items, unit, least / seconds, limit)
+
+
+def table_of(stages: list[Stage]) -> Table:
+    table = Table("stage", "median ms", "items", "items/s", "share of the machine's limit")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for x in stages:
+        share = "" if x.share is None else f"{100 * x.share:.0f}% of {x.limit}"
+        items = f"{x.n_items:,} {x.unit}"
+        table.add_row(x.name, f"{x.milliseconds:.2f}", items, f"{x.items_per_second / 1e6:.2f} M", share)
+    return table
+
+
+def write_report(path: str, machine: Machine, stages: list[Stage]) -> None:
+    report = {"machine": asdict(machine), "stages": [asdict(x) for x in stages]}
+    Path(path).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def read_report(path: str) -> tuple[Machine, list[Stage]]:
+    """A report that `write_report` wrote.
+
+    Raises:
+        FirstlightError: there is none at `path`, or it is something else.
+    """
+    try:
+        report = json.loads(Path(path).read_text(encoding="utf-8"))
+        return Machine(**report["machine"]), [Stage(**x) for x in report["stages"]]
+    except OSError as error:
+        raise FirstlightError(f"{path} can't be read ({error.strerror}): give a report that bench wrote") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise FirstlightError(f"{path} is no report of bench: give a file that bench --output wrote") from error
+
+
+def comparison_of(old: list[Stage], new: list[Stage]) -> Table:
+    """The stages that both reports have: times an item, and how many times quicker the new one is."""
+    table = Table("stage", "old ns an item", "new ns an item", "times as quick")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    before = {x.name: x for x in old}
+    for now in new:
+        if now.name in before:
+            then, per_item = before[now.name], 1e6 * now.milliseconds / now.n_items
+            old_per_item = 1e6 * then.milliseconds / then.n_items
+            table.add_row(now.name, f"{old_per_item:.1f}", f"{per_item:.1f}", f"{old_per_item / per_item:.2f}")
+    return table
