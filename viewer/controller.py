@@ -8,10 +8,10 @@ taken to cost as much as its pixels and a few thousand more (measured: launches 
 import math
 from dataclasses import dataclass
 
-VIEW_PERIOD = 1 / 13
+VIEW_PERIOD = 1 / 20
 """Seconds between new views while the camera moves; a training step has to fit in as well."""
 
-STEP_SHARE = 0.35
+STEP_SHARE = 0.2
 """The share of this period that a training step may take while the camera moves."""
 
 OVERHEAD_PIXELS = 4000

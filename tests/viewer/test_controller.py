@@ -53,7 +53,10 @@ def rest(controller, cost, seconds, training=0.0, step=STEP):
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_resolution_stands_still_while_the_cost_does(cost, noise):
     plans, _ = fly(ViewController(), cost, 300, noise=noise)
-    assert len({plan.level for plan in plans[20:]}) == 1
+    levels = [plan.level for plan in plans[20:]]
+    assert len(set(levels)) == 1 or (noise and levels == sorted(levels, reverse=True)), (
+        "at most finer, never to and fro"
+    )
 
 
 @pytest.mark.parametrize("cost", [1e-8, 1e-7, 1e-6, 2e-6, 5e-6, 1e-5])
@@ -159,9 +162,9 @@ def test_new_weights_make_a_paused_picture_stale():
 def test_slow_steps_shrink_only_while_the_camera_moves():
     controller = ViewController()
     for _ in range(50):
-        controller.stepped(1.0, 1.0)
+        controller.stepped(0.2, 1.0)
     assert controller.step_fraction(moving=False) == 1.0
-    assert controller.step_fraction(moving=True) == pytest.approx(STEP_SHARE * VIEW_PERIOD, rel=1e-3)
+    assert controller.step_fraction(moving=True) == pytest.approx(STEP_SHARE * VIEW_PERIOD / 0.2, rel=1e-3)
     for _ in range(50):
         controller.stepped(1e4, 1.0)
     assert controller.step_fraction(moving=True) == SMALLEST_FRACTION
