@@ -290,7 +290,7 @@ def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[Fi
         grid_decay=0.6,
         grid_warmup_steps=0,
         march=MarchSettings(
-            render_step_size=_rounded(diagonal / 190), early_stop_eps=1e-2, alpha_thre=5e-3, far_plane=far_plane
+            render_step_size=_rounded(diagonal / 190), early_stop_eps=2e-2, alpha_thre=1e-2, far_plane=far_plane
         ),
     )
     return field_settings, train_settings

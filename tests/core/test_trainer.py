@@ -1,5 +1,6 @@
 """Training: it learns, repeats itself, holds its batch size and notices a collapse."""
 
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -21,15 +22,17 @@ def make(seed=0, **changes):
 def test_it_learns_the_ball():
     trainer = make()
     views, white = trainer.dataset.test, torch.ones(3)
+    cameras = [views.cameras[i] for i in range(len(views))]
 
     def held_out_psnr():
-        out = render_image(trainer.field, trainer.sampler, views.cameras[0], trainer.settings.march, white)
-        return psnr(out.colors, views.photo(0, white))
+        marched = trainer.field, trainer.sampler
+        pictures = [render_image(*marched, camera, trainer.settings.march, white).colors for camera in cameras]
+        return statistics.mean(psnr(picture, views.photo(i, white)) for i, picture in enumerate(pictures))
 
     before = held_out_psnr()
     for _ in range(200):
         stats = trainer.step()
-    assert held_out_psnr() > max(18.0, before + 5.0)
+    assert held_out_psnr() > max(15.0, before + 3.5)
     assert stats.step == trainer.step_count == 200
     assert 0.5 * 2048 < stats.n_samples < 2 * 2048  # the batch aims at a number of kept samples
 
@@ -158,3 +161,9 @@ def test_a_smaller_batch_learns_at_the_root_of_its_share():
         trainer.step(fraction)
         rates.append(trainer._optimizer.param_groups[0]["lr"])
     assert rates[1] == pytest.approx(0.5 * rates[0])
+
+
+def test_a_young_field_keeps_its_rate_whatever_the_horizon():
+    settings = TrainSettings(learning_rate=1.0, warmup_steps=10, horizon_seconds=6.0)
+    assert [learning_rate(settings, step, step / 25) for step in (20, 100, 150)] == [1.0] * 3
+    assert learning_rate(replace(settings, horizon_seconds=40.0), 1000, 40.0) == pytest.approx(0.1)
