@@ -21,7 +21,7 @@ def draw(output: Path, reports: list[Path]) -> None:
         report = json.loads(path.read_text(encoding="utf-8"))
         history = [point for point in report["history"] if point["psnr"] is not None]
         seconds, psnrs = ([point[name] for point in history] for name in ("seconds", "psnr"))
-        axes.plot(seconds, psnrs, "o-", color=color, label=report["dataset"]["name"])
+        axes.plot(seconds, psnrs, "o-", color=color, label=Path(report["dataset"]).name)
         axes.annotate(
             f"{psnrs[-1]:.1f} dB", (seconds[-1], psnrs[-1]), (4, -12), textcoords="offset points", color=color
         )
