@@ -72,18 +72,20 @@ def main(
     machine = measure_machine(device, trainer.field_settings.precision)
     stages = measure_stages(trainer, machine)
     console.print(f"{trainer.dataset.name}, step {trainer.step_count}; {describe_backend(device)}")
-    console.print(
-        f"{machine.n_threads} threads; limits: {machine.gflops:.0f} GFLOP/s ({trainer.field_settings.precision} "
-        f"product), {machine.gigabytes_per_second:.1f} GB/s (copy)"
-    )
+    console.print(f"{_limits(machine)} ({trainer.field_settings.precision} product, copy)")
     console.print(table_of(stages))
     if old is not None:
+        console.print(f"{compare}: {_limits(old[0])}")
         console.print(comparison_of(old[1], stages))
     if output is not None:
         write_report(output, machine, stages)
     for table in scaling_tables(trainer) if scaling else ():
         console.print(table)
     return 0
+
+
+def _limits(machine: Machine) -> str:
+    return f"{machine.n_threads} threads; limits: {machine.gflops:.0f} GFLOP/s, {machine.gigabytes_per_second:.1f} GB/s"
 
 
 def measure_machine(device: str, precision: str = "float32") -> Machine:

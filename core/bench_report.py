@@ -100,7 +100,7 @@ def comparison_of(old: list[Stage], new: list[Stage]) -> Table:
         column.justify = "right"
     before = {x.name: x for x in old}
     for now in new:
-        if now.name in before:
+        if now.name in before and now.n_items and before[now.name].n_items:
             then, per_item = before[now.name], 1e6 * now.milliseconds / now.n_items
             old_per_item = 1e6 * then.milliseconds / then.n_items
             table.add_row(now.name, f"{old_per_item:.1f}", f"{per_item:.1f}", f"{old_per_item / per_item:.2f}")

@@ -24,7 +24,7 @@ def scaling_tables(trainer: Trainer) -> Iterator[Table]:
     if trainer.device == "cpu":
         before = n_threads()
         try:
-            counts = sorted({1, before})
+            counts = sorted({1 << n for n in range(before.bit_length())} | {before})
             yield _table("threads", counts, lambda n: set_threads(n) or _like(trainer))
         finally:
             set_threads(before)

@@ -21,6 +21,9 @@ _SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
 _FIRST_ROUND = 1 << 15
 """Samples of all rays in the first round, where the limits allow: a few rays march far at once, many stop soon."""
 
+_WORTH_A_THREAD = 1 << 12
+"""Rays of a picture that are worth a thread of their own, with all its launches."""
+
 IMAGE_CHUNK = 1 << 16
 """Rays of a picture that are rendered at once."""
 
@@ -90,7 +93,8 @@ def render_image(
         The output with (height, width) in place of (n_rays,).
     """
     n_pixels = camera.width * camera.height
-    lanes, round_size = lanes_on(camera.c2w.device), first_round_size(min(chunk, n_pixels))
+    lanes = min(lanes_on(camera.c2w.device), max(1, n_pixels // _WORTH_A_THREAD))
+    round_size = first_round_size(min(chunk, n_pixels))
     chunk = -(-min(chunk, n_pixels) // lanes)
 
     def render(first: int) -> RenderOutput:

@@ -2,7 +2,6 @@
 
 from core.settings import TrainSettings
 
-
 _YOUNG, _GROWN = 200, 500
 """Until the first of these steps the rate doesn't fall towards a horizon, from the second on it falls in full: a field
 so young still gains more from large steps than it loses by their noise."""

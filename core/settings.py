@@ -251,7 +251,8 @@ class TrainSettings:
         float, Setting("A stored occupancy value is multiplied by this before an update.", low=0.0, high=1.0)
     ] = 0.95
     grid_samples: Annotated[
-        int, Setting("Cells whose density an update evaluates, once the grid is warm.", low=64, high=1 << 24)
+        int,
+        Setting("Cells an update evaluates beside what rays met, once the grid is warm.", low=64, high=1 << 24),
     ] = 1 << 20
     grid_warmup_steps: Annotated[
         int, Setting("Until this step an update evaluates every cell.", low=0, high=100_000)

@@ -20,7 +20,8 @@ from core.settings import FieldSettings, MarchSettings, TrainSettings
 from core.trainer import Trainer
 
 _KEY = "firstlight"
-_VERSION = 1
+_VERSION = 2
+"""1: the colour network knew one value less of the density's."""
 
 
 def save_snapshot(path: str | Path, trainer: Trainer) -> None:
@@ -87,7 +88,9 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
             header = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         if header["version"] != _VERSION:
-            raise SnapshotError(f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}")
+            raise SnapshotError(
+                f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}: train anew"
+            )
         train = dict(header["train"])
         train["march"] = MarchSettings(**_with_tuples(train["march"]))
         settings = FieldSettings(**header["field"]), TrainSettings(**train)

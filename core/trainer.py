@@ -233,7 +233,7 @@ class Trainer:
         for name, parameter in self.field.named_parameters():
             for key, value in self._optimizer.state[parameter].items():
                 tensors[f"optimizer.{name}.{key}"] = value
-        return tensors | {"generator": self._generator.get_state()}
+        return tensors | {"observed": self.sampler.seen, "generator": self._generator.get_state()}
 
     def counters(self) -> dict[str, float]:
         """All numbers that the next step depends on, besides the settings."""
@@ -249,6 +249,7 @@ class Trainer:
         """Go on where `state_tensors` and `counters` were taken, on the same settings and dataset."""
         self.field.load_state_dict(_under("field.", tensors))
         self.sampler.load_state_dict(_under("grid.", tensors))
+        self.sampler.seen.copy_(tensors["observed"])
         for name, parameter in self.field.named_parameters():
             state = _under(f"optimizer.{name}.", tensors)
             self._optimizer.state[parameter] = {key: value.to(self.device) for key, value in state.items()}

@@ -11,7 +11,7 @@ from core.cameras import Camera, pinhole_matrix
 from core.datasets.base import Views
 from core.evaluation import PixelErrors
 from core.rays import RenderOutput
-from core.rendering import render_image
+from core.rendering import IMAGE_CHUNK, render_image
 from core.settings import MarchSettings
 from core.stopwatch import Stages, Stopwatch
 from core.trainer import Trainer
@@ -64,7 +64,7 @@ def render_view(
     march: MarchSettings,
     view: ViewSettings,
     cancelled: Callable[[], bool] | None = None,
-    chunk: int = 1 << 15,
+    chunk: int = IMAGE_CHUNK,
 ) -> Rendered | None:
     """March a view.
 
@@ -89,7 +89,7 @@ def render_request(
     request: ViewRequest,
     size: tuple[int, int],
     cancelled: Callable[[], bool] | None = None,
-    chunk: int = 1 << 15,
+    chunk: int = IMAGE_CHUNK,
     photo_of: PhotoFinder | None = None,
 ) -> Rendered | None:
     """March all that a request shows, at a size of its own; arguments as in `render_view` and `completed`."""

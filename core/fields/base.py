@@ -11,7 +11,10 @@ PIECE = 1 << 20
 
 
 class Field(Protocol):
-    """A radiance field: density from a position, colour from what the density knew and a direction."""
+    """A radiance field: density from a position, colour from what the density knew and a direction.
+
+    On a CPU several threads may ask at once.
+    """
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Densities and what the colour needs of them.

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.kernels.launch import n_threads, run_together
+from core.kernels.launch import lanes_on, run_together
 from core.settings import Precision
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -79,7 +79,7 @@ def mlp(x: Tensor, weights: list[Tensor], precision: Precision) -> Tensor:
 
 def _relu_product(x: Tensor, weight: Tensor) -> Tensor:
     """relu(x @ weight.T); where oneDNN multiplies bfloat16, its product does both in one pass over the result."""
-    if x.dtype == torch.bfloat16 and x.device.type == "cpu" and torch.backends.mkldnn.is_available():
+    if x.dtype == torch.bfloat16 and x.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return torch.ops.mkldnn._linear_pointwise(x, weight, None, "relu", [], "")
     return torch.mm(x, weight.T).relu_()
 
@@ -89,7 +89,7 @@ def _blocks(x: Tensor) -> list[tuple[int, int]]:
     n = x.shape[0]
     size = max(n, 1)
     if x.device.type == "cpu":
-        size = min(_BLOCK, max(_GRANULE, -(-size // n_threads())))
+        size = min(_BLOCK, max(_GRANULE, -(-size // lanes_on(x.device))))
     return [(first, min(first + size, n)) for first in range(0, max(n, 1), size)]
 
 

@@ -8,8 +8,9 @@ an int: the slice's first index along the split axis, which the kernel adds to t
 import math
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -83,7 +84,8 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
     """Run `kernel` over the index space `dim`.
 
     Args:
-        inputs: the kernel's arguments after `offset`; torch tensors are passed without a copy and must be contiguous.
+        inputs: the kernel's arguments after `offset`; torch tensors are passed without a copy and must be contiguous,
+            vectors must be fresh ones, for recorded launches reuse them.
         split_axis: the axis along which slices write to disjoint memory.
         grain: work items that are worth a thread of their own, some tenths of a millisecond.
     """
@@ -139,7 +141,11 @@ def run_together(tasks: list[Callable[[], T]]) -> list[T]:
             _thread.is_sharing = False
 
     others = [_pool.submit(work) for _ in range(min(_n_threads, len(tasks)) - 1)]
-    work()
+    try:
+        work()
+    finally:  # no task may go on with what belongs to the caller
+        deque(waiting, maxlen=0)
+        wait(others)
     for other in others:
         other.result()
     return results

@@ -33,7 +33,7 @@ class Sampled(NamedTuple):
 
 
 class Sampler(Protocol):
-    """Places samples on rays."""
+    """Places samples on rays. On a CPU several threads may ask at once."""
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int

@@ -5,14 +5,15 @@ other's. `occs` holds density * step per cell, decaying maxima of what was evalu
 holds nothing for certain and is never evaluated. `changed` says what the last update did, +1 where a cell became
 occupied and -1 where one became empty; it is for display and no part of the state.
 
-Training's marches evaluate densities in all occupied cells that rays reach. The grid learns from these (`observe`), so
-its upkeep costs extra evaluations only where nothing marches.
+Training's marches evaluate densities in the occupied cells that rays reach. The grid learns from these (`observe`), so
+its upkeep needs evaluations of its own only where nothing marches: in empty cells, and inside what is opaque.
 
 Unlike nerfacc's, the threshold between occupied and empty is never lowered silently to the grid's mean. Instead a
 fresh grid is optimistic: its cells start well above the threshold and must prove empty over several updates.
 """
 
 import math
+import threading
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,8 @@ from core.settings import Box, MarchSettings, check_step
 
 _UPDATES_TO_EMPTY = 8
 """Updates a fresh cell of no density survives."""
+
+_making_states = threading.Lock()
 
 _MOST_IN_A_ROUND = 1 << 22
 """Samples of all rays that a round has room for: tiny steps take more rounds, not more memory."""
@@ -93,10 +96,11 @@ class OccupancySampler(nn.Module):
             generator: on the grid's device.
         """
         cells = self._cells_to_update(n_cells, generator)
-        positions = self._points_in(cells, generator)
-        sigmas, _ = in_pieces(field.density, positions)
-        self.observe(positions, sigmas, step_size)
+        sigmas, _ = in_pieces(field.density, self._points_in(cells, generator))
+        # by the cells drawn, not by place: a coarse level's cells count even where a finer level covers them
+        self.seen.view(-1).scatter_reduce_(0, cells, sigmas * step_size, "amax")
         fold(self.seen, decay, self.occs.view_as(self.seen))
+        torch.autograd.graph.increment_version(self.occs)  # the kernel wrote behind torch's back
         unknown = sigmas.isnan()
         if bool(unknown.any()):  # it must be noticed, not lost among the others
             self.occs[cells[unknown]] = math.nan
@@ -165,9 +169,12 @@ class OccupancySampler(nn.Module):
     def grid_state(self, occ_thre: float) -> GridState:
         """The grid as the kernels take it, at a threshold."""
         version = (occ_thre, self.occs.data_ptr(), self.occs._version)
-        if version != self._state_version:
-            self._state, self._state_version = GridState(self.box, self._occupied_cells(occ_thre)), version
-        return self._state
+        with _making_states:  # a picture's threads ask at once
+            if version != self._state_version:
+                state = GridState(self.box, self._occupied_cells(occ_thre))
+                state.struct  # noqa: B018 - is made here, once
+                self._state, self._state_version = state, version
+            return self._state
 
     def _occupied_cells(self, occ_thre: float) -> Tensor:
         mask = self.occs > occ_thre if occ_thre > 0.0 else self.occs >= 0.0

@@ -6,6 +6,7 @@ The reports are those that `run_viewer.py train --output DIR` writes; each gives
 
 import json
 import sys
+from itertools import cycle
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ def draw(output: Path, reports: list[Path]) -> None:
     """Raises FileExistsError where there is a picture already."""
     figure = Figure((7.5, 3.6), dpi=120, layout="constrained")
     axes = figure.subplots()
-    for color, path in zip(_COLORS, reports, strict=False):
+    for color, path in zip(cycle(_COLORS), reports):
         report = json.loads(path.read_text(encoding="utf-8"))
         history = [point for point in report["history"] if point["psnr"] is not None]
         seconds, psnrs = ([point[name] for point in history] for name in ("seconds", "psnr"))

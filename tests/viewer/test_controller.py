@@ -61,11 +61,11 @@ def test_resolution_stands_still_while_the_cost_does(cost, noise):
 
 @pytest.mark.parametrize("cost", [1e-8, 1e-7, 1e-6, 2e-6, 5e-6, 1e-5])
 @pytest.mark.parametrize("step", [0.005, 0.03, 0.2, 1.0])
-def test_a_moving_camera_gets_ten_views_a_second_with_a_step_between_any_two(cost, step):
+def test_a_moving_camera_gets_its_views_with_a_step_between_any_two(cost, step):
     controller = ViewController()
     _, started = fly(controller, cost, 60, step=step)
     _, ended = fly(controller, cost, 60, started, step=step)
-    assert 60 / (ended - started) >= 10
+    assert 60 / (ended - started) >= 0.75 / VIEW_PERIOD
 
 
 @pytest.mark.parametrize("cost", [1e-7, 1e-6, 3e-6, 1e-5])
@@ -89,7 +89,7 @@ def test_comparing_two_settings_keeps_the_frame_rate(cost):
     alone, started = fly(controller, cost, 60)
     controller.n_marches = 2
     both, ended = fly(controller, cost, 60, started)
-    assert 60 / (ended - started) >= 10
+    assert 60 / (ended - started) >= 0.75 / VIEW_PERIOD
     assert all(plan.n_marches == 2 and plan.cost * cost <= 1.2 * VIEW_PERIOD for plan in both)
     controller.n_marches = 1
     again, _ = fly(controller, cost, 60, ended)

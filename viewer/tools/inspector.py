@@ -10,6 +10,7 @@ from core.cameras import image_points
 from core.datasets.base import Dataset
 from core.inspection import RayReport, inspect_ray
 from core.rays import Rays
+from core.rendering import IMAGE_CHUNK
 from core.settings import MarchSettings
 from viewer.scene import Scene
 from viewer.tools.base import ASKED_FOR
@@ -20,9 +21,6 @@ REFRESH_SECONDS = 0.5
 LIVE_SECONDS = 0.1
 """A question that is older than this since the last answer is answered at once, so that plots follow a dragged slider
 though the camera counts as moving meanwhile."""
-
-LARGEST_CHUNK = 1 << 15
-"""Rays that pictures render at a time, at most."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class InspectorTool:
         trainer = scene.trainer
         rays = Rays(*(torch.tensor([x], device=trainer.device) for x in (question.origin, question.direction)))
         background = torch.tensor(question.background, device=trainer.device)
-        together = min(question.n_pixels, LARGEST_CHUNK)
+        together = min(question.n_pixels, IMAGE_CHUNK)
         report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, together)
         self.result = Inspection(question, report, photo_color(trainer.dataset, question), trainer.step_count)
         self._answered_at = time.perf_counter()
