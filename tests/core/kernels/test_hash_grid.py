@@ -52,6 +52,19 @@ def test_positions_outside_the_cube_stay_finite():
     assert torch.isfinite(hash_encode(positions, random_table(levels, 2), levels.info)).all()
 
 
+def test_a_position_that_is_no_number_spoils_its_own_features_only():
+    levels = level_layout(3, 4, 32, 10)
+    assert set(levels.info[:, 3].tolist()) == {0, 1}
+    positions = torch.full((40, 3), 0.5)
+    positions[7, 1] = torch.nan
+    table = random_table(levels, 2).requires_grad_()
+    features = hash_encode(positions, table, levels.info)
+    spoilt = features.isnan().any(1)
+    assert spoilt[7] and int(spoilt.sum()) == 1
+    features.sum().backward()
+    assert int(table.grad.isnan().any(1).sum()) <= 8 * 3
+
+
 def test_resolutions_grow_geometrically_from_base_to_max():
     info = level_layout(16, 16, 2048, 19).info
     assert info[0, 0] == 16 and info[-1, 0] == 2048

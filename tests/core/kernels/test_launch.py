@@ -1,6 +1,7 @@
 """Sharing work among threads: order, gradient mode, tasks within tasks, and the same results as on one thread."""
 
 import threading
+import time
 
 import pytest
 import torch
@@ -40,9 +41,18 @@ def test_a_task_may_share_out_work_itself(threads):
     assert lanes_on(CPU) == threads
 
 
-def test_a_failing_task_fails_the_call_and_the_next_one_works(threads):
+def test_a_failing_task_fails_the_call_once_no_task_runs_any_more_and_the_next_one_works(threads):
+    ended = []
+
+    def slow():
+        time.sleep(0.05)
+        ended.append(time.monotonic())
+
     with pytest.raises(ZeroDivisionError):
-        run_together([lambda: 1 / 0] * 4)
+        run_together([lambda: 1 / 0, slow, slow, slow, lambda: 1 / 0])
+    left = time.monotonic()
+    time.sleep(0.2)
+    assert all(at <= left for at in ended)
     assert run_together([lambda: 1] * 4) == [1] * 4
     assert lanes_on(CPU) == threads
 

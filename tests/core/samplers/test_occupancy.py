@@ -137,3 +137,18 @@ def test_marches_teach_the_grid_and_a_gradients_evaluation_does_not():
     with torch.no_grad():
         observed.density(torch.zeros(1, 3))
     assert int((sampler.seen >= 0.0).sum()) == 1
+
+
+@pytest.mark.parametrize("n_levels", [1, 3])
+def test_what_is_marched_is_what_the_last_update_left(n_levels):
+    sampler = OccupancySampler(BOX, 16, n_levels)
+    sampler.start(0.01, 0.9)
+    march, generator = MarchSettings(render_step_size=0.02), torch.Generator().manual_seed(0)
+    assert bool(sampler.grid_state(march.occ_thre).binaries.all())
+    for _ in range(60):
+        sampler.update(Ball(), 0.01, march.occ_thre, 0.9, None, generator)
+        assert torch.equal(sampler.grid_state(march.occ_thre).binaries, sampler.binaries)
+    assert max(sampler.occupied(march.occ_thre)) < 0.3
+    for _ in range(60):
+        sampler.update(Ball(sigma=0.0), 0.01, march.occ_thre, 0.5, None, generator)
+    assert not bool(sampler.binaries.any()), "a level's cells under a finer level too"

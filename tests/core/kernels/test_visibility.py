@@ -1,0 +1,49 @@
+"""Kept samples of several rounds, packed: against sorting by ray and t."""
+
+import pytest
+import torch
+
+from core.kernels.visibility import Round, kept_samples
+from core.rays import Samples
+
+
+def rounds_of(n_rays, lengths, n_features, share, seed=0):
+    """Rounds with samples at increasing t, of which a share is kept at random."""
+    generator = torch.Generator().manual_seed(seed)
+    n_kept, rounds, rows = torch.zeros(n_rays, dtype=torch.int32), [], []
+    for k, length in enumerate(lengths):
+        rays = torch.arange(n_rays, dtype=torch.int32).repeat_interleave(length)
+        starts = 10.0 * k + torch.arange(length, dtype=torch.float32).repeat(n_rays)
+        sigmas = torch.rand(len(rays), generator=generator)
+        features = torch.rand(len(rays), n_features, generator=generator)
+        kept = torch.rand(len(rays), generator=generator) < share
+        ranks = torch.full((len(rays),), -1, dtype=torch.int32)
+        for i in kept.nonzero().view(-1).tolist():
+            ranks[i] = n_kept[rays[i]]
+            n_kept[rays[i]] += 1
+            rows.append((int(rays[i]), float(starts[i]), float(sigmas[i]), features[i].tolist()))
+        info = torch.zeros(n_rays, 2, dtype=torch.int32)
+        rounds.append(Round(Samples(starts, starts + 0.5, rays, info), sigmas, features, ranks))
+    return rounds, n_kept, sorted(rows)
+
+
+@pytest.mark.parametrize("lengths", [[3], [2, 0, 5], [4, 4, 4]])
+@pytest.mark.parametrize("n_features", [0, 1, 16])
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_kept_samples_are_in_order_of_ray_then_t(lengths, n_features, share):
+    rounds, n_kept, rows = rounds_of(7, lengths, n_features, share)
+    samples, sigmas, features = kept_samples(rounds, n_kept)
+    assert samples.ray_indices.tolist() == [row[0] for row in rows]
+    assert samples.t_starts.tolist() == [row[1] for row in rows]
+    assert torch.equal(samples.t_ends, samples.t_starts + 0.5)
+    assert sigmas.tolist() == [row[2] for row in rows]
+    assert features.tolist() == [row[3] for row in rows]
+    assert features.shape == (len(rows), n_features)
+    assert torch.equal(samples.packed_info[:, 1], n_kept)
+    assert samples.packed_info[:, 0].tolist() == [sum(n_kept[:i].tolist()) for i in range(7)]
+
+
+def test_no_rays_at_all():
+    rounds, n_kept, _ = rounds_of(0, [3], 2, 1.0)
+    samples, sigmas, features = kept_samples(rounds, n_kept)
+    assert samples.packed_info.shape == (0, 2) and sigmas.shape == (0,) and features.shape == (0, 2)
