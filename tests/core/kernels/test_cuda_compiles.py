@@ -1,0 +1,24 @@
+"""Every kernel compiles for CUDA, on machines without a GPU too: Warp brings the compiler along."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+import warp as wp
+
+import core.kernels
+
+MODULES = sorted(path.stem for path in Path(core.kernels.__path__[0]).glob("*.py") if "@wp." in path.read_text("utf-8"))
+
+
+def test_there_are_modules_with_kernels():
+    assert {"marching", "hash_grid", "packed", "upkeep"} <= set(MODULES)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Warp for macOS has no compiler for CUDA")
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_compiles_for_cuda(name, tmp_path):
+    module = importlib.import_module(f"core.kernels.{name}")
+    wp.compile_aot_module(module, arch=80, use_ptx=True, module_dir=tmp_path)
+    assert [path for path in tmp_path.glob("*.ptx") if path.stat().st_size > 0]
