@@ -195,8 +195,8 @@ class Trainer:
     def rebuild_grid(self) -> None:
         """Start the occupancy grid again as on the first step, from the density that the field has now.
 
-        Every cell that may hold something is occupied and must prove empty again; until the grid is warm each update
-        evaluates all of them.
+        Every cell that may hold something is occupied and must prove empty again; now, and until the grid is warm, an
+        update evaluates all of them.
 
         Raises:
             TrainingCollapsed: a density is not finite.

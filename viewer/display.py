@@ -101,7 +101,8 @@ def depth_range(depths: np.ndarray, opacities: np.ndarray) -> tuple[float, float
         seen = depths[np.isfinite(depths)]
     if seen.size == 0:
         return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(seen, (1.0, 99.0)))
+    # values that are there, not between two: they are the same for a picture beside itself
+    low, high = (float(v) for v in np.percentile(seen, (1.0, 99.0), method="inverted_cdf"))
     digit = 10.0 ** math.floor(math.log10(max(high - low, 1e-3 * abs(high), 1e-6)))
     step = digit / 5.0
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
@@ -114,7 +115,7 @@ def samples_limit(n_kept: np.ndarray) -> float:
     Args:
         n_kept: samples per ray, any shape; an empty picture gives 1.
     """
-    return max(1.0, rounded_up(float(np.percentile(n_kept, 99.5)) if n_kept.size else 0.0))
+    return max(1.0, rounded_up(float(np.percentile(n_kept, 99.5, method="inverted_cdf")) if n_kept.size else 0.0))
 
 
 def rounded_up(top: float) -> float:
