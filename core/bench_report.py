@@ -62,10 +62,16 @@ def stage(name: str, seconds: float, n_items: int, unit: str, work: Work, machin
     return Stage(name, 1e3 * seconds, n_items, unit, least / seconds, limit)
 
 
+def figures_table(first: str, *others: str) -> Table:
+    """A table whose columns but the first hold numbers."""
+    table = Table(first)
+    for header in others:
+        table.add_column(header, justify="right")
+    return table
+
+
 def table_of(stages: list[Stage]) -> Table:
-    table = Table("stage", "median ms", "items", "items/s", "share of the machine's limit")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = figures_table("stage", "median ms", "items", "items/s", "share of the machine's limit")
     for x in stages:
         share = "" if x.share is None else f"{100 * x.share:.0f}% of {x.limit}"
         items = f"{x.n_items:,} {x.unit}"
@@ -95,9 +101,7 @@ def read_report(path: str) -> tuple[Machine, list[Stage]]:
 
 def comparison_of(old: list[Stage], new: list[Stage]) -> Table:
     """The stages that both reports have: times an item, and how many times quicker the new one is."""
-    table = Table("stage", "old ns an item", "new ns an item", "times as quick")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = figures_table("stage", "old ns an item", "new ns an item", "times as quick")
     before = {x.name: x for x in old}
     for now in new:
         if now.name in before and now.n_items and before[now.name].n_items:

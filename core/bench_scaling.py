@@ -1,13 +1,15 @@
 """How speed grows with the work: training steps with other threads, tables, batches, grids and numbers of views."""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from rich.progress import track
 from rich.table import Table
 
-from core.kernels.launch import n_threads, set_threads
+from core.bench_report import figures_table
+from core.kernels.launch import n_threads, using_threads
 from core.trainer import Trainer
 
 _WARM_STEPS, _STEPS = 60, 12
@@ -22,12 +24,8 @@ def scaling_tables(trainer: Trainer) -> Iterator[Table]:
     """
     field, training = trainer.field_settings, trainer.settings
     if trainer.device == "cpu":
-        before = n_threads()
-        try:
-            counts = sorted({1 << n for n in range(before.bit_length())} | {before})
-            yield _table("threads", counts, lambda n: set_threads(n) or _like(trainer))
-        finally:
-            set_threads(before)
+        counts = sorted({1 << n for n in range(n_threads().bit_length())} | {n_threads()})
+        yield _table("threads", counts, lambda n: _like(trainer), using_threads)
     yield _table(
         "entries of a level's table, 2^n",
         _TABLES,
@@ -58,13 +56,17 @@ def _like(trainer: Trainer, field=None, training=None, excluded: frozenset[int] 
     )
 
 
-def _table(what: str, values, make: Callable[[int], Trainer]) -> Table:
-    table = Table(what, "step ms", "kept samples", "samples/s")
-    for column in table.columns:
-        column.justify = "right"
+def _table(
+    what: str,
+    values: Iterable[int],
+    make: Callable[[int], Trainer],
+    while_using: Callable[[int], AbstractContextManager] = nullcontext,
+) -> Table:
+    table = figures_table(what, "step ms", "kept samples", "samples/s")
     for value in track(values, what, transient=True):
-        trainer = make(value)
-        steps = [trainer.step() for _ in range(_WARM_STEPS + _STEPS)][_WARM_STEPS:]
+        with while_using(value):
+            trainer = make(value)
+            steps = [trainer.step() for _ in range(_WARM_STEPS + _STEPS)][_WARM_STEPS:]
         seconds = statistics.median(x.seconds for x in steps)
         n_samples = statistics.median(x.n_samples for x in steps)
         table.add_row(f"{value}", f"{1e3 * seconds:.1f}", f"{n_samples:,.0f}", f"{n_samples / seconds / 1e6:.2f} M")

@@ -119,7 +119,7 @@ class Trainer:
         if not (math.isfinite(value) and bool(gradients.isfinite().all())):
             what = f"the loss ({value:g}) or its gradient"
             raise self._collapsed(not_finite(what, self.step_count + 1, settings))
-        n_samples = int(out.n_kept.sum())
+        n_samples, n_marched = torch.stack([out.n_kept.sum(), out.n_marched.sum()]).tolist()  # waits for CUDA once
         if n_samples:  # without one there is no gradient, and Adam's momentum alone would move the weights
             self._optimizer.step()
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_samples / n_rays
@@ -133,7 +133,7 @@ class Trainer:
             self._last_good.keep(self.state_tensors(), self.counters(), settings.march)
         seconds = time.perf_counter() - began
         self.seconds += seconds
-        return TrainStats(self.step_count, value, n_rays, int(out.n_marched.sum()), n_samples, seconds)
+        return TrainStats(self.step_count, value, n_rays, n_marched, n_samples, seconds)
 
     @cached_property
     def coverage(self) -> Coverage:

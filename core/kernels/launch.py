@@ -69,6 +69,17 @@ def set_threads(n: int) -> None:
     _pool = ThreadPoolExecutor(n - 1, thread_name_prefix="slice") if n > 1 else None
 
 
+@contextmanager
+def using_threads(n: int) -> Iterator[None]:
+    """Size the pool for a while."""
+    before = _n_threads
+    set_threads(n)
+    try:
+        yield
+    finally:
+        set_threads(before)
+
+
 def n_threads() -> int:
     """Threads that work on the CPU is split over."""
     return _n_threads
@@ -100,7 +111,7 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
         return
 
     n = dim[split_axis]
-    n_slices = 1 if _is_sharing() else max(1, min(_n_threads, n, math.prod(dim) // grain))
+    n_slices = max(1, min(lanes_on(device), n, math.prod(dim) // grain))
     bounds = [n * i // n_slices for i in range(n_slices + 1)]
     commands = _commands(kernel, n_slices, dim, arguments)
     plain = [x.__ctype__() if hasattr(x, "__ctype__") else x for x in arguments]

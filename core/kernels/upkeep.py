@@ -1,5 +1,6 @@
 """Upkeep of occupancy values: the largest density seen in each cell since the last update, and its folding in."""
 
+import torch
 import warp as wp
 from torch import Tensor
 
@@ -74,3 +75,4 @@ def fold(seen: Tensor, decay: float, occs: Tensor) -> None:
         seen, occs: (n_levels, nx, ny, nz) float32, updated. A cell below 0 holds nothing for certain and stays so.
     """
     launch(_fold, (seen.numel(),), [seen.view(-1), decay, occs.view(-1)], grain=1 << 16)
+    torch.autograd.graph.increment_version(occs)  # torch doesn't see a kernel write, and grids are kept by version

@@ -100,7 +100,6 @@ class OccupancySampler(nn.Module):
         # by the cells drawn, not by place: a coarse level's cells count even where a finer level covers them
         self.seen.view(-1).scatter_reduce_(0, cells, sigmas * step_size, "amax")
         fold(self.seen, decay, self.occs.view_as(self.seen))
-        torch.autograd.graph.increment_version(self.occs)  # the kernel wrote behind torch's back
         unknown = sigmas.isnan()
         if bool(unknown.any()):  # it must be noticed, not lost among the others
             self.occs[cells[unknown]] = math.nan

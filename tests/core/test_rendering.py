@@ -8,7 +8,7 @@ import torch
 
 from core.cameras import Camera, generate_rays, look_at
 from core.fields.ngp import NGPField
-from core.kernels.launch import n_threads, set_threads
+from core.kernels.launch import using_threads
 from core.rays import Rays
 from core.rendering import render_image, render_rays
 from core.samplers.occupancy import OccupancySampler
@@ -218,14 +218,10 @@ def test_jitter_comes_from_the_generator_alone():
 
 @pytest.mark.parametrize("chunk", [100, 1 << 15])
 def test_threads_share_a_picture_and_change_nothing_of_it(chunk):
-    before = n_threads()
     pictures = []
-    try:
-        for threads in (1, 2, 3):
-            set_threads(threads)
+    for threads in (1, 2, 3):
+        with using_threads(threads):
             pictures.append(render_image(Fog(), full_sampler(), camera(), MARCH, WHITE, chunk=chunk))
-    finally:
-        set_threads(before)
     for picture in pictures[1:]:
         for found, expected in zip(picture, pictures[0], strict=True):
             torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)

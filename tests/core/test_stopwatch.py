@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from core.kernels.launch import n_threads, run_together, set_threads
+from core.kernels.launch import run_together, using_threads
 from core.stopwatch import Stopwatch
 
 
@@ -36,10 +36,8 @@ class Slow:
 
 @pytest.fixture
 def two_threads():
-    before = n_threads()
-    set_threads(2)
-    yield
-    set_threads(before)
+    with using_threads(2):
+        yield
 
 
 @pytest.mark.parametrize("n_tasks", [1, 2])

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from core.kernels import launch
 from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.launch import using_threads
 from tests.core.kernels import twins
 
 
@@ -76,16 +76,12 @@ def test_resolutions_grow_geometrically_from_base_to_max():
 def test_the_number_of_threads_changes_nothing():
     levels = level_layout(4, 4, 64, 10)
     positions, table = torch.rand(5000, 3), random_table(levels, 2)
-    before = launch.n_threads()
     results = []
-    try:
-        for n in (1, 2, 3):
-            launch.set_threads(n)
+    for n in (1, 2, 3):
+        with using_threads(n):
             leaf = table.clone().requires_grad_()
             features = hash_encode(positions, leaf, levels.info)
             features.sum().backward()
             results.append((features.detach(), leaf.grad))
-    finally:
-        launch.set_threads(before)
     for features, grad in results[1:]:
         assert torch.equal(features, results[0][0]) and torch.equal(grad, results[0][1])

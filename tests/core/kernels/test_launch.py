@@ -7,17 +7,15 @@ import pytest
 import torch
 
 from core.kernels.hash_grid import hash_encode, level_layout
-from core.kernels.launch import lanes_on, n_threads, run_together, set_threads
+from core.kernels.launch import lanes_on, run_together, using_threads
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(params=[1, 2, 5])
 def threads(request):
-    before = n_threads()
-    set_threads(request.param)
-    yield request.param
-    set_threads(before)
+    with using_threads(request.param):
+        yield request.param
 
 
 def test_results_come_in_order_and_every_task_runs_once(threads):
