@@ -27,12 +27,26 @@ class App:
         self._last: dict = {}
 
     def pause_after(self, steps: int) -> None:
-        """Let it train for some steps and press space over the picture, so that pictures change only by what comes."""
+        """Let it train for some steps and pause it, so that pictures change only by what comes."""
         self.wait_for(lambda s: s["step"] >= steps, f"{steps} steps of training")
+        self.toggle("paused")
+
+    def toggle(self, state: str) -> None:
+        """Press space over the picture, which pauses training or goes on with it."""
         x, y, width, height = self.widget("picture")
-        self.xdotool("mousemove", x + width // 2, y + height // 2)
+        self.xdotool("mousemove", x + width // 2, y + height // 4)  # a hint may stand in the middle
         self.key("space")
-        self.wait_for(lambda s: s["state"] == "paused", "the pause")
+        self.wait_for(lambda s: s["state"] == state, f"the state {state}")
+
+    def bring(self, panel: str, widget: str) -> None:
+        """Bring a panel to the front; one that is open behind another is closed and opened again."""
+        self.click("panels")
+        for _ in range(2):
+            self.click(f"panels.{panel}")
+            if any(widget in self.next_state()["widgets"] for _ in range(4)):
+                break
+        self.key("Escape")
+        self.widget(widget)
 
     def state(self) -> dict:
         """The newest entries of the status log; widgets and frame stay until newer ones come."""

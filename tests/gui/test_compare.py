@@ -15,7 +15,7 @@ def app(launch):
     hover(running, 0.8)
     running.key("space")
     running.wait_for(lambda s: s["state"] == "paused", "the pause")
-    bring(running, "compare", "compare.keep")
+    running.bring("compare", "compare.keep")
     return running
 
 
@@ -24,17 +24,6 @@ def hover(app, across: float):
     x, y, width, height = app.widget("picture")
     app.xdotool("mousemove", round(x + across * width), round(y + 0.75 * height))
     app.next_state()
-
-
-def bring(app, panel: str, widget: str):
-    """Bring a panel to the front; one that is open behind another is closed and opened again."""
-    app.click("panels")
-    for _ in range(2):
-        app.click(f"panels.{panel}")
-        if any(widget in app.next_state()["widgets"] for _ in range(4)):
-            break
-    app.key("Escape")
-    app.widget(widget)
 
 
 def drag(app, start: float, end: float):
@@ -61,10 +50,10 @@ def changed(before, after) -> float:
 def test_a_divider_has_a_on_its_left_and_b_on_its_right_and_is_dragged(app):
     a = app.wait_for_picture("a finished picture")
     app.click("compare.keep")
-    bring(app, "thresholds", "march.early_stop_eps")
+    app.bring("thresholds", "march.early_stop_eps")
     app.click("march.early_stop_eps", across=0.97)
     app.wait_for(lambda s: s["march"]["early_stop_eps"] > 0.3, "B's threshold")
-    bring(app, "compare", "compare.keep")
+    app.bring("compare", "compare.keep")
     app.click("compare.what.off")
     b = app.wait_for_picture("the picture of B")
     assert changed(a, b) > 0.02

@@ -8,16 +8,8 @@ import pytest
 def app(launch):
     """The demo, trained a little and then paused, with the panel in front."""
     running = launch("demo")
-    running.wait_for(lambda s: s["step"] >= 60, "training of the demo")
-    running.click("panels")
-    running.click("panels.grid")
-    running.click("panels.grid")
-    running.key("Escape")
-    running.widget("grid.histogram")
-    x, y, width, height = running.widget("picture")
-    running.xdotool("mousemove", x + width // 2, y + height // 2)
-    running.key("space")
-    running.wait_for(lambda s: s["state"] == "paused", "the pause")
+    running.pause_after(steps=60)
+    running.bring("grid", "grid.histogram")
     return running
 
 

@@ -12,16 +12,8 @@ def app(launch):
     """The demo, trained a little and then paused."""
     running = launch("demo")
     running.wait_for(lambda s: s["step"] >= 30, "training of the demo")
-    toggle(running, "paused")
+    running.toggle("paused")
     return running
-
-
-def toggle(app, state):
-    """Press space over the picture."""
-    x, y, width, height = app.widget("picture")
-    app.xdotool("mousemove", x + width // 2, y + height // 4)
-    app.key("space")
-    app.wait_for(lambda s: s["state"] == state, f"the state {state}")
 
 
 def enter(app, name, text):
@@ -74,7 +66,7 @@ def test_an_emptied_view_names_the_setting_and_puts_it_back(app):
 
 def test_a_collapse_is_told_and_left(app):
     """Thresholds that shut the scene out, used in training too: no batch finds a sample."""
-    toggle(app, "training")
+    app.toggle("training")
     enter(app, "near_plane", "40")
     step = app.state()["step"]
     app.click("march.in_training", across=0.1)

@@ -13,10 +13,7 @@ def app(launch):
     """The demo, trained a little and then paused, with the table open."""
     running = launch("demo")
     running.pause_after(steps=60)
-    running.click("panels")
-    running.click("panels.images")
-    running.click("panels")
-    running.widget("images.view.0")
+    running.bring("images", "images.view.0")
     return running
 
 

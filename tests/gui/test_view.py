@@ -10,11 +10,7 @@ def app(launch):
     """The demo, trained a little and then paused, with the panel View in front."""
     running = launch("demo")
     running.pause_after(steps=30)
-    running.click("panels")
-    running.click("panels.view")
-    running.click("panels.view")
-    running.click("panels")
-    running.widget("view.tint_strength")
+    running.bring("view", "view.tint_strength")
     return running
 
 
