@@ -7,6 +7,7 @@ from PIL import Image
 
 from core.settings import MarchSettings
 from tests.viewer.live import ask, errors_of, live_session, screenshot_request, state_of, trainer_of
+from viewer.controller import ViewController
 from viewer.messages import State
 from viewer.session import Session
 from viewer.view_settings import Mode
@@ -77,6 +78,8 @@ def test_a_render_changes_nothing(session, view):
 
 
 def test_frames_do_not_change_what_is_learnt(ball, monkeypatch):
+    # on a slow machine a moving camera makes batches smaller, which is meant to change what is learnt
+    monkeypatch.setattr(ViewController, "step_fraction", lambda self, moving: 1.0)
     losses = []
     for with_views in (False, True):
         session = live_session(ball, monkeypatch)
