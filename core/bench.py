@@ -169,8 +169,11 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     def run_encode() -> Tensor:
         return hash_encode(positions, field.table, field.levels, field.box)
 
+    def run_density() -> tuple[Tensor, Tensor]:
+        return field.density(positions)
+
     def run_networks() -> Tensor:
-        return field.color(field.decode(features)[1], directions)
+        return field.color(field.decode(features), directions)
 
     def run_composite() -> Tensor:
         weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
@@ -180,6 +183,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     with torch.no_grad():
         march_stage = measured("march", run_march, Work(n_bytes=n_marched * (_BYTES_PER_SAMPLE + 1)), n_marched)
         forward = measured("encode forward", run_encode, encode_work(field, n))
+        density = measured("density without gradient", run_density, density_work(field, n))
         networks_forward = measured("networks forward", run_networks, networks)
         composite = measured("composite forward", run_composite, Work(n_bytes=n * (3 + _COLUMNS + 2) * 4))
     encoded = run_encode()
@@ -190,7 +194,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     features.requires_grad_()
     both = measured("networks forward and backward", lambda: run_networks().sum().backward(), networks_and_gradients)
     field.zero_grad(set_to_none=True)
-    return [march_stage, forward, backward, networks_forward, both, composite]
+    return [march_stage, density, forward, backward, networks_forward, both, composite]
 
 
 def _view_stage(trainer: Trainer, camera: Camera, machine: Machine) -> Stage:

@@ -122,6 +122,8 @@ class Trainer:
         n_samples, n_marched = torch.stack([out.n_kept.sum(), out.n_marched.sum()]).tolist()  # waits for CUDA once
         if n_samples:  # without one there is no gradient, and Adam's momentum alone would move the weights
             self._optimizer.step()
+            # fused Adam writes unnoticed by torch, and the field keeps what it made of its table by version
+            torch.autograd.graph.increment_version(list(self.field.parameters()))
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_samples / n_rays
         self.step_count += 1
         self._fruitless_steps = 0 if n_samples else self._fruitless_steps + 1

@@ -42,125 +42,124 @@ def level_layout(n_levels: int, base_resolution: int, max_resolution: int, log2_
     return Levels(torch.tensor(rows, dtype=torch.int32), first)
 
 
-_LANES = 16
-"""Samples that the CPU's vector units find the vertices of at once."""
-
 _RUN = 256
 """Samples of one level that a thread of the CPU walks before it takes the next: their places stay in the cache."""
 
-# Plain C++, for loops over lanes are what a compiler turns into vector instructions; on CUDA a thread has one lane.
-# A position outside the box belongs to the cell at its edge. Bit 0 of a vertex' number steps in x, bit 1 in y, bit 2
-# in z; the primes are the paper's for y and z, x's is 1 (equation 4).
-_VERTICES = f"""
+# Plain C++. A row holds one value of as many samples as the CPU's widest vectors hold, sixteen; on CUDA it is a number.
+# AVX-512 must be asked for, or rows are cut in halves. A position outside the box belongs to the cell at its edge. Bit
+# 0 of a vertex' number steps in x, bit 1 in y, bit 2 in z; the primes are the paper's for y and z, x's is 1
+# (equation 4).
+ROWS_CODE = """
 #ifdef __CUDA_ARCH__
     constexpr int LANES = 1;
+    typedef float Row;
+    typedef unsigned Entries;
+    auto floor_of = [](Row x) { return floorf(x); };
+    auto whole = [](Row x) { return (Entries)(int)x; };
+    auto multiply_add = [](Row a, Row b, Row sum) { return fmaf(a, b, sum); };
+#define WIDE
 #else
-    constexpr int LANES = {_LANES};
+    constexpr int LANES = 16;
+    typedef float Row __attribute__((vector_size(64)));
+    typedef unsigned Entries __attribute__((vector_size(64)));
+    typedef int Whole __attribute__((vector_size(64)));
+#define WIDE __attribute__((min_vector_width(512)))
+    auto floor_of = [](Row x) WIDE { return __builtin_elementwise_floor(x); };
+    auto whole = [](Row x) WIDE { return (Entries)__builtin_convertvector(x, Whole); };
+    auto multiply_add = [](Row a, Row b, Row sum) WIDE { return __builtin_elementwise_fma(a, b, sum); };
 #endif
-    const int resolution = level[0], first_entry = level[1], hashed = level[3];
-    const unsigned mask = level[2], side = resolution + 1;
-    const float edge = resolution - 1;
-    const float* xyz = reinterpret_cast<const float*>(positions.data);
+    const Row zeros = Row{};
+    struct Vertices {
+        Entries entry[8];
+        Row weight[8];
+    };
 
-    struct Lanes {{
-        unsigned entry[8][LANES];
-        float weight[8][LANES];
-    }};
-
-    auto vertices_of = [=](int i, int n, Lanes& lanes) {{
-        float at[3][LANES];
+    // where samples lie in the box, 0 to 1
+    auto places_of = [=](int i, int n, Row* at) WIDE {
+        const float* xyz = reinterpret_cast<const float*>(positions.data);
+        float* to = reinterpret_cast<float*>(at);
         for (int j = 0; j < LANES; ++j)
             for (int axis = 0; axis < 3; ++axis)
-                at[axis][j] = xyz[3 * (i + (j < n ? j : 0)) + axis];
-        for (int j = 0; j < LANES; ++j) {{
-            unsigned cell[3];
-            float f[3];  // the place in the cell, 0 to 1 inside the box
-            for (int axis = 0; axis < 3; ++axis) {{
-                const float scaled = (at[axis][j] - low[axis]) * inverse_size[axis] * (float)resolution;
-                float corner = floorf(scaled);
-                corner = corner > 0.0f ? corner : 0.0f;  // what is no number too
-                corner = corner > edge ? edge : corner;
-                f[axis] = scaled - corner;
-                cell[axis] = (unsigned)(int)corner;
-            }}
-            const float near_y = 1.0f - f[1], near_z = 1.0f - f[2];
-            const float face[4] = {{near_y * near_z, f[1] * near_z, near_y * f[2], f[1] * f[2]}};
-            for (int edge_x = 0; edge_x < 4; ++edge_x) {{
-                lanes.weight[2 * edge_x][j] = (1.0f - f[0]) * face[edge_x];
-                lanes.weight[2 * edge_x + 1][j] = f[0] * face[edge_x];
-            }}
-            if (hashed) {{
-                const unsigned x0 = cell[0], x1 = x0 + 1u;
-                const unsigned y0 = cell[1] * 2654435761u, y1 = y0 + 2654435761u;
-                const unsigned z0 = cell[2] * 805459861u, z1 = z0 + 805459861u;
-                lanes.entry[0][j] = first_entry + ((x0 ^ y0 ^ z0) & mask);
-                lanes.entry[1][j] = first_entry + ((x1 ^ y0 ^ z0) & mask);
-                lanes.entry[2][j] = first_entry + ((x0 ^ y1 ^ z0) & mask);
-                lanes.entry[3][j] = first_entry + ((x1 ^ y1 ^ z0) & mask);
-                lanes.entry[4][j] = first_entry + ((x0 ^ y0 ^ z1) & mask);
-                lanes.entry[5][j] = first_entry + ((x1 ^ y0 ^ z1) & mask);
-                lanes.entry[6][j] = first_entry + ((x0 ^ y1 ^ z1) & mask);
-                lanes.entry[7][j] = first_entry + ((x1 ^ y1 ^ z1) & mask);
-            }} else {{
-                const unsigned below = first_entry + cell[0] + side * (cell[1] + side * cell[2]);
-                const unsigned above = below + side * side;
-                lanes.entry[0][j] = below;
-                lanes.entry[1][j] = below + 1u;
-                lanes.entry[2][j] = below + side;
-                lanes.entry[3][j] = below + side + 1u;
-                lanes.entry[4][j] = above;
-                lanes.entry[5][j] = above + 1u;
-                lanes.entry[6][j] = above + side;
-                lanes.entry[7][j] = above + side + 1u;
-            }}
-        }}
-    }};
+                to[axis * LANES + j] = (xyz[3 * (i + (j < n ? j : 0)) + axis] - low[axis]) * inverse_size[axis];
+    };
+
+    auto vertices_of = [=](const wp::vec_t<4, int>& level, const Row* at, Vertices& vertices) WIDE {
+        const int resolution = level[0], hashed = level[3];
+        const unsigned first_entry = level[1], mask = level[2], side = resolution + 1;
+        const Row edge = zeros + (float)(resolution - 1);
+        Entries cell[3];
+        Row f[3];  // the place in the cell, 0 to 1 inside the box
+        for (int axis = 0; axis < 3; ++axis) {
+            const Row scaled = at[axis] * (float)resolution;
+            Row corner = floor_of(scaled);
+            corner = corner > zeros ? corner : zeros;  // what is no number too
+            corner = corner > edge ? edge : corner;
+            f[axis] = scaled - corner;
+            cell[axis] = whole(corner);
+        }
+        const Row near_x = 1.0f - f[0], near_y = 1.0f - f[1], near_z = 1.0f - f[2];
+        const Row face[4] = {near_y * near_z, f[1] * near_z, near_y * f[2], f[1] * f[2]};
+        for (int e = 0; e < 4; ++e) {
+            vertices.weight[2 * e] = near_x * face[e];
+            vertices.weight[2 * e + 1] = f[0] * face[e];
+        }
+        if (hashed) {
+            const Entries x[2] = {cell[0], cell[0] + 1u};
+            const Entries y0 = cell[1] * 2654435761u, z0 = cell[2] * 805459861u;
+            const Entries y[2] = {y0, y0 + 2654435761u}, z[2] = {z0, z0 + 805459861u};
+            for (int v = 0; v < 8; ++v)
+                vertices.entry[v] = ((x[v & 1] ^ y[v >> 1 & 1] ^ z[v >> 2]) & mask) + first_entry;
+        } else {
+            const Entries corner = cell[0] + (cell[1] + cell[2] * side) * side + first_entry;
+            for (int v = 0; v < 8; ++v)
+                vertices.entry[v] = corner + ((v & 1) + (v >> 1 & 1) * side + (v >> 2) * side * side);
+        }
+    };
+"""
+"""Finds the vertices around positions; the code around it has `positions`, `low` and `inverse_size`."""
+
+_WALK = """
+    for (int i = first; i < last; i += LANES) {
+        const int n = last - i < LANES ? last - i : LANES;
+        Row at[3];
+        Vertices vertices;
+        places_of(i, n, at);
+        vertices_of(level, at, vertices);
+        const unsigned* entry = reinterpret_cast<const unsigned*>(vertices.entry);
+        const float* weight = reinterpret_cast<const float*>(vertices.weight);
+        for (int j = 0; j < n; ++j) {
+            float* feature = features.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES;
+            DO
+        }
+    }
 """
 
 _GATHER = """
-    const float* entries = table.data;
-    for (int i = first; i < last; i += LANES) {
-        const int n = last - i < LANES ? last - i : LANES;
-        Lanes lanes;
-        vertices_of(i, n, lanes);
-        for (int j = 0; j < n; ++j) {
             float sum[N_FEATURES] = {};
             for (int v = 0; v < 8; ++v)
                 for (int c = 0; c < N_FEATURES; ++c)
-                    sum[c] += lanes.weight[v][j] * entries[(size_t)lanes.entry[v][j] * N_FEATURES + c];
+                    sum[c] += weight[v * LANES + j] * table.data[(size_t)entry[v * LANES + j] * N_FEATURES + c];
             for (int c = 0; c < N_FEATURES; ++c)
-                features.data[((size_t)(i + j) * n_levels + k) * N_FEATURES + c] = sum[c];
-        }
-    }
+                feature[c] = sum[c];
 """
 
 _SCATTER = """
-#ifdef __CUDA_ARCH__
-    auto add = [](float* to, float value) { atomicAdd(to, value); };
-#else
-    auto add = [](float* to, float value) { *to += value; };
-#endif
-    float* entries = table.data;
-    for (int i = first; i < last; i += LANES) {
-        const int n = last - i < LANES ? last - i : LANES;
-        Lanes lanes;
-        vertices_of(i, n, lanes);
-        for (int j = 0; j < n; ++j) {
-            float grad[N_FEATURES];
-            for (int c = 0; c < N_FEATURES; ++c)
-                grad[c] = features.data[((size_t)(i + j) * n_levels + k) * N_FEATURES + c];
             for (int v = 0; v < 8; ++v)
-                for (int c = 0; c < N_FEATURES; ++c)
-                    add(entries + (size_t)lanes.entry[v][j] * N_FEATURES + c, lanes.weight[v][j] * grad[c]);
-        }
-    }
+                for (int c = 0; c < N_FEATURES; ++c) {
+                    float* to = table.data + (size_t)entry[v * LANES + j] * N_FEATURES + c;
+#ifdef __CUDA_ARCH__
+                    atomicAdd(to, weight[v * LANES + j] * feature[c]);
+#else
+                    *to += weight[v * LANES + j] * feature[c];
+#endif
+                }
 """
 
 
 def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.Kernel:
     """A kernel over (levels, runs of samples) that hands each run of one level to a piece of C++."""
 
-    @wp.func_native(_VERTICES + body.replace("N_FEATURES", str(n_features)))
+    @wp.func_native((ROWS_CODE + _WALK).replace("DO", body).replace("N_FEATURES", str(n_features)))
     def walk(
         first: wp.int32,
         last: wp.int32,

@@ -43,6 +43,18 @@ def test_bfloat16_is_close_to_float32():
         torch.testing.assert_close(rounded.density(positions)[0], exact.density(positions)[0], rtol=0.1, atol=0.02)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_density_is_the_same_with_and_without_gradient(precision):
+    field, positions = make(precision=precision), 2 * torch.rand(1000, 3) - 1
+    with torch.no_grad():
+        field.density(positions)
+        field.table.uniform_(-1, 1)  # it must be noticed
+        marched = field.density(positions)
+    tolerance = {"rtol": 0.01, "atol": 0.003} if precision == "float32" else {"rtol": 0.1, "atol": 0.02}
+    for found, expected in zip(marched, field.density(positions), strict=True):
+        torch.testing.assert_close(found, expected, **tolerance)
+
+
 def test_the_seed_decides_the_weights_and_a_sample_is_independent_of_its_batch():
     assert torch.equal(make(3).table, make(3).table)
     assert not torch.equal(make(3).table, make(4).table)

@@ -5,20 +5,29 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import warp as wp
 
 import core.kernels
+from core.fields.ngp import NGPField
+from tests.scenes import BOX, SMALL_FIELD
 
 MODULES = sorted(path.stem for path in Path(core.kernels.__path__[0]).glob("*.py") if "@wp." in path.read_text("utf-8"))
 
 
+def make_kernels_that_are_made_on_use():
+    with torch.no_grad():
+        NGPField(BOX, SMALL_FIELD).density(torch.zeros(1, 3))
+
+
 def test_there_are_modules_with_kernels():
-    assert {"marching", "hash_grid", "packed", "upkeep"} <= set(MODULES)
+    assert {"marching", "hash_grid", "packed", "upkeep", "encoded_network"} <= set(MODULES)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Warp for macOS has no compiler for CUDA")
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_compiles_for_cuda(name, tmp_path):
+    make_kernels_that_are_made_on_use()
     module = importlib.import_module(f"core.kernels.{name}")
     wp.compile_aot_module(module, arch=80, use_ptx=True, module_dir=tmp_path)
     assert [path for path in tmp_path.glob("*.ptx") if path.stat().st_size > 0]

@@ -1,0 +1,164 @@
+"""A hash grid and the network behind it in one kernel, without gradients: marches evaluate it more than all else.
+
+The twin of `hash_encode`, of a table rounded to bfloat16, followed by `core.fields.mlp.mlp` in float32. A thread of
+the CPU takes a run of samples through all levels and then sixteen of them at a time through the layers: all between
+the table and the result stays in the cache, and there is one launch in place of a dozen.
+"""
+
+from functools import cache
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from core.kernels.hash_grid import ROWS_CODE
+from core.kernels.launch import launch
+from core.settings import Box
+
+_RUN = 256
+"""Samples that a thread of the CPU takes through one level before the next: their features take 16 kilobytes."""
+
+# Eight rows are summed at once, for a sum can't be added to again before it is done. A pair of features is one word of
+# the table: the even one in its low half.
+_EVALUATE = """
+    constexpr int RUN = LANES == 1 ? 1 : RUN_LENGTH, N_ROWS = RUN / LANES;
+    Row at[N_ROWS][3], encoded[N_IN][N_ROWS];
+    for (int i = first, row = 0; i < last; i += LANES, ++row)
+        places_of(i, last - i, at[row]);
+
+    for (int k = 0; k < N_IN / N_FEATURES; ++k)
+        for (int i = first, row = 0; i < last; i += LANES, ++row) {
+            Vertices vertices;
+            vertices_of(levels.data[k], at[row], vertices);
+            const unsigned* entry = reinterpret_cast<const unsigned*>(vertices.entry);
+            for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
+                Row even = zeros, odd = zeros;
+                for (int v = 0; v < 8; ++v) {
+                    unsigned low_half[LANES], high_half[LANES];
+                    for (int j = 0; j < LANES; ++j) {
+                        const unsigned word = table.data[(int)entry[v * LANES + j] * (N_FEATURES / 2) + pair];
+                        low_half[j] = word << 16;
+                        high_half[j] = word & 0xffff0000u;
+                    }
+                    even = multiply_add(vertices.weight[v], *reinterpret_cast<const Row*>(low_half), even);
+                    odd = multiply_add(vertices.weight[v], *reinterpret_cast<const Row*>(high_half), odd);
+                }
+                encoded[k * N_FEATURES + 2 * pair][row] = even;
+                encoded[k * N_FEATURES + 2 * pair + 1][row] = odd;
+            }
+        }
+
+    for (int i = first, row = 0; i < last; i += LANES, ++row) {
+        Row hidden[N_HIDDEN], outputs[N_OUT];
+        LAYER_1
+        LAYER_2
+        const int n = last - i < LANES ? last - i : LANES;
+        for (int j = 0; j < n; ++j)
+            for (int o = 0; o < N_OUT; ++o)
+                features.data[(size_t)(i + j) * N_OUT + o] = reinterpret_cast<const float*>(outputs)[o * LANES + j];
+    }
+"""
+
+_LAYER_CODE = """
+        for (int o = 0; o < N_TO; o += AT_ONCE) {
+            Row sums[AT_ONCE] = {};
+            for (int c = 0; c < N_FROM; ++c) {
+                const Row x = FROM;
+#pragma unroll
+                for (int u = 0; u < AT_ONCE; ++u)
+                    sums[u] = multiply_add(WEIGHTS.data[(o + u) * N_FROM + c] - zeros, x, sums[u]);
+            }
+            for (int u = 0; u < AT_ONCE; ++u)
+                TO[o + u] = RESULT;
+        }
+"""
+
+
+def _replaced(code: str, **values: object) -> str:
+    for name, value in values.items():
+        code = code.replace(name, str(value))
+    return code
+
+
+def _layer(n_from: int, n_to: int, source: str, target: str, weights: str, result: str) -> str:
+    at_once = next(n for n in (8, 4, 2, 1) if n_to % n == 0)
+    sizes = {"N_FROM": n_from, "N_TO": n_to, "AT_ONCE": at_once}
+    return _replaced(_LAYER_CODE, **sizes, FROM=source, TO=target, WEIGHTS=weights, RESULT=result)
+
+
+def _code(n_in: int, n_hidden: int, n_out: int, n_features: int) -> str:
+    source = "encoded[c][row]"
+    # a sum that is no number stays so
+    first = _layer(n_in, n_hidden, source, "hidden", "hidden_weights", "sums[u] < zeros ? zeros : sums[u]")
+    second = _layer(n_hidden, n_out, "hidden[c]", "outputs", "output_weights", "sums[u]")
+    code = _replaced(ROWS_CODE + _EVALUATE, LAYER_1=first, LAYER_2=second, RUN_LENGTH=_RUN)
+    return _replaced(code, N_IN=n_in, N_HIDDEN=n_hidden, N_OUT=n_out, N_FEATURES=n_features)
+
+
+@cache
+def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
+    """A kernel over runs of samples for these sizes."""
+
+    @wp.func_native(_code(n_in, n_hidden, n_out, n_features))
+    def evaluate(
+        first: wp.int32,
+        last: wp.int32,
+        positions: wp.array(dtype=wp.vec3f),
+        low: wp.vec3f,
+        inverse_size: wp.vec3f,
+        levels: wp.array(dtype=wp.vec4i),
+        table: wp.array(dtype=wp.int32),
+        hidden_weights: wp.array(dtype=wp.float32),
+        output_weights: wp.array(dtype=wp.float32),
+        features: wp.array(dtype=wp.float32),
+    ): ...
+
+    def kernel(
+        offset: wp.int32,
+        run: wp.int32,
+        positions: wp.array(dtype=wp.vec3f),
+        low: wp.vec3f,
+        inverse_size: wp.vec3f,
+        levels: wp.array(dtype=wp.vec4i),
+        table: wp.array(dtype=wp.int32),
+        hidden_weights: wp.array(dtype=wp.float32),
+        output_weights: wp.array(dtype=wp.float32),
+        features: wp.array(dtype=wp.float32),
+    ):
+        first = (wp.tid() + offset) * run
+        last = wp.min(first + run, positions.shape[0])
+        evaluate(first, last, positions, low, inverse_size, levels, table, hidden_weights, output_weights, features)
+
+    return wp.Kernel(kernel, key=f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}")
+
+
+def packed_table(table: Tensor) -> Tensor:
+    """A table (n_entries, n_features) rounded to bfloat16, two features a word: (n_entries, n_features / 2) int32.
+
+    It takes half the memory, which is what lets it stay in a CPU's cache.
+    """
+    return table.detach().bfloat16().view(torch.int32)
+
+
+@torch.no_grad()
+def encoded_network(positions: Tensor, table: Tensor, levels: Tensor, box: Box, weights: list[Tensor]) -> Tensor:
+    """What a network of two layers makes of the features of positions.
+
+    Args:
+        positions, levels, box: see `core.kernels.hash_grid.hash_encode`.
+        table: see `packed_table`.
+        weights: (n_hidden, n_levels * n_features) and (n_out, n_hidden) float32, with a ReLU between.
+
+    Returns:
+        (n, n_out) float32.
+    """
+    hidden_weights, output_weights = weights
+    sizes = (*reversed(hidden_weights.shape), output_weights.shape[0], 2 * table.shape[1])
+    low, high = box[:3], box[3:]
+    inverse_size = wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
+    features = torch.empty(positions.shape[0], output_weights.shape[0], device=positions.device)
+    run = _RUN if positions.device.type == "cpu" else 1
+    inputs = [run, positions.contiguous(), wp.vec3f(*low), inverse_size, levels]
+    matrices = [x.reshape(-1) for x in (table, hidden_weights, output_weights, features)]
+    launch(_kernel(*sizes), (-(-positions.shape[0] // run),), inputs + matrices, grain=8)
+    return features

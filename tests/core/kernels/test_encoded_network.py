@@ -1,0 +1,56 @@
+"""The hash grid with its network in one kernel, against encoding and network one after the other."""
+
+import pytest
+import torch
+
+from core.fields.mlp import mlp
+from core.kernels.encoded_network import encoded_network, packed_table
+from core.kernels.hash_grid import UNIT_CUBE, hash_encode, level_layout
+from core.kernels.launch import using_threads
+
+LEVELS = level_layout(5, 4, 64, 10)
+
+
+def random_network(n_features=2, n_hidden=24, n_out=5):
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randn(LEVELS.n_entries, n_features, generator=generator).bfloat16().float()
+    shapes = (n_hidden, 5 * n_features), (n_out, n_hidden)
+    return table, [torch.randn(shape, generator=generator) for shape in shapes]
+
+
+@pytest.mark.parametrize(("n_features", "n_hidden", "n_out"), [(2, 24, 5), (4, 64, 16), (2, 9, 1)])
+@pytest.mark.parametrize("n", [0, 1, 37, 3000])
+def test_it_equals_encoding_and_network(n, n_features, n_hidden, n_out):
+    table, weights = random_network(n_features, n_hidden, n_out)
+    positions = 1.2 * torch.rand(n, 3, generator=torch.Generator().manual_seed(1)) - 0.1
+    found = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights)
+    expected = mlp(hash_encode(positions, table, LEVELS.info), weights, "float32")
+    assert found.shape == (n, n_out)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_it_takes_the_box_into_account():
+    table, weights = random_network()
+    box = (-2.0, 0.0, 1.0, 2.0, 1.0, 4.0)
+    unit = torch.rand(100, 3)
+    positions = torch.tensor(box[:3]) + unit * torch.tensor([4.0, 1.0, 3.0])
+    expected = encoded_network(unit, packed_table(table), LEVELS.info, UNIT_CUBE, weights)
+    found = encoded_network(positions, packed_table(table), LEVELS.info, box, weights)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_what_is_no_number_spoils_its_own_row_only():
+    table, weights = random_network()
+    positions = torch.full((40, 3), 0.5)
+    positions[7, 1] = torch.nan
+    spoilt = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights).isnan().all(1)
+    assert spoilt[7] and int(spoilt.sum()) == 1
+
+
+def test_the_number_of_threads_changes_nothing():
+    table, weights = random_network()
+    positions, results = torch.rand(9000, 3), []
+    for n in (1, 2, 3):
+        with using_threads(n):
+            results.append(encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights))
+    assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
