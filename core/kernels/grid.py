@@ -83,11 +83,14 @@ def level_low(grid: Grid, level: wp.int32) -> wp.vec3f:
 
 @wp.func
 def cell_at(grid: Grid, position: wp.vec3f, level: wp.int32) -> wp.vec3i:
-    at = wp.cw_mul(position - level_low(grid, level), grid.cells_per_unit) / wp.float32(1 << level)
+    at = wp.cw_mul(position - level_low(grid, level), grid.cells_per_unit)
+    if level > 0:
+        at = at / wp.float32(1 << level)
+    # rounds towards 0, which is down wherever it is not clamped
     return wp.vec3i(
-        wp.clamp(wp.int32(wp.floor(at[0])), 0, grid.shape[0] - 1),
-        wp.clamp(wp.int32(wp.floor(at[1])), 0, grid.shape[1] - 1),
-        wp.clamp(wp.int32(wp.floor(at[2])), 0, grid.shape[2] - 1),
+        wp.clamp(wp.int32(at[0]), 0, grid.shape[0] - 1),
+        wp.clamp(wp.int32(at[1]), 0, grid.shape[1] - 1),
+        wp.clamp(wp.int32(at[2]), 0, grid.shape[2] - 1),
     )
 
 

@@ -25,8 +25,8 @@ def test_all_stages_are_measured_and_written(ball, tmp_path, capsys):
     written = json.loads(report.read_text())
     stages = {stage["name"]: stage for stage in written["stages"]}
     assert list(stages) == [
-        "march", "encode forward", "encode backward", "networks forward", "networks forward and backward",
-        "composite forward", "training step", "view 16x16",
+        "march", "density without gradient", "encode forward", "encode backward", "networks forward",
+        "networks forward and backward", "composite forward", "training step", "view 16x16",
     ]  # fmt: skip
     assert all(stage["milliseconds"] > 0 and stage["n_items"] > 0 for stage in stages.values())
     assert all(stage["share"] > 0 and stage["limit"] in ("products", "bandwidth") for stage in stages.values())
