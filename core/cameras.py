@@ -12,28 +12,36 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from core.lenses import Lens, bend, straighten
 from core.rays import Rays
 
 
 @dataclass(frozen=True)
 class Camera:
-    """One pinhole camera, or a batch of cameras with images of one size.
+    """One camera, or a batch of cameras with images of one size.
 
     Attributes:
         c2w: (..., 4, 4) float32, camera to world.
         K: (..., 3, 3) float32, intrinsics in pixels: fx, fy on the diagonal, cx, cy in the last column.
         width, height: the image's size in pixels.
+        lens: its distortion, (...,) as c2w has; None: a pinhole's, none.
     """
 
     c2w: Tensor
     K: Tensor
     width: int
     height: int
+    lens: Lens | None = None
 
     def __post_init__(self) -> None:
         if self.c2w.shape[-2:] != (4, 4) or self.K.shape[-2:] != (3, 3) or self.c2w.shape[:-2] != self.K.shape[:-2]:
             raise ValueError(
                 f"c2w must be (..., 4, 4) and K (..., 3, 3), got {tuple(self.c2w.shape)} and {tuple(self.K.shape)}"
+            )
+        if self.lens is not None and self.lens.coefficients.shape[:-1] != self.c2w.shape[:-2]:
+            raise ValueError(
+                f"there must be a lens for each camera, got {tuple(self.lens.coefficients.shape[:-1])} "
+                f"for {tuple(self.c2w.shape[:-2])}"
             )
         if self.width < 1 or self.height < 1:
             raise ValueError(f"an image has at least one pixel, got {self.width}x{self.height}")
@@ -44,10 +52,11 @@ class Camera:
         return self.c2w.shape[0]
 
     def __getitem__(self, index) -> "Camera":
-        return replace(self, c2w=self.c2w[index], K=self.K[index])
+        return replace(self, c2w=self.c2w[index], K=self.K[index], lens=self.lens and self.lens[index])
 
-    def to(self, device: torch.device | str) -> "Camera":
-        return replace(self, c2w=self.c2w.to(device), K=self.K.to(device))
+    def to(self, target: torch.device | str | torch.dtype) -> "Camera":
+        """On another device, or in another number format."""
+        return replace(self, c2w=self.c2w.to(target), K=self.K.to(target), lens=self.lens and self.lens.to(target))
 
     def resized(self, width: int, height: int) -> "Camera":
         """The same view on a raster of another size; the picture stretches if the aspect changes."""
@@ -67,16 +76,20 @@ def pinhole_matrix(fov_y: float, width: int, height: int) -> Tensor:
     return torch.tensor([[focal, 0.0, 0.5 * width], [0.0, focal, 0.5 * height], [0.0, 0.0, 1.0]])
 
 
-def rays_through(c2w: Tensor, K: Tensor, xs: Tensor, ys: Tensor) -> Rays:
-    """Rays through points of the image plane.
+def rays_through(camera: Camera, xs: Tensor, ys: Tensor) -> Rays:
+    """Rays through points of the image.
 
     Args:
-        c2w: (..., 4, 4) and K: (..., 3, 3), broadcast against the points.
+        camera: one for all points, or a batch of n, one for each.
         xs, ys: (n,) image coordinates in pixels, the first pixel's centre at 0.5.
     """
+    c2w, K = camera.c2w, camera.K
     x = (xs - K[..., 0, 2]) / K[..., 0, 0]
     y = (ys - K[..., 1, 2]) / K[..., 1, 1]
-    directions = torch.stack([x, -y, -torch.ones_like(x)], dim=-1)
+    if camera.lens is None:
+        directions = torch.stack([x, -y, -torch.ones_like(x)], dim=-1)
+    else:
+        directions = straighten(camera.lens, torch.stack([x, y], dim=-1)) * c2w.new_tensor([1.0, -1.0, -1.0])
     rotated = (c2w[..., :3, :3] * directions[..., None, :]).sum(-1)
     rays_d = rotated / torch.linalg.vector_norm(rotated, dim=-1, keepdim=True)
     rays_o = c2w[..., :3, 3].expand_as(rays_d)
@@ -90,12 +103,32 @@ def image_points(camera: Camera, directions: Tensor) -> tuple[Tensor, Tensor]:
         directions: (..., 3), of any length, from the camera's centre.
 
     Returns:
-        xs, ys: (...,) image coordinates in pixels, which may lie outside the image; NaN for what lies behind.
+        xs, ys: (...,) image coordinates in pixels, which may lie outside the image; NaN for what lies behind, and
+        for what a lens bends so far from its picture that its formula means nothing there.
     """
-    x, y, z = (directions @ camera.c2w[:3, :3]).unbind(-1)
-    depth = torch.where(z < 0.0, -z, torch.nan)
-    K = camera.K
-    return K[0, 0] * x / depth + K[0, 2], K[1, 1] * -y / depth + K[1, 2]
+    K, local = camera.K, directions @ camera.c2w[:3, :3]
+    if camera.lens is None:
+        x, y, z = local.unbind(-1)
+        depth = torch.where(z < 0.0, -z, torch.nan)
+        x, y = x / depth, -y / depth
+    else:
+        local = local * K.new_tensor([1.0, -1.0, -1.0])
+        x, y = torch.where(_in_view(camera, local)[..., None], bend(camera.lens, local), torch.nan).unbind(-1)
+    return K[0, 0] * x + K[0, 2], K[1, 1] * y + K[1, 2]
+
+
+def _in_view(camera: Camera, directions: Tensor) -> Tensor:
+    """Whether directions (..., 3) of one camera with a lens are hardly further off its axis than its corners are."""
+    right, low = float(camera.width), float(camera.height)
+    corners = camera.K.new_tensor([[0.0, 0.0], [right, 0.0], [0.0, low], [right, low]])
+    points = (corners - camera.K[:2, 2]) / camera.K[[0, 1], [0, 1]]
+    furthest = _off_axis(straighten(camera.lens, points)).max()
+    return _off_axis(directions) <= 1.1 * furthest
+
+
+def _off_axis(directions: Tensor) -> Tensor:
+    """The angle between directions (..., 3) and +z, in radians."""
+    return torch.atan2(torch.linalg.vector_norm(directions[..., :2], dim=-1), directions[..., 2])
 
 
 def sees(camera: Camera, points: Tensor) -> Tensor:
@@ -106,7 +139,7 @@ def sees(camera: Camera, points: Tensor) -> Tensor:
 
 def rays_of_pixels(camera: Camera, pixels: Tensor) -> Rays:
     """Rays through the centres of one camera's pixels (n,) int64, counted row by row."""
-    return rays_through(camera.c2w, camera.K, pixels % camera.width + 0.5, pixels // camera.width + 0.5)
+    return rays_through(camera, pixels % camera.width + 0.5, pixels // camera.width + 0.5)
 
 
 def generate_rays(camera: Camera, first: int = 0, last: int | None = None) -> Rays:

@@ -17,7 +17,7 @@ CORE_ORDER = (
     ("settings", "errors", "packages"),
     ("boxes", "device", "scale", "collapse", "schedule"),
     ("sweep_curve",),
-    ("rays",),
+    ("rays", "lenses"),
     ("cameras",),
     ("datasets",),
     ("kernels",),

@@ -1,6 +1,5 @@
 """A dataset's photo laid into the raster of a view from the same place, so that the two compare pixel by pixel."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -57,11 +56,11 @@ def _footprints(photo: Camera, view: Camera) -> tuple[Tensor, Tensor]:
     """The upper left and lower right corners, (height, width, 2) float64, of the rectangles in the photo, in its
     pixels, around what each pixel of the view sees; NaN where a corner lies behind the photo's camera."""
     # float64: an error of the corners shows as a shift of the photo
-    photo, view = (replace(c.to(photo.K.device), c2w=c.c2w.double(), K=c.K.double()) for c in (photo, view))
+    photo, view = (c.to(photo.K.device).to(torch.float64) for c in (photo, view))
     xs = torch.arange(view.width + 1, device=view.K.device, dtype=torch.float64)
     ys = torch.arange(view.height + 1, device=view.K.device, dtype=torch.float64)
     grid = torch.meshgrid(ys, xs, indexing="ij")
-    rays = rays_through(view.c2w, view.K, grid[1].flatten(), grid[0].flatten())
+    rays = rays_through(view, grid[1].flatten(), grid[0].flatten())
     points = torch.stack(image_points(photo, rays.rays_d), dim=-1).view(view.height + 1, view.width + 1, 2)
     corners = torch.stack([points[:-1, :-1], points[:-1, 1:], points[1:, :-1], points[1:, 1:]])
     return corners.amin(0), corners.amax(0)

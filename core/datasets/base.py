@@ -117,7 +117,7 @@ class Views:
         xs = (pixels % width).float() + 0.5
         ys = (pixels // width).float() + 0.5
         rgbs, alphas = split_alpha(self.images.view(n_views * height * width, -1)[views * height * width + pixels])
-        return PixelBatch(rays_through(self.cameras.c2w[views], self.cameras.K[views], xs, ys), rgbs, alphas)
+        return PixelBatch(rays_through(self.cameras[views], xs, ys), rgbs, alphas)
 
 
 @dataclass(frozen=True)

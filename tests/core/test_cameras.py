@@ -1,9 +1,11 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from core.cameras import Camera, generate_rays, image_points, look_at, pinhole_matrix, rays_through
+from core.cameras import Camera, generate_rays, image_points, look_at, pinhole_matrix, rays_through, sees
+from core.lenses import Lens
 
 SEEDS = range(5)
 
@@ -23,6 +25,11 @@ def random_camera(seed: int, width=7, height=5) -> Camera:
     fx, fy, dx, dy = (0.5 + torch.rand(4, generator=generator)).tolist()
     K = torch.tensor([[9.0 * fx, 0.0, 3.5 * dx], [0.0, 9.0 * fy, 2.5 * dy], [0.0, 0.0, 1.0]])
     return Camera(c2w, K, width, height)
+
+
+def batch_of(cameras: list[Camera]) -> Camera:
+    width, height = cameras[0].width, cameras[0].height
+    return Camera(torch.stack([c.c2w for c in cameras]), torch.stack([c.K for c in cameras]), width, height)
 
 
 def project(camera: Camera, points: torch.Tensor) -> torch.Tensor:
@@ -54,7 +61,7 @@ def test_points_on_rays_project_to_pixel_centres_row_by_row(seed):
 def test_image_points_are_where_the_rays_came_from(seed):
     camera = random_camera(seed)
     xs, ys = (20.0 * torch.rand(2, 50, generator=torch.Generator().manual_seed(seed)) - 5.0).unbind()
-    rays_d = rays_through(camera.c2w, camera.K, xs, ys).rays_d
+    rays_d = rays_through(camera, xs, ys).rays_d
     for length in (1.0, 7.0):
         torch.testing.assert_close(torch.stack(image_points(camera, length * rays_d)), torch.stack([xs, ys]))
     assert torch.stack(image_points(camera, -rays_d)).isnan().all(), "what lies behind is nowhere in the image"
@@ -63,7 +70,7 @@ def test_image_points_are_where_the_rays_came_from(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_principal_point_looks_along_minus_z(seed):
     camera = random_camera(seed)
-    ray = rays_through(camera.c2w, camera.K, camera.K[0, 2][None], camera.K[1, 2][None])
+    ray = rays_through(camera, camera.K[0, 2][None], camera.K[1, 2][None])
     torch.testing.assert_close(ray.rays_d[0], -camera.c2w[:3, 2])
 
 
@@ -100,7 +107,7 @@ def test_another_raster_keeps_the_rays_of_the_image_corners(seed, size):
 
     def corners(c: Camera):
         xs, ys = torch.tensor([0.0, c.width, 0.0, c.width]), torch.tensor([0.0, 0.0, c.height, c.height])
-        return rays_through(c.c2w, c.K, xs, ys).rays_d
+        return rays_through(c, xs, ys).rays_d
 
     torch.testing.assert_close(corners(resized), corners(camera), atol=1e-6, rtol=1e-5)
 
@@ -109,17 +116,55 @@ def test_another_raster_keeps_the_rays_of_the_image_corners(seed, size):
 def test_batched_cameras_give_each_point_its_own_ray(seed):
     cameras = [random_camera(10 * seed + index) for index in range(4)]
     xs, ys = 7.0 * torch.rand(2, 4, generator=torch.Generator().manual_seed(seed))
-    together = rays_through(torch.stack([c.c2w for c in cameras]), torch.stack([c.K for c in cameras]), xs, ys)
+    together = rays_through(batch_of(cameras), xs, ys)
     for index, camera in enumerate(cameras):
-        alone = rays_through(camera.c2w, camera.K, xs[index : index + 1], ys[index : index + 1])
+        alone = rays_through(camera, xs[index : index + 1], ys[index : index + 1])
         torch.testing.assert_close(together.rays_d[index], alone.rays_d[0])
         assert torch.equal(together.rays_o[index], alone.rays_o[0])
+
+
+@pytest.mark.parametrize(
+    "lens",
+    [
+        Lens(torch.tensor([0.058, -0.081, 0.01, 0.0, 0.0, 0.0, -1e-3, 2e-4])),
+        Lens(torch.tensor([0.03, -0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), fisheye=True),
+    ],
+)
+def test_pixels_of_a_lens_come_back_to_a_ten_thousandth(lens):
+    K = torch.tensor([[1375.5, 0.0, 554.6], [0.0, 1374.5, 965.3], [0.0, 0.0, 1.0]])
+    camera = Camera(torch.eye(4), K, 1080, 1920, lens)
+    places = torch.rand(2, 500, generator=torch.Generator().manual_seed(0)) * torch.tensor([[1080.0], [1920.0]])
+    for dtype, tolerance in ((torch.float64, 1e-6), (torch.float32, 1e-3)):  # float32 numbers near 1000 are 6e-5 apart
+        points = places.to(dtype)
+        found = image_points(camera.to(dtype), rays_through(camera.to(dtype), *points).rays_d)
+        torch.testing.assert_close(torch.stack(found), points, atol=tolerance, rtol=0.0)
+
+
+def test_a_lens_shows_nothing_far_outside_its_picture():
+    lens = Lens(torch.tensor([-0.3, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    camera = Camera(torch.eye(4), pinhole_matrix(0.8, 100, 100), 100, 100, lens)
+    far_off = torch.tensor([[3.0, 0.0, -1.0], [0.0, 0.0, 1.0]])  # where the formula would bend back into the picture
+    assert not sees(camera, far_off).any()
+    assert sees(camera, torch.tensor([[0.1, 0.1, -1.0]])).all()
+
+
+def test_a_batch_of_lenses_gives_each_its_own():
+    coefficients = 0.1 * torch.rand(3, 8)
+    cameras = batch_of([random_camera(seed) for seed in range(3)])
+    cameras = replace(cameras, lens=Lens(coefficients))
+    xs, ys = torch.rand(3), torch.rand(3)
+    together = rays_through(cameras, xs, ys).rays_d
+    for i in range(3):
+        torch.testing.assert_close(together[i], rays_through(cameras[i], xs[i : i + 1], ys[i : i + 1]).rays_d[0])
+    with pytest.raises(ValueError, match="a lens for each camera"):
+        replace(cameras, lens=Lens(coefficients[:2]))
 
 
 @pytest.mark.parametrize("fov_y", [0.1, 0.7, 2.5])
 def test_the_top_and_bottom_edges_span_the_field_of_view(fov_y):
     K = pinhole_matrix(fov_y, 16, 10)
-    edges = rays_through(torch.eye(4), K, torch.tensor([8.0, 8.0]), torch.tensor([0.0, 10.0])).rays_d
+    camera = Camera(torch.eye(4), K, 16, 10)
+    edges = rays_through(camera, torch.tensor([8.0, 8.0]), torch.tensor([0.0, 10.0])).rays_d
     angle = math.acos(float((edges[0] * edges[1]).sum()))
     assert angle == pytest.approx(fov_y, abs=1e-3)
     assert K[0, 0] == K[1, 1]

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -116,7 +116,7 @@ def photo_color(dataset: Dataset, question: RayQuestion) -> PhotoColor | None:
         away = (views.cameras.c2w[:, :3, 3].cpu().double() - origin).abs().amax(-1)
         for index in (away <= 1e-6 * (1.0 + origin.abs().max())).nonzero().view(-1).tolist():
             camera = views.cameras[index].to("cpu")
-            points = image_points(replace(camera, c2w=camera.c2w.double(), K=camera.K.double()), direction)
+            points = image_points(camera.to(torch.float64), direction)
             column, row = (math.floor(p) if p.isfinite() else -1 for p in points)
             if 0 <= column < camera.width and 0 <= row < camera.height:
                 pixel = views.pixels(index, torch.tensor([row * camera.width + column])).to("cpu")
