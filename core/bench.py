@@ -152,7 +152,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     n = samples.n_samples
     positions, directions = midpoints(rays, samples)
     with torch.no_grad():
-        features = hash_encode(positions, field.table, field.levels, field.box)
+        features = hash_encode(positions, field.table, field.levels, field.space)
         sigmas, _ = field.density(positions)
     values = torch.rand(n, _COLUMNS, device=device)
     networks = Work(density_work(field, n).flops) + color_work(field, n)
@@ -167,7 +167,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
         return March(grid, rays, march).round(every_ray, 64)
 
     def run_encode() -> Tensor:
-        return hash_encode(positions, field.table, field.levels, field.box)
+        return hash_encode(positions, field.table, field.levels, field.space)
 
     def run_density() -> tuple[Tensor, Tensor]:
         return field.density(positions)

@@ -36,7 +36,8 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
         ValueError: an override is out of its setting's range.
     """
     overrides = overrides or Overrides()
-    field_settings, train_settings = presets(device, dataset.box, fastest_precision(device))
+    place = dataset.n_levels, dataset.near_plane
+    field_settings, train_settings = presets(device, dataset.box, fastest_precision(device), *place)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
     return Trainer(dataset, replace(field_settings, **overrides.field), train_settings, device, seed)

@@ -264,7 +264,13 @@ class TrainSettings:
         validate(self)
 
 
-def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[FieldSettings, TrainSettings]:
+_CPU_CONE_ANGLE = 1.0 / 64.0
+"""Around the first box a CPU steps by this share of the distance."""
+
+
+def presets(
+    device: str, box: Box, precision: Precision = "float32", n_levels: int = 1, near_plane: float = 0.0
+) -> tuple[FieldSettings, TrainSettings]:
     """Settings that suit a device and the size of a scene.
 
     A CPU gets tables that fit its cache and batches whose activations do (2^14 samples); a GPU gets instant-ngp's.
@@ -274,12 +280,16 @@ def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[Fi
         precision: the fastest number format of the device, see `core.device.fastest_precision`.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1; the step follows from its diagonal (instant-ngp: sqrt(3)/1024),
             and so does the far plane, which lies well behind whatever can be seen.
+        n_levels: nested boxes that the scene fills; with several, steps grow with distance (instant-ngp: t / 256).
+        near_plane: the distance from a camera below which nothing is.
     """
     diagonal = math.dist(box[:3], box[3:])
-    far_plane = _rounded(30.0 * diagonal)
+    far_plane = _rounded(30.0 * diagonal * 2 ** (n_levels - 1))
+    cone_angle = 0.0 if n_levels == 1 else 1.0 / 256.0 if device == "cuda" else _CPU_CONE_ANGLE
+    placed = {"far_plane": far_plane, "near_plane": near_plane, "cone_angle": cone_angle}
     if device == "cuda":
-        march = MarchSettings(render_step_size=_rounded(diagonal / 1024), early_stop_eps=1e-4, far_plane=far_plane)
-        return FieldSettings(precision=precision), TrainSettings(march=march)
+        march = MarchSettings(render_step_size=_rounded(diagonal / 1024), early_stop_eps=1e-4, **placed)
+        return FieldSettings(precision=precision), TrainSettings(march=march, grid_levels=n_levels)
     field_settings = FieldSettings(n_levels=8, log2_hashmap_size=16, max_resolution=512, precision=precision)
     train_settings = TrainSettings(
         target_samples=1 << 14,
@@ -287,12 +297,11 @@ def presets(device: str, box: Box, precision: Precision = "float32") -> tuple[Fi
         learning_rate=4e-2,
         decay_steps=4000,
         grid_resolution=64,
+        grid_levels=n_levels,
         grid_samples=1 << 14,
         grid_decay=0.6,
         grid_warmup_steps=0,
-        march=MarchSettings(
-            render_step_size=_rounded(diagonal / 190), early_stop_eps=2e-2, alpha_thre=1e-2, far_plane=far_plane
-        ),
+        march=MarchSettings(render_step_size=_rounded(diagonal / 190), early_stop_eps=2e-2, alpha_thre=1e-2, **placed),
     )
     return field_settings, train_settings
 

@@ -23,6 +23,9 @@ from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_
 _MOST_FRUITLESS_STEPS = 50
 """Steps in a row without a kept sample that count as a collapse; single ones are chance."""
 
+_FEWEST_WITNESSES = 2
+"""Cameras that must see a cell for something to be learnt there, where no silhouettes tell."""
+
 _SLOWER = 0.5
 """The learning rate is multiplied by this when training goes back from a value that was not finite."""
 
@@ -78,7 +81,7 @@ class Trainer:
         self.exclude(excluded)
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
-        self.field = NGPField(dataset.box, field_settings, weights).to(device)
+        self.field = NGPField(dataset.box, field_settings, weights, train_settings.grid_levels > 1).to(device)
         self.sampler = OccupancySampler(dataset.box, train_settings.grid_resolution, train_settings.grid_levels).to(
             device
         )
@@ -292,13 +295,20 @@ class Trainer:
             group["lr"] = math.sqrt(fraction) * learning_rate(self.settings, self.step_count, self.seconds)
 
     def _possible_cells(self) -> Tensor | None:
-        """Cells that the silhouettes of the training views leave possible, (n_levels, nx, ny, nz); None: all."""
-        if not self._views.has_alpha:
-            return None
+        """Cells in which the training views leave room for something, (n_levels, nx, ny, nz); None: all.
+
+        Silhouettes tell; without them, what too few cameras see can only become something that none of them vouches
+        for.
+        """
+        views = self._views if self._included is None else self._views.take(self._included)
         resolution = self.settings.grid_resolution
         boxes = [tuple(aabb) for aabb in self.sampler.aabbs.tolist()]
-        views = self._views if self._included is None else self._views.take(self._included)
-        possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
+        if views.has_alpha and views.cameras.lens is None:
+            possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
+        elif self.settings.grid_levels > 1:
+            possible = Coverage(views.cameras, boxes, resolution).finished() >= min(_FEWEST_WITNESSES, len(views))
+        else:
+            return None
         return possible if bool(possible.any()) else None
 
     def _guess_samples_per_ray(self) -> float:

@@ -7,11 +7,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from core.datasets import blender
+from core.datasets import blender, llff, nerfstudio
 from core.datasets.base import Dataset, Format, Progress
 from core.errors import DatasetError
 
-FORMATS: tuple[Format, ...] = (blender.FORMAT,)
+FORMATS: tuple[Format, ...] = (blender.FORMAT, nerfstudio.FORMAT, llff.FORMAT)
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 """The scene that comes with the project; the name "demo" opens it."""
@@ -23,7 +23,7 @@ def open_dataset(path: str | Path, downscale: int = 1, progress: Progress | None
     """Open a dataset of any format we know.
 
     Args:
-        path: the dataset's folder, its transforms_train.json, or "demo" ("./demo" is a folder of that name).
+        path: the dataset's folder, the file in it that names the poses, or "demo" ("./demo" is a folder of that name).
         downscale: images are reduced by this whole factor with a box filter.
         progress: called now and then with the share done and a text; an exception it raises ends the opening.
 
@@ -47,7 +47,7 @@ def _find_folder(path: str | Path) -> Path:
             raise DatasetError(f"{DEMO}: expected the demo scene there, found nothing: restore it from the repository")
         return DEMO
     path = Path(os.path.abspath(os.path.expanduser(path)))
-    if path.name == blender.TRAIN_FILE and os.path.isfile(path):
+    if path.name in (blender.TRAIN_FILE, nerfstudio.FILE, llff.FILE) and os.path.isfile(path):
         return path.parent
     if not os.path.exists(path):
         raise DatasetError(f"{path} does not exist: expected the folder of a dataset; check the path")

@@ -130,6 +130,8 @@ class Dataset:
         format: the name of the format it was read as.
         train, test: disjoint views; the test views are never trained on.
         box: the scene's bounds in the units of the camera positions: x0 y0 z0 x1 y1 z1.
+        n_levels: nested boxes that the scene fills, each twice as large as the one before, `box` the first of them.
+        near_plane: the distance from a camera below which nothing is.
         downscale: the factor by which its images were reduced when it was opened.
         notes: what the reader decided and the user should know, one sentence each.
     """
@@ -142,6 +144,8 @@ class Dataset:
     box: Box
     notes: tuple[str, ...] = ()
     downscale: int = 1
+    n_levels: int = 1
+    near_plane: float = 0.0
 
 
 class Format(NamedTuple):

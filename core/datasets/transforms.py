@@ -6,16 +6,16 @@ DatasetError with one line that names the file, what was expected, what was foun
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from core.datasets.shots import find_picture
 from core.errors import DatasetError
 from core.settings import Box
 
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _BOTTOM_ROW = (0.0, 0.0, 0.0, 1.0)
 
 
@@ -26,11 +26,13 @@ class Frame(NamedTuple):
         name: `file_path` as the file spells it.
         path: where the picture should be.
         c2w: (4, 4) float32.
+        given: all that the file says of it.
     """
 
     name: str
     path: Path
     c2w: np.ndarray
+    given: dict[str, Any]
 
 
 def read_transforms(path: Path) -> dict[str, Any]:
@@ -96,22 +98,11 @@ def _read_frame(frame: Any, where: str, folder: Path) -> Frame:
         raise DatasetError(f"{where}: expected file_path, the name of a picture, found {found}: add it")
     if "transform_matrix" not in frame:
         raise DatasetError(f"{where} ({name}): expected transform_matrix, the 4x4 pose, found none: add it")
-    return Frame(name, _picture_path(name, where, folder), _pose(frame["transform_matrix"], f"{where} ({name})"))
+    path = find_picture(folder, name, PICTURE_SUFFIXES, where)
+    return Frame(name, path, checked_pose(frame["transform_matrix"], f"{where} ({name})"), frame)
 
 
-def _picture_path(name: str, where: str, folder: Path) -> Path:
-    """The picture's path, which stays in the dataset's folder: a downloaded file must not name others of the disk."""
-    path = Path(os.path.normpath(folder / name.replace("\\", "/")))
-    if not path.is_relative_to(os.path.normpath(folder)):
-        raise DatasetError(
-            f"{where}: expected file_path inside {folder}, found {name!r}: move the picture there and correct the path"
-        )
-    if path.suffix.lower() in _PICTURE_SUFFIXES or os.path.isfile(path):
-        return path
-    return path.with_name(path.name + ".png")
-
-
-def _pose(matrix: Any, where: str) -> np.ndarray:
+def checked_pose(matrix: Any, where: str) -> np.ndarray:
     """c2w (4, 4) float32. A uniform scale, which Blender writes for a scaled parent, is taken out of its rotation."""
     try:
         c2w = np.asarray(matrix, dtype=np.float64)
@@ -130,6 +121,21 @@ def _pose(matrix: Any, where: str) -> np.ndarray:
         raise DatasetError(f"{expected} with a rotation, found a singular one: correct the frame or remove it")
     c2w[:3, :3] /= np.cbrt(abs(volume))
     return c2w.astype(np.float32)
+
+
+def number(given: dict[str, Any], key: str, where: str, low: float = -math.inf, high: float = math.inf) -> float:
+    """A number of a JSON object, between two others.
+
+    Raises:
+        DatasetError: it is something else.
+    """
+    value = given[key]
+    if not (_is_number(value) and low <= value <= high):
+        bounds = (
+            "" if math.isinf(low) else f" of at least {low:g}" if math.isinf(high) else f" from {low:g} to {high:g}"
+        )
+        raise DatasetError(f"{where}: expected {key} as a number{bounds}, found {_kind(value)}: correct it")
+    return float(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
 from core.kernels.encoded_network import encoded_network, packed_table
-from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.hash_grid import Space, hash_encode, level_layout
 from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
 from core.settings import Box, FieldSettings
 
 
 class NGPField(nn.Module):
-    """A `Field` over a box.
+    """A `Field` over a box, or over a box and all space around it.
 
     Densities are scaled so that the optical thickness of a fresh field along the box's diagonal is 4 whatever the
     scene's units are: a thin fog, through which every part of the scene is seen and learnt at once.
@@ -23,11 +23,18 @@ class NGPField(nn.Module):
     Args:
         box: x0 y0 z0 x1 y1 z1 in scene units, what the hash grid covers.
         generator: draws the initial weights, on the CPU.
+        unbounded: whether the hash grid covers what lies around the box too, see `Space.contracted`.
     """
 
-    def __init__(self, box: Box, settings: FieldSettings, generator: torch.Generator | None = None):
+    def __init__(
+        self,
+        box: Box,
+        settings: FieldSettings,
+        generator: torch.Generator | None = None,
+        unbounded: bool = False,
+    ):
         super().__init__()
-        self.settings, self.box = settings, box
+        self.settings, self.space = settings, Space(box, unbounded)
         levels = level_layout(
             settings.n_levels, settings.base_resolution, settings.max_resolution, settings.log2_hashmap_size
         )
@@ -45,10 +52,10 @@ class NGPField(nn.Module):
         # On a CPU one kernel beats torch's products; on CUDA, whose products are quicker, this hasn't been measured.
         if positions.device.type == "cpu" and not torch.is_grad_enabled():
             features = encoded_network(
-                positions, self._packed_table(), self.levels, self.box, list(self.density_layers)
+                positions, self._packed_table(), self.levels, self.space, list(self.density_layers)
             )
         else:
-            features = self.decode(hash_encode(positions, self.table, self.levels, self.box))
+            features = self.decode(hash_encode(positions, self.table, self.levels, self.space))
         return self._density_scale * truncated_exp(features[:, 0]), features
 
     def _packed_table(self) -> Tensor:

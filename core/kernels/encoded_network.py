@@ -11,9 +11,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.hash_grid import ROWS_CODE
+from core.kernels.hash_grid import ROWS_CODE, Space
 from core.kernels.launch import launch
-from core.settings import Box
 
 _RUN = 256
 """Samples that a thread of the CPU takes through one level before the next: their features take 16 kilobytes."""
@@ -106,6 +105,7 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
+        contracted: wp.bool,
         levels: wp.array(dtype=wp.vec4i),
         table: wp.array(dtype=wp.int32),
         hidden_weights: wp.array(dtype=wp.float32),
@@ -119,6 +119,7 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
+        contracted: wp.bool,
         levels: wp.array(dtype=wp.vec4i),
         table: wp.array(dtype=wp.int32),
         hidden_weights: wp.array(dtype=wp.float32),
@@ -127,7 +128,19 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
     ):
         first = (wp.tid() + offset) * run
         last = wp.min(first + run, positions.shape[0])
-        evaluate(first, last, positions, low, inverse_size, levels, table, hidden_weights, output_weights, features)
+        evaluate(
+            first,
+            last,
+            positions,
+            low,
+            inverse_size,
+            contracted,
+            levels,
+            table,
+            hidden_weights,
+            output_weights,
+            features,
+        )
 
     return wp.Kernel(kernel, key=f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}")
 
@@ -141,11 +154,11 @@ def packed_table(table: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def encoded_network(positions: Tensor, table: Tensor, levels: Tensor, box: Box, weights: list[Tensor]) -> Tensor:
+def encoded_network(positions: Tensor, table: Tensor, levels: Tensor, space: Space, weights: list[Tensor]) -> Tensor:
     """What a network of two layers makes of the features of positions.
 
     Args:
-        positions, levels, box: see `core.kernels.hash_grid.hash_encode`.
+        positions, levels, space: see `core.kernels.hash_grid.hash_encode`.
         table: see `packed_table`.
         weights: (n_hidden, n_levels * n_features) and (n_out, n_hidden) float32, with a ReLU between.
 
@@ -154,11 +167,9 @@ def encoded_network(positions: Tensor, table: Tensor, levels: Tensor, box: Box, 
     """
     hidden_weights, output_weights = weights
     sizes = (*reversed(hidden_weights.shape), output_weights.shape[0], 2 * table.shape[1])
-    low, high = box[:3], box[3:]
-    inverse_size = wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
     features = torch.empty(positions.shape[0], output_weights.shape[0], device=positions.device)
     run = _RUN if positions.device.type == "cpu" else 1
-    inputs = [run, positions.contiguous(), wp.vec3f(*low), inverse_size, levels]
+    inputs = [run, positions.contiguous(), *space.arguments(), levels]
     matrices = [x.reshape(-1) for x in (table, hidden_weights, output_weights, features)]
     launch(_kernel(*sizes), (-(-positions.shape[0] // run),), inputs + matrices, grain=8)
     return features

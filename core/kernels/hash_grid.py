@@ -13,7 +13,28 @@ from torch import Tensor
 from core.kernels.launch import launch
 from core.settings import Box
 
-UNIT_CUBE: Box = (0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
+
+class Space(NamedTuple):
+    """What a hash grid covers.
+
+    Attributes:
+        box: x0 y0 z0 x1 y1 z1.
+        contracted: whether all space around the box is covered too. The box then takes the middle half of the grid a
+            side, and a point m times as far from its centre as its faces, in the largest of the axes, comes to lie
+            2 - 1/m times as far (Barron et al. 2022, equation 10, in the maximum norm, whose balls are boxes).
+    """
+
+    box: Box
+    contracted: bool = False
+
+    def arguments(self) -> list:
+        """As the kernels take it: the lower corner, the inverse of the size, and whether it is contracted."""
+        low, high = self.box[:3], self.box[3:]
+        inverse_size = wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
+        return [wp.vec3f(*low), inverse_size, self.contracted]
+
+
+UNIT_CUBE = Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0))
 
 
 class Levels(NamedTuple):
@@ -74,13 +95,24 @@ ROWS_CODE = """
         Row weight[8];
     };
 
-    // where samples lie in the box, 0 to 1
+    // where samples lie in the box, 0 to 1; contracted, the box is the middle half, and all space fits around it
     auto places_of = [=](int i, int n, Row* at) WIDE {
         const float* xyz = reinterpret_cast<const float*>(positions.data);
         float* to = reinterpret_cast<float*>(at);
         for (int j = 0; j < LANES; ++j)
             for (int axis = 0; axis < 3; ++axis)
                 to[axis * LANES + j] = (xyz[3 * (i + (j < n ? j : 0)) + axis] - low[axis]) * inverse_size[axis];
+        if (contracted) {
+            Row off[3], furthest = zeros + 1.0f;
+            for (int axis = 0; axis < 3; ++axis) {
+                off[axis] = 2.0f * at[axis] - 1.0f;  // -1 to 1 inside the box
+                const Row size = off[axis] < zeros ? -off[axis] : off[axis];
+                furthest = size > furthest ? size : furthest;
+            }
+            const Row shrunk = 0.25f * (2.0f - 1.0f / furthest) / furthest;
+            for (int axis = 0; axis < 3; ++axis)
+                at[axis] = 0.5f + shrunk * off[axis];
+        }
     };
 
     auto vertices_of = [=](const wp::vec_t<4, int>& level, const Row* at, Vertices& vertices) WIDE {
@@ -116,7 +148,7 @@ ROWS_CODE = """
         }
     };
 """
-"""Finds the vertices around positions; the code around it has `positions`, `low` and `inverse_size`."""
+"""Finds the vertices around positions; the code around it has `positions`, `low`, `inverse_size` and `contracted`."""
 
 _WALK = """
     for (int i = first; i < last; i += LANES) {
@@ -169,6 +201,7 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.K
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
+        contracted: wp.bool,
         table: wp.array(dtype=wp.float32),
         features: wp.array(dtype=wp.float32),
     ): ...
@@ -179,6 +212,7 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.K
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
+        contracted: wp.bool,
         levels: wp.array(dtype=wp.vec4i),
         table: wp.array(dtype=wp.float32),
         features: wp.array(dtype=wp.float32),
@@ -190,7 +224,7 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.K
             i += offset
         first = i * run
         last = wp.min(first + run, positions.shape[0])
-        walk(first, last, k, levels.shape[0], levels[k], positions, low, inverse_size, table, features)
+        walk(first, last, k, levels.shape[0], levels[k], positions, low, inverse_size, contracted, table, features)
 
     return wp.Kernel(kernel, key=f"{name}_{n_features}")
 
@@ -204,25 +238,23 @@ def _walk(
     split_axis: int,
     positions: Tensor,
     levels: Tensor,
-    box: Box,
+    space: Space,
     table: Tensor,
     features: Tensor,
 ) -> None:
     """Launch one of the kernels over all levels and samples; on the CPU a thread walks runs, on CUDA single samples."""
-    low, high = box[:3], box[3:]
-    inverse_size = wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
     run = _RUN if positions.device.type == "cpu" else 1
-    inputs = [run, positions, wp.vec3f(*low), inverse_size, levels, table.view(-1), features.view(-1)]
+    inputs = [run, positions, *space.arguments(), levels, table.view(-1), features.view(-1)]
     launch(kernels[table.shape[1]], (levels.shape[0], -(-positions.shape[0] // run)), inputs, split_axis, grain=32)
 
 
 class _HashEncode(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, positions: Tensor, table: Tensor, levels: Tensor, box: Box) -> Tensor:
+    def forward(ctx, positions: Tensor, table: Tensor, levels: Tensor, space: Space) -> Tensor:
         features = torch.empty(positions.shape[0], levels.shape[0] * table.shape[1], device=positions.device)
-        _walk(_GATHERS, 1, positions, levels, box, table, features)
+        _walk(_GATHERS, 1, positions, levels, space, table, features)
         ctx.save_for_backward(positions, levels)
-        ctx.table_shape, ctx.box = table.shape, box
+        ctx.table_shape, ctx.space = table.shape, space
         return features
 
     @staticmethod
@@ -230,20 +262,20 @@ class _HashEncode(torch.autograd.Function):
         positions, levels = ctx.saved_tensors
         table_grads = torch.zeros(ctx.table_shape, device=positions.device)
         # Slices of levels: their parts of the table are disjoint, so no two threads add to one entry.
-        _walk(_SCATTERS, 0, positions, levels, ctx.box, table_grads, feature_grads.contiguous())
+        _walk(_SCATTERS, 0, positions, levels, ctx.space, table_grads, feature_grads.contiguous())
         return None, table_grads, None, None
 
 
-def hash_encode(positions: Tensor, table: Tensor, levels: Tensor, box: Box = UNIT_CUBE) -> Tensor:
+def hash_encode(positions: Tensor, table: Tensor, levels: Tensor, space: Space = UNIT_CUBE) -> Tensor:
     """Features of positions; differentiable in the table.
 
     Args:
-        positions: (n, 3) float32; outside the box, the cell at its edge goes on linearly.
+        positions: (n, 3) float32; outside what is covered, the cell at its edge goes on linearly.
         table: (n_entries, n_features) float32, n_features 2 or 4.
         levels: `Levels.info`, (n_levels, 4) int32.
-        box: what the grid covers, x0 y0 z0 x1 y1 z1.
+        space: what the grid covers.
 
     Returns:
         (n, n_levels * n_features) float32.
     """
-    return _HashEncode.apply(positions.contiguous(), table, levels, box)
+    return _HashEncode.apply(positions.contiguous(), table, levels, space)

@@ -5,7 +5,7 @@ import torch
 
 from core.fields.mlp import mlp
 from core.kernels.encoded_network import encoded_network, packed_table
-from core.kernels.hash_grid import UNIT_CUBE, hash_encode, level_layout
+from core.kernels.hash_grid import UNIT_CUBE, Space, hash_encode, level_layout
 from core.kernels.launch import using_threads
 
 LEVELS = level_layout(5, 4, 64, 10)
@@ -35,7 +35,7 @@ def test_it_takes_the_box_into_account():
     unit = torch.rand(100, 3)
     positions = torch.tensor(box[:3]) + unit * torch.tensor([4.0, 1.0, 3.0])
     expected = encoded_network(unit, packed_table(table), LEVELS.info, UNIT_CUBE, weights)
-    found = encoded_network(positions, packed_table(table), LEVELS.info, box, weights)
+    found = encoded_network(positions, packed_table(table), LEVELS.info, Space(box), weights)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
@@ -54,3 +54,12 @@ def test_the_number_of_threads_changes_nothing():
         with using_threads(n):
             results.append(encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights))
     assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
+
+
+def test_it_contracts_space_as_the_encoding_does():
+    table, weights = random_network()
+    space = Space((0.0, -1.0, 2.0, 1.0, 1.0, 5.0), contracted=True)
+    positions = 30.0 * torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+    found = encoded_network(positions, packed_table(table), LEVELS.info, space, weights)
+    expected = mlp(hash_encode(positions, table, LEVELS.info, space), weights, "float32")
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.hash_grid import Space, hash_encode, level_layout
 from core.kernels.launch import using_threads
 from tests.core.kernels import twins
 
@@ -85,3 +85,30 @@ def test_the_number_of_threads_changes_nothing():
             results.append((features.detach(), leaf.grad))
     for features, grad in results[1:]:
         assert torch.equal(features, results[0][0]) and torch.equal(grad, results[0][1])
+
+
+def contracted(positions: torch.Tensor, box) -> torch.Tensor:
+    """By the definition, to the unit cube."""
+    low, high = torch.tensor(box, dtype=torch.float64).view(2, 3)
+    off = (positions.double() - (low + high) / 2) / ((high - low) / 2)
+    m = off.abs().amax(-1, keepdim=True)
+    return (0.5 + 0.25 * torch.where(m > 1.0, (2.0 - 1.0 / m) * off / m, off)).float()
+
+
+def test_contracted_space_is_what_the_definition_says():
+    levels, box = level_layout(5, 4, 64, 10), (0.0, -1.0, 2.0, 1.0, 1.0, 5.0)
+    table = random_table(levels, 2).requires_grad_()
+    positions = (
+        torch.tensor([0.5, 0.0, 3.5]) + 20.0 * torch.randn(800, 3, generator=torch.Generator().manual_seed(1)) ** 3
+    )
+    inside = torch.tensor([0.0, -1.0, 2.0]) + torch.rand(200, 3) * torch.tensor([1.0, 2.0, 3.0])
+    positions = torch.cat([positions, inside])
+    features = hash_encode(positions, table, levels.info, Space(box, contracted=True))
+    features.sum().backward()
+    twin_table = table.detach().clone().requires_grad_()
+    expected = hash_encode(contracted(positions, box), twin_table, levels.info)
+    expected.sum().backward()
+    torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(table.grad, twin_table.grad, rtol=1e-3, atol=1e-2)
+    cube = contracted(positions, box)
+    assert (cube > 0.0).all() and (cube < 1.0).all(), "all space fits"

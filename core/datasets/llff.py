@@ -1,0 +1,140 @@
+"""Reads LLFF's `poses_bounds.npy` (Mildenhall et al. 2019): forward-facing photos with the depths that they show.
+
+A row holds a 3x5 matrix, the pose [down, right, back | position] and a column of height, width and focal length of the
+full pictures, then the nearest and farthest depth. Poses belong to the pictures in the order of their names.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from core.datasets.base import Dataset, Format, Progress
+from core.datasets.images import common_header
+from core.datasets.placing import place
+from core.datasets.shots import Shot, check_number, counted, hold_out, intrinsics, views_of
+from core.datasets.transforms import PICTURE_SUFFIXES, checked_pose
+from core.errors import DatasetError
+
+FILE = "poses_bounds.npy"
+
+_FACTORS = (1, 2, 4, 8)
+_MOST_BYTES = 1 << 26
+
+
+class _Row(NamedTuple):
+    c2w: np.ndarray
+    height: float
+    width: float
+    focal: float
+    near: float
+    far: float
+
+
+def recognises(folder: Path) -> bool:
+    return os.path.isfile(folder / FILE)
+
+
+def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+    """Open a folder that `recognises` holds; pictures that are stored reduced serve where they suffice.
+
+    Raises:
+        DatasetError: see `core.datasets.open_dataset`.
+    """
+    path = folder / FILE
+    progress(0.0, "reading poses")
+    rows = _read_rows(path)
+    pictures, stored = _find_pictures(folder, downscale)
+    if len(pictures) != len(rows):
+        raise DatasetError(
+            f"{path} has {len(rows)} poses: expected as many images, found {len(pictures)} in {pictures[0].parent}; "
+            "restore the missing ones or compute the poses again"
+        )
+    header = common_header(pictures, path)
+    shots = [
+        Shot(
+            picture.name,
+            picture,
+            row.c2w,
+            intrinsics(row.focal, row.focal, 0.5 * row.width, 0.5 * row.height),
+            (row.width, row.height),
+        )
+        for picture, row in zip(pictures, rows, strict=True)
+    ]
+    train, test, notes = hold_out(shots, "view")
+    check_number(train, path)
+    on_read = counted(progress, len(shots))
+    train_views, cut_off = views_of(train, header, path, max(1, downscale // stored), on_read)
+    test_views, _ = views_of(test, header, path, max(1, downscale // stored), on_read)
+    placement = place(train_views.cameras, min(row.near for row in rows), max(row.far for row in rows))
+    if stored > 1:
+        notes += (f"The images are those of {pictures[0].parent.name}, stored reduced by {stored}.",)
+    progress(1.0, "")
+    return Dataset(
+        folder.name,
+        folder,
+        FORMAT.name,
+        train_views,
+        test_views,
+        placement.box,
+        (*notes, *cut_off, placement.note),
+        n_levels=placement.n_levels,
+        near_plane=placement.near_plane,
+    )
+
+
+FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read)
+
+
+def _read_rows(path: Path) -> list[_Row]:
+    expected = f"{path}: expected an array of 17 numbers a view"
+    try:
+        if os.path.getsize(path) > _MOST_BYTES:
+            raise DatasetError(f"{expected}, found {os.path.getsize(path):,} bytes: is this the right file?")
+        table = np.load(path, allow_pickle=False)
+        table = np.asarray(table, dtype=np.float64)
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        raise DatasetError(f"{expected}, found something else ({str(error).splitlines()[0]}): replace it") from error
+    if table.ndim != 2 or table.shape[1] != 17 or not len(table):
+        raise DatasetError(f"{expected}, found {'x'.join(map(str, table.shape)) or 'one number'}: compute it again")
+    return [_row(values, f"{path}, view {index}") for index, values in enumerate(table)]
+
+
+def _row(values: np.ndarray, where: str) -> _Row:
+    matrix = values[:15].reshape(3, 5)
+    down, right, back, position, (height, width, focal) = matrix.T
+    pose = np.vstack([np.stack([right, -down, back, position], axis=1), [0.0, 0.0, 0.0, 1.0]])
+    near, far = values[15:]
+    if not (np.isfinite(values).all() and height >= 1 and width >= 1 and focal > 0):
+        raise DatasetError(
+            f"{where}: expected a height, width and focal length above 0, found {height:g}, {width:g}, {focal:g}: "
+            "compute the poses again"
+        )
+    if not 0.0 < near < far:
+        raise DatasetError(
+            f"{where}: expected depths 0 < near < far, found {near:g} and {far:g}: compute the poses again"
+        )
+    return _Row(checked_pose(pose, where), height, width, focal, near, far)
+
+
+def _find_pictures(folder: Path, downscale: int) -> tuple[list[Path], int]:
+    """The pictures to read, by name, and how much they are reduced already: as much as asked for, else less, else
+    the least there is."""
+    stored = {}
+    for factor in _FACTORS:
+        inside = folder / ("images" if factor == 1 else f"images_{factor}")
+        if inside.is_dir() and (pictures := _pictures_in(inside)):
+            stored[factor] = pictures
+    if not stored:
+        raise DatasetError(
+            f"{folder}: expected images, images_2, images_4 or images_8 with pictures beside {FILE}, found none: "
+            "put the pictures there"
+        )
+    suiting = [factor for factor in stored if downscale % factor == 0]
+    factor = max(suiting) if suiting else min(stored)
+    return stored[factor], factor
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)

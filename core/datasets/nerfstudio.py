@@ -1,0 +1,157 @@
+"""Reads `transforms.json` as instant-ngp and nerfstudio write it: real photos with their poses, lenses and splits.
+
+Frames may override what the file says of all of them. The coordinates stay the file's own: `scale`, `offset` and
+`applied_transform` say how other programs moved them and are not applied.
+"""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from core.datasets.base import Dataset, Format, Progress
+from core.datasets.images import common_header
+from core.datasets.placing import place
+from core.datasets.shots import Shot, check_number, counted, hold_out, intrinsics, views_of
+from core.datasets.transforms import Frame, number, read_frames, read_transforms, scene_box
+from core.errors import DatasetError
+
+FILE = "transforms.json"
+
+_PERSPECTIVE = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
+_FISHEYE = ("k1", "k2", "k3", "k4")
+_MODELS = {
+    "PINHOLE": (),
+    "SIMPLE_PINHOLE": (),
+    "SIMPLE_RADIAL": ("k1",),
+    "RADIAL": ("k1", "k2"),
+    "OPENCV": _PERSPECTIVE,
+    "FULL_OPENCV": _PERSPECTIVE,
+    "OPENCV_FISHEYE": _FISHEYE,
+}
+"""The distortion coefficients that each camera model has."""
+
+
+def recognises(folder: Path) -> bool:
+    return os.path.isfile(folder / FILE)
+
+
+def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+    """Open a folder that `recognises` holds.
+
+    Raises:
+        DatasetError: see `core.datasets.open_dataset`.
+    """
+    path = folder / FILE
+    progress(0.0, "reading poses")
+    transforms = read_transforms(path)
+    given_box = scene_box(transforms, path)
+    frames, notes = _frames_with_pictures(read_frames(transforms, path), path)
+    header = common_header([frame.path for frame in frames], path)
+    shots = [_shot(frame, transforms, (header.width, header.height), path) for frame in frames]
+    train, test, note = _split(shots, transforms, path)
+    notes += note
+    check_number(train, path)
+    on_read = counted(progress, len(shots))
+    train_views, cut_off = views_of(train, header, path, downscale, on_read)
+    test_views, _ = views_of(test, header, path, downscale, on_read)
+    notes += cut_off
+    if given_box is not None:
+        return Dataset(folder.name, folder, FORMAT.name, train_views, test_views, given_box, notes)
+    placement = place(train_views.cameras)
+    progress(1.0, "")
+    return Dataset(
+        folder.name,
+        folder,
+        FORMAT.name,
+        train_views,
+        test_views,
+        placement.box,
+        (*notes, placement.note),
+        n_levels=placement.n_levels,
+        near_plane=placement.near_plane,
+    )
+
+
+FORMAT = Format("instant-ngp / nerfstudio", f"a folder with {FILE} (instant-ngp, nerfstudio)", recognises, read)
+
+
+def _frames_with_pictures(frames: list[Frame], path: Path) -> tuple[list[Frame], tuple[str, ...]]:
+    """The frames whose pictures are there, by the order of their names, and a note on the others.
+
+    Lists made from videos and by selection often name pictures that were thrown away.
+    """
+    there = sorted((frame for frame in frames if os.path.isfile(frame.path)), key=lambda frame: frame.name)
+    missing = [frame for frame in frames if not os.path.isfile(frame.path)]
+    if not there:
+        raise DatasetError(
+            f"{missing[0].path} is missing: none of the {len(frames)} images that {path} names exist; "
+            "put them where file_path says"
+        )
+    if not missing:
+        return there, ()
+    return there, (f"{len(missing)} of the {len(frames)} images it names are missing, such as {missing[0].name}.",)
+
+
+def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], path: Path) -> Shot:
+    """A frame with its lens; what it doesn't say, the file says of all."""
+    given = transforms | frame.given
+    where = f"{path} ({frame.name})"
+
+    def value(key: str, default: float | None, low: float = -math.inf, high: float = math.inf) -> float | None:
+        return number(given, key, where, low, high) if given.get(key) is not None else default
+
+    width, height = value("w", picture[0], 1.0), value("h", picture[1], 1.0)
+    fx, fy = value("fl_x", None, 1e-6), value("fl_y", None, 1e-6)
+    angle_x, angle_y = value("camera_angle_x", None, 0.0, math.pi), value("camera_angle_y", None, 0.0, math.pi)
+    if fx is None and angle_x:
+        fx = 0.5 * width / math.tan(0.5 * angle_x)
+    if fy is None and angle_y and not angle_x:
+        fy = 0.5 * height / math.tan(0.5 * angle_y)
+    fx, fy = fx or fy, fy or fx
+    if fx is None:
+        raise DatasetError(f"{where}: expected a focal length, fl_x in pixels or camera_angle_x, found none: add one")
+    K = intrinsics(fx, fy, value("cx", 0.5 * width), value("cy", 0.5 * height))
+    names, fisheye = _coefficients(given, where)
+    distortion = [value(name, 0.0) if name in names else 0.0 for name in _PERSPECTIVE]
+    return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye)
+
+
+def _coefficients(given: dict[str, Any], where: str) -> tuple[tuple[str, ...], bool]:
+    """The names of the lens' coefficients, and whether it is a fisheye."""
+    if given.get("is_fisheye") is True:  # instant-ngp's way to say so
+        return _FISHEYE, True
+    model = given.get("camera_model", "OPENCV")
+    if model not in _MODELS:
+        raise DatasetError(
+            f"{where}: expected camera_model as one of {', '.join(_MODELS)}, found {model!r:.40}: "
+            "undistort the pictures, or export them with another model"
+        )
+    return _MODELS[model], model == "OPENCV_FISHEYE"
+
+
+def _split(shots: list[Shot], transforms: dict[str, Any], path: Path) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
+    """Training and test views: nerfstudio's lists of names, or every 8th held out."""
+    lists = {key: _names(transforms, key, path) for key in ("train_filenames", "test_filenames", "val_filenames")}
+    if lists["train_filenames"] is None:
+        return hold_out(shots, "view")
+    train = [shot for shot in shots if _plain(shot.name) in lists["train_filenames"]]
+    held_out = lists["test_filenames"] or lists["val_filenames"] or set()
+    test = [shot for shot in shots if _plain(shot.name) in held_out - lists["train_filenames"]]
+    if not test:
+        return hold_out(train, "training view")
+    unused = len(shots) - len(train) - len(test)
+    return train, test, (f"{unused} views are in neither split and not used.",) if unused else ()
+
+
+def _names(transforms: dict[str, Any], key: str, path: Path) -> set[str] | None:
+    names = transforms.get(key)
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DatasetError(f"{path}: expected {key} as a list of file names, found something else: correct it")
+    return {_plain(name) for name in names}
+
+
+def _plain(name: str) -> str:
+    return os.path.normpath(name.strip().replace("\\", "/"))

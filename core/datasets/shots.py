@@ -1,0 +1,203 @@
+"""What the formats agree on: pictures with a pose and a lens, which become `Views`."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from core.cameras import Camera, image_points, rays_through
+from core.datasets.base import Progress, Views
+from core.datasets.images import Header, read_images
+from core.errors import DatasetError
+from core.lenses import N_COEFFICIENTS, Lens
+
+HOLD_OUT_EVERY = 8
+"""Where a dataset names no test views, every so manieth is held out (LLFF's convention, Mildenhall et al. 2019)."""
+
+FEWEST_VIEWS = 2
+"""Training views without which there is nothing to learn."""
+
+READING_SHARE = 0.9
+"""Of the opening of a dataset."""
+
+_ASPECT_TOLERANCE = 0.02
+_LENS_TOLERANCE = 0.05
+_NO_DISTORTION = (0.0,) * N_COEFFICIENTS
+
+
+class Shot(NamedTuple):
+    """One posed picture.
+
+    Attributes:
+        name: as the dataset spells it.
+        path: where the picture is.
+        c2w: (4, 4) float32, OpenGL axes.
+        K: (3, 3), intrinsics in pixels of a picture of `size`, (width, height).
+        distortion: see `core.lenses.Lens.coefficients`; fisheye: of which kind.
+    """
+
+    name: str
+    path: Path
+    c2w: np.ndarray
+    K: np.ndarray
+    size: tuple[float, float]
+    distortion: tuple[float, ...] = _NO_DISTORTION
+    fisheye: bool = False
+
+
+def intrinsics(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
+    """K (3, 3)."""
+    return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+
+
+def hold_out(shots: list[Shot], kind: str) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
+    """Training and test views where a dataset doesn't say which are the latter, and a note on it.
+
+    Args:
+        kind: what the views are called in the note.
+    """
+    held_out = shots[::HOLD_OUT_EVERY]
+    kept = [shot for index, shot in enumerate(shots) if index % HOLD_OUT_EVERY]
+    note = (
+        f"There is no test split: every {HOLD_OUT_EVERY}th {kind}, {len(held_out)} of {len(shots)}, "
+        "is held out and not trained on."
+    )
+    return kept, held_out, (note,)
+
+
+def check_number(train: list[Shot], path: Path) -> None:
+    """Raise DatasetError if there are too few training views."""
+    if len(train) < FEWEST_VIEWS:
+        raise DatasetError(f"{path}: expected at least {FEWEST_VIEWS} training views, found {len(train)}: add views")
+
+
+def counted(progress: Progress, n_pictures: int) -> Callable[[], None]:
+    """What to call after each picture of a dataset, so that `progress` is told."""
+    done = 0
+
+    def on_read() -> None:
+        nonlocal done
+        done += 1
+        progress(READING_SHARE * done / n_pictures, f"reading image {done} of {n_pictures}")
+
+    return on_read
+
+
+def views_of(
+    shots: list[Shot], header: Header, named_by: Path, downscale: int, on_read: Callable[[], None]
+) -> tuple[Views, tuple[str, ...]]:
+    """Read the pictures of some shots, and say what is left out of them.
+
+    Args:
+        header: their common one.
+        named_by: the file that lists them, for messages.
+        on_read: called after each picture.
+
+    Raises:
+        DatasetError: see `read_images`; or intrinsics don't fit the pictures, or a lens can't be undone.
+    """
+    size = header.width, header.height
+    for shot in shots:
+        _check_aspect(shot, size, named_by)
+    images = read_images([shot.path for shot in shots], header, downscale, on_read)
+    height, width = images.shape[1:3]
+    # The principal point is that of the whole picture, also where the reduction left out its last columns.
+    scale = [np.array([size[0] / shot.size[0], size[1] / shot.size[1], 1.0])[:, None] for shot in shots]
+    K = torch.from_numpy(np.stack([shot.K * s for shot, s in zip(shots, scale, strict=True)])).float()
+    K[:, :2] /= downscale
+    c2w = torch.from_numpy(np.stack([shot.c2w for shot in shots]))
+    camera = Camera(c2w, K, width, height, _lens_of(shots, named_by))
+    _check_lens(camera, shots, named_by)
+    return Views(camera, images, tuple(shot.name for shot in shots)), _cut_off(size, downscale)
+
+
+def _check_aspect(shot: Shot, size: tuple[int, int], named_by: Path) -> None:
+    """A picture may have been reduced since its intrinsics were written down; cut or turned it may not be."""
+    across, down = size[0] / shot.size[0], size[1] / shot.size[1]
+    if abs(across / down - 1.0) > _ASPECT_TOLERANCE:
+        raise DatasetError(
+            f"{shot.path} is {size[0]}x{size[1]}: {named_by} has intrinsics for {shot.size[0]:g}x{shot.size[1]:g}, "
+            "which is another shape; is the picture cut or turned? Restore it or correct the intrinsics"
+        )
+
+
+def _lens_of(shots: list[Shot], named_by: Path) -> Lens | None:
+    kinds = {shot.fisheye for shot in shots}
+    if len(kinds) > 1:
+        raise DatasetError(
+            f"{named_by}: expected pictures of one kind of lens, found fisheye and other ones: open them apart"
+        )
+    distortion = torch.tensor([shot.distortion for shot in shots])
+    fisheye = kinds == {True}
+    return Lens(distortion, fisheye) if fisheye or bool(distortion.any()) else None
+
+
+def _check_lens(cameras: Camera, shots: list[Shot], named_by: Path) -> None:
+    """Raise DatasetError if the rays of a picture's border don't come back to it: the formula then means nothing."""
+    if cameras.lens is None:
+        return
+    right, low = float(cameras.width), float(cameras.height)
+    xs = torch.tensor([0.0, 0.5 * right, right, right, right, 0.5 * right, 0.0, 0.0], dtype=torch.float64)
+    ys = torch.tensor([0.0, 0.0, 0.0, 0.5 * low, low, low, low, 0.5 * low], dtype=torch.float64)
+    for shot, index in zip(shots, range(len(cameras)), strict=True):
+        camera = cameras[index].to(torch.float64)
+        back = torch.stack(image_points(camera, rays_through(camera, xs, ys).rays_d))
+        if not bool(((back - torch.stack([xs, ys])).abs() < _LENS_TOLERANCE).all()):
+            raise DatasetError(
+                f"{named_by} ({shot.name}): expected a lens distortion that can be undone, found one that folds the "
+                f"picture's border ({', '.join(f'{x:g}' for x in shot.distortion)}): correct its coefficients"
+            )
+
+
+def _cut_off(size: tuple[int, int], downscale: int) -> tuple[str, ...]:
+    """A note on columns and rows that a reduction leaves out."""
+    columns, rows = size[0] % downscale, size[1] % downscale
+    if not (columns or rows):
+        return ()
+    return (
+        f"{size[0]}x{size[1]} pixels can't be divided by {downscale}: {columns} columns at the right "
+        f"and {rows} rows at the bottom are left out.",
+    )
+
+
+def find_picture(folder: Path, name: str, suffixes: tuple[str, ...], where: str) -> Path:
+    """Where a picture named in a dataset's file is, which must be in the dataset's folder: a downloaded file must not
+    name others of the disk.
+
+    Backslashes part folders too; a missing suffix is found; of an absolute path that leads nowhere, the end that
+    exists below the folder counts.
+
+    Returns:
+        The path; what isn't there gets the first suffix.
+
+    Raises:
+        DatasetError: the name leads out of the folder.
+    """
+    name = name.strip().replace("\\", "/")
+    root = Path(os.path.normpath(folder))
+    path = Path(os.path.normpath(root / name))
+    if not path.is_relative_to(root):
+        ends = (root.joinpath(*Path(name).parts[i:]) for i in range(1, len(Path(name).parts)))
+        inside = [end for end in ends if ".." not in end.parts and (os.path.isfile(end) or _with_suffix(end, suffixes))]
+        if not inside:
+            raise DatasetError(
+                f"{where}: expected file_path inside {folder}, found {name!r}: move the picture there and correct "
+                "the path"
+            )
+        path = inside[0]
+    if path.suffix.lower() in suffixes or os.path.isfile(path):
+        return path
+    return _with_suffix(path, suffixes) or path.with_name(path.name + suffixes[0])
+
+
+def _with_suffix(path: Path, suffixes: tuple[str, ...]) -> Path | None:
+    """The file of that name and any of the suffixes, if there is one."""
+    for suffix in suffixes:
+        for spelling in (suffix, suffix.upper()):
+            candidate = path.with_name(path.name + spelling)
+            if os.path.isfile(candidate):
+                return candidate
+    return None
