@@ -264,7 +264,7 @@ class TrainSettings:
         validate(self)
 
 
-_CPU_CONE_ANGLE = 1.0 / 64.0
+_CPU_CONE_ANGLE = 1.0 / 32.0
 """Around the first box a CPU steps by this share of the distance."""
 
 
@@ -274,6 +274,8 @@ def presets(
     """Settings that suit a device and the size of a scene.
 
     A CPU gets tables that fit its cache and batches whose activations do (2^14 samples); a GPU gets instant-ngp's.
+    Photos of a place, several levels deep, take more samples a ray, and on a CPU larger tables and batches; fog that is
+    thinner there than what a ray can be without is passed over.
 
     Args:
         device: "cpu" or "cuda".
@@ -290,9 +292,21 @@ def presets(
     if device == "cuda":
         march = MarchSettings(render_step_size=_rounded(diagonal / 1024), early_stop_eps=1e-4, **placed)
         return FieldSettings(precision=precision), TrainSettings(march=march, grid_levels=n_levels)
-    field_settings = FieldSettings(n_levels=8, log2_hashmap_size=16, max_resolution=512, precision=precision)
+    placed_in_space = n_levels > 1
+    field_settings = FieldSettings(
+        n_levels=8,
+        log2_hashmap_size=17 if placed_in_space else 16,
+        max_resolution=1024 if placed_in_space else 512,
+        precision=precision,
+    )
+    march = MarchSettings(
+        render_step_size=_rounded(diagonal / 190),
+        early_stop_eps=2e-2,
+        alpha_thre=3e-2 if placed_in_space else 1e-2,
+        **placed,
+    )
     train_settings = TrainSettings(
-        target_samples=1 << 14,
+        target_samples=1 << (15 if placed_in_space else 14),
         max_rays=1 << 14,
         learning_rate=4e-2,
         decay_steps=4000,
@@ -301,7 +315,7 @@ def presets(
         grid_samples=1 << 14,
         grid_decay=0.6,
         grid_warmup_steps=0,
-        march=MarchSettings(render_step_size=_rounded(diagonal / 190), early_stop_eps=2e-2, alpha_thre=1e-2, **placed),
+        march=march,
     )
     return field_settings, train_settings
 

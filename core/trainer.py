@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.collapse import lowered, not_finite, nothing_to_learn_from
 from core.datasets.base import Dataset
-from core.datasets.coverage import Coverage
+from core.datasets.coverage import Coverage, vouched_cells
 from core.datasets.hull import occupied_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields.ngp import NGPField
@@ -306,7 +306,7 @@ class Trainer:
         if views.has_alpha and views.cameras.lens is None:
             possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
         elif self.settings.grid_levels > 1:
-            possible = Coverage(views.cameras, boxes, resolution).finished() >= min(_FEWEST_WITNESSES, len(views))
+            possible = vouched_cells(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))
         else:
             return None
         return possible if bool(possible.any()) else None

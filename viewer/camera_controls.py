@@ -1,7 +1,7 @@
 """How the camera moves: orbit, pan, zoom to the cursor, fly, jump to a training view. Pure: a move gives a new camera.
 
 Conventions:
-- World z is up. Orbiting turns about it like a turntable and keeps whatever roll the picture has.
+- A scene has an up. Orbiting turns about it like a turntable and keeps whatever roll the picture has.
 - Points of the picture are (u, v) in picture heights from its centre, u to the right, v downwards.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from viewer.messages import PhotoId, Pose, SceneInfo, Split
 
-UP = np.array([0.0, 0.0, 1.0])
+Z_UP = (0.0, 0.0, 1.0)
 MAX_ELEVATION = math.radians(89.0)
 """Orbiting stops here, short of the pole, so that the picture never flips."""
 HOME_ELEVATION = math.radians(25.0)
@@ -31,12 +31,14 @@ class OrbitCamera:
         position: (3,) float64.
         distance: from the position to the target, which lies on the view axis.
         fov_y: the vertical field of view in radians.
+        scene_up: a unit vector.
     """
 
     rotation: np.ndarray
     position: np.ndarray
     distance: float
     fov_y: float
+    scene_up: tuple[float, float, float] = Z_UP
 
     @property
     def target(self) -> np.ndarray:
@@ -69,16 +71,16 @@ class OrbitCamera:
 
     def orbited(self, du: float, dv: float) -> "OrbitCamera":
         """Dragged by (du, dv): the scene follows the cursor; a drag over the picture's height is half a turn."""
-        back = self.rotation[:, 2]
+        back, scene_up = self.rotation[:, 2], np.array(self.scene_up)
         # In a picture that stands on its head, left and right are swapped on the turntable.
-        sense = -1.0 if self.rotation[2, 1] < 0.0 else 1.0
-        elevation = math.asin(float(np.clip(back[2] / np.linalg.norm(back), -1.0, 1.0)))
+        sense = -1.0 if scene_up @ self.rotation[:, 1] < 0.0 else 1.0
+        elevation = math.asin(float(np.clip(scene_up @ back / np.linalg.norm(back), -1.0, 1.0)))
         low, high = min(-MAX_ELEVATION, elevation), max(MAX_ELEVATION, elevation)
         rise = float(np.clip(elevation + sense * math.pi * dv, low, high)) - elevation
-        level = np.cross(UP, back)
+        level = np.cross(scene_up, back)
         size = float(np.linalg.norm(level))
         axis = level / size if size > 1e-6 else self.rotation[:, 0]
-        turn = _rotation_about(UP, -sense * math.pi * du) @ _rotation_about(axis, -rise)
+        turn = _rotation_about(scene_up, -sense * math.pi * du) @ _rotation_about(axis, -rise)
         rotation = _orthonormal(turn @ self.rotation)
         return replace(self, rotation=rotation, position=self.target + self.distance * rotation[:, 2])
 
@@ -94,8 +96,8 @@ class OrbitCamera:
         return replace(self, position=position, distance=distance)
 
     def flown(self, right: float, up: float, forward: float, seconds: float) -> "OrbitCamera":
-        """Held fly keys, -1 to 1 each; `up` is the world's, the others the camera's. The target moves along."""
-        direction = right * self.rotation[:, 0] + up * UP - forward * self.rotation[:, 2]
+        """Held fly keys, -1 to 1 each; `up` is the scene's, the others the camera's. The target moves along."""
+        direction = right * self.rotation[:, 0] + up * np.array(self.scene_up) - forward * self.rotation[:, 2]
         return replace(self, position=self.position + FLY_SPEED * self.distance * seconds * direction)
 
     def with_fov(self, fov_y: float) -> "OrbitCamera":
@@ -103,7 +105,9 @@ class OrbitCamera:
         return replace(self, fov_y=float(np.clip(fov_y, *FOV_RANGE)))
 
 
-def at_view(c2w: np.ndarray, fov_y: float, center: np.ndarray) -> OrbitCamera:
+def at_view(
+    c2w: np.ndarray, fov_y: float, center: np.ndarray, scene_up: tuple[float, float, float] = Z_UP
+) -> OrbitCamera:
     """A camera at exactly this c2w (4, 4); it orbits about the point of its axis that is closest to `center` (3,).
 
     Where that point lies behind the camera, it orbits about one in front, as far away as the centre.
@@ -114,20 +118,22 @@ def at_view(c2w: np.ndarray, fov_y: float, center: np.ndarray) -> OrbitCamera:
     away = float(np.linalg.norm(to_center))
     distance = along if along > 0.05 * away else away
     distance = float(np.clip(distance, *DISTANCE_RANGE))
-    return OrbitCamera(c2w[:3, :3].copy(), c2w[:3, 3].copy(), distance, fov_y).with_fov(fov_y)
+    return OrbitCamera(c2w[:3, :3].copy(), c2w[:3, 3].copy(), distance, fov_y, scene_up).with_fov(fov_y)
 
 
 def photo_view(scene: SceneInfo, photo: PhotoId) -> OrbitCamera:
     """The camera of one of the dataset's views: its pose and its field of view."""
     train = photo.split is Split.TRAIN
     cameras, fov_y = (scene.cameras, scene.camera_fov_y) if train else (scene.test_cameras, scene.test_fov_y)
-    return at_view(cameras[photo.index], float(fov_y[photo.index]), _center(scene))
+    return at_view(cameras[photo.index], float(fov_y[photo.index]), _center(scene), scene.up)
 
 
 def home_view(scene: SceneInfo) -> int:
     """The index of the training view to start from: the one that looks down on the scene most nearly by 25 degrees."""
     offsets = np.asarray(scene.cameras, np.float64)[:, :3, 3] - _center(scene)
-    elevations = np.arctan2(offsets[:, 2], np.linalg.norm(offsets[:, :2], axis=1))
+    heights = offsets @ np.array(scene.up)
+    across = np.linalg.norm(offsets - heights[:, None] * np.array(scene.up), axis=1)
+    elevations = np.arctan2(heights, across)
     return int(np.argmin(np.abs(elevations - HOME_ELEVATION)))
 
 

@@ -198,6 +198,7 @@ class SceneInfo:
         test_cameras, test_fov_y, test_names: the same of the test views.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
         train: the settings it was opened with.
+        up: the unit vector that points upwards in it.
         opened: what to open to have the scene again: a dataset's or a snapshot's full path, or "demo".
         downscale: the factor to open it with.
     """
@@ -222,6 +223,7 @@ class SceneInfo:
     background: tuple[float, float, float]
     opened: str = ""
     downscale: int = 1
+    up: tuple[float, float, float] = (0.0, 0.0, 1.0)
 
     def names(self, split: Split) -> tuple[str, ...]:
         """The names of a split's views."""

@@ -104,6 +104,7 @@ def describe(trainer: Trainer, opened: str = "") -> SceneInfo:
         background=(1.0, 1.0, 1.0),
         opened=opened if opened == "demo" else str(Path(opened).expanduser().resolve()),
         downscale=1 if is_snapshot(opened) else dataset.downscale,
+        up=dataset.up,
     )
 
 

@@ -132,6 +132,7 @@ class Dataset:
         box: the scene's bounds in the units of the camera positions: x0 y0 z0 x1 y1 z1.
         n_levels: nested boxes that the scene fills, each twice as large as the one before, `box` the first of them.
         near_plane: the distance from a camera below which nothing is.
+        up: the unit vector that points upwards in the scene.
         downscale: the factor by which its images were reduced when it was opened.
         notes: what the reader decided and the user should know, one sentence each.
     """
@@ -146,6 +147,7 @@ class Dataset:
     downscale: int = 1
     n_levels: int = 1
     near_plane: float = 0.0
+    up: tuple[float, float, float] = (0.0, 0.0, 1.0)
 
 
 class Format(NamedTuple):

@@ -8,6 +8,18 @@ from core.datasets.hull import cell_centers
 from core.settings import Box
 
 
+def vouched_cells(cameras: Camera, boxes: list[Box], resolution: int, fewest: int) -> Tensor:
+    """Cells of nested grids that at least `fewest` cameras of a batch may see: (n_levels, n, n, n) bool.
+
+    Looked at on cells of twice the size, each with its neighbours: what no camera sees may be among them, what is seen
+    is not missed.
+    """
+    coarse = max(1, resolution // 2)
+    counts = Coverage(cameras, boxes, coarse).finished()[:, None].float()
+    grown = torch.nn.functional.max_pool3d(counts, 3, stride=1, padding=1)
+    return torch.nn.functional.interpolate(grown, size=(resolution,) * 3)[:, 0] >= fewest
+
+
 class Coverage:
     """Counts the cameras that have a cell's centre in their picture, a piece at a time; what hides it doesn't count.
 

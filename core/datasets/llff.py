@@ -12,14 +12,13 @@ import numpy as np
 
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.images import common_header
-from core.datasets.placing import place
-from core.datasets.shots import Shot, check_number, counted, hold_out, intrinsics, views_of
+from core.datasets.placing import place, placed
+from core.datasets.shots import Shot, check_number, counted, hold_out, image_folder, intrinsics, views_of
 from core.datasets.transforms import PICTURE_SUFFIXES, checked_pose
 from core.errors import DatasetError
 
 FILE = "poses_bounds.npy"
 
-_FACTORS = (1, 2, 4, 8)
 _MOST_BYTES = 1 << 26
 
 
@@ -45,10 +44,11 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     path = folder / FILE
     progress(0.0, "reading poses")
     rows = _read_rows(path)
-    pictures, stored = _find_pictures(folder, downscale)
+    inside, stored = image_folder(folder, downscale)
+    pictures = _pictures_in(inside)
     if len(pictures) != len(rows):
         raise DatasetError(
-            f"{path} has {len(rows)} poses: expected as many images, found {len(pictures)} in {pictures[0].parent}; "
+            f"{path} has {len(rows)} poses: expected as many images, found {len(pictures)} in {inside}; "
             "restore the missing ones or compute the poses again"
         )
     header = common_header(pictures, path)
@@ -67,21 +67,11 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     on_read = counted(progress, len(shots))
     train_views, cut_off = views_of(train, header, path, max(1, downscale // stored), on_read)
     test_views, _ = views_of(test, header, path, max(1, downscale // stored), on_read)
-    placement = place(train_views.cameras, min(row.near for row in rows), max(row.far for row in rows))
     if stored > 1:
-        notes += (f"The images are those of {pictures[0].parent.name}, stored reduced by {stored}.",)
+        notes += (f"The images are those of {inside.name}, stored reduced by {stored}.",)
     progress(1.0, "")
-    return Dataset(
-        folder.name,
-        folder,
-        FORMAT.name,
-        train_views,
-        test_views,
-        placement.box,
-        (*notes, *cut_off, placement.note),
-        n_levels=placement.n_levels,
-        near_plane=placement.near_plane,
-    )
+    dataset = Dataset(folder.name, folder, FORMAT.name, train_views, test_views, (0.0,) * 6, (*notes, *cut_off))
+    return placed(dataset, place(train_views.cameras, min(row.near for row in rows), max(row.far for row in rows)))
 
 
 FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read)
@@ -118,23 +108,11 @@ def _row(values: np.ndarray, where: str) -> _Row:
     return _Row(checked_pose(pose, where), height, width, focal, near, far)
 
 
-def _find_pictures(folder: Path, downscale: int) -> tuple[list[Path], int]:
-    """The pictures to read, by name, and how much they are reduced already: as much as asked for, else less, else
-    the least there is."""
-    stored = {}
-    for factor in _FACTORS:
-        inside = folder / ("images" if factor == 1 else f"images_{factor}")
-        if inside.is_dir() and (pictures := _pictures_in(inside)):
-            stored[factor] = pictures
-    if not stored:
-        raise DatasetError(
-            f"{folder}: expected images, images_2, images_4 or images_8 with pictures beside {FILE}, found none: "
-            "put the pictures there"
-        )
-    suiting = [factor for factor in stored if downscale % factor == 0]
-    factor = max(suiting) if suiting else min(stored)
-    return stored[factor], factor
-
-
 def _pictures_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not pictures:
+        raise DatasetError(
+            f"{folder}: expected the pictures of {FILE} there or in images, images_2, images_4 or images_8, found "
+            "none: put them there"
+        )
+    return pictures

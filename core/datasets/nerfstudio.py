@@ -11,8 +11,8 @@ from typing import Any
 
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.images import common_header
-from core.datasets.placing import place
-from core.datasets.shots import Shot, check_number, counted, hold_out, intrinsics, views_of
+from core.datasets.placing import place, placed
+from core.datasets.shots import Shot, check_number, counted, hold_out, intrinsics, present, views_of
 from core.datasets.transforms import Frame, number, read_frames, read_transforms, scene_box
 from core.errors import DatasetError
 
@@ -46,7 +46,7 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     progress(0.0, "reading poses")
     transforms = read_transforms(path)
     given_box = scene_box(transforms, path)
-    frames, notes = _frames_with_pictures(read_frames(transforms, path), path)
+    frames, notes = present(read_frames(transforms, path), path)
     header = common_header([frame.path for frame in frames], path)
     shots = [_shot(frame, transforms, (header.width, header.height), path) for frame in frames]
     train, test, note = _split(shots, transforms, path)
@@ -56,41 +56,12 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     train_views, cut_off = views_of(train, header, path, downscale, on_read)
     test_views, _ = views_of(test, header, path, downscale, on_read)
     notes += cut_off
-    if given_box is not None:
-        return Dataset(folder.name, folder, FORMAT.name, train_views, test_views, given_box, notes)
-    placement = place(train_views.cameras)
     progress(1.0, "")
-    return Dataset(
-        folder.name,
-        folder,
-        FORMAT.name,
-        train_views,
-        test_views,
-        placement.box,
-        (*notes, placement.note),
-        n_levels=placement.n_levels,
-        near_plane=placement.near_plane,
-    )
+    dataset = Dataset(folder.name, folder, FORMAT.name, train_views, test_views, given_box or (0.0,) * 6, notes)
+    return dataset if given_box is not None else placed(dataset, place(train_views.cameras))
 
 
 FORMAT = Format("instant-ngp / nerfstudio", f"a folder with {FILE} (instant-ngp, nerfstudio)", recognises, read)
-
-
-def _frames_with_pictures(frames: list[Frame], path: Path) -> tuple[list[Frame], tuple[str, ...]]:
-    """The frames whose pictures are there, by the order of their names, and a note on the others.
-
-    Lists made from videos and by selection often name pictures that were thrown away.
-    """
-    there = sorted((frame for frame in frames if os.path.isfile(frame.path)), key=lambda frame: frame.name)
-    missing = [frame for frame in frames if not os.path.isfile(frame.path)]
-    if not there:
-        raise DatasetError(
-            f"{missing[0].path} is missing: none of the {len(frames)} images that {path} names exist; "
-            "put them where file_path says"
-        )
-    if not missing:
-        return there, ()
-    return there, (f"{len(missing)} of the {len(frames)} images it names are missing, such as {missing[0].name}.",)
 
 
 def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], path: Path) -> Shot:

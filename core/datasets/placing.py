@@ -5,12 +5,14 @@ lengths are in the dataset's own units, and its axes stay as they are.
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from core.cameras import Camera
+from core.datasets.base import Dataset
 from core.datasets.hull import point_looked_at
 from core.settings import Box
 
@@ -22,6 +24,9 @@ coarsest box reaches some seven times the cameras' distance."""
 
 _CONVERGING = 20.0
 """Degrees that optical axes must differ by, at most, for the point nearest to all of them to mean something."""
+
+_NEARLY = 15.0
+"""Degrees between an axis and what counts as that axis."""
 
 _FRAMED = 1.1
 """The box is larger by this than what a frame shows at its centre."""
@@ -40,12 +45,14 @@ class Placement(NamedTuple):
         box: the finest level's bounds, x0 y0 z0 x1 y1 z1.
         n_levels: of the nested grids.
         near_plane: the distance from a camera below which nothing is.
+        up: the unit vector that points upwards.
         note: how this was found, for the user.
     """
 
     box: Box
     n_levels: int
     near_plane: float
+    up: tuple[float, float, float]
     note: str
 
 
@@ -80,7 +87,28 @@ def place(cameras: Camera, near: float | None = None, far: float | None = None) 
         f"The scene is taken to lie {how}: a box of {2.0 * half:.3g} units a side, {n_levels} levels of which the "
         f"coarsest has {coarsest:.3g}, nothing nearer than {near_plane:g} to a camera."
     )
-    return Placement(box, n_levels, near_plane, note)
+    return Placement(box, n_levels, near_plane, _upwards(cameras), note)
+
+
+def placed(dataset: Dataset, placement: Placement) -> Dataset:
+    """A dataset in its place, with a note on it."""
+    return replace(
+        dataset,
+        box=placement.box,
+        n_levels=placement.n_levels,
+        near_plane=placement.near_plane,
+        up=placement.up,
+        notes=(*dataset.notes, placement.note),
+    )
+
+
+def _upwards(cameras: Camera) -> tuple[float, float, float]:
+    """The mean of the pictures' upper sides, or the axis that it nearly is: people hold cameras upright."""
+    up = torch.nn.functional.normalize(cameras.c2w[:, :3, 1].mean(0), dim=0)
+    axis = int(up.abs().argmax())
+    if float(up[axis].abs()) > math.cos(math.radians(_NEARLY)):
+        up = torch.zeros(3).index_fill_(0, torch.tensor(axis), math.copysign(1.0, float(up[axis])))
+    return tuple(up.tolist())
 
 
 def _turned(forward: Tensor) -> float:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ FEWEST_VIEWS = 2
 
 READING_SHARE = 0.9
 """Of the opening of a dataset."""
+
+_STORED_FACTORS = (1, 2, 4, 8)
 
 _ASPECT_TOLERANCE = 0.02
 _LENS_TOLERANCE = 0.05
@@ -48,6 +50,16 @@ class Shot(NamedTuple):
     fisheye: bool = False
 
 
+class _Named(Protocol):
+    """What names a picture."""
+
+    name: str
+    path: Path
+
+
+Named = TypeVar("Named", bound=_Named)
+
+
 def intrinsics(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
     """K (3, 3)."""
     return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
@@ -66,6 +78,44 @@ def hold_out(shots: list[Shot], kind: str) -> tuple[list[Shot], list[Shot], tupl
         "is held out and not trained on."
     )
     return kept, held_out, (note,)
+
+
+def present(listed: list[Named], named_by: Path) -> tuple[list[Named], tuple[str, ...]]:
+    """What has its picture, by the order of the names, and a note on the rest.
+
+    Lists made from videos and by selection often name pictures that were thrown away.
+
+    Args:
+        named_by: the file that lists them, for messages.
+
+    Raises:
+        DatasetError: no picture is there.
+    """
+    there = sorted((item for item in listed if os.path.isfile(item.path)), key=lambda item: item.name)
+    missing = [item for item in listed if not os.path.isfile(item.path)]
+    if not there:
+        raise DatasetError(
+            f"{missing[0].path} is missing: none of the {len(listed)} images that {named_by} names exist; "
+            "put them where it says"
+        )
+    if not missing:
+        return there, ()
+    return there, (f"{len(missing)} of the {len(listed)} images it names are missing, such as {missing[0].name}.",)
+
+
+def image_folder(folder: Path, downscale: int) -> tuple[Path, int]:
+    """Where a dataset keeps its pictures, and by how much they are reduced there: as much as asked for, else less,
+    else the least there is. Without such a folder it is the dataset's own."""
+    stored = {}
+    for factor in _STORED_FACTORS:
+        inside = folder / ("images" if factor == 1 else f"images_{factor}")
+        if os.path.isdir(inside):
+            stored[factor] = inside
+    if not stored:
+        return folder, 1
+    suiting = [factor for factor in stored if downscale % factor == 0]
+    factor = max(suiting) if suiting else min(stored)
+    return stored[factor], factor
 
 
 def check_number(train: list[Shot], path: Path) -> None:
@@ -179,25 +229,24 @@ def find_picture(folder: Path, name: str, suffixes: tuple[str, ...], where: str)
     name = name.strip().replace("\\", "/")
     root = Path(os.path.normpath(folder))
     path = Path(os.path.normpath(root / name))
-    if not path.is_relative_to(root):
-        ends = (root.joinpath(*Path(name).parts[i:]) for i in range(1, len(Path(name).parts)))
-        inside = [end for end in ends if ".." not in end.parts and (os.path.isfile(end) or _with_suffix(end, suffixes))]
-        if not inside:
-            raise DatasetError(
-                f"{where}: expected file_path inside {folder}, found {name!r}: move the picture there and correct "
-                "the path"
-            )
-        path = inside[0]
-    if path.suffix.lower() in suffixes or os.path.isfile(path):
-        return path
-    return _with_suffix(path, suffixes) or path.with_name(path.name + suffixes[0])
+    inside = path.is_relative_to(root)
+    found = _picture_at(path, suffixes) if inside else None
+    parts = [part for part in name.split("/") if part]
+    for first in range(1, len(parts)):
+        if found is None and ".." not in parts[first:]:
+            found = _picture_at(root.joinpath(*parts[first:]), suffixes)
+    if found is None and not inside:
+        raise DatasetError(
+            f"{where}: expected file_path inside {folder}, found {name!r}: move the picture there and correct the path"
+        )
+    return found or (path if path.suffix.lower() in suffixes else path.with_name(path.name + suffixes[0]))
 
 
-def _with_suffix(path: Path, suffixes: tuple[str, ...]) -> Path | None:
-    """The file of that name and any of the suffixes, if there is one."""
-    for suffix in suffixes:
-        for spelling in (suffix, suffix.upper()):
-            candidate = path.with_name(path.name + spelling)
+def _picture_at(path: Path, suffixes: tuple[str, ...]) -> Path | None:
+    """The file of that name, or of that name and any of the suffixes, if there is one."""
+    for suffix in ("", *suffixes):
+        for spelling in dict.fromkeys((suffix, suffix.upper())):
+            candidate = path.parent / (path.name + spelling)
             if os.path.isfile(candidate):
                 return candidate
     return None

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.cameras import Camera, look_at
-from core.datasets.coverage import Coverage
+from core.datasets.coverage import Coverage, vouched_cells
 from tests.core.datasets.test_hull import BOX, cell_centres
 from tests.core.test_cameras import project, random_camera
 
@@ -60,3 +60,12 @@ def test_a_cell_at_the_camera_or_behind_it_is_not_seen():
     )
     counts = Coverage(camera, [(-1.5, -1.5, -1.5, 1.5, 1.5, 1.5)], 3).finished()[0]
     assert counts[2, 1, 1] == 1 and counts[:2].sum() == 0
+
+
+def test_what_two_cameras_see_is_never_missing_among_what_is_vouched_for():
+    batch = cameras()
+    seen = torch.stack([expected_counts(batch, box, 16) >= 2 for box in (BOX, LARGER)])
+    vouched = vouched_cells(batch, [BOX, LARGER], 16, 2)
+    assert vouched.shape == seen.shape
+    assert bool((vouched | ~seen).all())
+    assert not vouched[1].all(), "nor is everything"

@@ -1,0 +1,188 @@
+"""Reads models of COLMAP (Schönberger and Frahm 2016), binary or text, with their pictures beside them.
+
+The model lies in `sparse/0`, in `sparse` or in the folder itself, the pictures in `images`, `images_2`, `images_4` or
+`images_8` (the layout of mip-NeRF 360 and of 3D Gaussian splatting) or in the folder itself.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.cameras import Camera, sees
+from core.datasets.base import Dataset, Format, Progress
+from core.datasets.images import common_header
+from core.datasets.placing import place, placed
+from core.datasets.shots import Shot, check_number, counted, hold_out, image_folder, intrinsics, present, views_of
+from core.datasets.transforms import checked_pose
+from core.errors import DatasetError
+
+_MODEL_FOLDERS = ("sparse/0", "sparse", ".", "colmap/sparse/0")
+
+_LENSES: dict[str, tuple[str, ...]] = {
+    "SIMPLE_PINHOLE": ("f", "cx", "cy"),
+    "PINHOLE": ("fx", "fy", "cx", "cy"),
+    "SIMPLE_RADIAL": ("f", "cx", "cy", "k1"),
+    "RADIAL": ("f", "cx", "cy", "k1", "k2"),
+    "OPENCV": ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2"),
+    "FULL_OPENCV": ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"),
+    "SIMPLE_RADIAL_FISHEYE": ("f", "cx", "cy", "k1"),
+    "RADIAL_FISHEYE": ("f", "cx", "cy", "k1", "k2"),
+    "OPENCV_FISHEYE": ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4"),
+}
+"""The parameters of each camera model we have, in COLMAP's order."""
+
+_COEFFICIENTS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
+
+_SMALLEST_RECORD = {"cameras": 48, "images": 73, "points3D": 51}
+"""Bytes of a binary record without what varies. A count that cannot fit is found before memory is asked for it."""
+
+_FEWEST_SIGHTINGS = 3
+"""Pictures that must show a point for it to say where the scene is."""
+
+_MOST_POINTS = 20_000
+_NEAREST, _FARTHEST = 0.01, 0.99
+"""Quantiles of the points' depths between which the scene is taken to lie; a few points are always wrong."""
+
+
+class _Model(NamedTuple):
+    """Attributes: shots, as the model has them; points (n, 3) float32."""
+
+    shots: list[Shot]
+    points: Tensor
+
+
+def recognises(folder: Path) -> bool:
+    return _find_model(folder) is not None
+
+
+def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+    """Open a folder that `recognises` holds.
+
+    Raises:
+        DatasetError: see `core.datasets.open_dataset`.
+    """
+    where = _find_model(folder)
+    progress(0.0, f"reading {where}")
+    pictures, stored = image_folder(folder, downscale)
+    model = _read_model(where, pictures)
+    shots, notes = present(model.shots, where)
+    header = common_header([shot.path for shot in shots], where)
+    train, test, note = hold_out(shots, "view")
+    notes += note
+    check_number(train, where)
+    on_read = counted(progress, len(shots))
+    train_views, cut_off = views_of(train, header, where, max(1, downscale // stored), on_read)
+    test_views, _ = views_of(test, header, where, max(1, downscale // stored), on_read)
+    if stored > 1:
+        notes += (f"The images are those of {pictures.name}, stored reduced by {stored}.",)
+    progress(1.0, "placing the scene")
+    dataset = Dataset(folder.name, folder, FORMAT.name, train_views, test_views, (0.0,) * 6, (*notes, *cut_off))
+    return placed(dataset, place(train_views.cameras, *_depths(train_views.cameras, model.points)))
+
+
+FORMAT = Format("COLMAP", "a folder with sparse/0/cameras.bin or .txt (COLMAP)", recognises, read)
+
+
+def _find_model(folder: Path) -> Path | None:
+    for inside in _MODEL_FOLDERS:
+        where = Path(os.path.normpath(folder / inside))
+        if any(os.path.isfile(where / f"cameras.{kind}") for kind in ("bin", "txt")):
+            return where
+    return None
+
+
+def _read_model(where: Path, pictures: Path) -> _Model:
+    import pycolmap
+
+    pycolmap.logging.minloglevel = 3  # what it would print, the error below says
+    _check_files(where)
+    try:
+        model = pycolmap.Reconstruction(where)
+        shots = [_shot(image, pictures, where) for image in model.images.values() if image.has_pose]
+        points = [point.xyz for point in model.points3D.values() if point.track.length() >= _FEWEST_SIGHTINGS]
+    except DatasetError:
+        raise
+    except Exception as error:  # it raises whatever its C++ threw
+        raise _broken(where, " ".join(str(error).split())) from error
+    if not shots:
+        raise DatasetError(f"{where}: expected pictures with poses, found none: let COLMAP map the pictures again")
+    cloud = np.asarray(points, np.float32).reshape(-1, 3)
+    return _Model(shots, torch.from_numpy(cloud[np.isfinite(cloud).all(1)]))
+
+
+def _broken(where: Path, found: str) -> DatasetError:
+    return DatasetError(f"{where}: expected a model of COLMAP, found a broken one ({found:.160}): export it again")
+
+
+def _check_files(where: Path) -> None:
+    """Raise DatasetError if files are missing, or if a binary file is too short for the records it announces."""
+    kind = "bin" if os.path.isfile(where / "cameras.bin") else "txt"
+    for name, smallest in _SMALLEST_RECORD.items():
+        path = where / f"{name}.{kind}"
+        if not os.path.isfile(path):
+            raise DatasetError(f"{path} is missing: expected it beside cameras.{kind}; export the model again")
+        if kind == "bin":
+            try:
+                with open(path, "rb") as file:
+                    count = int.from_bytes(file.read(8), "little")
+            except OSError as error:
+                raise DatasetError(f"{path} can't be read ({error.strerror}): check its permissions") from error
+            size = os.path.getsize(path)
+            if size < 8 or 8 + count * smallest > size:
+                raise _broken(where, f"{path.name} has {size:,} bytes and announces {count:,} records")
+
+
+def _shot(image, pictures: Path, where: Path) -> Shot:
+    """One of pycolmap's images as ours; its axes are OpenCV's."""
+    camera = image.camera
+    kind = camera.model.name
+    if kind not in _LENSES:
+        raise DatasetError(
+            f"{where} ({image.name}): expected a camera model among {', '.join(_LENSES)}, found {kind}: "
+            "undistort the pictures with COLMAP"
+        )
+    given = dict(zip(_LENSES[kind], (float(x) for x in camera.params), strict=True))
+    fx, fy = given.get("fx", given.get("f")), given.get("fy", given.get("f"))
+    finite = np.isfinite(list(given.values())).all()
+    if not (finite and fx > 0.0 and fy > 0.0 and camera.width >= 1 and camera.height >= 1):
+        raise DatasetError(
+            f"{where} ({image.name}): expected finite intrinsics with a focal length above 0, found "
+            f"{', '.join(f'{name} {value:g}' for name, value in given.items())}: let COLMAP map the pictures again"
+        )
+    path = Path(os.path.normpath(pictures / image.name))
+    if not path.is_relative_to(pictures):
+        raise DatasetError(f"{where}: expected pictures inside {pictures}, found {image.name!r}: correct its name")
+    w2c = np.vstack([image.cam_from_world().matrix(), [0.0, 0.0, 0.0, 1.0]])
+    if not (np.isfinite(w2c).all() and abs(np.linalg.det(w2c)) > 1e-6):
+        raise DatasetError(f"{where} ({image.name}): expected a finite pose, found none: map the pictures again")
+    c2w = np.linalg.inv(w2c) * np.array([1.0, -1.0, -1.0, 1.0])
+    distortion = tuple(given.get(name, 0.0) for name in _COEFFICIENTS)
+    return Shot(
+        image.name,
+        path,
+        checked_pose(c2w, f"{where} ({image.name})"),
+        intrinsics(fx, fy, given["cx"], given["cy"]),
+        (camera.width, camera.height),
+        distortion,
+        kind.endswith("FISHEYE"),
+    )
+
+
+def _depths(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:
+    """Between which depths the pictures show points, but for a few; None where they show none."""
+    points = points[:: max(1, len(points) // _MOST_POINTS)]
+    depths = []
+    for index in range(len(cameras)):
+        camera = cameras[index]
+        seen = points[sees(camera, points)]
+        depths.append((seen - camera.c2w[:3, 3]) @ -camera.c2w[:3, 2])
+    found = torch.cat(depths)
+    found = found[found > 0.0].sort().values
+    if not len(found):
+        return None, None
+    near, far = (float(found[int(share * (len(found) - 1))]) for share in (_NEAREST, _FARTHEST))
+    return (near, far) if near < far else (None, None)

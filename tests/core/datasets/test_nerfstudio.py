@@ -1,0 +1,169 @@
+"""What is particular to `transforms.json`: who overrides whom, splits, missing pictures, spellings of paths."""
+
+import math
+
+import pytest
+import torch
+
+from core.datasets import open_dataset
+from core.errors import DatasetError
+from tests.ball import ball_views
+from tests.photos import write_json, write_nerfstudio, write_pictures, written_json
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return write_nerfstudio(tmp_path / "ball", ball_views(10, 24))
+
+
+def refusal(folder, change) -> str:
+    """The message with which a changed file is refused; one line that names it."""
+    transforms = written_json(folder)
+    change(transforms)
+    write_json(folder, transforms)
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_file_itself_opens_too(scene):
+    assert open_dataset(scene / "transforms.json").format == "instant-ngp / nerfstudio"
+
+
+def test_intrinsics_of_a_frame_override_the_files(tmp_path):
+    views = ball_views(10, 24)
+    folder = write_nerfstudio(tmp_path, views, per_frame=True, fl_x=1.0, fl_y=1.0)
+    transforms = written_json(folder)
+    transforms["frames"][1]["fl_x"] *= 2.0
+    write_json(folder, transforms)
+    K = open_dataset(folder).train.cameras.K
+    torch.testing.assert_close(K[0, 0, 0], 2.0 * views.cameras.K[0, 0, 0])
+    torch.testing.assert_close(K[1], views.cameras.K[0])
+
+
+def test_a_field_of_view_serves_where_there_is_no_focal_length(tmp_path):
+    views = ball_views(10, 24)
+    folder = write_nerfstudio(tmp_path, views)
+    transforms = {k: v for k, v in written_json(folder).items() if k not in ("fl_x", "fl_y", "cx", "cy", "w", "h")}
+    write_json(folder, transforms | {"camera_angle_x": 0.6})
+    torch.testing.assert_close(open_dataset(folder).train.cameras.K[0], views.cameras.K[0])
+
+
+def test_pictures_that_were_reduced_later_keep_their_rays(tmp_path):
+    views = ball_views(10, 24)
+    folder = write_nerfstudio(tmp_path, views)
+    write_pictures(folder, views, factor=2)
+    for path in (folder / "images_2").iterdir():
+        path.replace(folder / "images" / path.name)
+    camera = open_dataset(folder).train.cameras
+    assert (camera.width, camera.height) == (12, 12)
+    torch.testing.assert_close(camera.K[0], views.cameras.resized(12, 12).K[0])
+
+
+def test_a_picture_of_another_shape_is_refused(scene):
+    message = refusal(scene, lambda t: t.update(w=48))
+    assert "24x24" in message and "48x24" in message
+
+
+def test_its_own_splits_are_kept(scene):
+    transforms = written_json(scene)
+    names = [frame["file_path"] for frame in transforms["frames"]]
+    transforms |= {"train_filenames": names[:6], "val_filenames": names[6:8], "test_filenames": names[7:9]}
+    write_json(scene, transforms)
+    dataset = open_dataset(scene)
+    assert dataset.train.names == tuple(names[:6])
+    assert dataset.test.names == tuple(names[7:9])
+    assert any("2 views are in neither split" in note for note in dataset.notes)
+
+
+def test_missing_pictures_are_left_out_and_noted(scene):
+    (scene / "images" / "003.png").unlink()
+    dataset = open_dataset(scene)
+    assert len(dataset.train) + len(dataset.test) == 9
+    assert any("1 of the 10 images it names are missing, such as images/003.png" in note for note in dataset.notes)
+
+
+def test_no_picture_at_all_is_refused(scene):
+    for path in (scene / "images").iterdir():
+        path.unlink()
+    with pytest.raises(DatasetError, match="none of the 10 images"):
+        open_dataset(scene)
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda name: name.removesuffix(".png"),
+        lambda name: name.replace("/", "\\"),
+        lambda name: "./" + name,
+        lambda name: "/somewhere/else/on/another/machine/" + name,
+        lambda name: "C:\\scenes\\ball\\" + name.replace("/", "\\"),
+        lambda name: f" {name} ",
+    ],
+)
+def test_paths_are_found_however_they_are_spelled(scene, spell):
+    transforms = written_json(scene)
+    for frame in transforms["frames"]:
+        frame["file_path"] = spell(frame["file_path"])
+    write_json(scene, transforms)
+    assert len(open_dataset(scene).train) == 8
+
+
+def test_capital_suffixes_are_found(scene):
+    for path in (scene / "images").iterdir():
+        path.rename(path.with_suffix(".PNG"))
+    transforms = written_json(scene)
+    for frame in transforms["frames"]:
+        frame["file_path"] = frame["file_path"].removesuffix(".png")
+    write_json(scene, transforms)
+    assert len(open_dataset(scene).train) == 8
+
+
+@pytest.mark.parametrize("name", ["../secret", "images/../../secret.png", "/etc/hostname", "..\\secret", ".."])
+def test_a_picture_outside_the_folder_is_refused(scene, name):
+    assert "expected file_path inside" in refusal(scene, lambda t: t["frames"][2].update(file_path=name))
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"fl_x": 0.0, "fl_y": 0.0}, "fl_x as a number of at least"),
+        ({"fl_x": -5}, "fl_x as a number of at least"),
+        ({"fl_x": "10"}, "fl_x as a number"),
+        ({"fl_x": math.nan}, "fl_x as a number"),
+        ({"fl_x": None, "fl_y": None}, "expected a focal length"),
+        ({"cx": [1]}, "cx as a number"),
+        ({"w": 0}, "w as a number of at least 1"),
+        ({"camera_model": "EQUIRECTANGULAR"}, "expected camera_model as one of"),
+        ({"camera_model": 3}, "expected camera_model as one of"),
+        ({"k1": "x"}, "k1 as a number"),
+        ({"k1": -40.0}, "a lens distortion that can be undone"),
+        ({"train_filenames": "images/000.png"}, "train_filenames as a list"),
+        ({"aabb": [1]}, "expected aabb as six numbers"),
+        ({"frames": []}, "expected a list of frames"),
+    ],
+)
+def test_bad_values_are_named(scene, change, found):
+    assert found in refusal(scene, lambda t: t.update(change))
+
+
+def test_too_few_views_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="at least 2 training views, found 1"):
+        open_dataset(write_nerfstudio(tmp_path, ball_views(2, 24)))
+
+
+def test_a_box_that_it_names_is_the_scene(tmp_path):
+    folder = write_nerfstudio(tmp_path, ball_views(10, 24), aabb=[-1, -1, -1, 1, 1, 1])
+    dataset = open_dataset(folder)
+    assert (dataset.box, dataset.n_levels) == ((-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), 1)
+
+
+def test_the_fox_is_read_with_its_lens(data):
+    dataset = open_dataset(data / "fox", 8)
+    assert (len(dataset.train), len(dataset.test)) == (58, 9)
+    K = dataset.train.cameras.K[0]
+    assert float(K[0, 0]) == pytest.approx(1375.52 / 8, rel=1e-5)
+    assert dataset.train.cameras.lens.coefficients[0, 0] == pytest.approx(0.0578421)
+    assert dataset.up == (0.0, 0.0, 1.0)
+    assert 3 <= dataset.n_levels <= 6
