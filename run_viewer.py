@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -161,11 +162,20 @@ class Check:
 
     dataset: Annotated[str, *positional("DATASET", "A dataset's folder, or demo.")]
     downscale: Downscale = 1
+    output: Annotated[str | None, shown_as("FILE.png", "Draw cameras and box into this new picture too.")] = None
 
     def run(self) -> int:
         from core.datasets.check import check_dataset
 
-        print("\n".join(check_dataset(self.dataset, self.downscale).lines()))
+        picture = None if self.output is None else Path(self.output).expanduser()
+        if picture is not None and picture.exists():
+            raise FirstlightError(f"{picture} exists already, and a picture replaces nothing: choose another name")
+        report = check_dataset(self.dataset, self.downscale)
+        print("\n".join(report.lines()))
+        if picture is not None:
+            from core.plots import save_scene
+
+            save_scene(picture, report.dataset)
         return 0
 
 

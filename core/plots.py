@@ -1,8 +1,12 @@
 """Figures as PNG files. matplotlib is loaded when the first one is drawn, and draws without a display."""
 
+import itertools
 import math
 from pathlib import Path
 
+import numpy as np
+
+from core.datasets.base import Dataset
 from core.sweep_curve import KNEE_DECIBELS, SweepCurve
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#2f6fb0", "#d9822b", "#2f8f5b", "#8a8f98"
@@ -47,6 +51,46 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
     quality.set_xlabel(f"{setting.label} ({curve.name}{', ' + setting.unit if setting.unit else ''})")
     figure.legend(*time.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title, fontsize="medium")
+    with path.open("xb") as file:
+        figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def save_scene(path: Path, dataset: Dataset) -> None:
+    """Draw a dataset's cameras and its box from above and from the side into a new PNG.
+
+    Raises:
+        FileExistsError: the file is there already.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure((11.0, 6.0), dpi=_DOTS_PER_INCH, layout="constrained")
+    up = np.array(dataset.up)
+    right = np.cross(up, [1.0, 0.0, 0.0] if abs(up[0]) < 0.9 else [0.0, 1.0, 0.0])
+    right /= np.linalg.norm(right)
+    across = np.cross(up, right)
+    splits = [("training cameras", dataset.train, _BLUE), ("test cameras", dataset.test, _ORANGE)]
+    for axes, (name, basis) in zip(
+        figure.subplots(1, 2), (("from above", (right, across)), ("from the side", (right, up))), strict=True
+    ):
+        plane = np.stack(basis, axis=1)
+        for label, views, color in splits:
+            c2w = views.cameras.c2w.double().numpy()
+            if len(c2w):
+                at, towards = c2w[:, :3, 3] @ plane, -c2w[:, :3, 2] @ plane
+                axes.plot(*at.T, "o", markersize=3, color=color, label=f"{label}, {len(c2w)}")
+                axes.quiver(*at.T, *towards.T, color=color, width=0.002, scale=18.0)
+        corners = np.array(list(itertools.product(*np.reshape(dataset.box, (2, 3)).T)))
+        for i, j in itertools.combinations(range(8), 2):
+            if (i ^ j).bit_count() == 1:
+                axes.plot(*(corners[[i, j]] @ plane).T, color=_GREEN, linewidth=1.0)
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_title(name)
+        axes.set_xlabel("units")
+        axes.grid(color="#e4e6ea")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle(f"{dataset.name} ({dataset.format}), its first box in green", fontsize="medium")
     with path.open("xb") as file:
         figure.savefig(file, format="png", metadata={"Software": None})
 

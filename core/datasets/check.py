@@ -4,18 +4,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from core.cameras import Camera
 from core.datasets import open_dataset
-from core.datasets.base import Dataset, Progress, Views
+from core.datasets.base import Dataset, Progress
 from core.datasets.images import free_memory
+from core.datasets.judging import towards_centre, warnings_on
+from core.lenses import Lens
 from core.settings import Box
-
-_FEW_VIEWS = 20
-_LOOKS_AWAY = 60.0
-_NOT_A_ROTATION = 0.01
 
 
 @dataclass(frozen=True)
@@ -29,7 +23,9 @@ class Report:
         distances: the smallest and largest distance of a training camera from the box's centre.
         off_centre: the smallest and largest angle between a training camera's axis and the box's centre.
         image_bytes: memory of the images as they are kept; free_bytes: what is free beside them, None if unknown.
+        lens: of the first training camera.
         notes: what the reader decided; warnings: what seems wrong.
+        dataset: what was looked over.
     """
 
     path: Path
@@ -47,13 +43,16 @@ class Report:
     box: Box
     image_bytes: int
     free_bytes: int | None
+    lens: Lens | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    dataset: Dataset
 
     def lines(self) -> list[str]:
         """The report as text, one line per fact."""
         free = "unknown" if self.free_bytes is None else f"{self.free_bytes / 1e6:,.0f} MB"
-        reduced = f", reduced by {self.downscale}" if self.downscale > 1 else ""
+        reduced = f", opened with --downscale {self.downscale}" if self.downscale > 1 else ""
+        levels, up, near = self.dataset.n_levels, self.dataset.up, self.dataset.near_plane
         sides = (f"{high - low:.3g}" for low, high in zip(self.box[:3], self.box[3:], strict=True))
         return [
             f"dataset    {self.path}",
@@ -65,11 +64,24 @@ class Report:
             f"field of view {self.fov[0]:.1f} x {self.fov[1]:.1f} degrees",
             f"           {_range(self.distances, '.4g')} units from the box's centre, "
             f"which lies {_range(self.off_centre, '.1f')} degrees off their axes",
-            f"box        {_corner(self.box[:3])} to {_corner(self.box[3:])}, sides {' x '.join(sides)}",
+            f"lens       {_lens(self.lens)}",
+            f"box        {_corner(self.box[:3])} to {_corner(self.box[3:])}, sides {' x '.join(sides)}"
+            + (f", the first of {levels} nested ones" if levels > 1 else ""),
+            f"           {_corner(up)} is up"
+            + (f", nothing is nearer than {near:g} units to a camera" if near > 0.0 else ""),
             f"memory     {self.image_bytes / 1e6:,.1f} MB for the images, {free} free beside them",
             *(f"note       {note}" for note in self.notes),
             *(f"warning    {warning}" for warning in self.warnings),
+            f"verdict    {self.verdict}",
         ]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: whether to train on it."""
+        if not self.warnings:
+            return "sound: nothing speaks against training on it"
+        n = len(self.warnings)
+        return f"can be trained on, but {n} thing{'s' if n > 1 else ''} above may spoil the result"
 
 
 def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | None = None) -> Report:
@@ -83,7 +95,7 @@ def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | Non
     """
     dataset = open_dataset(path, downscale, progress)
     cameras = dataset.train.cameras
-    distances, angles = _towards_centre(cameras, dataset.box)
+    distances, angles = towards_centre(cameras, dataset.box)
     K = cameras.K[0]
     fov = (_degrees(cameras.width, float(K[0, 0])), _degrees(cameras.height, float(K[1, 1])))
     return Report(
@@ -102,54 +114,19 @@ def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | Non
         box=dataset.box,
         image_bytes=dataset.train.images.nbytes + dataset.test.images.nbytes,
         free_bytes=free_memory(),
+        lens=cameras[0].lens,
         notes=dataset.notes,
-        warnings=tuple(_warnings(dataset, angles)),
+        warnings=tuple(warnings_on(dataset)),
+        dataset=dataset,
     )
 
 
-def _towards_centre(cameras: Camera, box: Box) -> tuple[Tensor, Tensor]:
-    """Distances (n,) of the cameras from the box's centre, and angles (n,) in degrees between it and their axes."""
-    centre = torch.tensor(box).view(2, 3).mean(0)
-    towards = centre - cameras.c2w[:, :3, 3]
-    distances = torch.linalg.vector_norm(towards, dim=-1)
-    forward = torch.nn.functional.normalize(-cameras.c2w[:, :3, 2], dim=-1)
-    cosines = (towards * forward).sum(-1) / distances.clamp_min(1e-9)
-    return distances, torch.rad2deg(torch.arccos(cosines.clamp(-1.0, 1.0)))
-
-
-def _warnings(dataset: Dataset, angles: Tensor) -> list[str]:
-    train, found = dataset.train, []
-    if len(train) < _FEW_VIEWS:
-        found.append(f"{len(train)} training views are few: expect holes and floaters; {_FEW_VIEWS} or more do better")
-    away = int((angles > _LOOKS_AWAY).sum())
-    if away:
-        found.append(f"{_of_the_cameras(away, train)} look more than {_LOOKS_AWAY:g} degrees past the box's centre")
-    low, high = torch.tensor(dataset.box).view(2, 3)
-    origins = train.cameras.c2w[:, :3, 3]
-    inside = int(((origins > low) & (origins < high)).all(-1).sum())
-    if inside:
-        found.append(f"{_of_the_cameras(inside, train)} stand inside the box: set near_plane above 0")
-    twins = len(train) - len(torch.unique(train.cameras.c2w.flatten(1), dim=0))
-    if twins:
-        found.append(f"{_of_the_cameras(twins, train)} have the same pose as another: are the poses right?")
-    odd = int(_not_rotations(train.cameras).sum())
-    if odd:
-        found.append(f"the poses of {_of_the_cameras(odd, train)} are mirrored or sheared, not rotations")
-    if train.has_alpha:
-        empty = [name for name, image in zip(train.names, train.images, strict=True) if not image[..., 3].any()]
-        if empty:
-            found.append(f"{len(empty)} training images are wholly transparent, such as {empty[0]}")
-    return found
-
-
-def _not_rotations(cameras: Camera) -> Tensor:
-    rotations = cameras.c2w[:, :3, :3]
-    skew = (rotations.mT @ rotations - torch.eye(3)).abs().amax((-2, -1))
-    return (skew > _NOT_A_ROTATION) | (torch.linalg.det(rotations) < 0.0)
-
-
-def _of_the_cameras(n: int, views: Views) -> str:
-    return f"{n} of the {len(views)} training cameras"
+def _lens(lens: Lens | None) -> str:
+    if lens is None:
+        return "a pinhole, no distortion"
+    names = ("k1", "k2", "k3", "k4") if lens.fisheye else ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
+    values = [f"{name} {value:.4g}" for name, value in zip(names, lens.coefficients.tolist(), strict=False) if value]
+    return f"{'fisheye' if lens.fisheye else 'perspective'}, {', '.join(values) or 'no distortion'}"
 
 
 def _degrees(extent: int, focal: float) -> float:

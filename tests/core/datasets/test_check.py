@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from core.datasets import check
 from core.datasets.check import check_dataset
 from core.errors import DatasetError
-from tests.ball import ANGLE, CENTRE, DISTANCE, focal, read_written, write_ball, write_transforms
+from tests.ball import ANGLE, CENTRE, DISTANCE, ball_views, focal, read_written, write_ball, write_transforms
+from tests.photos import write_nerfstudio
 
 
 def rewrite_poses(folder, change) -> None:
@@ -39,7 +40,13 @@ def test_the_figures_are_the_scene_s(ball_scene):
 def test_the_lines_say_what_matters(ball_scene):
     text = "\n".join(check_dataset(ball_scene, 5).lines())
     fov = math.degrees(2.0 * math.atan(20 / 24 * math.tan(0.5 * ANGLE)))  # 4 of 24 columns are left out
-    parts = str(ball_scene), "Blender", "9 views, 4x4 pixels, reduced by 5", "alpha      yes", f"{fov:.1f} degrees"
+    parts = (
+        str(ball_scene),
+        "Blender",
+        "9 views, 4x4 pixels, opened with --downscale 5",
+        "alpha      yes",
+        f"{fov:.1f} degrees",
+    )
     for part in parts:
         assert part in text
     assert "note       24x24 pixels can't be divided by 5" in text
@@ -56,6 +63,7 @@ def test_memory_that_the_system_does_not_tell_is_called_unknown(ball_scene, monk
 def test_a_sound_dataset_has_no_warnings(tmp_path):
     report = check_dataset(write_ball(tmp_path, train=20, test=2))
     assert (report.warnings, report.notes) == ((), ())
+    assert report.verdict.startswith("sound")
 
 
 def test_cameras_that_look_past_the_box_are_counted(ball_scene):
@@ -90,6 +98,41 @@ def test_wholly_transparent_images_are_named(ball_scene):
     Image.new("RGBA", (24, 24)).save(ball_scene / "train" / "r_7.png")
     rewrite_poses(ball_scene, lambda index, c2w: c2w)
     assert "1 training images are wholly transparent, such as ./train/r_7" in warnings_of(ball_scene)
+
+
+def test_opencvs_axes_are_recognised(ball_scene):
+    over = np.diag([1.0, -1.0, -1.0, 1.0])
+    rewrite_poses(ball_scene, lambda index, c2w: c2w @ over)
+    report = check_dataset(ball_scene)
+    assert "OpenCV's axes" in report.warnings[0]
+    assert "may spoil the result" in report.lines()[-1]
+
+
+def test_a_camera_far_off_is_named(ball_scene):
+    def move(index, c2w):
+        c2w[:3, 3] *= 40.0 if index == 5 else 1.0
+        return c2w
+
+    rewrite_poses(ball_scene, move)
+    assert "1 of the 9 training cameras stand far off all others: ./train/r_5" in warnings_of(ball_scene)
+
+
+def test_blurred_and_dark_photos_are_named(tmp_path):
+    folder = write_nerfstudio(tmp_path, ball_views(17, 24))
+    noise = np.random.default_rng(0).integers(60, 190, (24, 24, 3), dtype=np.uint8)
+    for path in (folder / "images").iterdir():
+        Image.fromarray(noise).save(path)
+    Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2)).save(folder / "images" / "003.png")
+    Image.fromarray(noise // 3).save(folder / "images" / "005.png")
+    found = warnings_of(folder)
+    assert "1 training images are blurred beside the others, the worst first: images/003.png" in found
+    assert "1 training images are exposed otherwise than most: images/005.png" in found
+
+
+def test_a_lens_and_levels_are_told(tmp_path):
+    text = "\n".join(check_dataset(write_nerfstudio(tmp_path, ball_views(9, 24), k1=0.05)).lines())
+    assert "lens       perspective, k1 0.05" in text
+    assert "nested ones" in text and "is up" in text
 
 
 def test_what_cannot_be_opened_raises(tmp_path):

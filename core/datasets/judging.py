@@ -1,0 +1,128 @@
+"""What seems wrong with a dataset: poses that can't be right, pictures that don't help."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from core.cameras import Camera
+from core.datasets.base import Dataset, Views
+from core.datasets.hull import point_looked_at
+from core.settings import Box
+
+_FEW_VIEWS = 20
+_LOOKS_AWAY = 60.0
+_NOT_A_ROTATION = 0.01
+
+_FAR_OFF = 6.0
+"""A camera so many times as far from the others' middle as they are in the median is an outlier."""
+
+_BLURRED = 0.25
+"""A picture with less than this share of the median sharpness is called blurred."""
+
+_JUMP = 0.35
+"""A picture whose mean brightness differs from the median by more than this share of it was exposed otherwise."""
+
+_NAMED = 3
+_MOST_LOOKED_AT = 400
+
+
+def warnings_on(dataset: Dataset) -> list[str]:
+    """One sentence for each thing that seems wrong, the gravest first."""
+    return [*_on_poses(dataset), *_on_pictures(dataset.train)]
+
+
+def towards_centre(cameras: Camera, box: Box) -> tuple[Tensor, Tensor]:
+    """Distances (n,) of the cameras from the box's centre, and angles (n,) in degrees between it and their axes."""
+    centre = torch.tensor(box).view(2, 3).mean(0)
+    towards = centre - cameras.c2w[:, :3, 3]
+    distances = torch.linalg.vector_norm(towards, dim=-1)
+    forward = torch.nn.functional.normalize(-cameras.c2w[:, :3, 2], dim=-1)
+    cosines = (towards * forward).sum(-1) / distances.clamp_min(1e-9)
+    return distances, torch.rad2deg(torch.arccos(cosines.clamp(-1.0, 1.0)))
+
+
+def _on_poses(dataset: Dataset) -> Iterator[str]:
+    train, cameras = dataset.train, dataset.train.cameras
+    if _opencv_axes(cameras):
+        yield (
+            "the cameras look away from each other's middle, and towards it once y and z are turned over: the poses "
+            "seem to have OpenCV's axes (y down, z forward) where OpenGL's are expected (y up, z back)"
+        )
+    if len(train) < _FEW_VIEWS:
+        yield f"{len(train)} training views are few: expect holes and floaters; {_FEW_VIEWS} or more do better"
+    away = int((towards_centre(cameras, dataset.box)[1] > _LOOKS_AWAY).sum())
+    if away:
+        yield f"{_of_the_cameras(away, train)} look more than {_LOOKS_AWAY:g} degrees past the box's centre"
+    low, high = torch.tensor(dataset.box).view(2, 3)
+    origins = cameras.c2w[:, :3, 3]
+    inside = int(((origins > low) & (origins < high)).all(-1).sum())
+    if inside and dataset.near_plane == 0.0:
+        yield f"{_of_the_cameras(inside, train)} stand inside the box: set near_plane above 0"
+    far_off = [train.names[i] for i in _far_off(origins).nonzero().flatten().tolist()]
+    if far_off:
+        yield f"{_of_the_cameras(len(far_off), train)} stand far off all others: {_some(far_off)}"
+    twins = len(train) - len(torch.unique(cameras.c2w.flatten(1), dim=0))
+    if twins:
+        yield f"{_of_the_cameras(twins, train)} have the same pose as another: are the poses right?"
+    odd = int(_not_rotations(cameras).sum())
+    if odd:
+        yield f"the poses of {_of_the_cameras(odd, train)} are mirrored or sheared, not rotations"
+
+
+def _on_pictures(train: Views) -> Iterator[str]:
+    if train.has_alpha:
+        empty = [name for name, image in zip(train.names, train.images, strict=True) if not image[..., 3].any()]
+        if empty:
+            yield f"{len(empty)} training images are wholly transparent, such as {empty[0]}"
+        return  # what lies behind an object tells nothing about focus and exposure
+    if len(train) > _MOST_LOOKED_AT:
+        train = train.spread(_MOST_LOOKED_AT)
+    grey = torch.stack([image.float().mean(-1) for image in train.images])
+    sharpness = _sharpness(grey)
+    order = sharpness.argsort()
+    blurred = [train.names[i] for i in order.tolist() if sharpness[i] < _BLURRED * sharpness.median()]
+    if blurred:
+        yield f"{len(blurred)} training images are blurred beside the others, the worst first: {_some(blurred)}"
+    brightness = grey.flatten(1).mean(1)
+    typical = brightness.median()
+    jumps = ((brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)).nonzero().flatten().tolist()
+    if jumps:
+        yield f"{len(jumps)} training images are exposed otherwise than most: {_some([train.names[i] for i in jumps])}"
+
+
+def _opencv_axes(cameras: Camera) -> bool:
+    """Whether axes, turned over, meet in front of most cameras, and as they are meet behind them."""
+    if point_looked_at(cameras) is not None or len(cameras) < _NAMED:
+        return False
+    over = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
+    return point_looked_at(Camera(cameras.c2w @ over, cameras.K, cameras.width, cameras.height)) is not None
+
+
+def _far_off(origins: Tensor) -> Tensor:
+    distances = torch.linalg.vector_norm(origins - origins.median(0).values, dim=-1)
+    return distances > _FAR_OFF * distances.median().clamp_min(1e-9)
+
+
+def _sharpness(grey: Tensor) -> Tensor:
+    """The variance of the Laplacian of pictures (n, height, width), as a share of their own variance: (n,)."""
+    if min(grey.shape[1:]) < 3:
+        return torch.ones(len(grey))
+    middle = grey[:, 1:-1, 1:-1]
+    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
+    return (around - 4.0 * middle).flatten(1).var(1) / middle.flatten(1).var(1).clamp_min(1.0)
+
+
+def _not_rotations(cameras: Camera) -> Tensor:
+    rotations = cameras.c2w[:, :3, :3]
+    skew = (rotations.mT @ rotations - torch.eye(3)).abs().amax((-2, -1))
+    return (skew > _NOT_A_ROTATION) | (torch.linalg.det(rotations) < 0.0)
+
+
+def _of_the_cameras(n: int, views: Views) -> str:
+    return f"{n} of the {len(views)} training cameras"
+
+
+def _some(names: list[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
