@@ -129,11 +129,15 @@ def photo_view(scene: SceneInfo, photo: PhotoId) -> OrbitCamera:
 
 
 def home_view(scene: SceneInfo) -> int:
-    """The index of the training view to start from: the one that looks down on the scene most nearly by 25 degrees."""
-    offsets = np.asarray(scene.cameras, np.float64)[:, :3, 3] - _center(scene)
-    heights = offsets @ np.array(scene.up)
-    across = np.linalg.norm(offsets - heights[:, None] * np.array(scene.up), axis=1)
-    elevations = np.arctan2(heights, across)
+    """The index of the training view to start from: of an object the one that looks down on it most nearly by 25
+    degrees, of a place, which has several levels, the one that stands in the midst of all others (their medoid)."""
+    positions = np.asarray(scene.cameras, np.float64)[:, :3, 3]
+    if scene.train is not None and scene.train.grid_levels > 1:
+        some = positions[:: max(1, len(positions) // 200)]
+        return int(np.argmin(np.linalg.norm(positions[:, None] - some[None], axis=-1).sum(1)))
+    offsets, up = positions - _center(scene), np.array(scene.up)
+    heights = offsets @ up
+    elevations = np.arctan2(heights, np.linalg.norm(offsets - heights[:, None] * up, axis=1))
     return int(np.argmin(np.abs(elevations - HOME_ELEVATION)))
 
 

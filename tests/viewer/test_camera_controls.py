@@ -1,10 +1,12 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from core.cameras import Camera, generate_rays, look_at, pinhole_matrix
+from core.settings import TrainSettings
 from viewer.camera_controls import MAX_ELEVATION, OrbitCamera, at_view, home_view, photo_view
 from viewer.messages import PhotoId, SceneInfo, Split
 
@@ -140,6 +142,21 @@ def scene(positions) -> SceneInfo:
         test_fov_y=np.linspace(0.8, 0.9, len(cameras)), test_names=(), box=(-1, -1, -1, 1, 1, 1),
         field=None, train=None, background=(1.0, 1.0, 1.0),
     )  # fmt: skip
+
+
+def test_home_in_a_place_is_in_the_midst_of_its_cameras():
+    info = scene([(0.0, 0.0, 1.0), (1.0, 0.2, 1.0), (2.0, 0.0, 1.0), (9.0, 0.0, 4.0)])
+    assert home_view(replace(info, train=TrainSettings(grid_levels=4))) == 1
+
+
+def test_a_scene_turns_about_its_own_up():
+    up = np.array([0.0, -1.0, 0.0])
+    start = at_view(look_at((0.5, -1.0, 3.0), (0.0, 0.0, 0.0), tuple(up)).numpy(), 0.7, np.zeros(3), tuple(up))
+    moved = start.orbited(0.3, 0.0)
+    assert moved.position @ up == pytest.approx(start.position @ up, abs=1e-6)
+    assert moved.rotation[:, 0] @ up == pytest.approx(0.0, abs=1e-6), "the horizon stays level"
+    assert start.flown(0.0, 1.0, 0.0, 1.0).position @ up > start.position @ up
+    assert start.orbited(0.0, 0.05).position @ up > start.position @ up
 
 
 def test_home_looks_down_moderately():
