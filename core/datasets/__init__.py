@@ -4,6 +4,7 @@ A new format is one new file that defines a `Format`, and one line in `FORMATS` 
 """
 
 import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ FORMATS: tuple[Format, ...] = (blender.FORMAT, nerfstudio.FORMAT, llff.FORMAT, c
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 """The scene that comes with the project; the name "demo" opens it."""
 
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _NAMES_SHOWN = 5
 
 
@@ -49,8 +51,12 @@ def _find_folder(path: str | Path) -> Path:
     path = Path(os.path.abspath(os.path.expanduser(path)))
     if path.name in (blender.TRAIN_FILE, nerfstudio.FILE, llff.FILE) and os.path.isfile(path):
         return path.parent
+    if os.path.islink(path) and not os.path.exists(path):
+        raise DatasetError(f"{path} is a link that leads nowhere: expected the folder of a dataset; check the link")
     if not os.path.exists(path):
         raise DatasetError(f"{path} does not exist: expected the folder of a dataset; check the path")
+    if os.path.isfile(path) and (path.name.lower().endswith(_ARCHIVES) or zipfile.is_zipfile(path)):
+        raise DatasetError(f"{path} is an archive: expected a folder; unpack it and open what comes out")
     if not os.path.isdir(path):
         raise DatasetError(f"{path} is a file: {_expected()}; give the folder that holds the images' poses")
     return path

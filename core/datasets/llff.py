@@ -96,11 +96,6 @@ def _row(values: np.ndarray, where: str) -> _Row:
     down, right, back, position, (height, width, focal) = matrix.T
     pose = np.vstack([np.stack([right, -down, back, position], axis=1), [0.0, 0.0, 0.0, 1.0]])
     near, far = values[15:]
-    if not (np.isfinite(values).all() and height >= 1 and width >= 1 and focal > 0):
-        raise DatasetError(
-            f"{where}: expected a height, width and focal length above 0, found {height:g}, {width:g}, {focal:g}: "
-            "compute the poses again"
-        )
     if not 0.0 < near < far:
         raise DatasetError(
             f"{where}: expected depths 0 < near < far, found {near:g} and {far:g}: compute the poses again"

@@ -72,14 +72,14 @@ def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], pa
     def value(key: str, default: float | None, low: float = -math.inf, high: float = math.inf) -> float | None:
         return number(given, key, where, low, high) if given.get(key) is not None else default
 
-    width, height = value("w", picture[0], 1.0), value("h", picture[1], 1.0)
-    fx, fy = value("fl_x", None, 1e-6), value("fl_y", None, 1e-6)
+    width, height = value("w", picture[0]), value("h", picture[1])
+    fx, fy = value("fl_x", None), value("fl_y", None)
     angle_x, angle_y = value("camera_angle_x", None, 0.0, math.pi), value("camera_angle_y", None, 0.0, math.pi)
     if fx is None and angle_x:
         fx = 0.5 * width / math.tan(0.5 * angle_x)
     if fy is None and angle_y and not angle_x:
         fy = 0.5 * height / math.tan(0.5 * angle_y)
-    fx, fy = fx or fy, fy or fx
+    fx, fy = fy if fx is None else fx, fx if fy is None else fy
     if fx is None:
         raise DatasetError(f"{where}: expected a focal length, fl_x in pixels or camera_angle_x, found none: add one")
     K = intrinsics(fx, fy, value("cx", 0.5 * width), value("cy", 0.5 * height))
@@ -93,7 +93,7 @@ def _coefficients(given: dict[str, Any], where: str) -> tuple[tuple[str, ...], b
     if given.get("is_fisheye") is True:  # instant-ngp's way to say so
         return _FISHEYE, True
     model = given.get("camera_model", "OPENCV")
-    if model not in _MODELS:
+    if not (isinstance(model, str) and model in _MODELS):
         raise DatasetError(
             f"{where}: expected camera_model as one of {', '.join(_MODELS)}, found {model!r:.40}: "
             "undistort the pictures, or export them with another model"

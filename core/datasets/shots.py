@@ -23,6 +23,12 @@ FEWEST_VIEWS = 2
 READING_SHARE = 0.9
 """Of the opening of a dataset."""
 
+_MOST_PIXELS = 1e6
+"""A side of a picture that is longer is a mistake."""
+
+_FOCAL_RANGE = (1e-2, 1e3)
+"""Focal lengths, in lengths of the picture's longer side: from more than a fisheye's to the longest telescope's."""
+
 _STORED_FACTORS = (1, 2, 4, 8)
 
 _ASPECT_TOLERANCE = 0.02
@@ -151,6 +157,7 @@ def views_of(
     """
     size = header.width, header.height
     for shot in shots:
+        _check_intrinsics(shot, named_by)
         _check_aspect(shot, size, named_by)
     images = read_images([shot.path for shot in shots], header, downscale, on_read)
     height, width = images.shape[1:3]
@@ -162,6 +169,26 @@ def views_of(
     camera = Camera(c2w, K, width, height, _lens_of(shots, named_by))
     _check_lens(camera, shots, named_by)
     return Views(camera, images, tuple(shot.name for shot in shots)), _cut_off(size, downscale)
+
+
+def _check_intrinsics(shot: Shot, named_by: Path) -> None:
+    where, longer = f"{named_by} ({shot.name})", max(shot.size)
+    if not all(1.0 <= side <= _MOST_PIXELS for side in shot.size):
+        raise DatasetError(
+            f"{where}: expected a picture's width and height, found {shot.size[0]:g} and {shot.size[1]:g}: correct them"
+        )
+    focal = shot.K[[0, 1], [0, 1]]
+    if not all(_FOCAL_RANGE[0] <= length / longer <= _FOCAL_RANGE[1] for length in focal):
+        raise DatasetError(
+            f"{where}: expected focal lengths in pixels for a picture of {shot.size[0]:g}x{shot.size[1]:g}, "
+            f"found {focal[0]:g} and {focal[1]:g}: correct them"
+        )
+    centre = shot.K[:2, 2]
+    if not (np.abs(centre) <= 10.0 * longer).all():
+        raise DatasetError(
+            f"{where}: expected the optical axis near the picture of {shot.size[0]:g}x{shot.size[1]:g}, "
+            f"found it at {centre[0]:g}, {centre[1]:g}: correct cx and cy"
+        )
 
 
 def _check_aspect(shot: Shot, size: tuple[int, int], named_by: Path) -> None:

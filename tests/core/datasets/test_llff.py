@@ -45,7 +45,7 @@ def test_the_least_reduction_there_is_serves_where_none_suits(tmp_path):
         (lambda rows: rows[:, :16], "10x16"),
         (lambda rows: rows[0], "17"),
         (lambda rows: rows[:0], "0x17"),
-        (lambda rows: np.where(np.arange(17) == 14, 0.0, rows), "focal length above 0"),
+        (lambda rows: np.where(np.arange(17) == 14, 0.0, rows), "expected focal lengths in pixels"),
         (lambda rows: np.where(np.arange(17) == 3, np.nan, rows), "found"),
         (lambda rows: np.where(np.arange(17) == 16, 1.0, rows), "near < far"),
         (lambda rows: rows[:7], "7 poses"),

@@ -1,4 +1,6 @@
+import os
 import re
+import zipfile
 
 import pytest
 
@@ -37,6 +39,20 @@ def test_an_empty_folder_is_called_empty(tmp_path):
 def test_a_file_is_not_a_folder(tmp_path, name):
     (tmp_path / name).write_text("{}")
     assert f"{tmp_path / name} is a file: expected a folder with transforms_train.json" in refusal(tmp_path / name)
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "scene", "w") as archive:
+        archive.writestr("transforms.json", "{}")
+    (tmp_path / "scene.tar.gz").write_bytes(b"")
+    for name in ("scene", "scene.tar.gz"):
+        assert "unpack it" in refusal(tmp_path / name)
+
+
+def test_a_link_in_a_circle_is_named(tmp_path):
+    os.symlink(tmp_path / "b", tmp_path / "a")
+    os.symlink(tmp_path / "a", tmp_path / "b")
+    assert "a link that leads nowhere" in refusal(tmp_path / "a")
 
 
 def test_another_folder_is_told_what_we_open_and_what_lies_there(tmp_path):
