@@ -165,12 +165,16 @@ class Check:
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras and box into this new picture too.")] = None
 
     def run(self) -> int:
+        from rich.console import Console
+
+        from core.bars import Bar, progress_bars
         from core.datasets.check import check_dataset
 
         picture = None if self.output is None else Path(self.output).expanduser()
         if picture is not None and picture.exists():
             raise FirstlightError(f"{picture} exists already, and a picture replaces nothing: choose another name")
-        report = check_dataset(self.dataset, self.downscale)
+        with progress_bars(Console(stderr=True)) as bars:
+            report = check_dataset(self.dataset, self.downscale, Bar(bars, "looking").update)
         print("\n".join(report.lines()))
         if picture is not None:
             from core.plots import save_scene

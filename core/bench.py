@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from core.bars import Bar, progress_bars
 from core.bench_report import Machine, Stage, Work, comparison_of, read_report, stage, table_of, write_report
 from core.bench_scaling import scaling_tables
 from core.cameras import Camera
@@ -65,7 +66,8 @@ def main(
     old = read_report(compare) if compare is not None else None
     console = Console()
     device = choose_device(device)
-    trainer = open_trainer(dataset, downscale, device, seed)
+    with progress_bars(console) as bars:
+        trainer = open_trainer(dataset, downscale, device, seed, Bar(bars, "opening").update)
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
         while trainer.seconds < _WARM_SECONDS:
             trainer.step()

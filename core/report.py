@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from PIL import Image
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from core.bars import Bar, progress_bars
 from core.datasets.base import Views
 from core.device import choose_device, describe_backend, peak_memory_mb
 from core.errors import FirstlightError, TrainingCollapsed
@@ -110,16 +110,15 @@ def train_and_report(
     overrides = overrides or Overrides()
     training = {"horizon_seconds": seconds, "horizon_steps": steps, **overrides.training}
     console = console or Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        opening = _Bar(bars, "opening")
+    with progress_bars(console) as bars:
+        opening = Bar(bars, "opening")
         trainer = open_trainer(dataset, downscale, device, seed, opening.update, replace(overrides, training=training))
         for note in trainer.dataset.notes:
             console.print(f"note: {note}", highlight=False)
-        run = _train(trainer, (seconds, steps), _Bar(bars, "training"))
+        run = _train(trainer, (seconds, steps), Bar(bars, "training"))
         save_snapshot(output / "snapshot.safetensors", trainer)
         try:
-            test = _write_views(trainer, output / "views", _Bar(bars, "measuring"))
+            test = _write_views(trainer, output / "views", Bar(bars, "measuring"))
         except KeyboardInterrupt:  # the report is worth having without the test views' figures
             test = None
     report = _report(run, test)
@@ -130,18 +129,7 @@ def train_and_report(
     return report
 
 
-class _Bar:
-    """One line of the progress display."""
-
-    def __init__(self, bars: Progress, description: str):
-        self._bars = bars
-        self._task: TaskID = bars.add_task(description, total=1.0, text="")
-
-    def update(self, share: float, text: str) -> None:
-        self._bars.update(self._task, completed=min(share, 1.0), text=text)
-
-
-def _train(trainer: Trainer, goal: tuple[float | None, int | None], bar: _Bar) -> _Run:
+def _train(trainer: Trainer, goal: tuple[float | None, int | None], bar: Bar) -> _Run:
     run, marks = _Run(trainer, goal), list(HISTORY_SECONDS)
     with _until_interrupted() as interrupted:
         while run.share < 1.0 and not interrupted:
@@ -172,7 +160,7 @@ def _until_interrupted() -> Iterator[list[bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _write_views(trainer: Trainer, folder: Path, bar: _Bar) -> Evaluation | None:
+def _write_views(trainer: Trainer, folder: Path, bar: Bar) -> Evaluation | None:
     """Measure all test views, and save each rendering beside its photograph."""
     views = trainer.dataset.test
     if not len(views):

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
+from core.bars import Bar, progress_bars
 from core.cameras import Camera
 from core.datasets.base import Dataset
 from core.device import choose_device
@@ -65,10 +65,10 @@ def sweep_snapshot(
     setting = swept_setting(name, march, trainer.dataset.box, view.c2w[:3, 3].tolist())
     background = torch.ones(3, device=device)
     sweep = Sweep(trainer.field, trainer.sampler, view, march, background, name, setting, n_values, REPEATS)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
-        bar = bars.add_task("sweeping", total=1.0)
+    with progress_bars(console) as bars:
+        bar = Bar(bars, "sweeping")
         while sweep.advance():
-            bars.update(bar, completed=sweep.share)
+            bar.update(sweep.share)
     title = f"{trainer.dataset.name}, {view.width}x{view.height}, training view {camera}, step {trainer.step_count}"
     write_csv(folder / "sweep.csv", sweep.curve.points)
     save_sweep(folder / "sweep.png", sweep.curve, title)

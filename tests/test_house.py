@@ -14,7 +14,7 @@ TOP_LEVEL = {
 }  # fmt: skip
 
 CORE_ORDER = (
-    ("settings", "errors", "packages"),
+    ("settings", "errors", "packages", "user_folder"),
     ("boxes", "device", "scale", "collapse", "schedule"),
     ("sweep_curve",),
     ("rays", "lenses"),

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from viewer.user_folder import user_folder
+from core.user_folder import user_folder
 
 LENGTH = 8
 

@@ -19,6 +19,7 @@ import dearpygui.dearpygui as dpg
 
 from core.errors import FirstlightError
 from core.settings import MarchSettings
+from core.user_folder import user_folder
 from viewer import navigation, recent
 from viewer.messages import Frame, Status
 from viewer.panels.canvas import Canvas
@@ -45,7 +46,6 @@ from viewer.panels.training import TrainingPanel
 from viewer.panels.view import ViewPanel
 from viewer.panels.widgets import visible_widgets
 from viewer.status_log import StatusLog
-from viewer.user_folder import user_folder
 from viewer.view_settings import Mode, ViewSettings
 from viewer.view_state import ViewState
 

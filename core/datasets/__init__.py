@@ -8,11 +8,11 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from core.datasets import blender, colmap, llff, nerfstudio
+from core.datasets import blender, colmap, llff, nerfstudio, photos
 from core.datasets.base import Dataset, Format, Progress
 from core.errors import DatasetError
 
-FORMATS: tuple[Format, ...] = (blender.FORMAT, nerfstudio.FORMAT, llff.FORMAT, colmap.FORMAT)
+FORMATS: tuple[Format, ...] = (blender.FORMAT, nerfstudio.FORMAT, llff.FORMAT, colmap.FORMAT, photos.FORMAT)
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 """The scene that comes with the project; the name "demo" opens it."""

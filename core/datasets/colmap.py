@@ -5,6 +5,7 @@ The model lies in `sparse/0`, in `sparse` or in the folder itself, the pictures 
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,22 +73,41 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
-    where = _find_model(folder)
-    progress(0.0, f"reading {where}")
     pictures, stored = image_folder(folder, downscale)
+    dataset = dataset_of(folder, _find_model(folder), pictures, max(1, downscale // stored), progress, FORMAT.name)
+    if stored == 1:
+        return dataset
+    return replace(
+        dataset, notes=(f"The images are those of {pictures.name}, stored reduced by {stored}.", *dataset.notes)
+    )
+
+
+def dataset_of(
+    folder: Path, where: Path, pictures: Path, downscale: int, progress: Progress, format_name: str
+) -> Dataset:
+    """The dataset of a model.
+
+    Args:
+        folder: what was opened.
+        where: the model's own folder.
+        pictures: the folder that its pictures' names begin at.
+        downscale: of the pictures as they are there.
+
+    Raises:
+        DatasetError: see `core.datasets.open_dataset`.
+    """
+    progress(0.0, f"reading {where}")
     model = _read_model(where, pictures)
     shots, notes = present(model.shots, where)
     header = common_header([shot.path for shot in shots], where)
     train, test, note = hold_out(shots, "view")
-    notes += note
     check_number(train, where)
     on_read = counted(progress, len(shots))
-    train_views, cut_off = views_of(train, header, where, max(1, downscale // stored), on_read)
-    test_views, _ = views_of(test, header, where, max(1, downscale // stored), on_read)
-    if stored > 1:
-        notes += (f"The images are those of {pictures.name}, stored reduced by {stored}.",)
+    train_views, cut_off = views_of(train, header, where, downscale, on_read)
+    test_views, _ = views_of(test, header, where, downscale, on_read)
     progress(1.0, "placing the scene")
-    dataset = Dataset(folder.name, folder, FORMAT.name, train_views, test_views, (0.0,) * 6, (*notes, *cut_off))
+    notes += note + cut_off
+    dataset = Dataset(folder.name, folder, format_name, train_views, test_views, (0.0,) * 6, notes)
     return placed(dataset, place(train_views.cameras, *_depths(train_views.cameras, model.points)))
 
 

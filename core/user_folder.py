@@ -1,4 +1,4 @@
-"""Where the program keeps what it remembers between runs: the recent list and the window's layout."""
+"""Where the program keeps what it remembers between runs: the recent list, the window's layout, poses of photos."""
 
 import os
 import sys
