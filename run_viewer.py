@@ -45,7 +45,7 @@ class View:
     """Open the window. This is what happens without a command too: run_viewer.py DATASET."""
 
     dataset: Annotated[
-        str, *positional("DATASET|SNAPSHOT", "A dataset's folder, demo, or a snapshot to go on from.")
+        str, *positional("DATASET|SNAPSHOT", "A folder of a dataset or of photos, demo, or a snapshot to go on from.")
     ] = "demo"
     downscale: Downscale = 1
     device: Device = None
@@ -77,7 +77,7 @@ class View:
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset's folder, or demo.")]
+    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
@@ -160,7 +160,7 @@ class Sweep:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset's folder, or demo.")]
+    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")]
     downscale: Downscale = 1
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras and box into this new picture too.")] = None
 
@@ -187,7 +187,7 @@ class Check:
 class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset's folder, or demo.")] = "demo"
+    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")] = "demo"
     downscale: Downscale = 1
     device: Device = None
     seed: Seed = 0

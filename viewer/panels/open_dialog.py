@@ -28,7 +28,7 @@ class OpenDialog:
         style = context.style
         with dpg.window(tag=self.window, show=False, min_size=(style.px(WIDTH), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("Open a scene"), style.title)
-            hint = dpg.add_text("A dataset's folder, such as one with transforms_train.json, or a snapshot.",
+            hint = dpg.add_text("A dataset's folder, a folder of photos, or a snapshot.",
                                 color=DIM)  # fmt: skip
             dpg.bind_item_font(hint, style.small)
             dpg.add_spacer(height=style.px(4))
