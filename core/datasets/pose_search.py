@@ -1,8 +1,8 @@
 """Finds out where photos were taken, as a program of its own: a crash or an end of pycolmap's native code takes nothing
 else along, and its SQLite doesn't meet Python's in one process, whose locks would undo each other.
 
-Reads a JSON object, the arguments of `search`, from its standard input, and prints a line whenever it gets further: "stage NAME",
-"placed", or at last "error TEXT".
+Reads a JSON object, the arguments of `search`, from its standard input, and prints a line whenever it gets further:
+"stage NAME", "placed", or at last "error TEXT".
 """
 
 import contextlib
