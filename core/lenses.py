@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-N_COEFFICIENTS = 8
+COEFFICIENTS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
+"""Of a perspective lens, in the order that `Lens` has them."""
+
+FISHEYE_COEFFICIENTS = COEFFICIENTS[:4]
+
+N_COEFFICIENTS = len(COEFFICIENTS)
 
 _NEWTON_STEPS = 8
 """Newton's method doubles its digits with each step; from a moderate lens' own point four are enough."""

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -20,8 +21,12 @@ from core.settings import FieldSettings, MarchSettings, TrainSettings
 from core.trainer import Trainer
 
 _KEY = "firstlight"
-_VERSION = 2
-"""1: the colour network knew one value less of the density's."""
+_VERSION = 3
+"""1: the colour network knew one value less of the density's. 2: space around the box was not contracted, so that those
+of a single grid level are the same."""
+
+_COMPARED_CAMERAS = 3
+"""Cameras whose poses are compared with the dataset's: poses that were found anew are others."""
 
 
 def save_snapshot(path: str | Path, trainer: Trainer) -> None:
@@ -39,6 +44,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "dataset": str(Path(trainer.dataset.path).resolve()),
         "downscale": trainer.dataset.downscale,
         "box": trainer.dataset.box,
+        "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
         "seed": trainer.seed,
         "field": asdict(trainer.field_settings),
         "train": asdict(trainer.settings),
@@ -87,7 +93,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if header["version"] != _VERSION:
+        if header["version"] != _VERSION and not (header["version"] == 2 and header["train"]["grid_levels"] == 1):
             raise SnapshotError(
                 f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}: train anew"
             )
@@ -96,6 +102,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         settings = FieldSettings(**header["field"]), TrainSettings(**train)
         where, downscale, seed, counters = (header[key] for key in ("dataset", "downscale", "seed", "counters"))
         box = tuple(float(x) for x in header["box"])
+        cameras = torch.tensor(header.get("cameras", []))  # snapshots before version 3 have none
         excluded = frozenset(header.get("excluded", ()))  # snapshots of the first versions have none
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
@@ -103,6 +110,12 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         dataset = replace(open_dataset(where, downscale, progress), box=box)
     except DatasetError as error:
         raise SnapshotError(f"{path} was trained on a dataset that can't be opened: {error}") from error
+    poses = dataset.train.cameras.c2w[: len(cameras)]
+    if len(cameras) and not (poses.shape == cameras.shape and torch.allclose(poses, cameras, rtol=1e-3, atol=1e-4)):
+        raise SnapshotError(
+            f"{path} was trained with other poses than {where} has now: if they were found from photos, the cache that "
+            "kept them is gone; train anew"
+        )
     trainer = Trainer(dataset, *settings, device=device, seed=seed)
     try:
         trainer.load_state(tensors, counters)

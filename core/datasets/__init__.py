@@ -25,7 +25,8 @@ def open_dataset(path: str | Path, downscale: int = 1, progress: Progress | None
     """Open a dataset of any format we know.
 
     Args:
-        path: the dataset's folder, the file in it that names the poses, or "demo" ("./demo" is a folder of that name).
+        path: the dataset's folder, the .json or .npy file in it that names the poses, or "demo" ("./demo" is a folder
+            of that name).
         downscale: images are reduced by this whole factor with a box filter.
         progress: called now and then with the share done and a text; an exception it raises ends the opening.
 

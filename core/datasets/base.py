@@ -61,6 +61,11 @@ class Views:
     def has_alpha(self) -> bool:
         return self.images.shape[-1] == 4
 
+    @property
+    def has_silhouettes(self) -> bool:
+        """Whether some pixel is not opaque: the alpha then tells the scene from what lies behind it."""
+        return self.has_alpha and bool((self.images[..., 3] < 255).any())
+
     def take(self, indices: Tensor) -> "Views":
         """Some of these views, in the order of `indices` (n,) int64; their images are copied."""
         return Views(self.cameras[indices], self.images[indices], tuple(self.names[i] for i in indices.tolist()))

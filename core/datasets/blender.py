@@ -91,7 +91,7 @@ def _bounds(train: Views) -> tuple[Box, tuple[str, ...]]:
     )
     if not train.has_alpha:
         return DEFAULT_BOX, (f"The images have no alpha, {assumed}",)
-    if bool((train.images[..., 3] == 255).all()):
+    if not train.has_silhouettes:
         return DEFAULT_BOX, (f"The images' alpha is opaque everywhere, {assumed}",)
     box = find_box(train)
     if box is None:

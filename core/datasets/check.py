@@ -8,7 +8,7 @@ from core.datasets import open_dataset
 from core.datasets.base import Dataset, Progress
 from core.datasets.images import free_memory
 from core.datasets.judging import towards_centre, warnings_on
-from core.lenses import Lens
+from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
 from core.settings import Box
 
 
@@ -124,7 +124,7 @@ def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | Non
 def _lens(lens: Lens | None) -> str:
     if lens is None:
         return "a pinhole, no distortion"
-    names = ("k1", "k2", "k3", "k4") if lens.fisheye else ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
+    names = FISHEYE_COEFFICIENTS if lens.fisheye else COEFFICIENTS
     values = [f"{name} {value:.4g}" for name, value in zip(names, lens.coefficients.tolist(), strict=False) if value]
     return f"{'fisheye' if lens.fisheye else 'perspective'}, {', '.join(values) or 'no distortion'}"
 

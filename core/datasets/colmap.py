@@ -30,6 +30,7 @@ from core.datasets.shots import (
 )
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
+from core.lenses import COEFFICIENTS
 
 _MODEL_FOLDERS = ("sparse/0", "sparse", ".", "colmap/sparse/0")
 
@@ -45,8 +46,6 @@ _LENSES: dict[str, tuple[str, ...]] = {
     "OPENCV_FISHEYE": ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4"),
 }
 """The parameters of each camera model we have, in COLMAP's order."""
-
-_COEFFICIENTS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
 
 _FEWEST_SIGHTINGS = 3
 """Pictures that must show a point for it to say where the scene is."""
@@ -117,7 +116,7 @@ FORMAT = Format("COLMAP", "a folder with sparse/0/cameras.bin or .txt (COLMAP)",
 def _find_model(folder: Path) -> Path | None:
     for inside in _MODEL_FOLDERS:
         where = Path(os.path.normpath(folder / inside))
-        if any(os.path.isfile(where / f"cameras.{kind}") for kind in ("bin", "txt")):
+        if any(os.path.isfile(where / f"{name}.{kind}") for name in ("cameras", "points3D") for kind in ("bin", "txt")):
             return where
     return None
 
@@ -163,11 +162,11 @@ def _shot(image, pictures: Path, where: Path) -> Shot:
     if not (np.abs(w2c) < 1e12).all() or abs(np.linalg.det(w2c)) < 1e-6:
         raise DatasetError(f"{where} ({image.name}): expected a finite pose, found none: map the pictures again")
     c2w = np.linalg.inv(w2c) * np.array([1.0, -1.0, -1.0, 1.0])
-    distortion = tuple(given.get(name, 0.0) for name in _COEFFICIENTS)
+    distortion = tuple(given.get(name, 0.0) for name in COEFFICIENTS)
     return Shot(
         image.name,
         path,
-        checked_pose(c2w, f"{where} ({image.name})"),
+        checked_pose(c2w, f"{where} ({image.name})", "a pose"),
         intrinsics(fx, fy, given["cx"], given["cy"]),
         (camera.width, camera.height),
         distortion,

@@ -77,11 +77,11 @@ _OPTIONAL: dict[str, Callable[[_Reader], None]] = {"rigs": _rig, "frames": _fram
 
 def check_files(where: Path) -> None:
     """Raise DatasetError if files of the model in a folder are missing or end before what they announce."""
-    kind = "bin" if (where / "cameras.bin").is_file() else "txt"
+    kind = "bin" if any((where / f"{name}.bin").is_file() for name in _NEEDED) else "txt"
     for name, step in (_NEEDED | _OPTIONAL).items():
         path = where / f"{name}.{kind}"
         if name in _NEEDED and not path.is_file():
-            raise DatasetError(f"{path} is missing: expected it beside cameras.{kind}; export the model again")
+            raise DatasetError(f"{path} is missing: expected it beside the others; export the model again")
         if kind == "bin" and path.is_file():
             _walk(path, step)
 

@@ -24,7 +24,6 @@ _JUMP = 0.35
 """A picture whose mean brightness differs from the median by more than this share of it was exposed otherwise."""
 
 _NAMED = 3
-_MOST_LOOKED_AT = 400
 
 
 def warnings_on(dataset: Dataset) -> list[str]:
@@ -46,8 +45,8 @@ def _on_poses(dataset: Dataset) -> Iterator[str]:
     train, cameras = dataset.train, dataset.train.cameras
     if _opencv_axes(cameras):
         yield (
-            "the cameras look away from each other's middle, and towards it once y and z are turned over: the poses "
-            "seem to have OpenCV's axes (y down, z forward) where OpenGL's are expected (y up, z back)"
+            "the cameras look away from each other's middle, as in a room photographed from its middle; or the poses "
+            "have OpenCV's axes (y down, z forward) where OpenGL's are expected (y up, z back)"
         )
     if len(train) < _FEW_VIEWS:
         yield f"{len(train)} training views are few: expect holes and floaters; {_FEW_VIEWS} or more do better"
@@ -71,20 +70,17 @@ def _on_poses(dataset: Dataset) -> Iterator[str]:
 
 
 def _on_pictures(train: Views) -> Iterator[str]:
-    if train.has_alpha:
+    if train.has_silhouettes:
         empty = [name for name, image in zip(train.names, train.images, strict=True) if not image[..., 3].any()]
         if empty:
             yield f"{len(empty)} training images are wholly transparent, such as {empty[0]}"
         return  # what lies behind an object tells nothing about focus and exposure
-    if len(train) > _MOST_LOOKED_AT:
-        train = train.spread(_MOST_LOOKED_AT)
-    grey = torch.stack([image.float().mean(-1) for image in train.images])
-    sharpness = _sharpness(grey)
-    order = sharpness.argsort()
-    blurred = [train.names[i] for i in order.tolist() if sharpness[i] < _BLURRED * sharpness.median()]
+    looks = torch.tensor([_look(image) for image in train.images])  # one at a time: in floats all would be too many
+    sharpness, brightness = looks.unbind(1)
+    order = sharpness.argsort().tolist()
+    blurred = [train.names[i] for i in order if sharpness[i] < _BLURRED * sharpness.median()]
     if blurred:
         yield f"{len(blurred)} training images are blurred beside the others, the worst first: {_some(blurred)}"
-    brightness = grey.flatten(1).mean(1)
     typical = brightness.median()
     jumps = ((brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)).nonzero().flatten().tolist()
     if jumps:
@@ -104,13 +100,15 @@ def _far_off(origins: Tensor) -> Tensor:
     return distances > _FAR_OFF * distances.median().clamp_min(1e-9)
 
 
-def _sharpness(grey: Tensor) -> Tensor:
-    """The variance of the Laplacian of pictures (n, height, width), as a share of their own variance: (n,)."""
-    if min(grey.shape[1:]) < 3:
-        return torch.ones(len(grey))
-    middle = grey[:, 1:-1, 1:-1]
-    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-    return (around - 4.0 * middle).flatten(1).var(1) / middle.flatten(1).var(1).clamp_min(1.0)
+def _look(image: Tensor) -> tuple[float, float]:
+    """Sharpness and brightness of a picture (height, width, 3 or 4): the variance of its Laplacian as a share of its
+    own, and its mean."""
+    grey = image[..., :3].float().mean(-1)
+    if min(grey.shape) < 3:
+        return 1.0, float(grey.mean())
+    middle = grey[1:-1, 1:-1]
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return float((around - 4.0 * middle).var() / middle.var().clamp_min(1.0)), float(grey.mean())
 
 
 def _not_rotations(cameras: Camera) -> Tensor:

@@ -13,8 +13,8 @@ import numpy as np
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.images import common_header
 from core.datasets.placing import place, placed
-from core.datasets.shots import Shot, check_number, counted, hold_out, image_folder, intrinsics, views_of
-from core.datasets.transforms import PICTURE_SUFFIXES, checked_pose
+from core.datasets.shots import Shot, check_number, counted, hold_out, image_folder, intrinsics, pictures_in, views_of
+from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
 
 FILE = "poses_bounds.npy"
@@ -45,7 +45,12 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     progress(0.0, "reading poses")
     rows = _read_rows(path)
     inside, stored = image_folder(folder, downscale)
-    pictures = _pictures_in(inside)
+    pictures = pictures_in(inside)
+    if not pictures:
+        raise DatasetError(
+            f"{inside}: expected the pictures of {FILE} there or in images, images_2, images_4 or images_8, found "
+            "none: put them there"
+        )
     if len(pictures) != len(rows):
         raise DatasetError(
             f"{path} has {len(rows)} poses: expected as many images, found {len(pictures)} in {inside}; "
@@ -96,18 +101,8 @@ def _row(values: np.ndarray, where: str) -> _Row:
     down, right, back, position, (height, width, focal) = matrix.T
     pose = np.vstack([np.stack([right, -down, back, position], axis=1), [0.0, 0.0, 0.0, 1.0]])
     near, far = values[15:]
-    if not 0.0 < near < far:
+    if not 0.0 < near < far < np.inf:
         raise DatasetError(
             f"{where}: expected depths 0 < near < far, found {near:g} and {far:g}: compute the poses again"
         )
-    return _Row(checked_pose(pose, where), height, width, focal, near, far)
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-    if not pictures:
-        raise DatasetError(
-            f"{folder}: expected the pictures of {FILE} there or in images, images_2, images_4 or images_8, found "
-            "none: put them there"
-        )
-    return pictures
+    return _Row(checked_pose(pose, where, "a pose"), height, width, focal, near, far)

@@ -15,21 +15,23 @@ from core.datasets.placing import place, placed
 from core.datasets.shots import Shot, check_number, counted, hold_out, intrinsics, present, views_of
 from core.datasets.transforms import Frame, number, read_frames, read_transforms, scene_box
 from core.errors import DatasetError
+from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS
 
 FILE = "transforms.json"
 
-_PERSPECTIVE = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
-_FISHEYE = ("k1", "k2", "k3", "k4")
 _MODELS = {
     "PINHOLE": (),
     "SIMPLE_PINHOLE": (),
     "SIMPLE_RADIAL": ("k1",),
     "RADIAL": ("k1", "k2"),
-    "OPENCV": _PERSPECTIVE,
-    "FULL_OPENCV": _PERSPECTIVE,
-    "OPENCV_FISHEYE": _FISHEYE,
+    "OPENCV": ("k1", "k2", "k3", "p1", "p2"),
+    "FULL_OPENCV": COEFFICIENTS,
+    "OPENCV_FISHEYE": FISHEYE_COEFFICIENTS,
 }
-"""The distortion coefficients that each camera model has."""
+"""The distortion coefficients that each camera model has. In OPENCV's, k4 is OpenCV's where k5 or k6 stand beside it;
+alone it is nerfstudio's own eighth power, which we don't have."""
+
+_SMALLEST_ANGLE = 1e-3
 
 
 def recognises(folder: Path) -> bool:
@@ -74,7 +76,7 @@ def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], pa
 
     width, height = value("w", picture[0]), value("h", picture[1])
     fx, fy = value("fl_x", None), value("fl_y", None)
-    angle_x, angle_y = value("camera_angle_x", None, 0.0, math.pi), value("camera_angle_y", None, 0.0, math.pi)
+    angle_x, angle_y = (value(name, None, _SMALLEST_ANGLE, math.pi) for name in ("camera_angle_x", "camera_angle_y"))
     if fx is None and angle_x:
         fx = 0.5 * width / math.tan(0.5 * angle_x)
     if fy is None and angle_y and not angle_x:
@@ -84,35 +86,51 @@ def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], pa
         raise DatasetError(f"{where}: expected a focal length, fl_x in pixels or camera_angle_x, found none: add one")
     K = intrinsics(fx, fy, value("cx", 0.5 * width), value("cy", 0.5 * height))
     names, fisheye = _coefficients(given, where)
-    distortion = [value(name, 0.0) if name in names else 0.0 for name in _PERSPECTIVE]
+    distortion = [value(name, 0.0) if name in names else 0.0 for name in COEFFICIENTS]
     return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye)
 
 
 def _coefficients(given: dict[str, Any], where: str) -> tuple[tuple[str, ...], bool]:
     """The names of the lens' coefficients, and whether it is a fisheye."""
     if given.get("is_fisheye") is True:  # instant-ngp's way to say so
-        return _FISHEYE, True
+        return FISHEYE_COEFFICIENTS, True
     model = given.get("camera_model", "OPENCV")
     if not (isinstance(model, str) and model in _MODELS):
         raise DatasetError(
             f"{where}: expected camera_model as one of {', '.join(_MODELS)}, found {model!r:.40}: "
             "undistort the pictures, or export them with another model"
         )
+    if model == "OPENCV" and any(given.get(name) for name in ("k5", "k6")):
+        model = "FULL_OPENCV"
+    if model == "OPENCV" and given.get("k4"):
+        raise DatasetError(
+            f"{where}: expected OpenCV's lens, found nerfstudio's own k4, for the eighth power of the radius: "
+            "undistort the pictures, or export them without k4"
+        )
     return _MODELS[model], model == "OPENCV_FISHEYE"
 
 
 def _split(shots: list[Shot], transforms: dict[str, Any], path: Path) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
     """Training and test views: nerfstudio's lists of names, or every 8th held out."""
-    lists = {key: _names(transforms, key, path) for key in ("train_filenames", "test_filenames", "val_filenames")}
-    if lists["train_filenames"] is None:
+    train_names, test_names, val_names = (
+        _names(transforms, key, path) for key in ("train_filenames", "test_filenames", "val_filenames")
+    )
+    if train_names is None and not (test_names or val_names):
         return hold_out(shots, "view")
-    train = [shot for shot in shots if _plain(shot.name) in lists["train_filenames"]]
-    held_out = lists["test_filenames"] or lists["val_filenames"] or set()
-    test = [shot for shot in shots if _plain(shot.name) in held_out - lists["train_filenames"]]
+    if train_names is None:
+        train_names = {_plain(shot.name) for shot in shots} - (test_names or set()) - (val_names or set())
+    held_out = (test_names or val_names or set()) - train_names
+    train = [shot for shot in shots if _plain(shot.name) in train_names]
+    test = [shot for shot in shots if _plain(shot.name) in held_out]
+    notes: tuple[str, ...] = ()
+    if unused := len(shots) - len(train) - len(test):
+        notes += (f"{unused} of the {len(shots)} views are in neither split and not used.",)
     if not test:
-        return hold_out(train, "training view")
-    unused = len(shots) - len(train) - len(test)
-    return train, test, (f"{unused} views are in neither split and not used.",) if unused else ()
+        train, test, note = hold_out(train, "training view")
+        return train, test, notes + note
+    if not test_names:
+        notes += ("There is no test split: the validation split serves as one.",)
+    return train, test, notes
 
 
 def _names(transforms: dict[str, Any], key: str, path: Path) -> set[str] | None:

@@ -18,10 +18,9 @@ from pathlib import Path
 
 from core.datasets import colmap, pose_search
 from core.datasets.base import Dataset, Format, Progress
-from core.datasets.images import read_header
+from core.datasets.images import common_header
 from core.datasets.pose_search import STAGES
-from core.datasets.shots import image_folder
-from core.datasets.transforms import PICTURE_SUFFIXES
+from core.datasets.shots import image_folder, pictures_in
 from core.errors import DatasetError
 from core.user_folder import user_folder
 
@@ -37,7 +36,10 @@ _POLL_SECONDS = 0.2
 
 
 def recognises(folder: Path) -> bool:
-    return len(_photos_in(image_folder(folder, 1)[0])) >= FEWEST_PHOTOS
+    try:
+        return len(pictures_in(image_folder(folder, 1)[0])) >= FEWEST_PHOTOS
+    except DatasetError:  # whoever lists the folder for its message says so
+        return False
 
 
 def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
@@ -47,13 +49,12 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
         DatasetError: see `core.datasets.open_dataset`; or the photos have too little in common.
     """
     pictures, _ = image_folder(folder, 1)
-    names = [path.name for path in _photos_in(pictures)]
-    headers = {name: read_header(pictures / name) for name in names}
+    paths = pictures_in(pictures)
+    common_header(paths, pictures)  # said before the search, not after it
+    names = [path.name for path in paths]
     model, kept_in = _cached(pictures, names)
     if not model.is_dir():
-        one_camera = len({header[:2] for header in headers.values()}) == 1
-        _Search(pictures, names, kept_in, one_camera).run(model, progress)
-
+        _Search(pictures, names, kept_in).run(model, progress)
     if not (model / "cameras.bin").is_file():
         raise DatasetError(
             f"{pictures}: expected photos that see the same things from different places, found too little in common "
@@ -68,13 +69,6 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
 
 
 FORMAT = Format("photos", f"a folder of at least {FEWEST_PHOTOS} photos", recognises, read)
-
-
-def _photos_in(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-    except OSError:
-        return []
 
 
 def _cached(pictures: Path, names: list[str]) -> tuple[Path, Path]:
@@ -102,8 +96,8 @@ def _found(dataset: Dataset, names: list[str]) -> str:
 class _Search:
     """A search for poses in a process of its own (`pose_search`), which can be watched and called off."""
 
-    def __init__(self, pictures: Path, names: list[str], folder: Path, one_camera: bool):
-        self._pictures, self._names, self._folder, self._one_camera = pictures, names, folder, one_camera
+    def __init__(self, pictures: Path, names: list[str], folder: Path):
+        self._pictures, self._names, self._folder = pictures, names, folder
         self._stage, self._placed, self._error = STAGES[0], 0, ""
 
     def run(self, model: Path, progress: Progress) -> None:
@@ -121,7 +115,7 @@ class _Search:
             "names": self._names,
             "work": str(self._work_folder),
             "model": str(model),
-            "one_camera": self._one_camera,
+            "fewest": FEWEST_PHOTOS,
             "longest_side": _LONGEST_SIDE,
             "n_features": _FEATURES,
         }

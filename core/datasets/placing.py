@@ -28,6 +28,12 @@ _CONVERGING = 20.0
 _NEARLY = 15.0
 """Degrees between an axis and what counts as that axis."""
 
+_ONE_PLACE = 1e-4
+"""Cameras nearer to each other than this share of their coordinates stand at one place, but for rounding."""
+
+_OUTWARDS = 0.5
+"""Optical axes whose mean is shorter than this look all around, rather than the same way."""
+
 _FRAMED = 1.1
 """The box is larger by this than what a frame shows at its centre."""
 
@@ -67,6 +73,8 @@ def place(cameras: Camera, near: float | None = None, far: float | None = None) 
     looked_at = point_looked_at(cameras)
     slope = float(0.5 * min(cameras.width / float(cameras.K[0, 0, 0]), cameras.height / float(cameras.K[0, 1, 1])))
     spread = float(torch.linalg.vector_norm(origins - origins.mean(0), dim=-1).max())
+    if spread < _ONE_PLACE * float(origins.abs().max()):
+        spread = 0.0
     if looked_at is not None and _turned(forward) > _CONVERGING:
         centre, how = looked_at, "around the point that the cameras look at"
         distance = float(torch.linalg.vector_norm(origins - centre, dim=-1).median())
@@ -78,6 +86,8 @@ def place(cameras: Camera, near: float | None = None, far: float | None = None) 
             "at the depths that the dataset names" if known else "at a guessed depth of three times their spread"
         )
         centre = origins.mean(0) + distance * torch.nn.functional.normalize(forward.mean(0), dim=0)
+        if float(forward.mean(0).norm()) < _OUTWARDS:
+            centre, how = origins.mean(0), "around cameras that look outwards"
         half, reach = _FRAMED * slope * distance + spread, None if far is None else far - distance
     n_levels = _ROOM_LEVELS if reach is None else _levels_for(reach / half)
     near_plane = _rounded(_NEAR_SHARE * distance if near is None else _NEAR_MARGIN * near)

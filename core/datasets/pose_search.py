@@ -16,7 +16,7 @@ STAGES = ("looking for features", "matching photos", "placing photos")
 
 
 def search(
-    pictures: str, names: list[str], work: str, model: str, one_camera: bool, longest_side: int, n_features: int
+    pictures: str, names: list[str], work: str, model: str, fewest: int, longest_side: int, n_features: int
 ) -> None:
     """Search, and write the largest model that is found to a folder, as a whole or not at all.
 
@@ -24,7 +24,7 @@ def search(
         pictures: the folder of the photos; names: theirs.
         work: a folder for what is known so far; a search that was interrupted goes on from there.
         model: the folder to make.
-        one_camera: all photos were taken with the same one.
+        fewest: photos that a model must place to be kept; without one, the folder stays empty.
         longest_side: photos are looked at with at most so many pixels a side.
         n_features: of each photo, at most.
     """
@@ -38,9 +38,8 @@ def search(
     extraction.max_image_size, extraction.sift.max_num_features = longest_side, n_features
     reader = pycolmap.ImageReaderOptions()
     reader.camera_model = "OPENCV"
-    mode = pycolmap.CameraMode.SINGLE if one_camera else pycolmap.CameraMode.PER_IMAGE
     _tell(f"stage {STAGES[0]}")
-    pycolmap.extract_features(database, pictures, names, mode, reader, extraction)
+    pycolmap.extract_features(database, pictures, names, pycolmap.CameraMode.SINGLE, reader, extraction)
     _tell(f"stage {STAGES[1]}")
     pycolmap.match_exhaustive(database, matching)
     _tell(f"stage {STAGES[2]}")
@@ -53,8 +52,9 @@ def search(
     )
     best = max(found.values(), key=lambda each: each.num_reg_images(), default=None)
     unfinished = Path(model).with_name("unfinished")
-    unfinished.mkdir(exist_ok=True)
-    if best is not None:
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a search that was ended just then
+    unfinished.mkdir()
+    if best is not None and best.num_reg_images() >= fewest:
         best.write_binary(unfinished)
     unfinished.rename(model)
     shutil.rmtree(work, ignore_errors=True)  # hundreds of megabytes that nobody needs any more

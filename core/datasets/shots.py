@@ -14,6 +14,8 @@ from core.datasets.images import Header, read_images
 from core.errors import DatasetError
 from core.lenses import N_COEFFICIENTS, Lens
 
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
 HOLD_OUT_EVERY = 8
 """Where a dataset names no test views, every so manieth is held out (LLFF's convention, Mildenhall et al. 2019)."""
 
@@ -107,6 +109,20 @@ def present(listed: list[Named], named_by: Path) -> tuple[list[Named], tuple[str
     if not missing:
         return there, ()
     return there, (f"{len(missing)} of the {len(listed)} images it names are missing, such as {missing[0].name}.",)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures right in a folder, by name; without hidden ones, such as macOS puts beside each file.
+
+    Raises:
+        DatasetError: the folder can't be listed.
+    """
+    try:
+        return sorted(
+            path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.name[0] != "."
+        )
+    except OSError as error:
+        raise DatasetError(f"{folder} can't be listed ({error.strerror}): check its permissions") from error
 
 
 def image_folder(folder: Path, downscale: int) -> tuple[Path, int]:
@@ -213,19 +229,28 @@ def _lens_of(shots: list[Shot], named_by: Path) -> Lens | None:
 
 
 def _check_lens(cameras: Camera, shots: list[Shot], named_by: Path) -> None:
-    """Raise DatasetError if the rays of a picture's border don't come back to it: the formula then means nothing."""
+    """Raise DatasetError unless, from the optical axis to the border of each picture, light comes from ever further off
+    the axis and goes back to where it came from: where the formula folds the picture it means nothing."""
     if cameras.lens is None:
         return
+    along = torch.linspace(0.0, 1.0, 33, dtype=torch.float64)[1:, None]
     right, low = float(cameras.width), float(cameras.height)
-    xs = torch.tensor([0.0, 0.5 * right, right, right, right, 0.5 * right, 0.0, 0.0], dtype=torch.float64)
-    ys = torch.tensor([0.0, 0.0, 0.0, 0.5 * low, low, low, low, 0.5 * low], dtype=torch.float64)
+    border = torch.tensor(
+        [[x, y] for x in (0.0, 0.5 * right, right) for y in (0.0, 0.5 * low, low)], dtype=torch.float64
+    )
     for shot, index in zip(shots, range(len(cameras)), strict=True):
         camera = cameras[index].to(torch.float64)
-        back = torch.stack(image_points(camera, rays_through(camera, xs, ys).rays_d))
-        if not bool(((back - torch.stack([xs, ys])).abs() < _LENS_TOLERANCE).all()):
+        centre = camera.K[:2, 2]
+        points = centre + along[:, None] * (border - centre)  # (32, 9, 2)
+        rays_d = rays_through(camera, *points.reshape(-1, 2).T).rays_d
+        back = torch.stack(image_points(camera, rays_d), dim=-1).view_as(points)
+        angles = torch.arccos((rays_d @ -camera.c2w[:3, 2]).clamp(-1.0, 1.0)).view(points.shape[:2])
+        outside = (border - centre).norm(dim=-1) > 1.0
+        sound = (back - points).abs().amax(-1) < _LENS_TOLERANCE
+        if not (bool(sound[:, outside].all()) and bool((angles.diff(dim=0) > 0.0)[:, outside].all())):
             raise DatasetError(
                 f"{named_by} ({shot.name}): expected a lens distortion that can be undone, found one that folds the "
-                f"picture's border ({', '.join(f'{x:g}' for x in shot.distortion)}): correct its coefficients"
+                f"picture ({', '.join(f'{x:g}' for x in shot.distortion)}): correct its coefficients"
             )
 
 
@@ -240,38 +265,39 @@ def _cut_off(size: tuple[int, int], downscale: int) -> tuple[str, ...]:
     )
 
 
-def find_picture(folder: Path, name: str, suffixes: tuple[str, ...], where: str) -> Path:
+def find_picture(folder: Path, name: str, where: str) -> Path:
     """Where a picture named in a dataset's file is, which must be in the dataset's folder: a downloaded file must not
     name others of the disk.
 
-    Backslashes part folders too; a missing suffix is found; of an absolute path that leads nowhere, the end that
-    exists below the folder counts.
+    Backslashes part folders too; a missing suffix is found; of an absolute path the longest end that exists below the
+    folder counts, for datasets are moved.
 
     Returns:
-        The path; what isn't there gets the first suffix.
+        The path; what isn't there and has no suffix gets the first one.
 
     Raises:
         DatasetError: the name leads out of the folder.
     """
-    name = name.strip().replace("\\", "/")
+    plain = name.strip().replace("\\", "/")
     root = Path(os.path.normpath(folder))
-    path = Path(os.path.normpath(root / name))
-    inside = path.is_relative_to(root)
-    found = _picture_at(path, suffixes) if inside else None
-    parts = [part for part in name.split("/") if part]
-    for first in range(1, len(parts)):
-        if found is None and ".." not in parts[first:]:
-            found = _picture_at(root.joinpath(*parts[first:]), suffixes)
-    if found is None and not inside:
+    path = Path(os.path.normpath(root / plain))
+    found = _picture_at(path) if path.is_relative_to(root) and path != root else None
+    if found is None and (plain.startswith("/") or plain[1:2] == ":"):
+        parts = [part for part in plain.split("/") if part]
+        ends = [root.joinpath(*parts[first:]) for first in range(len(parts)) if ".." not in parts[first:]]
+        found = next(filter(None, map(_picture_at, ends)), None)
+    if found is None and (not path.is_relative_to(root) or path == root):
         raise DatasetError(
             f"{where}: expected file_path inside {folder}, found {name!r}: move the picture there and correct the path"
         )
-    return found or (path if path.suffix.lower() in suffixes else path.with_name(path.name + suffixes[0]))
+    return found or (
+        path if path.suffix.lower() in PICTURE_SUFFIXES else path.with_name(path.name + PICTURE_SUFFIXES[0])
+    )
 
 
-def _picture_at(path: Path, suffixes: tuple[str, ...]) -> Path | None:
+def _picture_at(path: Path) -> Path | None:
     """The file of that name, or of that name and any of the suffixes, if there is one."""
-    for suffix in ("", *suffixes):
+    for suffix in ("", *PICTURE_SUFFIXES):
         for spelling in dict.fromkeys((suffix, suffix.upper())):
             candidate = path.parent / (path.name + spelling)
             if os.path.isfile(candidate):

@@ -15,7 +15,7 @@ from core.datasets.shots import find_picture
 from core.errors import DatasetError
 from core.settings import Box
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+_SMALLEST_ANGLE = 1e-3
 _BOTTOM_ROW = (0.0, 0.0, 0.0, 1.0)
 
 
@@ -61,7 +61,7 @@ def camera_angle_x(transforms: dict[str, Any], path: Path) -> float:
     angle = transforms["camera_angle_x"]
     if not _is_number(angle):
         raise DatasetError(f"{expected}, found {_kind(angle)}: correct it")
-    if not 0.0 < angle < math.pi:
+    if not _SMALLEST_ANGLE <= angle < math.pi:
         raise DatasetError(f"{expected}, found {angle}: correct it; it isn't in degrees")
     return float(angle)
 
@@ -98,17 +98,20 @@ def _read_frame(frame: Any, where: str, folder: Path) -> Frame:
         raise DatasetError(f"{where}: expected file_path, the name of a picture, found {found}: add it")
     if "transform_matrix" not in frame:
         raise DatasetError(f"{where} ({name}): expected transform_matrix, the 4x4 pose, found none: add it")
-    path = find_picture(folder, name, PICTURE_SUFFIXES, where)
+    path = find_picture(folder, name, where)
     return Frame(name, path, checked_pose(frame["transform_matrix"], f"{where} ({name})"), frame)
 
 
-def checked_pose(matrix: Any, where: str) -> np.ndarray:
-    """c2w (4, 4) float32. A uniform scale, which Blender writes for a scaled parent, is taken out of its rotation."""
+def checked_pose(matrix: Any, where: str, what: str = "transform_matrix") -> np.ndarray:
+    """c2w (4, 4) float32 of what messages call `what`.
+
+    A uniform scale, which Blender writes for a scaled parent, is taken out of its rotation.
+    """
     try:
         c2w = np.asarray(matrix, dtype=np.float64)
     except (TypeError, ValueError):
         c2w = np.empty(0)
-    expected = f"{where}: expected transform_matrix as 4 rows of 4 numbers"
+    expected = f"{where}: expected {what} as 4 rows of 4 numbers"
     if c2w.shape != (4, 4):
         found = "x".join(map(str, c2w.shape)) if c2w.size else "rows of other kinds or lengths"
         raise DatasetError(f"{expected}, found {found}: correct the frame or remove it")

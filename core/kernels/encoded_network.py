@@ -33,7 +33,7 @@ _EVALUATE = """
             for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
                 Row even = zeros, odd = zeros;
                 for (int v = 0; v < 8; ++v) {
-                    unsigned low_half[LANES], high_half[LANES];
+                    alignas(64) unsigned low_half[LANES], high_half[LANES];
                     for (int j = 0; j < LANES; ++j) {
                         const unsigned word = table.data[(int)entry[v * LANES + j] * (N_FEATURES / 2) + pair];
                         low_half[j] = word << 16;

@@ -167,3 +167,14 @@ def test_a_young_field_keeps_its_rate_whatever_the_horizon():
     settings = TrainSettings(learning_rate=1.0, warmup_steps=10, horizon_seconds=6.0)
     assert [learning_rate(settings, step, step / 25) for step in (20, 100, 150)] == [1.0] * 3
     assert learning_rate(replace(settings, horizon_seconds=40.0), 1000, 40.0) == pytest.approx(0.1)
+
+
+def test_marches_see_what_a_step_has_learnt():
+    trainer = make()
+    for _ in range(3):
+        trainer.step()
+        positions = torch.rand(200, 3) - 0.5
+        learnt = trainer.field.density(positions)[0].detach()
+        with torch.no_grad():
+            marched = trainer.field.density(positions)[0]
+        torch.testing.assert_close(marched, learnt, rtol=0.02, atol=1e-3)

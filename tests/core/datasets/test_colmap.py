@@ -32,8 +32,10 @@ def test_pictures_may_lie_reduced(tmp_path):
     views = ball_views(10, 24)
     folder = write_colmap(tmp_path, views)
     write_pictures(folder, views, factor=4)
-    assert open_dataset(folder, 4).train.cameras.width == 6
-    assert open_dataset(folder, 8).train.cameras.width == 3
+    for downscale, width in ((4, 6), (8, 3)):
+        dataset = open_dataset(folder, downscale)
+        assert dataset.train.cameras.width == width
+        assert any("images_4, stored reduced by 4" in note for note in dataset.notes)
 
 
 def test_points_say_how_near_and_far_the_scene_is(tmp_path):

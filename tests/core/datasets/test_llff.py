@@ -46,10 +46,17 @@ def test_the_least_reduction_there_is_serves_where_none_suits(tmp_path):
         (lambda rows: rows[0], "17"),
         (lambda rows: rows[:0], "0x17"),
         (lambda rows: np.where(np.arange(17) == 14, 0.0, rows), "expected focal lengths in pixels"),
-        (lambda rows: np.where(np.arange(17) == 3, np.nan, rows), "found"),
+        (
+            lambda rows: np.where(np.arange(17) == 3, np.nan, rows),
+            "a pose as 4 rows of 4 numbers, found one that is not finite",
+        ),
+        (lambda rows: np.where(np.arange(17) == 16, np.inf, rows), "near < far"),
         (lambda rows: np.where(np.arange(17) == 16, 1.0, rows), "near < far"),
         (lambda rows: rows[:7], "7 poses"),
-        (lambda rows: np.where(np.arange(17) < 15, 0.0, rows) + 0.0 * rows, "found"),
+        (
+            lambda rows: np.where((np.arange(17) % 5 < 3) & (np.arange(17) < 15), 0.0, rows),
+            "a rotation, found a singular one",
+        ),
     ],
 )
 def test_a_wrong_array_is_refused(tmp_path, change, found):

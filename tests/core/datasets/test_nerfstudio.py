@@ -74,7 +74,29 @@ def test_its_own_splits_are_kept(scene):
     dataset = open_dataset(scene)
     assert dataset.train.names == tuple(names[:6])
     assert dataset.test.names == tuple(names[7:9])
-    assert any("2 views are in neither split" in note for note in dataset.notes)
+    assert any("1 of the 10 views are in neither split" in note for note in dataset.notes)
+
+
+def test_named_test_views_are_never_trained_on(scene):
+    transforms = written_json(scene)
+    names = [frame["file_path"] for frame in transforms["frames"]]
+    write_json(scene, transforms | {"test_filenames": names[1:3]})
+    dataset = open_dataset(scene)
+    assert dataset.test.names == tuple(names[1:3])
+    assert len(dataset.train) == 8 and not set(dataset.train.names) & set(names[1:3])
+    write_json(scene, transforms | {"val_filenames": names[1:3]})
+    dataset = open_dataset(scene)
+    assert dataset.test.names == tuple(names[1:3])
+    assert any("validation split" in note for note in dataset.notes)
+
+
+def test_views_that_are_not_listed_for_training_are_noted(scene):
+    transforms = written_json(scene)
+    names = [frame["file_path"] for frame in transforms["frames"]]
+    write_json(scene, transforms | {"train_filenames": names[:5]})
+    dataset = open_dataset(scene)
+    assert len(dataset.train) + len(dataset.test) == 5
+    assert any("5 of the 10 views are in neither split" in note for note in dataset.notes)
 
 
 def test_missing_pictures_are_left_out_and_noted(scene):
@@ -98,6 +120,7 @@ def test_no_picture_at_all_is_refused(scene):
         lambda name: name.replace("/", "\\"),
         lambda name: "./" + name,
         lambda name: "/somewhere/else/on/another/machine/" + name,
+        lambda name: "/" + name,
         lambda name: "C:\\scenes\\ball\\" + name.replace("/", "\\"),
         lambda name: f" {name} ",
     ],
@@ -120,7 +143,9 @@ def test_capital_suffixes_are_found(scene):
     assert len(open_dataset(scene).train) == 8
 
 
-@pytest.mark.parametrize("name", ["../secret", "images/../../secret.png", "/etc/hostname", "..\\secret", ".."])
+@pytest.mark.parametrize(
+    "name", ["../secret", "images/../../secret.png", "/etc/hostname", "..\\secret", "..", ".", "../../images/002.png"]
+)
 def test_a_picture_outside_the_folder_is_refused(scene, name):
     assert "expected file_path inside" in refusal(scene, lambda t: t["frames"][2].update(file_path=name))
 
@@ -140,6 +165,9 @@ def test_a_picture_outside_the_folder_is_refused(scene, name):
         ({"camera_model": 3}, "expected camera_model as one of"),
         ({"k1": "x"}, "k1 as a number"),
         ({"k1": -40.0}, "a lens distortion that can be undone"),
+        ({"k1": -0.5337, "k2": -0.0782, "k3": 0.0446, "fl_x": 16.5, "fl_y": 16.5}, "one that folds the picture"),
+        ({"k4": 0.1}, "nerfstudio's own k4"),
+        ({"fl_x": None, "fl_y": None, "camera_angle_x": 5e-324}, "camera_angle_x as a number from 0.001"),
         ({"train_filenames": "images/000.png"}, "train_filenames as a list"),
         ({"aabb": [1]}, "expected aabb as six numbers"),
         ({"frames": []}, "expected a list of frames"),

@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 
 from core.datasets import open_dataset, photos
-from core.errors import DatasetError
+from core.datasets.pose_search import STAGES
+from core.errors import DatasetError, SnapshotError
+from core.snapshot import load_snapshot, save_snapshot
+from tests.viewer.live import tiny_trainer
 
 N_PHOTOS = 10
 
@@ -59,7 +62,7 @@ def test_photos_are_placed_where_they_were_taken(fox_photos, data, cache):
     assert float(dataset.train.cameras.K[0, 0, 0]) == pytest.approx(1375.52 / 4, rel=0.1)
     shares = [share for share, _ in told]
     assert shares == sorted(shares) and shares[-1] == 1.0
-    assert {"looking for features", "matching photos", "placing photos"} & {text.split(":")[0] for _, text in told}
+    assert {text.split(":")[0] for _, text in told} & set(STAGES)
     assert not list(fox_photos.glob("*.db")), "nothing is written among the photos"
     assert not list(cache.rglob("*.db")), "what the search needed is gone"
 
@@ -115,6 +118,25 @@ def test_a_broken_photo_is_named_before_the_search(tmp_path):
         (tmp_path / f"{index}.jpg").write_bytes(b"no picture")
     with pytest.raises(DatasetError, match=r"0\.jpg can't be read"):
         open_dataset(tmp_path)
+
+
+def test_photos_of_two_sizes_are_refused_before_the_search(tmp_path, monkeypatch):
+    monkeypatch.setattr(photos, "_Search", None)
+    for index in range(4):
+        Image.new("RGB", (30, 20 + index // 3)).save(tmp_path / f"{index}.png")
+    with pytest.raises(DatasetError, match=r"3\.png is 30x21: expected 30x20"):
+        open_dataset(tmp_path)
+
+
+def test_a_snapshot_remembers_where_its_photos_were_placed(fox_photos, tmp_path):
+    trainer = tiny_trainer(open_dataset(fox_photos))
+    trainer.step()
+    save_snapshot(tmp_path / "good.safetensors", trainer)
+    assert load_snapshot(tmp_path / "good.safetensors").step_count == 1
+    trainer.dataset.train.cameras.c2w[:, :3, 3] *= 1.5  # as another search may scale them
+    save_snapshot(tmp_path / "other.safetensors", trainer)
+    with pytest.raises(SnapshotError, match="other poses"):
+        load_snapshot(tmp_path / "other.safetensors")
 
 
 def test_two_photos_are_no_dataset(tmp_path):

@@ -78,5 +78,16 @@ def test_up_is_where_the_pictures_upper_sides_point():
 
 def test_cameras_at_one_place_still_have_a_scene():
     one = row(n=3, spread=0.0)
-    low, high = bounds(place(one))
-    assert (high > low).all()
+    one.c2w[:, :3, 3] += torch.tensor([130.3, 207.7, 31.1]) + 1e-5 * torch.rand(3, 3)
+    placement = place(one)
+    low, high = bounds(placement)
+    assert (high - low > 0.1).all() and placement.near_plane > 0.01
+
+
+def test_cameras_that_look_outwards_have_the_scene_around_them():
+    inwards = circle(height=0.0)
+    over = torch.diag(torch.tensor([-1.0, 1.0, -1.0, 1.0]))
+    placement = place(Camera(inwards.c2w @ over, inwards.K, 40, 30))
+    low, high = bounds(placement)
+    torch.testing.assert_close((low + high) / 2, torch.zeros(3), atol=0.1, rtol=0.0)
+    assert "look outwards" in placement.note
