@@ -74,7 +74,7 @@ def test_its_own_splits_are_kept(scene):
     dataset = open_dataset(scene)
     assert dataset.train.names == tuple(names[:6])
     assert dataset.test.names == tuple(names[7:9])
-    assert any("1 of the 10 views are in neither split" in note for note in dataset.notes)
+    assert any("2 of the 10 views are in neither split" in note for note in dataset.notes)
 
 
 def test_named_test_views_are_never_trained_on(scene):
