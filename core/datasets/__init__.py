@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.datasets import blender, colmap, llff, nerfstudio, photos
-from core.datasets.base import Dataset, Format, Progress
+from core.datasets.base import Dataset, Format, Progress, some_of
 from core.errors import DatasetError
 
 FORMATS: tuple[Format, ...] = (blender.FORMAT, nerfstudio.FORMAT, llff.FORMAT, colmap.FORMAT, photos.FORMAT)
@@ -77,10 +77,5 @@ def _contents(folder: Path) -> str:
     if not names:
         return "an empty folder: check the path, or unpack the dataset there"
     if inside:
-        return f"datasets in folders below it: open one of them, {_enumerate(inside)}"
-    return f"{_enumerate(names)}: check the path"
-
-
-def _enumerate(names: list[str]) -> str:
-    rest = len(names) - _NAMES_SHOWN
-    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+        return f"datasets in folders below it: open one of them, {some_of(inside, _NAMES_SHOWN)}"
+    return f"{some_of(names, _NAMES_SHOWN)}: check the path"

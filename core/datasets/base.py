@@ -1,6 +1,6 @@
 """What every dataset format becomes: posed images in memory, split into training and test views."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -170,6 +170,12 @@ class Format(NamedTuple):
     signature: str
     recognises: Callable[[Path], bool]
     read: Callable[[Path, int, Progress], Dataset]
+
+
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def split_alpha(pixels: Tensor) -> tuple[Tensor, Tensor]:

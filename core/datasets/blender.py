@@ -10,10 +10,11 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from core.datasets.assembling import READING_SHARE, check_number, counted, views_of
 from core.datasets.base import Dataset, Format, Progress, Views
 from core.datasets.hull import find_box
 from core.datasets.images import Header, common_header
-from core.datasets.shots import READING_SHARE, Shot, check_number, counted, hold_out, intrinsics, views_of
+from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics
 from core.datasets.transforms import camera_angle_x, read_frames, read_transforms, scene_box
 from core.settings import Box
 
@@ -78,7 +79,7 @@ def _split_views(folder: Path, train: _Split) -> tuple[_Split, _Split, tuple[str
     if os.path.isfile(folder / TEST_FILE):
         return train, _read_split(folder / TEST_FILE), ()
     if os.path.isfile(folder / VAL_FILE):
-        return train, _read_split(folder / VAL_FILE), ("There is no test split: the validation split serves as one.",)
+        return train, _read_split(folder / VAL_FILE), (VALIDATION_SERVES,)
     kept, held_out, notes = hold_out(train.shots, "training view")
     return train._replace(shots=kept), train._replace(shots=held_out), notes
 

@@ -5,7 +5,7 @@ The model lies in `sparse/0`, in `sparse` or in the folder itself, the pictures 
 """
 
 import os
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,20 +14,11 @@ import torch
 from torch import Tensor
 
 from core.cameras import Camera, sees
+from core.datasets.assembling import dataset_of_shots
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.colmap_files import check_files
 from core.datasets.images import common_header
-from core.datasets.placing import place, placed
-from core.datasets.shots import (
-    Shot,
-    check_number,
-    counted,
-    hold_out,
-    image_folder,
-    intrinsics,
-    present,
-    views_of,
-)
+from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, present
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
 from core.lenses import COEFFICIENTS
@@ -72,17 +63,18 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
-    pictures, stored = image_folder(folder, downscale)
-    dataset = dataset_of(folder, _find_model(folder), pictures, max(1, downscale // stored), progress, FORMAT.name)
-    if stored == 1:
-        return dataset
-    return replace(
-        dataset, notes=(f"The images are those of {pictures.name}, stored reduced by {stored}.", *dataset.notes)
-    )
+    pictures, downscale, stored = image_folder(folder, downscale)
+    return dataset_of(folder, _find_model(folder), pictures, downscale, progress, FORMAT.name, stored)
 
 
 def dataset_of(
-    folder: Path, where: Path, pictures: Path, downscale: int, progress: Progress, format_name: str
+    folder: Path,
+    where: Path,
+    pictures: Path,
+    downscale: int,
+    progress: Progress,
+    format_name: str,
+    notes: tuple[str, ...] = (),
 ) -> Dataset:
     """The dataset of a model.
 
@@ -91,23 +83,19 @@ def dataset_of(
         where: the model's own folder.
         pictures: the folder that its pictures' names begin at.
         downscale: of the pictures as they are there.
+        notes: what is known so far.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
     progress(0.0, f"reading {where}")
     model = _read_model(where, pictures)
-    shots, notes = present(model.shots, where)
+    shots, missing = present(model.shots, where)
     header = common_header([shot.path for shot in shots], where)
     train, test, note = hold_out(shots, "view")
-    check_number(train, where)
-    on_read = counted(progress, len(shots))
-    train_views, cut_off = views_of(train, header, where, downscale, on_read)
-    test_views, _ = views_of(test, header, where, downscale, on_read)
-    progress(1.0, "placing the scene")
-    notes += note + cut_off
-    dataset = Dataset(folder.name, folder, format_name, train_views, test_views, (0.0,) * 6, notes)
-    return placed(dataset, place(train_views.cameras, *_depths(train_views.cameras, model.points)))
+    notes += missing + note
+    depths = partial(_depths, points=model.points)
+    return dataset_of_shots(folder, format_name, (train, test), header, where, downscale, progress, notes, depths)
 
 
 FORMAT = Format("COLMAP", "a folder with sparse/0/cameras.bin or .txt (COLMAP)", recognises, read)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.cameras import Camera
-from core.datasets.base import Dataset, Views
+from core.datasets.base import Dataset, Views, some_of
 from core.datasets.hull import point_looked_at
 from core.settings import Box
 
@@ -20,10 +20,11 @@ _FAR_OFF = 6.0
 _BLURRED = 0.25
 """A picture with less than this share of the median sharpness is called blurred."""
 
+_FEWEST_TO_JUDGE = 3
+"""Cameras whose axes can say something together."""
+
 _JUMP = 0.35
 """A picture whose mean brightness differs from the median by more than this share of it was exposed otherwise."""
-
-_NAMED = 3
 
 
 def warnings_on(dataset: Dataset) -> list[str]:
@@ -60,7 +61,7 @@ def _on_poses(dataset: Dataset) -> Iterator[str]:
         yield f"{_of_the_cameras(inside, train)} stand inside the box: set near_plane above 0"
     far_off = [train.names[i] for i in _far_off(origins).nonzero().flatten().tolist()]
     if far_off:
-        yield f"{_of_the_cameras(len(far_off), train)} stand far off all others: {_some(far_off)}"
+        yield f"{_of_the_cameras(len(far_off), train)} stand far off all others: {some_of(far_off)}"
     twins = len(train) - len(torch.unique(cameras.c2w.flatten(1), dim=0))
     if twins:
         yield f"{_of_the_cameras(twins, train)} have the same pose as another: are the poses right?"
@@ -80,16 +81,17 @@ def _on_pictures(train: Views) -> Iterator[str]:
     order = sharpness.argsort().tolist()
     blurred = [train.names[i] for i in order if sharpness[i] < _BLURRED * sharpness.median()]
     if blurred:
-        yield f"{len(blurred)} training images are blurred beside the others, the worst first: {_some(blurred)}"
+        yield f"{len(blurred)} training images are blurred beside the others, the worst first: {some_of(blurred)}"
     typical = brightness.median()
-    jumps = ((brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)).nonzero().flatten().tolist()
+    jumped = (brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)
+    jumps = [train.names[i] for i in jumped.nonzero().flatten().tolist()]
     if jumps:
-        yield f"{len(jumps)} training images are exposed otherwise than most: {_some([train.names[i] for i in jumps])}"
+        yield f"{len(jumps)} training images are exposed otherwise than most: {some_of(jumps)}"
 
 
 def _opencv_axes(cameras: Camera) -> bool:
     """Whether axes, turned over, meet in front of most cameras, and as they are meet behind them."""
-    if point_looked_at(cameras) is not None or len(cameras) < _NAMED:
+    if point_looked_at(cameras) is not None or len(cameras) < _FEWEST_TO_JUDGE:
         return False
     over = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
     return point_looked_at(Camera(cameras.c2w @ over, cameras.K, cameras.width, cameras.height)) is not None
@@ -119,8 +121,3 @@ def _not_rotations(cameras: Camera) -> Tensor:
 
 def _of_the_cameras(n: int, views: Views) -> str:
     return f"{n} of the {len(views)} training cameras"
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core.datasets.assembling import dataset_of_shots
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.images import common_header
-from core.datasets.placing import place, placed
-from core.datasets.shots import Shot, check_number, counted, hold_out, image_folder, intrinsics, pictures_in, views_of
+from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, pictures_in
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
 
@@ -44,7 +44,7 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     path = folder / FILE
     progress(0.0, "reading poses")
     rows = _read_rows(path)
-    inside, stored = image_folder(folder, downscale)
+    inside, downscale, stored = image_folder(folder, downscale)
     pictures = pictures_in(inside)
     if not pictures:
         raise DatasetError(
@@ -68,15 +68,10 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
         for picture, row in zip(pictures, rows, strict=True)
     ]
     train, test, notes = hold_out(shots, "view")
-    check_number(train, path)
-    on_read = counted(progress, len(shots))
-    train_views, cut_off = views_of(train, header, path, max(1, downscale // stored), on_read)
-    test_views, _ = views_of(test, header, path, max(1, downscale // stored), on_read)
-    if stored > 1:
-        notes += (f"The images are those of {inside.name}, stored reduced by {stored}.",)
-    progress(1.0, "")
-    dataset = Dataset(folder.name, folder, FORMAT.name, train_views, test_views, (0.0,) * 6, (*notes, *cut_off))
-    return placed(dataset, place(train_views.cameras, min(row.near for row in rows), max(row.far for row in rows)))
+    depths = min(row.near for row in rows), max(row.far for row in rows)
+    return dataset_of_shots(
+        folder, FORMAT.name, (train, test), header, path, downscale, progress, notes + stored, lambda cameras: depths
+    )
 
 
 FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read)

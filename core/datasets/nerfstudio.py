@@ -9,11 +9,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from core.datasets.assembling import dataset_of_shots
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.images import common_header
-from core.datasets.placing import place, placed
-from core.datasets.shots import Shot, check_number, counted, hold_out, intrinsics, present, views_of
-from core.datasets.transforms import Frame, number, read_frames, read_transforms, scene_box
+from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics, present
+from core.datasets.transforms import SMALLEST_ANGLE, Frame, number, read_frames, read_transforms, scene_box
 from core.errors import DatasetError
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS
 
@@ -30,8 +30,6 @@ _MODELS = {
 }
 """The distortion coefficients that each camera model has. In OPENCV's, k4 is OpenCV's where k5 or k6 stand beside it;
 alone it is nerfstudio's own eighth power, which we don't have."""
-
-_SMALLEST_ANGLE = 1e-3
 
 
 def recognises(folder: Path) -> bool:
@@ -52,15 +50,9 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     header = common_header([frame.path for frame in frames], path)
     shots = [_shot(frame, transforms, (header.width, header.height), path) for frame in frames]
     train, test, note = _split(shots, transforms, path)
-    notes += note
-    check_number(train, path)
-    on_read = counted(progress, len(shots))
-    train_views, cut_off = views_of(train, header, path, downscale, on_read)
-    test_views, _ = views_of(test, header, path, downscale, on_read)
-    notes += cut_off
-    progress(1.0, "")
-    dataset = Dataset(folder.name, folder, FORMAT.name, train_views, test_views, given_box or (0.0,) * 6, notes)
-    return dataset if given_box is not None else placed(dataset, place(train_views.cameras))
+    return dataset_of_shots(
+        folder, FORMAT.name, (train, test), header, path, downscale, progress, notes + note, box=given_box
+    )
 
 
 FORMAT = Format("instant-ngp / nerfstudio", f"a folder with {FILE} (instant-ngp, nerfstudio)", recognises, read)
@@ -76,7 +68,7 @@ def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], pa
 
     width, height = value("w", picture[0]), value("h", picture[1])
     fx, fy = value("fl_x", None), value("fl_y", None)
-    angle_x, angle_y = (value(name, None, _SMALLEST_ANGLE, math.pi) for name in ("camera_angle_x", "camera_angle_y"))
+    angle_x, angle_y = (value(name, None, SMALLEST_ANGLE, math.pi) for name in ("camera_angle_x", "camera_angle_y"))
     if fx is None and angle_x:
         fx = 0.5 * width / math.tan(0.5 * angle_x)
     if fy is None and angle_y and not angle_x:
@@ -129,7 +121,7 @@ def _split(shots: list[Shot], transforms: dict[str, Any], path: Path) -> tuple[l
         train, test, note = hold_out(train, "training view")
         return train, test, notes + note
     if not test_names:
-        notes += ("There is no test split: the validation split serves as one.",)
+        notes += (VALIDATION_SERVES,)
     return train, test, notes
 
 

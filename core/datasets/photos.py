@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.datasets import colmap, pose_search
-from core.datasets.base import Dataset, Format, Progress
+from core.datasets.base import Dataset, Format, Progress, some_of
 from core.datasets.images import common_header
 from core.datasets.pose_search import STAGES
 from core.datasets.shots import image_folder, pictures_in
@@ -37,7 +37,7 @@ _POLL_SECONDS = 0.2
 
 def recognises(folder: Path) -> bool:
     try:
-        return len(pictures_in(image_folder(folder, 1)[0])) >= FEWEST_PHOTOS
+        return len(pictures_in(image_folder(folder, 1).folder)) >= FEWEST_PHOTOS
     except DatasetError:  # whoever lists the folder for its message says so
         return False
 
@@ -48,7 +48,7 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     Raises:
         DatasetError: see `core.datasets.open_dataset`; or the photos have too little in common.
     """
-    pictures, _ = image_folder(folder, 1)
+    pictures = image_folder(folder, 1).folder
     paths = pictures_in(pictures)
     common_header(paths, pictures)  # said before the search, not after it
     names = [path.name for path in paths]
@@ -86,10 +86,8 @@ def _found(dataset: Dataset, names: list[str]) -> str:
     lost = [name for name in names if name not in placed]
     if not lost:
         return f"All {len(names)} photos found their place."
-    rest = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
     return (
-        f"{len(placed)} of {len(names)} photos found their place; too little of the others' is seen in "
-        f"{', '.join(lost[:3])}{rest}."
+        f"{len(placed)} of {len(names)} photos found their place; too little of the others' is seen in {some_of(lost)}."
     )
 
 

@@ -5,14 +5,12 @@ lengths are in the dataset's own units, and its axes stay as they are.
 """
 
 import math
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from core.cameras import Camera
-from core.datasets.base import Dataset
 from core.datasets.hull import point_looked_at
 from core.settings import Box
 
@@ -98,18 +96,6 @@ def place(cameras: Camera, near: float | None = None, far: float | None = None) 
         f"coarsest has {coarsest:.3g}, nothing nearer than {near_plane:g} to a camera."
     )
     return Placement(box, n_levels, near_plane, _upwards(cameras), note)
-
-
-def placed(dataset: Dataset, placement: Placement) -> Dataset:
-    """A dataset in its place, with a note on it."""
-    return replace(
-        dataset,
-        box=placement.box,
-        n_levels=placement.n_levels,
-        near_plane=placement.near_plane,
-        up=placement.up,
-        notes=(*dataset.notes, placement.note),
-    )
 
 
 def _upwards(cameras: Camera) -> tuple[float, float, float]:

@@ -15,7 +15,9 @@ from core.datasets.shots import find_picture
 from core.errors import DatasetError
 from core.settings import Box
 
-_SMALLEST_ANGLE = 1e-3
+SMALLEST_ANGLE = 1e-3
+"""A field of view below this, in radians, is a mistake."""
+
 _BOTTOM_ROW = (0.0, 0.0, 0.0, 1.0)
 
 
@@ -61,7 +63,7 @@ def camera_angle_x(transforms: dict[str, Any], path: Path) -> float:
     angle = transforms["camera_angle_x"]
     if not _is_number(angle):
         raise DatasetError(f"{expected}, found {_kind(angle)}: correct it")
-    if not _SMALLEST_ANGLE <= angle < math.pi:
+    if not SMALLEST_ANGLE <= angle < math.pi:
         raise DatasetError(f"{expected}, found {angle}: correct it; it isn't in degrees")
     return float(angle)
 

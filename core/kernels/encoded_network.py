@@ -86,9 +86,8 @@ def _layer(n_from: int, n_to: int, source: str, target: str, weights: str, resul
 
 
 def _code(n_in: int, n_hidden: int, n_out: int, n_features: int) -> str:
-    source = "encoded[c][row]"
     # a sum that is no number stays so
-    first = _layer(n_in, n_hidden, source, "hidden", "hidden_weights", "sums[u] < zeros ? zeros : sums[u]")
+    first = _layer(n_in, n_hidden, "encoded[c][row]", "hidden", "hidden_weights", "sums[u] < zeros ? zeros : sums[u]")
     second = _layer(n_hidden, n_out, "hidden[c]", "outputs", "output_weights", "sums[u]")
     code = _replaced(ROWS_CODE + _EVALUATE, LAYER_1=first, LAYER_2=second, RUN_LENGTH=_RUN)
     return _replaced(code, N_IN=n_in, N_HIDDEN=n_hidden, N_OUT=n_out, N_FEATURES=n_features)
