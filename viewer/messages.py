@@ -192,6 +192,7 @@ class SceneInfo:
     """The open scene, as the window needs it.
 
     Attributes:
+        image_width, image_height: of the training images, in pixels; of several sizes the largest of each.
         cameras: (n_train, 4, 4) float32 c2w of the training views.
         camera_fov_y: (n_train,) float64, their vertical fields of view in radians.
         view_names: their names.
@@ -201,6 +202,7 @@ class SceneInfo:
         up: the unit vector that points upwards in it.
         opened: what to open to have the scene again: a dataset's or a snapshot's full path, or "demo".
         downscale: the factor to open it with.
+        sizes: (n_train, 2) int64, each training image's width and height; None: they have one size.
     """
 
     name: str
@@ -224,6 +226,14 @@ class SceneInfo:
     opened: str = ""
     downscale: int = 1
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    sizes: np.ndarray | None = None
+
+    @property
+    def image_sizes(self) -> np.ndarray:
+        """Each training image's width and height, (n_train, 2) int64."""
+        if self.sizes is not None:
+            return self.sizes
+        return np.broadcast_to(np.array([self.image_width, self.image_height]), (self.n_train, 2))
 
     def names(self, split: Split) -> tuple[str, ...]:
         """The names of a split's views."""

@@ -105,8 +105,9 @@ def describe(trainer: Trainer, opened: str = "") -> SceneInfo:
         opened=opened if opened == "demo" else str(Path(opened).expanduser().resolve()),
         downscale=1 if is_snapshot(opened) else dataset.downscale,
         up=dataset.up,
+        sizes=None if cameras.sizes is None else cameras.sizes.cpu().numpy().copy(),
     )
 
 
 def _fov_y(cameras: Camera) -> np.ndarray:
-    return 2.0 * np.arctan(0.5 * cameras.height / cameras.K[:, 1, 1].double().cpu().numpy())
+    return 2.0 * np.arctan(0.5 * (cameras.extent[:, 1].double() / cameras.K[:, 1, 1].double()).cpu().numpy())

@@ -5,7 +5,6 @@ A new format is one new file that defines a `Format`, and one line in `FORMATS` 
 
 import os
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 from core.datasets import blender, colmap, llff, nerfstudio, photos
@@ -27,7 +26,8 @@ def open_dataset(path: str | Path, downscale: int = 1, progress: Progress | None
     Args:
         path: the dataset's folder, the .json or .npy file in it that names the poses, or "demo" ("./demo" is a folder
             of that name).
-        downscale: images are reduced by this whole factor with a box filter.
+        downscale: images are reduced by this whole factor with a box filter; by a larger one where they would not fit
+            in memory.
         progress: called now and then with the share done and a text; an exception it raises ends the opening.
 
     Raises:
@@ -38,8 +38,7 @@ def open_dataset(path: str | Path, downscale: int = 1, progress: Progress | None
     folder = _find_folder(path)
     for form in FORMATS:
         if form.recognises(folder):
-            dataset = form.read(folder, int(downscale), progress or (lambda share, text: None))
-            return replace(dataset, downscale=int(downscale))
+            return form.read(folder, int(downscale), progress or (lambda share, text: None))
     raise DatasetError(f"{folder} is not a dataset: {_expected()}, found {_contents(folder)}")
 
 

@@ -10,12 +10,19 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from core.datasets.assembling import READING_SHARE, check_number, counted, views_of
+from core.datasets.assembling import (
+    READING_SHARE,
+    check_number,
+    counted,
+    posed_headers,
+    settled_downscale,
+    views_of,
+)
 from core.datasets.base import Dataset, Format, Progress, Views
 from core.datasets.hull import find_box
-from core.datasets.images import Header, common_header
+from core.datasets.images import Header
 from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics
-from core.datasets.transforms import camera_angle_x, read_frames, read_transforms, scene_box
+from core.datasets.transforms import Frame, camera_angle_x, read_frames, read_transforms, scene_box
 from core.settings import Box
 
 TRAIN_FILE, TEST_FILE, VAL_FILE = "transforms_train.json", "transforms_test.json", "transforms_val.json"
@@ -24,8 +31,11 @@ DEFAULT_BOX: Box = (-1.5, -1.5, -1.5, 1.5, 1.5, 1.5)
 
 
 class _Split(NamedTuple):
+    """Attributes: shots; headers, of their pictures; notes."""
+
     shots: list[Shot]
-    header: Header
+    headers: dict[Path, Header]
+    notes: tuple[str, ...]
 
 
 def recognises(folder: Path) -> bool:
@@ -47,17 +57,19 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     shared = {shot.path for shot in train.shots} & {shot.path for shot in test.shots}
     if shared:
         notes += (f"{len(shared)} of the test views are training views too: their figures are not held out.",)
+    headers = train.headers | test.headers
+    downscale, fitted = settled_downscale((train.shots, test.shots), headers, downscale)
     on_read = counted(progress, len(train.shots) + len(test.shots))
     (train_views, cut_off), (test_views, test_cut_off) = (
-        views_of(split.shots, split.header, path, downscale, on_read) for split in (train, test)
+        views_of(split.shots, split.headers, path, downscale, on_read) for split in (train, test)
     )
-    notes += tuple(dict.fromkeys(cut_off + test_cut_off))
+    notes += (*fitted, *dict.fromkeys((*train.notes, *test.notes, *cut_off, *test_cut_off)))
     if box is None:
         progress(READING_SHARE, "finding the scene's bounds")
         box, note = _bounds(train_views)
         notes += note
     progress(1.0, "")
-    return Dataset(folder.name, folder, FORMAT.name, train_views, test_views, box, notes)
+    return Dataset(folder.name, folder, FORMAT.name, train_views, test_views, box, notes, downscale)
 
 
 FORMAT = Format("Blender", f"a folder with {TRAIN_FILE} (Blender, NeRF-synthetic)", recognises, read)
@@ -67,11 +79,15 @@ def _read_split(path: Path) -> _Split:
     transforms = read_transforms(path)
     angle = camera_angle_x(transforms, path)
     frames = read_frames(transforms, path)
-    header = common_header([frame.path for frame in frames], path)
-    focal = 0.5 * header.width / math.tan(0.5 * angle)
-    K = intrinsics(focal, focal, 0.5 * header.width, 0.5 * header.height)
-    size = header.width, header.height
-    return _Split([Shot(frame.name, frame.path, frame.c2w, K, size) for frame in frames], header)
+    headers, notes = posed_headers(((frame.path, None) for frame in frames), path)
+    return _Split([_shot(frame, headers[frame.path], angle) for frame in frames], headers, notes)
+
+
+def _shot(frame: Frame, header: Header, angle: float) -> Shot:
+    width, height = header.size
+    focal = 0.5 * width / math.tan(0.5 * angle)
+    K = intrinsics(focal, focal, 0.5 * width, 0.5 * height)
+    return Shot(frame.name, frame.path, frame.c2w, K, header.size)
 
 
 def _split_views(folder: Path, train: _Split) -> tuple[_Split, _Split, tuple[str, ...]]:

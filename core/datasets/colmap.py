@@ -5,6 +5,8 @@ The model lies in `sparse/0`, in `sparse` or in the folder itself, the pictures 
 """
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +16,10 @@ import torch
 from torch import Tensor
 
 from core.cameras import Camera, sees
-from core.datasets.assembling import dataset_of_shots
+from core.datasets.assembling import dataset_of_shots, posed_headers
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.colmap_files import check_files
-from core.datasets.images import common_header
+from core.datasets.images import Header
 from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, present
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
@@ -63,8 +65,9 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
-    pictures, downscale, stored = image_folder(folder, downscale)
-    return dataset_of(folder, _find_model(folder), pictures, downscale, progress, FORMAT.name, stored)
+    pictures, stored, downscale, notes = image_folder(folder, downscale)
+    dataset = dataset_of(folder, _find_model(folder), pictures, downscale, progress, FORMAT.name, notes)
+    return replace(dataset, downscale=stored * dataset.downscale)
 
 
 def dataset_of(
@@ -75,6 +78,7 @@ def dataset_of(
     progress: Progress,
     format_name: str,
     notes: tuple[str, ...] = (),
+    headers: Mapping[Path, Header] | None = None,
 ) -> Dataset:
     """The dataset of a model.
 
@@ -84,6 +88,7 @@ def dataset_of(
         pictures: the folder that its pictures' names begin at.
         downscale: of the pictures as they are there.
         notes: what is known so far.
+        headers: of the pictures, where it is known how they are to be read.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
@@ -91,11 +96,13 @@ def dataset_of(
     progress(0.0, f"reading {where}")
     model = _read_model(where, pictures)
     shots, missing = present(model.shots, where)
-    header = common_header([shot.path for shot in shots], where)
+    if headers is None:
+        headers, turned = posed_headers(((shot.path, shot.size) for shot in shots), where)
+        notes += turned
     train, test, note = hold_out(shots, "view")
     notes += missing + note
     depths = partial(_depths, points=model.points)
-    return dataset_of_shots(folder, format_name, (train, test), header, where, downscale, progress, notes, depths)
+    return dataset_of_shots(folder, format_name, (train, test), headers, where, downscale, progress, notes, depths)
 
 
 FORMAT = Format("COLMAP", "a folder with sparse/0/cameras.bin or .txt (COLMAP)", recognises, read)

@@ -5,14 +5,14 @@ full pictures, then the nearest and farthest depth. Poses belong to the pictures
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from core.datasets.assembling import dataset_of_shots
+from core.datasets.assembling import dataset_of_shots, posed_headers
 from core.datasets.base import Dataset, Format, Progress
-from core.datasets.images import common_header
 from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, pictures_in
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
@@ -44,7 +44,7 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     path = folder / FILE
     progress(0.0, "reading poses")
     rows = _read_rows(path)
-    inside, downscale, stored = image_folder(folder, downscale)
+    inside, stored, downscale, notes = image_folder(folder, downscale)
     pictures = pictures_in(inside)
     if not pictures:
         raise DatasetError(
@@ -56,7 +56,9 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
             f"{path} has {len(rows)} poses: expected as many images, found {len(pictures)} in {inside}; "
             "restore the missing ones or compute the poses again"
         )
-    header = common_header(pictures, path)
+    headers, turned = posed_headers(
+        ((picture, (row.width, row.height)) for picture, row in zip(pictures, rows, strict=True)), path
+    )
     shots = [
         Shot(
             picture.name,
@@ -67,11 +69,13 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
         )
         for picture, row in zip(pictures, rows, strict=True)
     ]
-    train, test, notes = hold_out(shots, "view")
+    train, test, note = hold_out(shots, "view")
+    notes += turned + note
     depths = min(row.near for row in rows), max(row.far for row in rows)
-    return dataset_of_shots(
-        folder, FORMAT.name, (train, test), header, path, downscale, progress, notes + stored, lambda cameras: depths
+    dataset = dataset_of_shots(
+        folder, FORMAT.name, (train, test), headers, path, downscale, progress, notes, lambda cameras: depths
     )
+    return replace(dataset, downscale=stored * dataset.downscale)
 
 
 FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read)

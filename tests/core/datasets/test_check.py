@@ -27,7 +27,8 @@ def warnings_of(folder) -> str:
 def test_the_figures_are_the_scene_s(ball_scene):
     report = check_dataset(ball_scene)
     assert (report.path, report.format, report.downscale) == (ball_scene, "Blender", 1)
-    assert (report.n_train, report.n_test, report.train_size, report.test_size) == (9, 3, (24, 24), (24, 24))
+    assert (report.n_train, report.n_test) == (9, 3)
+    assert (report.train_sizes, report.test_sizes) == ((((24, 24), 9),), (((24, 24), 3),))
     assert report.has_alpha
     assert report.focal == pytest.approx((focal(24), focal(24)))
     assert report.fov == pytest.approx((math.degrees(ANGLE), math.degrees(ANGLE)))
