@@ -10,18 +10,29 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from core.datasets import open_dataset
 from core.datasets.base import Dataset
 from core.errors import DatasetError
 from tests.ball import ball_views, write_ball
-from tests.photos import write_colmap, write_llff, write_nerfstudio
+from tests.photos import write_colmap, write_json, write_llff, write_nerfstudio, written_json
 
 VIEWS = ball_views(5, 8)
 
+
+def write_masked(folder: Path) -> None:
+    """`transforms.json` with a lens, and a mask for one picture."""
+    write_nerfstudio(folder, VIEWS, k1=0.01, camera_model="OPENCV")
+    Image.fromarray(np.eye(8) > 0.0).save(folder / "mask.png")
+    transforms = written_json(folder)
+    transforms["frames"][1]["mask_path"] = "mask.png"
+    write_json(folder, transforms)
+
+
 WRITERS = {
     "blender": lambda folder: write_ball(folder, 8, train=4, test=1),
-    "nerfstudio": lambda folder: write_nerfstudio(folder, VIEWS, k1=0.01, camera_model="OPENCV"),
+    "nerfstudio": write_masked,
     "llff": lambda folder: write_llff(folder, VIEWS),
     "colmap text": lambda folder: write_colmap(folder, VIEWS),
     "colmap binary": lambda folder: write_colmap(folder, VIEWS, binary=True),
