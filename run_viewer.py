@@ -123,6 +123,10 @@ class Render:
     ] = None
     camera: Annotated[int | None, shown_as("INT", "Take the camera of this training view, counted from 0.")] = None
     size: Annotated[str | None, shown_as("WxH", "In pixels; else the screenshot's or the dataset's.")] = None
+    depth: Annotated[
+        str | None,
+        shown_as("FILE.npy", "Write distances along the rays too, in the dataset's units; .npz adds the camera."),
+    ] = None
     device: Device = None
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
@@ -131,8 +135,9 @@ class Render:
         from viewer.rerender import rerender
 
         path = rerender(
-            self.snapshot, self.output, self.like, self.camera, self.size, self.device, self.thresholds, self.picture
-        )
+            self.snapshot, self.output, self.like, self.camera, self.size, self.device, self.thresholds, self.picture,
+            self.depth,
+        )  # fmt: skip
         print(path)
         return 0
 
