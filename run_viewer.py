@@ -16,6 +16,7 @@ from typing_extensions import Doc
 
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
+from core.place import PlaceWishes
 from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -38,6 +39,7 @@ Thresholds = flags_of(MarchSettings)
 Picture = flags_of(ViewSettings)
 Training = flags_of(TrainSettings)
 Field = flags_of(FieldSettings)
+Place = flags_of(PlaceWishes)
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,13 @@ class View:
     device: Device = None
     seed: Seed = 0
     ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
+    place: Place = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
 
     def run(self) -> int:
         # out of range is said before anything is opened
-        replace(MarchSettings(), **self.thresholds), replace(ViewSettings(), **self.picture)
+        replace(MarchSettings(), **self.thresholds), replace(ViewSettings(), **self.picture), PlaceWishes(**self.place)
         if self.dataset != "demo" and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(f"{self.dataset} does not exist: expected a dataset's folder, demo, or a snapshot")
         from core.doctor import display_problem
@@ -70,7 +73,9 @@ class View:
         from viewer.window import run_window
 
         session = Session(self.device, self.seed)
-        return run_window(session, self.dataset, self.downscale, self.thresholds, self.picture, self.ui_scale)
+        return run_window(
+            session, self.dataset, self.downscale, self.thresholds, self.picture, self.ui_scale, place=self.place
+        )
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Train:
     downscale: Downscale = 1
     device: Device = None
     seed: Seed = 0
+    place: Place = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=dict)
     training: Training = field(default_factory=dict)
     field: Field = field(default_factory=dict)
@@ -93,7 +99,8 @@ class Train:
         from core.opening import Overrides
         from core.report import train_and_report
 
-        overrides = Overrides(field=self.field, training=self.training, thresholds=self.thresholds)
+        PlaceWishes(**self.place)
+        overrides = Overrides(self.thresholds, self.training, self.field, self.place)
         report = train_and_report(
             self.dataset, self.output, seconds, self.steps, self.downscale, self.device, self.seed, overrides
         )
@@ -116,6 +123,10 @@ class Render:
     ] = None
     camera: Annotated[int | None, shown_as("INT", "Take the camera of this training view, counted from 0.")] = None
     size: Annotated[str | None, shown_as("WxH", "In pixels; else the screenshot's or the dataset's.")] = None
+    depth: Annotated[
+        str | None,
+        shown_as("FILE.npy", "Write distances along the rays too, in the dataset's units; .npz adds the camera."),
+    ] = None
     device: Device = None
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
@@ -124,8 +135,9 @@ class Render:
         from viewer.rerender import rerender
 
         path = rerender(
-            self.snapshot, self.output, self.like, self.camera, self.size, self.device, self.thresholds, self.picture
-        )
+            self.snapshot, self.output, self.like, self.camera, self.size, self.device, self.thresholds, self.picture,
+            self.depth,
+        )  # fmt: skip
         print(path)
         return 0
 
@@ -162,7 +174,8 @@ class Check:
 
     dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")]
     downscale: Downscale = 1
-    output: Annotated[str | None, shown_as("FILE.png", "Draw cameras and box into this new picture too.")] = None
+    output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
+    place: Place = field(default_factory=dict)
 
     def run(self) -> int:
         from rich.console import Console
@@ -170,11 +183,12 @@ class Check:
         from core.bars import Bar, progress_bars
         from core.datasets.check import check_dataset
 
+        PlaceWishes(**self.place)
         picture = None if self.output is None else Path(self.output).expanduser()
         if picture is not None and picture.exists():
             raise FirstlightError(f"{picture} exists already, and a picture replaces nothing: choose another name")
         with progress_bars(Console(stderr=True)) as bars:
-            report = check_dataset(self.dataset, self.downscale, Bar(bars, "looking").update)
+            report = check_dataset(self.dataset, self.downscale, Bar(bars, "looking").update, self.place)
         print("\n".join(report.lines()))
         if picture is not None:
             from core.plots import save_scene
@@ -194,11 +208,15 @@ class Bench:
     output: Annotated[str | None, shown_as("FILE.json", "Write the figures to this new file too.")] = None
     compare: Annotated[str | None, shown_as("OLD.json", "Print ratios to the figures of an earlier file too.")] = None
     scaling: Annotated[bool, Doc("Measure how speed grows with threads, tables, batches, grids and views too.")] = False
+    place: Place = field(default_factory=dict)
 
     def run(self) -> int:
         from core import bench
 
-        return bench.main(self.dataset, self.downscale, self.device, self.seed, self.output, self.compare, self.scaling)
+        PlaceWishes(**self.place)
+        return bench.main(
+            self.dataset, self.downscale, self.device, self.seed, self.output, self.compare, self.scaling, self.place
+        )
 
 
 @dataclass(frozen=True)

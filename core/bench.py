@@ -8,8 +8,9 @@ serve the stage.
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -28,7 +29,7 @@ from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
-from core.opening import open_trainer
+from core.opening import Overrides, open_trainer
 from core.rays import Rays, Samples
 from core.rendering import render_image
 from core.trainer import Trainer
@@ -49,10 +50,12 @@ def main(
     output: str | None = None,
     compare: str | None = None,
     scaling: bool = False,
+    place: Mapping[str, Any] | None = None,
 ) -> int:
     """Measure and print the table.
 
     Args:
+        place: values of `PlaceWishes` by name.
         output: write the figures to this new file too, as JSON; an existing one is not replaced.
         compare: an earlier such file to print ratios to.
         scaling: print how speed grows with threads, tables, batches and grids too.
@@ -67,7 +70,8 @@ def main(
     console = Console()
     device = choose_device(device)
     with progress_bars(console) as bars:
-        trainer = open_trainer(dataset, downscale, device, seed, Bar(bars, "opening").update)
+        overrides = Overrides(place=place or {})
+        trainer = open_trainer(dataset, downscale, device, seed, Bar(bars, "opening").update, overrides)
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
         while trainer.seconds < _WARM_SECONDS:
             trainer.step()

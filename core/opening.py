@@ -7,9 +7,12 @@ from typing import Any
 
 from core.datasets import open_dataset
 from core.datasets.base import Dataset, Progress
+from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
+from core.errors import FirstlightError
+from core.place import AXES, Place
 from core.rendering import render_image
-from core.settings import presets
+from core.settings import FieldSettings, TrainSettings, differences, presets
 from core.snapshot import load_snapshot
 from core.trainer import Trainer
 
@@ -21,26 +24,56 @@ class Overrides:
     """What was asked for instead of the presets: values by the names of their settings.
 
     Attributes:
-        thresholds: of training's MarchSettings; training: of TrainSettings; field: of FieldSettings.
+        thresholds: of training's MarchSettings; training: of TrainSettings; field: of FieldSettings; place: of
+            PlaceWishes.
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     field: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    place: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides | None = None) -> Trainer:
     """A trainer with the presets for the device and the scene's size.
 
+    Args:
+        dataset: in its place already.
+
     Raises:
         ValueError: an override is out of its setting's range.
     """
     overrides = overrides or Overrides()
-    place = dataset.n_levels, dataset.near_plane
-    field_settings, train_settings = presets(device, dataset.box, fastest_precision(device), *place)
+    field_settings, train_settings = _presets(dataset, device)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
     return Trainer(dataset, replace(field_settings, **overrides.field), train_settings, device, seed)
+
+
+def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:
+    """An untrained one of the same dataset in another place.
+
+    Its settings are the presets for that place. What differed from those of the old place still does, but for the
+    levels and the near plane.
+
+    Args:
+        train_settings: those that the old one was opened with.
+
+    Raises:
+        ValueError: nothing could be learnt there.
+    """
+    check_place(place, trainer.dataset.train.cameras)
+    dataset = placed(trainer.dataset, place)
+    (old_field, old_train), (new_field, new_train) = (_presets(d, trainer.device) for d in (trainer.dataset, dataset))
+    field_settings = replace(new_field, **differences(trainer.field_settings, old_field))
+    thresholds = differences(train_settings.march, old_train.march) | {"near_plane": place.near_plane}
+    training = differences(train_settings, old_train) | {"grid_levels": place.n_levels}
+    train_settings = replace(new_train, **training, march=replace(new_train.march, **thresholds))
+    return Trainer(dataset, field_settings, train_settings, trainer.device, seed, trainer.excluded)
+
+
+def _presets(dataset: Dataset, device: str) -> tuple[FieldSettings, TrainSettings]:
+    return presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
 
 
 def open_trainer(
@@ -54,18 +87,26 @@ def open_trainer(
     """Open a scene and make sure that it can be rendered.
 
     Args:
-        path: a dataset's folder, "demo", or a file that ends in .safetensors, which keeps its own settings.
+        path: a dataset's folder, "demo", or a file that ends in .safetensors, which keeps its own settings but for up.
         progress: told what is done; what it raises ends the opening.
 
     Raises:
         DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
+        FirstlightError: a snapshot is to lie in another box than it was trained in.
+        ValueError: see `new_trainer` and `placed_as_wished`.
     """
-    progress = progress or (lambda share, text: None)
+    progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
     if is_snapshot(path):
+        if wishes.keys() - {"up"}:
+            raise FirstlightError(
+                f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
+            )
         progress(0.0, f"reading {path}")
         trainer = load_snapshot(path, device, progress)
+        if "up" in wishes:
+            trainer.turn_up(AXES[wishes["up"]])
     else:
-        dataset = open_dataset(path, downscale, progress)
+        dataset = placed_as_wished(open_dataset(path, downscale, progress), wishes)
         progress(1.0, "preparing the field and the grid")
         trainer = new_trainer(dataset, device, seed, overrides)
     progress(1.0, "preparing kernels (compiled on the first start only)")

@@ -12,6 +12,9 @@ from core.sweep_curve import KNEE_DECIBELS, SweepCurve
 _BLUE, _ORANGE, _GREEN, _GREY = "#2f6fb0", "#d9822b", "#2f8f5b", "#8a8f98"
 _INCHES, _DOTS_PER_INCH = (7.5, 7.5), 120
 
+_MOST_POINTS = 20_000
+"""More of a scene's points would make a blot of them."""
+
 
 def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
     """Draw milliseconds, samples per ray and PSNR of a sweep, one above the other, into a new PNG.
@@ -56,7 +59,7 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
 
 
 def save_scene(path: Path, dataset: Dataset) -> None:
-    """Draw a dataset's cameras and its box from above and from the side into a new PNG.
+    """Draw a dataset's cameras, its points and its box from above and from the side into a new PNG.
 
     Raises:
         FileExistsError: the file is there already.
@@ -83,16 +86,31 @@ def save_scene(path: Path, dataset: Dataset) -> None:
         for i, j in itertools.combinations(range(8), 2):
             if (i ^ j).bit_count() == 1:
                 axes.plot(*(corners[[i, j]] @ plane).T, color=_GREEN, linewidth=1.0)
+        if dataset.points is not None:
+            _draw_points(axes, dataset, plane)
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_title(name)
         axes.set_xlabel("units")
         axes.grid(color="#e4e6ea")
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(f"{dataset.name} ({dataset.format}), its first box in green", fontsize="medium")
     with path.open("xb") as file:
         figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def _draw_points(axes, dataset: Dataset, plane: np.ndarray) -> None:
+    """Points behind everything else, in their own colours; far ones don't widen the axes, which are as wide as the rest
+    of the scene and half as much again."""
+    step = max(1, len(dataset.points) // _MOST_POINTS)
+    limits = []
+    for low, high in (axes.get_xlim(), axes.get_ylim()):
+        limits.append((low - 0.25 * (high - low), high + 0.25 * (high - low)))
+    at = dataset.points[::step].double().numpy() @ plane
+    inside = np.all([(low < x) & (x < high) for x, (low, high) in zip(at.T, limits, strict=True)], axis=0)
+    colors = _GREY if dataset.point_colors is None else dataset.point_colors[::step].numpy()[inside] / 255.0
+    axes.scatter(*at[inside].T, s=1.5, c=colors, linewidths=0.0, zorder=0.5, label=f"points, {len(dataset.points):,}")
 
 
 def _draw_psnr(axes, curve: SweepCurve, xs: list[float]) -> None:

@@ -1,14 +1,14 @@
 """Snapshots: everything a run needs to go on exactly where it was, in one safetensors file, without pickle.
 
 Tensors: the field, the grid, the optimiser's moments and the generator's state. The header's "firstlight" entry is a
-JSON object with the settings, the counters, the training views left out and where the dataset lies; the images are
-not stored.
+JSON object with the settings, the counters, the training views left out, the scene's place and where the dataset lies;
+the images are not stored.
 """
 
 import json
 import os
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -16,7 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from core.datasets import open_dataset
+from core.datasets.placing import placed
 from core.errors import DatasetError, SnapshotError
+from core.place import Place
 from core.settings import FieldSettings, MarchSettings, TrainSettings
 from core.trainer import Trainer
 
@@ -44,6 +46,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "dataset": str(Path(trainer.dataset.path).resolve()),
         "downscale": trainer.dataset.downscale,
         "box": trainer.dataset.box,
+        "up": trainer.dataset.up,
         "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
         "seed": trainer.seed,
         "field": asdict(trainer.field_settings),
@@ -101,13 +104,14 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         train["march"] = MarchSettings(**_with_tuples(train["march"]))
         settings = FieldSettings(**header["field"]), TrainSettings(**train)
         where, downscale, seed, counters = (header[key] for key in ("dataset", "downscale", "seed", "counters"))
-        box = tuple(float(x) for x in header["box"])
+        box, levels, near = _numbers(header["box"], 6), settings[1].grid_levels, settings[1].march.near_plane
+        up = _numbers(header["up"], 3) if "up" in header else None  # snapshots of the first versions have none
         cameras = torch.tensor(header.get("cameras", []))  # snapshots before version 3 have none
         excluded = frozenset(header.get("excluded", ()))  # snapshots of the first versions have none
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
     try:
-        dataset = replace(open_dataset(where, downscale, progress), box=box)
+        dataset = open_dataset(where, downscale, progress)
     except DatasetError as error:
         raise SnapshotError(f"{path} was trained on a dataset that can't be opened: {error}") from error
     poses = dataset.train.cameras.c2w[: len(cameras)]
@@ -116,6 +120,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
             f"{path} was trained with other poses than {where} has now: if they were found from photos, the cache that "
             "kept them is gone; train anew"
         )
+    dataset = placed(dataset, Place(box, levels, near, up or dataset.up))
     trainer = Trainer(dataset, *settings, device=device, seed=seed)
     try:
         trainer.load_state(tensors, counters)
@@ -123,6 +128,14 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise SnapshotError(f"{path} doesn't fit its own settings, it may be damaged ({error!r:.200})") from error
     return trainer
+
+
+def _numbers(values: list[float], n: int) -> tuple[float, ...]:
+    """What JSON keeps of a tuple of n numbers; raises ValueError for anything else."""
+    numbers = tuple(float(x) for x in values)
+    if len(numbers) != n:
+        raise ValueError(f"expected {n} numbers, found {len(numbers)}")
+    return numbers
 
 
 def _with_tuples(march: dict) -> dict:

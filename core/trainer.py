@@ -150,6 +150,10 @@ class Trainer:
         """Train with other thresholds from the next step on."""
         self.settings = replace(self.settings, march=march)
 
+    def turn_up(self, up: tuple[float, float, float]) -> None:
+        """Take another unit vector for the scene's up; nothing that is learnt depends on it."""
+        self.dataset = replace(self.dataset, up=up)
+
     def exclude(self, views: frozenset[int]) -> None:
         """Train without these training views, and with all others, from the next step on.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from core.place import axis_name
 from core.settings import MarchSettings, settings_of
 from viewer.camera_controls import home_view, photo_view
 from viewer.messages import PhotoId, SceneInfo, Split
@@ -15,13 +16,15 @@ from viewer.view_settings import ViewSettings
 
 
 def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
-    """`run_viewer.py SCENE` with a flag for each threshold and view setting that the scene doesn't open with.
+    """`run_viewer.py SCENE` with a flag for each threshold, view setting and part of the scene's place that it doesn't
+    open with.
 
     The quotes are those of this system's shell.
     """
     words = ["run_viewer.py", scene.opened]
     if scene.downscale != 1:
         words += ["--downscale", str(scene.downscale)]
+    words += _place_flags(scene)
     words += [*_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
@@ -30,6 +33,16 @@ def opened_view(scene: SceneInfo) -> ViewSettings:
     """The view settings that a scene opens with: the defaults, and the field of view of the camera it starts at."""
     camera = photo_view(scene, PhotoId(Split.TRAIN, home_view(scene)))
     return replace(ViewSettings(), fov=math.degrees(camera.fov_y))
+
+
+def _place_flags(scene: SceneInfo) -> list[str]:
+    """The flags of a scene that was put elsewhere. An up that is no axis is found again, or it can't be said."""
+    opened, place = scene.opened_place, scene.place
+    words = [] if place.box == opened.box else ["--box", *(_word(x) for x in place.box)]
+    words += [] if place.n_levels == opened.n_levels else ["--levels", str(place.n_levels)]
+    if place.up != opened.up and axis_name(place.up):
+        words += ["--up", axis_name(place.up)]
+    return words
 
 
 def _flags(settings: Any, opened: Any) -> list[str]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from core.errors import CollapseKind
+from core.place import Place
 from core.settings import FieldSettings, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -199,7 +200,9 @@ class SceneInfo:
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
         train: the settings it was opened with.
         up: the unit vector that points upwards in it.
+        points: (n, 3) float32, known points of its surfaces, or None; point_colors: (n, 3) float32 in [0, 1], theirs.
         opened: what to open to have the scene again: a dataset's or a snapshot's full path, or "demo".
+        opened_place: where it lies if that is opened.
         downscale: the factor to open it with.
     """
 
@@ -224,6 +227,14 @@ class SceneInfo:
     opened: str = ""
     downscale: int = 1
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    points: np.ndarray | None = None
+    point_colors: np.ndarray | None = None
+    opened_place: Place | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it is trained."""
+        return Place(self.box, self.train.grid_levels, self.train.march.near_plane, self.up)
 
     def names(self, split: Split) -> tuple[str, ...]:
         """The names of a split's views."""

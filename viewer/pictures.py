@@ -243,11 +243,21 @@ def make_picture(
     cancelled: Callable[[], bool] | None = None,
 ) -> np.ndarray | None:
     """The finished picture of a request at its full size, (height, width, 4) float32, or None if cancelled."""
+    rendered = render_whole(trainer, request, cancelled)
+    return None if rendered is None else finished(rendered, request, scene, transparent)
+
+
+def render_whole(
+    trainer: Trainer, request: ViewRequest, cancelled: Callable[[], bool] | None = None
+) -> Rendered | None:
+    """March all that a picture to keep shows, at the request's full size; None if cancelled."""
     if cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:
         trainer.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
-    rendered = render_request(trainer, request, (request.width, request.height), cancelled)
-    if rendered is None:
-        return None
+    return render_request(trainer, request, (request.width, request.height), cancelled)
+
+
+def finished(rendered: Rendered, request: ViewRequest, scene: SceneInfo, transparent: bool = False) -> np.ndarray:
+    """The picture to keep of a request's marched view, (height, width, 4) float32."""
     rgba, _ = compose(rendered, request.pose, request.view, scene, transparent, request.ray)
     return comparison.with_divider(rgba, request.view.divider) if has_divider(rendered, request.view) else rgba
 

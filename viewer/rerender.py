@@ -16,6 +16,7 @@ from core.snapshot import load_snapshot
 from core.trainer import Trainer
 from viewer import pictures, screenshots
 from viewer.camera_controls import home_view
+from viewer.depth_files import check_depth_file, write_depths
 from viewer.messages import PhotoId, Pose, SceneInfo, ScreenshotRequest, Split, ViewRequest
 from viewer.scene import describe
 from viewer.view_settings import Compare, ViewSettings
@@ -30,6 +31,7 @@ def rerender(
     device: str | None = None,
     thresholds: Mapping[str, Any] | None = None,
     view: Mapping[str, Any] | None = None,
+    depth: str | None = None,
 ) -> Path:
     """Render a picture of a snapshot into a new PNG with the same metadata as a screenshot.
 
@@ -39,9 +41,10 @@ def rerender(
         camera: a training view, counted from 0, whose camera is taken. With neither: the view the window starts at.
         size: "WIDTHxHEIGHT"; else the screenshot's, or the dataset's.
         thresholds, view: settings by name that differ from the screenshot's, or from training's and the defaults.
+        depth: a new .npy or .npz file of distances, see `viewer.depth_files`.
 
     Raises:
-        FirstlightError: the output exists or can't be written; the snapshot or the screenshot can't be read.
+        FirstlightError: an output exists or can't be written; the snapshot or the screenshot can't be read.
         ValueError: both `like` and `camera`, a camera that isn't there, a value out of range, or nothing there to
             compare with.
     """
@@ -52,6 +55,7 @@ def rerender(
         raise FirstlightError(f"{path} exists already, and a picture overwrites nothing: choose another name")
     if like is not None and camera is not None:
         raise ValueError("give either --like or --camera: both choose the camera")
+    depth_path = None if depth is None else check_depth_file(depth)
     width_height = parse_size(size) if size else None
     metadata = screenshots.read_metadata(like) if like else None
     trainer = load_snapshot(snapshot, choose_device(device))
@@ -63,8 +67,11 @@ def rerender(
             file=sys.stderr,
         )
     request = replace(request, view=_changed(request.view, width_height, thresholds or {}, view or {}))
-    rgba = pictures.make_picture(trainer, request.view, scene, request.transparent)
+    rendered = pictures.render_whole(trainer, request.view)
+    rgba = pictures.finished(rendered, request.view, scene, request.transparent)
     _write(path, request, rgba, trainer, scene)
+    if depth_path is not None:
+        write_depths(depth_path, rendered.output, request.view)
     return path
 
 

@@ -21,6 +21,9 @@ from viewer.new_files import write_new
 from viewer.view_settings import view_from
 
 KEYWORD = "firstlight"
+COORDINATES = "the dataset's own units and axes; the camera's are OpenGL's: +x right, +y up, -z forward"
+"""Of a picture's camera, in its metadata. Nothing of ours moves or scales a scene."""
+
 FORMAT = 1
 """Version of the metadata's layout; a reader refuses another one."""
 
@@ -66,7 +69,7 @@ def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, A
         "step": step,
         "width": view.width,
         "height": view.height,
-        "camera": {"c2w": list(view.pose.c2w), "fov_y": view.pose.fov_y},
+        "camera": {"c2w": list(view.pose.c2w), "fov_y": view.pose.fov_y, "coordinates": COORDINATES},
         "march": dataclasses.asdict(view.march),
         "other": None if view.other is None else dataclasses.asdict(view.other),
         "photo": None if view.photo is None else dataclasses.asdict(view.photo),

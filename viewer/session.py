@@ -9,13 +9,14 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from core.device import choose_device, describe_backend
 from core.errors import FirstlightError, TrainingCollapsed
-from core.opening import open_trainer
+from core.opening import Overrides, is_snapshot, open_trainer
+from core.place import Place
 from core.settings import MarchSettings
 from core.snapshot import save_snapshot
 from viewer import pictures, screenshots
@@ -80,11 +81,15 @@ class Session:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def open(self, path: str, downscale: int = 1) -> None:
-        """Open a dataset's folder, "demo" or a snapshot, and train it. A failure leaves the open scene as it is."""
+    def open(self, path: str, downscale: int = 1, place: Mapping[str, Any] | None = None) -> None:
+        """Open a dataset's folder, "demo" or a snapshot, and train it. A failure leaves the open scene as it is.
+
+        Args:
+            place: values of `PlaceWishes` by name.
+        """
         self._openings += 1
         opening = self._openings
-        self._queue(lambda: self._open(path, downscale, opening))
+        self._queue(lambda: self._open(path, downscale, opening, place or {}))
 
     def pause(self) -> None:
         """Let training stand; views are answered as before."""
@@ -97,6 +102,14 @@ class Session:
     def reset(self) -> None:
         """Start the open scene's training again from nothing."""
         self._queue(self._reset)
+
+    def train_in(self, place: Place) -> None:
+        """Start the open scene's training again from nothing in another place."""
+        self._queue(lambda: self._train_in(place))
+
+    def turn_up(self, up: tuple[float, float, float]) -> None:
+        """Take another unit vector for the scene's up; training goes on."""
+        self._queue(lambda: self._turn_up(up))
 
     def rescue(self, way: Rescue) -> None:
         """Take a way out of a collapse and train on."""
@@ -234,7 +247,7 @@ class Session:
         message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
         self._set(State.FAILED, message, collapse)
 
-    def _open(self, path: str, downscale: int, opening: int) -> None:
+    def _open(self, path: str, downscale: int, opening: int, place: Mapping[str, Any]) -> None:
         before = self.status
 
         def progress(share: float, text: str) -> None:
@@ -244,7 +257,9 @@ class Session:
 
         try:
             progress(0.0, f"opening {path}")
-            scene = Scene(open_trainer(path, downscale, self._device, self._seed, progress), path)
+            overrides = Overrides(place=place)
+            trainer = open_trainer(path, downscale, self._device, self._seed, progress, overrides)
+            scene = Scene(trainer, path, None if is_snapshot(path) else trainer.dataset.named)
         except BaseException:
             self.status = before
             raise
@@ -282,6 +297,15 @@ class Session:
     def _reset(self) -> None:
         if self._scene is not None:
             self._take_over(self._scene.restarted(self._seed))
+
+    def _train_in(self, place: Place) -> None:
+        if self._scene is not None:
+            self._take_over(self._scene.moved(place, self._seed))
+
+    def _turn_up(self, up: tuple[float, float, float]) -> None:
+        if self._scene is not None:
+            self._scene.turn_up(up)
+            self.status = replace(self.status, scene=self._scene.info)
 
     def _rescue(self, way: Rescue) -> None:
         if self._scene is None:

@@ -1,12 +1,13 @@
 """What the user has asked to see: camera, thresholds and view settings, and when to ask the session for a picture."""
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from core.settings import Box, MarchSettings, check_step
+from core.settings import Box, MarchSettings, check_step, differences
 from viewer.camera_controls import FOV_RANGE, OrbitCamera
-from viewer.messages import PhotoId, SceneRay, ViewRequest
+from viewer.messages import PhotoId, SceneInfo, SceneRay, ViewRequest
 from viewer.view_settings import Compare, CompareAs, ViewSettings
 
 REST_SECONDS = 0.15
@@ -82,6 +83,18 @@ class ViewState:
         if self.box is not None:
             check_step(march, self.box)
         self.march = march
+
+    def turn_up(self, up: tuple[float, float, float]) -> None:
+        """The scene's up is another now."""
+        if self.camera is not None and self.camera.scene_up != up:
+            self.place(self.camera.stood_up(up))
+
+    def move(self, before: SceneInfo, scene: SceneInfo) -> None:
+        """The open scene was put elsewhere: its thresholds follow its size, but for those that the user changed."""
+        changed = differences(self.march, before.train.march)
+        self.box, self.other, self.march = scene.box, None, scene.train.march
+        with suppress(ValueError):  # a step that was changed by hand may be too small for a larger box
+            self.set_march(**changed)
 
     def keep_as_a(self) -> None:
         """Compare what comes with the present thresholds."""

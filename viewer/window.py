@@ -36,6 +36,7 @@ from viewer.panels.messages import Messages
 from viewer.panels.open_dialog import OpenDialog
 from viewer.panels.panels_menu import PanelsMenu
 from viewer.panels.pilot import Pilot
+from viewer.panels.place import PlacePanel
 from viewer.panels.screenshot import ScreenshotPanel
 from viewer.panels.status_line import StatusLine
 from viewer.panels.style import BACKDROP, Style
@@ -83,6 +84,7 @@ def run_window(
     width: int = 1280,
     height: int = 800,
     status_log: Path | None = None,
+    place: Mapping[str, Any] | None = None,
 ) -> int:
     """Show the window until it is closed; starts the session and closes it.
 
@@ -93,6 +95,7 @@ def run_window(
         ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
         width, height: the window's first size in pixels.
         status_log: a file for `StatusLog`; the environment variable FIRSTLIGHT_STATUS_LOG names one as well.
+        place: values of `PlaceWishes` by name, for the first scene.
 
     Returns:
         The exit code, 0.
@@ -117,7 +120,7 @@ def run_window(
         dpg.show_viewport()
         session.start()
         if dataset_path is not None:
-            session.open(dataset_path, downscale)
+            session.open(dataset_path, downscale, place)
         with suppress(KeyboardInterrupt):
             window.run()
         window.dock.save()
@@ -162,6 +165,7 @@ class Window:
         self.training = self.dock.add(TrainingPanel)
         for kind in PANELS:
             self.dock.add(kind)
+        self.place = self.dock.add(PlacePanel)
         self.inspector = self.dock.add(InspectorPanel)
         self.panels_menu = PanelsMenu(self.dock, self.canvas, self.style)
         self.toolbar = Toolbar(
@@ -171,12 +175,12 @@ class Window:
         self.status_line = StatusLine(self.style)
         self.hint = Hint(self.context)
         self.messages = Messages(self.context, self.open_dialog.show)
-        self.pilot = Pilot(self.context, self.canvas, self.inspector)
+        self.pilot = Pilot(self.context, self.canvas, self.inspector, self.place)
         self._keyboard = Keyboard()
         self._fly_keys: set[str] = set()
         self._inspect_key = False
         self._shortcuts = self._make_shortcuts()
-        self._scene_serial, self._scene_opened = 0, ()
+        self._scene_serial, self._scene = 0, None
         self._failures: set[str] = set()
         self._mouse, self._active_at = (), 0.0
         self._fps, self._next_figures = 0.0, 0.0
@@ -245,6 +249,7 @@ class Window:
         self.context.notices.clear()
         frame = self.session.frame
         self.canvas.show(frame)
+        self.place.mark(self.canvas, frame)
         dragged = any(dpg.is_item_active(handle) for handle in self.context.handles)
         held = dragged or self.pilot.dragging or bool(self._fly_keys)
         request = self.state.due(self.canvas.rect.width, self.canvas.rect.height, now, held)
@@ -271,20 +276,26 @@ class Window:
             "view": asdict(self.state.view),
             "camera": None if self.state.camera is None else asdict(self.state.camera.pose),
             "photo": None if self.state.photo is None else asdict(self.state.photo),
+            "place": self.place.state(self.canvas),
         }
         self.log.write(now, status, frame, visible_widgets(), **more, **said)
 
     def _follow_scene(self, status: Status) -> None:
-        """Another scene, or the same one anew, has taken over."""
-        scene = status.scene
-        if scene is None or status.scene_serial == self._scene_serial:
+        """Another scene, or the same one anew or in another place, has taken over; or its up was turned."""
+        scene, before = status.scene, self._scene
+        if scene is None:
+            return
+        self.state.turn_up(scene.up)
+        if status.scene_serial == self._scene_serial:
             return
         self._scene_serial = self.state.scene_serial = status.scene_serial
+        self._scene = scene
         self.state.forget()
-        opened = (scene.opened, scene.box)
-        if opened == self._scene_opened:
+        if before is not None and scene.opened in (before.opened, before.path):
+            if scene.train != before.train or scene.box != before.box:
+                self.state.move(before, scene)
             return
-        self._scene_opened, self.state.other = opened, None
+        self.state.other = None
         self.open_dialog.remember(scene.opened)
         self.state.march, self.state.box = scene.train.march, scene.box
         try:

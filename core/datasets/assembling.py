@@ -9,7 +9,7 @@ import torch
 from core.cameras import Camera, image_points, rays_through
 from core.datasets.base import Dataset, Progress, Views
 from core.datasets.images import Header, read_images
-from core.datasets.placing import place
+from core.datasets.placing import find_place
 from core.datasets.shots import Shot
 from core.errors import DatasetError
 from core.lenses import Lens
@@ -69,7 +69,7 @@ def dataset_of_shots(
     notes += cut_off
     if box is not None:
         return Dataset(folder.name, folder, format_name, train_views, test_views, box, notes)
-    found = place(train_views.cameras, *depths(train_views.cameras))
+    found, note = find_place(train_views.cameras, *depths(train_views.cameras))
     return Dataset(
         folder.name,
         folder,
@@ -77,7 +77,7 @@ def dataset_of_shots(
         train_views,
         test_views,
         found.box,
-        (*notes, found.note),
+        (*notes, note),
         n_levels=found.n_levels,
         near_plane=found.near_plane,
         up=found.up,

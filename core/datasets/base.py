@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.cameras import Camera, rays_through
+from core.place import Place
 from core.rays import Rays
 from core.settings import Box
 
@@ -138,6 +139,8 @@ class Dataset:
         n_levels: nested boxes that the scene fills, each twice as large as the one before, `box` the first of them.
         near_plane: the distance from a camera below which nothing is.
         up: the unit vector that points upwards in the scene.
+        points: (n, 3) float32, of its surfaces, where the files know some; point_colors: (n, 3) uint8, theirs.
+        named: its place as its files have it, where it was put elsewhere since (see `core.datasets.placing.placed`).
         downscale: the factor by which its images were reduced when it was opened.
         notes: what the reader decided and the user should know, one sentence each.
     """
@@ -153,6 +156,9 @@ class Dataset:
     n_levels: int = 1
     near_plane: float = 0.0
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    points: Tensor | None = None
+    point_colors: Tensor | None = None
+    named: Place | None = None
 
 
 class Format(NamedTuple):

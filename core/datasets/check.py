@@ -1,14 +1,18 @@
 """Looks a dataset over before anyone trains on it: what it is, what it needs, and what seems wrong with it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.datasets import open_dataset
 from core.datasets.base import Dataset, Progress
 from core.datasets.images import free_memory
 from core.datasets.judging import towards_centre, warnings_on
+from core.datasets.placing import placed_as_wished
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
+from core.place import up_text
 from core.settings import Box
 
 
@@ -53,6 +57,7 @@ class Report:
         free = "unknown" if self.free_bytes is None else f"{self.free_bytes / 1e6:,.0f} MB"
         reduced = f", opened with --downscale {self.downscale}" if self.downscale > 1 else ""
         levels, up, near = self.dataset.n_levels, self.dataset.up, self.dataset.near_plane
+        points = self.dataset.points
         sides = (f"{high - low:.3g}" for low, high in zip(self.box[:3], self.box[3:], strict=True))
         return [
             f"dataset    {self.path}",
@@ -67,8 +72,9 @@ class Report:
             f"lens       {_lens(self.lens)}",
             f"box        {_corner(self.box[:3])} to {_corner(self.box[3:])}, sides {' x '.join(sides)}"
             + (f", the first of {levels} nested ones" if levels > 1 else ""),
-            f"           {_corner(up)} is up"
+            f"           {up_text(up)} is up"
             + (f", nothing is nearer than {near:g} units to a camera" if near > 0.0 else ""),
+            *(() if points is None else (f"points     {len(points):,} on surfaces, seen by several views",)),
             f"memory     {self.image_bytes / 1e6:,.1f} MB for the images, {free} free beside them",
             *(f"note       {note}" for note in self.notes),
             *(f"warning    {warning}" for warning in self.warnings),
@@ -84,16 +90,20 @@ class Report:
         return f"can be trained on, but {n} thing{'s' if n > 1 else ''} above may spoil the result"
 
 
-def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | None = None) -> Report:
+def check_dataset(
+    path: str | Path, downscale: int = 1, progress: Progress | None = None, place: Mapping[str, Any] | None = None
+) -> Report:
     """Open a dataset wholly, every image too, and report on it.
 
     Args:
         path, downscale, progress: as for `core.datasets.open_dataset`.
+        place: as for `core.datasets.placing.placed_as_wished`.
 
     Raises:
         DatasetError: it can't be opened; the message says what is wrong.
+        ValueError: nothing could be learnt in the place.
     """
-    dataset = open_dataset(path, downscale, progress)
+    dataset = placed_as_wished(open_dataset(path, downscale, progress), place or {})
     cameras = dataset.train.cameras
     distances, angles = towards_centre(cameras, dataset.box)
     K = cameras.K[0]

@@ -5,6 +5,7 @@ The model lies in `sparse/0`, in `sparse` or in the folder itself, the pictures 
 """
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.cameras import Camera, sees
 from core.datasets.assembling import dataset_of_shots
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.colmap_files import check_files
 from core.datasets.images import common_header
+from core.datasets.placing import depths_of
 from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, present
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
@@ -41,16 +42,13 @@ _LENSES: dict[str, tuple[str, ...]] = {
 _FEWEST_SIGHTINGS = 3
 """Pictures that must show a point for it to say where the scene is."""
 
-_MOST_POINTS = 20_000
-_NEAREST, _FARTHEST = 0.01, 0.99
-"""Quantiles of the points' depths between which the scene is taken to lie; a few points are always wrong."""
-
 
 class _Model(NamedTuple):
-    """Attributes: shots, as the model has them; points (n, 3) float32."""
+    """Attributes: shots, as the model has them; points (n, 3) float32 and their colors (n, 3) uint8."""
 
     shots: list[Shot]
     points: Tensor
+    colors: Tensor
 
 
 def recognises(folder: Path) -> bool:
@@ -94,8 +92,10 @@ def dataset_of(
     header = common_header([shot.path for shot in shots], where)
     train, test, note = hold_out(shots, "view")
     notes += missing + note
-    depths = partial(_depths, points=model.points)
-    return dataset_of_shots(folder, format_name, (train, test), header, where, downscale, progress, notes, depths)
+    depths = partial(depths_of, points=model.points)
+    splits = train, test
+    dataset = dataset_of_shots(folder, format_name, splits, header, where, downscale, progress, notes, depths)
+    return replace(dataset, points=model.points, point_colors=model.colors) if len(model.points) else dataset
 
 
 FORMAT = Format("COLMAP", "a folder with sparse/0/cameras.bin or .txt (COLMAP)", recognises, read)
@@ -117,15 +117,17 @@ def _read_model(where: Path, pictures: Path) -> _Model:
     try:
         model = pycolmap.Reconstruction(where)
         shots = [_shot(image, pictures, where) for image in model.images.values() if image.has_pose]
-        points = [point.xyz for point in model.points3D.values() if point.track.length() >= _FEWEST_SIGHTINGS]
+        points = [point for _, point in sorted(model.points3D.items()) if point.track.length() >= _FEWEST_SIGHTINGS]
+        cloud = np.asarray([point.xyz for point in points], np.float64).reshape(-1, 3)
+        colors = np.asarray([point.color for point in points], np.uint8).reshape(-1, 3)
     except DatasetError:
         raise
     except Exception as error:  # it raises whatever its C++ threw
         raise _broken(where, " ".join(str(error).split())) from error
     if not shots:
         raise DatasetError(f"{where}: expected pictures with poses, found none: let COLMAP map the pictures again")
-    cloud = np.asarray(points, np.float64).reshape(-1, 3)
-    return _Model(shots, torch.from_numpy(cloud[(np.abs(cloud) < 1e12).all(1)].astype(np.float32)))
+    sound = (np.abs(cloud) < 1e12).all(1)
+    return _Model(shots, torch.from_numpy(cloud[sound].astype(np.float32)), torch.from_numpy(colors[sound]))
 
 
 def _broken(where: Path, found: str) -> DatasetError:
@@ -160,19 +162,3 @@ def _shot(image, pictures: Path, where: Path) -> Shot:
         distortion,
         kind.endswith("FISHEYE"),
     )
-
-
-def _depths(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:
-    """Between which depths the pictures show points, but for a few; None where they show none."""
-    points = points[:: max(1, len(points) // _MOST_POINTS)]
-    depths = []
-    for index in range(len(cameras)):
-        camera = cameras[index]
-        seen = points[sees(camera, points)]
-        depths.append((seen - camera.c2w[:3, 3]) @ -camera.c2w[:3, 2])
-    found = torch.cat(depths)
-    found = found[found > 0.0].sort().values
-    if not len(found):
-        return None, None
-    near, far = (float(found[int(share * (len(found) - 1))]) for share in (_NEAREST, _FARTHEST))
-    return (near, far) if near < far else (None, None)

@@ -7,7 +7,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from core import snapshot
+from core.datasets.placing import place_of
 from core.errors import SnapshotError
+from core.opening import moved_trainer
+from core.place import Place
 from core.snapshot import load_snapshot, save_snapshot
 from core.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
@@ -47,6 +50,31 @@ def test_a_snapshot_that_says_nothing_of_exclusions_has_none(trainer, tmp_path):
         load_file(tmp_path / "a.safetensors"), tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)}
     )
     assert load_snapshot(tmp_path / "b.safetensors").excluded == frozenset()
+
+
+def test_the_place_that_was_trained_in_comes_back_whatever_the_dataset_says(trainer, tmp_path, monkeypatch):
+    place = Place((-1.5, -1.0, -1.25, 1.0, 1.5, 1.0), 2, 0.4, (0.0, -1.0, 0.0))
+    moved = moved_trainer(trainer, trainer.settings, place, seed=1)
+    moved.turn_up((1.0, 0.0, 0.0))
+    moved.step()
+    save_snapshot(tmp_path / "a.safetensors", moved)
+    resumed = load_snapshot(tmp_path / "a.safetensors")
+    assert place_of(resumed.dataset) == place._replace(up=(1.0, 0.0, 0.0))
+    assert resumed.dataset.named == place_of(trainer.dataset)
+    assert resumed.settings.march.near_plane == 0.4 and resumed.settings.grid_levels == 2
+    assert [resumed.step().loss for _ in range(5)] == [moved.step().loss for _ in range(5)]
+
+
+def test_a_snapshot_that_says_nothing_of_up_has_the_datasets(trainer, tmp_path):
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    header = json.loads(_header(tmp_path / "a.safetensors"))
+    del header["up"]
+    tensors = load_file(tmp_path / "a.safetensors")
+    save_file(tensors, tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)})
+    assert place_of(load_snapshot(tmp_path / "b.safetensors").dataset) == place_of(trainer.dataset)
+    save_file(tensors, tmp_path / "c.safetensors", metadata={"firstlight": json.dumps(header | {"up": [1.0, 0.0]})})
+    with pytest.raises(SnapshotError, match="damaged"):
+        load_snapshot(tmp_path / "c.safetensors")
 
 
 def test_exclusions_that_the_dataset_cannot_have_are_damage(trainer, tmp_path):

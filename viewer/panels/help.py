@@ -11,6 +11,7 @@ SECTIONS = {
         ("Right or middle drag", "pan"),
         ("Wheel", "zoom to the cursor"),
         ("Left drag on the divider", "move it (panel Compare)"),
+        ("Left drag on a handle", "move the box's face (panel Scene)"),
         ("Hold I, left click", "inspect a pixel's ray"),
     ),
     "Camera": (

@@ -11,6 +11,7 @@ from typing import Any
 from viewer.scene import Scene
 from viewer.tools.base import Tool
 from viewer.tools.emptied import EmptiedTool
+from viewer.tools.fit import FitTool
 from viewer.tools.grid import GridTool
 from viewer.tools.images import ImagesTool
 from viewer.tools.inspector import InspectorTool
@@ -26,6 +27,7 @@ TOOLS: dict[str, Callable[[], Tool]] = {
     "photo": partial(ScatteredTool, RENDER_AND_PHOTO),
     "images": ImagesTool,
     "grid": GridTool,
+    "fit": FitTool,
     "inspector": InspectorTool,
 }
 

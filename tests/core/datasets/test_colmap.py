@@ -48,6 +48,15 @@ def test_points_say_how_near_and_far_the_scene_is(tmp_path):
     assert dataset.n_levels <= 4, "one wrong point doesn't make the scene larger"
 
 
+def test_points_are_kept_with_their_colours(tmp_path):
+    cloud = np.float32([[0.25, -0.5, 0.125], [0.0, 0.75, 0.5]])
+    dataset = open_dataset(write_colmap(tmp_path / "with", ball_views(10, 24), points=cloud))
+    np.testing.assert_array_equal(dataset.points, cloud)
+    assert dataset.point_colors.tolist() == [[9, 9, 9], [9, 9, 9]]
+    without = open_dataset(write_colmap(tmp_path / "without", ball_views(10, 24), points=cloud[:0]))
+    assert without.points is None and without.point_colors is None
+
+
 @pytest.mark.parametrize("name", ["cameras", "images", "points3D"])
 def test_a_missing_file_is_named(binary, name):
     (binary / "sparse" / "0" / f"{name}.bin").unlink()
