@@ -9,6 +9,7 @@ from core.datasets.base import Dataset, Progress
 from core.datasets.images import free_memory
 from core.datasets.judging import towards_centre, warnings_on
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
+from core.reading import AS_STORED, Reading
 from core.settings import Box
 
 
@@ -30,7 +31,7 @@ class Report:
 
     path: Path
     format: str
-    downscale: int
+    reading: Reading
     n_train: int
     n_test: int
     train_size: tuple[int, int]
@@ -51,7 +52,8 @@ class Report:
     def lines(self) -> list[str]:
         """The report as text, one line per fact."""
         free = "unknown" if self.free_bytes is None else f"{self.free_bytes / 1e6:,.0f} MB"
-        reduced = f", opened with --downscale {self.downscale}" if self.downscale > 1 else ""
+        factor = self.reading.downscale
+        reduced = f", opened with --downscale {factor}" if factor > 1 else ""
         levels, up, near = self.dataset.n_levels, self.dataset.up, self.dataset.near_plane
         sides = (f"{high - low:.3g}" for low, high in zip(self.box[:3], self.box[3:], strict=True))
         return [
@@ -84,16 +86,16 @@ class Report:
         return f"can be trained on, but {n} thing{'s' if n > 1 else ''} above may spoil the result"
 
 
-def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | None = None) -> Report:
+def check_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progress | None = None) -> Report:
     """Open a dataset wholly, every image too, and report on it.
 
     Args:
-        path, downscale, progress: as for `core.datasets.open_dataset`.
+        path, reading, progress: as for `core.datasets.open_dataset`.
 
     Raises:
         DatasetError: it can't be opened; the message says what is wrong.
     """
-    dataset = open_dataset(path, downscale, progress)
+    dataset = open_dataset(path, reading, progress)
     cameras = dataset.train.cameras
     distances, angles = towards_centre(cameras, dataset.box)
     K = cameras.K[0]
@@ -101,7 +103,7 @@ def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | Non
     return Report(
         path=dataset.path,
         format=dataset.format,
-        downscale=downscale,
+        reading=reading,
         n_train=len(dataset.train),
         n_test=len(dataset.test),
         train_size=(cameras.width, cameras.height),
