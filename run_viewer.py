@@ -17,6 +17,7 @@ from typing_extensions import Doc
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
 from core.place import PlaceWishes
+from core.reading import Reading
 from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -33,8 +34,8 @@ def positional(name: str, help: str):
 Device = Annotated[
     Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best there is unless given.")
 ]
-Downscale = Annotated[int, Doc("Reduce the images by this whole factor.")]
 Seed = Annotated[int, Doc("Of the weights and the training; the same seed gives the same first losses on a CPU.")]
+Opened = flags_of(Reading)
 Thresholds = flags_of(MarchSettings)
 Picture = flags_of(ViewSettings)
 Training = flags_of(TrainSettings)
@@ -47,9 +48,10 @@ class View:
     """Open the window. This is what happens without a command too: run_viewer.py DATASET."""
 
     dataset: Annotated[
-        str, *positional("DATASET|SNAPSHOT", "A folder of a dataset or of photos, demo, or a snapshot to go on from.")
+        str,
+        *positional("DATASET|SNAPSHOT", "A dataset, a folder of photos, a video, demo, or a snapshot to go on from."),
     ] = "demo"
-    downscale: Downscale = 1
+    reading: Opened = field(default_factory=dict)
     device: Device = None
     seed: Seed = 0
     ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
@@ -59,9 +61,12 @@ class View:
 
     def run(self) -> int:
         # out of range is said before anything is opened
-        replace(MarchSettings(), **self.thresholds), replace(ViewSettings(), **self.picture), PlaceWishes(**self.place)
+        reading, _, _ = Reading(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
+        PlaceWishes(**self.place)
         if self.dataset != "demo" and not os.path.exists(os.path.expanduser(self.dataset)):
-            raise DatasetError(f"{self.dataset} does not exist: expected a dataset's folder, demo, or a snapshot")
+            raise DatasetError(
+                f"{self.dataset} does not exist: expected a dataset, photos, a video, demo, or a snapshot"
+            )
         from core.doctor import display_problem
 
         if (problem := display_problem()) is not None:
@@ -74,7 +79,7 @@ class View:
 
         session = Session(self.device, self.seed)
         return run_window(
-            session, self.dataset, self.downscale, self.thresholds, self.picture, self.ui_scale, place=self.place
+            session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, place=self.place
         )
 
 
@@ -82,11 +87,11 @@ class View:
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")]
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
-    downscale: Downscale = 1
+    reading: Opened = field(default_factory=dict)
     device: Device = None
     seed: Seed = 0
     place: Place = field(default_factory=dict)
@@ -95,6 +100,7 @@ class Train:
     field: Field = field(default_factory=dict)
 
     def run(self) -> int:
+        reading = Reading(**self.reading)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
         from core.opening import Overrides
         from core.report import train_and_report
@@ -102,7 +108,7 @@ class Train:
         PlaceWishes(**self.place)
         overrides = Overrides(self.thresholds, self.training, self.field, self.place)
         report = train_and_report(
-            self.dataset, self.output, seconds, self.steps, self.downscale, self.device, self.seed, overrides
+            self.dataset, self.output, seconds, self.steps, reading, self.device, self.seed, overrides
         )
         test = report["test"]
         figures = (
@@ -172,12 +178,13 @@ class Sweep:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")]
-    downscale: Downscale = 1
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
+    reading: Opened = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
     place: Place = field(default_factory=dict)
 
     def run(self) -> int:
+        reading = Reading(**self.reading)
         from rich.console import Console
 
         from core.bars import Bar, progress_bars
@@ -188,7 +195,7 @@ class Check:
         if picture is not None and picture.exists():
             raise FirstlightError(f"{picture} exists already, and a picture replaces nothing: choose another name")
         with progress_bars(Console(stderr=True)) as bars:
-            report = check_dataset(self.dataset, self.downscale, Bar(bars, "looking").update, self.place)
+            report = check_dataset(self.dataset, reading, Bar(bars, "looking").update, self.place)
         print("\n".join(report.lines()))
         if picture is not None:
             from core.plots import save_scene
@@ -201,8 +208,8 @@ class Check:
 class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
-    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")] = "demo"
-    downscale: Downscale = 1
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")] = "demo"
+    reading: Opened = field(default_factory=dict)
     device: Device = None
     seed: Seed = 0
     output: Annotated[str | None, shown_as("FILE.json", "Write the figures to this new file too.")] = None
@@ -211,11 +218,12 @@ class Bench:
     place: Place = field(default_factory=dict)
 
     def run(self) -> int:
+        reading = Reading(**self.reading)
         from core import bench
 
         PlaceWishes(**self.place)
         return bench.main(
-            self.dataset, self.downscale, self.device, self.seed, self.output, self.compare, self.scaling, self.place
+            self.dataset, reading, self.device, self.seed, self.output, self.compare, self.scaling, self.place
         )
 
 

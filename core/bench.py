@@ -31,6 +31,7 @@ from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
 from core.opening import Overrides, open_trainer
 from core.rays import Rays, Samples
+from core.reading import AS_STORED, Reading
 from core.rendering import render_image
 from core.trainer import Trainer
 
@@ -44,7 +45,7 @@ _COLUMNS = 5  # colour, distance and opacity, as the path sums them
 
 def main(
     dataset: str,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     device: str | None = None,
     seed: int = 0,
     output: str | None = None,
@@ -71,7 +72,7 @@ def main(
     device = choose_device(device)
     with progress_bars(console) as bars:
         overrides = Overrides(place=place or {})
-        trainer = open_trainer(dataset, downscale, device, seed, Bar(bars, "opening").update, overrides)
+        trainer = open_trainer(dataset, reading, device, seed, Bar(bars, "opening").update, overrides)
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
         while trainer.seconds < _WARM_SECONDS:
             trainer.step()

@@ -11,6 +11,7 @@ from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
 from core.place import AXES, Place
+from core.reading import AS_STORED, Reading
 from core.rendering import render_image
 from core.settings import FieldSettings, TrainSettings, differences, presets
 from core.snapshot import load_snapshot
@@ -78,7 +79,7 @@ def _presets(dataset: Dataset, device: str) -> tuple[FieldSettings, TrainSetting
 
 def open_trainer(
     path: str,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     device: str = "cpu",
     seed: int = 0,
     progress: Progress | None = None,
@@ -87,7 +88,9 @@ def open_trainer(
     """Open a scene and make sure that it can be rendered.
 
     Args:
-        path: a dataset's folder, "demo", or a file that ends in .safetensors, which keeps its own settings but for up.
+        path: a dataset, "demo", or a file that ends in .safetensors, which keeps its own settings and reading but for
+            up.
+        reading: of a dataset.
         progress: told what is done; what it raises ends the opening.
 
     Raises:
@@ -106,7 +109,7 @@ def open_trainer(
         if "up" in wishes:
             trainer.turn_up(AXES[wishes["up"]])
     else:
-        dataset = placed_as_wished(open_dataset(path, downscale, progress), wishes)
+        dataset = placed_as_wished(open_dataset(path, reading, progress), wishes)
         progress(1.0, "preparing the field and the grid")
         trainer = new_trainer(dataset, device, seed, overrides)
     progress(1.0, "preparing kernels (compiled on the first start only)")

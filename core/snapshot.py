@@ -19,6 +19,7 @@ from core.datasets import open_dataset
 from core.datasets.placing import placed
 from core.errors import DatasetError, SnapshotError
 from core.place import Place
+from core.reading import Reading
 from core.settings import FieldSettings, MarchSettings, TrainSettings
 from core.trainer import Trainer
 
@@ -44,7 +45,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
     header = {
         "version": _VERSION,
         "dataset": str(Path(trainer.dataset.path).resolve()),
-        "downscale": trainer.dataset.downscale,
+        "reading": asdict(trainer.dataset.reading),
         "box": trainer.dataset.box,
         "up": trainer.dataset.up,
         "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
@@ -103,7 +104,8 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         train = dict(header["train"])
         train["march"] = MarchSettings(**_with_tuples(train["march"]))
         settings = FieldSettings(**header["field"]), TrainSettings(**train)
-        where, downscale, seed, counters = (header[key] for key in ("dataset", "downscale", "seed", "counters"))
+        where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
+        reading = Reading(**header.get("reading") or {"downscale": header["downscale"]})  # the latter in older ones
         box, levels, near = _numbers(header["box"], 6), settings[1].grid_levels, settings[1].march.near_plane
         up = _numbers(header["up"], 3) if "up" in header else None  # snapshots of the first versions have none
         cameras = torch.tensor(header.get("cameras", []))  # snapshots before version 3 have none
@@ -111,7 +113,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
     try:
-        dataset = open_dataset(where, downscale, progress)
+        dataset = open_dataset(where, reading, progress)
     except DatasetError as error:
         raise SnapshotError(f"{path} was trained on a dataset that can't be opened: {error}") from error
     poses = dataset.train.cameras.c2w[: len(cameras)]

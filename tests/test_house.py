@@ -15,7 +15,7 @@ TOP_LEVEL = {
 
 CORE_ORDER = (
     ("settings", "errors", "packages", "user_folder"),
-    ("boxes", "device", "place", "scale", "collapse", "schedule"),
+    ("boxes", "device", "place", "scale", "collapse", "schedule", "reading"),
     ("sweep_curve",),
     ("rays", "lenses"),
     ("cameras",),

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from core.place import axis_name
+from core.reading import AS_STORED
 from core.settings import MarchSettings, settings_of
 from viewer.camera_controls import home_view, photo_view
 from viewer.messages import PhotoId, SceneInfo, Split
@@ -21,10 +22,7 @@ def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
 
     The quotes are those of this system's shell.
     """
-    words = ["run_viewer.py", scene.opened]
-    if scene.downscale != 1:
-        words += ["--downscale", str(scene.downscale)]
-    words += _place_flags(scene)
+    words = ["run_viewer.py", scene.opened, *_flags(scene.reading, AS_STORED), *_place_flags(scene)]
     words += [*_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 

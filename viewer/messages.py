@@ -11,6 +11,7 @@ import numpy as np
 
 from core.errors import CollapseKind
 from core.place import Place
+from core.reading import AS_STORED, Reading
 from core.settings import FieldSettings, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -203,7 +204,7 @@ class SceneInfo:
         points: (n, 3) float32, known points of its surfaces, or None; point_colors: (n, 3) float32 in [0, 1], theirs.
         opened: what to open to have the scene again: a dataset's or a snapshot's full path, or "demo".
         opened_place: where it lies if that is opened.
-        downscale: the factor to open it with.
+        reading: how to open it.
     """
 
     name: str
@@ -225,7 +226,7 @@ class SceneInfo:
     train: TrainSettings
     background: tuple[float, float, float]
     opened: str = ""
-    downscale: int = 1
+    reading: Reading = AS_STORED
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
     points: np.ndarray | None = None
     point_colors: np.ndarray | None = None

@@ -12,6 +12,7 @@ from core.datasets.placing import place_of
 from core.errors import FirstlightError
 from core.opening import is_snapshot, moved_trainer
 from core.place import Place
+from core.reading import AS_STORED
 from core.settings import MarchSettings
 from core.trainer import Trainer
 from viewer.curves import Curve, Rates
@@ -131,7 +132,7 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
         opened=opened if opened == "demo" else str(Path(opened).expanduser().resolve()),
-        downscale=1 if is_snapshot(opened) else dataset.downscale,
+        reading=AS_STORED if is_snapshot(opened) else dataset.reading,
         up=dataset.up,
         points=points,
         point_colors=colors,

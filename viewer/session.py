@@ -17,6 +17,7 @@ from core.device import choose_device, describe_backend
 from core.errors import FirstlightError, TrainingCollapsed
 from core.opening import Overrides, is_snapshot, open_trainer
 from core.place import Place
+from core.reading import AS_STORED, Reading
 from core.settings import MarchSettings
 from core.snapshot import save_snapshot
 from viewer import pictures, screenshots
@@ -81,15 +82,15 @@ class Session:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def open(self, path: str, downscale: int = 1, place: Mapping[str, Any] | None = None) -> None:
-        """Open a dataset's folder, "demo" or a snapshot, and train it. A failure leaves the open scene as it is.
+    def open(self, path: str, reading: Reading = AS_STORED, place: Mapping[str, Any] | None = None) -> None:
+        """Open a dataset, "demo" or a snapshot, and train it. A failure leaves the open scene as it is.
 
         Args:
             place: values of `PlaceWishes` by name.
         """
         self._openings += 1
         opening = self._openings
-        self._queue(lambda: self._open(path, downscale, opening, place or {}))
+        self._queue(lambda: self._open(path, reading, opening, place or {}))
 
     def pause(self) -> None:
         """Let training stand; views are answered as before."""
@@ -247,7 +248,7 @@ class Session:
         message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
         self._set(State.FAILED, message, collapse)
 
-    def _open(self, path: str, downscale: int, opening: int, place: Mapping[str, Any]) -> None:
+    def _open(self, path: str, reading: Reading, opening: int, place: Mapping[str, Any]) -> None:
         before = self.status
 
         def progress(share: float, text: str) -> None:
@@ -258,7 +259,7 @@ class Session:
         try:
             progress(0.0, f"opening {path}")
             overrides = Overrides(place=place)
-            trainer = open_trainer(path, downscale, self._device, self._seed, progress, overrides)
+            trainer = open_trainer(path, reading, self._device, self._seed, progress, overrides)
             scene = Scene(trainer, path, None if is_snapshot(path) else trainer.dataset.named)
         except BaseException:
             self.status = before

@@ -11,6 +11,7 @@ from torch import Tensor
 from core.cameras import Camera, rays_through
 from core.place import Place
 from core.rays import Rays
+from core.reading import AS_STORED, Reading
 from core.settings import Box
 
 Progress = Callable[[float, str], None]
@@ -141,7 +142,7 @@ class Dataset:
         up: the unit vector that points upwards in the scene.
         points: (n, 3) float32, of its surfaces, where the files know some; point_colors: (n, 3) uint8, theirs.
         named: its place as its files have it, where it was put elsewhere since (see `core.datasets.placing.placed`).
-        downscale: the factor by which its images were reduced when it was opened.
+        reading: how it was opened.
         notes: what the reader decided and the user should know, one sentence each.
     """
 
@@ -152,7 +153,7 @@ class Dataset:
     test: Views
     box: Box
     notes: tuple[str, ...] = ()
-    downscale: int = 1
+    reading: Reading = AS_STORED
     n_levels: int = 1
     near_plane: float = 0.0
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
@@ -167,15 +168,18 @@ class Format(NamedTuple):
     Attributes:
         name: as users know it.
         signature: what such a dataset looks like, for messages.
-        recognises: whether a folder holds one; looks at names only.
-        read: opens it; takes the folder, the downscale factor (at least 1) and a progress callback, raises
-            DatasetError.
+        recognises: whether a path, a folder's or a file's, is one; looks at names only.
+        read: opens it; raises DatasetError.
+        index: the file in its folder that may be named instead of the folder.
+        any_axes: its files don't say which axes its cameras have, `Reading.axes` does.
     """
 
     name: str
     signature: str
     recognises: Callable[[Path], bool]
-    read: Callable[[Path, int, Progress], Dataset]
+    read: Callable[[Path, Reading, Progress], Dataset]
+    index: str | None = None
+    any_axes: bool = False
 
 
 def some_of(names: Sequence[str], most: int = 3) -> str:

@@ -13,6 +13,7 @@ from core.datasets.judging import towards_centre, warnings_on
 from core.datasets.placing import placed_as_wished
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
 from core.place import up_text
+from core.reading import AS_STORED, Reading
 from core.settings import Box
 
 
@@ -34,7 +35,7 @@ class Report:
 
     path: Path
     format: str
-    downscale: int
+    reading: Reading
     n_train: int
     n_test: int
     train_size: tuple[int, int]
@@ -55,7 +56,8 @@ class Report:
     def lines(self) -> list[str]:
         """The report as text, one line per fact."""
         free = "unknown" if self.free_bytes is None else f"{self.free_bytes / 1e6:,.0f} MB"
-        reduced = f", opened with --downscale {self.downscale}" if self.downscale > 1 else ""
+        factor = self.reading.downscale
+        reduced = f", opened with --downscale {factor}" if factor > 1 else ""
         levels, up, near = self.dataset.n_levels, self.dataset.up, self.dataset.near_plane
         points = self.dataset.points
         sides = (f"{high - low:.3g}" for low, high in zip(self.box[:3], self.box[3:], strict=True))
@@ -91,19 +93,22 @@ class Report:
 
 
 def check_dataset(
-    path: str | Path, downscale: int = 1, progress: Progress | None = None, place: Mapping[str, Any] | None = None
+    path: str | Path,
+    reading: Reading = AS_STORED,
+    progress: Progress | None = None,
+    place: Mapping[str, Any] | None = None,
 ) -> Report:
     """Open a dataset wholly, every image too, and report on it.
 
     Args:
-        path, downscale, progress: as for `core.datasets.open_dataset`.
+        path, reading, progress: as for `core.datasets.open_dataset`.
         place: as for `core.datasets.placing.placed_as_wished`.
 
     Raises:
         DatasetError: it can't be opened; the message says what is wrong.
         ValueError: nothing could be learnt in the place.
     """
-    dataset = placed_as_wished(open_dataset(path, downscale, progress), place or {})
+    dataset = placed_as_wished(open_dataset(path, reading, progress), place or {})
     cameras = dataset.train.cameras
     distances, angles = towards_centre(cameras, dataset.box)
     K = cameras.K[0]
@@ -111,7 +116,7 @@ def check_dataset(
     return Report(
         path=dataset.path,
         format=dataset.format,
-        downscale=downscale,
+        reading=reading,
         n_train=len(dataset.train),
         n_test=len(dataset.test),
         train_size=(cameras.width, cameras.height),

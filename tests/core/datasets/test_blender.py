@@ -8,12 +8,13 @@ from PIL import Image
 from core.datasets import open_dataset
 from core.datasets.blender import DEFAULT_BOX
 from core.errors import DatasetError
+from core.reading import Reading
 from tests.ball import CENTRE, RADIUS, ball_views, focal, read_written, write_ball, write_transforms
 
 
 def refusal(folder, downscale=1) -> str:
     with pytest.raises(DatasetError) as caught:
-        open_dataset(folder, downscale)
+        open_dataset(folder, Reading(downscale))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -135,7 +136,10 @@ def test_a_suffix_is_kept_where_there_is_one(ball_scene):
 @pytest.mark.parametrize("factor", [2, 3, 5, 24])
 def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
     """A reduced pixel's centre is the middle of the block of pixels it stands for, whatever is left out."""
-    full, reduced = open_dataset(ball_scene).train.cameras[0], open_dataset(ball_scene, factor).train.cameras[0]
+    full, reduced = (
+        open_dataset(ball_scene).train.cameras[0],
+        open_dataset(ball_scene, Reading(factor)).train.cameras[0],
+    )
     assert (reduced.width, reduced.height) == (24 // factor, 24 // factor)
     columns = (torch.arange(reduced.width) + 0.5) * factor
     in_full = (columns - full.K[0, 2]) / full.K[0, 0]
@@ -144,8 +148,8 @@ def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
 
 
 def test_left_out_pixels_are_noted(ball_scene):
-    assert open_dataset(ball_scene, 4).notes == ()
-    (note,) = open_dataset(ball_scene, 5).notes
+    assert open_dataset(ball_scene, Reading(4)).notes == ()
+    (note,) = open_dataset(ball_scene, Reading(5)).notes
     assert "24x24 pixels can't be divided by 5: 4 columns" in note
 
 
