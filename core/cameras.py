@@ -18,13 +18,14 @@ from core.rays import Rays
 
 @dataclass(frozen=True)
 class Camera:
-    """One camera, or a batch of cameras with images of one size.
+    """One camera, or a batch of cameras.
 
     Attributes:
         c2w: (..., 4, 4) float32, camera to world.
         K: (..., 3, 3) float32, intrinsics in pixels: fx, fy on the diagonal, cx, cy in the last column.
-        width, height: the image's size in pixels.
+        width, height: the image's size in pixels; of a batch with images of several sizes the largest of each.
         lens: its distortion, (...,) as c2w has; None: a pinhole's, none.
+        sizes: (n, 2) int64, the width and height of each camera of a batch; None: they have one size.
     """
 
     c2w: Tensor
@@ -32,6 +33,7 @@ class Camera:
     width: int
     height: int
     lens: Lens | None = None
+    sizes: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.c2w.shape[-2:] != (4, 4) or self.K.shape[-2:] != (3, 3) or self.c2w.shape[:-2] != self.K.shape[:-2]:
@@ -43,6 +45,8 @@ class Camera:
                 f"there must be a lens for each camera, got {tuple(self.lens.coefficients.shape[:-1])} "
                 f"for {tuple(self.c2w.shape[:-2])}"
             )
+        if self.sizes is not None and self.sizes.shape != (*self.c2w.shape[:1], 2):
+            raise ValueError(f"there must be a size for each of a batch of cameras, got {tuple(self.sizes.shape)}")
         if self.width < 1 or self.height < 1:
             raise ValueError(f"an image has at least one pixel, got {self.width}x{self.height}")
 
@@ -52,16 +56,33 @@ class Camera:
         return self.c2w.shape[0]
 
     def __getitem__(self, index) -> "Camera":
-        return replace(self, c2w=self.c2w[index], K=self.K[index], lens=self.lens and self.lens[index])
+        picked = {"c2w": self.c2w[index], "K": self.K[index], "lens": self.lens and self.lens[index]}
+        if self.sizes is None:
+            return replace(self, **picked)
+        sizes = self.sizes[index]
+        if sizes.ndim == 2:
+            return replace(self, **picked, sizes=sizes)
+        width, height = sizes.tolist()
+        return replace(self, **picked, sizes=None, width=width, height=height)
+
+    @property
+    def extent(self) -> Tensor:
+        """The width and height of each image, (..., 2) in the format and on the device of K."""
+        if self.sizes is not None:
+            return self.sizes.to(self.K)
+        return self.K.new_tensor([self.width, self.height]).expand(*self.K.shape[:-2], 2)
 
     def to(self, target: torch.device | str | torch.dtype) -> "Camera":
         """On another device, or in another number format."""
-        return replace(self, c2w=self.c2w.to(target), K=self.K.to(target), lens=self.lens and self.lens.to(target))
+        K = self.K.to(target)
+        sizes = None if self.sizes is None else self.sizes.to(K.device)
+        return replace(self, c2w=self.c2w.to(target), K=K, lens=self.lens and self.lens.to(target), sizes=sizes)
 
     def resized(self, width: int, height: int) -> "Camera":
         """The same view on a raster of another size; the picture stretches if the aspect changes."""
-        scale = torch.tensor([width / self.width, height / self.height, 1.0], device=self.K.device)
-        return replace(self, K=self.K * scale[:, None], width=width, height=height)
+        scale = self.K.new_tensor([width, height], dtype=torch.float64) / self.extent.double()
+        scale = torch.nn.functional.pad(scale, (0, 1), value=1.0).to(self.K)
+        return replace(self, K=self.K * scale[..., None], width=width, height=height, sizes=None)
 
 
 def pinhole_matrix(fov_y: float, width: int, height: int) -> Tensor:

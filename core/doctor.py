@@ -168,7 +168,7 @@ def _display() -> Finding:
 
 
 def _memory() -> Finding:
-    from core.datasets.images import free_memory
+    from core.datasets.memory import free_memory
 
     free = free_memory()
     if free is None:

@@ -21,7 +21,7 @@ _SIGMA, _K1, _K2 = 1.5, 0.01, 0.03
 
 
 class ViewScore(NamedTuple):
-    """One view's figures; `ssim` is NaN where the image is smaller than SSIM's window."""
+    """One view's figures over the pixels that count; `ssim` is NaN where none of its windows fits among them."""
 
     name: str
     psnr: float
@@ -34,7 +34,7 @@ class Evaluation:
 
     Attributes:
         psnr: in dB.
-        ssim: at most 1; NaN where the images are smaller than SSIM's window.
+        ssim: at most 1, over the views that have one; NaN where none has.
     """
 
     psnr: float
@@ -99,13 +99,17 @@ def pixel_psnr(field: Field, sampler: Sampler, pixels: PixelBatch, march: MarchS
     return errors.psnr
 
 
-def ssim(a: Tensor, b: Tensor) -> float:
+def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
     """Structural similarity (Wang et al. 2004, equation 13), the mean over channels and all whole windows.
 
     Windows are Gaussian, 11x11 with sigma 1.5; K1 = 0.01, K2 = 0.03, as in the paper.
 
     Args:
         a, b: (height, width, channels) with values in [0, 1].
+        mask: (height, width) bool; windows count that lie wholly where it is True. None: all.
+
+    Returns:
+        At most 1; NaN where no window counts.
 
     Raises:
         ValueError: the shapes differ, or a side is shorter than the window.
@@ -125,7 +129,11 @@ def ssim(a: Tensor, b: Tensor) -> float:
     covariance = mean_xy - mean_x * mean_y
     variances = (mean_xx - mean_x**2) + (mean_yy - mean_y**2)
     likeness = (2.0 * mean_x * mean_y + c1) * (2.0 * covariance + c2)
-    return float((likeness / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))).mean())
+    values = likeness / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
+    if mask is not None:
+        hidden = torch.nn.functional.max_pool2d((~mask)[None].to(values), SSIM_WINDOW, stride=1)[0]
+        values = values[:, hidden == 0.0]
+    return float(values.mean())
 
 
 def _gaussian_mean(images: Tensor) -> Tensor:
@@ -156,7 +164,7 @@ def evaluate(
     background: Tensor,
     on_view: Callable[[int, Tensor, Tensor], None] | None = None,
 ) -> Evaluation:
-    """Render views and compare them with their photographs over the same background.
+    """Render views and compare them with their photographs over the same background, where these count.
 
     Args:
         views: at least one; they may lie on another device.
@@ -177,6 +185,10 @@ def evaluate(
         if on_view is not None:
             on_view(index, rendered, photo)
         large_enough = min(camera.height, camera.width) >= SSIM_WINDOW
-        scores.append(ViewScore(name, psnr(rendered, photo), ssim(rendered, photo) if large_enough else math.nan))
-    n = len(scores)
-    return Evaluation(sum(s.psnr for s in scores) / n, sum(s.ssim for s in scores) / n, n, tuple(scores))
+        mask = None if views.used is None else views.mask(index).to(background.device)
+        used = slice(None) if mask is None else mask
+        likeness = ssim(rendered, photo, mask) if large_enough else math.nan
+        scores.append(ViewScore(name, psnr(rendered[used], photo[used]), likeness))
+    n, likenesses = len(scores), [score.ssim for score in scores if not math.isnan(score.ssim)]
+    mean_ssim = sum(likenesses) / len(likenesses) if likenesses else math.nan
+    return Evaluation(sum(s.psnr for s in scores) / n, mean_ssim, n, tuple(scores))

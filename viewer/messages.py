@@ -194,6 +194,7 @@ class SceneInfo:
     """The open scene, as the window needs it.
 
     Attributes:
+        image_width, image_height: of the training images, in pixels; of several sizes the largest of each.
         cameras: (n_train, 4, 4) float32 c2w of the training views.
         camera_fov_y: (n_train,) float64, their vertical fields of view in radians.
         view_names: their names.
@@ -205,6 +206,7 @@ class SceneInfo:
         opened: what to open to have the scene again: a dataset's or a snapshot's full path, or "demo".
         opened_place: where it lies if that is opened.
         reading: how to open it.
+        sizes: (n_train, 2) int64, each training image's width and height; None: they have one size.
     """
 
     name: str
@@ -231,11 +233,19 @@ class SceneInfo:
     points: np.ndarray | None = None
     point_colors: np.ndarray | None = None
     opened_place: Place | None = None
+    sizes: np.ndarray | None = None
 
     @property
     def place(self) -> Place:
         """Where it is trained."""
         return Place(self.box, self.train.grid_levels, self.train.march.near_plane, self.up)
+
+    @property
+    def image_sizes(self) -> np.ndarray:
+        """Each training image's width and height, (n_train, 2) int64."""
+        if self.sizes is not None:
+            return self.sizes
+        return np.broadcast_to(np.array([self.image_width, self.image_height]), (self.n_train, 2))
 
     def names(self, split: Split) -> tuple[str, ...]:
         """The names of a split's views."""

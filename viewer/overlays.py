@@ -101,7 +101,7 @@ def camera_segments(scene: SceneInfo) -> np.ndarray:
         return np.zeros((0, 2, 3))
     depth = _pyramid_height(c2w, scene.box)
     half_y = depth * np.tan(0.5 * np.asarray(scene.camera_fov_y))
-    half_x = half_y * scene.image_width / scene.image_height
+    half_x = half_y * scene.image_sizes[:, 0] / scene.image_sizes[:, 1]
     unit = np.array(
         [
             [0.0, 0.0, 0.0],

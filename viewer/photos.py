@@ -9,6 +9,9 @@ from torch import Tensor
 from core.cameras import Camera, image_points, rays_through
 from core.datasets.base import Views, split_alpha
 
+HIDDEN_BRIGHTNESS = 0.25
+"""Of what a mask hides: it is still seen, and seen not to count."""
+
 
 class Photo(NamedTuple):
     """A photo in a view's raster.
@@ -16,7 +19,7 @@ class Photo(NamedTuple):
     Attributes:
         colors: (height, width, 3) float32 in [0, 1], multiplied by `opacities`.
         opacities: (height, width) float32, the photo's alpha; 0 outside the photo.
-        inside: (height, width) float32, the share of each pixel that the photo covers.
+        inside: (height, width) float32, the share of each pixel that the photo covers with what no mask hides.
     """
 
     colors: np.ndarray
@@ -34,22 +37,25 @@ def photo_in_view(views: Views, index: int, camera: Camera) -> Photo:
 
     The corners of each pixel go along their rays to the photo. The pixel takes the mean of the photo over the upright
     rectangle around them, which is at least one pixel of the photo wide and high: a smaller view is averaged over
-    areas, a larger one interpolates linearly, and the photo at its own size comes back as it is.
+    areas, a larger one interpolates linearly, and the photo at its own size comes back as it is. What a mask hides is
+    darkened.
 
     Args:
         camera: the view's; where it turns, the photo turns with it.
     """
-    low, high = _footprints(views.cameras[index], camera)
-    limit = torch.tensor([views.cameras.width, views.cameras.height], dtype=torch.float64, device=low.device)
+    taken_by, mask = views.cameras[index], views.mask(index)
+    low, high = _footprints(taken_by, camera)
+    limit = taken_by.extent.double()
     inside = _area(_clipped(low, limit), _clipped(high, limit)) / _area(low, high)
     center, half = 0.5 * (low + high), (0.5 * (high - low)).clamp_min(0.5)
     low, high = _clipped(center - half, limit), _clipped(center + half, limit)
-    rgbs, alphas = split_alpha(views.images[index])
-    sums = _box_sums(torch.cat([rgbs * alphas, alphas], dim=-1), low, high)
-    inside = inside.nan_to_num(0.0)
-    rgba = sums * (inside / _area(low, high).clamp_min(1e-9))[..., None]
-    rgba, inside = rgba.clamp(0.0, 1.0).float().cpu().numpy(), inside.float().cpu().numpy()
-    return Photo(rgba[..., :3], rgba[..., 3], inside)
+    rgbs, alphas = split_alpha(views.image(index))
+    used = torch.ones_like(alphas) if mask is None else mask[..., None].to(alphas)
+    shown = rgbs * alphas * (HIDDEN_BRIGHTNESS + (1.0 - HIDDEN_BRIGHTNESS) * used)
+    sums = _box_sums(torch.cat([shown, alphas, used], dim=-1), low, high)
+    means = sums * (inside.nan_to_num(0.0) / _area(low, high).clamp_min(1e-9))[..., None]
+    means = means.clamp(0.0, 1.0).float().cpu().numpy()
+    return Photo(means[..., :3], means[..., 3], means[..., 4])
 
 
 def _footprints(photo: Camera, view: Camera) -> tuple[Tensor, Tensor]:

@@ -82,7 +82,7 @@ def _from_camera(trainer: Trainer, scene: SceneInfo, camera: int | None) -> Scre
     index = home_view(scene) if camera is None else camera
     pose = Pose(tuple(float(v) for v in np.ravel(scene.cameras[index])), float(scene.camera_fov_y[index]))
     view = ViewSettings(background=scene.background)
-    size, photo = (scene.image_width, scene.image_height), PhotoId(Split.TRAIN, index)
+    size, photo = scene.image_sizes[index].tolist(), PhotoId(Split.TRAIN, index)
     request = ViewRequest(pose, *size, trainer.settings.march, view, moving=False, serial=0, photo=photo)
     return ScreenshotRequest(request, folder="", transparent=False)
 

@@ -137,6 +137,7 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         points=points,
         point_colors=colors,
         opened_place=opened_place or place_of(dataset),
+        sizes=None if cameras.sizes is None else cameras.sizes.cpu().numpy().copy(),
     )
 
 
@@ -150,4 +151,4 @@ def _some_points(dataset: Dataset) -> tuple[np.ndarray | None, np.ndarray | None
 
 
 def _fov_y(cameras: Camera) -> np.ndarray:
-    return 2.0 * np.arctan(0.5 * cameras.height / cameras.K[:, 1, 1].double().cpu().numpy())
+    return 2.0 * np.arctan(0.5 * (cameras.extent[:, 1].double() / cameras.K[:, 1, 1].double()).cpu().numpy())

@@ -28,7 +28,8 @@ def open_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progr
     Args:
         path: the dataset's folder, the .json or .npy file in it that names the poses, a file that is a dataset by
             itself, or "demo" ("./demo" is a folder of that name).
-        reading: how its files are to be read.
+        reading: how its files are to be read. Images that would not fit in memory are reduced further: the
+            dataset's own `reading` says by how much.
         progress: called now and then with the share done and a text; an exception it raises ends the opening.
 
     Raises:
@@ -42,7 +43,7 @@ def open_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progr
     notes = dataset.notes
     if reading.axes != AS_STORED.axes and not form.any_axes:
         notes += (f"--axes {reading.axes} changes nothing: the format {form.name} says which axes its cameras have.",)
-    return replace(dataset, reading=reading, notes=notes)
+    return replace(dataset, notes=notes)
 
 
 def _find(path: str | Path) -> Path:

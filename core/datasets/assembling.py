@@ -1,18 +1,19 @@
-"""From shots to datasets: pictures are read, lenses and intrinsics checked, and the scene put in its place."""
+"""From shots to datasets: pictures and masks are read, as large as memory allows, and the scene put in its place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from core.cameras import Camera, image_points, rays_through
-from core.datasets.base import Dataset, Progress, Views
-from core.datasets.images import Header, read_images
+from core.cameras import Camera
+from core.datasets.base import Dataset, Progress, Views, some_of
+from core.datasets.calibration import cameras_of, check_intrinsics
+from core.datasets.images import Header, read_headers, read_images
+from core.datasets.masks import hidden_note, used_of, with_masks
+from core.datasets.memory import fitting_downscale
 from core.datasets.placing import find_place
 from core.datasets.shots import Shot
 from core.errors import DatasetError
-from core.lenses import Lens
+from core.reading import Reading
 from core.settings import Box
 
 FEWEST_VIEWS = 2
@@ -21,26 +22,45 @@ FEWEST_VIEWS = 2
 READING_SHARE = 0.9
 """Of the opening of a dataset."""
 
-_MOST_PIXELS = 1e6
-"""A side of a picture that is longer is a mistake."""
-
-_FOCAL_RANGE = (1e-2, 1e3)
-"""Focal lengths, in lengths of the picture's longer side: from more than a fisheye's to the longest telescope's."""
-
-_ASPECT_TOLERANCE = 0.02
-_LENS_TOLERANCE = 0.05
+_MASKS_SHARE = 0.1
+"""Of the opening, where there are masks."""
 
 Depths = Callable[[Camera], tuple[float | None, float | None]]
 """What is known of the nearest and farthest depth that cameras see."""
+
+
+def posed_headers(
+    pictures: Iterable[tuple[Path, tuple[float, float] | None]], named_by: Path
+) -> tuple[dict[Path, Header], tuple[str, ...]]:
+    """How pictures are to be read whose poses are given, and a note on tags that say how to turn them.
+
+    Args:
+        pictures: each with the width and height that its pose is for; None: not known.
+        named_by: the file that lists them, for messages.
+
+    Raises:
+        DatasetError: see `read_headers`.
+    """
+    sizes = dict(pictures)
+    found = read_headers(list(sizes), named_by)
+    headers = {path: header.posed(sizes[path]) for path, header in found.items()}
+    tagged = [path for path, header in found.items() if header.orientation != 1]
+    turned = [path for path in tagged if headers[path].orientation != 1]
+    notes: tuple[str, ...] = ()
+    if turned:
+        notes += (f"{len(turned)} images are turned as their orientation tags say: the poses are for upright ones.",)
+    if left := len(tagged) - len(turned):
+        notes += (f"The orientation tags of {left} images are not followed: the poses are for pixels as stored.",)
+    return headers, notes
 
 
 def dataset_of_shots(
     opened: Path,
     format_name: str,
     splits: tuple[list[Shot], list[Shot]],
-    header: Header,
+    headers: Mapping[Path, Header],
     named_by: Path,
-    downscale: int,
+    reading: Reading,
     progress: Progress,
     notes: tuple[str, ...],
     depths: Depths = lambda cameras: (None, None),
@@ -51,28 +71,36 @@ def dataset_of_shots(
     Args:
         opened: the folder or file that was.
         splits: training and test shots.
-        header: of all pictures.
+        headers: of all their pictures.
         named_by: the file or folder that lists them, for messages.
-        downscale: of the pictures as they are there.
+        reading: its downscale is that of the pictures as they are there; the dataset's is larger where they would not
+            fit in memory.
         notes: what is known so far.
         box: the scene's bounds where the dataset names them; None: they are found.
 
     Raises:
-        DatasetError: there are too few training views; see `views_of`.
+        DatasetError: there are too few training views; see `with_masks` and `views_of`.
     """
-    train, test = splits
-    check_number(train, named_by)
-    on_read = counted(progress, len(train) + len(test))
-    train_views, cut_off = views_of(train, header, named_by, downscale, on_read)
-    test_views, _ = views_of(test, header, named_by, downscale, on_read)
+    check_number(splits[0], named_by)
+    downscale, fitted = settled_downscale(splits, headers, reading.downscale)
+    n_masked = sum(bool(shot.masks) for shot in (*splits[0], *splits[1]))
+    masks_share = _MASKS_SHARE if n_masked else 0.0
+    on_mask = counted(progress, n_masked, "mask", 0.0, masks_share)
+    (train, test), left_out = with_masks(splits, headers, named_by, downscale, FEWEST_VIEWS, on_mask)
+    on_read = counted(progress, len(train) + len(test), "image", masks_share)
+    train_views, cut_off = views_of(train, headers, named_by, downscale, on_read)
+    test_views, test_cut_off = views_of(test, headers, named_by, downscale, on_read)
     progress(1.0, "placing the scene")
-    return dataset_of_views(opened, format_name, (train_views, test_views), notes + cut_off, depths, box)
+    notes += (*fitted, *left_out, *hidden_note(train_views), *dict.fromkeys(cut_off + test_cut_off))
+    reading = replace(reading, downscale=downscale)
+    return dataset_of_views(opened, format_name, (train_views, test_views), reading, notes, depths, box)
 
 
 def dataset_of_views(
     opened: Path,
     format_name: str,
     splits: tuple[Views, Views],
+    reading: Reading,
     notes: tuple[str, ...],
     depths: Depths = lambda cameras: (None, None),
     box: Box | None = None,
@@ -80,7 +108,7 @@ def dataset_of_views(
     """The dataset of training and test views of a place; see `dataset_of_shots`."""
     name = opened.stem if opened.is_file() else opened.name
     if box is not None:
-        return Dataset(name, opened, format_name, *splits, box, notes)
+        return Dataset(name, opened, format_name, *splits, box, notes, reading)
     found, note = find_place(splits[0].cameras, *depths(splits[0].cameras))
     return Dataset(
         name,
@@ -89,10 +117,17 @@ def dataset_of_views(
         *splits,
         found.box,
         (*notes, note),
+        reading,
         n_levels=found.n_levels,
         near_plane=found.near_plane,
         up=found.up,
     )
+
+
+def stored_reduced(dataset: Dataset, factor: int) -> Dataset:
+    """A dataset whose reading counts from pictures that had been reduced by a factor when they were stored."""
+    reading = dataset.reading
+    return replace(dataset, reading=replace(reading, downscale=factor * reading.downscale))
 
 
 def check_number(train: list[Shot], path: Path) -> None:
@@ -101,120 +136,70 @@ def check_number(train: list[Shot], path: Path) -> None:
         raise DatasetError(f"{path}: expected at least {FEWEST_VIEWS} training views, found {len(train)}: add views")
 
 
-def counted(progress: Progress, n_pictures: int) -> Callable[[], None]:
-    """What to call after each picture of a dataset, so that `progress` is told."""
+def settled_downscale(
+    splits: Iterable[list[Shot]], headers: Mapping[Path, Header], downscale: int
+) -> tuple[int, tuple[str, ...]]:
+    """The factor to reduce all pictures of a dataset by, so that they fit in memory, and a note if it is not the one
+    that was asked for."""
+    shots = [shot for split in splits for shot in split]
+    bytes_per_pixel = 3 + _with_alpha(headers) + any(shot.masks for shot in shots)
+    return fitting_downscale([headers[shot.path] for shot in shots], bytes_per_pixel, downscale)
+
+
+def counted(
+    progress: Progress, n: int, what: str = "image", begin: float = 0.0, end: float = READING_SHARE
+) -> Callable[[], None]:
+    """What to call after each of n files of a dataset, so that `progress` is told.
+
+    Args:
+        begin, end: the shares of the opening that are done before and after them.
+    """
     done = 0
 
     def on_read() -> None:
         nonlocal done
         done += 1
-        progress(READING_SHARE * done / n_pictures, f"reading image {done} of {n_pictures}")
+        progress(begin + (end - begin) * done / n, f"reading {what} {done} of {n}")
 
     return on_read
 
 
 def views_of(
-    shots: list[Shot], header: Header, named_by: Path, downscale: int, on_read: Callable[[], None]
+    shots: list[Shot], headers: Mapping[Path, Header], named_by: Path, downscale: int, on_read: Callable[[], None]
 ) -> tuple[Views, tuple[str, ...]]:
     """Read the pictures of some shots, and say what is left out of them.
 
     Args:
-        header: their common one.
+        headers: of all pictures of the dataset.
         named_by: the file that lists them, for messages.
         on_read: called after each picture.
 
     Raises:
         DatasetError: see `read_images`; or intrinsics don't fit the pictures, or a lens can't be undone.
     """
-    size = header.width, header.height
-    for shot in shots:
-        _check_intrinsics(shot, named_by)
-        _check_aspect(shot, size, named_by)
-    images = read_images([shot.path for shot in shots], header, downscale, on_read)
-    height, width = images.shape[1:3]
-    # The principal point is that of the whole picture, also where the reduction left out its last columns.
-    scale = [np.array([size[0] / shot.size[0], size[1] / shot.size[1], 1.0])[:, None] for shot in shots]
-    K = torch.from_numpy(np.stack([shot.K * s for shot, s in zip(shots, scale, strict=True)])).float()
-    K[:, :2] /= downscale
-    c2w = torch.from_numpy(np.stack([shot.c2w for shot in shots]))
-    camera = Camera(c2w, K, width, height, _lens_of(shots, named_by))
-    _check_lens(camera, shots, named_by)
-    return Views(camera, images, tuple(shot.name for shot in shots)), _cut_off(size, downscale)
+    paths, own = [shot.path for shot in shots], [headers[shot.path] for shot in shots]
+    check_intrinsics(shots, own, named_by)
+    images = read_images(paths, own, _with_alpha(headers), downscale, on_read)
+    cameras = cameras_of(shots, own, named_by, downscale)
+    views = Views(cameras, images, tuple(shot.name for shot in shots), used_of(shots, cameras))
+    return views, _cut_off({header.size for header in own}, downscale)
 
 
-def _check_intrinsics(shot: Shot, named_by: Path) -> None:
-    where, longer = f"{named_by} ({shot.name})", max(shot.size)
-    if not all(1.0 <= side <= _MOST_PIXELS for side in shot.size):
-        raise DatasetError(
-            f"{where}: expected a picture's width and height, found {shot.size[0]:g} and {shot.size[1]:g}: correct them"
-        )
-    focal = shot.K[[0, 1], [0, 1]]
-    if not all(_FOCAL_RANGE[0] <= length / longer <= _FOCAL_RANGE[1] for length in focal):
-        raise DatasetError(
-            f"{where}: expected focal lengths in pixels for a picture of {shot.size[0]:g}x{shot.size[1]:g}, "
-            f"found {focal[0]:g} and {focal[1]:g}: correct them"
-        )
-    centre = shot.K[:2, 2]
-    if not (np.abs(centre) <= 10.0 * longer).all():
-        raise DatasetError(
-            f"{where}: expected the optical axis near the picture of {shot.size[0]:g}x{shot.size[1]:g}, "
-            f"found it at {centre[0]:g}, {centre[1]:g}: correct cx and cy"
-        )
+def _with_alpha(headers: Mapping[Path, Header]) -> bool:
+    """All images have alpha in memory if one of them has."""
+    return any(header.has_alpha for header in headers.values())
 
 
-def _check_aspect(shot: Shot, size: tuple[int, int], named_by: Path) -> None:
-    """A picture may have been reduced since its intrinsics were written down; cut or turned it may not be."""
-    across, down = size[0] / shot.size[0], size[1] / shot.size[1]
-    if abs(across / down - 1.0) > _ASPECT_TOLERANCE:
-        raise DatasetError(
-            f"{shot.path} is {size[0]}x{size[1]}: {named_by} has intrinsics for {shot.size[0]:g}x{shot.size[1]:g}, "
-            "which is another shape; is the picture cut or turned? Restore it or correct the intrinsics"
-        )
-
-
-def _lens_of(shots: list[Shot], named_by: Path) -> Lens | None:
-    kinds = {shot.fisheye for shot in shots}
-    if len(kinds) > 1:
-        raise DatasetError(
-            f"{named_by}: expected pictures of one kind of lens, found fisheye and other ones: open them apart"
-        )
-    distortion = torch.tensor([shot.distortion for shot in shots])
-    fisheye = kinds == {True}
-    return Lens(distortion, fisheye) if fisheye or bool(distortion.any()) else None
-
-
-def _check_lens(cameras: Camera, shots: list[Shot], named_by: Path) -> None:
-    """Raise DatasetError unless, from the optical axis to the border of each picture, light comes from ever further off
-    the axis and goes back to where it came from: where the formula folds the picture it means nothing."""
-    if cameras.lens is None:
-        return
-    along = torch.linspace(0.0, 1.0, 33, dtype=torch.float64)[1:, None]
-    right, low = float(cameras.width), float(cameras.height)
-    border = torch.tensor(
-        [[x, y] for x in (0.0, 0.5 * right, right) for y in (0.0, 0.5 * low, low)], dtype=torch.float64
-    )
-    for shot, index in zip(shots, range(len(cameras)), strict=True):
-        camera = cameras[index].to(torch.float64)
-        centre = camera.K[:2, 2]
-        points = centre + along[:, None] * (border - centre)  # (32, 9, 2)
-        rays_d = rays_through(camera, *points.reshape(-1, 2).T).rays_d
-        back = torch.stack(image_points(camera, rays_d), dim=-1).view_as(points)
-        angles = torch.arccos((rays_d @ -camera.c2w[:3, 2]).clamp(-1.0, 1.0)).view(points.shape[:2])
-        outside = (border - centre).norm(dim=-1) > 1.0
-        sound = (back - points).abs().amax(-1) < _LENS_TOLERANCE
-        if not (bool(sound[:, outside].all()) and bool((angles.diff(dim=0) > 0.0)[:, outside].all())):
-            raise DatasetError(
-                f"{named_by} ({shot.name}): expected a lens distortion that can be undone, found one that folds the "
-                f"picture ({', '.join(f'{x:g}' for x in shot.distortion)}): correct its coefficients"
-            )
-
-
-def _cut_off(size: tuple[int, int], downscale: int) -> tuple[str, ...]:
+def _cut_off(sizes: set[tuple[int, int]], downscale: int) -> tuple[str, ...]:
     """A note on columns and rows that a reduction leaves out."""
-    columns, rows = size[0] % downscale, size[1] % downscale
-    if not (columns or rows):
+    cut = sorted(size for size in sizes if size[0] % downscale or size[1] % downscale)
+    if not cut:
         return ()
+    if len(cut) > 1:
+        named = some_of([f"{width}x{height}" for width, height in cut])
+        return (f"{named} pixels can't be divided by {downscale}: the rest at the right and bottom is left out.",)
+    width, height = cut[0]
     return (
-        f"{size[0]}x{size[1]} pixels can't be divided by {downscale}: {columns} columns at the right "
-        f"and {rows} rows at the bottom are left out.",
+        f"{width}x{height} pixels can't be divided by {downscale}: {width % downscale} columns at the right "
+        f"and {height % downscale} rows at the bottom are left out.",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.cameras import Camera, rays_through
+from core.datasets.layout import Layout
 from core.place import Place
 from core.rays import Rays
 from core.reading import AS_STORED, Reading
@@ -41,23 +43,28 @@ class PixelBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class Views:
-    """Posed images of one size, kept as bytes.
+    """Posed images, kept as bytes.
 
     Attributes:
-        cameras: a batch of n cameras.
-        images: (n, height, width, 3 or 4) uint8; with 4 channels the colour is straight (not premultiplied).
+        cameras: a batch of n cameras, which know the images' sizes.
+        images: (n, height, width, 3 or 4) uint8; of several sizes (n_pixels, 3 or 4), one image after the other, row by
+            row. With 4 channels the colour is straight (not premultiplied).
         names: n names, as the dataset spells them.
+        used: bool, shaped as `images` without the channels: the pixels that count. What a mask hides is neither trained
+            on nor compared. None: all of them count.
     """
 
     cameras: Camera
     images: Tensor
     names: tuple[str, ...]
+    used: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def to(self, device: torch.device | str) -> "Views":
-        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device))
+        used = None if self.used is None else self.used.to(device)
+        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device), used=used)
 
     @property
     def has_alpha(self) -> bool:
@@ -66,11 +73,34 @@ class Views:
     @property
     def has_silhouettes(self) -> bool:
         """Whether some pixel is not opaque: the alpha then tells the scene from what lies behind it."""
-        return self.has_alpha and bool((self.images[..., 3] < 255).any())
+        if not self.has_alpha:
+            return False
+        clear = self.images[..., 3] < 255
+        return bool((clear if self.used is None else clear & self.used).any())
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of images and masks."""
+        return self.images.nbytes + (0 if self.used is None else self.used.nbytes)
+
+    def image(self, index: int) -> Tensor:
+        """One image, (height, width, 3 or 4) uint8."""
+        return self._one(self.images, index)
+
+    def mask(self, index: int) -> Tensor | None:
+        """The pixels of one image that count, (height, width) bool; None: all of them."""
+        return None if self.used is None else self._one(self.used, index)
+
+    def alpha(self, index: int) -> Tensor:
+        """The alpha of one image that has some, (height, width) uint8; 255 where a mask hides what is there."""
+        alpha, mask = self.image(index)[..., 3], self.mask(index)
+        return alpha if mask is None else torch.where(mask, alpha, 255)
 
     def take(self, indices: Tensor) -> "Views":
         """Some of these views, in the order of `indices` (n,) int64; their images are copied."""
-        return Views(self.cameras[indices], self.images[indices], tuple(self.names[i] for i in indices.tolist()))
+        names = tuple(self.names[i] for i in indices.tolist())
+        used = None if self.used is None else self._some(self.used, indices)
+        return Views(self.cameras[indices], self._some(self.images, indices), names, used)
 
     def spread(self, n: int) -> "Views":
         """At most n of these views, evenly spread from the first to the last."""
@@ -78,11 +108,11 @@ class Views:
 
     def photo(self, index: int, background: Tensor) -> Tensor:
         """One image over a background colour (3,): (height, width, 3) float32 in [0, 1]."""
-        rgbs, alphas = split_alpha(self.images[index])
+        rgbs, alphas = split_alpha(self.image(index))
         return rgbs * alphas + background.to(rgbs) * (1.0 - alphas)
 
     def sample(self, n_rays: int, generator: torch.Generator, among: Tensor | None = None) -> PixelBatch:
-        """Pixels drawn uniformly, with replacement.
+        """Pixels that count, drawn uniformly, with replacement.
 
         Args:
             generator: on the images' device.
@@ -91,39 +121,75 @@ class Views:
         Raises:
             ValueError: there is no view to draw from.
         """
-        n_views, height, width, _ = self.images.shape
-        n = n_views if among is None else among.shape[0]
+        n = len(self) if among is None else among.shape[0]
         if n == 0:
             raise ValueError("pixels are drawn from at least one view, got none: include one")
-        pixels = torch.randint(n * height * width, (n_rays,), generator=generator, device=self.images.device)
-        views = pixels // (height * width)
-        return self._pixels(views if among is None else among[views], pixels % (height * width))
+        if self.cameras.sizes is not None or self.used is not None:
+            return self._pixels(*self._layout.draw(n_rays, generator, among))
+        n_pixels = self.images.shape[1] * self.images.shape[2]
+        pixels = torch.randint(n * n_pixels, (n_rays,), generator=generator, device=self.images.device)
+        views = pixels // n_pixels
+        return self._pixels(views if among is None else among[views], pixels % n_pixels)
 
     def scatter(self, index: int, n_pixels: int, generator: torch.Generator) -> PixelBatch:
-        """Pixels scattered over one view: one drawn from each of n equal runs of its pixels (stratified sampling).
+        """Pixels scattered over one view: one drawn from each of n equal runs of those that count (stratified
+        sampling).
 
         Args:
             n_pixels: as many different pixels; all of them, in order, where the image has no more.
             generator: on the CPU.
         """
-        total = self.cameras.width * self.cameras.height
+        total = self.n_used(index)
         n = min(n_pixels, total)
         bounds = torch.arange(n + 1) * total // n
         runs = bounds[1:] - bounds[:-1]
-        pixels = bounds[:-1] + (torch.rand(n, generator=generator) * runs).long()
-        return self.pixels(index, pixels)
+        return self.used_pixels(index, bounds[:-1] + (torch.rand(n, generator=generator) * runs).long())
 
     def pixels(self, index: int, pixels: Tensor) -> PixelBatch:
         """Pixels (n,) int64 of one view, counted row by row."""
         pixels = pixels.to(self.images.device)
         return self._pixels(torch.full_like(pixels, index), pixels)
 
+    def used_pixels(self, index: int, numbers: Tensor) -> PixelBatch:
+        """Pixels of one view by their numbers (n,) int64 among those that count, row by row."""
+        numbers = numbers.to(self.images.device)
+        views = torch.full_like(numbers, index)
+        return self._pixels(views, self._layout.find(views, numbers))
+
+    def n_used(self, index: int) -> int:
+        """How many pixels of one view count."""
+        return int(self._layout.counts[index])
+
+    @cached_property
+    def _layout(self) -> Layout:
+        areas = self.cameras.extent.double().prod(-1).long()
+        return Layout(areas.to(self.images.device), None if self.used is None else self.used.view(-1))
+
+    def _one(self, of_all: Tensor, index: int) -> Tensor:
+        """One image's part of `images` or `used`."""
+        if self.cameras.sizes is None:
+            return of_all[index]
+        width, height = self.cameras.sizes[index].tolist()
+        first = int(self._layout.firsts[index])
+        return of_all[first : first + width * height].view(height, width, *of_all.shape[1:])
+
+    def _some(self, of_all: Tensor, indices: Tensor) -> Tensor:
+        """Some images' parts of `images` or `used`, copied."""
+        if self.cameras.sizes is None:
+            return of_all[indices]
+        return torch.cat([of_all[:0], *(self._one(of_all, index).flatten(0, 1) for index in indices.tolist())])
+
     def _pixels(self, views: Tensor, pixels: Tensor) -> PixelBatch:
         """Pixels (n,) int64, counted row by row within their views (n,) int64."""
-        n_views, height, width, _ = self.images.shape
+        if self.cameras.sizes is None:
+            _, height, width, n_channels = self.images.shape
+            places = views * (height * width) + pixels
+        else:
+            width, n_channels = self.cameras.sizes[views, 0], self.images.shape[-1]
+            places = self._layout.firsts[views] + pixels
         xs = (pixels % width).float() + 0.5
         ys = (pixels // width).float() + 0.5
-        rgbs, alphas = split_alpha(self.images.view(n_views * height * width, -1)[views * height * width + pixels])
+        rgbs, alphas = split_alpha(self.images.view(-1, n_channels)[places])
         return PixelBatch(rays_through(self.cameras[views], xs, ys), rgbs, alphas)
 
 
@@ -142,7 +208,8 @@ class Dataset:
         up: the unit vector that points upwards in the scene.
         points: (n, 3) float32, of its surfaces, where the files know some; point_colors: (n, 3) uint8, theirs.
         named: its place as its files have it, where it was put elsewhere since (see `core.datasets.placing.placed`).
-        reading: how it was opened.
+        reading: how it was opened; its downscale is the factor by which its images are reduced, when they were stored
+            and when they were opened.
         notes: what the reader decided and the user should know, one sentence each.
     """
 

@@ -7,15 +7,23 @@ split; without that from every 8th training view, which is then not trained on. 
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from core.datasets.assembling import READING_SHARE, check_number, counted, views_of
+from core.datasets.assembling import (
+    READING_SHARE,
+    check_number,
+    counted,
+    posed_headers,
+    settled_downscale,
+    views_of,
+)
 from core.datasets.base import Dataset, Format, Progress, Views
 from core.datasets.hull import find_box
-from core.datasets.images import Header, common_header
+from core.datasets.images import Header
 from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics
-from core.datasets.transforms import camera_angle_x, read_frames, read_transforms, scene_box
+from core.datasets.transforms import Frame, camera_angle_x, read_frames, read_transforms, scene_box
 from core.reading import Reading
 from core.settings import Box
 
@@ -25,8 +33,11 @@ DEFAULT_BOX: Box = (-1.5, -1.5, -1.5, 1.5, 1.5, 1.5)
 
 
 class _Split(NamedTuple):
+    """Attributes: shots; headers, of their pictures; notes."""
+
     shots: list[Shot]
-    header: Header
+    headers: dict[Path, Header]
+    notes: tuple[str, ...]
 
 
 def recognises(folder: Path) -> bool:
@@ -48,17 +59,20 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     shared = {shot.path for shot in train.shots} & {shot.path for shot in test.shots}
     if shared:
         notes += (f"{len(shared)} of the test views are training views too: their figures are not held out.",)
+    headers = train.headers | test.headers
+    downscale, fitted = settled_downscale((train.shots, test.shots), headers, reading.downscale)
     on_read = counted(progress, len(train.shots) + len(test.shots))
     (train_views, cut_off), (test_views, test_cut_off) = (
-        views_of(split.shots, split.header, path, reading.downscale, on_read) for split in (train, test)
+        views_of(split.shots, split.headers, path, downscale, on_read) for split in (train, test)
     )
-    notes += tuple(dict.fromkeys(cut_off + test_cut_off))
+    notes += (*fitted, *dict.fromkeys((*train.notes, *test.notes, *cut_off, *test_cut_off)))
     if box is None:
         progress(READING_SHARE, "finding the scene's bounds")
         box, note = _bounds(train_views)
         notes += note
     progress(1.0, "")
-    return Dataset(folder.name, folder, FORMAT.name, train_views, test_views, box, notes)
+    reading = replace(reading, downscale=downscale)
+    return Dataset(folder.name, folder, FORMAT.name, train_views, test_views, box, notes, reading)
 
 
 FORMAT = Format(
@@ -70,11 +84,15 @@ def _read_split(path: Path, reading: Reading) -> _Split:
     transforms = read_transforms(path)
     angle = camera_angle_x(transforms, path)
     frames = read_frames(transforms, path, reading)
-    header = common_header([frame.path for frame in frames], path)
-    focal = 0.5 * header.width / math.tan(0.5 * angle)
-    K = intrinsics(focal, focal, 0.5 * header.width, 0.5 * header.height)
-    size = header.width, header.height
-    return _Split([Shot(frame.name, frame.path, frame.c2w, K, size) for frame in frames], header)
+    headers, notes = posed_headers(((frame.path, None) for frame in frames), path)
+    return _Split([_shot(frame, headers[frame.path], angle) for frame in frames], headers, notes)
+
+
+def _shot(frame: Frame, header: Header, angle: float) -> Shot:
+    width, height = header.size
+    focal = 0.5 * width / math.tan(0.5 * angle)
+    K = intrinsics(focal, focal, 0.5 * width, 0.5 * height)
+    return Shot(frame.name, frame.path, frame.c2w, K, header.size)
 
 
 def _split_views(folder: Path, train: _Split, reading: Reading) -> tuple[_Split, _Split, tuple[str, ...]]:

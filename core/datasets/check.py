@@ -1,20 +1,23 @@
 """Looks a dataset over before anyone trains on it: what it is, what it needs, and what seems wrong with it."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.datasets import open_dataset
-from core.datasets.base import Dataset, Progress
-from core.datasets.images import free_memory
+from core.datasets.base import Dataset, Progress, Views, some_of
 from core.datasets.judging import towards_centre, warnings_on
+from core.datasets.memory import free_memory
 from core.datasets.placing import placed_as_wished
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
 from core.place import up_text
 from core.reading import AS_STORED, Reading
 from core.settings import Box
+
+Sizes = tuple[tuple[tuple[int, int], int], ...]
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,14 @@ class Report:
     """What `check_dataset` found. Angles are in degrees, lengths in scene units.
 
     Attributes:
-        train_size, test_size: width and height in pixels, as opened (after the reduction).
+        train_sizes, test_sizes: widths and heights in pixels, as opened (after the reduction), each with the number of
+            views that have it, the most frequent first.
         focal: horizontal and vertical, in pixels.
         fov: horizontal and vertical.
         distances: the smallest and largest distance of a training camera from the box's centre.
         off_centre: the smallest and largest angle between a training camera's axis and the box's centre.
-        image_bytes: memory of the images as they are kept; free_bytes: what is free beside them, None if unknown.
+        image_bytes: memory of the images and masks as they are kept; free_bytes: what is free beside them, None if
+            unknown.
         lens: of the first training camera.
         notes: what the reader decided; warnings: what seems wrong.
         dataset: what was looked over.
@@ -38,8 +43,8 @@ class Report:
     reading: Reading
     n_train: int
     n_test: int
-    train_size: tuple[int, int]
-    test_size: tuple[int, int]
+    train_sizes: Sizes
+    test_sizes: Sizes
     has_alpha: bool
     focal: tuple[float, float]
     fov: tuple[float, float]
@@ -57,15 +62,15 @@ class Report:
         """The report as text, one line per fact."""
         free = "unknown" if self.free_bytes is None else f"{self.free_bytes / 1e6:,.0f} MB"
         factor = self.reading.downscale
-        reduced = f", opened with --downscale {factor}" if factor > 1 else ""
+        reduced = f", reduced by {factor}" if factor > 1 else ""
         levels, up, near = self.dataset.n_levels, self.dataset.up, self.dataset.near_plane
         points = self.dataset.points
         sides = (f"{high - low:.3g}" for low, high in zip(self.box[:3], self.box[3:], strict=True))
         return [
             f"dataset    {self.path}",
             f"format     {self.format}",
-            f"training   {self.n_train} views, {_size(self.train_size)} pixels{reduced}",
-            f"test       {self.n_test} views, {_size(self.test_size)} pixels{reduced}",
+            f"training   {self.n_train} views, {_sizes(self.train_sizes)} pixels{reduced}",
+            f"test       {self.n_test} views, {_sizes(self.test_sizes)} pixels{reduced}",
             f"alpha      {'yes' if self.has_alpha else 'no'}",
             f"cameras    focal length {self.focal[0]:.2f} x {self.focal[1]:.2f} pixels, "
             f"field of view {self.fov[0]:.1f} x {self.fov[1]:.1f} degrees",
@@ -111,25 +116,25 @@ def check_dataset(
     dataset = placed_as_wished(open_dataset(path, reading, progress), place or {})
     cameras = dataset.train.cameras
     distances, angles = towards_centre(cameras, dataset.box)
-    K = cameras.K[0]
-    fov = (_degrees(cameras.width, float(K[0, 0])), _degrees(cameras.height, float(K[1, 1])))
+    first = cameras[0]
+    fov = (_degrees(first.width, float(first.K[0, 0])), _degrees(first.height, float(first.K[1, 1])))
     return Report(
         path=dataset.path,
         format=dataset.format,
-        reading=reading,
+        reading=dataset.reading,
         n_train=len(dataset.train),
         n_test=len(dataset.test),
-        train_size=(cameras.width, cameras.height),
-        test_size=(dataset.test.cameras.width, dataset.test.cameras.height),
+        train_sizes=_sizes_of(dataset.train),
+        test_sizes=_sizes_of(dataset.test),
         has_alpha=dataset.train.has_alpha,
-        focal=(float(K[0, 0]), float(K[1, 1])),
+        focal=(float(first.K[0, 0]), float(first.K[1, 1])),
         fov=fov,
         distances=(float(distances.min()), float(distances.max())),
         off_centre=(float(angles.min()), float(angles.max())),
         box=dataset.box,
-        image_bytes=dataset.train.images.nbytes + dataset.test.images.nbytes,
+        image_bytes=sum(views.nbytes for views in (dataset.train, dataset.test)),
         free_bytes=free_memory(),
-        lens=cameras[0].lens,
+        lens=first.lens,
         notes=dataset.notes,
         warnings=tuple(warnings_on(dataset)),
         dataset=dataset,
@@ -148,8 +153,15 @@ def _degrees(extent: int, focal: float) -> float:
     return math.degrees(2.0 * math.atan(0.5 * extent / focal))
 
 
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
+def _sizes_of(views: Views) -> Sizes:
+    sizes = Counter(tuple(map(round, size)) for size in views.cameras.extent.tolist())
+    return tuple(sizes.most_common())
+
+
+def _sizes(sizes: Sizes) -> str:
+    if len(sizes) == 1:
+        return "{}x{}".format(*sizes[0][0])
+    return some_of([f"{width}x{height} ({n})" for (width, height), n in sizes])
 
 
 def _range(bounds: tuple[float, float], digits: str) -> str:

@@ -5,6 +5,7 @@ The model lies in `sparse/0`, in `sparse` or in the folder itself, the pictures 
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.datasets.assembling import dataset_of_shots
+from core.datasets.assembling import dataset_of_shots, posed_headers, stored_reduced
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.colmap_files import check_files
-from core.datasets.images import common_header
+from core.datasets.images import Header
 from core.datasets.placing import depths_of
 from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, present
 from core.datasets.transforms import checked_pose
@@ -62,9 +63,10 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
-    pictures, downscale, stored = image_folder(folder, reading.downscale)
+    pictures, stored, downscale, notes = image_folder(folder, reading.downscale)
     reading = replace(reading, downscale=downscale)
-    return dataset_of(folder, _find_model(folder), pictures, reading, progress, FORMAT.name, stored)
+    dataset = dataset_of(folder, _find_model(folder), pictures, reading, progress, FORMAT.name, notes)
+    return stored_reduced(dataset, stored)
 
 
 def dataset_of(
@@ -75,6 +77,7 @@ def dataset_of(
     progress: Progress,
     format_name: str,
     notes: tuple[str, ...] = (),
+    headers: Mapping[Path, Header] | None = None,
 ) -> Dataset:
     """The dataset of a model.
 
@@ -84,6 +87,7 @@ def dataset_of(
         pictures: the folder that its pictures' names begin at.
         reading: its downscale is that of the pictures as they are there.
         notes: what is known so far.
+        headers: of the pictures, where it is known how they are to be read.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
@@ -91,13 +95,13 @@ def dataset_of(
     progress(0.0, f"reading {where}")
     model = _read_model(where, pictures, reading.allow_outside)
     shots, missing = present(model.shots, where)
-    header = common_header([shot.path for shot in shots], where)
+    if headers is None:
+        headers, turned = posed_headers(((shot.path, shot.size) for shot in shots), where)
+        notes += turned
     train, test, note = hold_out(shots, "view")
     notes += missing + note
     depths = partial(depths_of, points=model.points)
-    dataset = dataset_of_shots(
-        opened, format_name, (train, test), header, where, reading.downscale, progress, notes, depths
-    )
+    dataset = dataset_of_shots(opened, format_name, (train, test), headers, where, reading, progress, notes, depths)
     return replace(dataset, points=model.points, point_colors=model.colors) if len(model.points) else dataset
 
 

@@ -78,7 +78,7 @@ def _search_cube(cameras: Camera) -> Box | None:
     if centre is None:
         return None
     # A ball of this radius just fills the frame's corners: sin of half the diagonal field of view times the distance.
-    slopes = torch.tensor([cameras.width, cameras.height], device=centre.device) / (2.0 * cameras.K[:, [0, 1], [0, 1]])
+    slopes = cameras.extent / (2.0 * cameras.K[:, [0, 1], [0, 1]])
     slope = torch.linalg.vector_norm(slopes, dim=-1)
     distances = torch.linalg.vector_norm(cameras.c2w[:, :3, 3] - centre, dim=-1)
     half = (distances * slope / (1.0 + slope**2).sqrt()).max()
@@ -124,7 +124,7 @@ def _carve(views: Views, box: Box, resolution: int, max_views: int, framed: bool
     chosen = range(0, len(views), math.ceil(len(views) / max_views))
     for index in chosen:
         camera = views.cameras[index]
-        alpha = views.images[index, ..., 3]
+        alpha = views.alpha(index)
         columns, rows, in_front, inside = _footprints(camera, centres[left], radius)
         seen[left] += inside / len(chosen)
         # outside the frame a clamped footprint is a piece of the border, so a transparent border carves

@@ -1,10 +1,11 @@
-"""Reads pictures into bytes, reduced on the way, so that no more than two full-size pictures are in memory at once.
+"""Reads pictures into bytes, reduced on the way, so that only a few full-size pictures are in memory at once.
 
 Whatever mode Pillow finds (grey, palette, 16 bits, CMYK) becomes 8 bits of RGB, with straight alpha where the file
-has any kind of transparency.
+has any kind of transparency. Phones store a portrait as a landscape with a tag (EXIF's orientation) that says how to
+turn it: a header tells both, and how a picture is to be read.
 """
 
-import math
+import contextlib
 import os
 import struct
 import zlib
@@ -15,47 +16,111 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
 
+from core.datasets.memory import n_readers
+from core.datasets.reducing import box_filter
 from core.errors import DatasetError
 
-READERS = 2
-"""Threads that decode; Pillow releases the GIL meanwhile. More would hold more full-size pictures."""
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")
+"""What pillow-heif reads, where it is installed."""
+
+PICTURE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif"),
+    *HEIF_SUFFIXES,
+    *(".jfif", ".jpe", ".mpo", ".jp2", ".j2k", ".gif", ".ppm", ".pgm", ".tga"),
+)
+"""Pictures that Pillow reads; a name without one of these is taken to end in the first."""
+
+_ASPECT_TOLERANCE = 0.02
 
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+_TAG_ERRORS = (*_DECODING_ERRORS, AssertionError, KeyError, TypeError, IndexError, ZeroDivisionError)
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its orientation tag."""
+
+_UNDONE = {6: 8, 8: 6}
+"""The orientations whose turn another one undoes; the others undo themselves."""
 
 
 class Header(NamedTuple):
-    """What a picture's first bytes tell."""
+    """What a picture's first bytes tell, and how it is to be read.
+
+    Attributes:
+        width, height: as it is read.
+        has_alpha: it has some kind of transparency.
+        orientation: the tag, 1 to 8, by which it is turned when it is read; 1: not at all.
+        kind: the file's format, as Pillow calls it.
+    """
 
     width: int
     height: int
     has_alpha: bool
+    orientation: int = 1
+    kind: str = ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
+    @property
+    def as_stored(self) -> "Header":
+        """The same picture, read without a look at its tag."""
+        width, height = self.size if self.orientation < 5 else self.size[::-1]
+        return self._replace(width=width, height=height, orientation=1)
+
+    def posed(self, size: tuple[float, float] | None) -> "Header":
+        """The picture as it is read where its pose was found by others, for pixels of a size; None: not known.
+
+        It is turned only where its upright shape is that of the size and the stored one is not: what finds poses
+        (COLMAP, instant-ngp, nerfstudio) doesn't look at the tag.
+        """
+        stored = self.as_stored
+        turned = size is not None and same_shape(self.size, size) and not same_shape(stored.size, size)
+        return self if turned else stored
+
+
+def same_shape(a: tuple[float, float], b: tuple[float, float]) -> bool:
+    """Whether two sizes have one aspect, but for rounding."""
+    return abs(a[0] * b[1] - a[1] * b[0]) <= _ASPECT_TOLERANCE * abs(a[1] * b[0])
 
 
 def read_header(path: Path) -> Header:
-    """Size and transparency of one picture, without decoding it.
+    """Size and transparency of one picture, upright, without decoding it.
 
     Raises:
         DatasetError: it can't be read as a picture.
     """
     try:
-        with Image.open(path) as image:
-            return Header(*image.size, image.has_transparency_data)
+        with _opened(path) as image:
+            tag = _orientation(image)
+            # of a TIFF Pillow tells the upright size itself
+            sides = image.size if tag < 5 or image.format == "TIFF" else image.size[::-1]
+            return Header(*sides, image.has_transparency_data, tag, image.format or "")
     except _DECODING_ERRORS as error:
         raise _broken(path, error) from error
 
 
-def common_header(paths: Sequence[Path], named_by: Path) -> Header:
-    """The one size of all pictures; with alpha if any has alpha.
+def read_headers(paths: Sequence[Path], named_by: Path) -> dict[Path, Header]:
+    """The headers of pictures.
 
     Args:
         named_by: the file that lists the pictures, for messages.
 
     Raises:
-        DatasetError: pictures are missing, broken or of several sizes.
+        DatasetError: pictures are missing or broken.
     """
     missing = [path for path in paths if not os.path.isfile(path)]
     if missing:
@@ -63,31 +128,71 @@ def common_header(paths: Sequence[Path], named_by: Path) -> Header:
             f"{missing[0]} is missing: {len(missing)} of the {len(paths)} images that {named_by} names do not exist; "
             "restore them or remove their frames"
         )
-    headers = [read_header(path) for path in paths]
-    for path, header in zip(paths, headers, strict=True):
-        if header[:2] != headers[0][:2]:
-            raise DatasetError(
-                f"{path} is {header.width}x{header.height}: expected {headers[0].width}x{headers[0].height} like "
-                f"{paths[0].name}; bring all images of {named_by} to one size"
-            )
-    return headers[0]._replace(has_alpha=any(header.has_alpha for header in headers))
+    return {path: read_header(path) for path in paths}
 
 
-def read_image(path: Path, with_alpha: bool) -> np.ndarray:
+def read_image(path: Path, with_alpha: bool, orientation: int = 1) -> np.ndarray:
     """One picture, (height, width, 4 or 3) uint8, straight colour; without alpha in the file, alpha is 255.
+
+    Args:
+        orientation: of its header.
 
     Raises:
         DatasetError: it can't be read as a picture.
     """
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
+            turn = _TURNS.get(_still_to_turn(image, orientation))
             if image.mode in _SIXTEEN_BIT_MODES:
                 image = _eight_bit_grey(image)
             elif image.mode == "F":
                 raise ValueError("its pixels are floating-point numbers")
-            return np.asarray(image.convert("RGBA" if with_alpha else "RGB"))
+            image = image.convert("RGBA" if with_alpha else "RGB")
+            return np.asarray(image if turn is None else image.transpose(turn))
     except _DECODING_ERRORS as error:
         raise _broken(path, error) from error
+
+
+def nonzero_pixels(path: Path) -> np.ndarray:
+    """Where a picture, as it is stored, is not black: (height, width) bool; its alpha isn't looked at.
+
+    Raises:
+        DatasetError: it can't be read as a picture.
+    """
+    try:
+        with _opened(path) as image:
+            values = np.asarray(image if image.mode in ("L", "1", *_SIXTEEN_BIT_MODES) else image.convert("RGB"))
+            return values != 0 if values.ndim == 2 else values.any(-1)
+    except _DECODING_ERRORS as error:
+        raise _broken(path, error) from error
+
+
+def _opened(path: Path) -> Image.Image:
+    """The picture, not decoded yet."""
+    if path.suffix.lower() in HEIF_SUFFIXES:
+        with contextlib.suppress(ImportError):
+            from pillow_heif import register_heif_opener
+
+            register_heif_opener()
+    return Image.open(path)
+
+
+def _orientation(image: Image.Image) -> int:
+    """A picture's tag, 1 to 8; a tag that can't be read turns nothing."""
+    try:
+        # not PNG's own method: to see what stands behind the pixels it would decode them
+        tag = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+    except _TAG_ERRORS:
+        return 1
+    return tag if tag in _TURNS else 1
+
+
+def _still_to_turn(image: Image.Image, orientation: int) -> int:
+    """The orientation by which a decoded picture is to be turned: TIFFs come upright from Pillow."""
+    if image.format != "TIFF":
+        return orientation
+    tag = _orientation(image)
+    return 1 if orientation == tag else _UNDONE.get(tag, tag)
 
 
 def _eight_bit_grey(image: Image.Image) -> Image.Image:
@@ -99,6 +204,11 @@ def _eight_bit_grey(image: Image.Image) -> Image.Image:
 def _broken(path: Path, error: Exception) -> DatasetError:
     if os.path.isfile(path) and os.path.getsize(path) == 0:
         found = "an empty file"
+    elif path.suffix.lower() in HEIF_SUFFIXES and isinstance(error, Image.UnidentifiedImageError):
+        return DatasetError(
+            f"{path} can't be read: expected a picture that Pillow reads, found HEIC, for which it needs more: "
+            "pip install pillow-heif, or convert the pictures to JPEG"
+        )
     else:
         found = f"something else ({' '.join(str(error).split())})"
     return DatasetError(
@@ -106,93 +216,56 @@ def _broken(path: Path, error: Exception) -> DatasetError:
     )
 
 
-def box_filter(image: np.ndarray, factor: int) -> np.ndarray:
-    """Reduce a picture by a whole factor; every new pixel is the mean of factor x factor old ones.
-
-    With alpha the mean is taken of premultiplied colour, so that colours behind transparent pixels don't bleed in,
-    and stored as straight colour. Rows and columns that don't fill a block are left out at the bottom and right.
-
-    Args:
-        image: (height, width, 3 or 4) uint8.
-
-    Returns:
-        (height // factor, width // factor, 3 or 4) uint8, rounded.
-    """
-    if factor == 1:
-        return image
-    height, width = image.shape[0] // factor, image.shape[1] // factor
-    image = image[: height * factor, : width * factor]
-    weighted = image.shape[2] == 4
-    columns = np.zeros((height, width * factor, image.shape[2]), np.int64)
-    for row in range(factor):  # row by row: a whole picture in 8 bytes a channel would take eight times its memory
-        rows = image[row::factor].astype(np.int64)
-        if weighted:
-            rows[..., :3] *= rows[..., 3:]
-        columns += rows
-    sums = columns.reshape(height, width, factor, -1).sum(axis=2)
-    total = sums[..., 3:] if weighted else factor * factor
-    reduced = _rounded_ratio(sums, np.maximum(total, 1))
-    if weighted:
-        reduced[..., 3:] = _rounded_ratio(total, factor * factor)
-    return reduced.astype(np.uint8)
-
-
-def _rounded_ratio(numerator: np.ndarray, denominator: np.ndarray | int) -> np.ndarray:
-    return (2 * numerator + denominator) // (2 * denominator)
-
-
-def read_images(paths: Sequence[Path], header: Header, downscale: int, on_read: Callable[[], None]) -> Tensor:
-    """All pictures, (n, height // downscale, width // downscale, 4 or 3) uint8.
+def read_images(
+    paths: Sequence[Path], headers: Sequence[Header], with_alpha: bool, downscale: int, on_read: Callable[[], None]
+) -> Tensor:
+    """All pictures, as `Views.images`.
 
     Args:
-        header: what `common_header` gave for them.
+        headers: how each is to be read.
         on_read: called on this thread after each picture; what it raises ends the reading.
 
     Raises:
         DatasetError: a picture can't be read, they don't fit in memory, or `downscale` leaves no pixel.
     """
-    height, width = header.height // downscale, header.width // downscale
-    if not (height and width):
+    sizes = [(header.height // downscale, header.width // downscale) for header in headers]
+    for path, header, size in zip(paths, headers, sizes, strict=True):
+        if 0 in size:
+            raise DatasetError(
+                f"downscale {downscale} is larger than the images of {header.width}x{header.height} "
+                f"({path}): choose at most {min(header.size)}"
+            )
+    n_channels = 4 if with_alpha else 3
+    ends = np.cumsum([height * width for height, width in sizes])
+    try:
+        pixels = np.empty((ends[-1] if sizes else 0, n_channels), np.uint8)
+    except MemoryError as error:  # where the system doesn't tell what is free, it refuses what isn't
         raise DatasetError(
-            f"downscale {downscale} is larger than the images of {header.width}x{header.height} "
-            f"({paths[0]}): choose at most {min(header.width, header.height)}"
-        )
-    shape = (len(paths), height, width, 4 if header.has_alpha else 3)
-    _check_memory(math.prod(shape), downscale, paths[0].parent)
-    images = np.empty(shape, np.uint8)
+            f"{paths[0].parent}: its images need {ends[-1] * n_channels / 1e9:.1f} GB, which the system refused: "
+            f"--downscale {2 * downscale} takes a quarter"
+        ) from error
 
     def read(index: int) -> None:
-        images[index] = box_filter(read_image(paths[index], header.has_alpha), downscale)
+        image = read_image(paths[index], with_alpha, headers[index].orientation)
+        if image.shape[1::-1] != headers[index].size:
+            raise _broken(paths[index], ValueError(f"its size is not the {headers[index].size} that it began with"))
+        (height, width), end = sizes[index], ends[index]
+        pixels[end - height * width : end] = box_filter(image, downscale).reshape(-1, n_channels)
 
-    pool = ThreadPoolExecutor(READERS, thread_name_prefix="read-images")
+    in_threads(read, len(paths), n_readers(headers), on_read)
+    images = torch.from_numpy(pixels)
+    return images.view(len(paths), *sizes[0], n_channels) if len(set(sizes)) == 1 else images
+
+
+def in_threads(work: Callable[[int], None], n: int, n_threads: int, on_done: Callable[[], None]) -> None:
+    """Do work for 0 to n - 1 on some threads.
+
+    Args:
+        on_done: called on this thread after each; what it raises ends the work.
+    """
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="read-images")
     try:
-        for _ in pool.map(read, range(len(paths))):
-            on_read()
+        for _ in pool.map(work, range(n)):
+            on_done()
     finally:
         pool.shutdown(cancel_futures=True)
-    return torch.from_numpy(images)
-
-
-def _check_memory(needed: int, downscale: int, folder: Path) -> None:
-    free = free_memory()
-    if free is not None and needed > free:
-        factor = math.ceil(downscale * math.sqrt(needed / max(free, 1)))
-        raise DatasetError(
-            f"{folder}: its images need {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free: "
-            f"downscale by {factor} or close other programs"
-        )
-
-
-def free_memory() -> int | None:
-    """Bytes of memory that can be used without swapping, or None where the system doesn't tell."""
-    try:
-        with open("/proc/meminfo") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # not Linux
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None

@@ -1,6 +1,7 @@
 """What seems wrong with a dataset: poses that can't be right, pictures that don't help."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -80,11 +81,11 @@ def _on_poses(dataset: Dataset) -> Iterator[str]:
 
 def _on_pictures(train: Views) -> Iterator[str]:
     if train.has_silhouettes:
-        empty = [name for name, image in zip(train.names, train.images, strict=True) if not image[..., 3].any()]
+        empty = [name for index, name in enumerate(train.names) if not train.alpha(index).any()]
         if empty:
             yield f"{len(empty)} training images are wholly transparent, such as {empty[0]}"
         return  # what lies behind an object tells nothing about focus and exposure
-    looks = torch.tensor([_look(image) for image in train.images])  # one at a time: in floats all would be too many
+    looks = torch.tensor([_look(train.image(i), train.mask(i)) for i in range(len(train))])
     sharpness, brightness = looks.unbind(1)
     order = sharpness.argsort().tolist()
     blurred = [train.names[i] for i in order if sharpness[i] < _BLURRED * sharpness.median()]
@@ -107,7 +108,7 @@ def _turned_over(cameras: Camera) -> bool:
     if point_looked_at(cameras) is not None or len(cameras) < _FEWEST_TO_JUDGE:
         return False
     over = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
-    return point_looked_at(Camera(cameras.c2w @ over, cameras.K, cameras.width, cameras.height)) is not None
+    return point_looked_at(replace(cameras, c2w=cameras.c2w @ over)) is not None
 
 
 def _far_off(origins: Tensor) -> Tensor:
@@ -115,15 +116,18 @@ def _far_off(origins: Tensor) -> Tensor:
     return distances > _FAR_OFF * distances.median().clamp_min(1e-9)
 
 
-def _look(image: Tensor) -> tuple[float, float]:
-    """Sharpness and brightness of a picture (height, width, 3 or 4): the variance of its Laplacian as a share of its
-    own, and its mean."""
+def _look(image: Tensor, mask: Tensor | None) -> tuple[float, float]:
+    """Sharpness and brightness of a picture (height, width, 3 or 4) where its mask (height, width) is True: the
+    variance of its Laplacian as a share of its own, and its mean."""
     grey = image[..., :3].float().mean(-1)
-    if min(grey.shape) < 3:
-        return 1.0, float(grey.mean())
+    used = torch.ones_like(grey, dtype=torch.bool) if mask is None else mask
+    brightness = float(grey[used].mean())
+    inside = used[1:-1, 1:-1]
+    if int(inside.sum()) < 2:
+        return 1.0, brightness
     middle = grey[1:-1, 1:-1]
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float((around - 4.0 * middle).var() / middle.var().clamp_min(1.0)), float(grey.mean())
+    return float((around - 4.0 * middle)[inside].var() / middle[inside].var().clamp_min(1.0)), brightness
 
 
 def _not_rotations(cameras: Camera) -> Tensor:

@@ -5,14 +5,14 @@ full pictures, then the nearest and farthest depth. Poses belong to the pictures
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from core.datasets.assembling import dataset_of_shots
+from core.datasets.assembling import dataset_of_shots, posed_headers, stored_reduced
 from core.datasets.base import Dataset, Format, Progress
-from core.datasets.images import common_header
 from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, pictures_in
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
@@ -45,7 +45,7 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     path = folder / FILE
     progress(0.0, "reading poses")
     rows = _read_rows(path)
-    inside, downscale, stored = image_folder(folder, reading.downscale)
+    inside, stored, downscale, notes = image_folder(folder, reading.downscale)
     pictures = pictures_in(inside)
     if not pictures:
         raise DatasetError(
@@ -57,7 +57,9 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
             f"{path} has {len(rows)} poses: expected as many images, found {len(pictures)} in {inside}; "
             "restore the missing ones or compute the poses again"
         )
-    header = common_header(pictures, path)
+    headers, turned = posed_headers(
+        ((picture, (row.width, row.height)) for picture, row in zip(pictures, rows, strict=True)), path
+    )
     shots = [
         Shot(
             picture.name,
@@ -68,11 +70,14 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
         )
         for picture, row in zip(pictures, rows, strict=True)
     ]
-    train, test, notes = hold_out(shots, "view")
+    train, test, note = hold_out(shots, "view")
+    notes += turned + note
     depths = min(row.near for row in rows), max(row.far for row in rows)
-    return dataset_of_shots(
-        folder, FORMAT.name, (train, test), header, path, downscale, progress, notes + stored, lambda cameras: depths
+    reading = replace(reading, downscale=downscale)
+    dataset = dataset_of_shots(
+        folder, FORMAT.name, (train, test), headers, path, reading, progress, notes, lambda cameras: depths
     )
+    return stored_reduced(dataset, stored)
 
 
 FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read, FILE)

@@ -11,11 +11,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from core.datasets.assembling import dataset_of_shots
+from core.datasets.assembling import dataset_of_shots, posed_headers
 from core.datasets.base import Dataset, Format, Progress
-from core.datasets.images import common_header
-from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics, present
-from core.datasets.transforms import SMALLEST_ANGLE, Frame, number, read_frames, read_transforms, scene_box
+from core.datasets.images import Header
+from core.datasets.shots import VALIDATION_SERVES, Mask, Shot, find_picture, hold_out, intrinsics, present
+from core.datasets.transforms import SMALLEST_ANGLE, Frame, is_number, number, read_frames, read_transforms, scene_box
 from core.errors import DatasetError
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS
 from core.reading import Reading
@@ -51,12 +51,11 @@ def read(opened: Path, reading: Reading, progress: Progress) -> Dataset:
     transforms = read_transforms(path)
     given_box = scene_box(transforms, path)
     frames, notes = present(read_frames(transforms, path, reading), path)
-    header = common_header([frame.path for frame in frames], path)
-    shots = [_shot(frame, transforms, (header.width, header.height), path) for frame in frames]
+    headers, turned = posed_headers(((frame.path, _named_size(frame, transforms)) for frame in frames), path)
+    shots = [_shot(frame, transforms, headers[frame.path], path, reading.allow_outside) for frame in frames]
     train, test, note = _split(shots, transforms, path)
-    return dataset_of_shots(
-        opened, FORMAT.name, (train, test), header, path, reading.downscale, progress, notes + note, box=given_box
-    )
+    notes += turned + note
+    return dataset_of_shots(opened, FORMAT.name, (train, test), headers, path, reading, progress, notes, box=given_box)
 
 
 FORMAT = Format(
@@ -64,15 +63,22 @@ FORMAT = Format(
 )
 
 
-def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], path: Path) -> Shot:
-    """A frame with its lens; what it doesn't say, the file says of all."""
+def _named_size(frame: Frame, transforms: dict[str, Any]) -> tuple[float, float] | None:
+    """The width and height that a frame or the file says its pictures have; None where it doesn't say both."""
+    given = transforms | frame.given
+    named = tuple(given.get(key) for key in ("w", "h"))
+    return named if all(is_number(side) and side > 0.0 for side in named) else None
+
+
+def _shot(frame: Frame, transforms: dict[str, Any], header: Header, path: Path, allow_outside: bool) -> Shot:
+    """A frame with its lens and masks; what it doesn't say, the file says of all."""
     given = transforms | frame.given
     where = f"{path} ({frame.name})"
 
     def value(key: str, default: float | None, low: float = -math.inf, high: float = math.inf) -> float | None:
         return number(given, key, where, low, high) if given.get(key) is not None else default
 
-    width, height = value("w", picture[0]), value("h", picture[1])
+    width, height = value("w", header.width), value("h", header.height)
     fx, fy = value("fl_x", None), value("fl_y", None)
     angle_x, angle_y = (value(name, None, SMALLEST_ANGLE, math.pi) for name in ("camera_angle_x", "camera_angle_y"))
     if fx is None and angle_x:
@@ -85,7 +91,23 @@ def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], pa
     K = intrinsics(fx, fy, value("cx", 0.5 * width), value("cy", 0.5 * height))
     names, fisheye = _coefficients(given, where)
     distortion = [value(name, 0.0) if name in names else 0.0 for name in COEFFICIENTS]
-    return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye)
+    masks = _masks(frame, where, path.parent, allow_outside)
+    return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye, masks)
+
+
+def _masks(frame: Frame, where: str, folder: Path, allow_outside: bool) -> tuple[Mask, ...]:
+    """nerfstudio's mask, which is white where the picture counts, and instant-ngp's, which is black there."""
+    beside = frame.path.with_name(f"dynamic_mask_{frame.path.stem}.png")
+    masks = (Mask(beside, hides=True),) if os.path.isfile(beside) else ()
+    name = frame.given.get("mask_path")
+    if name is None:
+        return masks
+    if not isinstance(name, str) or not name.strip():
+        raise DatasetError(f"{where}: expected mask_path as the name of a picture, found {name!r:.40}: correct it")
+    mask = find_picture(folder, name, where, allow_outside, "mask_path")
+    if not os.path.isfile(mask):
+        raise DatasetError(f"{mask} is missing: {where} names it as a mask; restore it or remove mask_path")
+    return (*masks, Mask(mask, hides=False))
 
 
 def _coefficients(given: dict[str, Any], where: str) -> tuple[tuple[str, ...], bool]:

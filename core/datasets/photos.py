@@ -2,6 +2,9 @@
 
 What is found is kept in the user's cache folder under a hash of the pictures, not among them: opening them again takes
 no time, and a search that was interrupted goes on where it was.
+
+pycolmap follows no orientation tag and doesn't read every picture that we do. Where one of the photos needs more, the
+search gets copies of all: upright, and as large as it looks at them.
 """
 
 import contextlib
@@ -16,9 +19,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from PIL import Image
+
 from core.datasets import colmap, pose_search
 from core.datasets.base import Dataset, Format, Progress, some_of
-from core.datasets.images import common_header
+from core.datasets.images import Header, read_headers, read_image
 from core.datasets.pose_search import STAGES
 from core.datasets.shots import image_folder, pictures_in
 from core.errors import DatasetError
@@ -29,6 +34,9 @@ FEWEST_PHOTOS = 3
 
 _LONGEST_SIDE, _FEATURES = 1200, 4096
 """Photos are looked at with at most so many pixels a side, and so many features of each are matched."""
+
+_READ_BY_PYCOLMAP = ("JPEG", "MPO", "PNG", "BMP", "TIFF")
+_COPY = ".png"
 
 _STAGE_ENDS = (0.1, 0.5, 0.9)
 """Where the stages of the search end, as shares of the whole opening."""
@@ -51,11 +59,12 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     """
     pictures = image_folder(folder, 1).folder
     paths = pictures_in(pictures)
-    common_header(paths, pictures)  # said before the search, not after it
+    headers = read_headers(paths, pictures)  # what is broken is said before the search, not after it
     names = [path.name for path in paths]
-    model, kept_in = _cached(pictures, names)
+    as_they_are = _served_as_they_are(headers)
+    model, kept_in = _cached(pictures, names, as_they_are)
     if not model.is_dir():
-        _Search(pictures, names, kept_in).run(model, progress)
+        _Search(headers, kept_in, as_they_are).run(model, progress)
     if not (model / "cameras.bin").is_file():
         raise DatasetError(
             f"{pictures}: expected photos that see the same things from different places, found too little in common "
@@ -65,16 +74,23 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     def after(share: float, text: str) -> None:
         progress(_STAGE_ENDS[-1] + (1.0 - _STAGE_ENDS[-1]) * share, text)
 
-    dataset = colmap.dataset_of(folder, model, pictures, reading, after, FORMAT.name)
-    return replace(dataset, notes=(_found(dataset, names), *dataset.notes))
+    dataset = colmap.dataset_of(folder, model, pictures, reading, after, FORMAT.name, headers=headers)
+    turned = sum(header.orientation != 1 for header in headers.values())
+    upright = (f"{turned} photos are turned upright, as their orientation tags say.",) if turned else ()
+    return replace(dataset, notes=(_found(dataset, names), *upright, *dataset.notes))
 
 
 FORMAT = Format("photos", f"a folder of at least {FEWEST_PHOTOS} photos", recognises, read)
 
 
-def _cached(pictures: Path, names: list[str]) -> tuple[Path, Path]:
+def _served_as_they_are(headers: dict[Path, Header]) -> bool:
+    """Whether pycolmap reads all these photos as we do."""
+    return all(header.orientation == 1 and header.kind in _READ_BY_PYCOLMAP for header in headers.values())
+
+
+def _cached(pictures: Path, names: list[str], as_they_are: bool) -> tuple[Path, Path]:
     """Where the poses of these pictures are or will be kept, and the folder that the search works in."""
-    digest = hashlib.sha256(f"{_LONGEST_SIDE} {_FEATURES}".encode())
+    digest = hashlib.sha256(f"{_LONGEST_SIDE} {_FEATURES}{'' if as_they_are else ' upright'}".encode())
     for name in names:
         digest.update(name.encode())
         digest.update(hashlib.sha256((pictures / name).read_bytes()).digest())
@@ -93,10 +109,17 @@ def _found(dataset: Dataset, names: list[str]) -> str:
 
 
 class _Search:
-    """A search for poses in a process of its own (`pose_search`), which can be watched and called off."""
+    """A search for poses in a process of its own (`pose_search`), which can be watched and called off.
 
-    def __init__(self, pictures: Path, names: list[str], folder: Path):
-        self._pictures, self._names, self._folder = pictures, names, folder
+    Args:
+        headers: of the photos.
+        folder: to work in.
+        as_they_are: pycolmap reads them; else it gets copies.
+    """
+
+    def __init__(self, headers: dict[Path, Header], folder: Path, as_they_are: bool):
+        self._headers, self._folder, self._as_they_are = headers, folder, as_they_are
+        self._pictures = next(iter(headers)).parent
         self._stage, self._placed, self._error = STAGES[0], 0, ""
 
     def run(self, model: Path, progress: Progress) -> None:
@@ -107,11 +130,13 @@ class _Search:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            pictures, ending = (self._pictures, "") if self._as_they_are else (self._copies(progress), _COPY)
         except OSError as error:
-            raise DatasetError(f"{self._folder} can't be made ({error.strerror}): check the user's cache") from error
+            raise DatasetError(f"{self._folder} can't be written ({error.strerror}): check the user's cache") from error
         asked_for = {
-            "pictures": str(self._pictures),
-            "names": self._names,
+            "pictures": str(pictures),
+            "names": self._groups(),
+            "ending": ending,
             "work": str(self._work_folder),
             "model": str(model),
             "fewest": FEWEST_PHOTOS,
@@ -140,6 +165,28 @@ class _Search:
                 f"({self._error[:160] or f'the search ended with {process.returncode}'}): open them again to go on"
             )
 
+    def _copies(self, progress: Progress) -> Path:
+        """The folder of upright copies; those that an interrupted search left there are not made again."""
+        folder = self._work_folder / "upright"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, (path, header) in enumerate(self._headers.items(), 1):
+            progress(0.0, f"copying photos upright: {number} of {len(self._headers)}")
+            copy = folder / (path.name + _COPY)
+            if not copy.exists():
+                picture = Image.fromarray(read_image(path, False, header.orientation))
+                picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+                unfinished = folder / "unfinished"
+                picture.save(unfinished, "PNG", compress_level=1)
+                unfinished.rename(copy)
+        return folder
+
+    def _groups(self) -> list[list[str]]:
+        """The names of the photos of each size: what one camera took."""
+        groups: dict[tuple[int, int], list[str]] = {}
+        for path, header in self._headers.items():
+            groups.setdefault(header.size, []).append(path.name)
+        return list(groups.values())
+
     def _listen(self, lines: Iterable[str]) -> None:
         for line in lines:
             kind, _, text = line.strip().partition(" ")
@@ -156,7 +203,7 @@ class _Search:
 
     def _state(self) -> tuple[float, str]:
         """The share of the opening that is done, and in words."""
-        n, stage = len(self._names), STAGES.index(self._stage)
+        n, stage = len(self._headers), STAGES.index(self._stage)
         begin, end = (0.0, *_STAGE_ENDS)[stage], _STAGE_ENDS[stage]
         total, what = (n * (n - 1) // 2, "pairs") if stage == 1 else (n, "photos")
         done = min(total, self._placed if stage == 2 else self._rows(("keypoints", "two_view_geometries")[stage]))

@@ -121,7 +121,7 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
     """
     origins, forward = cameras.c2w[:, :3, 3], -cameras.c2w[:, :3, 2]
     looked_at = point_looked_at(cameras)
-    slope = float(0.5 * min(cameras.width / float(cameras.K[0, 0, 0]), cameras.height / float(cameras.K[0, 1, 1])))
+    slope = float(0.5 * (cameras.extent[0].double() / cameras.K[0, [0, 1], [0, 1]].double()).min())
     spread = float(torch.linalg.vector_norm(origins - origins.mean(0), dim=-1).max())
     if spread < _ONE_PLACE * float(origins.abs().max()):
         spread = 0.0

@@ -16,12 +16,20 @@ STAGES = ("looking for features", "matching photos", "placing photos")
 
 
 def search(
-    pictures: str, names: list[str], work: str, model: str, fewest: int, longest_side: int, n_features: int
+    pictures: str,
+    names: list[list[str]],
+    ending: str,
+    work: str,
+    model: str,
+    fewest: int,
+    longest_side: int,
+    n_features: int,
 ) -> None:
     """Search, and write the largest model that is found to a folder, as a whole or not at all.
 
     Args:
-        pictures: the folder of the photos; names: theirs.
+        pictures: the folder of the photos; names: theirs, in groups of one size, each taken with one camera.
+        ending: what the photos' names end in there beside their own names; the model knows them without it.
         work: a folder for what is known so far; a search that was interrupted goes on from there.
         model: the folder to make.
         fewest: photos that a model must place to be kept; without one, the folder stays empty.
@@ -39,7 +47,9 @@ def search(
     reader = pycolmap.ImageReaderOptions()
     reader.camera_model = "OPENCV"
     _tell(f"stage {STAGES[0]}")
-    pycolmap.extract_features(database, pictures, names, pycolmap.CameraMode.SINGLE, reader, extraction)
+    for alike in names:
+        stored = [name + ending for name in alike]
+        pycolmap.extract_features(database, pictures, stored, pycolmap.CameraMode.SINGLE, reader, extraction)
     _tell(f"stage {STAGES[1]}")
     pycolmap.match_exhaustive(database, matching)
     _tell(f"stage {STAGES[2]}")
@@ -55,6 +65,8 @@ def search(
     shutil.rmtree(unfinished, ignore_errors=True)  # of a search that was ended just then
     unfinished.mkdir()
     if best is not None and best.num_reg_images() >= fewest:
+        for image in best.images.values():
+            image.name = image.name.removesuffix(ending)
         best.write_binary(unfinished)
     unfinished.rename(model)
     shutil.rmtree(work, ignore_errors=True)  # hundreds of megabytes that nobody needs any more

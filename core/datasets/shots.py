@@ -6,10 +6,9 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from core.datasets.images import PICTURE_SUFFIXES
 from core.errors import DatasetError
 from core.lenses import N_COEFFICIENTS
-
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 HOLD_OUT_EVERY = 8
 """Where a dataset names no test views, every so manieth is held out (LLFF's convention, Mildenhall et al. 2019)."""
@@ -22,6 +21,18 @@ _STORED_FACTORS = (1, 2, 4, 8)
 _NO_DISTORTION = (0.0,) * N_COEFFICIENTS
 
 
+class Mask(NamedTuple):
+    """A picture that says which pixels of another count.
+
+    Attributes:
+        path: where it is.
+        hides: what is not black is hidden, as in instant-ngp's dynamic masks; else what is black.
+    """
+
+    path: Path
+    hides: bool
+
+
 class Shot(NamedTuple):
     """One posed picture.
 
@@ -31,6 +42,8 @@ class Shot(NamedTuple):
         c2w: (4, 4) float32, OpenGL axes.
         K: (3, 3), intrinsics in pixels of a picture of `size`, (width, height).
         distortion: see `core.lenses.Lens.coefficients`; fisheye: of which kind.
+        masks: say which of its pixels count.
+        used: the pixels that they leave, once they are read, (height, width) bool after the reduction; None: all.
     """
 
     name: str
@@ -40,6 +53,8 @@ class Shot(NamedTuple):
     size: tuple[float, float]
     distortion: tuple[float, ...] = _NO_DISTORTION
     fisheye: bool = False
+    masks: tuple[Mask, ...] = ()
+    used: np.ndarray | None = None
 
 
 class ImageFolder(NamedTuple):
@@ -47,11 +62,13 @@ class ImageFolder(NamedTuple):
 
     Attributes:
         folder: that holds them.
+        stored: by which they were reduced when they were stored there.
         downscale: by which they are still to be reduced.
         notes: on what was found.
     """
 
     folder: Path
+    stored: int
     downscale: int
     notes: tuple[str, ...]
 
@@ -132,20 +149,23 @@ def image_folder(folder: Path, downscale: int) -> ImageFolder:
         if os.path.isdir(inside):
             stored[factor] = inside
     if not stored:
-        return ImageFolder(folder, downscale, ())
+        return ImageFolder(folder, 1, downscale, ())
     suiting = [factor for factor in stored if downscale % factor == 0]
     factor = max(suiting) if suiting else min(stored)
     inside = stored[factor]
     notes = (f"The images are those of {inside.name}, stored reduced by {factor}.",) if factor > 1 else ()
-    return ImageFolder(inside, max(1, downscale // factor), notes)
+    return ImageFolder(inside, factor, max(1, downscale // factor), notes)
 
 
-def find_picture(folder: Path, name: str, where: str, allow_outside: bool = False) -> Path:
+def find_picture(folder: Path, name: str, where: str, allow_outside: bool = False, key: str = "file_path") -> Path:
     """Where a picture named in a dataset's file is, which must be in the dataset's folder unless others are allowed: a
     downloaded file must not name any file of the disk.
 
     Backslashes part folders too; a missing suffix is found; of an absolute path the longest end that exists below the
     folder counts, for datasets are moved.
+
+    Args:
+        where, key: who names it, and as what, for messages.
 
     Returns:
         The path; what isn't there and has no suffix gets the first one.
@@ -164,8 +184,8 @@ def find_picture(folder: Path, name: str, where: str, allow_outside: bool = Fals
         found = next(filter(None, map(_picture_at, ends)), None)
     if found is None and outside:
         raise DatasetError(
-            f"{where}: expected file_path inside {folder}, found {name!r}: move the picture there and correct the "
-            "path, or give --allow-outside"
+            f"{where}: expected {key} inside {folder}, found {name!r}: move the picture there and correct the path, "
+            "or give --allow-outside"
         )
     return found or (
         path if path.suffix.lower() in PICTURE_SUFFIXES else path.with_name(path.name + PICTURE_SUFFIXES[0])

@@ -66,7 +66,7 @@ def camera_angle_x(transforms: dict[str, Any], path: Path) -> float:
     if "camera_angle_x" not in transforms:
         raise DatasetError(f"{expected}, found none: add it, 2 * atan(image width / (2 * focal length in pixels))")
     angle = transforms["camera_angle_x"]
-    if not _is_number(angle):
+    if not is_number(angle):
         raise DatasetError(f"{expected}, found {_kind(angle)}: correct it")
     if not SMALLEST_ANGLE <= angle < math.pi:
         raise DatasetError(f"{expected}, found {angle}: correct it; it isn't in degrees")
@@ -78,7 +78,7 @@ def scene_box(transforms: dict[str, Any], path: Path) -> Box | None:
     if "aabb" not in transforms:
         return None
     box = transforms["aabb"]
-    valid = isinstance(box, list) and len(box) == 6 and all(map(_is_number, box))
+    valid = isinstance(box, list) and len(box) == 6 and all(map(is_number, box))
     if not (valid and all(low < high for low, high in zip(box[:3], box[3:], strict=True))):
         raise DatasetError(
             f"{path}: expected aabb as six numbers x0 y0 z0 x1 y1 z1, the first three below the last three, "
@@ -141,7 +141,7 @@ def number(given: dict[str, Any], key: str, where: str, low: float = -math.inf, 
         DatasetError: it is something else.
     """
     value = given[key]
-    if not (_is_number(value) and low <= value <= high):
+    if not (is_number(value) and low <= value <= high):
         bounds = (
             "" if math.isinf(low) else f" of at least {low:g}" if math.isinf(high) else f" from {low:g} to {high:g}"
         )
@@ -149,7 +149,8 @@ def number(given: dict[str, Any], key: str, where: str, low: float = -math.inf, 
     return float(value)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number that a float can hold."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 

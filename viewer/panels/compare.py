@@ -17,7 +17,11 @@ from viewer.view_state import ViewState
 WHAT = {
     Compare.OFF: ("Off", "Show the present picture alone."),
     Compare.SETTINGS: ("A and B", "Compare the settings kept as A with the present ones, B."),
-    Compare.PHOTO: ("Photo", "Compare the photo with the picture, while the camera stands on a view of the dataset."),
+    Compare.PHOTO: (
+        "Photo",
+        "Compare the photo with the picture, while the camera stands on a view of the dataset. "
+        "What a mask hides is darkened and doesn't count.",
+    ),
 }
 HOW = {
     CompareAs.DIVIDER: ("Divider", "A or the photo left of a divider, the present picture right of it. Drag the "

@@ -85,4 +85,5 @@ class Toolbar:
 def summary(scene: SceneInfo) -> str:
     """One line about a scene."""
     held_out = f", {scene.n_test} held out" if scene.n_test else ""
-    return f"{scene.n_train} training views{held_out}  ·  {scene.image_width} {TIMES} {scene.image_height} px"
+    size = f"{'up to ' if scene.sizes is not None else ''}{scene.image_width} {TIMES} {scene.image_height} px"
+    return f"{scene.n_train} training views{held_out}  ·  {size}"

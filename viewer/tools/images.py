@@ -143,7 +143,7 @@ def thumbnail_size(n: int, width: int, height: int) -> tuple[int, int]:
 
 def draw_thumbnail(views: Views, index: int, picture: np.ndarray) -> None:
     """Draw a photo over white, reduced by area to what fits, into the middle of `picture` (height, width, 4) uint8."""
-    photo = Image.fromarray(views.images[index].cpu().numpy())
+    photo = Image.fromarray(views.image(index).cpu().numpy())
     if views.has_alpha:
         photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
     scale = min(picture.shape[1] / photo.width, picture.shape[0] / photo.height)

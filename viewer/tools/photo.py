@@ -19,17 +19,17 @@ def _key(scene: Scene, request: ViewRequest) -> tuple | None:
 
 
 def _n_pixels(scene: Scene, request: ViewRequest) -> int:
-    cameras = views_of(scene.trainer, request.photo).cameras
-    return cameras.width * cameras.height
+    return views_of(scene.trainer, request.photo).n_used(request.photo.index)
 
 
 def _colors(scene: Scene, request: ViewRequest, pixels: Tensor) -> tuple[Tensor, Tensor]:
     trainer, photo = scene.trainer, request.photo
-    batch = views_of(trainer, photo).pixels(photo.index, pixels).to(trainer.device)
+    batch = views_of(trainer, photo).used_pixels(photo.index, pixels).to(trainer.device)
     background = torch.tensor(request.view.background, device=trainer.device)
     rendered = render_rays(trainer.field, trainer.sampler, batch.rays, request.march, background).colors
     return rendered, batch.over(background)
 
 
 RENDER_AND_PHOTO = Pair(_key, _n_pixels, _colors)
-"""A photo's own pixels, whatever the window's size, rendered and photographed, over one background."""
+"""A photo's own pixels that no mask hides, whatever the window's size, rendered and photographed, over one
+background."""

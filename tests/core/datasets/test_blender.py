@@ -104,10 +104,16 @@ def test_a_truncated_image_is_named(ball_scene, share):
     assert "an empty file" in message or share > 0.0
 
 
-def test_images_of_several_sizes_are_refused(ball_scene):
-    Image.new("RGBA", (24, 20)).save(ball_scene / "train" / "r_6.png")
-    message = refusal(ball_scene)
-    assert f"{ball_scene / 'train' / 'r_6.png'} is 24x20: expected 24x24" in message
+def test_images_may_be_of_several_sizes(ball_scene):
+    """The angle is that across each picture, whatever its size."""
+    Image.new("RGBA", (30, 20), (9, 8, 7, 255)).save(ball_scene / "train" / "r_6.png")
+    train = open_dataset(ball_scene).train
+    assert [train.cameras[i].width for i in (5, 6)] == [24, 30]
+    assert train.cameras[6].height == 20
+    assert (train.image(6) == torch.tensor([9, 8, 7, 255])).all() and train.image(6).shape == (20, 30, 4)
+    assert torch.equal(train.image(7), ball_views(9, 24).images[7])
+    assert float(train.cameras.K[6, 0, 0]) == pytest.approx(focal(30))
+    assert train.cameras.K[6, :2, 2].tolist() == [15.0, 10.0]
 
 
 def test_splits_may_differ_in_size(tmp_path):

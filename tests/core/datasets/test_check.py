@@ -29,7 +29,8 @@ def warnings_of(folder, reading=AS_STORED) -> str:
 def test_the_figures_are_the_scene_s(ball_scene):
     report = check_dataset(ball_scene)
     assert (report.path, report.format, report.reading) == (ball_scene, "Blender", Reading())
-    assert (report.n_train, report.n_test, report.train_size, report.test_size) == (9, 3, (24, 24), (24, 24))
+    assert (report.n_train, report.n_test) == (9, 3)
+    assert (report.train_sizes, report.test_sizes) == ((((24, 24), 9),), (((24, 24), 3),))
     assert report.has_alpha
     assert report.focal == pytest.approx((focal(24), focal(24)))
     assert report.fov == pytest.approx((math.degrees(ANGLE), math.degrees(ANGLE)))
@@ -45,7 +46,7 @@ def test_the_lines_say_what_matters(ball_scene):
     parts = (
         str(ball_scene),
         "Blender",
-        "9 views, 4x4 pixels, opened with --downscale 5",
+        "9 views, 4x4 pixels, reduced by 5",
         "alpha      yes",
         f"{fov:.1f} degrees",
     )

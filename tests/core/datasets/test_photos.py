@@ -81,12 +81,12 @@ def test_another_picture_is_another_search(fox_photos, tmp_path, monkeypatch):
     copy.mkdir()
     for path in fox_photos.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    model = photos._cached(copy, [path.name for path in sorted(copy.iterdir())])[0]
+    model = photos._cached(copy, [path.name for path in sorted(copy.iterdir())], True)[0]
     assert model.is_dir(), "the same pictures elsewhere are the same"
     first = next(iter(sorted(copy.iterdir())))
     with Image.open(first) as image:
         image.rotate(1).save(first)
-    assert not photos._cached(copy, [path.name for path in sorted(copy.iterdir())])[0].exists()
+    assert not photos._cached(copy, [path.name for path in sorted(copy.iterdir())], True)[0].exists()
 
 
 def test_a_search_that_is_called_off_stops_and_goes_on_later(fox_photos, tmp_path, monkeypatch):
