@@ -78,6 +78,7 @@ def dataset_of_views(
     box: Box | None = None,
 ) -> Dataset:
     """The dataset of training and test views of a place; see `dataset_of_shots`."""
+    notes += times_note(splits[0])
     name = opened.stem if opened.is_file() else opened.name
     if box is not None:
         return Dataset(name, opened, format_name, *splits, box, notes)
@@ -139,7 +140,23 @@ def views_of(
     c2w = torch.from_numpy(np.stack([shot.c2w for shot in shots]))
     camera = Camera(c2w, K, width, height, _lens_of(shots, named_by))
     _check_lens(camera, shots, named_by)
-    return Views(camera, images, tuple(shot.name for shot in shots)), _cut_off(size, downscale)
+    return Views(camera, images, tuple(shot.name for shot in shots), _times_of(shots)), _cut_off(size, downscale)
+
+
+def times_note(train: Views) -> tuple[str, ...]:
+    """A note on views that were taken at several times."""
+    if not train.moves:
+        return ()
+    return (
+        f"The views carry times, {float(train.times.min()):g} to {float(train.times.max()):g}: they are kept, but the "
+        "field is static and learns all of them as one, so what moves is blurred.",
+    )
+
+
+def _times_of(shots: list[Shot]) -> torch.Tensor | None:
+    """When shots were taken, (n,) float32, if that is known of all."""
+    times = [shot.time for shot in shots]
+    return torch.tensor(times, dtype=torch.float32) if times and None not in times else None
 
 
 def _check_intrinsics(shot: Shot, named_by: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.datasets import open_dataset
-from core.datasets.base import Dataset, Progress
+from core.datasets.base import Dataset, Progress, Views
 from core.datasets.images import free_memory
 from core.datasets.judging import towards_centre, warnings_on
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
@@ -71,6 +71,7 @@ class Report:
             + (f", the first of {levels} nested ones" if levels > 1 else ""),
             f"           {_corner(up)} is up"
             + (f", nothing is nearer than {near:g} units to a camera" if near > 0.0 else ""),
+            *_times(self.dataset.train),
             f"memory     {self.image_bytes / 1e6:,.1f} MB for the images, {free} free beside them",
             *(f"note       {note}" for note in self.notes),
             *(f"warning    {warning}" for warning in self.warnings),
@@ -121,6 +122,14 @@ def check_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Prog
         warnings=tuple(warnings_on(dataset)),
         dataset=dataset,
     )
+
+
+def _times(train: Views) -> list[str]:
+    if train.times is None:
+        return []
+    n = len(train.times.unique())
+    low, high = float(train.times.min()), float(train.times.max())
+    return [f"times      {_range((low, high), 'g')}, {n} different one{'s' if n > 1 else ''}"]
 
 
 def _lens(lens: Lens | None) -> str:
