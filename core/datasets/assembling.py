@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from core.cameras import Camera
 from core.datasets.base import Dataset, Progress, Views, some_of
 from core.datasets.calibration import cameras_of, check_intrinsics
@@ -27,6 +30,17 @@ _MASKS_SHARE = 0.1
 
 Depths = Callable[[Camera], tuple[float | None, float | None]]
 """What is known of the nearest and farthest depth that cameras see."""
+
+Pictures = Callable[[list[Shot], list[Header], bool, int, Callable[[], None]], Tensor]
+"""Reads the pictures of shots: takes their headers, whether with alpha, the factor to reduce them by, and what to call
+after each; gives them as `read_images` does."""
+
+
+def read_files(
+    shots: list[Shot], headers: list[Header], with_alpha: bool, downscale: int, on_read: Callable[[], None]
+) -> Tensor:
+    """The pictures of shots that are files; see `read_images`."""
+    return read_images([shot.path for shot in shots], headers, with_alpha, downscale, on_read)
 
 
 def posed_headers(
@@ -65,6 +79,7 @@ def dataset_of_shots(
     notes: tuple[str, ...],
     depths: Depths = lambda cameras: (None, None),
     box: Box | None = None,
+    read: Pictures = read_files,
 ) -> Dataset:
     """The dataset of photos of a place.
 
@@ -77,6 +92,7 @@ def dataset_of_shots(
             fit in memory.
         notes: what is known so far.
         box: the scene's bounds where the dataset names them; None: they are found.
+        read: the shots' pictures.
 
     Raises:
         DatasetError: there are too few training views; see `with_masks` and `views_of`.
@@ -88,33 +104,22 @@ def dataset_of_shots(
     on_mask = counted(progress, n_masked, "mask", 0.0, masks_share)
     (train, test), left_out = with_masks(splits, headers, named_by, downscale, FEWEST_VIEWS, on_mask)
     on_read = counted(progress, len(train) + len(test), "image", masks_share)
-    train_views, cut_off = views_of(train, headers, named_by, downscale, on_read)
-    test_views, test_cut_off = views_of(test, headers, named_by, downscale, on_read)
+    train_views, cut_off = views_of(train, headers, named_by, downscale, on_read, read)
+    test_views, test_cut_off = views_of(test, headers, named_by, downscale, on_read, read)
     progress(1.0, "placing the scene")
     notes += (*fitted, *left_out, *hidden_note(train_views), *dict.fromkeys(cut_off + test_cut_off))
+    notes += times_note(train_views)
     reading = replace(reading, downscale=downscale)
-    return dataset_of_views(opened, format_name, (train_views, test_views), reading, notes, depths, box)
-
-
-def dataset_of_views(
-    opened: Path,
-    format_name: str,
-    splits: tuple[Views, Views],
-    reading: Reading,
-    notes: tuple[str, ...],
-    depths: Depths = lambda cameras: (None, None),
-    box: Box | None = None,
-) -> Dataset:
-    """The dataset of training and test views of a place; see `dataset_of_shots`."""
     name = opened.stem if opened.is_file() else opened.name
     if box is not None:
-        return Dataset(name, opened, format_name, *splits, box, notes, reading)
-    found, note = find_place(splits[0].cameras, *depths(splits[0].cameras))
+        return Dataset(name, opened, format_name, train_views, test_views, box, notes, reading)
+    found, note = find_place(train_views.cameras, *depths(train_views.cameras))
     return Dataset(
         name,
         opened,
         format_name,
-        *splits,
+        train_views,
+        test_views,
         found.box,
         (*notes, note),
         reading,
@@ -165,7 +170,12 @@ def counted(
 
 
 def views_of(
-    shots: list[Shot], headers: Mapping[Path, Header], named_by: Path, downscale: int, on_read: Callable[[], None]
+    shots: list[Shot],
+    headers: Mapping[Path, Header],
+    named_by: Path,
+    downscale: int,
+    on_read: Callable[[], None],
+    read: Pictures = read_files,
 ) -> tuple[Views, tuple[str, ...]]:
     """Read the pictures of some shots, and say what is left out of them.
 
@@ -173,16 +183,34 @@ def views_of(
         headers: of all pictures of the dataset.
         named_by: the file that lists them, for messages.
         on_read: called after each picture.
+        read: the pictures.
 
     Raises:
-        DatasetError: see `read_images`; or intrinsics don't fit the pictures, or a lens can't be undone.
+        DatasetError: see `read`; or intrinsics don't fit the pictures, or a lens can't be undone.
     """
-    paths, own = [shot.path for shot in shots], [headers[shot.path] for shot in shots]
+    own = [headers[shot.path] for shot in shots]
     check_intrinsics(shots, own, named_by)
-    images = read_images(paths, own, _with_alpha(headers), downscale, on_read)
+    images = read(shots, own, _with_alpha(headers), downscale, on_read)
     cameras = cameras_of(shots, own, named_by, downscale)
-    views = Views(cameras, images, tuple(shot.name for shot in shots), used_of(shots, cameras))
+    names = tuple(shot.name for shot in shots)
+    views = Views(cameras, images, names, used_of(shots, cameras), _times_of(shots))
     return views, _cut_off({header.size for header in own}, downscale)
+
+
+def times_note(train: Views) -> tuple[str, ...]:
+    """A note on views that were taken at several times."""
+    if not train.moves:
+        return ()
+    return (
+        f"The views carry times, {float(train.times.min()):g} to {float(train.times.max()):g}: they are kept, but the "
+        "field is static and learns all of them as one, so what moves is blurred.",
+    )
+
+
+def _times_of(shots: list[Shot]) -> Tensor | None:
+    """When shots were taken, (n,) float32, if that is known of all."""
+    times = [shot.time for shot in shots]
+    return torch.tensor(times, dtype=torch.float32) if times and None not in times else None
 
 
 def _with_alpha(headers: Mapping[Path, Header]) -> bool:

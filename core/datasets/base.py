@@ -52,23 +52,31 @@ class Views:
         names: n names, as the dataset spells them.
         used: bool, shaped as `images` without the channels: the pixels that count. What a mask hides is neither trained
             on nor compared. None: all of them count.
+        times: (n,) float32, when each was taken, where the dataset says so; 0 to 1 is D-NeRF's way (Pumarola et al.
+            2021).
     """
 
     cameras: Camera
     images: Tensor
     names: tuple[str, ...]
     used: Tensor | None = None
+    times: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def to(self, device: torch.device | str) -> "Views":
-        used = None if self.used is None else self.used.to(device)
-        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device), used=used)
+        used, times = (None if x is None else x.to(device) for x in (self.used, self.times))
+        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device), used=used, times=times)
 
     @property
     def has_alpha(self) -> bool:
         return self.images.shape[-1] == 4
+
+    @property
+    def moves(self) -> bool:
+        """Whether the views were taken at several times, so that what they show may have moved."""
+        return self.times is not None and bool((self.times != self.times[:1]).any())
 
     @property
     def has_silhouettes(self) -> bool:
@@ -100,7 +108,8 @@ class Views:
         """Some of these views, in the order of `indices` (n,) int64; their images are copied."""
         names = tuple(self.names[i] for i in indices.tolist())
         used = None if self.used is None else self._some(self.used, indices)
-        return Views(self.cameras[indices], self._some(self.images, indices), names, used)
+        times = None if self.times is None else self.times[indices]
+        return Views(self.cameras[indices], self._some(self.images, indices), names, used, times)
 
     def spread(self, n: int) -> "Views":
         """At most n of these views, evenly spread from the first to the last."""

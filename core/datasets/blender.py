@@ -1,4 +1,5 @@
 """Reads NeRF-synthetic's format: `transforms_train.json`, `_test.json`, `_val.json` and RGBA pictures beside them.
+D-NeRF's is the same with a `time` in each frame.
 
 Training uses the training split only. Held-out figures come from the test split; without one from the validation
 split; without that from every 8th training view, which is then not trained on. (Mildenhall et al. 2020; the
@@ -17,6 +18,7 @@ from core.datasets.assembling import (
     counted,
     posed_headers,
     settled_downscale,
+    times_note,
     views_of,
 )
 from core.datasets.base import Dataset, Format, Progress, Views
@@ -24,6 +26,7 @@ from core.datasets.hull import find_box
 from core.datasets.images import Header
 from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics
 from core.datasets.transforms import Frame, camera_angle_x, read_frames, read_transforms, scene_box
+from core.errors import DatasetError
 from core.reading import Reading
 from core.settings import Box
 
@@ -56,6 +59,11 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     progress(0.0, "reading poses")
     train, test, notes = _split_views(folder, _read_split(path, reading), reading)
     check_number(train.shots, path)
+    if test.shots and (train.shots[0].time is None) != (test.shots[0].time is None):
+        raise DatasetError(
+            f"{folder}: expected a time in each frame of all splits or in none, found times in one split only: "
+            "add the others' or remove them"
+        )
     shared = {shot.path for shot in train.shots} & {shot.path for shot in test.shots}
     if shared:
         notes += (f"{len(shared)} of the test views are training views too: their figures are not held out.",)
@@ -65,7 +73,7 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     (train_views, cut_off), (test_views, test_cut_off) = (
         views_of(split.shots, split.headers, path, downscale, on_read) for split in (train, test)
     )
-    notes += (*fitted, *dict.fromkeys((*train.notes, *test.notes, *cut_off, *test_cut_off)))
+    notes += (*fitted, *dict.fromkeys((*train.notes, *test.notes, *cut_off, *test_cut_off)), *times_note(train_views))
     if box is None:
         progress(READING_SHARE, "finding the scene's bounds")
         box, note = _bounds(train_views)
@@ -92,7 +100,7 @@ def _shot(frame: Frame, header: Header, angle: float) -> Shot:
     width, height = header.size
     focal = 0.5 * width / math.tan(0.5 * angle)
     K = intrinsics(focal, focal, 0.5 * width, 0.5 * height)
-    return Shot(frame.name, frame.path, frame.c2w, K, header.size)
+    return Shot(frame.name, frame.path, frame.c2w, K, header.size, time=frame.time)
 
 
 def _split_views(folder: Path, train: _Split, reading: Reading) -> tuple[_Split, _Split, tuple[str, ...]]:
@@ -111,6 +119,8 @@ def _bounds(train: Views) -> tuple[Box, tuple[str, ...]]:
         f"so the scene is taken to lie within {DEFAULT_BOX[0]:g} .. {DEFAULT_BOX[3]:g}; "
         f'"aabb": [x0, y0, z0, x1, y1, z1] in {TRAIN_FILE} sets other bounds.'
     )
+    if train.moves:
+        return DEFAULT_BOX, (f"Silhouettes of different times agree on no object, {assumed}",)
     if not train.has_alpha:
         return DEFAULT_BOX, (f"The images have no alpha, {assumed}",)
     if not train.has_silhouettes:

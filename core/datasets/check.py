@@ -82,6 +82,7 @@ class Report:
             f"           {up_text(up)} is up"
             + (f", nothing is nearer than {near:g} units to a camera" if near > 0.0 else ""),
             *(() if points is None else (f"points     {len(points):,} on surfaces, seen by several views",)),
+            *_times(self.dataset.train),
             f"memory     {self.image_bytes / 1e6:,.1f} MB for the images, {free} free beside them",
             *(f"note       {note}" for note in self.notes),
             *(f"warning    {warning}" for warning in self.warnings),
@@ -139,6 +140,14 @@ def check_dataset(
         warnings=tuple(warnings_on(dataset)),
         dataset=dataset,
     )
+
+
+def _times(train: Views) -> list[str]:
+    if train.times is None:
+        return []
+    n = len(train.times.unique())
+    low, high = float(train.times.min()), float(train.times.max())
+    return [f"times      {_range((low, high), 'g')}, {n} different one{'s' if n > 1 else ''}"]
 
 
 def _lens(lens: Lens | None) -> str:

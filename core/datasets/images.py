@@ -228,13 +228,7 @@ def read_images(
     Raises:
         DatasetError: a picture can't be read, they don't fit in memory, or `downscale` leaves no pixel.
     """
-    sizes = [(header.height // downscale, header.width // downscale) for header in headers]
-    for path, header, size in zip(paths, headers, sizes, strict=True):
-        if 0 in size:
-            raise DatasetError(
-                f"downscale {downscale} is larger than the images of {header.width}x{header.height} "
-                f"({path}): choose at most {min(header.size)}"
-            )
+    sizes = [reduced_size(header, downscale, path) for path, header in zip(paths, headers, strict=True)]
     n_channels = 4 if with_alpha else 3
     ends = np.cumsum([height * width for height, width in sizes])
     try:
@@ -269,3 +263,21 @@ def in_threads(work: Callable[[int], None], n: int, n_threads: int, on_done: Cal
             on_done()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def reduced_size(header: Header, downscale: int, path: Path) -> tuple[int, int]:
+    """Height and width of a picture that is reduced by a factor.
+
+    Args:
+        path: of the picture, for messages.
+
+    Raises:
+        DatasetError: nothing would be left of it.
+    """
+    height, width = header.height // downscale, header.width // downscale
+    if not (height and width):
+        raise DatasetError(
+            f"downscale {downscale} is larger than the images of {header.width}x{header.height} "
+            f"({path}): choose at most {min(header.size)}"
+        )
+    return height, width

@@ -92,7 +92,9 @@ def _shot(frame: Frame, transforms: dict[str, Any], header: Header, path: Path, 
     names, fisheye = _coefficients(given, where)
     distortion = [value(name, 0.0) if name in names else 0.0 for name in COEFFICIENTS]
     masks = _masks(frame, where, path.parent, allow_outside)
-    return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye, masks)
+    return Shot(
+        frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye, masks, time=frame.time
+    )
 
 
 def _masks(frame: Frame, where: str, folder: Path, allow_outside: bool) -> tuple[Mask, ...]:

@@ -44,6 +44,7 @@ class Shot(NamedTuple):
         distortion: see `core.lenses.Lens.coefficients`; fisheye: of which kind.
         masks: say which of its pixels count.
         used: the pixels that they leave, once they are read, (height, width) bool after the reduction; None: all.
+        time: when it was taken, if that is known.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Shot(NamedTuple):
     fisheye: bool = False
     masks: tuple[Mask, ...] = ()
     used: np.ndarray | None = None
+    time: float | None = None
 
 
 class ImageFolder(NamedTuple):

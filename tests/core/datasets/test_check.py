@@ -10,7 +10,17 @@ from core.datasets import check
 from core.datasets.check import check_dataset
 from core.errors import DatasetError
 from core.reading import AS_STORED, Reading
-from tests.ball import ANGLE, CENTRE, DISTANCE, ball_views, focal, read_written, write_ball, write_transforms
+from tests.ball import (
+    ANGLE,
+    CENTRE,
+    DISTANCE,
+    ball_views,
+    focal,
+    read_written,
+    write_ball,
+    write_times,
+    write_transforms,
+)
 from tests.photos import write_llff, write_nerfstudio
 
 
@@ -147,6 +157,13 @@ def test_a_lens_and_levels_are_told(tmp_path):
     text = "\n".join(check_dataset(write_nerfstudio(tmp_path, ball_views(9, 24), k1=0.05)).lines())
     assert "lens       perspective, k1 0.05" in text
     assert "nested ones" in text and "is up" in text
+
+
+def test_the_range_of_times_is_told(ball_scene):
+    assert not any(line.startswith("times") for line in check_dataset(ball_scene).lines())
+    write_times(ball_scene, "train", [0.0, 0.25, 0.25, *[1.0] * 6])
+    write_times(ball_scene, "test", [0.0] * 3)
+    assert "times      0 to 1, 3 different ones" in check_dataset(ball_scene).lines()
 
 
 def test_what_cannot_be_opened_raises(tmp_path):
