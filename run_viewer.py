@@ -32,12 +32,26 @@ def positional(name: str, help: str):
 Device = Annotated[
     Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best there is unless given.")
 ]
+Backend = Annotated[
+    Literal["auto", "warp", "nerfacc"],
+    Doc("Whose kernels march and sum on CUDA: nerfacc's are built with nvcc, auto takes the faster of what is there."),
+]
 Downscale = Annotated[int, Doc("Reduce the images by this whole factor.")]
 Seed = Annotated[int, Doc("Of the weights and the training; the same seed gives the same first losses on a CPU.")]
 Thresholds = flags_of(MarchSettings)
 Picture = flags_of(ViewSettings)
 Training = flags_of(TrainSettings)
 Field = flags_of(FieldSettings)
+
+
+def engine(device: str | None, backend: str) -> str:
+    """The device to run on, with the kernels for it chosen."""
+    from core.backends import choose_backend
+    from core.device import choose_device
+
+    chosen = choose_device(device)
+    choose_backend(backend, chosen, say=lambda text: print(text, file=sys.stderr))
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ class View:
     ] = "demo"
     downscale: Downscale = 1
     device: Device = None
+    backend: Backend = "auto"
     seed: Seed = 0
     ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
     thresholds: Thresholds = field(default_factory=dict)
@@ -69,7 +84,7 @@ class View:
         from viewer.session import Session
         from viewer.window import run_window
 
-        session = Session(self.device, self.seed)
+        session = Session(engine(self.device, self.backend), self.seed)
         return run_window(session, self.dataset, self.downscale, self.thresholds, self.picture, self.ui_scale)
 
 
@@ -83,6 +98,7 @@ class Train:
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
     downscale: Downscale = 1
     device: Device = None
+    backend: Backend = "auto"
     seed: Seed = 0
     thresholds: Thresholds = field(default_factory=dict)
     training: Training = field(default_factory=dict)
@@ -93,9 +109,10 @@ class Train:
         from core.opening import Overrides
         from core.report import train_and_report
 
+        device = engine(self.device, self.backend)
         overrides = Overrides(field=self.field, training=self.training, thresholds=self.thresholds)
         report = train_and_report(
-            self.dataset, self.output, seconds, self.steps, self.downscale, self.device, self.seed, overrides
+            self.dataset, self.output, seconds, self.steps, self.downscale, device, self.seed, overrides
         )
         test = report["test"]
         figures = (
@@ -117,14 +134,16 @@ class Render:
     camera: Annotated[int | None, shown_as("INT", "Take the camera of this training view, counted from 0.")] = None
     size: Annotated[str | None, shown_as("WxH", "In pixels; else the screenshot's or the dataset's.")] = None
     device: Device = None
+    backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
 
     def run(self) -> int:
         from viewer.rerender import rerender
 
+        device = engine(self.device, self.backend)
         path = rerender(
-            self.snapshot, self.output, self.like, self.camera, self.size, self.device, self.thresholds, self.picture
+            self.snapshot, self.output, self.like, self.camera, self.size, device, self.thresholds, self.picture
         )
         print(path)
         return 0
@@ -143,14 +162,16 @@ class Sweep:
         str | None, shown_as("WxH", "In pixels; else the dataset's, with at most 400 on the longer side.")
     ] = None
     device: Device = None
+    backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
 
     def run(self) -> int:
         replace(MarchSettings(), **self.thresholds)
         from core.sweep_report import sweep_snapshot
 
+        device = engine(self.device, self.backend)
         sweep_snapshot(
-            self.snapshot, self.over, self.output, self.values, self.camera, self.size, self.device, self.thresholds
+            self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds
         )
         print(f"see {self.output}")
         return 0
@@ -190,6 +211,7 @@ class Bench:
     dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")] = "demo"
     downscale: Downscale = 1
     device: Device = None
+    backend: Backend = "auto"
     seed: Seed = 0
     output: Annotated[str | None, shown_as("FILE.json", "Write the figures to this new file too.")] = None
     compare: Annotated[str | None, shown_as("OLD.json", "Print ratios to the figures of an earlier file too.")] = None
@@ -198,7 +220,8 @@ class Bench:
     def run(self) -> int:
         from core import bench
 
-        return bench.main(self.dataset, self.downscale, self.device, self.seed, self.output, self.compare, self.scaling)
+        device = engine(self.device, self.backend)
+        return bench.main(self.dataset, self.downscale, device, self.seed, self.output, self.compare, self.scaling)
 
 
 @dataclass(frozen=True)
