@@ -34,6 +34,10 @@ def positional(name: str, help: str):
 Device = Annotated[
     Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best there is unless given.")
 ]
+Backend = Annotated[
+    Literal["auto", "warp", "nerfacc"],
+    Doc("Whose kernels march and sum on CUDA: nerfacc's are built with nvcc, auto takes the faster of what is there."),
+]
 Seed = Annotated[int, Doc("Of the weights and the training; the same seed gives the same first losses on a CPU.")]
 Opened = flags_of(Reading)
 Thresholds = flags_of(MarchSettings)
@@ -41,6 +45,16 @@ Picture = flags_of(ViewSettings)
 Training = flags_of(TrainSettings)
 Field = flags_of(FieldSettings)
 Place = flags_of(PlaceWishes)
+
+
+def engine(device: str | None, backend: str) -> str:
+    """The device to run on, with the kernels for it chosen."""
+    from core.backends import choose_backend
+    from core.device import choose_device
+
+    chosen = choose_device(device)
+    choose_backend(backend, chosen, say=lambda text: print(text, file=sys.stderr))
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,7 @@ class View:
     ] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None
+    backend: Backend = "auto"
     seed: Seed = 0
     ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
     place: Place = field(default_factory=dict)
@@ -77,7 +92,7 @@ class View:
         from viewer.session import Session
         from viewer.window import run_window
 
-        session = Session(self.device, self.seed)
+        session = Session(engine(self.device, self.backend), self.seed)
         return run_window(
             session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, place=self.place
         )
@@ -93,6 +108,7 @@ class Train:
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
     reading: Opened = field(default_factory=dict)
     device: Device = None
+    backend: Backend = "auto"
     seed: Seed = 0
     place: Place = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=dict)
@@ -106,9 +122,10 @@ class Train:
         from core.report import train_and_report
 
         PlaceWishes(**self.place)
+        device = engine(self.device, self.backend)
         overrides = Overrides(self.thresholds, self.training, self.field, self.place)
         report = train_and_report(
-            self.dataset, self.output, seconds, self.steps, reading, self.device, self.seed, overrides
+            self.dataset, self.output, seconds, self.steps, reading, device, self.seed, overrides
         )
         test = report["test"]
         figures = (
@@ -134,14 +151,16 @@ class Render:
         shown_as("FILE.npy", "Write distances along the rays too, in the dataset's units; .npz adds the camera."),
     ] = None
     device: Device = None
+    backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
 
     def run(self) -> int:
         from viewer.rerender import rerender
 
+        device = engine(self.device, self.backend)
         path = rerender(
-            self.snapshot, self.output, self.like, self.camera, self.size, self.device, self.thresholds, self.picture,
+            self.snapshot, self.output, self.like, self.camera, self.size, device, self.thresholds, self.picture,
             self.depth,
         )  # fmt: skip
         print(path)
@@ -161,14 +180,16 @@ class Sweep:
         str | None, shown_as("WxH", "In pixels; else the dataset's, with at most 400 on the longer side.")
     ] = None
     device: Device = None
+    backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
 
     def run(self) -> int:
         replace(MarchSettings(), **self.thresholds)
         from core.sweep_report import sweep_snapshot
 
+        device = engine(self.device, self.backend)
         sweep_snapshot(
-            self.snapshot, self.over, self.output, self.values, self.camera, self.size, self.device, self.thresholds
+            self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds
         )
         print(f"see {self.output}")
         return 0
@@ -211,6 +232,7 @@ class Bench:
     dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None
+    backend: Backend = "auto"
     seed: Seed = 0
     output: Annotated[str | None, shown_as("FILE.json", "Write the figures to this new file too.")] = None
     compare: Annotated[str | None, shown_as("OLD.json", "Print ratios to the figures of an earlier file too.")] = None
@@ -222,9 +244,8 @@ class Bench:
         from core import bench
 
         PlaceWishes(**self.place)
-        return bench.main(
-            self.dataset, reading, self.device, self.seed, self.output, self.compare, self.scaling, self.place
-        )
+        device = engine(self.device, self.backend)
+        return bench.main(self.dataset, reading, device, self.seed, self.output, self.compare, self.scaling, self.place)
 
 
 @dataclass(frozen=True)

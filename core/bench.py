@@ -17,11 +17,12 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from core.backends import describe_backend
 from core.bars import Bar, progress_bars
 from core.bench_report import Machine, Stage, Work, comparison_of, read_report, stage, table_of, write_report
 from core.bench_scaling import scaling_tables
 from core.cameras import Camera
-from core.device import choose_device, describe_backend
+from core.device import choose_device
 from core.errors import FirstlightError
 from core.fields.mlp import DTYPES
 from core.fields.ngp import NGPField

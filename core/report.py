@@ -17,9 +17,10 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor
 
+from core.backends import describe_backend
 from core.bars import Bar, progress_bars
 from core.datasets.base import Views
-from core.device import choose_device, describe_backend, peak_memory_mb
+from core.device import choose_device, peak_memory_mb
 from core.errors import FirstlightError, TrainingCollapsed
 from core.evaluation import Evaluation, decibels, evaluate
 from core.folders import new_folder

@@ -21,6 +21,8 @@ CORE_ORDER = (
     ("cameras",),
     ("datasets",),
     ("kernels",),
+    ("backend_race",),
+    ("backends",),
     ("fields",),
     ("samplers",),
     ("rendering", "last_good"),

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from core.device import choose_device, describe_backend
+from core.backends import describe_backend
+from core.device import choose_device
 from core.errors import FirstlightError, TrainingCollapsed
 from core.opening import Overrides, is_snapshot, open_trainer
 from core.place import Place

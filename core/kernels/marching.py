@@ -10,6 +10,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.backend import nerfacc_for
 from core.kernels.grid import (
     FAR_AWAY,
     FLOAT_SPACING,
@@ -199,6 +200,8 @@ class March:
             [self.t_mins, self.t_maxs, settings.near_plane, jitter, *self._steps, self.t_nexts],
         )
         self._firsts = self.t_nexts.clone()
+        nerfacc = nerfacc_for(self.t_maxs)
+        self._by_nerfacc = None if nerfacc is None else nerfacc.march(grid, rays, settings, self.t_maxs)
 
     def n_dense(self) -> Tensor:
         """How many samples each ray would take if every cell were occupied, (n_rays,) int32."""
@@ -220,6 +223,8 @@ class March:
             Samples whose ray_indices count over all rays and whose packed_info (n_active, 2) over `rays`.
         """
         n_active, device = rays.shape[0], rays.device
+        if self._by_nerfacc is not None and n_active:
+            return self._by_nerfacc.round(rays, max_samples, self.t_nexts)
         starts = torch.empty(n_active, max_samples, device=device)
         counts = torch.empty(n_active, dtype=torch.int32, device=device)
         launch(

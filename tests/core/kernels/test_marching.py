@@ -39,7 +39,7 @@ def march_all(state, rays, settings, round_size, jitter=None):
     """All samples of all rays as lists, taken `round_size` at a time."""
     march = March(state, rays, settings, jitter)
     found = [[] for _ in range(rays.rays_o.shape[0])]
-    active = torch.arange(rays.rays_o.shape[0], dtype=torch.int32)
+    active = torch.arange(rays.rays_o.shape[0], dtype=torch.int32, device=rays.rays_o.device)
     while active.numel():
         samples = march.round(active, round_size)
         assert torch.equal(samples.ray_indices, active.repeat_interleave(samples.packed_info[:, 1]))
