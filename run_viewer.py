@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from typing_extensions import Doc
+from typing_extensions import Doc, TypedDict
 
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
-from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings
+from core.methods import FIELDS, SAMPLERS
+from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
 
@@ -37,7 +38,15 @@ Seed = Annotated[int, Doc("Of the weights and the training; the same seed gives 
 Thresholds = flags_of(MarchSettings)
 Picture = flags_of(ViewSettings)
 Training = flags_of(TrainSettings)
-Field = flags_of(FieldSettings)
+Field = flags_of(*(kind.settings for kind in FIELDS.values()))
+Sampling = flags_of(*(kind.settings for kind in SAMPLERS.values()))
+
+
+class Method(TypedDict, total=False):
+    """What learns, and where it looks: `core.methods` has them all."""
+
+    field: Annotated[str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given.")]
+    sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
 
 
 @dataclass(frozen=True)
@@ -86,14 +95,16 @@ class Train:
     seed: Seed = 0
     thresholds: Thresholds = field(default_factory=dict)
     training: Training = field(default_factory=dict)
-    field: Field = field(default_factory=dict)
+    method: Method = field(default_factory=dict)
+    network: Field = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=dict)
 
     def run(self) -> int:
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
         from core.opening import Overrides
         from core.report import train_and_report
 
-        overrides = Overrides(field=self.field, training=self.training, thresholds=self.thresholds)
+        overrides = Overrides(self.thresholds, self.training, self.network, self.sampling, self.method)
         report = train_and_report(
             self.dataset, self.output, seconds, self.steps, self.downscale, self.device, self.seed, overrides
         )

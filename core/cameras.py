@@ -25,6 +25,7 @@ class Camera:
         K: (..., 3, 3) float32, intrinsics in pixels: fx, fy on the diagonal, cx, cy in the last column.
         width, height: the image's size in pixels.
         lens: its distortion, (...,) as c2w has; None: a pinhole's, none.
+        times: (...,) float32 in [0, 1], when the picture is taken; None where nothing moves.
     """
 
     c2w: Tensor
@@ -32,6 +33,7 @@ class Camera:
     width: int
     height: int
     lens: Lens | None = None
+    times: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.c2w.shape[-2:] != (4, 4) or self.K.shape[-2:] != (3, 3) or self.c2w.shape[:-2] != self.K.shape[:-2]:
@@ -43,6 +45,10 @@ class Camera:
                 f"there must be a lens for each camera, got {tuple(self.lens.coefficients.shape[:-1])} "
                 f"for {tuple(self.c2w.shape[:-2])}"
             )
+        if self.times is not None and self.times.shape != self.c2w.shape[:-2]:
+            raise ValueError(
+                f"there must be a time for each camera, got {tuple(self.times.shape)} for {tuple(self.c2w.shape[:-2])}"
+            )
         if self.width < 1 or self.height < 1:
             raise ValueError(f"an image has at least one pixel, got {self.width}x{self.height}")
 
@@ -52,11 +58,14 @@ class Camera:
         return self.c2w.shape[0]
 
     def __getitem__(self, index) -> "Camera":
-        return replace(self, c2w=self.c2w[index], K=self.K[index], lens=self.lens and self.lens[index])
+        times = None if self.times is None else self.times[index]
+        return replace(self, c2w=self.c2w[index], K=self.K[index], lens=self.lens and self.lens[index], times=times)
 
     def to(self, target: torch.device | str | torch.dtype) -> "Camera":
         """On another device, or in another number format."""
-        return replace(self, c2w=self.c2w.to(target), K=self.K.to(target), lens=self.lens and self.lens.to(target))
+        times = None if self.times is None else self.times.to(target)
+        lens = self.lens and self.lens.to(target)
+        return replace(self, c2w=self.c2w.to(target), K=self.K.to(target), lens=lens, times=times)
 
     def resized(self, width: int, height: int) -> "Camera":
         """The same view on a raster of another size; the picture stretches if the aspect changes."""
@@ -93,7 +102,8 @@ def rays_through(camera: Camera, xs: Tensor, ys: Tensor) -> Rays:
     rotated = (c2w[..., :3, :3] * directions[..., None, :]).sum(-1)
     rays_d = rotated / torch.linalg.vector_norm(rotated, dim=-1, keepdim=True)
     rays_o = c2w[..., :3, 3].expand_as(rays_d)
-    return Rays(rays_o.contiguous(), rays_d.contiguous())
+    times = None if camera.times is None else camera.times.expand(rays_d.shape[:1]).contiguous()
+    return Rays(rays_o.contiguous(), rays_d.contiguous(), times)
 
 
 def image_points(camera: Camera, directions: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 from core.datasets import open_dataset
 from core.datasets.base import Dataset, Progress
 from core.device import fastest_precision
+from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, method_settings, with_overrides
 from core.rendering import render_image
 from core.settings import presets
 from core.snapshot import load_snapshot
@@ -21,26 +22,33 @@ class Overrides:
     """What was asked for instead of the presets: values by the names of their settings.
 
     Attributes:
-        thresholds: of training's MarchSettings; training: of TrainSettings; field: of FieldSettings.
+        thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
+            field and the sampler have; method: names of these, by "field" and "sampler".
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     field: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sampler: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    method: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides | None = None) -> Trainer:
     """A trainer with the presets for the device and the scene's size.
 
     Raises:
-        ValueError: an override is out of its setting's range.
+        ValueError: an override is out of its setting's range, or no setting of the method.
     """
     overrides = overrides or Overrides()
     place = dataset.n_levels, dataset.near_plane
     field_settings, train_settings = presets(device, dataset.box, fastest_precision(device), *place)
+    method = {"field": DEFAULT_FIELD, "sampler": DEFAULT_SAMPLER, **overrides.method}
+    chosen = method_settings(**method, ngp=field_settings, train=train_settings)
+    field_settings = with_overrides(FIELDS, chosen.field, overrides.field)
+    sampler_settings = with_overrides(SAMPLERS, chosen.sampler, overrides.sampler)
     march = replace(train_settings.march, **overrides.thresholds)
-    train_settings = replace(train_settings, march=march, **overrides.training)
-    return Trainer(dataset, replace(field_settings, **overrides.field), train_settings, device, seed)
+    train_settings = replace(chosen.train, march=march, **overrides.training)
+    return Trainer(dataset, field_settings, train_settings, device, seed, sampler_settings=sampler_settings)
 
 
 def open_trainer(

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 
 from core.datasets import open_dataset
 from core.errors import DatasetError, SnapshotError
-from core.settings import FieldSettings, MarchSettings, TrainSettings
+from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, name_of, settings_named
+from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer
 
 _KEY = "firstlight"
@@ -46,7 +47,9 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "box": trainer.dataset.box,
         "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
         "seed": trainer.seed,
+        "method": [name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)],
         "field": asdict(trainer.field_settings),
+        "sampler": asdict(trainer.sampler_settings),
         "train": asdict(trainer.settings),
         "counters": trainer.counters(),
         "excluded": sorted(trainer.excluded),
@@ -99,7 +102,9 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
             )
         train = dict(header["train"])
         train["march"] = MarchSettings(**_with_tuples(train["march"]))
-        settings = FieldSettings(**header["field"]), TrainSettings(**train)
+        field, sampler = header.get("method", (DEFAULT_FIELD, DEFAULT_SAMPLER))  # older snapshots knew no other
+        settings = settings_named(FIELDS, field, header["field"]), TrainSettings(**train)
+        sampler_settings = settings_named(SAMPLERS, sampler, header.get("sampler", {}))
         where, downscale, seed, counters = (header[key] for key in ("dataset", "downscale", "seed", "counters"))
         box = tuple(float(x) for x in header["box"])
         cameras = torch.tensor(header.get("cameras", []))  # snapshots before version 3 have none
@@ -116,7 +121,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
             f"{path} was trained with other poses than {where} has now: if they were found from photos, the cache that "
             "kept them is gone; train anew"
         )
-    trainer = Trainer(dataset, *settings, device=device, seed=seed)
+    trainer = Trainer(dataset, *settings, device=device, seed=seed, sampler_settings=sampler_settings)
     try:
         trainer.load_state(tensors, counters)
         trainer.exclude(excluded)
