@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from typing_extensions import Doc
+from typing_extensions import Doc, TypedDict
 
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
+from core.methods import FIELDS, SAMPLERS
 from core.place import PlaceWishes
 from core.reading import Reading
-from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings
+from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
 
@@ -43,8 +44,16 @@ Opened = flags_of(Reading)
 Thresholds = flags_of(MarchSettings)
 Picture = flags_of(ViewSettings)
 Training = flags_of(TrainSettings)
-Field = flags_of(FieldSettings)
+Field = flags_of(*(kind.settings for kind in FIELDS.values()))
+Sampling = flags_of(*(kind.settings for kind in SAMPLERS.values()))
 Place = flags_of(PlaceWishes)
+
+
+class Method(TypedDict, total=False):
+    """What learns, and where it looks: `core.methods` has them all."""
+
+    field: Annotated[str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given.")]
+    sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
 
 
 def engine(device: str | None, backend: str) -> str:
@@ -113,7 +122,9 @@ class Train:
     place: Place = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=dict)
     training: Training = field(default_factory=dict)
-    field: Field = field(default_factory=dict)
+    method: Method = field(default_factory=dict)
+    network: Field = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=dict)
 
     def run(self) -> int:
         reading = Reading(**self.reading)
@@ -123,10 +134,8 @@ class Train:
 
         PlaceWishes(**self.place)
         device = engine(self.device, self.backend)
-        overrides = Overrides(self.thresholds, self.training, self.field, self.place)
-        report = train_and_report(
-            self.dataset, self.output, seconds, self.steps, reading, device, self.seed, overrides
-        )
+        overrides = Overrides(self.thresholds, self.training, self.network, self.sampling, self.method, self.place)
+        report = train_and_report(self.dataset, self.output, seconds, self.steps, reading, device, self.seed, overrides)
         test = report["test"]
         figures = (
             "no test views" if test["psnr"] is None else f"test PSNR {test['psnr']:.2f} dB, {test['n_views']} views"

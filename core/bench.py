@@ -165,7 +165,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     values = torch.rand(n, _COLUMNS, device=device)
     networks = Work(density_work(field, n).flops) + color_work(field, n)
     networks_and_gradients = Work(3 * networks.flops)
-    grid = trainer.sampler.grid_state(march.occ_thre)
+    grid = trainer.grid.grid_state(march.occ_thre)
     every_ray = torch.arange(rays.rays_o.shape[0], dtype=torch.int32, device=device)
 
     def measured(name: str, run: Callable[[], object], work: Work, n_items: int = n) -> Stage:

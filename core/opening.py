@@ -10,10 +10,20 @@ from core.datasets.base import Dataset, Progress
 from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
+from core.methods import (
+    DEFAULT_FIELD,
+    DEFAULT_SAMPLER,
+    FIELDS,
+    SAMPLERS,
+    MethodSettings,
+    method_settings,
+    name_of,
+    with_overrides,
+)
 from core.place import AXES, Place
 from core.reading import AS_STORED, Reading
 from core.rendering import render_image
-from core.settings import FieldSettings, TrainSettings, differences, presets
+from core.settings import TrainSettings, differences, presets
 from core.snapshot import load_snapshot
 from core.trainer import Trainer
 
@@ -25,13 +35,15 @@ class Overrides:
     """What was asked for instead of the presets: values by the names of their settings.
 
     Attributes:
-        thresholds: of training's MarchSettings; training: of TrainSettings; field: of FieldSettings; place: of
-            PlaceWishes.
+        thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
+            field and the sampler have; method: names of these, by "field" and "sampler"; place: of PlaceWishes.
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     field: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sampler: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    method: Mapping[str, str] = dataclasses.field(default_factory=dict)
     place: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -42,13 +54,16 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
         dataset: in its place already.
 
     Raises:
-        ValueError: an override is out of its setting's range.
+        ValueError: an override is out of its setting's range, or no setting of the method.
     """
     overrides = overrides or Overrides()
-    field_settings, train_settings = _presets(dataset, device)
+    method = {"field": DEFAULT_FIELD, "sampler": DEFAULT_SAMPLER, **overrides.method}
+    field_settings, sampler_settings, train_settings = _presets(dataset, device, **method)
+    field_settings = with_overrides(FIELDS, field_settings, overrides.field)
+    sampler_settings = with_overrides(SAMPLERS, sampler_settings, overrides.sampler)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
-    return Trainer(dataset, replace(field_settings, **overrides.field), train_settings, device, seed)
+    return Trainer(dataset, field_settings, train_settings, device, seed, sampler_settings=sampler_settings)
 
 
 def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:
@@ -65,16 +80,20 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     """
     check_place(place, trainer.dataset.train.cameras)
     dataset = placed(trainer.dataset, place)
-    (old_field, old_train), (new_field, new_train) = (_presets(d, trainer.device) for d in (trainer.dataset, dataset))
-    field_settings = replace(new_field, **differences(trainer.field_settings, old_field))
-    thresholds = differences(train_settings.march, old_train.march) | {"near_plane": place.near_plane}
-    training = differences(train_settings, old_train) | {"grid_levels": place.n_levels}
-    train_settings = replace(new_train, **training, march=replace(new_train.march, **thresholds))
-    return Trainer(dataset, field_settings, train_settings, trainer.device, seed, trainer.excluded)
+    method = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    old, new = (_presets(d, trainer.device, *method) for d in (trainer.dataset, dataset))
+    field_settings = replace(new.field, **differences(trainer.field_settings, old.field))
+    thresholds = differences(train_settings.march, old.train.march) | {"near_plane": place.near_plane}
+    training = differences(train_settings, old.train) | {"grid_levels": place.n_levels}
+    train_settings = replace(new.train, **training, march=replace(new.train.march, **thresholds))
+    return Trainer(
+        dataset, field_settings, train_settings, trainer.device, seed, trainer.excluded, trainer.sampler_settings
+    )
 
 
-def _presets(dataset: Dataset, device: str) -> tuple[FieldSettings, TrainSettings]:
-    return presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
+def _presets(dataset: Dataset, device: str, field: str, sampler: str) -> MethodSettings:
+    ngp, train = presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
+    return method_settings(field, sampler, ngp, train)
 
 
 def open_trainer(

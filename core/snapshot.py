@@ -18,9 +18,10 @@ from safetensors.torch import save_file
 from core.datasets import open_dataset
 from core.datasets.placing import placed
 from core.errors import DatasetError, SnapshotError
+from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, name_of, settings_named
 from core.place import Place
 from core.reading import Reading
-from core.settings import FieldSettings, MarchSettings, TrainSettings
+from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer
 
 _KEY = "firstlight"
@@ -50,7 +51,9 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "up": trainer.dataset.up,
         "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
         "seed": trainer.seed,
+        "method": [name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)],
         "field": asdict(trainer.field_settings),
+        "sampler": asdict(trainer.sampler_settings),
         "train": asdict(trainer.settings),
         "counters": trainer.counters(),
         "excluded": sorted(trainer.excluded),
@@ -103,7 +106,9 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
             )
         train = dict(header["train"])
         train["march"] = MarchSettings(**_with_tuples(train["march"]))
-        settings = FieldSettings(**header["field"]), TrainSettings(**train)
+        field, sampler = header.get("method", (DEFAULT_FIELD, DEFAULT_SAMPLER))  # older snapshots knew no other
+        settings = settings_named(FIELDS, field, header["field"]), TrainSettings(**train)
+        sampler_settings = settings_named(SAMPLERS, sampler, header.get("sampler", {}))
         where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
         reading = Reading(**header.get("reading") or {"downscale": header["downscale"]})  # the latter in older ones
         box, levels, near = _numbers(header["box"], 6), settings[1].grid_levels, settings[1].march.near_plane
@@ -123,7 +128,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
             "kept them is gone; train anew"
         )
     dataset = placed(dataset, Place(box, levels, near, up or dataset.up))
-    trainer = Trainer(dataset, *settings, device=device, seed=seed)
+    trainer = Trainer(dataset, *settings, device=device, seed=seed, sampler_settings=sampler_settings)
     try:
         trainer.load_state(tensors, counters)
         trainer.exclude(excluded)

@@ -79,7 +79,7 @@ def render_view(
     output = render_image(watch.field, watch.sampler, camera, march, background, cancelled, chunk)
     if output is None:
         return None
-    stages, occupied = watch.stages(), trainer.sampler.occupied(march.occ_thre)
+    stages, occupied = watch.stages(), trainer.grid.occupied(march.occ_thre)
     output = RenderOutput(*(x.cpu().numpy() for x in output))
     return Rendered(march, output, stages, view.background, time.perf_counter() - began, occupied)
 

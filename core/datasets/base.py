@@ -38,7 +38,7 @@ class PixelBatch(NamedTuple):
         return self.rgbs * self.alphas + background * (1.0 - self.alphas)
 
     def to(self, device: torch.device | str) -> "PixelBatch":
-        return PixelBatch(Rays(*(x.to(device) for x in self.rays)), self.rgbs.to(device), self.alphas.to(device))
+        return PixelBatch(self.rays.to(device), self.rgbs.to(device), self.alphas.to(device))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from core.fields.mlp import mlp
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import Space, hash_encode, level_layout
 from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
-from core.settings import Box, FieldSettings
+from core.settings import FieldSettings
 
 
 class NGPField(nn.Module):
@@ -21,25 +21,18 @@ class NGPField(nn.Module):
     scene's units are: a thin fog, through which every part of the scene is seen and learnt at once.
 
     Args:
-        box: x0 y0 z0 x1 y1 z1 in scene units, what the hash grid covers.
+        space: what the hash grid covers, in scene units.
         generator: draws the initial weights, on the CPU.
-        unbounded: whether the hash grid covers what lies around the box too, see `Space.contracted`.
     """
 
-    def __init__(
-        self,
-        box: Box,
-        settings: FieldSettings,
-        generator: torch.Generator | None = None,
-        unbounded: bool = False,
-    ):
+    def __init__(self, settings: FieldSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
-        self.settings, self.space = settings, Space(box, unbounded)
+        self.settings, self.space = settings, space
         levels = level_layout(
             settings.n_levels, settings.base_resolution, settings.max_resolution, settings.log2_hashmap_size
         )
         self._packed: tuple[tuple[int, int], Tensor] | None = None
-        self._density_scale = 4.0 / math.dist(box[:3], box[3:])
+        self._density_scale = 4.0 / math.dist(space.box[:3], space.box[3:])
         self.register_buffer("levels", levels.info, persistent=False)
         self.table = nn.Parameter(torch.empty(levels.n_entries, settings.n_features))
         nn.init.uniform_(self.table, -1e-4, 1e-4, generator=generator)
@@ -49,6 +42,7 @@ class NGPField(nn.Module):
         self.color_layers = _layers([geo + N_HARMONICS, hidden, hidden, 3], generator)
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        positions = positions[:, :3]
         # On a CPU one kernel beats torch's products; on CUDA, whose products are quicker, this hasn't been measured.
         if positions.device.type == "cpu" and not torch.is_grad_enabled():
             features = encoded_network(

@@ -230,7 +230,7 @@ class March:
         launch(
             _march,
             (n_active,),
-            [self._grid, *self._rays, rays, *self._steps, self.t_maxs, self.t_nexts, starts, counts],
+            [self._grid, *self._rays[:2], rays, *self._steps, self.t_maxs, self.t_nexts, starts, counts],
             grain=1 << 10,
         )
         ends = torch.cumsum(counts, 0, dtype=torch.int32)
@@ -264,7 +264,10 @@ def _midpoints(
 
 
 def midpoints(rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
-    """Where samples are looked up: the middles of their intervals and their rays' directions, (n_samples, 3) each."""
+    """Where samples are looked up: the middles of their intervals, (n_samples, 3), or (n_samples, 4) with their time
+    last where the rays have times; and their rays' directions, (n_samples, 3)."""
     positions, directions = torch.empty(2, samples.n_samples, 3, device=samples.t_starts.device)
-    launch(_midpoints, (samples.n_samples,), [*rays, *samples[:3], positions, directions])
+    launch(_midpoints, (samples.n_samples,), [*rays[:2], *samples[:3], positions, directions])
+    if rays.times is not None:
+        positions = torch.cat([positions, rays.times[samples.ray_indices][:, None]], dim=1)
     return positions, directions

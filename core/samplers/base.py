@@ -10,37 +10,61 @@ from core.rays import Rays, Samples
 from core.settings import MarchSettings
 
 
+class Pass(NamedTuple):
+    """What a sampler learnt of rays before it placed the samples it gives, with gradients where they are recorded.
+
+    Attributes:
+        samples: packed over all rays; weights: (n_samples,) float32, theirs.
+        colors: (n_rays, 3) float32 over the background, where the pass rendered colours; else None.
+    """
+
+    samples: Samples
+    weights: Tensor
+    colors: Tensor | None = None
+
+
 class Sampled(NamedTuple):
     """The samples that a march kept, and what it learnt of them without gradient.
 
     Attributes:
         samples: packed over all rays.
-        sigmas: (n_samples,) float32.
-        features: (n_samples, n_features) float32.
-        trans: (n_rays,) float32, transmittance where the march ended.
+        sigmas: (n_samples,) float32; None where the sampler didn't ask for densities.
+        features: (n_samples, n_features) float32; None likewise.
+        trans: (n_rays,) float32, transmittance where the march ended; None: as the samples leave it.
         n_dense: (n_rays,) int32, samples of a march that skips nothing.
         n_marched: (n_rays,) int32, samples whose density was evaluated.
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below the threshold.
+        weights: (n_samples,) float32, the samples' shares in the pixels, from a sampler that knows them; None: they
+            follow from the densities.
+        passes: what came before, for the sampler's own loss.
     """
 
     samples: Samples
-    sigmas: Tensor
-    features: Tensor
-    trans: Tensor
+    sigmas: Tensor | None
+    features: Tensor | None
+    trans: Tensor | None
     n_dense: Tensor
     n_marched: Tensor
     stopped: Tensor
+    weights: Tensor | None = None
+    passes: tuple[Pass, ...] = ()
 
 
 class Sampler(Protocol):
-    """Places samples on rays. On a CPU several threads may ask at once."""
+    """Places samples on rays. On a CPU several threads may ask at once.
+
+    What a sampler has to learn itself are its parameters; it is an `nn.Module` then, and has a method
+    `loss(sampled, weights, rays, target)` that says how wrong they are: `Trainer` adds it to the error of the colours.
+    """
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
-        """March rays through a field, without gradient.
+        """Place samples on rays through a field; the field itself is asked without gradient.
 
         Args:
+            march: `near_plane`, `far_plane` and `crop` bound the samples; where gradients aren't recorded
+                `alpha_thre` and `early_stop_eps` leave out those that are not seen.
             generator: jitters the samples; None places them deterministically.
             round_size: samples a ray takes in the first round; the picture doesn't depend on it.
         """

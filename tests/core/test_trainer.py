@@ -8,7 +8,7 @@ import torch
 
 from core.errors import CollapseKind, TrainingCollapsed
 from core.evaluation import psnr
-from core.rendering import render_image, render_rays
+from core.rendering import render_image, trace_rays
 from core.schedule import learning_rate
 from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer
@@ -75,9 +75,9 @@ def seen(monkeypatch):
 
     def watched(field, sampler, rays, *rest):
         seen.update(torch.cdist(rays.rays_o, places).argmin(1).tolist())
-        return render_rays(field, sampler, rays, *rest)
+        return trace_rays(field, sampler, rays, *rest)
 
-    monkeypatch.setattr("core.trainer.render_rays", watched)
+    monkeypatch.setattr("core.trainer.trace_rays", watched)
     return seen
 
 

@@ -102,7 +102,7 @@ class InspectorTool:
         rays = Rays(*(torch.tensor([x], device=trainer.device) for x in (question.origin, question.direction)))
         background = torch.tensor(question.background, device=trainer.device)
         together = min(question.n_pixels, IMAGE_CHUNK)
-        report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, together)
+        report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, together, trainer.grid)
         self.result = Inspection(question, report, photo_color(trainer.dataset, question), trainer.step_count)
         self._answered_at = time.perf_counter()
 

@@ -38,7 +38,7 @@ def test_marches_take_the_same_samples():
     for change in ({}, {"cone_angle": 0.02}, {"crop": (-0.5, -0.2, -0.3, 0.4, 0.5, 0.2)}):
         settings, state, rays = MarchSettings(render_step_size=0.03, **change), grid(3, 0.3), random_rays(50)
         expected = march_all(state, rays, settings, 16)
-        there = GridState(BOX, state.binaries.cuda()), Rays(*on("cuda", *rays))
+        there = GridState(BOX, state.binaries.cuda()), rays.to("cuda")
         assert_same_samples(march_all(*there, settings, 16), expected, 0.01)
         assert sum(map(len, expected)) > 40
         dense = [March(s, r, settings).n_dense().cpu() for s, r in ((state, rays), there)]
@@ -126,10 +126,10 @@ def test_values_and_gradients_are_the_cpus(results):
 
 
 def test_a_field_in_half_precision_is_near_the_cpus_in_full():
-    field = NGPField(BOX, SMALL_FIELD, torch.Generator().manual_seed(0))
+    field = NGPField(SMALL_FIELD, Space(BOX), torch.Generator().manual_seed(0))
     positions, directions = numbers(400, 3) - 0.5, torch.nn.functional.normalize(numbers(400, 3, seed=1), dim=-1)
     expected = field.color(field.density(positions)[1], directions).detach()
-    half = NGPField(BOX, replace(SMALL_FIELD, precision="bfloat16"))
+    half = NGPField(replace(SMALL_FIELD, precision="bfloat16"), Space(BOX))
     half.load_state_dict(field.state_dict())
     half = half.cuda()
     found = half.color(half.density(positions.cuda())[1], directions.cuda())
