@@ -61,7 +61,16 @@ def test_a_fit_is_edited_but_for_its_up():
 def test_a_wrong_box_says_why():
     edited = draft()
     edited.set_number(0, 4.0)
-    assert "4 to 1 along x" in edited.problem
+    assert "4 to 1 along x" in edited.problem and edited.state_text().startswith("The box must")
+
+
+def test_it_says_whether_it_is_trained_in():
+    edited = draft()
+    assert edited.state_text() == ""
+    edited.set(n_levels=4)
+    assert edited.state_text() == "Nothing is learnt in this place yet."
+    edited.larger()
+    assert "grey box" in edited.state_text()
 
 
 def test_what_the_levels_reach():

@@ -24,7 +24,6 @@ LEVELS_HELP = (
     "a room or a place outdoors."
 )
 NEAR_HELP = "Nothing is expected nearer to a camera than this: training's near plane. It keeps fog off the lenses."
-UNTRAINED = "Nothing is learnt in this place yet. The grey box is the one that is trained in."
 UP_HELP = "What the camera turns about, and what is upwards. Turning it changes nothing that is learnt."
 
 
@@ -124,8 +123,7 @@ class PlacePanel:
         place = draft.place
         if place is not None:
             self._show(place)
-        said = draft.problem or (UNTRAINED if draft.changed else "")
-        dpg.set_value(self._said, said)
+        dpg.set_value(self._said, draft.state_text())
         dpg.configure_item(self._said, color=ALARM if draft.problem else DIM)
         ready = draft.changed and not draft.problem
         dpg.configure_item(self._train, enabled=ready)
