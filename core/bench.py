@@ -79,11 +79,11 @@ def main(
             trainer.step()
     machine = measure_machine(device, trainer.field_settings.precision)
     stages = measure_stages(trainer, machine)
-    console.print(f"{trainer.dataset.name}, step {trainer.step_count}; {describe_backend(device)}")
+    console.print(f"{trainer.dataset.name}, step {trainer.step_count}; {machine.backend}")
     console.print(f"{_limits(machine)} ({trainer.field_settings.precision} product, copy)")
     console.print(table_of(stages))
     if old is not None:
-        console.print(f"{compare}: {_limits(old[0])}")
+        console.print(f"{compare}: {old[0].backend or 'kernels unknown'}; {_limits(old[0])}")
         console.print(comparison_of(old[1], stages))
     if output is not None:
         write_report(output, machine, stages)
@@ -103,7 +103,7 @@ def measure_machine(device: str, precision: str = "float32") -> Machine:
     target = torch.empty_like(source)
     product = min(_times(lambda: a @ a, device, repeats=8))
     copy = min(_times(lambda: target.copy_(source), device, repeats=8))
-    return Machine(2 * 2048**3 / product / 1e9, 2 * source.nbytes / copy / 1e9, n_threads())
+    return Machine(2 * 2048**3 / product / 1e9, 2 * source.nbytes / copy / 1e9, n_threads(), describe_backend(device))
 
 
 def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:

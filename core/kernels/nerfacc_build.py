@@ -127,8 +127,8 @@ def _run(command: list[str], log: Path, seconds: float) -> int | None:
         except subprocess.TimeoutExpired:
             return None
         finally:
-            if process.poll() is None:  # the compilers that it started too
-                os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+            if process.poll() is None:  # ninja ends its compilers when it is asked to, not when it is killed
+                os.killpg(process.pid, signal.SIGTERM) if hasattr(os, "killpg") else process.kill()
 
 
 def _sources() -> Path | None:

@@ -6,6 +6,7 @@ built for, against nerfacc's own.
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -214,12 +215,15 @@ def test_the_whole_of_nerfacc_gives_the_same_picture_and_gradients(extension, mo
 
 
 def test_kernels_that_do_not_work_are_found_out():
-    class Idle:
-        def exclusive_sum(self, starts, counts, inputs, normalize, backward):
-            return torch.zeros_like(inputs)
+    def idle(starts, counts, inputs, normalize, backward):
+        return torch.zeros_like(inputs)
 
-    with pytest.raises(BackendUnavailable, match="--backend warp"):
-        proven(NerfaccKernels(Idle(), "cpu"))
+    def failing(*_):
+        raise RuntimeError("CUDA error: no kernel image\nCompile with TORCH_USE_CUDA_DSA")
+
+    for function, told in ((idle, "0.0, 0.0, 0.0"), (failing, "no kernel image")):
+        with pytest.raises(BackendUnavailable, match=f"{told}.*--backend warp"):
+            proven(NerfaccKernels(SimpleNamespace(exclusive_sum=function), "cpu"))
     kernels = NerfaccKernels(nerfacc_twin, "cpu")
     assert proven(kernels) is kernels
 
