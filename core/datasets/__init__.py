@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from core.datasets import blender, colmap, llff, nerfstudio, photos, tiny_nerf
+from core.datasets import blender, colmap, llff, nerfstudio, photos, tiny_nerf, video
 from core.datasets.base import Dataset, Format, Progress, some_of
 from core.errors import DatasetError
 from core.reading import AS_STORED, Reading
@@ -20,6 +20,7 @@ FORMATS: tuple[Format, ...] = (
     colmap.FORMAT,
     tiny_nerf.FORMAT,
     photos.FORMAT,
+    video.FORMAT,
 )
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"

@@ -10,6 +10,7 @@ from core.cameras import Camera
 from core.datasets import FORMATS
 from core.datasets.base import Dataset, Views, some_of
 from core.datasets.hull import point_looked_at
+from core.datasets.sharpest import sharpness
 from core.reading import Axes
 from core.settings import Box
 
@@ -117,17 +118,10 @@ def _far_off(origins: Tensor) -> Tensor:
 
 
 def _look(image: Tensor, mask: Tensor | None) -> tuple[float, float]:
-    """Sharpness and brightness of a picture (height, width, 3 or 4) where its mask (height, width) is True: the
-    variance of its Laplacian as a share of its own, and its mean."""
+    """Sharpness and brightness of a picture (height, width, 3 or 4) where its mask (height, width) is True."""
     grey = image[..., :3].float().mean(-1)
-    used = torch.ones_like(grey, dtype=torch.bool) if mask is None else mask
-    brightness = float(grey[used].mean())
-    inside = used[1:-1, 1:-1]
-    if int(inside.sum()) < 2:
-        return 1.0, brightness
-    middle = grey[1:-1, 1:-1]
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float((around - 4.0 * middle)[inside].var() / middle[inside].var().clamp_min(1.0)), brightness
+    brightness = float(grey.mean()) if mask is None else float(grey[mask].mean())
+    return sharpness(grey, mask), brightness
 
 
 def _not_rotations(cameras: Camera) -> Tensor:

@@ -50,7 +50,7 @@ def on(backend: Backend, *tensors):
 
 
 def rays_on(backend, rays):
-    return Rays(*on(backend, *rays))
+    return rays.to(backend.nerfacc.device_type)
 
 
 def grid_on(backend, *args, **kwargs):
