@@ -29,6 +29,17 @@ def ball_views(n: int, size: int, seed: int = 0, centre=CENTRE, radius: float = 
     return Views(cameras, images, tuple(f"./train/r_{index}" for index in range(n)))
 
 
+def mixed_ball_views(n: int, sizes=((24, 24), (36, 20), (16, 28)), seed: int = 0) -> Views:
+    """As `ball_views`, but the pictures have several sizes (width, height) in turns, with one vertical angle."""
+    square = ball_views(n, 8, seed)
+    own = [sizes[index % len(sizes)] for index in range(n)]
+    K = torch.stack([pinhole_matrix(ANGLE, *size) for size in own])
+    largest = (max(sides) for sides in zip(*own, strict=True))
+    cameras = Camera(square.cameras.c2w, K, *largest, sizes=torch.tensor(own))
+    images = torch.cat([_picture(cameras[index], CENTRE, RADIUS).view(-1, 4) for index in range(n)])
+    return Views(cameras, images, square.names)
+
+
 def _picture(camera: Camera, centre, radius: float) -> torch.Tensor:
     rays = generate_rays(camera)
     offsets = rays.rays_o - torch.tensor(centre)

@@ -16,8 +16,8 @@ def write_pictures(folder: Path, views: Views, factor: int = 1) -> list[str]:
     inside = folder / ("images" if factor == 1 else f"images_{factor}")
     inside.mkdir(parents=True, exist_ok=True)
     names = [f"{index:03d}.png" for index in range(len(views))]
-    for name, rgba in zip(names, np.asarray(views.images), strict=True):
-        picture = Image.fromarray(rgba).convert("RGB")
+    for index, name in enumerate(names):
+        picture = Image.fromarray(views.image(index).numpy()).convert("RGB")
         picture.reduce(factor).save(inside / name)
     return names
 
@@ -26,18 +26,23 @@ def write_nerfstudio(folder: Path, views: Views, per_frame: bool = False, **give
     """The views as `transforms.json`.
 
     Args:
-        per_frame: intrinsics stand in each frame instead of at the root.
+        per_frame: intrinsics stand in each frame instead of at the root, which pictures of several sizes need.
         given: more of the root's keys.
     """
-    K = views.cameras.K[0].tolist()
-    lens = {"fl_x": K[0][0], "fl_y": K[1][1], "cx": K[0][2], "cy": K[1][2]}
-    lens |= {"w": views.cameras.width, "h": views.cameras.height}
     frames = [
-        {"file_path": f"images/{name}", "transform_matrix": c2w.tolist()} | (lens if per_frame else {})
-        for name, c2w in zip(write_pictures(folder, views), views.cameras.c2w, strict=True)
+        {"file_path": f"images/{name}", "transform_matrix": views.cameras.c2w[index].tolist()}
+        | (_lens(views, index) if per_frame else {})
+        for index, name in enumerate(write_pictures(folder, views))
     ]
-    write_json(folder, ({} if per_frame else lens) | given | {"frames": frames})
+    write_json(folder, ({} if per_frame else _lens(views, 0)) | given | {"frames": frames})
     return folder
+
+
+def _lens(views: Views, index: int) -> dict[str, float]:
+    camera = views.cameras[index]
+    K = camera.K.tolist()
+    lens = {"fl_x": K[0][0], "fl_y": K[1][1], "cx": K[0][2], "cy": K[1][2]}
+    return lens | {"w": camera.width, "h": camera.height}
 
 
 def write_json(folder: Path, transforms: dict) -> None:

@@ -23,15 +23,14 @@ from core.datasets.memory import n_readers
 from core.datasets.reducing import box_filter
 from core.errors import DatasetError
 
-HEIF_SUFFIXES = (".heic", ".heif", ".hif")
-"""What pillow-heif reads, where it is installed."""
-
 PICTURE_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif"),
-    *HEIF_SUFFIXES,
+    *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".hif"),
     *(".jfif", ".jpe", ".mpo", ".jp2", ".j2k", ".gif", ".ppm", ".pgm", ".tga"),
 )
-"""Pictures that Pillow reads; a name without one of these is taken to end in the first."""
+"""Pictures that Pillow reads, HEIC with pillow-heif; a name without one of these is taken to end in the first."""
+
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""What the bytes of HEIC begin with, after eight others, whatever its name ends in."""
 
 _ASPECT_TOLERANCE = 0.02
 
@@ -168,13 +167,22 @@ def nonzero_pixels(path: Path) -> np.ndarray:
 
 
 def _opened(path: Path) -> Image.Image:
-    """The picture, not decoded yet."""
-    if path.suffix.lower() in HEIF_SUFFIXES:
+    """The picture, not decoded yet; HEIC where pillow-heif is installed, which isn't asked for."""
+    try:
+        return Image.open(path)
+    except Image.UnidentifiedImageError:
+        if not _is_heif(path):
+            raise
         with contextlib.suppress(ImportError):
             from pillow_heif import register_heif_opener
 
             register_heif_opener()
-    return Image.open(path)
+        return Image.open(path)
+
+
+def _is_heif(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(12)[8:] in _HEIF_BRANDS
 
 
 def _orientation(image: Image.Image) -> int:
@@ -196,15 +204,18 @@ def _still_to_turn(image: Image.Image, orientation: int) -> int:
 
 
 def _eight_bit_grey(image: Image.Image) -> Image.Image:
-    """Pillow's own conversion of 16-bit grey clips at 255 instead of scaling."""
-    values = np.asarray(image).astype(np.int64).clip(0, 65535)
-    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    """Pillow's own conversion of 16-bit grey clips at 255 instead of scaling, and forgets which grey is transparent."""
+    values, clear = np.asarray(image).astype(np.int64).clip(0, 65535), image.info.get("transparency")
+    grey = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    if clear is not None:
+        grey.putalpha(Image.fromarray((values != clear).astype(np.uint8) * 255))
+    return grey
 
 
 def _broken(path: Path, error: Exception) -> DatasetError:
     if os.path.isfile(path) and os.path.getsize(path) == 0:
         found = "an empty file"
-    elif path.suffix.lower() in HEIF_SUFFIXES and isinstance(error, Image.UnidentifiedImageError):
+    elif isinstance(error, Image.UnidentifiedImageError) and _is_heif(path):
         return DatasetError(
             f"{path} can't be read: expected a picture that Pillow reads, found HEIC, for which it needs more: "
             "pip install pillow-heif, or convert the pictures to JPEG"

@@ -26,7 +26,8 @@ def box_filter(image: np.ndarray, factor: int) -> np.ndarray:
     for row in range(factor):  # row by row: a whole picture in wider numbers would take several times its memory
         rows = image[row::factor].astype(kind)
         if weighted:
-            rows[..., :3] *= rows[..., 3:]
+            for channel in range(3):  # one by one: numpy is slow where its innermost loop is this short
+                rows[..., channel] *= rows[..., 3]
         columns += rows
     sums = np.einsum("hwfc->hwc", columns.reshape(height, width, factor, n_channels))
     total = sums[..., 3:] if weighted else kind.type(factor * factor)

@@ -1,70 +1,14 @@
+import struct
+import sys
+import zlib
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
-from core.datasets.images import read_header, read_headers, read_image, read_images
-from core.datasets.reducing import box_filter
+from core.datasets import images
+from core.datasets.images import Header, nonzero_pixels, read_header, read_headers, read_image, read_images
 from core.errors import DatasetError
-
-
-def random_pixels(seed: int, height=13, width=17, channels=4) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
-
-
-def reduced_slowly(pixels: np.ndarray, factor: int) -> np.ndarray:
-    """The box filter, spelled out pixel by pixel in floating point."""
-    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
-    result = np.zeros((height, width, pixels.shape[2]))
-    for row in range(height):
-        for column in range(width):
-            block = pixels[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor].astype(float)
-            if pixels.shape[2] == 3:
-                result[row, column] = block.mean((0, 1))
-                continue
-            alpha = block[..., 3:]
-            total = alpha.sum()
-            result[row, column, :3] = (block[..., :3] * alpha).sum((0, 1)) / total if total else 0.0
-            result[row, column, 3] = alpha.mean()
-    return result
-
-
-@pytest.mark.parametrize("channels", [3, 4])
-@pytest.mark.parametrize("factor", [1, 2, 3, 5, 13])
-def test_the_box_filter_is_the_mean_of_premultiplied_colour(channels, factor):
-    pixels = random_pixels(factor, channels=channels)
-    reduced = box_filter(pixels, factor)
-    assert reduced.dtype == np.uint8
-    np.testing.assert_allclose(reduced, reduced_slowly(pixels, factor), atol=0.5 + 1e-9)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_reducing_and_compositing_commute(seed):
-    """Over any background, the reduced picture is the mean of the full one; a straight mean would bleed."""
-    rng = np.random.default_rng(seed)
-    pixels = random_pixels(seed, 12, 12)
-    pixels[..., 3] *= rng.integers(0, 2, (12, 12), dtype=np.uint8)
-    background = rng.uniform(0, 255, 3)
-
-    def over(picture):
-        alpha = picture[..., 3:] / 255.0
-        return picture[..., :3] * alpha + background * (1.0 - alpha)
-
-    blocks = over(pixels).reshape(4, 3, 4, 3, 3).mean((1, 3))
-    np.testing.assert_allclose(over(box_filter(pixels, 3)), blocks, atol=1.1)
-
-
-def test_colours_behind_transparent_pixels_do_not_bleed():
-    pixels = np.zeros((2, 2, 4), np.uint8)
-    pixels[...] = (255, 0, 0, 0)
-    pixels[0, 0] = (0, 0, 255, 255)
-    assert box_filter(pixels, 2)[0, 0].tolist() == [0, 0, 255, 64]
-
-
-@pytest.mark.parametrize("factor", [2, 7])
-def test_a_flat_picture_stays_flat(factor):
-    pixels = np.full((14, 14, 4), (10, 77, 255, 200), np.uint8)
-    assert (box_filter(pixels, factor) == (10, 77, 255, 200)).all()
-
 
 GREY = np.tile(np.linspace(0, 255, 16).astype(np.uint8), (16, 1))
 
@@ -141,3 +85,150 @@ def test_pictures_keep_their_order_and_are_counted(tmp_path):
     pixels = read_images(paths, [read_header(path) for path in paths], False, 2, lambda: counted.append(1))
     assert pixels[:, 0, 0, 0].tolist() == list(range(20))
     assert len(counted) == 20
+
+
+def test_pictures_of_several_sizes_follow_each_other(tmp_path):
+    pictures = [np.random.default_rng(i).integers(0, 256, (3 + i, 7 - i, 3), dtype=np.uint8) for i in range(3)]
+    paths = [saved(tmp_path, Image.fromarray(picture), f"{i}.png") for i, picture in enumerate(pictures)]
+    pixels = read_images(paths, [read_header(path) for path in paths], False, 1, lambda: None)
+    np.testing.assert_array_equal(pixels, np.concatenate([picture.reshape(-1, 3) for picture in pictures]))
+
+
+def test_a_picture_that_changed_since_its_header_was_read_is_named(tmp_path):
+    path = saved(tmp_path, Image.new("RGB", (4, 4)))
+    header = read_header(path)
+    saved(tmp_path, Image.new("RGB", (5, 4)))
+    with pytest.raises(DatasetError, match=r"picture.png can't be read"):
+        read_images([path], [header], False, 1, lambda: None)
+
+
+def test_memory_that_the_system_refuses_is_one_line(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise MemoryError
+
+    path = saved(tmp_path, Image.new("RGB", (4, 4)))
+    header = read_header(path)
+    monkeypatch.setattr(images.np, "empty", refuse)
+    with pytest.raises(DatasetError, match="which the system refused: --downscale 2"):
+        read_images([path], [header], False, 1, lambda: None)
+
+
+UPRIGHT = np.zeros((6, 9, 3), np.uint8)
+UPRIGHT[:2, :4], UPRIGHT[4:, :2], UPRIGHT[:, 7:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+"""Looks different however it is turned or mirrored."""
+
+FORMATS = {
+    "png": {},
+    "jpg": {"quality": 100, "subsampling": 0},
+    "webp": {"lossless": True},
+    "tif": {},
+    "deflated.tif": {"compression": "tiff_adobe_deflate"},
+    "avif": {"quality": 100, "subsampling": "4:4:4"},
+}
+
+
+def sideways(tmp_path, orientation: int, ending: str):
+    """A file of `UPRIGHT` whose pixels lie as a camera with that orientation stores them, and the stored pixels."""
+    turns = images._TURNS
+    undone = turns.get({6: 8, 8: 6}.get(orientation, orientation))
+    stored = Image.fromarray(UPRIGHT) if undone is None else Image.fromarray(UPRIGHT).transpose(undone)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return saved(tmp_path, stored, f"picture.{ending}", exif=exif, **FORMATS[ending]), np.asarray(stored)
+
+
+def test_the_tag_means_what_exif_says(tmp_path):
+    """Orientation 6: the first stored row is the upright picture's right side."""
+    _, stored = sideways(tmp_path, 6, "png")
+    np.testing.assert_array_equal(stored[0], UPRIGHT[:, -1])
+    _, stored = sideways(tmp_path, 2, "png")
+    np.testing.assert_array_equal(stored[:, 0], UPRIGHT[:, -1])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", FORMATS)
+def test_pictures_are_read_upright_or_as_they_are_stored(tmp_path, ending, orientation):
+    path, stored = sideways(tmp_path, orientation, ending)
+    header = read_header(path)
+    assert (header.size, header.orientation) == ((9, 6), orientation)
+    tolerance = 40 if ending in ("jpg", "avif") else 0
+    np.testing.assert_allclose(read_image(path, False, header.orientation).astype(int), UPRIGHT, atol=tolerance)
+    as_stored = header.as_stored
+    assert (as_stored.size, as_stored.orientation) == (stored.shape[1::-1], 1)
+    np.testing.assert_allclose(read_image(path, False, as_stored.orientation).astype(int), stored, atol=tolerance)
+
+
+@pytest.mark.parametrize("tag", [0, 9, 77])
+def test_a_tag_that_means_nothing_turns_nothing(tmp_path, tag):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = tag
+    assert read_header(saved(tmp_path, Image.new("RGB", (3, 2)), "picture.jpg", exif=exif))[:4] == (3, 2, False, 1)
+
+
+def test_broken_exif_turns_nothing(tmp_path):
+    for content in (b"", b"Exif\0\0", b"Exif\0\0II*\0\x08\0\0\0\xff", b"Exif\0\0garbage"):
+        path = saved(tmp_path, Image.new("RGB", (3, 2)), "picture.jpg", exif=content)
+        assert read_header(path)[:4] == (3, 2, False, 1)
+        assert read_image(path, False).shape == (2, 3, 3)
+
+
+def test_a_pose_of_others_is_for_stored_pixels_unless_only_upright_ones_fit():
+    turned = Header(30, 40, False, 6)
+    assert turned.posed((40, 30)) == turned.as_stored == Header(40, 30, False, 1)
+    assert turned.posed((30, 40)) == turned.posed((300, 400)) == turned
+    assert turned.posed(None) == turned.posed((30, 30)) == turned.as_stored
+    assert Header(40, 30, False, 3).posed((40, 30)).orientation == 1
+    assert Header(30, 30, False, 6).posed((30, 30)).orientation == 1
+
+
+def test_transparency_of_sixteen_bit_grey_is_alpha(tmp_path):
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    values = np.array([[7, 300], [8, 65535]], ">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    (tmp_path / "grey.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 0, 0, 0, 0))
+        + chunk(b"tRNS", struct.pack(">H", 7))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    assert read_header(tmp_path / "grey.png").has_alpha
+    assert read_image(tmp_path / "grey.png", True)[..., 3].tolist() == [[0, 255], [255, 255]]
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "1", "RGB", "P", "LA"])
+def test_what_is_not_black_is_marked(tmp_path, mode):
+    marked = np.arange(12).reshape(3, 4) % 3 == 0
+    if mode == "I;16":
+        image = Image.fromarray(marked.astype(np.uint16))
+    elif mode == "1":
+        image = Image.fromarray(marked)
+    else:
+        image = Image.fromarray(np.where(marked[..., None], (0, 0, 255), 0).astype(np.uint8)).convert(mode)
+    np.testing.assert_array_equal(nonzero_pixels(saved(tmp_path, image)), marked)
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(100)
+
+
+@pytest.mark.parametrize("name", ["photo.heic", "photo.jpg"])
+def test_heic_that_cannot_be_read_says_what_to_install(tmp_path, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / name).write_bytes(HEIC)
+    with pytest.raises(DatasetError, match=r"found HEIC.*pip install pillow-heif, or convert"):
+        read_header(tmp_path / name)
+
+
+def test_heic_is_read_upright_where_pillow_heif_is_installed(tmp_path):
+    """It turns pictures itself and says so."""
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pillow-heif, which nothing else asks for")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    stored = Image.fromarray(UPRIGHT.repeat(20, 0).repeat(20, 1)).transpose(Image.Transpose.ROTATE_90)
+    pillow_heif.from_pillow(stored).save(tmp_path / "photo.heic", exif=exif.tobytes(), quality=100)
+    header = read_header(tmp_path / "photo.heic")
+    assert (header.size, header.orientation) == ((180, 120), 1)
+    pixels = read_image(tmp_path / "photo.heic", False)[10::20, 10::20]
+    np.testing.assert_allclose(pixels.astype(int), UPRIGHT, atol=60)

@@ -120,14 +120,6 @@ def test_a_broken_photo_is_named_before_the_search(tmp_path):
         open_dataset(tmp_path)
 
 
-def test_photos_of_two_sizes_are_refused_before_the_search(tmp_path, monkeypatch):
-    monkeypatch.setattr(photos, "_Search", None)
-    for index in range(4):
-        Image.new("RGB", (30, 20 + index // 3)).save(tmp_path / f"{index}.png")
-    with pytest.raises(DatasetError, match=r"3\.png is 30x21: expected 30x20"):
-        open_dataset(tmp_path)
-
-
 def test_a_snapshot_remembers_where_its_photos_were_placed(fox_photos, tmp_path):
     trainer = tiny_trainer(open_dataset(fox_photos))
     trainer.step()
