@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import math
 import os
+import shutil
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -66,7 +67,11 @@ def _frames_of(path: Path, progress: Progress) -> Path:
         if not chosen.is_dir():
             unfinished = kept_in / "unfinished"
             unfinished.mkdir(parents=True, exist_ok=True)
-            _choose(path, unfinished, progress)
+            try:
+                _choose(path, unfinished, progress)
+            except DatasetError:  # nothing of it is of use later
+                shutil.rmtree(kept_in, ignore_errors=True)
+                raise
             unfinished.rename(chosen)
     except OSError as error:
         where = error.filename or path
@@ -118,10 +123,8 @@ def _decoded(path: Path) -> Iterator[tuple[np.ndarray, float]]:
                 n += 1
                 yield frame, min(1.0, file.tell() / size)
     except Exception as error:  # a broken video raises whatever its decoder stumbles over
-        found = f"one that can't be decoded beyond frame {n}" if n else "something else"
-        raise DatasetError(
-            f"{path}: expected a video, found {found} ({' '.join(str(error).split()):.120}): copy or export it again"
-        ) from error
+        found = f"one that can't be decoded beyond frame {n}" if n else "nothing that can be decoded"
+        raise DatasetError(f"{path}: expected a video, found {found}: copy or export it again") from error
 
 
 def _quarter_turns(path: Path) -> int:

@@ -91,13 +91,14 @@ def test_one_that_is_called_off_is_incomplete_and_goes_on_later(tmp_path, cache,
 @pytest.mark.parametrize("content", [b"", b"no video" * 1000])
 def test_what_is_no_video_is_refused(tmp_path, cache, content):
     (tmp_path / "a.mp4").write_bytes(content)
-    assert "expected a video, found something else" in refusal(tmp_path / "a.mp4")
-    assert not list(cache.rglob("frames/*/frames"))
+    assert "expected a video, found nothing that can be decoded" in refusal(tmp_path / "a.mp4")
+    assert not list(cache.rglob("frames/*"))
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_a_video_needs_frames(tmp_path, n):
+def test_a_video_needs_frames(tmp_path, cache, n):
     assert f"expected a video of at least 3 frames, found {n}" in refusal(write_video(tmp_path / "a.mp4", frames(n)))
+    assert not list(cache.rglob("*.jpg"))
 
 
 def test_a_video_that_breaks_off_is_refused(tmp_path):
@@ -110,7 +111,7 @@ def test_a_video_that_breaks_off_is_refused(tmp_path):
 def test_a_folder_with_a_video_says_so(tmp_path):
     (tmp_path / "folder").mkdir()
     write_video(tmp_path / "folder" / "clip.mov", frames(3))
-    assert "found clip.mov in it: open that" in refusal(tmp_path / "folder")
+    assert "open what can be opened in it, clip.mov" in refusal(tmp_path / "folder")
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path, cache):
