@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from core.datasets.base import Views
 
@@ -20,6 +20,14 @@ def write_pictures(folder: Path, views: Views, factor: int = 1) -> list[str]:
         picture = Image.fromarray(views.image(index).numpy()).convert("RGB")
         picture.reduce(factor).save(inside / name)
     return names
+
+
+def store_sideways(path: Path) -> None:
+    """A picture as a phone stores it that was held upright: a turn to the left, and a tag that undoes it."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    with Image.open(path) as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
 
 
 def write_nerfstudio(folder: Path, views: Views, per_frame: bool = False, **given) -> Path:

@@ -55,7 +55,7 @@ def _free_of_container() -> int | None:
 
 def n_readers(pictures: Sequence[Sized]) -> int:
     """How many threads may decode pictures at once: as many as there are processors, if so many full-size pictures fit
-    beside the images; at least 2 unless there is nothing to read."""
+    beside the images; two at least where there is more than one."""
     most = min(_MOST_READERS, max(2, os.cpu_count() or 2), max(1, len(pictures)))
     largest = max((picture.width * picture.height for picture in pictures), default=0)
     free = free_memory()

@@ -206,3 +206,32 @@ def test_wrong_shapes_are_refused():
         Camera(torch.eye(4), torch.eye(3), 0, 4)
     with pytest.raises(TypeError, match="batch"):
         len(Camera(torch.eye(4), torch.eye(3), 4, 4))
+
+
+def mixed_batch() -> Camera:
+    cameras = [random_camera(0, 7, 5), random_camera(1, 4, 9)]
+    K, c2w = (torch.stack([getattr(c, name) for c in cameras]) for name in ("K", "c2w"))
+    return Camera(c2w, K, 7, 9, sizes=torch.tensor([[7, 5], [4, 9]]))
+
+
+def test_cameras_of_a_batch_may_have_sizes_of_their_own():
+    batch = mixed_batch()
+    assert [(batch[i].width, batch[i].height, batch[i].sizes) for i in range(2)] == [(7, 5, None), (4, 9, None)]
+    assert batch.extent.tolist() == [[7.0, 5.0], [4.0, 9.0]]
+    assert batch[torch.tensor([1, 1, 0])].extent.tolist() == [[4.0, 9.0], [4.0, 9.0], [7.0, 5.0]]
+    assert len(generate_rays(batch[1]).rays_o) == 36
+    wide = batch.to(torch.float64)
+    assert wide.sizes.dtype == torch.int64 and wide.extent.dtype == torch.float64
+
+
+def test_resizing_a_batch_resizes_each():
+    batch = mixed_batch()
+    resized = batch.resized(20, 10)
+    for i in range(2):
+        torch.testing.assert_close(resized[i].K, batch[i].resized(20, 10).K)
+        assert (resized[i].width, resized[i].height) == (20, 10)
+
+
+def test_there_is_a_size_for_each_camera():
+    with pytest.raises(ValueError, match="a size for each"):
+        replace(mixed_batch(), sizes=torch.tensor([[7, 5]]))

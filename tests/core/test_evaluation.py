@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from core.evaluation import PixelErrors, decibels, evaluate, pixel_psnr, psnr, s
 from core.rays import RenderOutput
 from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings
-from tests.ball import ball_views
+from tests.ball import ball_views, mixed_ball_views
 from tests.scenes import BOX, Ball
 
 SEEDS = range(4)
@@ -112,6 +113,20 @@ def test_images_that_cannot_be_compared_are_refused():
         ssim(torch.zeros(20, 10, 3), torch.zeros(20, 10, 3))
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_ssim_behind_a_mask_is_the_mean_of_the_windows_that_it_leaves(seed):
+    """What lies behind the mask changes nothing."""
+    a, mask = image(seed), torch.ones(24, 31, dtype=torch.bool)
+    b = noisy(a, 0.1, seed)
+    mask[:, 20:] = False
+    assert ssim(a, b, mask) == pytest.approx(ssim(a[:, :20], b[:, :20]), abs=1e-12)
+    other = torch.where(mask[..., None], b, 1.0 - b)
+    assert ssim(a, other, mask) == ssim(a, b, mask)
+    assert ssim(a, b, torch.ones_like(mask)) == ssim(a, b)
+    mask[::8, ::8] = False
+    assert math.isnan(ssim(a, b, mask)), "each window holds something hidden"
+
+
 BACKGROUND = torch.tensor([1.0, 0.5, 0.0])
 
 
@@ -162,6 +177,33 @@ def test_images_below_ssim_s_window_have_no_ssim(monkeypatch):
     result = evaluate(None, None, views, MarchSettings(), BACKGROUND)
     assert math.isnan(result.ssim)
     assert math.isfinite(result.psnr)
+
+
+def test_what_a_mask_hides_is_not_compared(painter):
+    """A view whose hidden half is painted in other colours keeps its figures; a view without windows has no SSIM."""
+    views, errors = painter
+    used = torch.ones(3, 24, 24, dtype=torch.bool)
+    used[0, :, 12:], used[1, ::6, ::6] = False, False
+    images = views.images.clone()
+    images[0, :, 12:] = torch.tensor([200, 10, 200, 255], dtype=torch.uint8)
+    hidden = replace(views, images=images, used=used)
+    result = evaluate(None, None, hidden, MarchSettings(), BACKGROUND)
+    assert [score.psnr for score in result.per_view] == pytest.approx(
+        [-20.0 * math.log10(error) for error in errors], abs=1e-3
+    )
+    assert math.isnan(result.per_view[1].ssim)
+    assert result.ssim == pytest.approx(0.5 * (result.per_view[0].ssim + result.per_view[2].ssim))
+
+
+def test_views_of_several_sizes_are_rendered_and_compared_at_their_own():
+    views, sampler = mixed_ball_views(3), OccupancySampler(BOX, 8)
+    sampler.start(0.01, 0.95)
+    seen = []
+    result = evaluate(
+        Ball(), sampler, views, MarchSettings(render_step_size=0.1), BACKGROUND, lambda i, a, b: seen.append((a, b))
+    )
+    assert [tuple(a.shape) for a, _ in seen] == [(24, 24, 3), (20, 36, 3), (28, 16, 3)]
+    assert [score.psnr for score in result.per_view] == pytest.approx([psnr(a, b) for a, b in seen])
 
 
 def test_over_every_pixel_the_pixels_psnr_is_the_pictures():

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from core.errors import CollapseKind, TrainingCollapsed
-from core.evaluation import psnr
+from core.evaluation import evaluate, psnr
 from core.rendering import render_image, trace_rays
 from core.schedule import learning_rate
 from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer
+from tests.ball import CENTRE, RADIUS, mixed_ball_views
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
 
 
@@ -35,6 +36,21 @@ def test_it_learns_the_ball():
     assert held_out_psnr() > max(15.0, before + 3.5)
     assert stats.step == trainer.step_count == 200
     assert 0.5 * 2048 < stats.n_samples < 2 * 2048  # the batch aims at a number of kept samples
+
+
+def test_it_learns_from_several_sizes_behind_masks():
+    """Where masks hide, the pictures are of another colour than the ball, which is not learnt."""
+    generator, plain = torch.Generator().manual_seed(0), ball_dataset()
+    train = mixed_ball_views(12, sizes=((32, 32), (48, 24)))
+    used = torch.rand(train.images.shape[:-1], generator=generator) < 0.7
+    painted = torch.where(used[..., None], train.images, torch.tensor([0, 255, 0, 255], dtype=torch.uint8))
+    low, high = (tuple(c + sign * 1.2 * RADIUS for c in CENTRE) for sign in (-1, 1))
+    dataset = replace(plain, train=replace(train, images=painted, used=used), test=train, box=(*low, *high))
+    trainer = Trainer(dataset, SMALL_FIELD, SMALL_TRAINING)
+    for _ in range(120):
+        trainer.step()
+    march, white = trainer.settings.march, torch.ones(3)
+    assert evaluate(trainer.field, trainer.sampler, train, march, white).psnr > 20.0
 
 
 def test_the_same_seed_gives_the_same_losses():

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from dataclasses import replace
 
@@ -36,6 +37,24 @@ def scene(position=(0.5, 0.0, 0.5)) -> SceneInfo:
         box=(-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), field=None, train=TrainSettings(grid_resolution=32),
         background=(1.0, 1.0, 1.0),
     )  # fmt: skip
+
+
+def test_a_camera_is_as_wide_as_its_own_picture():
+    one = scene()
+    pair = dataclasses.replace(
+        one,
+        n_train=2,
+        cameras=one.cameras.repeat(2, 0),
+        camera_fov_y=one.camera_fov_y.repeat(2),
+        sizes=np.array([[4, 3], [3, 6]]),
+    )
+
+    def aspect(segments):
+        lower_side, right_side = (np.linalg.norm(np.subtract(*segment)) for segment in segments[4:6])
+        return lower_side / right_side
+
+    first, second = np.split(camera_segments(pair), 2)
+    assert (aspect(first), aspect(second)) == (pytest.approx(4 / 3), pytest.approx(3 / 6))
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:

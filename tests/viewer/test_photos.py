@@ -8,7 +8,8 @@ import torch
 
 from core.cameras import Camera, look_at, pinhole_matrix
 from core.datasets.base import Views
-from viewer.photos import photo_in_view
+from tests.ball import mixed_ball_views
+from viewer.photos import HIDDEN_BRIGHTNESS, photo_in_view
 
 WIDTH, HEIGHT = 12, 8
 RED = (1.0, 0.0, 0.0)
@@ -88,3 +89,23 @@ def test_a_view_the_other_way_sees_nothing_of_it():
     of, turn = views(), torch.diag(torch.tensor([-1.0, 1.0, -1.0, 1.0]))
     got = photo_in_view(of, 1, dataclasses.replace(view(of), c2w=of.cameras.c2w[1] @ turn))
     assert (got.inside == 0.0).all() and (got.over(RED) == np.float32(RED)).all()
+
+
+def test_what_a_mask_hides_is_darkened_and_is_not_inside():
+    of = views()
+    used = torch.ones(2, HEIGHT, WIDTH, dtype=torch.bool)
+    used[1, :, 5:] = False
+    got, photo = photo_in_view(dataclasses.replace(of, used=used), 1, view(of)), photo_in_view(of, 1, view(of))
+    np.testing.assert_allclose(got.inside, np.broadcast_to(np.arange(WIDTH) < 5, (HEIGHT, WIDTH)), atol=1e-5)
+    np.testing.assert_allclose(got.colors[:, :5], photo.colors[:, :5], atol=1e-6)
+    np.testing.assert_allclose(got.colors[:, 5:], HIDDEN_BRIGHTNESS * photo.colors[:, 5:], atol=1e-6)
+    np.testing.assert_array_equal(got.opacities, photo.opacities)
+
+
+def test_photos_of_several_sizes_fill_their_own():
+    of = mixed_ball_views(3)
+    for index in range(3):
+        camera = of.cameras[index]
+        got = photo_in_view(of, index, camera)
+        np.testing.assert_allclose(got.over(RED), of.photo(index, torch.tensor(RED)).numpy(), atol=2e-4)
+        np.testing.assert_allclose(got.inside, 1.0, atol=1e-4)

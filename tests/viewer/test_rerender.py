@@ -6,12 +6,20 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
+from core.datasets import open_dataset
 from core.errors import FirstlightError
 from core.opening import moved_trainer
 from core.place import Place
 from core.snapshot import save_snapshot
-from tests.ball import CENTRE, RADIUS
-from tests.viewer.live import live_session, screenshot_request, trainer_of, write_quick_ball
+from tests.ball import CENTRE, RADIUS, mixed_ball_views
+from tests.photos import write_nerfstudio
+from tests.viewer.live import (
+    live_session,
+    screenshot_request,
+    tiny_trainer,
+    trainer_of,
+    write_quick_ball,
+)
 from viewer.messages import PhotoId, Split
 from viewer.rerender import rerender
 from viewer.screenshots import read_metadata
@@ -60,6 +68,14 @@ def test_a_screenshot_is_made_again(taken, tmp_path, index):
     assert np.abs(first - again).max() <= 1
     assert first.std() > 5
     assert read_metadata(path) == read_metadata(shots[index])
+
+
+def test_a_cameras_picture_has_its_photos_size(tmp_path):
+    folder = write_nerfstudio(tmp_path / "mixed", mixed_ball_views(10), per_frame=True, aabb=[-1, -1, -1, 1, 1, 1])
+    save_snapshot(tmp_path / "s.safetensors", tiny_trainer(open_dataset(folder)))
+    for camera, size in ((0, (36, 20)), (1, (16, 28)), (2, (24, 24))):
+        path = rerender(str(tmp_path / "s.safetensors"), str(tmp_path / f"{camera}.png"), camera=camera)
+        assert pixels(path).shape == (*size[::-1], 3)
 
 
 def test_what_is_asked_for_differs_from_the_screenshot(taken, tmp_path):

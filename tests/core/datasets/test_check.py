@@ -16,12 +16,13 @@ from tests.ball import (
     DISTANCE,
     ball_views,
     focal,
+    mixed_ball_views,
     read_written,
     write_ball,
     write_times,
     write_transforms,
 )
-from tests.photos import write_llff, write_nerfstudio
+from tests.photos import write_json, write_llff, write_nerfstudio, written_json
 
 
 def rewrite_poses(folder, change) -> None:
@@ -71,6 +72,36 @@ def test_memory_that_the_system_does_not_tell_is_called_unknown(ball_scene, monk
     assert any("unknown free" in line for line in check_dataset(ball_scene).lines())
     report = replace(check_dataset(ball_scene), free_bytes=123_000_000)
     assert any("123 MB free" in line for line in report.lines())
+
+
+def test_sizes_and_masks_are_told(tmp_path):
+    folder = write_nerfstudio(tmp_path, mixed_ball_views(17), per_frame=True)
+    report = check_dataset(folder)
+    assert report.train_sizes == (((36, 20), 5), ((24, 24), 5), ((16, 28), 4))
+    assert any("14 views, 36x20 (5), 24x24 (5), 16x28 (4) pixels" in line for line in report.lines())
+    mask = np.ones((24, 24), bool)
+    mask[:, 12:] = False
+    Image.fromarray(mask).save(folder / "images" / "mask.png")
+    transforms = written_json(folder)
+    transforms["frames"][3]["mask_path"] = "images/mask.png"
+    write_json(folder, transforms)
+    hidden = check_dataset(folder)
+    share = 100.0 * 288 / (5 * 720 + 5 * 576 + 4 * 448)
+    assert any(f"note       Masks hide {share:.3g} %" in line for line in hidden.lines())
+    assert hidden.image_bytes > report.image_bytes
+
+
+def test_what_a_mask_hides_is_neither_dark_nor_blurred(tmp_path):
+    folder = write_nerfstudio(tmp_path, ball_views(17, 24))
+    noise = np.random.default_rng(0).integers(60, 190, (24, 24, 3), dtype=np.uint8)
+    for path in (folder / "images").iterdir():
+        Image.fromarray(noise).save(path)
+    hidden, covered = np.zeros((24, 24), bool), noise.copy()
+    hidden[:, :18], covered[:, :18] = True, 0
+    Image.fromarray(covered).save(folder / "images" / "005.png")
+    assert "exposed otherwise than most: images/005.png" in warnings_of(folder)
+    Image.fromarray(hidden).save(folder / "images" / "dynamic_mask_005.png")
+    assert "005" not in warnings_of(folder)
 
 
 def test_a_sound_dataset_has_no_warnings(tmp_path):

@@ -6,7 +6,7 @@ import torch
 from core.cameras import Camera, look_at, pinhole_matrix
 from core.datasets.base import Views
 from core.datasets.hull import find_box, occupied_cells, point_looked_at
-from tests.ball import CENTRE, RADIUS, ball_views
+from tests.ball import CENTRE, RADIUS, ball_views, mixed_ball_views
 
 BOX = (-0.9, -1.0, -0.7, 1.1, 1.2, 1.3)
 
@@ -80,6 +80,26 @@ def test_cells_outside_the_frame_or_behind_the_camera_stay():
     for place, stays in ((behind, True), (aside, True), (c2w[:3, 3], True), (in_view, False)):
         box = tuple(torch.cat([place - 0.2, place + 0.2]).tolist())
         assert occupied_cells(empty, box, 4).all().item() is stays
+
+
+def test_what_a_mask_hides_carves_nothing():
+    """The ball's lower half is missing in every picture, behind a mask that hides more than it."""
+    views = ball_views(8, 60)
+    images, used = views.images.clone(), torch.ones(8, 60, 60, dtype=torch.bool)
+    images[:, 25:], used[:, 20:] = 0, False
+    i, j, k = cell_of(points_in_ball(5_000, 0), BOX, 16).unbind(-1)
+    assert not occupied_cells(replace(views, images=images), BOX, 16)[i, j, k].all()
+    assert occupied_cells(replace(views, images=images, used=used), BOX, 16)[i, j, k].all()
+
+
+def test_silhouettes_may_be_of_several_sizes():
+    views = mixed_ball_views(12, sizes=((100, 100), (140, 90), (60, 120)))
+    i, j, k = cell_of(points_in_ball(5_000, 0), BOX, 16).unbind(-1)
+    occupied = occupied_cells(views, BOX, 16)
+    assert occupied[i, j, k].all() and occupied.float().mean() < 0.3
+    low, high = torch.tensor(find_box(views)).view(2, 3)
+    assert (low <= torch.tensor(CENTRE) - RADIUS).all() and (high >= torch.tensor(CENTRE) + RADIUS).all()
+    assert (high - low < 2.0 * RADIUS * 1.35).all()
 
 
 def test_carving_without_alpha_is_an_error():

@@ -3,14 +3,16 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
 
 from core.datasets import open_dataset
 from core.errors import DatasetError
 from core.reading import Reading
-from tests.ball import ball_views
-from tests.photos import write_json, write_nerfstudio, write_pictures, written_json
+from tests.ball import ball_views, mixed_ball_views
+from tests.photos import store_sideways, write_json, write_nerfstudio, write_pictures, written_json
 
 
 @pytest.fixture
@@ -66,6 +68,70 @@ def test_pictures_that_were_reduced_later_keep_their_rays(tmp_path):
 def test_a_picture_of_another_shape_is_refused(scene):
     message = refusal(scene, lambda t: t.update(w=48))
     assert "24x24" in message and "48x24" in message
+
+
+def opaque(image: torch.Tensor) -> torch.Tensor:
+    """An image as `write_pictures` writes it."""
+    return torch.from_numpy(np.array(Image.fromarray(image.numpy()).convert("RGB")))
+
+
+@pytest.mark.parametrize("downscale", [1, 3])
+def test_pictures_of_several_sizes_keep_their_rays(tmp_path, downscale):
+    views = mixed_ball_views(10)
+    dataset = open_dataset(write_nerfstudio(tmp_path, views, per_frame=True), downscale)
+    train = dataset.train
+    for index, name in enumerate(train.names):
+        of = int(name.removeprefix("images/").removesuffix(".png"))
+        true, camera = views.cameras[of], train.cameras[index]
+        assert (camera.width, camera.height) == (true.width // downscale, true.height // downscale)
+        torch.testing.assert_close(downscale * camera.K[:2], true.K[:2])
+        if downscale == 1:
+            assert torch.equal(train.image(index), opaque(views.image(of)))
+    cut_off = "16x28, 36x20 pixels can't be divided by 3: the rest at the right and bottom is left out."
+    assert (cut_off in dataset.notes) == (downscale == 3)
+
+
+def test_intrinsics_of_a_size_are_scaled_to_each_picture(tmp_path):
+    """The file names one size for all; one picture was reduced since."""
+    views = ball_views(10, 24)
+    folder = write_nerfstudio(tmp_path, views)
+    with Image.open(folder / "images" / "003.png") as image:
+        image.reduce(2).save(folder / "images" / "003.png")
+    cameras = open_dataset(folder).train.cameras
+    assert cameras[2].width == 12 and cameras[1].width == 24
+    torch.testing.assert_close(cameras[2].K, views.cameras.resized(12, 12).K[3])
+
+
+@pytest.mark.parametrize("reduced", [1, 2])
+def test_a_tag_is_followed_where_only_upright_pixels_have_the_poses_shape(tmp_path, reduced):
+    views = mixed_ball_views(10, sizes=((32, 20),))
+    folder = write_nerfstudio(tmp_path, views)
+    for path in sorted((folder / "images").iterdir())[:4]:
+        with Image.open(path) as image:
+            image.reduce(reduced).save(path)
+        store_sideways(path)
+    dataset = open_dataset(folder)
+    assert dataset.train.image(0).shape == (20 // reduced, 32 // reduced, 3)
+    if reduced == 1:
+        assert torch.equal(dataset.train.image(0), opaque(views.image(1)))
+    assert any("4 images are turned as their orientation tags say" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_tag_is_not_followed_where_the_stored_pixels_have_the_poses_shape(tmp_path, named):
+    """Or where nothing names a shape: what finds poses reads pixels as they are stored."""
+    folder = write_nerfstudio(tmp_path, mixed_ball_views(10, sizes=((32, 20),)))
+    for path in (folder / "images").iterdir():
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        with Image.open(path) as image:
+            image.save(path, exif=exif)
+    if not named:
+        transforms = written_json(folder)
+        write_json(folder, {key: value for key, value in transforms.items() if key not in ("w", "h")})
+    dataset = open_dataset(folder)
+    assert dataset.train.image(0).shape == (20, 32, 3)
+    assert any("tags of 10 images are not followed" in note for note in dataset.notes)
 
 
 def test_its_own_splits_are_kept(scene):

@@ -5,9 +5,10 @@ import zipfile
 import pytest
 
 from core import datasets
-from core.datasets import open_dataset
+from core.datasets import memory, open_dataset
 from core.errors import DatasetError
-from tests.ball import write_ball
+from tests.ball import ball_views, mixed_ball_views, write_ball
+from tests.photos import write_colmap, write_llff, write_nerfstudio, write_pictures
 
 
 def refusal(path) -> str:
@@ -117,3 +118,38 @@ def test_what_progress_raises_ends_the_opening(ball_scene):
 
     with pytest.raises(Cancelled):
         open_dataset(ball_scene, progress=cancel)
+
+
+WRITERS = {
+    "blender": lambda folder: write_ball(folder, train=9, test=3),
+    "nerfstudio": lambda folder: write_nerfstudio(folder, ball_views(12, 24)),
+    "several sizes": lambda folder: write_nerfstudio(folder, mixed_ball_views(12), per_frame=True),
+    "llff": lambda folder: write_llff(folder, ball_views(12, 24)),
+    "colmap": lambda folder: write_colmap(folder, ball_views(12, 24)),
+}
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_too_much_for_the_memory_is_read_reduced_as_if_that_was_asked_for(tmp_path, monkeypatch, write):
+    folder = write(tmp_path / "scene")
+    whole = open_dataset(folder)
+    assert whole.downscale == 1
+    monkeypatch.setattr(memory, "free_memory", lambda: 0.3 * (whole.train.nbytes + whole.test.nbytes) / memory._SHARE)
+    fitting = open_dataset(folder)
+    monkeypatch.undo()
+    asked = open_dataset(folder, 2)
+    assert fitting.downscale == asked.downscale == 2
+    assert fitting.train.images.equal(asked.train.images) and fitting.test.images.equal(asked.test.images)
+    assert fitting.train.cameras.K.equal(asked.train.cameras.K)
+    (note,) = set(fitting.notes) - set(asked.notes)
+    assert "read reduced by 2, as with --downscale 2" in note
+
+
+def test_the_downscale_counts_how_pictures_are_stored_too(tmp_path):
+    """So that opening them with it again gives the same."""
+    views = ball_views(12, 24)
+    folder = write_llff(tmp_path, views)
+    write_pictures(folder, views, factor=4)
+    assert [open_dataset(folder, downscale).downscale for downscale in (1, 2, 4, 8)] == [1, 2, 4, 8]
+    (folder / "images").rename(folder / "thrown away")
+    assert [open_dataset(folder, downscale).downscale for downscale in (1, 4, 8)] == [4, 4, 8]

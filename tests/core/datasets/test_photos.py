@@ -12,6 +12,7 @@ from core.datasets import open_dataset, photos
 from core.datasets.pose_search import STAGES
 from core.errors import DatasetError, SnapshotError
 from core.snapshot import load_snapshot, save_snapshot
+from tests.photos import store_sideways
 from tests.viewer.live import tiny_trainer
 
 N_PHOTOS = 10
@@ -118,6 +119,55 @@ def test_a_broken_photo_is_named_before_the_search(tmp_path):
         (tmp_path / f"{index}.jpg").write_bytes(b"no picture")
     with pytest.raises(DatasetError, match=r"0\.jpg can't be read"):
         open_dataset(tmp_path)
+
+
+def test_photos_however_they_are_stored_are_placed_upright(fox_photos, data, tmp_path):
+    """Turned by tags, cut to other sizes, as WebP, which pycolmap doesn't read: it gets copies, and theirs are gone."""
+    for index, path in enumerate(sorted(fox_photos.iterdir())):
+        if index % 2:
+            with Image.open(path) as image:
+                image.crop((0, 0, 270, 460)).save(tmp_path / f"{path.stem}.webp", quality=95)
+        else:
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+            store_sideways(tmp_path / path.name)
+    told = []
+    dataset = open_dataset(tmp_path, progress=lambda share, text: told.append((share, text)))
+    assert dataset.notes[0] == f"All {N_PHOTOS} photos found their place."
+    assert dataset.notes[1] == f"{N_PHOTOS // 2} photos are turned upright, as their orientation tags say."
+    train = dataset.train
+    for index, name in enumerate(train.names):
+        assert train.image(index).shape == ((460, 270, 3) if name.endswith(".webp") else (480, 270, 3))
+        assert (tmp_path / name).is_file()
+    frames = json.loads((data / "fox" / "transforms.json").read_text())["frames"]
+    true = {Path(frame["file_path"]).stem: np.array(frame["transform_matrix"]) for frame in frames}
+    poses = np.stack([true[Path(name).stem] for name in train.names])
+    found = train.cameras.c2w.numpy().astype(float)
+    assert aligned_error(found[:, :3, 3], poses[:, :3, 3]) < 0.02
+    turns = [a[:3, :3] @ b[:3, :3].T for a, b in zip(poses, found, strict=True)]
+    between = [np.degrees(np.arccos(np.clip((np.trace(turns[0].T @ t) - 1.0) / 2.0, -1.0, 1.0))) for t in turns]
+    assert max(between) < 3.0, "one turn takes all found cameras to the true ones, so none lies on its side"
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares) and (0.0, f"copying photos upright: 1 of {N_PHOTOS}") in told
+    assert not list(photos.user_folder().rglob("*.png"))
+
+
+def test_copies_of_an_interrupted_search_are_not_made_again(tmp_path, monkeypatch):
+    pictures, copied = tmp_path / "photos", []
+    pictures.mkdir()
+    for index in range(3):
+        Image.new("RGB", (30, 20), (9, index, 9)).save(pictures / f"{index}.webp")
+    monkeypatch.setattr(photos, "user_folder", lambda: tmp_path / "cache")
+    read = photos.read_image
+    monkeypatch.setattr(photos, "read_image", lambda path, *rest: copied.append(path.name) or read(path, *rest))
+
+    def call_off(share, text):
+        if "3 of 3" in text or "features" in text:
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            open_dataset(pictures, progress=call_off)
+    assert copied == ["0.webp", "1.webp"]
 
 
 def test_a_snapshot_remembers_where_its_photos_were_placed(fox_photos, tmp_path):

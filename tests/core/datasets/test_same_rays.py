@@ -11,8 +11,8 @@ from core.datasets import open_dataset
 from core.datasets.base import Dataset, Views
 from core.lenses import Lens
 from core.reading import Reading
-from tests.ball import ball_views
-from tests.photos import LENS, write_colmap, write_llff, write_nerfstudio
+from tests.ball import ball_views, mixed_ball_views
+from tests.photos import LENS, store_sideways, write_colmap, write_llff, write_nerfstudio
 
 WRITERS = {
     "instant-ngp / nerfstudio": write_nerfstudio,
@@ -41,6 +41,18 @@ def test_rays_and_pictures_are_those_that_were_written(tmp_path, name):
     opaque = views.images[0, ..., :3] * (views.images[0, ..., 3:] > 0)
     assert torch.equal(dataset.test.images[0], opaque)
     assert not dataset.train.has_alpha
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_pictures_that_are_stored_sideways_are_the_same(tmp_path, name):
+    """The poses are for upright pictures, and a tag says how each is stored."""
+    views = mixed_ball_views(10, sizes=((32, 20),))
+    plain = open_dataset(WRITERS[name](tmp_path / "ball", views))
+    for path in (tmp_path / "ball" / "images").iterdir():
+        store_sideways(path)
+    turned = open_dataset(tmp_path / "ball")
+    assert turned.train.images.equal(plain.train.images) and turned.test.images.equal(plain.test.images)
+    assert turned.train.cameras.K.equal(plain.train.cameras.K)
 
 
 def test_legos_rays_are_the_same_through_three_formats(tmp_path, lego):

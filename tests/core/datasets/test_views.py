@@ -80,7 +80,7 @@ def test_pixels_by_number_are_those_of_the_image_and_its_camera(views):
 @pytest.mark.parametrize("views", [ball_views(5, 6), MIXED, masked(MIXED), masked(ball_views(5, 6))])
 def test_what_is_sampled_counts_and_all_that_counts_is_sampled_alike(views, among):
     """Each pixel is known by its ray."""
-    n = 60_000
+    n = 20_000
     batch = views.sample(n, torch.Generator().manual_seed(0), among)
     listed = [expected_pixels(views, index) for index in range(5)]
     every = torch.cat([torch.cat([*found], dim=1) for found in listed])

@@ -10,6 +10,7 @@ from core.cameras import Camera
 from core.datasets.base import Views
 from core.evaluation import evaluate
 from core.trainer import Trainer
+from tests.ball import mixed_ball_views
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
 from viewer.scene import Scene
 from viewer.tools import images
@@ -188,6 +189,16 @@ def test_all_thumbnails_together_stay_small_and_keep_their_shape(n, width, heigh
     assert across <= 96 and down <= 64
     assert n * across * down <= 1.1 * images.MOST_PIXELS
     assert across / down == pytest.approx(width / height, rel=0.05)
+
+
+def test_photos_of_several_sizes_each_keep_their_shape():
+    dataset = replace(ball_dataset(), train=mixed_ball_views(N_TRAIN, sizes=((32, 32), (48, 24))))
+    opened, tool = scene(dataset), ImagesTool()
+    tool.ask(frozenset(), opened)
+    assert sorted(finish(tool, opened)) == list(range(N))
+    drawn = [(picture[..., 3] > 0).any(axis) for picture in tool.result.thumbnails[:2] for axis in (0, 1)]
+    square, wide = drawn[:2], drawn[2:]
+    assert square[0].sum() == square[1].sum() and wide[0].sum() == 2 * wide[1].sum()
 
 
 def test_a_test_split_of_another_size_is_measured_as_well():

@@ -3,11 +3,15 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from core.evaluation import psnr
 from core.rendering import render_image
+from tests.ball import mixed_ball_views
+from tests.photos import write_nerfstudio
 from tests.viewer.live import live_session, paused_after, trainer_of, view_request
 from viewer.messages import PhotoId, Split
 
@@ -43,6 +47,21 @@ def test_it_is_the_error_over_the_photos_own_pixels(session, photo):
     assert (found.photo, found.share, found.step) == (photo, 1.0, trainer.step_count)
     assert found.psnr == pytest.approx(psnr(rendered, target), abs=1e-3)
     assert found.largest == pytest.approx(float((rendered - target).abs().max()), abs=1e-4)
+
+
+def test_what_a_mask_hides_is_not_compared(tmp_path, monkeypatch):
+    folder = write_nerfstudio(tmp_path / "mixed", mixed_ball_views(10), per_frame=True, aabb=[-1, -1, -1, 1, 1, 1])
+    hidden = np.zeros((20, 36), bool)
+    hidden[:, :11] = True
+    Image.fromarray(hidden).save(folder / "images" / "dynamic_mask_001.png")
+    session = paused_after(live_session(folder, monkeypatch), steps=5)
+    march, trainer = ask(session, PhotoId(Split.TRAIN, 0)), trainer_of(session)
+    found = finish(session)
+    views, background = trainer.dataset.train, torch.tensor(BLUE)
+    rendered = render_image(trainer.field, trainer.sampler, views.cameras[0], march, background).colors
+    rendered, target = rendered.clamp(0.0, 1.0)[:, 11:], views.photo(0, background)[:, 11:]
+    assert found.share == 1.0
+    assert found.psnr == pytest.approx(psnr(rendered, target), abs=1e-3)
 
 
 def test_off_the_views_there_is_nothing_to_measure(session):
