@@ -136,13 +136,12 @@ def save_comparison(path: Path, title: str, outcomes: Sequence[Outcome], photo: 
         _plain(axes)
     above.legend(*over_time.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     above.suptitle(title, fontsize="medium")
-    for axes, (name, picture) in zip_longest(
-        under.subplots(rows, columns, squeeze=False).flat, pictures, fillvalue=(None, None)
-    ):
+    places = under.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places:
         axes.set_axis_off()
-        if name is not None:
-            axes.imshow(picture.numpy())
-            axes.set_title(name, fontsize="small")
+    for axes, (name, picture) in zip(places, pictures, strict=False):
+        axes.imshow(picture.numpy())
+        axes.set_title(name, fontsize="small")
     with path.open("xb") as file:
         figure.savefig(file, format="png", metadata={"Software": None})
 
