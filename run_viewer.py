@@ -205,6 +205,36 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class Compare:
+    """Train several methods for the same time, one after the other; writes compare.csv and compare.png."""
+
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
+    output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
+    methods: Annotated[
+        str, shown_as("FIELD+SAMPLER,...", f"Fields: {', '.join(FIELDS)}; samplers: {', '.join(SAMPLERS)}.")
+    ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
+    seconds: Annotated[float, Doc("Training time of each.")] = 60.0
+    views: Annotated[int, Doc("Held-out views that are measured at the end.")] = 8
+    reading: Opened = field(default_factory=dict)
+    device: Device = None
+    backend: Backend = "auto"
+    seed: Seed = 0
+    place: Place = field(default_factory=dict)
+
+    def run(self) -> int:
+        reading = Reading(**self.reading)
+        PlaceWishes(**self.place)
+        from core.compare import compare_methods
+
+        device = engine(self.device, self.backend)
+        compare_methods(
+            self.dataset, self.methods, self.seconds, self.output, self.views, reading, device, self.seed, self.place
+        )
+        print(f"see {self.output}")
+        return 0
+
+
+@dataclass(frozen=True)
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
@@ -274,6 +304,7 @@ COMMANDS = {
     "train": Train,
     "render": Render,
     "sweep": Sweep,
+    "compare": Compare,
     "check": Check,
     "bench": Bench,
     "doctor": Doctor,
@@ -289,7 +320,7 @@ def parse(arguments: Sequence[str]):
     if not arguments or arguments[0] not in (*COMMANDS, "-h", "--help"):
         arguments = ["view", *arguments]
     return tyro.cli(
-        View | Train | Render | Sweep | Check | Bench | Doctor,
+        View | Train | Render | Sweep | Compare | Check | Bench | Doctor,
         prog="run_viewer.py",
         description="Train a radiance field and watch it come alive. Without a command: the window.",
         args=arguments,

@@ -111,7 +111,7 @@ def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSe
     Raises:
         ValueError: there is no such field or sampler.
     """
-    field_class, sampler_class = _kind(FIELDS, field).settings, _kind(SAMPLERS, sampler).settings
+    field_class, sampler_class = kind_named(FIELDS, field).settings, kind_named(SAMPLERS, sampler).settings
     if field_class is FieldSettings:
         return MethodSettings(ngp, sampler_class(), train)
     train = replace(train, learning_rate=_NETWORK_RATE, grid_samples=min(train.grid_samples, 1 << 12))
@@ -120,7 +120,7 @@ def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSe
 
 def settings_named(kinds: dict[str, Kind], name: str, values: Mapping[str, Any]) -> Any:
     """The settings of a kind with these values; raises ValueError or TypeError for what is no kind or none of its."""
-    return _kind(kinds, name).settings(**values)
+    return kind_named(kinds, name).settings(**values)
 
 
 def name_of(kinds: dict[str, Kind], settings: Any) -> str:
@@ -141,7 +141,8 @@ def with_overrides(kinds: dict[str, Kind], settings: Any, overrides: Mapping[str
     return replace(settings, **overrides)
 
 
-def _kind(kinds: dict[str, Kind], name: str) -> Kind:
+def kind_named(kinds: dict[str, Kind], name: str) -> Kind:
+    """A kind by its name; raises ValueError that lists them for a name that none has."""
     if name not in kinds:
         raise ValueError(f"there is no method {name!r}: choose one of {', '.join(kinds)}")
     return kinds[name]

@@ -2,15 +2,21 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from core.datasets.base import Dataset
+from core.outcomes import Outcome
 from core.sweep_curve import KNEE_DECIBELS, SweepCurve
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#2f6fb0", "#d9822b", "#2f8f5b", "#8a8f98"
 _INCHES, _DOTS_PER_INCH = (7.5, 7.5), 120
+
+_MOST_ACROSS = 5
+"""Pictures in a row."""
 
 _MOST_POINTS = 20_000
 """More of a scene's points would make a blot of them."""
@@ -44,9 +50,7 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
         axes.margins(y=0.1)
         axes.set_ylim(bottom=0.0)
     for axes in (time, samples, quality):
-        axes.grid(color="#e4e6ea")
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        _plain(axes)
         _mark(axes, curve)
     positions, texts = zip(*curve.scale.ticks(), strict=True)
     quality.set_xticks(positions, texts)
@@ -91,13 +95,62 @@ def save_scene(path: Path, dataset: Dataset) -> None:
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_title(name)
         axes.set_xlabel("units")
-        axes.grid(color="#e4e6ea")
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        _plain(axes)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(f"{dataset.name} ({dataset.format}), its first box in green", fontsize="medium")
     with path.open("xb") as file:
         figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def save_comparison(path: Path, title: str, outcomes: Sequence[Outcome], photo: Tensor) -> None:
+    """Draw methods' PSNR over time and over evaluations, and a view of each beside its photo, into a new PNG.
+
+    Args:
+        outcomes: at least one.
+        photo: (height, width, 3) float32 in [0, 1], of the view that the outcomes show.
+
+    Raises:
+        FileExistsError: the file is there already.
+    """
+    from matplotlib.figure import Figure
+
+    pictures = [(outcome.method, outcome.picture) for outcome in outcomes] + [("photo", photo)]
+    columns = min(len(pictures), _MOST_ACROSS)
+    rows = -(-len(pictures) // columns)
+    aspect = photo.shape[0] / photo.shape[1]
+    width = max(8.0, 1.8 * columns)
+    below = rows * (width / columns * aspect + 0.25)
+    figure = Figure((width, 4.2 + below), dpi=_DOTS_PER_INCH, layout="constrained")
+    above, under = figure.subfigures(2, 1, height_ratios=[4.2, below])
+    over_time, over_work = above.subplots(1, 2, sharey=True)
+    for index, outcome in enumerate(outcomes):
+        style = {"marker": "o", "markersize": 3, "color": f"C{index % 10}", "label": outcome.method}
+        psnrs = [point["psnr"] for point in outcome.history]
+        over_time.plot([point["seconds"] for point in outcome.history], psnrs, **style)
+        over_work.plot([point["evaluations"] for point in outcome.history], psnrs, **style)
+    over_time.set_ylabel("PSNR of held-out views, dB")
+    over_time.set_xlabel("seconds of training")
+    over_work.set_xlabel("densities evaluated")
+    over_work.set_xscale("log")
+    for axes in (over_time, over_work):
+        _plain(axes)
+    above.legend(*over_time.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    above.suptitle(title, fontsize="medium")
+    places = under.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places:
+        axes.set_axis_off()
+    for axes, (name, picture) in zip(places, pictures, strict=False):
+        axes.imshow(picture.numpy())
+        axes.set_title(name, fontsize="small")
+    with path.open("xb") as file:
+        figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def _plain(axes) -> None:
+    """A light grid behind the curves, and no frame."""
+    axes.grid(color="#e4e6ea")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_points(axes, dataset: Dataset, plane: np.ndarray) -> None:
