@@ -20,6 +20,7 @@ from core.bench import measure_machine, measure_stages
 from core.bench_report import Machine, Stage
 from core.device import choose_device
 from core.errors import BackendUnavailable
+from core.reading import Reading
 from core.report import train_and_report
 from core.snapshot import load_snapshot
 from tests.viewer.live import view_request
@@ -65,7 +66,7 @@ def _measure(dataset: str, downscale: int, seconds: list[float], device: str) ->
         for i, goal in enumerate(seconds):
             if device == "cuda":
                 torch.cuda.reset_peak_memory_stats()
-            report = train_and_report(dataset, Path(folder) / str(i), goal, downscale=downscale, device=device)
+            report = train_and_report(dataset, Path(folder) / str(i), goal, reading=Reading(downscale), device=device)
             reports.append(report)
             speed, memory = report["samples_per_second"] / 1e6, report.get("peak_gpu_memory_mb", 0.0)
             psnr, steps = report["test"]["psnr"], report["steps"]

@@ -7,6 +7,7 @@ import pytest
 from core import datasets
 from core.datasets import memory, open_dataset
 from core.errors import DatasetError
+from core.reading import Reading
 from tests.ball import ball_views, mixed_ball_views, write_ball
 from tests.photos import write_colmap, write_llff, write_nerfstudio, write_pictures
 
@@ -133,12 +134,12 @@ WRITERS = {
 def test_too_much_for_the_memory_is_read_reduced_as_if_that_was_asked_for(tmp_path, monkeypatch, write):
     folder = write(tmp_path / "scene")
     whole = open_dataset(folder)
-    assert whole.downscale == 1
+    assert whole.reading.downscale == 1
     monkeypatch.setattr(memory, "free_memory", lambda: 0.3 * (whole.train.nbytes + whole.test.nbytes) / memory._SHARE)
     fitting = open_dataset(folder)
     monkeypatch.undo()
-    asked = open_dataset(folder, 2)
-    assert fitting.downscale == asked.downscale == 2
+    asked = open_dataset(folder, Reading(2))
+    assert fitting.reading.downscale == asked.reading.downscale == 2
     assert fitting.train.images.equal(asked.train.images) and fitting.test.images.equal(asked.test.images)
     assert fitting.train.cameras.K.equal(asked.train.cameras.K)
     (note,) = set(fitting.notes) - set(asked.notes)
@@ -150,6 +151,6 @@ def test_the_downscale_counts_how_pictures_are_stored_too(tmp_path):
     views = ball_views(12, 24)
     folder = write_llff(tmp_path, views)
     write_pictures(folder, views, factor=4)
-    assert [open_dataset(folder, downscale).downscale for downscale in (1, 2, 4, 8)] == [1, 2, 4, 8]
+    assert [open_dataset(folder, Reading(downscale)).reading.downscale for downscale in (1, 2, 4, 8)] == [1, 2, 4, 8]
     (folder / "images").rename(folder / "thrown away")
-    assert [open_dataset(folder, downscale).downscale for downscale in (1, 4, 8)] == [4, 4, 8]
+    assert [open_dataset(folder, Reading(downscale)).reading.downscale for downscale in (1, 4, 8)] == [4, 4, 8]
