@@ -1,0 +1,119 @@
+"""What a dataset's pictures look like: how sharp, how bright, which are the same; and what seems wrong there."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.datasets.base import Views, some_of
+from core.datasets.judging import Finding, Remedy, names_of
+
+_BLURRED = 0.25
+"""A picture with less than this share of the median sharpness is called blurred."""
+
+_JUMP = 0.35
+"""A picture whose mean brightness differs from the median by more than this share of it was exposed otherwise."""
+
+_BAND, _MOST_PIXELS = 16, 1 << 20
+"""Of a picture with more pixels, bands of so many rows are looked at, evenly spread: blur is everywhere in it."""
+
+
+class Look(NamedTuple):
+    """What one picture looks like.
+
+    Attributes:
+        sharpness: the variance of its Laplacian as a share of its own; NaN if parts of it are transparent, for what
+            lies behind an object tells nothing about focus.
+        brightness: its mean, 0 to 255.
+        empty: wholly transparent.
+        digest: equal for two pictures if all their pixels are.
+    """
+
+    sharpness: float
+    brightness: float
+    empty: bool
+    digest: bytes
+
+
+def look_at(image: Tensor) -> Look:
+    """Look at a picture (height, width, 3 or 4) uint8."""
+    image = image.cpu()
+    digest = hashlib.blake2b(image.contiguous().numpy(), digest_size=16).digest()
+    has_alpha = image.shape[-1] == 4
+    if has_alpha and bool((image[..., 3] < 255).any()):
+        return Look(math.nan, math.nan, not image[..., 3].any(), digest)
+    grey = _bands(image)[..., :3].float().mean(-1)
+    return Look(_sharpness(grey), float(grey.mean()), False, digest)
+
+
+def ranked(looks: Sequence[Look]) -> list[tuple[int, float]]:
+    """Pictures by their sharpness as a share of the median one's, the most blurred first; none where one of them can't
+    be told."""
+    sharpness = torch.tensor([look.sharpness for look in looks], dtype=torch.float64)
+    if not len(sharpness) or bool(sharpness.isnan().any()):
+        return []
+    shares = sharpness / sharpness.median().clamp_min(1e-12)
+    return [(index, float(shares[index])) for index in shares.argsort(stable=True).tolist()]
+
+
+def on_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look]) -> Iterator[Finding]:
+    """What seems wrong with training pictures.
+
+    Args:
+        looks: at all of them; test_looks: at all test pictures.
+    """
+    empty = tuple(i for i, look in enumerate(looks) if look.empty)
+    if empty:
+        yield Finding(
+            f"{len(empty)} training images are wholly transparent, such as {train.names[empty[0]]}",
+            grave=len(empty) == len(train),
+        )
+    yield from _equal_pictures(train, looks, test_looks)
+    blurred = tuple(index for index, share in ranked(looks) if share < _BLURRED)
+    if blurred:
+        text = f"are blurred beside the others, the worst first: {names_of(train, blurred)}"
+        yield Finding(f"{len(blurred)} training images {text}", remedy=Remedy.LEAVE_OUT, views=blurred)
+    brightness = torch.tensor([look.brightness for look in looks])
+    typical = brightness.median()  # NaN, and then nothing jumps, where some are partly transparent
+    jumped = (brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)
+    jumps = tuple(jumped.nonzero().flatten().tolist())
+    if jumps:
+        text = f"are exposed otherwise than most: {names_of(train, jumps)}"
+        yield Finding(f"{len(jumps)} training images {text}", remedy=Remedy.LEAVE_OUT, views=jumps)
+
+
+def _equal_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look]) -> Iterator[Finding]:
+    """On pictures that are one before them, pixel for pixel; those that show nothing are told otherwise."""
+    first: dict[bytes, int] = {}
+    twins = tuple(i for i, look in enumerate(looks) if not look.empty and first.setdefault(look.digest, i) != i)
+    if twins:
+        pairs = some_of([f"{train.names[i]} is {train.names[first[looks[i].digest]]}" for i in twins])
+        yield Finding(
+            f"{len(twins)} training images equal another one, pixel for pixel: {pairs}",
+            remedy=None if len(twins) > 0.5 * len(train) else Remedy.LEAVE_OUT,
+            views=twins,
+        )
+    shared = sum(look.digest in first for look in test_looks)
+    if shared:
+        yield Finding(f"{shared} test images equal training images: their figures are not held out")
+
+
+def _bands(image: Tensor) -> Tensor:
+    """A picture (height, width, channels), or of a large one some bands of it, as (n, rows, width, channels)."""
+    height, width, _ = image.shape
+    every = math.ceil(height * width / _MOST_PIXELS)
+    if every == 1 or height < _BAND:
+        return image[None]
+    return image[: height // _BAND * _BAND].view(-1, _BAND, width, image.shape[-1])[::every]
+
+
+def _sharpness(grey: Tensor) -> float:
+    """Of bands (n, rows, columns)."""
+    middle = grey[:, 1:-1, 1:-1]
+    if middle.numel() < 2:  # a variance takes two
+        return 1.0
+    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
+    return float((around - 4.0 * middle).var() / middle.var().clamp_min(1.0))
