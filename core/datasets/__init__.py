@@ -8,12 +8,19 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from core.datasets import blender, colmap, llff, nerfstudio, photos
+from core.datasets import blender, colmap, llff, nerfstudio, photos, tiny_nerf
 from core.datasets.base import Dataset, Format, Progress, some_of
 from core.errors import DatasetError
 from core.reading import AS_STORED, Reading
 
-FORMATS: tuple[Format, ...] = (blender.FORMAT, nerfstudio.FORMAT, llff.FORMAT, colmap.FORMAT, photos.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    blender.FORMAT,
+    nerfstudio.FORMAT,
+    llff.FORMAT,
+    colmap.FORMAT,
+    tiny_nerf.FORMAT,
+    photos.FORMAT,
+)
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 """The scene that comes with the project; the name "demo" opens it."""

@@ -1,4 +1,5 @@
 """Reads NeRF-synthetic's format: `transforms_train.json`, `_test.json`, `_val.json` and RGBA pictures beside them.
+D-NeRF's is the same with a `time` in each frame.
 
 Training uses the training split only. Held-out figures come from the test split; without one from the validation
 split; without that from every 8th training view, which is then not trained on. (Mildenhall et al. 2020; the
@@ -10,12 +11,13 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from core.datasets.assembling import READING_SHARE, check_number, counted, views_of
+from core.datasets.assembling import READING_SHARE, check_number, counted, times_note, views_of
 from core.datasets.base import Dataset, Format, Progress, Views
 from core.datasets.hull import find_box
 from core.datasets.images import Header, common_header
 from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics
 from core.datasets.transforms import camera_angle_x, read_frames, read_transforms, scene_box
+from core.errors import DatasetError
 from core.reading import Reading
 from core.settings import Box
 
@@ -45,6 +47,11 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     progress(0.0, "reading poses")
     train, test, notes = _split_views(folder, _read_split(path, reading), reading)
     check_number(train.shots, path)
+    if test.shots and (train.shots[0].time is None) != (test.shots[0].time is None):
+        raise DatasetError(
+            f"{folder}: expected a time in each frame of all splits or in none, found times in one split only: "
+            "add the others' or remove them"
+        )
     shared = {shot.path for shot in train.shots} & {shot.path for shot in test.shots}
     if shared:
         notes += (f"{len(shared)} of the test views are training views too: their figures are not held out.",)
@@ -53,6 +60,7 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
         views_of(split.shots, split.header, path, reading.downscale, on_read) for split in (train, test)
     )
     notes += tuple(dict.fromkeys(cut_off + test_cut_off))
+    notes += times_note(train_views)
     if box is None:
         progress(READING_SHARE, "finding the scene's bounds")
         box, note = _bounds(train_views)
@@ -74,7 +82,7 @@ def _read_split(path: Path, reading: Reading) -> _Split:
     focal = 0.5 * header.width / math.tan(0.5 * angle)
     K = intrinsics(focal, focal, 0.5 * header.width, 0.5 * header.height)
     size = header.width, header.height
-    return _Split([Shot(frame.name, frame.path, frame.c2w, K, size) for frame in frames], header)
+    return _Split([Shot(frame.name, frame.path, frame.c2w, K, size, time=frame.time) for frame in frames], header)
 
 
 def _split_views(folder: Path, train: _Split, reading: Reading) -> tuple[_Split, _Split, tuple[str, ...]]:
@@ -93,6 +101,8 @@ def _bounds(train: Views) -> tuple[Box, tuple[str, ...]]:
         f"so the scene is taken to lie within {DEFAULT_BOX[0]:g} .. {DEFAULT_BOX[3]:g}; "
         f'"aabb": [x0, y0, z0, x1, y1, z1] in {TRAIN_FILE} sets other bounds.'
     )
+    if train.moves:
+        return DEFAULT_BOX, (f"Silhouettes of different times agree on no object, {assumed}",)
     if not train.has_alpha:
         return DEFAULT_BOX, (f"The images have no alpha, {assumed}",)
     if not train.has_silhouettes:

@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from core.datasets import FORMATS, photos
 from core.datasets.base import Dataset, Views
 from core.datasets.judging import gaze, towards_centre
@@ -28,6 +30,7 @@ def dataset_facts(dataset: Dataset) -> list[Fact]:
         ("alpha", "yes" if dataset.train.has_alpha else "no"),
         *_on_cameras(dataset),
         *_on_place(dataset),
+        *_on_times(dataset.train),
     ]
 
 
@@ -111,6 +114,13 @@ def _on_place(dataset: Dataset) -> list[Fact]:
     return facts
 
 
+def _on_times(train: Views) -> list[Fact]:
+    if train.times is None:
+        return []
+    n = len(train.times.unique())
+    return [("times", f"{_range(train.times, 'g')}, {n} different one{'s' if n > 1 else ''}")]
+
+
 def _lens(lens: Lens | None) -> str:
     if lens is None:
         return "a pinhole, no distortion"
@@ -123,7 +133,7 @@ def _degrees(extent: int, focal: float) -> float:
     return math.degrees(2.0 * math.atan(0.5 * extent / focal))
 
 
-def _range(values, digits: str) -> str:
+def _range(values: Tensor, digits: str) -> str:
     low, high = (format(float(bound), digits) for bound in (values.min(), values.max()))
     return low if low == high else f"{low} to {high}"
 

@@ -126,10 +126,11 @@ def _looking_away(dataset: Dataset) -> Finding:
 
 
 def _equal_poses(train: Views) -> Iterator[Finding]:
-    """On cameras that have the pose of one before them."""
-    first: dict[bytes, int] = {}
-    poses = train.cameras.c2w.cpu().numpy()
-    twins = tuple(i for i in range(len(train)) if first.setdefault(poses[i].tobytes(), i) != i)
+    """On cameras that have the pose, and where they have one the time, of one before them."""
+    first: dict[tuple, int] = {}
+    poses, times = train.cameras.c2w.tolist(), [None] * len(train) if train.times is None else train.times.tolist()
+    seen = [(time, str(pose)) for pose, time in zip(poses, times, strict=True)]
+    twins = tuple(i for i, key in enumerate(seen) if first.setdefault(key, i) != i)
     if twins:
         yield _about(train, twins, "have the same pose as another: are the poses right?")
 

@@ -85,7 +85,7 @@ def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], pa
     K = intrinsics(fx, fy, value("cx", 0.5 * width), value("cy", 0.5 * height))
     names, fisheye = _coefficients(given, where)
     distortion = [value(name, 0.0) if name in names else 0.0 for name in COEFFICIENTS]
-    return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye)
+    return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye, frame.time)
 
 
 def _coefficients(given: dict[str, Any], where: str) -> tuple[tuple[str, ...], bool]:

@@ -31,6 +31,7 @@ class Shot(NamedTuple):
         c2w: (4, 4) float32, OpenGL axes.
         K: (3, 3), intrinsics in pixels of a picture of `size`, (width, height).
         distortion: see `core.lenses.Lens.coefficients`; fisheye: of which kind.
+        time: when it was taken, if that is known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Shot(NamedTuple):
     size: tuple[float, float]
     distortion: tuple[float, ...] = _NO_DISTORTION
     fisheye: bool = False
+    time: float | None = None
 
 
 class ImageFolder(NamedTuple):

@@ -20,6 +20,9 @@ from core.settings import Box
 SMALLEST_ANGLE = 1e-3
 """A field of view below this, in radians, is a mistake."""
 
+_LATEST = 1e9
+"""A time of greater magnitude is a mistake."""
+
 _BOTTOM_ROW = (0.0, 0.0, 0.0, 1.0)
 
 _TO_OPENGL = np.array([1.0, -1.0, -1.0, 1.0])
@@ -34,12 +37,14 @@ class Frame(NamedTuple):
         path: where the picture should be.
         c2w: (4, 4) float32.
         given: all that the file says of it.
+        time: when it was taken, if the file says so; of all frames or of none.
     """
 
     name: str
     path: Path
     c2w: np.ndarray
     given: dict[str, Any]
+    time: float | None = None
 
 
 def read_transforms(path: Path) -> dict[str, Any]:
@@ -93,7 +98,14 @@ def read_frames(transforms: dict[str, Any], path: Path, reading: Reading = AS_ST
     if not isinstance(frames, list) or not frames:
         found = "none" if "frames" not in transforms else _kind(frames)
         raise DatasetError(f"{path}: expected a list of frames, found {found}: export it again with at least one view")
-    return [_read_frame(frame, f"{path}: frame {index}", path.parent, reading) for index, frame in enumerate(frames)]
+    read = [_read_frame(frame, f"{path}: frame {index}", path.parent, reading) for index, frame in enumerate(frames)]
+    timeless = [frame for frame in read if frame.time is None]
+    if timeless and len(timeless) < len(read):
+        raise DatasetError(
+            f"{path}: expected a time in all frames or in none, found none in {len(timeless)} of {len(read)}, such as "
+            f"{timeless[0].name}: add theirs or remove the others"
+        )
+    return read
 
 
 def _read_frame(frame: Any, where: str, folder: Path, reading: Reading) -> Frame:
@@ -107,7 +119,8 @@ def _read_frame(frame: Any, where: str, folder: Path, reading: Reading) -> Frame
         raise DatasetError(f"{where} ({name}): expected transform_matrix, the 4x4 pose, found none: add it")
     path = find_picture(folder, name, where, reading.allow_outside)
     c2w = checked_pose(frame["transform_matrix"], f"{where} ({name})", axes=reading.axes)
-    return Frame(name, path, c2w, frame)
+    time = number(frame, "time", f"{where} ({name})", -_LATEST, _LATEST) if "time" in frame else None
+    return Frame(name, path, c2w, frame, time)
 
 
 def checked_pose(matrix: Any, where: str, what: str = "transform_matrix", axes: Axes = "opengl") -> np.ndarray:
@@ -117,7 +130,7 @@ def checked_pose(matrix: Any, where: str, what: str = "transform_matrix", axes: 
     """
     try:
         c2w = np.asarray(matrix, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         c2w = np.empty(0)
     expected = f"{where}: expected {what} as 4 rows of 4 numbers"
     if c2w.shape != (4, 4):

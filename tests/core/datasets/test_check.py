@@ -13,7 +13,17 @@ from core.datasets.check import Examination, Grade, check_dataset, proposed_down
 from core.datasets.judging import Remedy, towards_centre
 from core.errors import DatasetError
 from core.reading import AS_STORED, Reading
-from tests.ball import ANGLE, CENTRE, DISTANCE, ball_views, focal, read_written, write_ball, write_transforms
+from tests.ball import (
+    ANGLE,
+    CENTRE,
+    DISTANCE,
+    ball_views,
+    focal,
+    read_written,
+    write_ball,
+    write_times,
+    write_transforms,
+)
 from tests.photos import write_llff, write_nerfstudio
 
 
@@ -137,7 +147,9 @@ def test_equal_poses_are_counted(ball_scene):
 @pytest.mark.parametrize("factors", [(-1.0, 1.0, 1.0), (1.0, 1.0, 1.3)])
 def test_mirrored_and_sheared_poses_are_counted(ball_scene, factors):
     rewrite_poses(ball_scene, lambda index, c2w: c2w @ np.diag([*factors, 1.0]) if index == 6 else c2w)
-    assert "1 of the 9 training cameras have mirrored or sheared poses, not rotations: ./train/r_6" in warnings_of(ball_scene)
+    assert "1 of the 9 training cameras have mirrored or sheared poses, not rotations: ./train/r_6" in warnings_of(
+        ball_scene
+    )
 
 
 def test_wholly_transparent_images_are_named(ball_scene):
@@ -219,6 +231,13 @@ def test_a_lens_and_levels_are_told(tmp_path):
     text = "\n".join(check_dataset(write_nerfstudio(tmp_path, ball_views(9, 24), k1=0.05)).lines())
     assert "lens       perspective, k1 0.05" in text
     assert "nested ones" in text and "is up" in text
+
+
+def test_the_range_of_times_is_told(ball_scene):
+    assert not any(line.startswith("times") for line in check_dataset(ball_scene).lines())
+    write_times(ball_scene, "train", [0.0, 0.25, 0.25, *[1.0] * 6])
+    write_times(ball_scene, "test", [0.0] * 3)
+    assert "times      0 to 1, 3 different ones" in check_dataset(ball_scene).lines()
 
 
 def test_what_cannot_be_opened_raises(tmp_path):

@@ -145,6 +145,19 @@ def test_capital_suffixes_are_found(scene):
     assert len(open_dataset(scene).train) == 8
 
 
+def test_times_stay_with_their_views(scene):
+    transforms = written_json(scene)
+    for index, frame in enumerate(transforms["frames"]):
+        frame["time"] = index / 9
+    transforms["frames"].reverse()
+    write_json(scene, transforms)
+    dataset = open_dataset(scene)
+    for views in (dataset.train, dataset.test):
+        numbers = [int(name[-7:-4]) for name in views.names]
+        torch.testing.assert_close(views.times, torch.tensor(numbers) / 9)
+    assert any("The views carry times, 0.1" in note for note in dataset.notes)
+
+
 @pytest.mark.parametrize(
     "name", ["../secret", "images/../../secret.png", "/etc/hostname", "..\\secret", "..", ".", "../../images/002.png"]
 )
