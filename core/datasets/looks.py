@@ -67,22 +67,20 @@ def on_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look])
     """
     empty = tuple(i for i, look in enumerate(looks) if look.empty)
     if empty:
-        yield Finding(
-            f"{len(empty)} training images are wholly transparent, such as {train.names[empty[0]]}",
-            grave=len(empty) == len(train),
-        )
+        text = f"{_of_the_images(empty, train)} are wholly transparent: {names_of(train, empty)}"
+        yield Finding(text, grave=len(empty) == len(train))
     yield from _equal_pictures(train, looks, test_looks)
     blurred = tuple(index for index, share in ranked(looks) if share < _BLURRED)
     if blurred:
-        text = f"are blurred beside the others, the worst first: {names_of(train, blurred)}"
-        yield Finding(f"{len(blurred)} training images {text}", remedy=Remedy.LEAVE_OUT, views=blurred)
+        text = f"{_of_the_images(blurred, train)} are blurred beside the others: {names_of(train, blurred)}"
+        yield Finding(text, remedy=Remedy.LEAVE_OUT, views=blurred)
     brightness = torch.tensor([look.brightness for look in looks])
     typical = brightness.median()  # NaN, and then nothing jumps, where some are partly transparent
     jumped = (brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)
     jumps = tuple(jumped.nonzero().flatten().tolist())
     if jumps:
-        text = f"are exposed otherwise than most: {names_of(train, jumps)}"
-        yield Finding(f"{len(jumps)} training images {text}", remedy=Remedy.LEAVE_OUT, views=jumps)
+        text = f"{_of_the_images(jumps, train)} are exposed otherwise than most: {names_of(train, jumps)}"
+        yield Finding(text, remedy=Remedy.LEAVE_OUT, views=jumps)
 
 
 def _equal_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look]) -> Iterator[Finding]:
@@ -92,13 +90,18 @@ def _equal_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Lo
     if twins:
         pairs = some_of([f"{train.names[i]} is {train.names[first[looks[i].digest]]}" for i in twins])
         yield Finding(
-            f"{len(twins)} training images equal another one, pixel for pixel: {pairs}",
+            f"{_of_the_images(twins, train)} have all pixels of another one: {pairs}",
             remedy=None if len(twins) > 0.5 * len(train) else Remedy.LEAVE_OUT,
             views=twins,
         )
     shared = sum(look.digest in first for look in test_looks)
     if shared:
-        yield Finding(f"{shared} test images equal training images: their figures are not held out")
+        text = f"{shared} of the {len(test_looks)} test images have all pixels of a training image"
+        yield Finding(f"{text}: their figures are not held out")
+
+
+def _of_the_images(indices: tuple[int, ...], train: Views) -> str:
+    return f"{len(indices)} of the {len(train)} training images"
 
 
 def _bands(image: Tensor) -> Tensor:

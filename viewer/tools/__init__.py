@@ -10,6 +10,7 @@ from typing import Any
 
 from viewer.scene import Scene
 from viewer.tools.base import Tool
+from viewer.tools.check import CheckTool
 from viewer.tools.emptied import EmptiedTool
 from viewer.tools.fit import FitTool
 from viewer.tools.grid import GridTool
@@ -21,6 +22,7 @@ from viewer.tools.scattered import ScatteredTool
 from viewer.tools.sweep import SweepTool
 
 TOOLS: dict[str, Callable[[], Tool]] = {
+    "check": CheckTool,
     "emptied": EmptiedTool,
     "reference": partial(ScatteredTool, WITH_AND_WITHOUT),
     "sweep": SweepTool,

@@ -144,6 +144,17 @@ def test_equal_poses_are_counted(ball_scene):
     assert (finding.remedy, finding.grave) == (None, True), "without all of them nothing is left to train on"
 
 
+def test_cameras_that_stand_still_while_time_goes_on_are_no_twins(ball_scene):
+    dataset = open_dataset(ball_scene)
+    cameras = dataset.train.cameras
+    still = replace(cameras, c2w=cameras.c2w[:1].expand(len(cameras), -1, -1).contiguous())
+    train = replace(dataset.train, cameras=still, times=torch.arange(len(cameras)) / len(cameras))
+    found = Examination(replace(dataset, train=train)).report().findings
+    assert not any("same pose" in finding.text for finding in found)
+    found = Examination(replace(dataset, train=replace(train, times=None))).report().findings
+    assert any("same pose" in finding.text for finding in found)
+
+
 @pytest.mark.parametrize("factors", [(-1.0, 1.0, 1.0), (1.0, 1.0, 1.3)])
 def test_mirrored_and_sheared_poses_are_counted(ball_scene, factors):
     rewrite_poses(ball_scene, lambda index, c2w: c2w @ np.diag([*factors, 1.0]) if index == 6 else c2w)
@@ -155,7 +166,7 @@ def test_mirrored_and_sheared_poses_are_counted(ball_scene, factors):
 def test_wholly_transparent_images_are_named(ball_scene):
     Image.new("RGBA", (24, 24)).save(ball_scene / "train" / "r_7.png")
     rewrite_poses(ball_scene, lambda index, c2w: c2w)
-    assert "1 training images are wholly transparent, such as ./train/r_7" in warnings_of(ball_scene)
+    assert "1 of the 9 training images are wholly transparent: ./train/r_7" in warnings_of(ball_scene)
 
 
 def test_opencvs_axes_are_recognised(ball_scene):
@@ -196,8 +207,8 @@ def test_blurred_and_dark_photos_are_named(tmp_path):
     Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2)).save(folder / "images" / "003.png")
     Image.fromarray(noise // 3).save(folder / "images" / "005.png")
     found = warnings_of(folder)
-    assert "1 training images are blurred beside the others, the worst first: images/003.png" in found
-    assert "1 training images are exposed otherwise than most: images/005.png" in found
+    assert "1 of the 14 training images are blurred beside the others: images/003.png" in found
+    assert "1 of the 14 training images are exposed otherwise than most: images/005.png" in found
 
 
 def test_an_examination_goes_picture_by_picture_and_comes_to_the_same(tmp_path):

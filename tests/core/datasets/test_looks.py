@@ -76,7 +76,7 @@ def test_nothing_is_ranked_where_something_is_transparent():
 def test_equal_pictures_are_told_with_what_they_equal():
     a, b = noise(seed=1), noise(seed=2)
     (finding,) = findings_on([a, b, noise(seed=3), a.clone(), b.clone()])
-    assert "2 training images equal another one, pixel for pixel: ./train/r_3 is ./train/r_0" in finding.text
+    assert "2 of the 5 training images have all pixels of another one: ./train/r_3 is ./train/r_0" in finding.text
     assert (finding.remedy, finding.views) == (Remedy.LEAVE_OUT, (3, 4))
     a[0, 0, 0] += 1
     assert len(findings_on([a, noise(seed=1)])) == 0
@@ -84,7 +84,7 @@ def test_equal_pictures_are_told_with_what_they_equal():
 
 def test_test_images_that_are_trained_on_are_told():
     (finding,) = findings_on([noise(seed=1), noise(seed=2)], [noise(seed=2), noise(seed=4)])
-    assert "1 test images equal training images" in finding.text
+    assert "1 of the 2 test images have all pixels of a training image" in finding.text
 
 
 def test_blurred_and_dark_pictures_can_be_left_out():
@@ -99,7 +99,10 @@ def test_blurred_and_dark_pictures_can_be_left_out():
 def test_wholly_transparent_pictures_are_grave_if_there_is_nothing_else():
     clear, seen = torch.zeros(8, 8, 4, dtype=torch.uint8), torch.full((8, 8, 4), 200, dtype=torch.uint8)
     (finding,) = findings_on([clear, seen, clear.clone()])
-    assert "2 training images are wholly transparent" in finding.text and not finding.grave
+    assert (
+        "2 of the 3 training images are wholly transparent: ./train/r_0, ./train/r_2" in finding.text
+        and not finding.grave
+    )
     (finding,) = findings_on([clear, clear.clone()])
     assert finding.grave
 
@@ -108,4 +111,4 @@ def test_pictures_of_one_colour_are_no_cause_for_alarm():
     black = torch.zeros(8, 8, 3, dtype=torch.uint8)
     found = findings_on([black, black.clone(), noise(8, 8), noise(8, 8, 1)])
     assert all(math.isfinite(share) for _, share in ranked([look_at(black), look_at(black)]))
-    assert any("pixel for pixel" in finding.text for finding in found)
+    assert any("have all pixels of another one" in finding.text for finding in found)

@@ -1,0 +1,112 @@
+"""A dataset's cameras, points and box from above and from the side, as one picture. Arrays in and out."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from core.place import axis_name
+from core.two_sides import Side, two_sides
+from viewer.messages import SceneInfo
+from viewer.overlays import box_segments
+
+WIDTH, HEIGHT = 800, 440
+"""In pixels: twice as large as it is shown at scale 1, so that lines are smooth."""
+
+TRAINING, TEST, BOX, POINT, WORDS = (232, 168, 68), (108, 178, 214), (120, 190, 130), (146, 153, 165), (190, 196, 205)
+
+_FONT = Path(__file__).resolve().parents[1] / "assets" / "fonts" / "Roboto-Regular.ttf"
+_TEXT, _LEGEND, _MARGIN = 26, 44, 34
+_DOT, _AIM = 5, 30
+"""A camera's radius, and the length of the line that shows where it looks, in pixels."""
+
+_BAR = 0.3
+"""The scale's bar is at most this share of a drawing's width."""
+
+
+def draw_dataset(scene: SceneInfo) -> np.ndarray:
+    """Draw both sides next to each other on one scale, (HEIGHT, WIDTH, 4) uint8, transparent where there is nothing."""
+    picture = Image.new("RGBA", (WIDTH, HEIGHT))
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.truetype(str(_FONT), _TEXT)
+    sides = two_sides(scene.up)
+    frames = [_extent(scene, side) for side in sides]
+    width, height = WIDTH // 2, HEIGHT - _LEGEND
+    across, down = np.max([high - low for low, high in frames], axis=0)
+    scale = min((width - 2 * _MARGIN) / max(across, 1e-9), (height - _TEXT - 2 * _MARGIN) / max(down, 1e-9))
+    for index, (side, (low, high)) in enumerate(zip(sides, frames, strict=True)):
+        middle = np.array([(index + 0.5) * width, 0.5 * (height + _TEXT)])
+        _draw_side(draw, scene, side, middle, 0.5 * (low + high), scale)
+        draw.text((index * width + 10, 2), side.name, WORDS, font)
+    _draw_up(draw, font, width, axis_name(scene.up))
+    _draw_scale(draw, font, scale, width, height)
+    _draw_legend(draw, font, scene, height)
+    return np.asarray(picture)
+
+
+def _extent(scene: SceneInfo, side: Side) -> tuple[np.ndarray, np.ndarray]:
+    """The lower and upper corner of what cameras and box take up, (2,) each."""
+    at = [cameras[:, :3, 3] for cameras in (scene.cameras, scene.test_cameras)]
+    flat = np.concatenate([*at, box_segments(scene.box).reshape(-1, 3)]) @ side.plane
+    return flat.min(0), flat.max(0)
+
+
+def _draw_side(
+    draw: ImageDraw.ImageDraw, scene: SceneInfo, side: Side, middle: np.ndarray, centre: np.ndarray, scale: float
+) -> None:
+    """Draw a side with its point `centre` at the pixel `middle`, `scale` pixels to a unit."""
+
+    def pixels(points: np.ndarray) -> np.ndarray:
+        return middle + (points @ side.plane - centre) * scale * np.array([1.0, -1.0])
+
+    if scene.points is not None:
+        _draw_points(draw, pixels(scene.points), scene.point_colors, middle)
+    for edge in pixels(box_segments(scene.box)):
+        draw.line([tuple(end) for end in edge], BOX, 3)
+    for cameras, color in ((scene.cameras, TRAINING), (scene.test_cameras, TEST)):
+        at, ahead = pixels(cameras[:, :3, 3]), -cameras[:, :3, 2] @ side.plane * np.array([1.0, -1.0])
+        for (x, y), (dx, dy) in zip(at, ahead, strict=True):
+            draw.line([(x, y), (x + _AIM * dx, y + _AIM * dy)], color, 2)
+            draw.ellipse((x - _DOT, y - _DOT, x + _DOT, y + _DOT), color)
+
+
+def _draw_points(draw: ImageDraw.ImageDraw, at: np.ndarray, colors: np.ndarray | None, middle: np.ndarray) -> None:
+    """Points in their own colours; those that lie outside of this side's half are left out."""
+    inside = (np.abs(at - middle) < (0.25 * WIDTH - 4, 0.5 * HEIGHT - _LEGEND)).all(-1)
+    shown = np.broadcast_to(np.array(POINT), (len(at), 3)) if colors is None else (255.0 * colors).astype(int)
+    for (x, y), color in zip(at[inside], shown[inside], strict=True):
+        draw.rectangle((x, y, x + 1, y + 1), tuple(color.tolist()))
+
+
+def _draw_up(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, left: int, name: str) -> None:
+    """An arrow at the left of the second side, and the name of the axis that it stands for, if it is one."""
+    x, top, bottom = left + 18, _TEXT + 18, _TEXT + 78
+    draw.line([(x, bottom), (x, top)], WORDS, 3)
+    draw.line([(x - 8, top + 12), (x, top), (x + 8, top + 12)], WORDS, 3)
+    draw.text((x + 16, top + 12), f"up, {name}" if name else "up", WORDS, font)
+
+
+def _draw_scale(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, scale: float, width: int, height: int) -> None:
+    """A bar of a round length at the lower right, which holds for both sides."""
+    length = round_below(_BAR * width / scale)
+    right, y, text = 2 * width - 12, height - 8, f"{length:g} units"
+    draw.line([(right - length * scale, y), (right, y)], WORDS, 3)
+    draw.text((right - draw.textlength(text, font), y - _TEXT - 10), text, WORDS, font)
+
+
+def _draw_legend(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, scene: SceneInfo, top: int) -> None:
+    entries = [(TRAINING, f"{scene.n_train} training"), (TEST, f"{scene.n_test} test"), (BOX, "first box")]
+    if scene.points is not None:
+        entries.append((POINT, "points"))
+    x, y = 10, top + 8
+    for color, text in entries:
+        draw.rectangle((x, y + 8, x + 16, y + 24), color)
+        draw.text((x + 26, y), text, WORDS, font)
+        x += 26 + draw.textlength(text, font) + 30
+
+
+def round_below(length: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is no longer."""
+    power = 10.0 ** math.floor(math.log10(length))
+    return max(step for step in (power, 2.0 * power, 5.0 * power) if step <= length * (1.0 + 1e-9))
