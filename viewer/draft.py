@@ -64,6 +64,15 @@ class Draft:
         """Go back to the place that is trained in."""
         self.place = self.trained
 
+    def state_text(self) -> str:
+        """Why it can't be trained in, or that it isn't yet; "" for the place that is."""
+        if self.problem:
+            return self.problem[0].upper() + self.problem[1:] + "."
+        if not self.changed:
+            return ""
+        beside = " The grey box is the one that is trained in." if self.place.box != self.trained.box else ""
+        return f"Nothing is learnt in this place yet.{beside}"
+
     def reach_text(self) -> str:
         """What the levels come to."""
         if self.place is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import run_viewer
+from core.place import wished
 from core.reading import Reading
 from tests.viewer.live import open_scene, write_quick_ball
 from viewer.command import command, opened_view
@@ -68,6 +69,18 @@ def test_a_scene_is_opened_again_as_it_was(scene):
     reading = Reading(2, "opencv", allow_outside=True)
     line = command(replace(scene, reading=reading), scene.train.march, opened_view(scene))
     assert Reading(**read(line, scene)[0].reading) == reading
+
+
+def test_a_scene_that_was_put_elsewhere_opens_there_again(scene):
+    place = scene.place._replace(box=(-1.0, -1e-05, -1.0, 1 / 3, 1.0, 1.0), n_levels=3, up=(0.0, -1.0, 0.0))
+    moved = replace(
+        scene, box=place.box, up=place.up, train=replace(scene.train, grid_levels=3), opened_place=scene.place
+    )
+    view = read(command(moved, moved.train.march, opened_view(moved)), moved)[0]
+    assert wished(scene.place, **view.place) == place
+    assert read(command(scene, scene.train.march, opened_view(scene)), scene)[0].place == {}
+    tilted = replace(scene, up=(0.6, 0.0, 0.8))
+    assert "--up" not in command(tilted, scene.train.march, opened_view(tilted))
 
 
 def test_the_demo_goes_by_its_name(scene):

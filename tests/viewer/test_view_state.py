@@ -1,10 +1,12 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from core.cameras import look_at
 from core.settings import MarchSettings
+from tests.viewer.live import open_scene
 from viewer.camera_controls import at_view
 from viewer.messages import PhotoId, SceneRay, Split
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
@@ -167,3 +169,35 @@ def test_a_view_of_the_dataset_is_left_when_the_camera_moves():
     s.place(s.camera, photo)
     s.place(s.camera.orbited(0.1, 0.0))
     assert s.photo is None
+
+
+def test_another_up_turns_the_camera_and_the_same_one_leaves_it_alone():
+    s = state()
+    before = s.camera
+    s.turn_up(before.scene_up)
+    assert s.camera is before
+    s.turn_up((1.0, 0.0, 0.0))
+    assert s.camera.scene_up == (1.0, 0.0, 0.0)
+    np.testing.assert_allclose(s.camera.position, before.position)
+
+
+def test_a_scene_that_moves_keeps_the_camera_and_what_the_user_changed(ball):
+    scene = open_scene(ball)
+    place = scene.info.place._replace(box=(-3.0, -3.0, -3.0, 3.0, 3.0, 3.0))
+    moved = scene.moved(place, seed=0).info
+    moved = replace(moved, train=replace(moved.train, march=replace(moved.train.march, render_step_size=0.2)))
+    s = state()
+    s.march, s.box, s.other = replace(scene.info.train.march, alpha_thre=0.3), scene.info.box, MarchSettings()
+    camera = s.camera
+    s.move(scene.info, moved)
+    assert s.camera is camera and s.box == place.box and s.other is None
+    assert s.march == replace(moved.train.march, alpha_thre=0.3)
+
+
+def test_a_step_that_is_too_small_for_the_larger_box_is_let_go(ball):
+    scene = open_scene(ball)
+    far = replace(scene.info, box=(-5e4, -5e4, -5e4, 5e4, 5e4, 5e4))
+    s = state()
+    s.march, s.box = replace(scene.info.train.march, render_step_size=0.001), scene.info.box
+    s.move(scene.info, far)
+    assert s.march == far.train.march

@@ -16,7 +16,7 @@ from viewer.tools.fit import Fit, FitQuestion
 WIDTH = 318
 """Of a row, at scale 1."""
 
-NUMBER_HELP = "Drag to change it. To enter a number, double-click it, type and press Enter."
+NUMBER_HELP = "Drag to change it. To enter a number, double-click or hold Ctrl and click, type and press Enter."
 
 BOX_HELP = "Where the box that is learnt finest begins and ends along this axis, in the units of the camera positions."
 LEVELS_HELP = (
@@ -24,7 +24,6 @@ LEVELS_HELP = (
     "a room or a place outdoors."
 )
 NEAR_HELP = "Nothing is expected nearer to a camera than this: training's near plane. It keeps fog off the lenses."
-UNTRAINED = "Nothing is learnt in this place yet. The grey box is the one that is trained in."
 UP_HELP = "What the camera turns about, and what is upwards. Turning it changes nothing that is learnt."
 
 
@@ -44,6 +43,7 @@ class PlacePanel:
             "Levels", "", LEVELS_HELP, "place.levels", dpg.add_slider_int, min_value=1, max_value=MOST_LEVELS,
             clamped=True, callback=lambda _, n: self._draft.set(n_levels=n),
         )  # fmt: skip
+        dpg.bind_item_theme(self._levels, style.written)
         self._near = self._number(
             "Near plane", "units", NEAR_HELP, "place.near", dpg.add_drag_float, format="%.4g", min_value=0.0,
             max_value=1e9, callback=lambda _, value: self._draft.set(near_plane=_plain(value)),
@@ -123,8 +123,7 @@ class PlacePanel:
         place = draft.place
         if place is not None:
             self._show(place)
-        said = draft.problem or (UNTRAINED if draft.changed else "")
-        dpg.set_value(self._said, said)
+        dpg.set_value(self._said, draft.state_text())
         dpg.configure_item(self._said, color=ALARM if draft.problem else DIM)
         ready = draft.changed and not draft.problem
         dpg.configure_item(self._train, enabled=ready)
