@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.datasets.base import Views, some_of
 from core.datasets.judging import Finding, Remedy, names_of
+from core.datasets.sharpest import sharpness
 
 _BLURRED = 0.25
 """A picture with less than this share of the median sharpness is called blurred."""
@@ -25,8 +26,8 @@ class Look(NamedTuple):
     """What one picture looks like.
 
     Attributes:
-        sharpness: the variance of its Laplacian as a share of its own; NaN if parts of it are transparent, for what
-            lies behind an object tells nothing about focus.
+        sharpness: see `core.datasets.sharpest`; NaN if parts of it are transparent, for what lies behind an object tells
+            nothing about focus.
         brightness: its mean, 0 to 255.
         empty: wholly transparent.
         digest: equal for two pictures if all their pixels are.
@@ -46,7 +47,7 @@ def look_at(image: Tensor) -> Look:
     if has_alpha and bool((image[..., 3] < 255).any()):
         return Look(math.nan, math.nan, not image[..., 3].any(), digest)
     grey = _bands(image)[..., :3].float().mean(-1)
-    return Look(_sharpness(grey), float(grey.mean()), False, digest)
+    return Look(sharpness(grey), float(grey.mean()), False, digest)
 
 
 def ranked(looks: Sequence[Look]) -> list[tuple[int, float]]:
@@ -111,12 +112,3 @@ def _bands(image: Tensor) -> Tensor:
     if every == 1 or height < _BAND:
         return image[None]
     return image[: height // _BAND * _BAND].view(-1, _BAND, width, image.shape[-1])[::every]
-
-
-def _sharpness(grey: Tensor) -> float:
-    """Of bands (n, rows, columns)."""
-    middle = grey[:, 1:-1, 1:-1]
-    if middle.numel() < 2:  # a variance takes two
-        return 1.0
-    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-    return float((around - 4.0 * middle).var() / middle.var().clamp_min(1.0))

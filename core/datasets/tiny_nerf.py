@@ -21,7 +21,7 @@ from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
 from core.reading import Reading
 
-_SUFFIX = ".npz"
+SUFFIX = ".npz"
 _LAYOUT = "images (n, height, width, 3 or 4), poses (n, 4, 4) and focal"
 
 _TOLERANCE = 1e-3
@@ -37,7 +37,7 @@ class _Arrays(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    return path.suffix.lower() == _SUFFIX and os.path.isfile(path)
+    return path.suffix.lower() == SUFFIX and os.path.isfile(path)
 
 
 def read(path: Path, reading: Reading, progress: Progress) -> Dataset:
@@ -71,7 +71,7 @@ def read(path: Path, reading: Reading, progress: Progress) -> Dataset:
     )
 
 
-FORMAT = Format("tiny NeRF", f"an {_SUFFIX} with images, poses and focal (tiny NeRF)", recognises, read, any_axes=True)
+FORMAT = Format("tiny NeRF", f"an {SUFFIX} with images, poses and focal (tiny NeRF)", recognises, read, any_axes=True)
 
 
 def _read_arrays(path: Path) -> _Arrays:
