@@ -17,12 +17,14 @@ WIDTH, HEIGHT = 800, 440
 TRAINING, TEST, BOX, POINT, WORDS = (232, 168, 68), (108, 178, 214), (120, 190, 130), (146, 153, 165), (190, 196, 205)
 
 _FONT = Path(__file__).resolve().parents[1] / "assets" / "fonts" / "Roboto-Regular.ttf"
-_TEXT, _LEGEND, _MARGIN = 26, 44, 34
+_TEXT, _TITLE, _LEGEND, _MARGIN = 26, 36, 44, 20
+"""Heights of letters, of the line of names and of the legend, and the least room around what is drawn, in pixels."""
+
 _DOT, _AIM = 5, 30
 """A camera's radius, and the length of the line that shows where it looks, in pixels."""
 
-_BAR = 0.3
-"""The scale's bar is at most this share of a drawing's width."""
+_BAR = 0.12
+"""The scale's bar is at most this share of the width."""
 
 
 def draw_dataset(scene: SceneInfo) -> np.ndarray:
@@ -31,17 +33,17 @@ def draw_dataset(scene: SceneInfo) -> np.ndarray:
     draw = ImageDraw.Draw(picture)
     font = ImageFont.truetype(str(_FONT), _TEXT)
     sides = two_sides(scene.up)
-    frames = [_extent(scene, side) for side in sides]
-    width, height = WIDTH // 2, HEIGHT - _LEGEND
-    across, down = np.max([high - low for low, high in frames], axis=0)
-    scale = min((width - 2 * _MARGIN) / max(across, 1e-9), (height - _TEXT - 2 * _MARGIN) / max(down, 1e-9))
-    for index, (side, (low, high)) in enumerate(zip(sides, frames, strict=True)):
-        middle = np.array([(index + 0.5) * width, 0.5 * (height + _TEXT)])
+    extents = [_extent(scene, side) for side in sides]
+    room = np.array([WIDTH // 2, HEIGHT - _TITLE - _LEGEND])
+    across = np.max([high - low for low, high in extents], axis=0)
+    scale = float(((room - 2 * _MARGIN) / np.maximum(across, 1e-9)).min())
+    for index, (side, (low, high)) in enumerate(zip(sides, extents, strict=True)):
+        middle = np.array([(index + 0.5) * room[0], _TITLE + 0.5 * room[1]])
         _draw_side(draw, scene, side, middle, 0.5 * (low + high), scale)
-        draw.text((index * width + 10, 2), side.name, WORDS, font)
-    _draw_up(draw, font, width, axis_name(scene.up))
-    _draw_scale(draw, font, scale, width, height)
-    _draw_legend(draw, font, scene, height)
+        draw.text((index * room[0] + 10, 2), side.name, WORDS, font)
+    _draw_up(draw, font, room[0] + 40 + draw.textlength(sides[1].name, font), axis_name(scene.up))
+    _draw_legend(draw, font, scene)
+    _draw_scale(draw, font, scale)
     return np.asarray(picture)
 
 
@@ -73,37 +75,37 @@ def _draw_side(
 
 def _draw_points(draw: ImageDraw.ImageDraw, at: np.ndarray, colors: np.ndarray | None, middle: np.ndarray) -> None:
     """Points in their own colours; those that lie outside of this side's half are left out."""
-    inside = (np.abs(at - middle) < (0.25 * WIDTH - 4, 0.5 * HEIGHT - _LEGEND)).all(-1)
+    inside = (np.abs(at - middle) < (0.25 * WIDTH - 4, 0.5 * (HEIGHT - _TITLE - _LEGEND))).all(-1)
     shown = np.broadcast_to(np.array(POINT), (len(at), 3)) if colors is None else (255.0 * colors).astype(int)
     for (x, y), color in zip(at[inside], shown[inside], strict=True):
         draw.rectangle((x, y, x + 1, y + 1), tuple(color.tolist()))
 
 
-def _draw_up(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, left: int, name: str) -> None:
-    """An arrow at the left of the second side, and the name of the axis that it stands for, if it is one."""
-    x, top, bottom = left + 18, _TEXT + 18, _TEXT + 78
+def _draw_up(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, x: float, name: str) -> None:
+    """An arrow in the line of the second side's name, and the name of the axis that it stands for, if it is one."""
+    top, bottom = 5, _TEXT + 4
     draw.line([(x, bottom), (x, top)], WORDS, 3)
-    draw.line([(x - 8, top + 12), (x, top), (x + 8, top + 12)], WORDS, 3)
-    draw.text((x + 16, top + 12), f"up, {name}" if name else "up", WORDS, font)
+    draw.line([(x - 7, top + 9), (x, top), (x + 7, top + 9)], WORDS, 3)
+    draw.text((x + 16, 2), f"up, {name}" if name else "up", WORDS, font)
 
 
-def _draw_scale(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, scale: float, width: int, height: int) -> None:
-    """A bar of a round length at the lower right, which holds for both sides."""
-    length = round_below(_BAR * width / scale)
-    right, y, text = 2 * width - 12, height - 8, f"{length:g} units"
-    draw.line([(right - length * scale, y), (right, y)], WORDS, 3)
-    draw.text((right - draw.textlength(text, font), y - _TEXT - 10), text, WORDS, font)
-
-
-def _draw_legend(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, scene: SceneInfo, top: int) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, scene: SceneInfo) -> None:
     entries = [(TRAINING, f"{scene.n_train} training"), (TEST, f"{scene.n_test} test"), (BOX, "first box")]
     if scene.points is not None:
         entries.append((POINT, "points"))
-    x, y = 10, top + 8
+    x, y = 10, HEIGHT - _LEGEND + 8
     for color, text in entries:
         draw.rectangle((x, y + 8, x + 16, y + 24), color)
-        draw.text((x + 26, y), text, WORDS, font)
-        x += 26 + draw.textlength(text, font) + 30
+        draw.text((x + 24, y), text, WORDS, font)
+        x += 24 + draw.textlength(text, font) + 24
+
+
+def _draw_scale(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, scale: float) -> None:
+    """A bar of a round length in the line of the legend, which holds for both sides."""
+    length = round_below(_BAR * WIDTH / scale)
+    right, y, text = WIDTH - 8, HEIGHT - _LEGEND // 2 + 2, f"{length:g} units"
+    draw.line([(right - length * scale, y), (right, y)], WORDS, 3)
+    draw.text((right - length * scale - 12 - draw.textlength(text, font), HEIGHT - _LEGEND + 8), text, WORDS, font)
 
 
 def round_below(length: float) -> float:

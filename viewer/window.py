@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import dearpygui.dearpygui as dpg
+import numpy as np
 
 from core.errors import FirstlightError
 from core.reading import AS_STORED, Reading
@@ -297,7 +298,8 @@ class Window:
         self._scene_serial = self.state.scene_serial = status.scene_serial
         self._scene = scene
         self.state.forget()
-        if before is not None and scene.opened in (before.opened, before.path):
+        opened_before = before is not None and scene.opened in (before.opened, before.path)
+        if opened_before and np.array_equal(scene.cameras, before.cameras):  # other axes turn cameras over
             if scene.train != before.train or scene.box != before.box:
                 self.state.move(before, scene)
             return

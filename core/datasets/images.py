@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from core.datasets.base import some_of
 from core.errors import DatasetError
 
 READERS = 2
@@ -25,6 +26,10 @@ READERS = 2
 
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+_MOST_NAMES = 8
+"""Pictures that a message names, besides the first."""
 
 
 class Header(NamedTuple):
@@ -60,10 +65,16 @@ def common_header(paths: Sequence[Path], named_by: Path) -> Header:
     missing = [path for path in paths if not os.path.isfile(path)]
     if missing:
         raise DatasetError(
-            f"{missing[0]} is missing: {len(missing)} of the {len(paths)} images that {named_by} names do not exist; "
-            "restore them or remove their frames"
+            f"{missing[0]} is missing: {len(missing)} of the {len(paths)} images that {named_by} names do not exist"
+            f"{_others(missing)}; restore them or remove their frames"
         )
-    headers = [read_header(path) for path in paths]
+    headers, broken = [], []
+    for path in paths:
+        try:
+            headers.append(read_header(path))
+        except DatasetError as error:
+            broken.append((path, error))
+    _refuse(broken)
     for path, header in zip(paths, headers, strict=True):
         if header[:2] != headers[0][:2]:
             raise DatasetError(
@@ -155,16 +166,34 @@ def read_images(paths: Sequence[Path], header: Header, downscale: int, on_read: 
     _check_memory(math.prod(shape), downscale, paths[0].parent)
     images = np.empty(shape, np.uint8)
 
-    def read(index: int) -> None:
-        images[index] = box_filter(read_image(paths[index], header.has_alpha), downscale)
+    def read(index: int) -> DatasetError | None:
+        try:
+            images[index] = box_filter(read_image(paths[index], header.has_alpha), downscale)
+        except DatasetError as error:
+            return error
 
-    pool = ThreadPoolExecutor(READERS, thread_name_prefix="read-images")
+    pool, broken = ThreadPoolExecutor(READERS, thread_name_prefix="read-images"), []
     try:
-        for _ in pool.map(read, range(len(paths))):
+        for path, error in zip(paths, pool.map(read, range(len(paths))), strict=True):
             on_read()
+            if error is not None:
+                broken.append((path, error))
     finally:
         pool.shutdown(cancel_futures=True)
+    _refuse(broken)
     return torch.from_numpy(images)
+
+
+def _refuse(broken: Sequence[tuple[Path, DatasetError]]) -> None:
+    """Raise one error on all pictures that can't be read: who mends a dataset needs all their names at once."""
+    if broken:
+        paths, errors = zip(*broken, strict=True)
+        raise DatasetError(f"{errors[0]}{_others(paths)}") from errors[0]
+
+
+def _others(paths: Sequence[Path]) -> str:
+    """The names of all but the first, as far as they fit a line."""
+    return f" (also {some_of([path.name for path in paths[1:]], _MOST_NAMES)})" if len(paths) > 1 else ""
 
 
 def reduced_size(header: Header, downscale: int, path: Path) -> tuple[int, int]:

@@ -26,8 +26,8 @@ class Look(NamedTuple):
     """What one picture looks like.
 
     Attributes:
-        sharpness: see `core.datasets.sharpest`; NaN if parts of it are transparent, for what lies behind an object tells
-            nothing about focus.
+        sharpness: see `core.datasets.sharpest.sharpness`; NaN if parts of it are transparent, for what lies behind an
+            object tells nothing about focus.
         brightness: its mean, 0 to 255.
         empty: wholly transparent.
         digest: equal for two pictures if all their pixels are.

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from tests.ball import ball_views
+from core.datasets import open_dataset
+from core.reading import Reading
 from tests.photos import write_json, write_nerfstudio, written_json
 
 BLURRED = "images/005.png"
@@ -12,13 +13,11 @@ BLURRED = "images/005.png"
 
 @pytest.fixture(scope="module")
 def app(launch, tmp_path_factory):
-    """Photos with a blurred one among them, whose poses are in OpenCV's axes."""
-    folder = write_nerfstudio(tmp_path_factory.mktemp("opencv"), ball_views(25, 48))
-    noise = np.random.default_rng(0).integers(60, 190, (25, 48, 48, 3), dtype=np.uint8)
-    for picture, path in zip(noise, sorted((folder / "images").iterdir()), strict=True):
-        Image.fromarray(picture).save(path)
+    """Photos of the demo, one of them blurred, whose poses are in OpenCV's axes."""
+    views = open_dataset("demo", Reading(2)).train.spread(33)
+    folder = write_nerfstudio(tmp_path_factory.mktemp("made") / "orrery-opencv", views)
     sharp = Image.open(folder / BLURRED)
-    sharp.filter(ImageFilter.GaussianBlur(3)).save(folder / BLURRED)
+    sharp.filter(ImageFilter.GaussianBlur(2)).save(folder / BLURRED)
     transforms = written_json(folder)
     for frame in transforms["frames"]:
         frame["transform_matrix"] = (np.array(frame["transform_matrix"]) * [1.0, -1.0, -1.0, 1.0]).tolist()
