@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +19,7 @@ _BLURRED = 0.25
 _JUMP = 0.35
 """A picture whose mean brightness differs from the median by more than this share of it was exposed otherwise."""
 
-_BAND, _MOST_PIXELS = 16, 1 << 20
+_BAND, _MOST_PIXELS = 16, 1 << 19
 """Of a picture with more pixels, bands of so many rows are looked at, evenly spread: blur is everywhere in it."""
 
 
@@ -41,12 +42,13 @@ class Look(NamedTuple):
 
 def look_at(image: Tensor) -> Look:
     """Look at a picture (height, width, 3 or 4) uint8."""
-    image = image.cpu()
-    digest = hashlib.blake2b(image.contiguous().numpy(), digest_size=16).digest()
-    has_alpha = image.shape[-1] == 4
-    if has_alpha and bool((image[..., 3] < 255).any()):
-        return Look(math.nan, math.nan, not image[..., 3].any(), digest)
-    grey = _bands(image)[..., :3].float().mean(-1)
+    pixels = np.ascontiguousarray(image.cpu().numpy())
+    digest = hashlib.blake2b(pixels, digest_size=16).digest()
+    alpha = pixels[..., 3:]
+    if (alpha < 255).any():
+        return Look(math.nan, math.nan, not alpha.any(), digest)
+    bands = _bands(pixels)
+    grey = (bands[..., 0].astype(np.float32) + bands[..., 1] + bands[..., 2]) / np.float32(3.0)
     return Look(sharpness(grey), float(grey.mean()), False, digest)
 
 
@@ -105,10 +107,10 @@ def _of_the_images(indices: tuple[int, ...], train: Views) -> str:
     return f"{len(indices)} of the {len(train)} training images"
 
 
-def _bands(image: Tensor) -> Tensor:
+def _bands(pixels: np.ndarray) -> np.ndarray:
     """A picture (height, width, channels), or of a large one some bands of it, as (n, rows, width, channels)."""
-    height, width, _ = image.shape
+    height, width, n_channels = pixels.shape
     every = math.ceil(height * width / _MOST_PIXELS)
     if every == 1 or height < _BAND:
-        return image[None]
-    return image[: height // _BAND * _BAND].view(-1, _BAND, width, image.shape[-1])[::every]
+        return pixels[None]
+    return pixels[: height // _BAND * _BAND].reshape(-1, _BAND, width, n_channels)[::every]

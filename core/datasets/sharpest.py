@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from core.datasets.shots import pictures_in
 
@@ -26,14 +24,14 @@ SETTINGS = f"{MOST_KEPT} {_CANDIDATES} {_LOOKED_AT} {_QUALITY}"
 """What the choice depends on besides the sequence."""
 
 
-def sharpness(grey: Tensor) -> float:
-    """The variance of the Laplacian of a grey picture, or of bands of one, (..., height, width), as a share of its own;
-    1 where it is too small."""
+def sharpness(grey: np.ndarray) -> float:
+    """The variance of the Laplacian of a grey picture, or of bands of one, (..., height, width) float32, as a share of
+    its own; 1 where it is too small. In numpy, which lets training's threads alone."""
     middle = grey[..., 1:-1, 1:-1]
-    if middle.numel() < 2:  # a variance takes two
+    if middle.size < 2:  # a variance takes two
         return 1.0
     around = grey[..., :-2, 1:-1] + grey[..., 2:, 1:-1] + grey[..., 1:-1, :-2] + grey[..., 1:-1, 2:]
-    return float((around - 4.0 * middle).var() / middle.var().clamp_min(1.0))
+    return float((around - 4.0 * middle).var() / max(middle.var(), 1.0))
 
 
 class Sharpest:
@@ -110,4 +108,4 @@ def _sharpness_of(picture: np.ndarray) -> float:
     """How sharp a picture (height, width, 3) uint8 is at the size that features are looked for at."""
     grey = Image.fromarray(picture).convert("L")
     grey = grey.reduce(max(1, round(max(grey.size) / _LOOKED_AT)))
-    return sharpness(torch.from_numpy(np.asarray(grey, np.float32)))
+    return sharpness(np.asarray(grey, np.float32))

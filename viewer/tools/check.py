@@ -12,9 +12,10 @@ from core.datasets.judging import Finding
 from core.reading import Reading
 from viewer.dataset_drawing import draw_dataset
 from viewer.scene import Scene
-from viewer.tools.base import ASKED_FOR
+from viewer.tools.base import AT_ONCE
 
-SLICE_SECONDS = 0.03
+SLICE_SECONDS = 0.08
+"""Pictures are looked at for so long at a time: a few steps see the end of a hundred of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class CheckTool:
     """A tool, see `viewer.tools.base.Tool`. Nobody needs to ask: each dataset is looked over once, from the moment it
     is open, and again without its pictures when it is moved or turned."""
 
-    share = ASKED_FOR
+    share = AT_ONCE
 
     def __init__(self) -> None:
         self.result: DatasetCheck | None = None

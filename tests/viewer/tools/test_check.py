@@ -1,5 +1,6 @@
 """The check of the open dataset, slice by slice."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from core.place import Place
 from core.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
 from viewer.scene import Scene
-from viewer.tools import check
+from viewer.tools import Toolbox, check
 from viewer.tools.check import CheckTool
 
 
@@ -57,6 +58,22 @@ def test_the_poses_are_judged_at_once_and_pictures_one_slice_after_the_other(ope
     assert tool.result.n_looked_at == 1 and tool.result.facts is first.facts
     assert finish(tool, opened) == 14
     assert tool.result.finished and not tool.slice(opened)
+
+
+def test_it_does_not_wait_for_what_other_tools_took(opened, monkeypatch):
+    monkeypatch.setattr(check, "SLICE_SECONDS", 0.0)
+    tools = Toolbox()
+    tools.new_scene(opened)
+    tools.ask("images", frozenset(), opened)
+    n_steps = 0
+    while tools.result("check") is None or not tools.result("check").finished:
+        tools._next_at[False] = math.inf  # the others have had far more than their share
+        tools._next_at[True] = 0.0
+        assert tools.slice(opened, training=True)
+        n_steps += 1
+    assert n_steps == 16
+    tools._next_at[True] = 0.0
+    assert not tools.slice(opened, training=True), "it has nothing left to do"
 
 
 def test_a_reset_keeps_it_and_another_dataset_voids_it(opened):
