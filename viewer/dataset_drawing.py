@@ -23,6 +23,12 @@ _TEXT, _TITLE, _LEGEND, _MARGIN = 26, 36, 44, 20
 _DOT, _AIM = 5, 30
 """A camera's radius, and the length of the line that shows where it looks, in pixels."""
 
+_REACH = np.array([0.25 * WIDTH - 2 * _DOT, 0.5 * (HEIGHT - _TITLE - _LEGEND) - _DOT])
+"""From the middle of a drawing to its borders, in pixels."""
+
+_FAR_OFF = 6.0
+"""Cameras so many times as far from the middle as they are in the median don't make all others small."""
+
 _BAR = 0.12
 """The scale's bar is at most this share of the width."""
 
@@ -48,16 +54,19 @@ def draw_dataset(scene: SceneInfo) -> np.ndarray:
 
 
 def _extent(scene: SceneInfo, side: Side) -> tuple[np.ndarray, np.ndarray]:
-    """The lower and upper corner of what cameras and box take up, (2,) each."""
-    at = [cameras[:, :3, 3] for cameras in (scene.cameras, scene.test_cameras)]
-    flat = np.concatenate([*at, box_segments(scene.box).reshape(-1, 3)]) @ side.plane
+    """The lower and upper corner of what the box and all but far-off cameras take up, (2,) each."""
+    origins = np.concatenate([cameras[:, :3, 3] for cameras in (scene.cameras, scene.test_cameras)])
+    distances = np.linalg.norm(origins - np.median(origins, axis=0), axis=1)
+    near = origins[distances <= _FAR_OFF * max(1e-9, float(np.median(distances)))]
+    flat = np.concatenate([near, box_segments(scene.box).reshape(-1, 3)]) @ side.plane
     return flat.min(0), flat.max(0)
 
 
 def _draw_side(
     draw: ImageDraw.ImageDraw, scene: SceneInfo, side: Side, middle: np.ndarray, centre: np.ndarray, scale: float
 ) -> None:
-    """Draw a side with its point `centre` at the pixel `middle`, `scale` pixels to a unit."""
+    """Draw a side with its point `centre` at the pixel `middle`, `scale` pixels to a unit. What is far off is drawn at
+    the border."""
 
     def pixels(points: np.ndarray) -> np.ndarray:
         return middle + (points @ side.plane - centre) * scale * np.array([1.0, -1.0])
@@ -67,7 +76,8 @@ def _draw_side(
     for edge in pixels(box_segments(scene.box)):
         draw.line([tuple(end) for end in edge], BOX, 3)
     for cameras, color in ((scene.cameras, TRAINING), (scene.test_cameras, TEST)):
-        at, ahead = pixels(cameras[:, :3, 3]), -cameras[:, :3, 2] @ side.plane * np.array([1.0, -1.0])
+        at = np.clip(pixels(cameras[:, :3, 3]), middle - _REACH, middle + _REACH)
+        ahead = -cameras[:, :3, 2] @ side.plane * np.array([1.0, -1.0])
         for (x, y), (dx, dy) in zip(at, ahead, strict=True):
             draw.line([(x, y), (x + _AIM * dx, y + _AIM * dy)], color, 2)
             draw.ellipse((x - _DOT, y - _DOT, x + _DOT, y + _DOT), color)
@@ -75,7 +85,7 @@ def _draw_side(
 
 def _draw_points(draw: ImageDraw.ImageDraw, at: np.ndarray, colors: np.ndarray | None, middle: np.ndarray) -> None:
     """Points in their own colours; those that lie outside of this side's half are left out."""
-    inside = (np.abs(at - middle) < (0.25 * WIDTH - 4, 0.5 * (HEIGHT - _TITLE - _LEGEND))).all(-1)
+    inside = (np.abs(at - middle) < _REACH).all(-1)
     shown = np.broadcast_to(np.array(POINT), (len(at), 3)) if colors is None else (255.0 * colors).astype(int)
     for (x, y), color in zip(at[inside], shown[inside], strict=True):
         draw.rectangle((x, y, x + 1, y + 1), tuple(color.tolist()))

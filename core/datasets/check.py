@@ -79,7 +79,7 @@ class Report:
         return {
             Grade.SOUND: "sound: nothing speaks against training on it",
             Grade.DOUBTFUL: f"can be trained on, but {things} may spoil the result",
-            Grade.UNFIT: f"not fit to be trained on: mend the {things} that it warns of",
+            Grade.UNFIT: f"not fit to be trained on: {things} should be mended first",
         }[self.grade]
 
 

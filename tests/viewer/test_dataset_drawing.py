@@ -50,6 +50,17 @@ def test_what_is_up_in_the_scene_is_up_from_the_side(info):
     assert HEIGHT - np.median(beside[-1.0]) > 1.5 * (HEIGHT - beside[-1.0].max()), "it is far below"
 
 
+def test_a_camera_far_off_stands_at_the_border_and_makes_nothing_small(info):
+    cameras = info.cameras.copy()
+    cameras[0, :3, 3] *= 1000.0
+    boxes = [where(draw_dataset(replace(info, cameras=c)), BOX) for c in (info.cameras, cameras)]
+    assert len(boxes[1]) > 0.9 * len(boxes[0])
+    lone = replace(info, cameras=cameras[:1].repeat(9, 0), test_cameras=info.cameras)
+    lone.cameras[1:] = info.cameras[1:9]
+    columns = where(draw_dataset(lone), TRAINING)[:, 1]
+    assert columns.min() < 20 or columns.max() > WIDTH - 20
+
+
 @pytest.mark.parametrize("far", [1e-4, 1e6])
 def test_any_size_of_a_scene_fills_the_drawing(info, far):
     cameras = info.cameras.copy()
