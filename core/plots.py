@@ -10,7 +10,9 @@ from torch import Tensor
 
 from core.datasets.base import Dataset
 from core.outcomes import Outcome
+from core.place import up_text
 from core.sweep_curve import KNEE_DECIBELS, SweepCurve
+from core.two_sides import two_sides
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#2f6fb0", "#d9822b", "#2f8f5b", "#8a8f98"
 _INCHES, _DOTS_PER_INCH = (7.5, 7.5), 120
@@ -63,7 +65,7 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
 
 
 def save_scene(path: Path, dataset: Dataset) -> None:
-    """Draw a dataset's cameras, its points and its box from above and from the side into a new PNG.
+    """Draw a dataset's cameras, its points, its up and its box from above and from the side into a new PNG.
 
     Raises:
         FileExistsError: the file is there already.
@@ -71,15 +73,8 @@ def save_scene(path: Path, dataset: Dataset) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure((11.0, 6.0), dpi=_DOTS_PER_INCH, layout="constrained")
-    up = np.array(dataset.up)
-    right = np.cross(up, [1.0, 0.0, 0.0] if abs(up[0]) < 0.9 else [0.0, 1.0, 0.0])
-    right /= np.linalg.norm(right)
-    across = np.cross(up, right)
     splits = [("training cameras", dataset.train, _BLUE), ("test cameras", dataset.test, _ORANGE)]
-    for axes, (name, basis) in zip(
-        figure.subplots(1, 2), (("from above", (right, across)), ("from the side", (right, up))), strict=True
-    ):
-        plane = np.stack(basis, axis=1)
+    for axes, (name, plane) in zip(figure.subplots(1, 2), two_sides(dataset.up), strict=True):
         for label, views, color in splits:
             c2w = views.cameras.c2w.double().numpy()
             if len(c2w):
@@ -96,6 +91,7 @@ def save_scene(path: Path, dataset: Dataset) -> None:
         axes.set_title(name)
         axes.set_xlabel("units")
         _plain(axes)
+    _draw_up(axes, up_text(dataset.up))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(f"{dataset.name} ({dataset.format}), its first box in green", fontsize="medium")
     with path.open("xb") as file:
@@ -151,6 +147,13 @@ def _plain(axes) -> None:
     axes.grid(color="#e4e6ea")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_up(axes, name: str) -> None:
+    """An arrow in the upper left corner that points upwards, and the name of what it stands for."""
+    arrow = {"arrowstyle": "->", "color": "black"}
+    axes.annotate("", (0.04, 0.98), (0.04, 0.88), "axes fraction", "axes fraction", arrow)
+    axes.text(0.055, 0.93, f"up, {name}", transform=axes.transAxes, verticalalignment="center")
 
 
 def _draw_points(axes, dataset: Dataset, plane: np.ndarray) -> None:

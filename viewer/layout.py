@@ -45,6 +45,7 @@ PANELS = {
     "compare": Place(9120, BELOW, shown=False),
     "images": Place(9130, BELOW, shown=False),
     "inspector": Place(9140, BELOW, shown=False),
+    "dataset": Place(9170, BELOW, shown=False),
 }
 """By tag, in the order of their tabs."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import dearpygui.dearpygui as dpg
+import numpy as np
 
 from core.errors import FirstlightError
 from core.reading import AS_STORED, Reading
@@ -26,6 +27,7 @@ from viewer.messages import Frame, Status
 from viewer.panels.canvas import Canvas
 from viewer.panels.compare import ComparePanel
 from viewer.panels.context import Context, Session
+from viewer.panels.dataset import DatasetPanel
 from viewer.panels.dock import Dock
 from viewer.panels.grid import GridPanel
 from viewer.panels.help import HelpPanel
@@ -169,6 +171,7 @@ class Window:
             self.dock.add(kind)
         self.place = self.dock.add(PlacePanel)
         self.inspector = self.dock.add(InspectorPanel)
+        self.dataset = self.dock.add(DatasetPanel)
         self.panels_menu = PanelsMenu(self.dock, self.canvas, self.style)
         self.toolbar = Toolbar(
             self.context, self.open_dialog.show, self.screenshot.take, self.screenshot.toggle,
@@ -258,6 +261,7 @@ class Window:
         if request is not None:
             self.session.request_view(request)
         self.context.sharing.update(status, self.state.march, dragged)
+        self.dataset.announce()
         self.dock.update(status, frame)
         self.hint.update(status, frame)
         self.messages.update(status, now)
@@ -279,6 +283,7 @@ class Window:
             "camera": None if self.state.camera is None else asdict(self.state.camera.pose),
             "photo": None if self.state.photo is None else asdict(self.state.photo),
             "place": self.place.state(self.canvas),
+            "reading": None if status.scene is None else asdict(status.scene.reading),
         }
         self.log.write(now, status, frame, visible_widgets(), **more, **said)
 
@@ -293,7 +298,8 @@ class Window:
         self._scene_serial = self.state.scene_serial = status.scene_serial
         self._scene = scene
         self.state.forget()
-        if before is not None and scene.opened in (before.opened, before.path):
+        opened_before = before is not None and scene.opened in (before.opened, before.path)
+        if opened_before and np.array_equal(scene.cameras, before.cameras):  # other axes turn cameras over
             if scene.train != before.train or scene.box != before.box:
                 self.state.move(before, scene)
             return

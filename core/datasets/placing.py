@@ -22,7 +22,7 @@ _ROOM_LEVELS = 5
 """Levels around something that cameras look at from several sides, where nothing says how far the background is: the
 coarsest box reaches some seven times the cameras' distance."""
 
-_CONVERGING = 20.0
+CONVERGING = 20.0
 """Degrees that optical axes must differ by, at most, for the point nearest to all of them to mean something."""
 
 _NEARLY = 15.0
@@ -125,7 +125,7 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
     spread = float(torch.linalg.vector_norm(origins - origins.mean(0), dim=-1).max())
     if spread < _ONE_PLACE * float(origins.abs().max()):
         spread = 0.0
-    if looked_at is not None and _turned(forward) > _CONVERGING:
+    if looked_at is not None and turned(forward) > CONVERGING:
         centre, how = looked_at, "around the point that the cameras look at"
         distance = float(torch.linalg.vector_norm(origins - centre, dim=-1).median())
         half, reach = _FRAMED * slope * distance, None if far is None else far + distance
@@ -175,7 +175,7 @@ def _upwards(cameras: Camera) -> tuple[float, float, float]:
     return tuple(up.tolist())
 
 
-def _turned(forward: Tensor) -> float:
+def turned(forward: Tensor) -> float:
     """The largest angle in degrees between an optical axis and the mean of all."""
     mean = torch.nn.functional.normalize(forward.mean(0), dim=0)
     return float(torch.rad2deg(torch.arccos((forward @ mean).clamp(-1.0, 1.0)).max()))

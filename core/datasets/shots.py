@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from core.datasets.base import some_of
 from core.datasets.images import PICTURE_SUFFIXES
 from core.errors import DatasetError
 from core.lenses import N_COEFFICIENTS
@@ -15,6 +16,9 @@ HOLD_OUT_EVERY = 8
 
 VALIDATION_SERVES = "There is no test split: the validation split serves as one."
 """A note."""
+
+_MOST_NAMES = 8
+"""Missing pictures that a note names."""
 
 _STORED_FACTORS = (1, 2, 4, 8)
 
@@ -125,7 +129,8 @@ def present(listed: list[Named], named_by: Path) -> tuple[list[Named], tuple[str
         )
     if not missing:
         return there, ()
-    return there, (f"{len(missing)} of the {len(listed)} images it names are missing, such as {missing[0].name}.",)
+    names = some_of([item.name for item in missing], _MOST_NAMES)
+    return there, (f"{len(missing)} of the {len(listed)} images it names are missing: {names}.",)
 
 
 def pictures_in(folder: Path) -> list[Path]:

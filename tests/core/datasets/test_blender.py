@@ -105,12 +105,12 @@ def test_one_training_view_is_too_few(tmp_path, splits):
     assert "expected at least 2 training views, found 1" in refusal(write_ball(tmp_path, **splits))
 
 
-def test_missing_images_are_counted_and_the_first_is_named(ball_scene):
+def test_missing_images_are_counted_and_named(ball_scene):
     for index in (3, 5, 8):
         (ball_scene / "train" / f"r_{index}.png").unlink()
     message = refusal(ball_scene)
     assert str(ball_scene / "train" / "r_3.png") in message
-    assert "3 of the 9 images" in message
+    assert "3 of the 9 images" in message and "(also r_5.png, r_8.png)" in message
     assert "transforms_train.json" in message
 
 
@@ -139,6 +139,15 @@ def test_images_may_be_of_several_sizes(ball_scene):
     assert torch.equal(train.image(7), ball_views(9, 24).images[7])
     assert float(train.cameras.K[6, 0, 0]) == pytest.approx(focal(30))
     assert train.cameras.K[6, :2, 2].tolist() == [15.0, 10.0]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_all_images_that_cannot_be_read_are_named_at_once(ball_scene, share):
+    for index in (2, 4, 7):
+        path = ball_scene / "train" / f"r_{index}.png"
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    message = refusal(ball_scene)
+    assert str(ball_scene / "train" / "r_2.png") in message and "(also r_4.png, r_7.png)" in message
 
 
 def test_splits_may_differ_in_size(tmp_path):

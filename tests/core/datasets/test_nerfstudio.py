@@ -171,7 +171,7 @@ def test_missing_pictures_are_left_out_and_noted(scene):
     (scene / "images" / "003.png").unlink()
     dataset = open_dataset(scene)
     assert len(dataset.train) + len(dataset.test) == 9
-    assert any("1 of the 10 images it names are missing, such as images/003.png" in note for note in dataset.notes)
+    assert any("1 of the 10 images it names are missing: images/003.png" in note for note in dataset.notes)
 
 
 def test_no_picture_at_all_is_refused(scene):
@@ -242,7 +242,7 @@ def test_pictures_outside_are_read_where_that_is_allowed(scene):
     write_json(scene, transforms)
     dataset = open_dataset(scene, Reading(allow_outside=True))
     assert len(dataset.train) == 7
-    assert dataset.notes[0] == "1 of the 10 images it names are missing, such as ../gone.png."
+    assert dataset.notes[0] == "1 of the 10 images it names are missing: ../gone.png."
 
 
 def test_the_file_stands_for_its_folder_and_another_of_its_kind_for_itself(scene):
