@@ -36,7 +36,8 @@ class Report:
         dataset: what was looked over.
         findings: what seems wrong.
         ranking: training pictures and their sharpness as a share of the median's, see `core.datasets.looks.ranked`.
-        image_bytes: memory of the images and masks as they are kept; free_bytes: what is free beside them, None if unknown.
+        image_bytes: memory of the images and masks as they are kept; free_bytes: what is free beside them, None if
+            unknown.
         downscale: the factor proposed to open them with, at least the one they were opened with.
     """
 

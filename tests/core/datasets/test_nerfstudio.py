@@ -78,7 +78,7 @@ def opaque(image: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("downscale", [1, 3])
 def test_pictures_of_several_sizes_keep_their_rays(tmp_path, downscale):
     views = mixed_ball_views(10)
-    dataset = open_dataset(write_nerfstudio(tmp_path, views, per_frame=True), downscale)
+    dataset = open_dataset(write_nerfstudio(tmp_path, views, per_frame=True), Reading(downscale))
     train = dataset.train
     for index, name in enumerate(train.names):
         of = int(name.removeprefix("images/").removesuffix(".png"))
