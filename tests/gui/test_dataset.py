@@ -33,13 +33,14 @@ def test_other_axes_open_the_panel_and_a_click_reads_them_right(app):
     app.click("dataset.remedy.0")
     app.wait_for(lambda s: (s["reading"] or {}).get("axes") == "opencv", "the same photos, opened with the other axes")
     app.wait_for(lambda s: s["state"] == "training" and "dataset.rank.0" in s["widgets"], "the new check")
+    assert app.state()["photo"] is not None, "the camera stands where there is something to see"
     app.keep_screen("dataset-mended")
 
 
 def test_the_blurred_image_leads_the_list_and_is_left_out_with_a_click(app):
     app.click("dataset.rank.0")
-    photo = app.wait_for(lambda s: s["photo"] is not None, "the camera on the blurred view")["photo"]
-    assert photo == {"split": "train", "index": 4}, "every 8th is held out"
+    fifth = {"split": "train", "index": 4}  # every 8th is held out
+    app.wait_for(lambda s: s["photo"] == fifth, "the camera on the blurred view")
     app.click("dataset.remedy.0")
     app.wait_for(lambda s: s["excluded"] == [4], "the view to be left out")
     app.click("dataset.remedy.0")

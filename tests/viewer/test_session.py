@@ -337,7 +337,7 @@ def test_a_snapshot_that_is_put_elsewhere_is_its_dataset_again(session, tmp_path
 def test_a_scene_opens_where_it_is_asked_to(session):
     own = session.status.scene.place
     box = (-1.0, -1.0, -1.0, 1.5, 1.5, 1.5)
-    session.open(session.status.scene.path, 1, {"box": box, "up": "+x"})
+    session.open(session.status.scene.path, place={"box": box, "up": "+x"})
     session._run_commands()
     assert session.status.scene.place == own._replace(box=box, up=(1.0, 0.0, 0.0))
     assert session.status.scene.opened_place == own
