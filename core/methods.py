@@ -66,8 +66,10 @@ class HierarchicalSettings:
 class ProposalSettings:
     """Small density fields say, one after the other, where samples belong (Barron et al. 2022, section 3)."""
 
-    n_proposals: Annotated[int, Setting("Density fields that propose: one or two.", low=1, high=2)] = 2
-    n_first: Annotated[int, Setting("Samples of the first proposal on each ray.", low=1, high=4096)] = 96
+    n_proposals: Annotated[
+        int, Setting("Density fields that propose: one, or two for scenes with far backgrounds.", low=1, high=2)
+    ] = 1
+    n_first: Annotated[int, Setting("Samples of the first proposal on each ray.", low=1, high=4096)] = 64
     n_second: Annotated[int, Setting("Samples of the second proposal, if there is one.", low=1, high=4096)] = 48
     n_final: Annotated[int, Setting("Samples of the field itself on each ray.", low=1, high=4096)] = 32
     proposal_resolution: Annotated[
@@ -134,7 +136,7 @@ SAMPLERS: dict[str, Kind] = {
     ),
     "proposal": Kind(
         ProposalSettings,
-        "Small density fields, each asked where the one before it found something, place a few samples (mip-NeRF 360).",
+        "One or two small density fields say where the few samples belong that get colours (mip-NeRF 360).",
         "Many cheap densities and few colours; unbounded scenes need no boxes.",
     ),
 }

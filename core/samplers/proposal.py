@@ -23,7 +23,7 @@ _LEAST_WEIGHT = 1e-2
 _ANNEALING_BIAS = 10.0
 """How early the proposals gain their say (the paper's section 3)."""
 
-_LEVELS, _TABLE, _WIDTH = 5, 16, 16
+_LEVELS, _TABLE, _WIDTH = 5, 14, 16
 """A proposal's hash grid and network: their densities cost a fraction of the field's."""
 
 

@@ -136,7 +136,7 @@ def check_samples_make_the_pixel(report, march):
 
 
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.02, "early_stop_eps": 0.3}])
-@pytest.mark.parametrize("settings", [StratifiedSettings(40), HierarchicalSettings(16, 24), ProposalSettings()])
+@pytest.mark.parametrize("settings", [StratifiedSettings(40), HierarchicalSettings(16, 24), ProposalSettings(2)])
 def test_samples_that_lie_where_weights_are_make_the_pixel_too(settings, thresholds):
     scene = Scene(BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0))
     view, march, field, cells = camera(size=5), replace(MARCH, **thresholds), Fog(), full_sampler()

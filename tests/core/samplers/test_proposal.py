@@ -19,7 +19,7 @@ from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, SMALL_TRAINING, Ball, ba
 
 MARCH = MarchSettings(early_stop_eps=0.0)
 GREY = torch.full((64, 3), 0.3)
-SMALL = ProposalSettings(n_first=24, n_second=16, n_final=20, proposal_resolution=32, distortion=0.1)
+SMALL = ProposalSettings(n_proposals=2, n_first=24, n_second=16, n_final=20, proposal_resolution=32, distortion=0.1)
 
 
 class BallProposal(torch.nn.Module):
