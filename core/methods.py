@@ -49,6 +49,49 @@ class StratifiedSettings:
         validate(self)
 
 
+@dataclass(frozen=True)
+class HierarchicalSettings:
+    """A coarse field says where the samples of the fine one belong (Mildenhall et al. 2020, section 5.2)."""
+
+    n_coarse: Annotated[int, Setting("Bins on each ray in which the coarse field is asked.", low=1, high=4096)] = 64
+    n_fine: Annotated[
+        int, Setting("Samples that are added where the coarse field found something.", low=1, high=4096)
+    ] = 128
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class ProposalSettings:
+    """Small density fields say, one after the other, where samples belong (Barron et al. 2022, section 3)."""
+
+    n_proposals: Annotated[
+        int, Setting("Density fields that propose: one, or two for scenes with far backgrounds.", low=1, high=2)
+    ] = 1
+    n_first: Annotated[int, Setting("Samples of the first proposal on each ray.", low=1, high=4096)] = 64
+    n_second: Annotated[int, Setting("Samples of the second proposal, if there is one.", low=1, high=4096)] = 48
+    n_final: Annotated[int, Setting("Samples of the field itself on each ray.", low=1, high=4096)] = 32
+    proposal_resolution: Annotated[
+        int,
+        Setting(
+            "Cells per side of the first proposal's finest level; the second's has twice as many.", low=16, high=2048
+        ),
+    ] = 128
+    distortion: Annotated[
+        float, Setting("Weight of the loss that draws a ray's weight together.", low=0.0, high=1.0, log=True)
+    ] = 1e-3
+    anneal_steps: Annotated[
+        int, Setting("Steps over which proposals gain their full say; before, samples spread out.", low=0, high=10**6)
+    ] = 500
+    rate_factor: Annotated[
+        float, Setting("The proposals' learning rate as a multiple of the field's.", low=1e-3, high=1e3, log=True)
+    ] = 1.0
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
 class Kind(NamedTuple):
     """One field or sampler to choose.
 
@@ -86,6 +129,16 @@ SAMPLERS: dict[str, Kind] = {
         "One sample in each of equal bins, everywhere on the ray.",
         "Most samples lie in empty space.",
     ),
+    "hierarchical": Kind(
+        HierarchicalSettings,
+        "A coarse field is asked in equal bins, and the fine one where that found something as well (the NeRF paper).",
+        "Two fields to learn; the samples of the coarse one are asked for again.",
+    ),
+    "proposal": Kind(
+        ProposalSettings,
+        "One or two small density fields say where the few samples belong that get colours (mip-NeRF 360).",
+        "Many cheap densities and few colours; unbounded scenes need no boxes.",
+    ),
 }
 
 DEFAULT_FIELD, DEFAULT_SAMPLER = "ngp", "occupancy"
@@ -114,8 +167,10 @@ def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSe
     field_class, sampler_class = kind_named(FIELDS, field).settings, kind_named(SAMPLERS, sampler).settings
     if field_class is FieldSettings:
         return MethodSettings(ngp, sampler_class(), train)
+    factor = train.learning_rate / _NETWORK_RATE  # a proposal is a hash grid before any field
+    sampler_settings = ProposalSettings(rate_factor=factor) if sampler_class is ProposalSettings else sampler_class()
     train = replace(train, learning_rate=_NETWORK_RATE, grid_samples=min(train.grid_samples, 1 << 12))
-    return MethodSettings(field_class(precision=ngp.precision), sampler_class(), train)
+    return MethodSettings(field_class(precision=ngp.precision), sampler_settings, train)
 
 
 def settings_named(kinds: dict[str, Kind], name: str, values: Mapping[str, Any]) -> Any:

@@ -20,7 +20,7 @@ from core.kernels.hash_grid import Space
 from core.last_good import LastGood
 from core.methods import OccupancySettings
 from core.rendering import trace_rays
-from core.samplers import make_sampler
+from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import ObservedField, OccupancySampler
 from core.schedule import learning_rate
 from core.settings import MarchSettings, TrainSettings, settings_of
@@ -91,15 +91,20 @@ class Trainer:
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
         n_levels = train_settings.grid_levels
-        self.field = make_field(field_settings, Space(dataset.box, n_levels > 1), weights).to(device)
+        space = Space(dataset.box, n_levels > 1)
+        self.field = make_field(field_settings, space, weights).to(device)
         self.grid = OccupancySampler(dataset.box, train_settings.grid_resolution, n_levels).to(device)
-        self.sampler = make_sampler(sampler_settings, self.grid, outer_box(dataset.box, n_levels), weights)
+        scene = Scene(outer_box(dataset.box, n_levels), space, field_settings, weights)
+        self.sampler = make_sampler(sampler_settings, self.grid, scene)
         self._learns_to_sample = isinstance(self.sampler, nn.Module) and self.sampler is not self.grid
         if self._learns_to_sample:
             self.sampler.to(device)
         self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, self._possible_cells())
+        groups = [{"params": self.field.parameters(), "factor": 1.0}]
+        if self._learns_to_sample:
+            groups.append({"params": self.sampler.parameters(), "factor": self.sampler.rate_factor})
         self._optimizer = torch.optim.Adam(
-            self._parameters().values(), lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
+            groups, lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
         )
         self._fruitless_steps = 0
         self._grid_started_at = 0
@@ -124,13 +129,15 @@ class Trainer:
         n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
         batch = self._views.sample(n_rays, self._generator, self._included)
         background = torch.rand(n_rays, 3, generator=self._generator, device=self.device)
+        if self._learns_to_sample:
+            self.sampler.at_step(self.step_count)
         field = ObservedField(self.field, self.grid, settings.march.render_step_size)
         traced = trace_rays(field, self.sampler, batch.rays, settings.march, background, self._generator)
         out, target = traced.output, batch.over(background)
         error = torch.mean((out.colors - target) ** 2)
         loss = error
         if self._learns_to_sample:
-            loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target)
+            loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         value = float(error.detach())
@@ -323,8 +330,9 @@ class Trainer:
 
     def _set_learning_rate(self, fraction: float) -> None:
         """A smaller batch has a noisier gradient: its rate falls with the root of its size (Krizhevsky 2014)."""
+        rate = math.sqrt(fraction) * learning_rate(self.settings, self.step_count, self.seconds)
         for group in self._optimizer.param_groups:
-            group["lr"] = math.sqrt(fraction) * learning_rate(self.settings, self.step_count, self.seconds)
+            group["lr"] = rate * group["factor"]
 
     def _possible_cells(self) -> Tensor | None:
         """Cells in which the training views leave room for something, (n_levels, nx, ny, nz); None: all.

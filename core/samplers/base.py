@@ -15,7 +15,7 @@ class Pass(NamedTuple):
 
     Attributes:
         samples: packed over all rays; weights: (n_samples,) float32, theirs.
-        colors: (n_rays, 3) float32 over the background, where the pass rendered colours; else None.
+        colors: (n_rays, 3) float32, before any background, where the pass rendered colours; else None.
     """
 
     samples: Samples
@@ -51,11 +51,7 @@ class Sampled(NamedTuple):
 
 
 class Sampler(Protocol):
-    """Places samples on rays. On a CPU several threads may ask at once.
-
-    What a sampler has to learn itself are its parameters; it is an `nn.Module` then, and has a method
-    `loss(sampled, weights, rays, target)` that says how wrong they are: `Trainer` adds it to the error of the colours.
-    """
+    """Places samples on rays. On a CPU several threads may ask at once."""
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
@@ -67,5 +63,29 @@ class Sampler(Protocol):
                 `alpha_thre` and `early_stop_eps` leave out those that are not seen.
             generator: jitters the samples; None places them deterministically.
             round_size: samples a ray takes in the first round; the picture doesn't depend on it.
+        """
+        ...
+
+
+class LearningSampler(Sampler, Protocol):
+    """A sampler that has to learn where samples belong: an `nn.Module`, whose parameters `Trainer` optimises.
+
+    Attributes:
+        rate_factor: its learning rate as a multiple of the field's.
+    """
+
+    rate_factor: float
+
+    def at_step(self, step: int) -> None:
+        """Told before a step how many steps were taken; views see what it was told last."""
+        ...
+
+    def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
+        """How wrong the sampler is, a number that is added to the error of the colours.
+
+        Args:
+            sampled: what it gave for the rays; weights: (n_samples,) float32, the field's, of these samples.
+            target: (n_rays, 3) float32, the photos' colours over the background.
+            background: (n_rays, 3) float32.
         """
         ...

@@ -15,10 +15,9 @@ class StratifiedSampler:
 
     Args:
         box: the scene's outermost bounds.
-        generator: not needed, for there is nothing to learn.
     """
 
-    def __init__(self, settings: StratifiedSettings, box: Box, generator: torch.Generator | None = None):
+    def __init__(self, settings: StratifiedSettings, box: Box):
         self._n_bins, self._box = settings.n_bins, box
 
     def sample(

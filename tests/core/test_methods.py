@@ -1,8 +1,11 @@
+import statistics
 from dataclasses import asdict, is_dataclass
 
 import pytest
+import torch
 
 from core.datasets import open_dataset
+from core.evaluation import psnr
 from core.fields import make_field
 from core.kernels.hash_grid import Space
 from core.methods import (
@@ -18,11 +21,17 @@ from core.methods import (
 )
 from core.opening import Overrides, new_trainer
 from core.reading import Reading
+from core.rendering import render_image
 from core.settings import FieldSettings, TrainSettings
 from core.snapshot import load_snapshot, save_snapshot
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING
 
 SMALL = {"depth": 2, "width": 16, "skip": 0}
+FEW = {
+    "stratified": {"n_bins": 32},
+    "hierarchical": {"n_coarse": 16, "n_fine": 16},
+    "proposal": {"n_proposals": 2, "n_first": 16, "n_second": 16, "n_final": 16, "proposal_resolution": 32},
+}
 
 
 def test_every_kind_can_be_made_and_is_found_again_by_its_settings():
@@ -53,9 +62,10 @@ def test_what_does_not_exist_is_refused_by_name():
 def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, tmp_path):
     dataset = open_dataset("demo", Reading(8))
     network = SMALL if field == "mlp" else {"n_levels": 2, "log2_hashmap_size": 10} if field == "ngp" else {}
+    sampling = FEW.get(sampler, {})
     training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
     method = {"field": field, "sampler": sampler}
-    trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, {}, method))
+    trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, sampling, method))
     for _ in range(3):
         stats = trainer.step()
     assert stats.n_samples > 0
@@ -64,3 +74,24 @@ def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sam
     again = load_snapshot(path)
     assert (again.field_settings, again.sampler_settings) == (trainer.field_settings, trainer.sampler_settings)
     assert again.step().loss == trainer.step().loss
+
+
+@pytest.mark.parametrize(
+    ("sampler", "sampling", "reached"),
+    [
+        ("stratified", {"n_bins": 64}, 18.0),
+        ("hierarchical", {"n_coarse": 32, "n_fine": 32}, 17.5),
+        ("proposal", {"n_first": 48, "n_final": 24, "anneal_steps": 50}, 17.5),
+    ],
+)
+def test_the_demo_is_learnt_in_120_steps(sampler, sampling, reached):
+    dataset, white = open_dataset("demo", Reading(8)), torch.ones(3)
+    network, training = {"log2_hashmap_size": 13}, {"target_samples": 4096, "grid_update_every": 64}
+    trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, sampling, {"sampler": sampler}))
+    for _ in range(120):
+        trainer.step()
+    found = []
+    for view in range(4):
+        scene = trainer.field, trainer.sampler, dataset.test.cameras[view], trainer.settings.march
+        found.append(psnr(render_image(*scene, white).colors, dataset.test.photo(view, white)))
+    assert statistics.mean(found) > reached

@@ -4,27 +4,21 @@ import pytest
 import torch
 
 from core.methods import StratifiedSettings
-from core.rays import Rays
 from core.rendering import render_rays
 from core.samplers.intervals import equal_shares, samples_between
 from core.samplers.stratified import StratifiedSampler
 from core.settings import MarchSettings
-from tests.scenes import BOX, Ball
+from tests.scenes import BOX, Ball, rays_inwards
 
 MARCH = MarchSettings(early_stop_eps=0.0)
 WHITE = torch.ones(3)
 
 
-def rays(n=64):
-    generator = torch.Generator().manual_seed(0)
-    targets = torch.rand(n, 3, generator=generator) - 0.5
-    directions = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator), dim=-1)
-    return Rays(targets - 4.0 * directions, directions)
-
-
 @torch.no_grad()
 def render(n_bins, march=MARCH, generator=None):
-    return render_rays(Ball(3.0), StratifiedSampler(StratifiedSettings(n_bins), BOX), rays(), march, WHITE, generator)
+    return render_rays(
+        Ball(3.0), StratifiedSampler(StratifiedSettings(n_bins), BOX), rays_inwards(), march, WHITE, generator
+    )
 
 
 def test_more_bins_come_nearer_to_the_integral():
