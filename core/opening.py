@@ -8,7 +8,7 @@ from typing import Any
 from core.datasets import open_dataset
 from core.datasets.base import Dataset, Progress
 from core.device import fastest_precision
-from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, method_settings, with_overrides
+from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, method_settings, refuse, with_overrides
 from core.rendering import render_image
 from core.settings import presets
 from core.snapshot import load_snapshot
@@ -37,7 +37,7 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
     """A trainer with the presets for the device and the scene's size.
 
     Raises:
-        ValueError: an override is out of its setting's range, or no setting of the method.
+        ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
     """
     overrides = overrides or Overrides()
     place = dataset.n_levels, dataset.near_plane
@@ -46,6 +46,7 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
     chosen = method_settings(**method, ngp=field_settings, train=train_settings)
     field_settings = with_overrides(FIELDS, chosen.field, overrides.field)
     sampler_settings = with_overrides(SAMPLERS, chosen.sampler, overrides.sampler)
+    refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(chosen.train, march=march, **overrides.training)
     return Trainer(dataset, field_settings, train_settings, device, seed, sampler_settings=sampler_settings)
