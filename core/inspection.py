@@ -183,6 +183,10 @@ def _with_fates(whole: Sampled, rgbs: Tensor, kept: Samples, early_stop_eps: flo
     """What became of each sample of a whole march, of which `kept` were composited."""
     t_starts, t_ends, sigmas = (_numpy(x) for x in (whole.samples.t_starts, whole.samples.t_ends, whole.sigmas))
     taus = sigmas * (t_ends - t_starts)
+    if whole.weights is not None:  # the sampler's: what would weigh as much
+        weights = _numpy(whole.weights)
+        left = 1.0 - np.cumsum(weights) + weights
+        taus = -np.log(np.clip(1.0 - weights / np.maximum(left, 1e-10), 1e-10, 1.0))
     composited = np.isin(t_starts, _numpy(kept.t_starts))
     trans, seen = (np.exp(-_before(x)) for x in (taus, np.where(composited, taus, np.float32(0.0))))
     alphas = -np.expm1(-taus)

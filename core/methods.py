@@ -7,7 +7,7 @@ beside that file that says how it is made.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from core.settings import FieldSettings, Precision, Setting, TrainSettings, settings_of, validate
 
@@ -92,17 +92,45 @@ class ProposalSettings:
         validate(self)
 
 
+RVSUse = Literal["color", "hierarchical"]
+SplineShape = Literal["linear", "constant"]
+
+
+@dataclass(frozen=True)
+class RVSSettings:
+    """Samples where a spline of densities says that light was scattered (Morozov et al. 2023)."""
+
+    use: Annotated[
+        RVSUse,
+        Setting(
+            "color: the field's own densities make the spline, and samples drawn from it estimate the colour; "
+            "hierarchical: a small density field of the sampler's makes it, and learns where samples belong."
+        ),
+    ] = "color"
+    spline: Annotated[SplineShape, Setting("Density is linear between the spline's knots, or constant.")] = "linear"
+    n_bins: Annotated[int, Setting("Bins of the spline on each ray.", low=1, high=4096)] = 64
+    n_samples: Annotated[int, Setting("Samples on each ray whose colours are evaluated.", low=1, high=4096)] = 16
+
+    def __post_init__(self) -> None:
+        validate(self)
+        for name, value, choices in (("use", self.use, RVSUse), ("spline", self.spline, SplineShape)):
+            if value not in get_args(choices):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, got {value!r}: choose one")
+
+
 class Kind(NamedTuple):
     """One field or sampler to choose.
 
     Attributes:
         settings: the class of its settings.
         sentence: what it is; cost: what it takes. For the window and the README.
+        smooth: of a field, whether its densities and colours have gradients along positions.
     """
 
     settings: type
     sentence: str
     cost: str
+    smooth: bool = False
 
 
 FIELDS: dict[str, Kind] = {
@@ -115,6 +143,7 @@ FIELDS: dict[str, Kind] = {
         MLPSettings,
         "One large network of sines and cosines of the position (the NeRF paper).",
         "About 600,000 products a sample at its full size; learns in hours.",
+        smooth=True,
     ),
 }
 
@@ -138,6 +167,11 @@ SAMPLERS: dict[str, Kind] = {
         ProposalSettings,
         "One or two small density fields say where the few samples belong that get colours (mip-NeRF 360).",
         "Many cheap densities and few colours; unbounded scenes need no boxes.",
+    ),
+    "rvs": Kind(
+        RVSSettings,
+        "Samples drawn from a spline of densities on each ray, differentiable in them (reparameterised sampling).",
+        "Density in every bin, colour at a few samples only; or a small field of its own and few evaluations.",
     ),
 }
 
@@ -171,6 +205,17 @@ def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSe
     sampler_settings = ProposalSettings(rate_factor=factor) if sampler_class is ProposalSettings else sampler_class()
     train = replace(train, learning_rate=_NETWORK_RATE, grid_samples=min(train.grid_samples, 1 << 12))
     return MethodSettings(field_class(precision=ngp.precision), sampler_settings, train)
+
+
+def refuse(field: Any, sampler: Any) -> None:
+    """Raise ValueError, with the reason, where the method of a field's and a sampler's settings can't learn."""
+    name = name_of(FIELDS, field)
+    if isinstance(sampler, RVSSettings) and sampler.use == "hierarchical" and not FIELDS[name].smooth:
+        smooth = ", ".join(name for name, kind in FIELDS.items() if kind.smooth)
+        raise ValueError(
+            f"rvs for hierarchical use learns from how the field changes along a ray, and {name} gives no gradients "
+            f"along positions: choose another field ({smooth}) or use color"
+        )
 
 
 def settings_named(kinds: dict[str, Kind], name: str, values: Mapping[str, Any]) -> Any:

@@ -18,6 +18,7 @@ from core.methods import (
     MethodSettings,
     method_settings,
     name_of,
+    refuse,
     with_overrides,
 )
 from core.place import AXES, Place
@@ -56,13 +57,14 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
         dataset: in its place already.
 
     Raises:
-        ValueError: an override is out of its setting's range, or no setting of the method.
+        ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
     """
     overrides = overrides or Overrides()
     method = {"field": DEFAULT_FIELD, "sampler": DEFAULT_SAMPLER, **overrides.method}
     field_settings, sampler_settings, train_settings = _presets(dataset, device, **method)
     field_settings = with_overrides(FIELDS, field_settings, overrides.field)
     sampler_settings = with_overrides(SAMPLERS, sampler_settings, overrides.sampler)
+    refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
     return Trainer(dataset, field_settings, train_settings, device, seed, sampler_settings=sampler_settings)

@@ -88,7 +88,9 @@ def trace_rays(
     opacities = sums[:, 4]
     colors = sums[:, :3] + background * (1.0 - opacities[:, None])
     depths = torch.where(opacities > 0.0, sums[:, 3] / opacities.clamp_min(1e-10), torch.inf)
-    medians = median_depths(sigmas.detach(), samples.t_starts, samples.t_ends, samples.packed_info)
+    medians = sampled.medians
+    if medians is None:
+        medians = median_depths(sigmas.detach(), samples.t_starts, samples.t_ends, samples.packed_info)
     trans = 1.0 - opacities.detach() if sampled.trans is None else sampled.trans
     counts = sampled.n_dense, sampled.n_marched, samples.packed_info[:, 1]
     return Traced(RenderOutput(colors, opacities, depths, medians, trans, *counts, sampled.stopped), sampled, weights)

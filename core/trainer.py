@@ -151,7 +151,8 @@ class Trainer:
             self._optimizer.step()
             # fused Adam writes unnoticed by torch, and the field keeps what it made of its table by version
             torch.autograd.graph.increment_version(learnt)
-            self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_samples / n_rays
+            n_learnt = n_samples + traced.sampled.n_learnt
+            self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
         self.step_count += 1
         self._fruitless_steps = 0 if n_samples else self._fruitless_steps + 1
         if self._fruitless_steps >= _MOST_FRUITLESS_STEPS:

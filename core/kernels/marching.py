@@ -263,11 +263,26 @@ def _midpoints(
     directions[i] = rays_d[ray]
 
 
+class _Midpoints(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, t_starts: Tensor, t_ends: Tensor, rays: Rays, ray_indices: Tensor) -> tuple[Tensor, Tensor]:
+        positions, directions = (torch.empty(t_starts.shape[0], 3, device=t_starts.device) for _ in range(2))
+        launch(_midpoints, tuple(t_starts.shape), [*rays[:2], t_starts, t_ends, ray_indices, positions, directions])
+        ctx.save_for_backward(directions)
+        ctx.mark_non_differentiable(directions)
+        return positions, directions
+
+    @staticmethod
+    def backward(ctx, position_grads: Tensor, _):
+        (directions,) = ctx.saved_tensors
+        halves = 0.5 * (position_grads * directions).sum(1)
+        return halves, halves, None, None
+
+
 def midpoints(rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
     """Where samples are looked up: the middles of their intervals, (n_samples, 3), or (n_samples, 4) with their time
-    last where the rays have times; and their rays' directions, (n_samples, 3)."""
-    positions, directions = torch.empty(2, samples.n_samples, 3, device=samples.t_starts.device)
-    launch(_midpoints, (samples.n_samples,), [*rays[:2], *samples[:3], positions, directions])
+    last where the rays have times; and their rays' directions, (n_samples, 3). Differentiable in the intervals."""
+    positions, directions = _Midpoints.apply(samples.t_starts, samples.t_ends, rays, samples.ray_indices)
     if rays.times is not None:
         positions = torch.cat([positions, rays.times[samples.ray_indices][:, None]], dim=1)
     return positions, directions

@@ -7,12 +7,13 @@ import torch
 
 from core.fields import make_field
 from core.kernels.hash_grid import Space
-from core.methods import HierarchicalSettings, OccupancySettings, ProposalSettings, StratifiedSettings
+from core.methods import HierarchicalSettings, OccupancySettings, ProposalSettings, RVSSettings, StratifiedSettings
 from core.samplers.base import Sampler
 from core.samplers.hierarchical import HierarchicalSampler
 from core.samplers.occupancy import OccupancySampler
 from core.samplers.proposal import ProposalSampler, proposal_fields
 from core.samplers.resampling import spacing_in
+from core.samplers.rvs import RVSColorSampler, RVSHierarchicalSampler, proposal_field
 from core.samplers.stratified import StratifiedSampler
 from core.settings import Box
 
@@ -43,10 +44,18 @@ def _proposal(settings: ProposalSettings, scene: Scene) -> ProposalSampler:
     return ProposalSampler(settings, scene.box, proposals, spacing_in(scene.space))
 
 
+def _rvs(settings: RVSSettings, scene: Scene) -> Sampler:
+    spacing = spacing_in(scene.space)
+    if settings.use == "color":
+        return RVSColorSampler(settings, scene.box, spacing)
+    return RVSHierarchicalSampler(settings, scene.box, proposal_field(scene.space, scene.generator), spacing)
+
+
 _MADE_BY: dict[type, Callable[[Any, Scene], Sampler]] = {
     StratifiedSettings: lambda settings, scene: StratifiedSampler(settings, scene.box),
     HierarchicalSettings: _hierarchical,
     ProposalSettings: _proposal,
+    RVSSettings: _rvs,
 }
 
 

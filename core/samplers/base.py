@@ -36,6 +36,9 @@ class Sampled(NamedTuple):
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below the threshold.
         weights: (n_samples,) float32, the samples' shares in the pixels, from a sampler that knows them; None: they
             follow from the densities.
+        medians: (n_rays,) float32, where transmittance passes 0.5, inf where it never does, from a sampler that knows;
+            None: they follow from the densities.
+        n_learnt: densities of the field that the weights come of and that are learnt from, besides the samples'.
         passes: what came before, for the sampler's own loss.
     """
 
@@ -47,6 +50,8 @@ class Sampled(NamedTuple):
     n_marched: Tensor
     stopped: Tensor
     weights: Tensor | None = None
+    medians: Tensor | None = None
+    n_learnt: int = 0
     passes: tuple[Pass, ...] = ()
 
 
@@ -56,7 +61,7 @@ class Sampler(Protocol):
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
-        """Place samples on rays through a field; the field itself is asked without gradient.
+        """Place samples on rays through a field, which is asked without gradient unless `weights` come of its answers.
 
         Args:
             march: `near_plane`, `far_plane` and `crop` bound the samples; where gradients aren't recorded

@@ -42,13 +42,22 @@ def equal_shares(n_rays: int, n_bins: int, generator: torch.Generator | None, de
 
 def samples_between(edges: Tensor) -> Samples:
     """The samples between edges (n_rays, n + 1), packed; rays whose edges are NaN have none."""
-    n_rays, n = edges.shape[0], edges.shape[1] - 1
     hit = ~edges[:, 0].isnan()
+    inside = edges[hit]
+    return packed_samples(inside[:, :-1], inside[:, 1:], hit)
+
+
+def packed_samples(t_starts: Tensor, t_ends: Tensor, hit: Tensor) -> Samples:
+    """The samples of those rays that have any, (n_hit, n), packed over all rays.
+
+    Args:
+        hit: (n_rays,) bool, the rays that have samples.
+    """
+    n = t_starts.shape[1]
     counts = hit.int() * n
     packed_info = torch.stack([torch.cumsum(counts, 0, dtype=torch.int32) - counts, counts], dim=1)
-    ray_indices = torch.arange(n_rays, dtype=torch.int32, device=edges.device)[hit].repeat_interleave(n)
-    inside = edges[hit]
-    return Samples(inside[:, :-1].reshape(-1), inside[:, 1:].reshape(-1), ray_indices, packed_info)
+    ray_indices = torch.arange(len(hit), dtype=torch.int32, device=hit.device)[hit].repeat_interleave(n)
+    return Samples(t_starts.reshape(-1), t_ends.reshape(-1), ray_indices, packed_info)
 
 
 def seen_samples(field: Field, rays: Rays, samples: Samples, march: MarchSettings, n_before: int = 0) -> Sampled:

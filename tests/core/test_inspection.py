@@ -11,7 +11,7 @@ from core.cameras import generate_rays
 from core.inspection import Fate, Stop, cells_along, inspect_ray
 from core.kernels.grid import GridState
 from core.kernels.hash_grid import Space
-from core.methods import HierarchicalSettings, ProposalSettings, StratifiedSettings
+from core.methods import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
 from core.rays import Rays
 from core.rendering import render_image, render_rays
 from core.samplers import Scene, make_sampler
@@ -152,6 +152,22 @@ def test_samples_that_lie_where_weights_are_make_the_pixel_too(settings, thresho
         assert len(kept) == report.n_dense <= report.n_marched
         touching = report.samples.t_ends[:-1] == report.samples.t_starts[1:]
         assert touching.all() and (kept.all() or thresholds)
+
+
+@pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.3}])
+def test_samples_without_a_length_weigh_what_their_sampler_says(thresholds):
+    settings, march, cells = RVSSettings(n_bins=32, n_samples=8), replace(MARCH, **thresholds), full_sampler()
+    sampler = make_sampler(settings, cells, Scene(BOX, Space(BOX), SMALL_FIELD))
+    rays = generate_rays(camera(size=5))
+    for i in range(25):
+        one = Rays(rays.rays_o[i : i + 1], rays.rays_d[i : i + 1])
+        report = inspect_ray(Fog(), sampler, one, march, WHITE, cells=cells)
+        samples = report.samples
+        if report.n_kept:
+            np.testing.assert_allclose(samples.weights, report.opacity / 8, atol=1e-5)
+        assert samples.weights.sum() == pytest.approx(report.opacity, abs=1e-5)
+        assert (samples.fates == Fate.COMPOSITED).sum() == report.n_kept
+        assert report.n_kept == (0 if report.t_min == math.inf or report.opacity == 0.0 else 8)
 
 
 def test_rays_rendered_together_decide_only_what_is_evaluated_in_vain():

@@ -13,9 +13,11 @@ from core.methods import (
     DEFAULT_SAMPLER,
     FIELDS,
     SAMPLERS,
+    RVSSettings,
     StratifiedSettings,
     method_settings,
     name_of,
+    refuse,
     settings_named,
     with_overrides,
 )
@@ -57,12 +59,34 @@ def test_what_does_not_exist_is_refused_by_name():
         with_overrides(SAMPLERS, StratifiedSettings(), {"n_bins": 0})
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("field", FIELDS)
-def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, tmp_path):
+def test_what_gives_no_gradients_along_positions_is_refused_where_these_alone_teach():
+    for field, kind in FIELDS.items():
+        for sampler in SAMPLERS.values():
+            refuse(kind.settings(), sampler.settings())
+        if kind.smooth:
+            refuse(kind.settings(), RVSSettings("hierarchical"))
+        else:
+            method = {"field": field, "sampler": "rvs"}
+            with pytest.raises(ValueError, match=rf"{field} gives no gradients along positions: choose .*mlp.*color"):
+                new_trainer(
+                    open_dataset("demo", Reading(8)), "cpu", 0, Overrides({}, {}, {}, {"use": "hierarchical"}, method)
+                )
+
+
+@pytest.mark.parametrize(("name", "value"), [("use", "colour"), ("spline", "cubic"), ("n_samples", 0)])
+def test_settings_of_rvs_are_checked(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        RVSSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "sampler", "more"),
+    [*((field, sampler, {}) for field in FIELDS for sampler in SAMPLERS), ("mlp", "rvs", {"use": "hierarchical"})],
+)
+def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, more, tmp_path):
     dataset = open_dataset("demo", Reading(8))
     network = SMALL if field == "mlp" else {"n_levels": 2, "log2_hashmap_size": 10} if field == "ngp" else {}
-    sampling = FEW.get(sampler, {})
+    sampling = {**FEW.get(sampler, {}), **more}
     training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
     method = {"field": field, "sampler": sampler}
     trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, sampling, method))

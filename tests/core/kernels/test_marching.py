@@ -7,8 +7,8 @@ import torch
 
 from core.kernels.clearance import clearances_of
 from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState, intersect_box
-from core.kernels.marching import March
-from core.rays import Rays
+from core.kernels.marching import March, midpoints
+from core.rays import Rays, Samples
 from core.settings import MarchSettings
 from tests.core.kernels import twins
 
@@ -228,3 +228,20 @@ def test_no_rays():
     nothing = Rays(torch.zeros(0, 3), torch.zeros(0, 3))
     samples = March(grid(1, 1.0), nothing, MarchSettings()).round(torch.zeros(0, dtype=torch.int32), 8)
     assert samples.n_samples == 0 and samples.packed_info.shape == (0, 2)
+
+
+@pytest.mark.parametrize("times", [None, torch.linspace(0.0, 1.0, 20)])
+def test_middles_of_intervals_lie_on_their_rays_and_move_with_their_ends(times):
+    rays = random_rays(20)._replace(times=times)
+    ray_indices = torch.arange(20, dtype=torch.int32).repeat_interleave(3)
+    t_starts = torch.rand(60, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    t_ends = (t_starts.detach() + 0.5).requires_grad_()
+    positions, directions = midpoints(rays, Samples(t_starts, t_ends, ray_indices, twins.packed_info([3] * 20)))
+    rays_o, rays_d = (x[ray_indices] for x in rays[:2])
+    expected = rays_o + 0.5 * (t_starts + t_ends)[:, None] * rays_d
+    torch.testing.assert_close(positions[:, :3], expected)
+    assert torch.equal(directions, rays_d) and not directions.requires_grad
+    assert times is None or torch.equal(positions[:, 3], times[ray_indices])
+    grads = torch.randn(60, 3, generator=torch.Generator().manual_seed(2))
+    found, twin = (torch.autograd.grad((x * grads).sum(), [t_starts, t_ends]) for x in (positions[:, :3], expected))
+    torch.testing.assert_close(found, twin)
