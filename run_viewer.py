@@ -17,6 +17,7 @@ from typing_extensions import Doc, TypedDict
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
 from core.methods import FIELDS, SAMPLERS
+from core.reading import Reading
 from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -33,8 +34,8 @@ def positional(name: str, help: str):
 Device = Annotated[
     Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best there is unless given.")
 ]
-Downscale = Annotated[int, Doc("Reduce the images by this whole factor.")]
 Seed = Annotated[int, Doc("Of the weights and the training; the same seed gives the same first losses on a CPU.")]
+Opened = flags_of(Reading)
 Thresholds = flags_of(MarchSettings)
 Picture = flags_of(ViewSettings)
 Training = flags_of(TrainSettings)
@@ -54,9 +55,10 @@ class View:
     """Open the window. This is what happens without a command too: run_viewer.py DATASET."""
 
     dataset: Annotated[
-        str, *positional("DATASET|SNAPSHOT", "A folder of a dataset or of photos, demo, or a snapshot to go on from.")
+        str,
+        *positional("DATASET|SNAPSHOT", "A dataset, a folder of photos, a video, demo, or a snapshot to go on from."),
     ] = "demo"
-    downscale: Downscale = 1
+    reading: Opened = field(default_factory=dict)
     device: Device = None
     seed: Seed = 0
     ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
@@ -65,9 +67,11 @@ class View:
 
     def run(self) -> int:
         # out of range is said before anything is opened
-        replace(MarchSettings(), **self.thresholds), replace(ViewSettings(), **self.picture)
+        reading, _, _ = Reading(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
         if self.dataset != "demo" and not os.path.exists(os.path.expanduser(self.dataset)):
-            raise DatasetError(f"{self.dataset} does not exist: expected a dataset's folder, demo, or a snapshot")
+            raise DatasetError(
+                f"{self.dataset} does not exist: expected a dataset, photos, a video, demo, or a snapshot"
+            )
         from core.doctor import display_problem
 
         if (problem := display_problem()) is not None:
@@ -79,18 +83,18 @@ class View:
         from viewer.window import run_window
 
         session = Session(self.device, self.seed)
-        return run_window(session, self.dataset, self.downscale, self.thresholds, self.picture, self.ui_scale)
+        return run_window(session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale)
 
 
 @dataclass(frozen=True)
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")]
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
-    downscale: Downscale = 1
+    reading: Opened = field(default_factory=dict)
     device: Device = None
     seed: Seed = 0
     thresholds: Thresholds = field(default_factory=dict)
@@ -100,13 +104,14 @@ class Train:
     sampling: Sampling = field(default_factory=dict)
 
     def run(self) -> int:
+        reading = Reading(**self.reading)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
         from core.opening import Overrides
         from core.report import train_and_report
 
         overrides = Overrides(self.thresholds, self.training, self.network, self.sampling, self.method)
         report = train_and_report(
-            self.dataset, self.output, seconds, self.steps, self.downscale, self.device, self.seed, overrides
+            self.dataset, self.output, seconds, self.steps, reading, self.device, self.seed, overrides
         )
         test = report["test"]
         figures = (
@@ -171,11 +176,12 @@ class Sweep:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")]
-    downscale: Downscale = 1
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
+    reading: Opened = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras and box into this new picture too.")] = None
 
     def run(self) -> int:
+        reading = Reading(**self.reading)
         from rich.console import Console
 
         from core.bars import Bar, progress_bars
@@ -185,7 +191,7 @@ class Check:
         if picture is not None and picture.exists():
             raise FirstlightError(f"{picture} exists already, and a picture replaces nothing: choose another name")
         with progress_bars(Console(stderr=True)) as bars:
-            report = check_dataset(self.dataset, self.downscale, Bar(bars, "looking").update)
+            report = check_dataset(self.dataset, reading, Bar(bars, "looking").update)
         print("\n".join(report.lines()))
         if picture is not None:
             from core.plots import save_scene
@@ -198,8 +204,8 @@ class Check:
 class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
-    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")] = "demo"
-    downscale: Downscale = 1
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")] = "demo"
+    reading: Opened = field(default_factory=dict)
     device: Device = None
     seed: Seed = 0
     output: Annotated[str | None, shown_as("FILE.json", "Write the figures to this new file too.")] = None
@@ -207,9 +213,10 @@ class Bench:
     scaling: Annotated[bool, Doc("Measure how speed grows with threads, tables, batches, grids and views too.")] = False
 
     def run(self) -> int:
+        reading = Reading(**self.reading)
         from core import bench
 
-        return bench.main(self.dataset, self.downscale, self.device, self.seed, self.output, self.compare, self.scaling)
+        return bench.main(self.dataset, reading, self.device, self.seed, self.output, self.compare, self.scaling)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
 from core.opening import open_trainer
 from core.rays import Rays, Samples
+from core.reading import AS_STORED, Reading
 from core.rendering import render_image
 from core.trainer import Trainer
 
@@ -43,7 +44,7 @@ _COLUMNS = 5  # colour, distance and opacity, as the path sums them
 
 def main(
     dataset: str,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     device: str | None = None,
     seed: int = 0,
     output: str | None = None,
@@ -67,7 +68,7 @@ def main(
     console = Console()
     device = choose_device(device)
     with progress_bars(console) as bars:
-        trainer = open_trainer(dataset, downscale, device, seed, Bar(bars, "opening").update)
+        trainer = open_trainer(dataset, reading, device, seed, Bar(bars, "opening").update)
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
         while trainer.seconds < _WARM_SECONDS:
             trainer.step()

@@ -9,6 +9,7 @@ from core.datasets import open_dataset
 from core.datasets.base import Dataset, Progress
 from core.device import fastest_precision
 from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, method_settings, with_overrides
+from core.reading import AS_STORED, Reading
 from core.rendering import render_image
 from core.settings import presets
 from core.snapshot import load_snapshot
@@ -53,7 +54,7 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
 
 def open_trainer(
     path: str,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     device: str = "cpu",
     seed: int = 0,
     progress: Progress | None = None,
@@ -62,7 +63,8 @@ def open_trainer(
     """Open a scene and make sure that it can be rendered.
 
     Args:
-        path: a dataset's folder, "demo", or a file that ends in .safetensors, which keeps its own settings.
+        path: a dataset, "demo", or a file that ends in .safetensors, which keeps its own settings and reading.
+        reading: of a dataset.
         progress: told what is done; what it raises ends the opening.
 
     Raises:
@@ -73,7 +75,7 @@ def open_trainer(
         progress(0.0, f"reading {path}")
         trainer = load_snapshot(path, device, progress)
     else:
-        dataset = open_dataset(path, downscale, progress)
+        dataset = open_dataset(path, reading, progress)
         progress(1.0, "preparing the field and the grid")
         trainer = new_trainer(dataset, device, seed, overrides)
     progress(1.0, "preparing kernels (compiled on the first start only)")

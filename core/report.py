@@ -24,6 +24,7 @@ from core.errors import FirstlightError, TrainingCollapsed
 from core.evaluation import Evaluation, decibels, evaluate
 from core.folders import new_folder
 from core.opening import Overrides, is_snapshot, open_trainer
+from core.reading import AS_STORED, Reading
 from core.snapshot import save_snapshot
 from core.trainer import Trainer
 
@@ -79,7 +80,7 @@ def train_and_report(
     output: str | Path,
     seconds: float | None = None,
     steps: int | None = None,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     device: str | None = None,
     seed: int = 0,
     overrides: Overrides | None = None,
@@ -112,7 +113,7 @@ def train_and_report(
     console = console or Console(stderr=True)
     with progress_bars(console) as bars:
         opening = Bar(bars, "opening")
-        trainer = open_trainer(dataset, downscale, device, seed, opening.update, replace(overrides, training=training))
+        trainer = open_trainer(dataset, reading, device, seed, opening.update, replace(overrides, training=training))
         for note in trainer.dataset.notes:
             console.print(f"note: {note}", highlight=False)
         run = _train(trainer, (seconds, steps), Bar(bars, "training"))
@@ -193,7 +194,7 @@ def _report(run: _Run, test: Evaluation | None) -> dict[str, Any]:
         "samples_per_second": run.n_samples / seconds,
         **peak_memory_mb(trainer.device),
         "settings": {
-            "downscale": trainer.dataset.downscale,
+            "reading": asdict(trainer.dataset.reading),
             "seed": trainer.seed,
             "field": asdict(trainer.field_settings),
             "train": asdict(trainer.settings),

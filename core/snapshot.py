@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from core.datasets import open_dataset
 from core.errors import DatasetError, SnapshotError
 from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, name_of, settings_named
+from core.reading import Reading
 from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer
 
@@ -43,7 +44,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
     header = {
         "version": _VERSION,
         "dataset": str(Path(trainer.dataset.path).resolve()),
-        "downscale": trainer.dataset.downscale,
+        "reading": asdict(trainer.dataset.reading),
         "box": trainer.dataset.box,
         "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
         "seed": trainer.seed,
@@ -105,14 +106,15 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         field, sampler = header.get("method", (DEFAULT_FIELD, DEFAULT_SAMPLER))  # older snapshots knew no other
         settings = settings_named(FIELDS, field, header["field"]), TrainSettings(**train)
         sampler_settings = settings_named(SAMPLERS, sampler, header.get("sampler", {}))
-        where, downscale, seed, counters = (header[key] for key in ("dataset", "downscale", "seed", "counters"))
+        where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
+        reading = Reading(**header.get("reading") or {"downscale": header["downscale"]})  # the latter in older ones
         box = tuple(float(x) for x in header["box"])
         cameras = torch.tensor(header.get("cameras", []))  # snapshots before version 3 have none
         excluded = frozenset(header.get("excluded", ()))  # snapshots of the first versions have none
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
     try:
-        dataset = replace(open_dataset(where, downscale, progress), box=box)
+        dataset = replace(open_dataset(where, reading, progress), box=box)
     except DatasetError as error:
         raise SnapshotError(f"{path} was trained on a dataset that can't be opened: {error}") from error
     poses = dataset.train.cameras.c2w[: len(cameras)]

@@ -325,13 +325,13 @@ class Trainer:
     def _possible_cells(self) -> Tensor | None:
         """Cells in which the training views leave room for something, (n_levels, nx, ny, nz); None: all.
 
-        Silhouettes tell; without them, what too few cameras see can only become something that none of them vouches
-        for.
+        Silhouettes tell, unless things move between them; without them, what too few cameras see can only become
+        something that none of them vouches for.
         """
         views = self._views if self._included is None else self._views.take(self._included)
         resolution = self.settings.grid_resolution
         boxes = [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
-        if views.has_silhouettes and views.cameras.lens is None:
+        if views.has_silhouettes and not views.moves and views.cameras.lens is None:
             possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
         elif self.settings.grid_levels > 1:
             possible = vouched_cells(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))

@@ -16,7 +16,7 @@ TOP_LEVEL = {
 CORE_ORDER = (
     ("settings", "errors", "packages", "user_folder"),
     ("methods",),
-    ("boxes", "device", "scale", "collapse", "schedule"),
+    ("boxes", "device", "scale", "collapse", "schedule", "reading"),
     ("sweep_curve",),
     ("rays", "lenses"),
     ("cameras",),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from core.reading import AS_STORED
 from core.settings import MarchSettings, settings_of
 from viewer.camera_controls import home_view, photo_view
 from viewer.messages import PhotoId, SceneInfo, Split
@@ -19,9 +20,7 @@ def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
 
     The quotes are those of this system's shell.
     """
-    words = ["run_viewer.py", scene.opened]
-    if scene.downscale != 1:
-        words += ["--downscale", str(scene.downscale)]
+    words = ["run_viewer.py", scene.opened, *_flags(scene.reading, AS_STORED)]
     words += [*_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 

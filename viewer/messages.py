@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from core.errors import CollapseKind
+from core.reading import AS_STORED, Reading
 from core.settings import FieldSettings, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -200,7 +201,7 @@ class SceneInfo:
         train: the settings it was opened with.
         up: the unit vector that points upwards in it.
         opened: what to open to have the scene again: a dataset's or a snapshot's full path, or "demo".
-        downscale: the factor to open it with.
+        reading: how to open it.
     """
 
     name: str
@@ -222,7 +223,7 @@ class SceneInfo:
     train: TrainSettings
     background: tuple[float, float, float]
     opened: str = ""
-    downscale: int = 1
+    reading: Reading = AS_STORED
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
 
     def names(self, split: Split) -> tuple[str, ...]:

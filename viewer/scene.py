@@ -8,6 +8,7 @@ import numpy as np
 from core.cameras import Camera
 from core.datasets.base import Dataset
 from core.opening import is_snapshot
+from core.reading import AS_STORED
 from core.settings import MarchSettings
 from core.trainer import Trainer
 from viewer.curves import Curve, Rates
@@ -103,7 +104,7 @@ def describe(trainer: Trainer, opened: str = "") -> SceneInfo:
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
         opened=opened if opened == "demo" else str(Path(opened).expanduser().resolve()),
-        downscale=1 if is_snapshot(opened) else dataset.downscale,
+        reading=AS_STORED if is_snapshot(opened) else dataset.reading,
         up=dataset.up,
     )
 

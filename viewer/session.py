@@ -16,6 +16,7 @@ from typing import Any
 from core.device import choose_device, describe_backend
 from core.errors import FirstlightError, TrainingCollapsed
 from core.opening import open_trainer
+from core.reading import AS_STORED, Reading
 from core.settings import MarchSettings
 from core.snapshot import save_snapshot
 from viewer import pictures, screenshots
@@ -80,11 +81,11 @@ class Session:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def open(self, path: str, downscale: int = 1) -> None:
-        """Open a dataset's folder, "demo" or a snapshot, and train it. A failure leaves the open scene as it is."""
+    def open(self, path: str, reading: Reading = AS_STORED) -> None:
+        """Open a dataset, "demo" or a snapshot, and train it. A failure leaves the open scene as it is."""
         self._openings += 1
         opening = self._openings
-        self._queue(lambda: self._open(path, downscale, opening))
+        self._queue(lambda: self._open(path, reading, opening))
 
     def pause(self) -> None:
         """Let training stand; views are answered as before."""
@@ -234,7 +235,7 @@ class Session:
         message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
         self._set(State.FAILED, message, collapse)
 
-    def _open(self, path: str, downscale: int, opening: int) -> None:
+    def _open(self, path: str, reading: Reading, opening: int) -> None:
         before = self.status
 
         def progress(share: float, text: str) -> None:
@@ -244,7 +245,7 @@ class Session:
 
         try:
             progress(0.0, f"opening {path}")
-            scene = Scene(open_trainer(path, downscale, self._device, self._seed, progress), path)
+            scene = Scene(open_trainer(path, reading, self._device, self._seed, progress), path)
         except BaseException:
             self.status = before
             raise

@@ -18,6 +18,7 @@ from typing import Any
 import dearpygui.dearpygui as dpg
 
 from core.errors import FirstlightError
+from core.reading import AS_STORED, Reading
 from core.settings import MarchSettings
 from core.user_folder import user_folder
 from viewer import navigation, recent
@@ -76,7 +77,7 @@ STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
 def run_window(
     session: Session,
     dataset_path: str | None,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     thresholds: Mapping[str, Any] | None = None,
     picture: Mapping[str, Any] | None = None,
     ui_scale: float = 1.0,
@@ -88,6 +89,7 @@ def run_window(
 
     Args:
         dataset_path: opened at once; None shows how to open one.
+        reading: how it is opened.
         thresholds: values of `MarchSettings` by name, instead of those the first scene trains with.
         picture: values of `ViewSettings` by name, instead of the defaults and the first scene's field of view.
         ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
@@ -117,7 +119,7 @@ def run_window(
         dpg.show_viewport()
         session.start()
         if dataset_path is not None:
-            session.open(dataset_path, downscale)
+            session.open(dataset_path, reading)
         with suppress(KeyboardInterrupt):
             window.run()
         window.dock.save()

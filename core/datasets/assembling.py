@@ -35,7 +35,7 @@ Depths = Callable[[Camera], tuple[float | None, float | None]]
 
 
 def dataset_of_shots(
-    folder: Path,
+    opened: Path,
     format_name: str,
     splits: tuple[list[Shot], list[Shot]],
     header: Header,
@@ -49,7 +49,7 @@ def dataset_of_shots(
     """The dataset of photos of a place.
 
     Args:
-        folder: what was opened.
+        opened: the folder or file that was.
         splits: training and test shots.
         header: of all pictures.
         named_by: the file or folder that lists them, for messages.
@@ -66,16 +66,28 @@ def dataset_of_shots(
     train_views, cut_off = views_of(train, header, named_by, downscale, on_read)
     test_views, _ = views_of(test, header, named_by, downscale, on_read)
     progress(1.0, "placing the scene")
-    notes += cut_off
+    return dataset_of_views(opened, format_name, (train_views, test_views), notes + cut_off, depths, box)
+
+
+def dataset_of_views(
+    opened: Path,
+    format_name: str,
+    splits: tuple[Views, Views],
+    notes: tuple[str, ...],
+    depths: Depths = lambda cameras: (None, None),
+    box: Box | None = None,
+) -> Dataset:
+    """The dataset of training and test views of a place; see `dataset_of_shots`."""
+    notes += times_note(splits[0])
+    name = opened.stem if opened.is_file() else opened.name
     if box is not None:
-        return Dataset(folder.name, folder, format_name, train_views, test_views, box, notes)
-    found = place(train_views.cameras, *depths(train_views.cameras))
+        return Dataset(name, opened, format_name, *splits, box, notes)
+    found = place(splits[0].cameras, *depths(splits[0].cameras))
     return Dataset(
-        folder.name,
-        folder,
+        name,
+        opened,
         format_name,
-        train_views,
-        test_views,
+        *splits,
         found.box,
         (*notes, found.note),
         n_levels=found.n_levels,
@@ -128,7 +140,23 @@ def views_of(
     c2w = torch.from_numpy(np.stack([shot.c2w for shot in shots]))
     camera = Camera(c2w, K, width, height, _lens_of(shots, named_by))
     _check_lens(camera, shots, named_by)
-    return Views(camera, images, tuple(shot.name for shot in shots)), _cut_off(size, downscale)
+    return Views(camera, images, tuple(shot.name for shot in shots), _times_of(shots)), _cut_off(size, downscale)
+
+
+def times_note(train: Views) -> tuple[str, ...]:
+    """A note on views that were taken at several times."""
+    if not train.moves:
+        return ()
+    return (
+        f"The views carry times, {float(train.times.min()):g} to {float(train.times.max()):g}: they are kept, but the "
+        "field is static and learns all of them as one, so what moves is blurred.",
+    )
+
+
+def _times_of(shots: list[Shot]) -> torch.Tensor | None:
+    """When shots were taken, (n,) float32, if that is known of all."""
+    times = [shot.time for shot in shots]
+    return torch.tensor(times, dtype=torch.float32) if times and None not in times else None
 
 
 def _check_intrinsics(shot: Shot, named_by: Path) -> None:

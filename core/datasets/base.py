@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.cameras import Camera, rays_through
 from core.rays import Rays
+from core.reading import AS_STORED, Reading
 from core.settings import Box
 
 Progress = Callable[[float, str], None]
@@ -45,21 +46,30 @@ class Views:
         cameras: a batch of n cameras.
         images: (n, height, width, 3 or 4) uint8; with 4 channels the colour is straight (not premultiplied).
         names: n names, as the dataset spells them.
+        times: (n,) float32, when each was taken, where the dataset says so; 0 to 1 is D-NeRF's way (Pumarola et al.
+            2021).
     """
 
     cameras: Camera
     images: Tensor
     names: tuple[str, ...]
+    times: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def to(self, device: torch.device | str) -> "Views":
-        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device))
+        times = None if self.times is None else self.times.to(device)
+        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device), times=times)
 
     @property
     def has_alpha(self) -> bool:
         return self.images.shape[-1] == 4
+
+    @property
+    def moves(self) -> bool:
+        """Whether the views were taken at several times, so that what they show may have moved."""
+        return self.times is not None and bool((self.times != self.times[:1]).any())
 
     @property
     def has_silhouettes(self) -> bool:
@@ -68,7 +78,9 @@ class Views:
 
     def take(self, indices: Tensor) -> "Views":
         """Some of these views, in the order of `indices` (n,) int64; their images are copied."""
-        return Views(self.cameras[indices], self.images[indices], tuple(self.names[i] for i in indices.tolist()))
+        times = None if self.times is None else self.times[indices]
+        names = tuple(self.names[i] for i in indices.tolist())
+        return Views(self.cameras[indices], self.images[indices], names, times)
 
     def spread(self, n: int) -> "Views":
         """At most n of these views, evenly spread from the first to the last."""
@@ -138,7 +150,7 @@ class Dataset:
         n_levels: nested boxes that the scene fills, each twice as large as the one before, `box` the first of them.
         near_plane: the distance from a camera below which nothing is.
         up: the unit vector that points upwards in the scene.
-        downscale: the factor by which its images were reduced when it was opened.
+        reading: how it was opened.
         notes: what the reader decided and the user should know, one sentence each.
     """
 
@@ -149,7 +161,7 @@ class Dataset:
     test: Views
     box: Box
     notes: tuple[str, ...] = ()
-    downscale: int = 1
+    reading: Reading = AS_STORED
     n_levels: int = 1
     near_plane: float = 0.0
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
@@ -161,15 +173,18 @@ class Format(NamedTuple):
     Attributes:
         name: as users know it.
         signature: what such a dataset looks like, for messages.
-        recognises: whether a folder holds one; looks at names only.
-        read: opens it; takes the folder, the downscale factor (at least 1) and a progress callback, raises
-            DatasetError.
+        recognises: whether a path, a folder's or a file's, is one; looks at names only.
+        read: opens it; raises DatasetError.
+        index: the file in its folder that may be named instead of the folder.
+        any_axes: its files don't say which axes its cameras have, `Reading.axes` does.
     """
 
     name: str
     signature: str
     recognises: Callable[[Path], bool]
-    read: Callable[[Path, int, Progress], Dataset]
+    read: Callable[[Path, Reading, Progress], Dataset]
+    index: str | None = None
+    any_axes: bool = False
 
 
 def some_of(names: Sequence[str], most: int = 3) -> str:

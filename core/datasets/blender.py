@@ -1,4 +1,5 @@
 """Reads NeRF-synthetic's format: `transforms_train.json`, `_test.json`, `_val.json` and RGBA pictures beside them.
+D-NeRF's is the same with a `time` in each frame.
 
 Training uses the training split only. Held-out figures come from the test split; without one from the validation
 split; without that from every 8th training view, which is then not trained on. (Mildenhall et al. 2020; the
@@ -10,12 +11,14 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from core.datasets.assembling import READING_SHARE, check_number, counted, views_of
+from core.datasets.assembling import READING_SHARE, check_number, counted, times_note, views_of
 from core.datasets.base import Dataset, Format, Progress, Views
 from core.datasets.hull import find_box
 from core.datasets.images import Header, common_header
 from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics
 from core.datasets.transforms import camera_angle_x, read_frames, read_transforms, scene_box
+from core.errors import DatasetError
+from core.reading import Reading
 from core.settings import Box
 
 TRAIN_FILE, TEST_FILE, VAL_FILE = "transforms_train.json", "transforms_test.json", "transforms_val.json"
@@ -32,7 +35,7 @@ def recognises(folder: Path) -> bool:
     return os.path.isfile(folder / TRAIN_FILE)
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds.
 
     Raises:
@@ -42,16 +45,22 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     transforms = read_transforms(path)
     box = scene_box(transforms, path)
     progress(0.0, "reading poses")
-    train, test, notes = _split_views(folder, _read_split(path))
+    train, test, notes = _split_views(folder, _read_split(path, reading), reading)
     check_number(train.shots, path)
+    if test.shots and (train.shots[0].time is None) != (test.shots[0].time is None):
+        raise DatasetError(
+            f"{folder}: expected a time in each frame of all splits or in none, found times in one split only: "
+            "add the others' or remove them"
+        )
     shared = {shot.path for shot in train.shots} & {shot.path for shot in test.shots}
     if shared:
         notes += (f"{len(shared)} of the test views are training views too: their figures are not held out.",)
     on_read = counted(progress, len(train.shots) + len(test.shots))
     (train_views, cut_off), (test_views, test_cut_off) = (
-        views_of(split.shots, split.header, path, downscale, on_read) for split in (train, test)
+        views_of(split.shots, split.header, path, reading.downscale, on_read) for split in (train, test)
     )
     notes += tuple(dict.fromkeys(cut_off + test_cut_off))
+    notes += times_note(train_views)
     if box is None:
         progress(READING_SHARE, "finding the scene's bounds")
         box, note = _bounds(train_views)
@@ -60,26 +69,28 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     return Dataset(folder.name, folder, FORMAT.name, train_views, test_views, box, notes)
 
 
-FORMAT = Format("Blender", f"a folder with {TRAIN_FILE} (Blender, NeRF-synthetic)", recognises, read)
+FORMAT = Format(
+    "Blender", f"a folder with {TRAIN_FILE} (Blender, NeRF-synthetic)", recognises, read, TRAIN_FILE, any_axes=True
+)
 
 
-def _read_split(path: Path) -> _Split:
+def _read_split(path: Path, reading: Reading) -> _Split:
     transforms = read_transforms(path)
     angle = camera_angle_x(transforms, path)
-    frames = read_frames(transforms, path)
+    frames = read_frames(transforms, path, reading)
     header = common_header([frame.path for frame in frames], path)
     focal = 0.5 * header.width / math.tan(0.5 * angle)
     K = intrinsics(focal, focal, 0.5 * header.width, 0.5 * header.height)
     size = header.width, header.height
-    return _Split([Shot(frame.name, frame.path, frame.c2w, K, size) for frame in frames], header)
+    return _Split([Shot(frame.name, frame.path, frame.c2w, K, size, time=frame.time) for frame in frames], header)
 
 
-def _split_views(folder: Path, train: _Split) -> tuple[_Split, _Split, tuple[str, ...]]:
+def _split_views(folder: Path, train: _Split, reading: Reading) -> tuple[_Split, _Split, tuple[str, ...]]:
     """Training and test views, and a note where the dataset doesn't say which are the latter."""
     if os.path.isfile(folder / TEST_FILE):
-        return train, _read_split(folder / TEST_FILE), ()
+        return train, _read_split(folder / TEST_FILE, reading), ()
     if os.path.isfile(folder / VAL_FILE):
-        return train, _read_split(folder / VAL_FILE), (VALIDATION_SERVES,)
+        return train, _read_split(folder / VAL_FILE, reading), (VALIDATION_SERVES,)
     kept, held_out, notes = hold_out(train.shots, "training view")
     return train._replace(shots=kept), train._replace(shots=held_out), notes
 
@@ -90,6 +101,8 @@ def _bounds(train: Views) -> tuple[Box, tuple[str, ...]]:
         f"so the scene is taken to lie within {DEFAULT_BOX[0]:g} .. {DEFAULT_BOX[3]:g}; "
         f'"aabb": [x0, y0, z0, x1, y1, z1] in {TRAIN_FILE} sets other bounds.'
     )
+    if train.moves:
+        return DEFAULT_BOX, (f"Silhouettes of different times agree on no object, {assumed}",)
     if not train.has_alpha:
         return DEFAULT_BOX, (f"The images have no alpha, {assumed}",)
     if not train.has_silhouettes:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.datasets import open_dataset
-from core.datasets.base import Dataset, Progress
+from core.datasets.base import Dataset, Progress, Views
 from core.datasets.images import free_memory
 from core.datasets.judging import towards_centre, warnings_on
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
+from core.reading import AS_STORED, Reading
 from core.settings import Box
 
 
@@ -30,7 +31,7 @@ class Report:
 
     path: Path
     format: str
-    downscale: int
+    reading: Reading
     n_train: int
     n_test: int
     train_size: tuple[int, int]
@@ -51,7 +52,8 @@ class Report:
     def lines(self) -> list[str]:
         """The report as text, one line per fact."""
         free = "unknown" if self.free_bytes is None else f"{self.free_bytes / 1e6:,.0f} MB"
-        reduced = f", opened with --downscale {self.downscale}" if self.downscale > 1 else ""
+        factor = self.reading.downscale
+        reduced = f", opened with --downscale {factor}" if factor > 1 else ""
         levels, up, near = self.dataset.n_levels, self.dataset.up, self.dataset.near_plane
         sides = (f"{high - low:.3g}" for low, high in zip(self.box[:3], self.box[3:], strict=True))
         return [
@@ -69,6 +71,7 @@ class Report:
             + (f", the first of {levels} nested ones" if levels > 1 else ""),
             f"           {_corner(up)} is up"
             + (f", nothing is nearer than {near:g} units to a camera" if near > 0.0 else ""),
+            *_times(self.dataset.train),
             f"memory     {self.image_bytes / 1e6:,.1f} MB for the images, {free} free beside them",
             *(f"note       {note}" for note in self.notes),
             *(f"warning    {warning}" for warning in self.warnings),
@@ -84,16 +87,16 @@ class Report:
         return f"can be trained on, but {n} thing{'s' if n > 1 else ''} above may spoil the result"
 
 
-def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | None = None) -> Report:
+def check_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progress | None = None) -> Report:
     """Open a dataset wholly, every image too, and report on it.
 
     Args:
-        path, downscale, progress: as for `core.datasets.open_dataset`.
+        path, reading, progress: as for `core.datasets.open_dataset`.
 
     Raises:
         DatasetError: it can't be opened; the message says what is wrong.
     """
-    dataset = open_dataset(path, downscale, progress)
+    dataset = open_dataset(path, reading, progress)
     cameras = dataset.train.cameras
     distances, angles = towards_centre(cameras, dataset.box)
     K = cameras.K[0]
@@ -101,7 +104,7 @@ def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | Non
     return Report(
         path=dataset.path,
         format=dataset.format,
-        downscale=downscale,
+        reading=reading,
         n_train=len(dataset.train),
         n_test=len(dataset.test),
         train_size=(cameras.width, cameras.height),
@@ -119,6 +122,14 @@ def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | Non
         warnings=tuple(warnings_on(dataset)),
         dataset=dataset,
     )
+
+
+def _times(train: Views) -> list[str]:
+    if train.times is None:
+        return []
+    n = len(train.times.unique())
+    low, high = float(train.times.min()), float(train.times.max())
+    return [f"times      {_range((low, high), 'g')}, {n} different one{'s' if n > 1 else ''}"]
 
 
 def _lens(lens: Lens | None) -> str:

@@ -5,6 +5,7 @@ The model lies in `sparse/0`, in `sparse` or in the folder itself, the pictures 
 """
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, presen
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
 from core.lenses import COEFFICIENTS
+from core.reading import Reading
 
 _MODEL_FOLDERS = ("sparse/0", "sparse", ".", "colmap/sparse/0")
 
@@ -57,21 +59,22 @@ def recognises(folder: Path) -> bool:
     return _find_model(folder) is not None
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
-    pictures, downscale, stored = image_folder(folder, downscale)
-    return dataset_of(folder, _find_model(folder), pictures, downscale, progress, FORMAT.name, stored)
+    pictures, downscale, stored = image_folder(folder, reading.downscale)
+    reading = replace(reading, downscale=downscale)
+    return dataset_of(folder, _find_model(folder), pictures, reading, progress, FORMAT.name, stored)
 
 
 def dataset_of(
-    folder: Path,
+    opened: Path,
     where: Path,
     pictures: Path,
-    downscale: int,
+    reading: Reading,
     progress: Progress,
     format_name: str,
     notes: tuple[str, ...] = (),
@@ -79,23 +82,25 @@ def dataset_of(
     """The dataset of a model.
 
     Args:
-        folder: what was opened.
+        opened: the folder or file that was.
         where: the model's own folder.
         pictures: the folder that its pictures' names begin at.
-        downscale: of the pictures as they are there.
+        reading: its downscale is that of the pictures as they are there.
         notes: what is known so far.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
     progress(0.0, f"reading {where}")
-    model = _read_model(where, pictures)
+    model = _read_model(where, pictures, reading.allow_outside)
     shots, missing = present(model.shots, where)
     header = common_header([shot.path for shot in shots], where)
     train, test, note = hold_out(shots, "view")
     notes += missing + note
     depths = partial(_depths, points=model.points)
-    return dataset_of_shots(folder, format_name, (train, test), header, where, downscale, progress, notes, depths)
+    return dataset_of_shots(
+        opened, format_name, (train, test), header, where, reading.downscale, progress, notes, depths
+    )
 
 
 FORMAT = Format("COLMAP", "a folder with sparse/0/cameras.bin or .txt (COLMAP)", recognises, read)
@@ -109,14 +114,14 @@ def _find_model(folder: Path) -> Path | None:
     return None
 
 
-def _read_model(where: Path, pictures: Path) -> _Model:
+def _read_model(where: Path, pictures: Path, allow_outside: bool) -> _Model:
     import pycolmap
 
     pycolmap.logging.minloglevel = 3  # what it would print, the error below says
     check_files(where)
     try:
         model = pycolmap.Reconstruction(where)
-        shots = [_shot(image, pictures, where) for image in model.images.values() if image.has_pose]
+        shots = [_shot(image, pictures, where, allow_outside) for image in model.images.values() if image.has_pose]
         points = [point.xyz for point in model.points3D.values() if point.track.length() >= _FEWEST_SIGHTINGS]
     except DatasetError:
         raise
@@ -132,8 +137,8 @@ def _broken(where: Path, found: str) -> DatasetError:
     return DatasetError(f"{where}: expected a model of COLMAP, found a broken one ({found:.160}): export it again")
 
 
-def _shot(image, pictures: Path, where: Path) -> Shot:
-    """One of pycolmap's images as ours; its axes are OpenCV's."""
+def _shot(image, pictures: Path, where: Path, allow_outside: bool) -> Shot:
+    """One of pycolmap's images as ours."""
     camera = image.camera
     kind = camera.model.name
     if kind not in _LENSES:
@@ -144,17 +149,19 @@ def _shot(image, pictures: Path, where: Path) -> Shot:
     given = dict(zip(_LENSES[kind], (float(x) for x in camera.params), strict=True))
     fx, fy = given.get("fx", given.get("f")), given.get("fy", given.get("f"))
     path = Path(os.path.normpath(pictures / image.name))
-    if not path.is_relative_to(pictures):
-        raise DatasetError(f"{where}: expected pictures inside {pictures}, found {image.name!r}: correct its name")
+    if not (allow_outside or path.is_relative_to(pictures)):
+        raise DatasetError(
+            f"{where}: expected pictures inside {pictures}, found {image.name!r}: correct its name, "
+            "or give --allow-outside"
+        )
     w2c = np.vstack([image.cam_from_world().matrix(), [0.0, 0.0, 0.0, 1.0]])
     if not (np.abs(w2c) < 1e12).all() or abs(np.linalg.det(w2c)) < 1e-6:
         raise DatasetError(f"{where} ({image.name}): expected a finite pose, found none: map the pictures again")
-    c2w = np.linalg.inv(w2c) * np.array([1.0, -1.0, -1.0, 1.0])
     distortion = tuple(given.get(name, 0.0) for name in COEFFICIENTS)
     return Shot(
         image.name,
         path,
-        checked_pose(c2w, f"{where} ({image.name})", "a pose"),
+        checked_pose(np.linalg.inv(w2c), f"{where} ({image.name})", "a pose", "opencv"),
         intrinsics(fx, fy, given["cx"], given["cy"]),
         (camera.width, camera.height),
         distortion,

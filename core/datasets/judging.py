@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from core.cameras import Camera
+from core.datasets import FORMATS
 from core.datasets.base import Dataset, Views, some_of
 from core.datasets.hull import point_looked_at
+from core.reading import Axes
 from core.settings import Box
 
 _FEW_VIEWS = 20
@@ -19,6 +21,13 @@ _FAR_OFF = 6.0
 
 _BLURRED = 0.25
 """A picture with less than this share of the median sharpness is called blurred."""
+
+_OTHER_AXES: dict[Axes, str] = {
+    "opengl": "the poses have OpenCV's axes (y down, z forward) where OpenGL's are expected (y up, z back): "
+    "open it with --axes opencv",
+    "opencv": "the poses have OpenGL's axes (y up, z back) and no --axes opencv is needed",
+}
+"""What is wrong where cameras look away, by the axes they were opened with."""
 
 _FEWEST_TO_JUDGE = 3
 """Cameras whose axes can say something together."""
@@ -44,10 +53,9 @@ def towards_centre(cameras: Camera, box: Box) -> tuple[Tensor, Tensor]:
 
 def _on_poses(dataset: Dataset) -> Iterator[str]:
     train, cameras = dataset.train, dataset.train.cameras
-    if _opencv_axes(cameras):
-        yield (
-            "the cameras look away from each other's middle, as in a room photographed from its middle; or the poses "
-            "have OpenCV's axes (y down, z forward) where OpenGL's are expected (y up, z back)"
+    if _turned_over(cameras):
+        yield "the cameras look away from each other's middle, as in a room photographed from its middle" + (
+            f"; or {_OTHER_AXES[dataset.reading.axes]}" if _may_have_other_axes(dataset) else ""
         )
     if len(train) < _FEW_VIEWS:
         yield f"{len(train)} training views are few: expect holes and floaters; {_FEW_VIEWS} or more do better"
@@ -89,7 +97,12 @@ def _on_pictures(train: Views) -> Iterator[str]:
         yield f"{len(jumps)} training images are exposed otherwise than most: {some_of(jumps)}"
 
 
-def _opencv_axes(cameras: Camera) -> bool:
+def _may_have_other_axes(dataset: Dataset) -> bool:
+    """Whether the user says which axes the cameras have, rather than the format."""
+    return any(form.any_axes for form in FORMATS if form.name == dataset.format)
+
+
+def _turned_over(cameras: Camera) -> bool:
     """Whether axes, turned over, meet in front of most cameras, and as they are meet behind them."""
     if point_looked_at(cameras) is not None or len(cameras) < _FEWEST_TO_JUDGE:
         return False

@@ -16,6 +16,7 @@ from core.datasets.images import common_header
 from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, pictures_in
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
+from core.reading import Reading
 
 FILE = "poses_bounds.npy"
 
@@ -35,7 +36,7 @@ def recognises(folder: Path) -> bool:
     return os.path.isfile(folder / FILE)
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds; pictures that are stored reduced serve where they suffice.
 
     Raises:
@@ -44,7 +45,7 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     path = folder / FILE
     progress(0.0, "reading poses")
     rows = _read_rows(path)
-    inside, downscale, stored = image_folder(folder, downscale)
+    inside, downscale, stored = image_folder(folder, reading.downscale)
     pictures = pictures_in(inside)
     if not pictures:
         raise DatasetError(
@@ -74,7 +75,7 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     )
 
 
-FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read)
+FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read, FILE)
 
 
 def _read_rows(path: Path) -> list[_Row]:

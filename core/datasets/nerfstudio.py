@@ -1,11 +1,13 @@
 """Reads `transforms.json` as instant-ngp and nerfstudio write it: real photos with their poses, lenses and splits.
 
-Frames may override what the file says of all of them. The coordinates stay the file's own: `scale`, `offset` and
-`applied_transform` say how other programs moved them and are not applied.
+Another `transforms*.json` can be opened by its own path. Frames may override what the file says of all of them. The
+coordinates stay the file's own: `scale`, `offset` and `applied_transform` say how other programs moved them and are
+not applied.
 """
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics, p
 from core.datasets.transforms import SMALLEST_ANGLE, Frame, number, read_frames, read_transforms, scene_box
 from core.errors import DatasetError
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS
+from core.reading import Reading
 
 FILE = "transforms.json"
+_FILE_NAME = re.compile(r"transforms.*\.json")
 
 _MODELS = {
     "PINHOLE": (),
@@ -32,30 +36,32 @@ _MODELS = {
 alone it is nerfstudio's own eighth power, which we don't have."""
 
 
-def recognises(folder: Path) -> bool:
-    return os.path.isfile(folder / FILE)
+def recognises(path: Path) -> bool:
+    return os.path.isfile(path / FILE) or (os.path.isfile(path) and _FILE_NAME.fullmatch(path.name) is not None)
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
-    """Open a folder that `recognises` holds.
+def read(opened: Path, reading: Reading, progress: Progress) -> Dataset:
+    """Open what `recognises` accepts.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
-    path = folder / FILE
+    path = opened if os.path.isfile(opened) else opened / FILE
     progress(0.0, "reading poses")
     transforms = read_transforms(path)
     given_box = scene_box(transforms, path)
-    frames, notes = present(read_frames(transforms, path), path)
+    frames, notes = present(read_frames(transforms, path, reading), path)
     header = common_header([frame.path for frame in frames], path)
     shots = [_shot(frame, transforms, (header.width, header.height), path) for frame in frames]
     train, test, note = _split(shots, transforms, path)
     return dataset_of_shots(
-        folder, FORMAT.name, (train, test), header, path, downscale, progress, notes + note, box=given_box
+        opened, FORMAT.name, (train, test), header, path, reading.downscale, progress, notes + note, box=given_box
     )
 
 
-FORMAT = Format("instant-ngp / nerfstudio", f"a folder with {FILE} (instant-ngp, nerfstudio)", recognises, read)
+FORMAT = Format(
+    "instant-ngp / nerfstudio", f"a folder with {FILE} (instant-ngp, nerfstudio)", recognises, read, FILE, any_axes=True
+)
 
 
 def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], path: Path) -> Shot:
@@ -79,7 +85,7 @@ def _shot(frame: Frame, transforms: dict[str, Any], picture: tuple[int, int], pa
     K = intrinsics(fx, fy, value("cx", 0.5 * width), value("cy", 0.5 * height))
     names, fisheye = _coefficients(given, where)
     distortion = [value(name, 0.0) if name in names else 0.0 for name in COEFFICIENTS]
-    return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye)
+    return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye, frame.time)
 
 
 def _coefficients(given: dict[str, Any], where: str) -> tuple[tuple[str, ...], bool]:

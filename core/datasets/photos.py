@@ -22,6 +22,7 @@ from core.datasets.images import common_header
 from core.datasets.pose_search import STAGES
 from core.datasets.shots import image_folder, pictures_in
 from core.errors import DatasetError
+from core.reading import Reading
 from core.user_folder import user_folder
 
 FEWEST_PHOTOS = 3
@@ -42,7 +43,7 @@ def recognises(folder: Path) -> bool:
         return False
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds.
 
     Raises:
@@ -64,7 +65,7 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     def after(share: float, text: str) -> None:
         progress(_STAGE_ENDS[-1] + (1.0 - _STAGE_ENDS[-1]) * share, text)
 
-    dataset = colmap.dataset_of(folder, model, pictures, downscale, after, FORMAT.name)
+    dataset = colmap.dataset_of(folder, model, pictures, reading, after, FORMAT.name)
     return replace(dataset, notes=(_found(dataset, names), *dataset.notes))
 
 

@@ -31,6 +31,7 @@ class Shot(NamedTuple):
         c2w: (4, 4) float32, OpenGL axes.
         K: (3, 3), intrinsics in pixels of a picture of `size`, (width, height).
         distortion: see `core.lenses.Lens.coefficients`; fisheye: of which kind.
+        time: when it was taken, if that is known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Shot(NamedTuple):
     size: tuple[float, float]
     distortion: tuple[float, ...] = _NO_DISTORTION
     fisheye: bool = False
+    time: float | None = None
 
 
 class ImageFolder(NamedTuple):
@@ -140,9 +142,9 @@ def image_folder(folder: Path, downscale: int) -> ImageFolder:
     return ImageFolder(inside, max(1, downscale // factor), notes)
 
 
-def find_picture(folder: Path, name: str, where: str) -> Path:
-    """Where a picture named in a dataset's file is, which must be in the dataset's folder: a downloaded file must not
-    name others of the disk.
+def find_picture(folder: Path, name: str, where: str, allow_outside: bool = False) -> Path:
+    """Where a picture named in a dataset's file is, which must be in the dataset's folder unless others are allowed: a
+    downloaded file must not name any file of the disk.
 
     Backslashes part folders too; a missing suffix is found; of an absolute path the longest end that exists below the
     folder counts, for datasets are moved.
@@ -151,19 +153,21 @@ def find_picture(folder: Path, name: str, where: str) -> Path:
         The path; what isn't there and has no suffix gets the first one.
 
     Raises:
-        DatasetError: the name leads out of the folder.
+        DatasetError: the name leads out of the folder, and that is not allowed.
     """
     plain = name.strip().replace("\\", "/")
     root = Path(os.path.normpath(folder))
     path = Path(os.path.normpath(root / plain))
-    found = _picture_at(path) if path.is_relative_to(root) and path != root else None
+    outside = path == root or not (allow_outside or path.is_relative_to(root))
+    found = None if outside else _picture_at(path)
     if found is None and (plain.startswith("/") or plain[1:2] == ":"):
         parts = [part for part in plain.split("/") if part]
         ends = [root.joinpath(*parts[first:]) for first in range(len(parts)) if ".." not in parts[first:]]
         found = next(filter(None, map(_picture_at, ends)), None)
-    if found is None and (not path.is_relative_to(root) or path == root):
+    if found is None and outside:
         raise DatasetError(
-            f"{where}: expected file_path inside {folder}, found {name!r}: move the picture there and correct the path"
+            f"{where}: expected file_path inside {folder}, found {name!r}: move the picture there and correct the "
+            "path, or give --allow-outside"
         )
     return found or (
         path if path.suffix.lower() in PICTURE_SUFFIXES else path.with_name(path.name + PICTURE_SUFFIXES[0])

@@ -7,16 +7,21 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from core import snapshot
+from core.datasets import open_dataset
 from core.errors import SnapshotError
+from core.reading import Reading
 from core.snapshot import load_snapshot, save_snapshot
 from core.trainer import Trainer
+from tests.ball import ball_views
+from tests.photos import write_nerfstudio
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
+from tests.viewer.live import tiny_trainer
 
 
 @pytest.fixture
 def trainer(monkeypatch):
     dataset = ball_dataset()
-    monkeypatch.setattr(snapshot, "open_dataset", lambda path, downscale, progress: dataset)
+    monkeypatch.setattr(snapshot, "open_dataset", lambda path, reading, progress: dataset)
     return Trainer(dataset, SMALL_FIELD, SMALL_TRAINING, seed=5)
 
 
@@ -47,6 +52,35 @@ def test_a_snapshot_that_says_nothing_of_exclusions_has_none(trainer, tmp_path):
         load_file(tmp_path / "a.safetensors"), tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)}
     )
     assert load_snapshot(tmp_path / "b.safetensors").excluded == frozenset()
+
+
+def test_it_remembers_how_its_dataset_was_opened(tmp_path):
+    reading = Reading(2, "opencv", allow_outside=True)
+    trainer = tiny_trainer(open_dataset(write_nerfstudio(tmp_path / "ball", ball_views(4, 24)), reading))
+    path = tmp_path / "a.safetensors"
+    save_snapshot(path, trainer)
+    again = load_snapshot(path).dataset
+    assert (again.reading, again.train.cameras.width) == (reading, 12)
+
+    header = json.loads(_header(path))
+    header["reading"]["axes"] = "other"
+    save_file(load_file(path), tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)})
+    with pytest.raises(SnapshotError, match="damaged"):
+        load_snapshot(tmp_path / "b.safetensors")
+
+
+def test_a_snapshot_of_before_knows_the_downscale_only(trainer, tmp_path, monkeypatch):
+    asked = []
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    header = json.loads(_header(tmp_path / "a.safetensors"))
+    del header["reading"]
+    metadata = {"firstlight": json.dumps(header | {"downscale": 2})}
+    save_file(load_file(tmp_path / "a.safetensors"), tmp_path / "b.safetensors", metadata=metadata)
+    monkeypatch.setattr(
+        snapshot, "open_dataset", lambda path, reading, progress: asked.append(reading) or ball_dataset()
+    )
+    load_snapshot(tmp_path / "b.safetensors")
+    assert asked == [Reading(2)]
 
 
 def test_exclusions_that_the_dataset_cannot_have_are_damage(trainer, tmp_path):

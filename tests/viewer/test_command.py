@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import run_viewer
-from core.settings import MarchSettings
+from core.reading import Reading
 from tests.viewer.live import open_scene, write_quick_ball
 from viewer.command import command, opened_view
 from viewer.view_settings import Mode
@@ -64,9 +64,10 @@ def test_a_parsed_command_gives_the_same_view(scene, changes):
     assert march == scene.train.march
 
 
-def test_reduced_images_are_opened_reduced_again(scene):
-    words = command(replace(scene, downscale=2), MarchSettings(), opened_view(scene)).split()
-    assert words[words.index("--downscale") + 1] == "2"
+def test_a_scene_is_opened_again_as_it_was(scene):
+    reading = Reading(2, "opencv", allow_outside=True)
+    line = command(replace(scene, reading=reading), scene.train.march, opened_view(scene))
+    assert Reading(**read(line, scene)[0].reading) == reading
 
 
 def test_the_demo_goes_by_its_name(scene):

@@ -8,12 +8,13 @@ from PIL import Image
 from core.datasets import open_dataset
 from core.datasets.blender import DEFAULT_BOX
 from core.errors import DatasetError
-from tests.ball import CENTRE, RADIUS, ball_views, focal, read_written, write_ball, write_transforms
+from core.reading import Reading
+from tests.ball import CENTRE, RADIUS, ball_views, focal, read_written, write_ball, write_times, write_transforms
 
 
 def refusal(folder, downscale=1) -> str:
     with pytest.raises(DatasetError) as caught:
-        open_dataset(folder, downscale)
+        open_dataset(folder, Reading(downscale))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -67,6 +68,31 @@ def test_every_eighth_view_is_held_out_without_a_test_split(tmp_path, n):
     written = ball_views(n, 8, seed=0)
     assert torch.equal(dataset.test.images, written.images[::8])
     torch.testing.assert_close(dataset.test.cameras.c2w, written.cameras.c2w[::8])
+
+
+def test_dnerfs_times_arrive_and_are_told_of(ball_scene):
+    write_times(ball_scene, "train", [index / 8 for index in range(9)])
+    write_times(ball_scene, "test", [0.5, 0, 1])
+    dataset = open_dataset(ball_scene)
+    assert dataset.train.times.dtype == torch.float32
+    assert dataset.train.times.tolist() == [index / 8 for index in range(9)]
+    assert dataset.test.times.tolist() == [0.5, 0.0, 1.0]
+    assert dataset.notes[0].startswith("The views carry times, 0 to 1: they are kept, but the field is static")
+    assert dataset.box == DEFAULT_BOX and "Silhouettes of different times" in dataset.notes[1]
+
+
+def test_views_of_one_time_are_of_something_that_stands_still(ball_scene):
+    still = open_dataset(ball_scene)
+    write_times(ball_scene, "train", [0.25] * 9)
+    write_times(ball_scene, "test", [0.75] * 3)
+    dataset = open_dataset(ball_scene)
+    assert (dataset.box, dataset.notes) == (still.box, ())
+    assert still.train.times is None and dataset.train.times.tolist() == [0.25] * 9
+
+
+def test_all_splits_have_times_or_none_has(ball_scene):
+    write_times(ball_scene, "train", [0.25] * 9)
+    assert "expected a time in each frame of all splits or in none" in refusal(ball_scene)
 
 
 def test_test_views_that_are_trained_on_are_told_of(ball_scene):
@@ -135,7 +161,10 @@ def test_a_suffix_is_kept_where_there_is_one(ball_scene):
 @pytest.mark.parametrize("factor", [2, 3, 5, 24])
 def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
     """A reduced pixel's centre is the middle of the block of pixels it stands for, whatever is left out."""
-    full, reduced = open_dataset(ball_scene).train.cameras[0], open_dataset(ball_scene, factor).train.cameras[0]
+    full, reduced = (
+        open_dataset(ball_scene).train.cameras[0],
+        open_dataset(ball_scene, Reading(factor)).train.cameras[0],
+    )
     assert (reduced.width, reduced.height) == (24 // factor, 24 // factor)
     columns = (torch.arange(reduced.width) + 0.5) * factor
     in_full = (columns - full.K[0, 2]) / full.K[0, 0]
@@ -144,8 +173,8 @@ def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
 
 
 def test_left_out_pixels_are_noted(ball_scene):
-    assert open_dataset(ball_scene, 4).notes == ()
-    (note,) = open_dataset(ball_scene, 5).notes
+    assert open_dataset(ball_scene, Reading(4)).notes == ()
+    (note,) = open_dataset(ball_scene, Reading(5)).notes
     assert "24x24 pixels can't be divided by 5: 4 columns" in note
 
 

@@ -3,13 +3,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageFilter
 
 from core.datasets import check
 from core.datasets.check import check_dataset
 from core.errors import DatasetError
-from tests.ball import ANGLE, CENTRE, DISTANCE, ball_views, focal, read_written, write_ball, write_transforms
-from tests.photos import write_nerfstudio
+from core.reading import AS_STORED, Reading
+from tests.ball import (
+    ANGLE,
+    CENTRE,
+    DISTANCE,
+    ball_views,
+    focal,
+    read_written,
+    write_ball,
+    write_times,
+    write_transforms,
+)
+from tests.photos import write_llff, write_nerfstudio
 
 
 def rewrite_poses(folder, change) -> None:
@@ -20,13 +32,13 @@ def rewrite_poses(folder, change) -> None:
     write_transforms(folder, "train", {**transforms, "aabb": [-0.4, -0.7, -0.3, 0.8, 0.5, 0.9]})
 
 
-def warnings_of(folder) -> str:
-    return "; ".join(check_dataset(folder).warnings)
+def warnings_of(folder, reading=AS_STORED) -> str:
+    return "; ".join(check_dataset(folder, reading).warnings)
 
 
 def test_the_figures_are_the_scene_s(ball_scene):
     report = check_dataset(ball_scene)
-    assert (report.path, report.format, report.downscale) == (ball_scene, "Blender", 1)
+    assert (report.path, report.format, report.reading) == (ball_scene, "Blender", Reading())
     assert (report.n_train, report.n_test, report.train_size, report.test_size) == (9, 3, (24, 24), (24, 24))
     assert report.has_alpha
     assert report.focal == pytest.approx((focal(24), focal(24)))
@@ -38,7 +50,7 @@ def test_the_figures_are_the_scene_s(ball_scene):
 
 
 def test_the_lines_say_what_matters(ball_scene):
-    text = "\n".join(check_dataset(ball_scene, 5).lines())
+    text = "\n".join(check_dataset(ball_scene, Reading(5)).lines())
     fov = math.degrees(2.0 * math.atan(20 / 24 * math.tan(0.5 * ANGLE)))  # 4 of 24 columns are left out
     parts = (
         str(ball_scene),
@@ -104,8 +116,19 @@ def test_opencvs_axes_are_recognised(ball_scene):
     over = np.diag([1.0, -1.0, -1.0, 1.0])
     rewrite_poses(ball_scene, lambda index, c2w: c2w @ over)
     report = check_dataset(ball_scene)
-    assert "OpenCV's axes" in report.warnings[0]
+    assert "OpenCV's axes" in report.warnings[0] and "--axes opencv" in report.warnings[0]
     assert "may spoil the result" in report.lines()[-1]
+    assert "look away" not in warnings_of(ball_scene, Reading(axes="opencv"))
+    rewrite_poses(ball_scene, lambda index, c2w: c2w @ over)
+    assert "no --axes opencv is needed" in warnings_of(ball_scene, Reading(axes="opencv"))
+
+
+def test_a_format_that_names_its_axes_gets_no_advice_on_them(tmp_path):
+    views = ball_views(9, 24)
+    outwards = views.cameras.c2w @ torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
+    write_llff(tmp_path, replace(views, cameras=replace(views.cameras, c2w=outwards)))
+    found = warnings_of(tmp_path)
+    assert "the cameras look away from each other's middle" in found and "--axes" not in found
 
 
 def test_a_camera_far_off_is_named(ball_scene):
@@ -133,6 +156,13 @@ def test_a_lens_and_levels_are_told(tmp_path):
     text = "\n".join(check_dataset(write_nerfstudio(tmp_path, ball_views(9, 24), k1=0.05)).lines())
     assert "lens       perspective, k1 0.05" in text
     assert "nested ones" in text and "is up" in text
+
+
+def test_the_range_of_times_is_told(ball_scene):
+    assert not any(line.startswith("times") for line in check_dataset(ball_scene).lines())
+    write_times(ball_scene, "train", [0.0, 0.25, 0.25, *[1.0] * 6])
+    write_times(ball_scene, "test", [0.0] * 3)
+    assert "times      0 to 1, 3 different ones" in check_dataset(ball_scene).lines()
 
 
 def test_what_cannot_be_opened_raises(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from core.datasets import open_dataset
 from core.errors import DatasetError
+from core.reading import Reading
 from tests.ball import CENTRE, ball_views
 from tests.photos import write_colmap, write_pictures
 
@@ -33,7 +34,7 @@ def test_pictures_may_lie_reduced(tmp_path):
     folder = write_colmap(tmp_path, views)
     write_pictures(folder, views, factor=4)
     for downscale, width in ((4, 6), (8, 3)):
-        dataset = open_dataset(folder, downscale)
+        dataset = open_dataset(folder, Reading(downscale))
         assert dataset.train.cameras.width == width
         assert any("images_4, stored reduced by 4" in note for note in dataset.notes)
 
@@ -78,8 +79,10 @@ def test_a_model_that_can_not_be_had_is_named(tmp_path):
     assert "FOV" in refusal(folder)
 
 
-def test_a_picture_outside_the_folder_is_refused(tmp_path):
-    folder = write_colmap(tmp_path, ball_views(10, 24))
+def test_a_picture_outside_the_folder_is_refused_unless_allowed(tmp_path):
+    folder = write_colmap(tmp_path / "a", ball_views(10, 24))
     path = folder / "sparse" / "0" / "images.txt"
     path.write_text(path.read_text().replace("003.png", "../../003.png"))
     assert "expected pictures inside" in refusal(folder)
+    (folder / "images" / "003.png").rename(folder.parent / "003.png")
+    assert len(open_dataset(folder, Reading(allow_outside=True)).train) == 8

@@ -1,5 +1,6 @@
 """What is particular to `transforms.json`: who overrides whom, splits, missing pictures, spellings of paths."""
 
+import json
 import math
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from core.datasets import open_dataset
 from core.errors import DatasetError
+from core.reading import Reading
 from tests.ball import ball_views
 from tests.photos import write_json, write_nerfstudio, write_pictures, written_json
 
@@ -143,11 +145,47 @@ def test_capital_suffixes_are_found(scene):
     assert len(open_dataset(scene).train) == 8
 
 
+def test_times_stay_with_their_views(scene):
+    transforms = written_json(scene)
+    for index, frame in enumerate(transforms["frames"]):
+        frame["time"] = index / 9
+    transforms["frames"].reverse()
+    write_json(scene, transforms)
+    dataset = open_dataset(scene)
+    for views in (dataset.train, dataset.test):
+        numbers = [int(name[-7:-4]) for name in views.names]
+        torch.testing.assert_close(views.times, torch.tensor(numbers) / 9)
+    assert any("The views carry times, 0.1" in note for note in dataset.notes)
+
+
 @pytest.mark.parametrize(
     "name", ["../secret", "images/../../secret.png", "/etc/hostname", "..\\secret", "..", ".", "../../images/002.png"]
 )
 def test_a_picture_outside_the_folder_is_refused(scene, name):
-    assert "expected file_path inside" in refusal(scene, lambda t: t["frames"][2].update(file_path=name))
+    message = refusal(scene, lambda t: t["frames"][2].update(file_path=name))
+    assert "expected file_path inside" in message and "--allow-outside" in message
+
+
+def test_pictures_outside_are_read_where_that_is_allowed(scene):
+    pictures, transforms = scene.parent / "pictures", written_json(scene)
+    (scene / "images").rename(pictures)
+    for index, frame in enumerate(transforms["frames"]):
+        name = frame["file_path"].removeprefix("images/")
+        frame["file_path"] = f"../pictures/{name}" if index % 2 else str(pictures / name)
+    transforms["frames"][3]["file_path"] = "../gone.png"
+    write_json(scene, transforms)
+    dataset = open_dataset(scene, Reading(allow_outside=True))
+    assert len(dataset.train) == 7
+    assert dataset.notes[0] == "1 of the 10 images it names are missing, such as ../gone.png."
+
+
+def test_the_file_stands_for_its_folder_and_another_of_its_kind_for_itself(scene):
+    assert open_dataset(scene / "transforms.json").path == scene
+    transforms = written_json(scene)
+    transforms["frames"] = transforms["frames"][:5]
+    (scene / "transforms_half.json").write_text(json.dumps(transforms))
+    half = open_dataset(scene / "transforms_half.json")
+    assert (half.path, half.name, len(half.train)) == (scene / "transforms_half.json", "transforms_half", 4)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +227,7 @@ def test_a_box_that_it_names_is_the_scene(tmp_path):
 
 
 def test_the_fox_is_read_with_its_lens(data):
-    dataset = open_dataset(data / "fox", 8)
+    dataset = open_dataset(data / "fox", Reading(8))
     assert (len(dataset.train), len(dataset.test)) == (58, 9)
     K = dataset.train.cameras.K[0]
     assert float(K[0, 0]) == pytest.approx(1375.52 / 8, rel=1e-5)

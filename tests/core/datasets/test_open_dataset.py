@@ -10,10 +10,10 @@ from core.errors import DatasetError
 from tests.ball import write_ball
 
 
-def refusal(path, downscale=1) -> str:
+def refusal(path) -> str:
     """The message with which a path is refused; one line that names the path."""
     with pytest.raises(DatasetError) as caught:
-        open_dataset(path, downscale)
+        open_dataset(path)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -35,7 +35,7 @@ def test_an_empty_folder_is_called_empty(tmp_path):
     assert "an empty folder" in message
 
 
-@pytest.mark.parametrize("name", ["photo.png", "transforms_test.json"])
+@pytest.mark.parametrize("name", ["photo.png", "poses.json"])
 def test_a_file_is_not_a_folder(tmp_path, name):
     (tmp_path / name).write_text("{}")
     assert f"{tmp_path / name} is a file: expected a folder with transforms_train.json" in refusal(tmp_path / name)
@@ -67,12 +67,10 @@ def test_another_folder_is_told_what_we_open_and_what_lies_there(tmp_path):
 def test_a_folder_of_datasets_is_told_to_open_one(tmp_path):
     write_ball(tmp_path / "ball", train=3)
     (tmp_path / "other").mkdir()
-    assert re.search(r"open one of them, ball/$", refusal(tmp_path))
-
-
-@pytest.mark.parametrize("downscale", [0, -1, 1.5])
-def test_a_downscale_below_one_or_fractional_is_refused(ball_scene, downscale):
-    assert "downscale must be a whole number" in refusal(ball_scene, downscale)
+    assert re.search(r"found ball/ in it: open that$", refusal(tmp_path))
+    write_ball(tmp_path / "another", train=3)
+    (tmp_path / "transforms_old.json").write_text("{}")
+    assert re.search(r"found another/, ball/, transforms_old\.json in it: open one of them$", refusal(tmp_path))
 
 
 def test_the_json_names_its_folder_and_a_string_serves_as_well(ball_scene):

@@ -106,6 +106,16 @@ def test_a_pose_must_be_a_finite_regular_4x4_matrix(ball_scene, matrix, found):
     assert found in message
 
 
+@pytest.mark.parametrize("time", [math.nan, math.inf, 1e300, "0.5", True, [0.5], {}])
+def test_a_time_must_be_a_number(ball_scene, time):
+    assert "frame 2 (./train/r_2): expected time as a number" in refusal_with_frame(ball_scene, time=time)
+
+
+def test_all_frames_have_a_time_or_none_has(ball_scene):
+    message = refusal_with_frame(ball_scene, time=0.5)
+    assert "found none in 8 of 9, such as ./train/r_0: add theirs or remove the others" in message
+
+
 @pytest.mark.parametrize("name", ["../secret", "train/../../secret.png", "/etc/hostname", "..\\secret", ".."])
 def test_a_picture_outside_the_folder_is_refused(ball_scene, name):
     assert "expected file_path inside" in refusal_with_frame(ball_scene, file_path=name)
