@@ -60,13 +60,13 @@ def dataset_of_shots(
     Raises:
         DatasetError: there are too few training views; see `views_of`.
     """
-    train, test = splits
+    train, test, when = timed(*splits)
     check_number(train, named_by)
     on_read = counted(progress, len(train) + len(test))
     train_views, cut_off = views_of(train, header, named_by, downscale, on_read)
     test_views, _ = views_of(test, header, named_by, downscale, on_read)
     progress(1.0, "placing the scene")
-    return dataset_of_views(opened, format_name, (train_views, test_views), notes + cut_off, depths, box)
+    return dataset_of_views(opened, format_name, (train_views, test_views), notes + cut_off + when, depths, box)
 
 
 def dataset_of_views(
@@ -78,7 +78,6 @@ def dataset_of_views(
     box: Box | None = None,
 ) -> Dataset:
     """The dataset of training and test views of a place; see `dataset_of_shots`."""
-    notes += times_note(splits[0])
     name = opened.stem if opened.is_file() else opened.name
     if box is not None:
         return Dataset(name, opened, format_name, *splits, box, notes)
@@ -138,19 +137,32 @@ def views_of(
     K = torch.from_numpy(np.stack([shot.K * s for shot, s in zip(shots, scale, strict=True)])).float()
     K[:, :2] /= downscale
     c2w = torch.from_numpy(np.stack([shot.c2w for shot in shots]))
-    camera = Camera(c2w, K, width, height, _lens_of(shots, named_by))
+    camera = Camera(c2w, K, width, height, _lens_of(shots, named_by), _times_of(shots))
     _check_lens(camera, shots, named_by)
-    return Views(camera, images, tuple(shot.name for shot in shots), _times_of(shots)), _cut_off(size, downscale)
+    return Views(camera, images, tuple(shot.name for shot in shots)), _cut_off(size, downscale)
 
 
-def times_note(train: Views) -> tuple[str, ...]:
-    """A note on views that were taken at several times."""
-    if not train.moves:
-        return ()
-    return (
-        f"The views carry times, {float(train.times.min()):g} to {float(train.times.max()):g}: they are kept, but the "
-        "field is static and learns all of them as one, so what moves is blurred.",
-    )
+def timed(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
+    """Training and test shots with their times from 0 to 1, and a note where the training shots have several.
+
+    D-NeRF's times (Pumarola et al. 2021) are so already; others, such as seconds, are counted from the first to the
+    last of all shots.
+    """
+    moments = [shot.time for shot in train if shot.time is not None]
+    if len(set(moments)) < 2:
+        return train, test, ()
+    low, high = min(moments), max(moments)
+    note = f"The views carry times, {low:g} to {high:g}: ngp-t and tnerf learn what moves, other fields blur it."
+    everything = [*moments, *(shot.time for shot in test if shot.time is not None)]
+    first, last = min(everything), max(everything)
+    if first < 0.0 or last > 1.0:
+        train, test = (_counted_from(shots, first, last) for shots in (train, test))
+        note += f" They are counted from 0 at {first:g} to 1 at {last:g}."
+    return train, test, (note,)
+
+
+def _counted_from(shots: list[Shot], first: float, last: float) -> list[Shot]:
+    return [shot if shot.time is None else shot._replace(time=(shot.time - first) / (last - first)) for shot in shots]
 
 
 def _times_of(shots: list[Shot]) -> torch.Tensor | None:

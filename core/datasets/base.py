@@ -46,21 +46,17 @@ class Views:
         cameras: a batch of n cameras.
         images: (n, height, width, 3 or 4) uint8; with 4 channels the colour is straight (not premultiplied).
         names: n names, as the dataset spells them.
-        times: (n,) float32, when each was taken, where the dataset says so; 0 to 1 is D-NeRF's way (Pumarola et al.
-            2021).
     """
 
     cameras: Camera
     images: Tensor
     names: tuple[str, ...]
-    times: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def to(self, device: torch.device | str) -> "Views":
-        times = None if self.times is None else self.times.to(device)
-        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device), times=times)
+        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device))
 
     @property
     def has_alpha(self) -> bool:
@@ -69,7 +65,8 @@ class Views:
     @property
     def moves(self) -> bool:
         """Whether the views were taken at several times, so that what they show may have moved."""
-        return self.times is not None and bool((self.times != self.times[:1]).any())
+        times = self.cameras.times
+        return times is not None and bool((times != times[:1]).any())
 
     @property
     def has_silhouettes(self) -> bool:
@@ -78,9 +75,8 @@ class Views:
 
     def take(self, indices: Tensor) -> "Views":
         """Some of these views, in the order of `indices` (n,) int64; their images are copied."""
-        times = None if self.times is None else self.times[indices]
         names = tuple(self.names[i] for i in indices.tolist())
-        return Views(self.cameras[indices], self.images[indices], names, times)
+        return Views(self.cameras[indices], self.images[indices], names)
 
     def spread(self, n: int) -> "Views":
         """At most n of these views, evenly spread from the first to the last."""

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from core.datasets.assembling import READING_SHARE, check_number, counted, times_note, views_of
+from core.datasets.assembling import READING_SHARE, check_number, counted, timed, views_of
 from core.datasets.base import Dataset, Format, Progress, Views
 from core.datasets.hull import find_box
 from core.datasets.images import Header, common_header
@@ -52,6 +52,8 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
             f"{folder}: expected a time in each frame of all splits or in none, found times in one split only: "
             "add the others' or remove them"
         )
+    train_shots, test_shots, when = timed(train.shots, test.shots)
+    train, test = train._replace(shots=train_shots), test._replace(shots=test_shots)
     shared = {shot.path for shot in train.shots} & {shot.path for shot in test.shots}
     if shared:
         notes += (f"{len(shared)} of the test views are training views too: their figures are not held out.",)
@@ -60,7 +62,7 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
         views_of(split.shots, split.header, path, reading.downscale, on_read) for split in (train, test)
     )
     notes += tuple(dict.fromkeys(cut_off + test_cut_off))
-    notes += times_note(train_views)
+    notes += when
     if box is None:
         progress(READING_SHARE, "finding the scene's bounds")
         box, note = _bounds(train_views)

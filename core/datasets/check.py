@@ -125,10 +125,11 @@ def check_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Prog
 
 
 def _times(train: Views) -> list[str]:
-    if train.times is None:
+    times = train.cameras.times
+    if times is None:
         return []
-    n = len(train.times.unique())
-    low, high = float(train.times.min()), float(train.times.max())
+    n = len(times.unique())
+    low, high = float(times.min()), float(times.max())
     return [f"times      {_range((low, high), 'g')}, {n} different one{'s' if n > 1 else ''}"]
 
 

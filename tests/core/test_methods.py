@@ -17,6 +17,7 @@ from core.methods import (
     with_overrides,
 )
 from core.opening import Overrides, new_trainer
+from core.reading import Reading
 from core.settings import FieldSettings, TrainSettings
 from core.snapshot import load_snapshot, save_snapshot
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING
@@ -50,7 +51,7 @@ def test_what_does_not_exist_is_refused_by_name():
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, tmp_path):
-    dataset = open_dataset("demo", 8)
+    dataset = open_dataset("demo", Reading(8))
     network = SMALL if field == "mlp" else {"n_levels": 2, "log2_hashmap_size": 10} if field == "ngp" else {}
     training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
     method = {"field": field, "sampler": sampler}

@@ -74,10 +74,10 @@ def test_dnerfs_times_arrive_and_are_told_of(ball_scene):
     write_times(ball_scene, "train", [index / 8 for index in range(9)])
     write_times(ball_scene, "test", [0.5, 0, 1])
     dataset = open_dataset(ball_scene)
-    assert dataset.train.times.dtype == torch.float32
-    assert dataset.train.times.tolist() == [index / 8 for index in range(9)]
-    assert dataset.test.times.tolist() == [0.5, 0.0, 1.0]
-    assert dataset.notes[0].startswith("The views carry times, 0 to 1: they are kept, but the field is static")
+    assert dataset.train.cameras.times.dtype == torch.float32
+    assert dataset.train.cameras.times.tolist() == [index / 8 for index in range(9)]
+    assert dataset.test.cameras.times.tolist() == [0.5, 0.0, 1.0]
+    assert dataset.notes[0].startswith("The views carry times, 0 to 1: ngp-t and tnerf learn what moves")
     assert dataset.box == DEFAULT_BOX and "Silhouettes of different times" in dataset.notes[1]
 
 
@@ -87,7 +87,7 @@ def test_views_of_one_time_are_of_something_that_stands_still(ball_scene):
     write_times(ball_scene, "test", [0.75] * 3)
     dataset = open_dataset(ball_scene)
     assert (dataset.box, dataset.notes) == (still.box, ())
-    assert still.train.times is None and dataset.train.times.tolist() == [0.25] * 9
+    assert still.train.cameras.times is None and dataset.train.cameras.times.tolist() == [0.25] * 9
 
 
 def test_all_splits_have_times_or_none_has(ball_scene):
