@@ -8,7 +8,15 @@ from typing import Any
 from core.datasets import open_dataset
 from core.datasets.base import Dataset, Progress
 from core.device import fastest_precision
-from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, method_settings, with_overrides
+from core.methods import (
+    DEFAULT_DYNAMIC_FIELD,
+    DEFAULT_FIELD,
+    DEFAULT_SAMPLER,
+    FIELDS,
+    SAMPLERS,
+    method_settings,
+    with_overrides,
+)
 from core.reading import AS_STORED, Reading
 from core.rendering import render_image
 from core.settings import presets
@@ -43,7 +51,8 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
     overrides = overrides or Overrides()
     place = dataset.n_levels, dataset.near_plane
     field_settings, train_settings = presets(device, dataset.box, fastest_precision(device), *place)
-    method = {"field": DEFAULT_FIELD, "sampler": DEFAULT_SAMPLER, **overrides.method}
+    field = DEFAULT_DYNAMIC_FIELD if dataset.train.moves else DEFAULT_FIELD
+    method = {"field": field, "sampler": DEFAULT_SAMPLER, **overrides.method}
     chosen = method_settings(**method, ngp=field_settings, train=train_settings)
     field_settings = with_overrides(FIELDS, chosen.field, overrides.field)
     sampler_settings = with_overrides(SAMPLERS, chosen.sampler, overrides.sampler)
@@ -63,7 +72,7 @@ def open_trainer(
     """Open a scene and make sure that it can be rendered.
 
     Args:
-        path: a dataset, "demo", or a file that ends in .safetensors, which keeps its own settings and reading.
+        path: a dataset, a demo's name, or a file that ends in .safetensors, which keeps its own settings and reading.
         reading: of a dataset.
         progress: told what is done; what it raises ends the opening.
 
