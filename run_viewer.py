@@ -17,7 +17,7 @@ from typing_extensions import Doc, TypedDict
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
 from core.methods import FIELDS, SAMPLERS
-from core.reading import Reading
+from core.reading import DEMOS, Reading
 from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -56,7 +56,10 @@ class View:
 
     dataset: Annotated[
         str,
-        *positional("DATASET|SNAPSHOT", "A dataset, a folder of photos, a video, demo, or a snapshot to go on from."),
+        *positional(
+            "DATASET|SNAPSHOT",
+            "A dataset, a folder of photos, a video, demo, demo-dynamic, or a snapshot to go on from.",
+        ),
     ] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None
@@ -68,9 +71,9 @@ class View:
     def run(self) -> int:
         # out of range is said before anything is opened
         reading, _, _ = Reading(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
-        if self.dataset != "demo" and not os.path.exists(os.path.expanduser(self.dataset)):
+        if self.dataset not in DEMOS and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(
-                f"{self.dataset} does not exist: expected a dataset, photos, a video, demo, or a snapshot"
+                f"{self.dataset} does not exist: expected a dataset, photos, a video, {', '.join(DEMOS)}, or a snapshot"
             )
         from core.doctor import display_problem
 
@@ -90,7 +93,7 @@ class View:
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
@@ -131,6 +134,9 @@ class Render:
         str | None, shown_as("SHOT.png", "Make this screenshot of ours again: its camera, thresholds, settings.")
     ] = None
     camera: Annotated[int | None, shown_as("INT", "Take the camera of this training view, counted from 0.")] = None
+    time: Annotated[
+        float | None, shown_as("FLOAT", "When, from 0 to 1, in a scene that moves; else the camera's time.")
+    ] = None
     size: Annotated[str | None, shown_as("WxH", "In pixels; else the screenshot's or the dataset's.")] = None
     device: Device = None
     thresholds: Thresholds = field(default_factory=dict)
@@ -140,7 +146,15 @@ class Render:
         from viewer.rerender import rerender
 
         path = rerender(
-            self.snapshot, self.output, self.like, self.camera, self.size, self.device, self.thresholds, self.picture
+            self.snapshot,
+            self.output,
+            self.like,
+            self.camera,
+            self.time,
+            self.size,
+            self.device,
+            self.thresholds,
+            self.picture,
         )
         print(path)
         return 0
@@ -176,7 +190,7 @@ class Sweep:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
     reading: Opened = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras and box into this new picture too.")] = None
 
@@ -204,7 +218,9 @@ class Check:
 class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")] = "demo"
+    dataset: Annotated[
+        str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")
+    ] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None
     seed: Seed = 0
