@@ -8,7 +8,7 @@ import numpy as np
 from core.cameras import Camera
 from core.datasets.base import Dataset
 from core.opening import is_snapshot
-from core.reading import AS_STORED
+from core.reading import AS_STORED, DEMOS
 from core.settings import MarchSettings
 from core.trainer import Trainer
 from viewer.curves import Curve, Rates
@@ -103,10 +103,16 @@ def describe(trainer: Trainer, opened: str = "") -> SceneInfo:
         field=trainer.field_settings,
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
-        opened=opened if opened == "demo" else str(Path(opened).expanduser().resolve()),
+        opened=opened if opened in DEMOS else str(Path(opened).expanduser().resolve()),
         reading=AS_STORED if is_snapshot(opened) else dataset.reading,
         up=dataset.up,
+        times=_times(dataset.train.cameras) if dataset.train.moves else None,
+        test_times=_times(dataset.test.cameras) if dataset.train.moves else None,
     )
+
+
+def _times(cameras: Camera) -> np.ndarray | None:
+    return None if cameras.times is None else cameras.times.double().cpu().numpy()
 
 
 def _fov_y(cameras: Camera) -> np.ndarray:

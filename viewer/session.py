@@ -82,7 +82,7 @@ class Session:
         return not self._thread.is_alive()
 
     def open(self, path: str, reading: Reading = AS_STORED) -> None:
-        """Open a dataset, "demo" or a snapshot, and train it. A failure leaves the open scene as it is."""
+        """Open a dataset, a demo by its name or a snapshot, and train it. A failure leaves the open scene as it is."""
         self._openings += 1
         opening = self._openings
         self._queue(lambda: self._open(path, reading, opening))
