@@ -38,13 +38,13 @@ class MLPSettings:
 class NGPTimeSettings(FieldSettings):
     """The hash field with time: all that the static one has, and hash grids of two axes of space and time."""
 
-    time_levels: Annotated[int, Setting("Resolutions in each hash grid with time.", low=1, high=24)] = 8
+    time_levels: Annotated[int, Setting("Resolutions in each hash grid with time.", low=1, high=24)] = 5
     time_max_resolution: Annotated[
         int, Setting("Cells per side of the finest level of the hash grids with time.", low=2, high=65536)
-    ] = 512
+    ] = 256
     time_steps: Annotated[
         int, Setting("Cells along time of that level: what changes faster is blurred.", low=1, high=65536)
-    ] = 32
+    ] = 24
 
     def __post_init__(self) -> None:
         super().__post_init__()

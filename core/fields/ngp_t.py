@@ -19,6 +19,10 @@ from core.methods import NGPTimeSettings
 _PROJECTIONS = ((0, 1, 3), (0, 2, 3), (1, 2, 3))
 """The axes of the grids with time, of (x, y, z, t)."""
 
+_TIME_SHARE = 0.1
+"""What features with time are multiplied by, and so how much slower they learn: what can stand still shall stand still,
+and thrice as many features that all grow at once would empty the scene before it is seen."""
+
 
 class NGPTimeField(nn.Module):
     """A `Field` over a box and the times from 0 to 1, or over all space around the box too.
@@ -69,5 +73,5 @@ class NGPTimeField(nn.Module):
         axes = torch.cat([places, self._time_scale * times[:, None]], dim=1)
         found = [hash_encode(places, self.table, self.levels, UNIT_CUBE)]
         for projection, table in zip(_PROJECTIONS, self.time_tables, strict=True):
-            found.append(hash_encode(axes[:, projection], table, self.time_levels, UNIT_CUBE))
+            found.append(_TIME_SHARE * hash_encode(axes[:, projection], table, self.time_levels, UNIT_CUBE))
         return torch.cat(found, dim=1)
