@@ -52,7 +52,8 @@ def test_what_does_not_exist_is_refused_by_name():
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, tmp_path):
     dataset = open_dataset("demo", Reading(8))
-    network = SMALL if field == "mlp" else {"n_levels": 2, "log2_hashmap_size": 10} if field == "ngp" else {}
+    hashed = {"n_levels": 2, "log2_hashmap_size": 10}
+    network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed}.get(field, {})
     training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
     method = {"field": field, "sampler": sampler}
     trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, {}, method))
