@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.datasets import open_dataset
+from core.datasets import open_dataset, tiny_nerf, video
 from core.datasets.base import Dataset, Progress
 from core.device import fastest_precision
 from core.methods import (
@@ -24,6 +24,8 @@ from core.snapshot import load_snapshot
 from core.trainer import Trainer
 
 SNAPSHOT_SUFFIX = ".safetensors"
+FILE_SUFFIXES = (SNAPSHOT_SUFFIX, tiny_nerf.SUFFIX, *video.SUFFIXES)
+"""Of files that are a scene by themselves."""
 
 
 @dataclass(frozen=True)

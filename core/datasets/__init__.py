@@ -8,12 +8,20 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from core.datasets import blender, colmap, llff, nerfstudio, photos
+from core.datasets import blender, colmap, llff, nerfstudio, photos, tiny_nerf, video
 from core.datasets.base import Dataset, Format, Progress, some_of
 from core.errors import DatasetError
 from core.reading import AS_STORED, DEMOS, Reading
 
-FORMATS: tuple[Format, ...] = (blender.FORMAT, nerfstudio.FORMAT, llff.FORMAT, colmap.FORMAT, photos.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    blender.FORMAT,
+    nerfstudio.FORMAT,
+    llff.FORMAT,
+    colmap.FORMAT,
+    tiny_nerf.FORMAT,
+    photos.FORMAT,
+    video.FORMAT,
+)
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 """Where the scenes that come with the project lie; their names in `core.reading.DEMOS` open them."""
@@ -37,11 +45,13 @@ def open_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progr
     path = _find(path)
     form = _format_of(path)
     if form is None:
-        raise DatasetError(f"{path} is not a dataset: {_expected()}, found {_contents(path)}")
+        raise DatasetError(f"{path} is not a dataset: {_instead(path)}")
     dataset = form.read(path, reading, progress or (lambda share, text: None))
     notes = dataset.notes
     if reading.axes != AS_STORED.axes and not form.any_axes:
-        notes += (f"--axes {reading.axes} changes nothing: the format {form.name} says which axes its cameras have.",)
+        notes += (
+            f"--axes {reading.axes} changes nothing: it is for poses in transforms*.json and .npz, not {form.name}.",
+        )
     return replace(dataset, reading=reading, notes=notes)
 
 
@@ -74,16 +84,16 @@ def _expected() -> str:
     return "expected " + " or ".join(form.signature for form in FORMATS)
 
 
-def _contents(folder: Path) -> str:
-    """What lies in a folder that isn't a dataset, and what to open instead if something in it is one."""
+def _instead(folder: Path) -> str:
+    """What to open instead of a folder that isn't a dataset; or what was expected and what lies there."""
     try:
         names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in folder.iterdir())
         inside = [name for name in names if _format_of(folder / name) is not None]
     except OSError as error:
         raise DatasetError(f"{folder} can't be listed ({error.strerror}): check its permissions") from error
     if not names:
-        return "an empty folder: check the path, or unpack the dataset there"
+        return f"{_expected()}, found an empty folder: check the path, or unpack the dataset there"
     if inside:
-        which = "that" if len(inside) == 1 else "one of them"
-        return f"{some_of(inside, _NAMES_SHOWN)} in it: open {which}"
-    return f"{some_of(names, _NAMES_SHOWN)}: check the path"
+        which = "what" if len(inside) == 1 else "one of those that"
+        return f"open {which} can be opened in it, {some_of(inside, _NAMES_SHOWN)}"
+    return f"{_expected()}, found {some_of(names, _NAMES_SHOWN)}: check the path"

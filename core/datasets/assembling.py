@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from core.cameras import Camera, image_points, rays_through
 from core.datasets.base import Dataset, Progress, Views
@@ -33,6 +34,15 @@ _LENS_TOLERANCE = 0.05
 Depths = Callable[[Camera], tuple[float | None, float | None]]
 """What is known of the nearest and farthest depth that cameras see."""
 
+Pictures = Callable[[list[Shot], Header, int, Callable[[], None]], Tensor]
+"""Reads the pictures of shots: takes their common header, the factor to reduce them by, and what to call after each;
+gives (n, height, width, 3 or 4) uint8."""
+
+
+def read_files(shots: list[Shot], header: Header, downscale: int, on_read: Callable[[], None]) -> Tensor:
+    """The pictures of shots that are files; see `read_images`."""
+    return read_images([shot.path for shot in shots], header, downscale, on_read)
+
 
 def dataset_of_shots(
     opened: Path,
@@ -45,6 +55,7 @@ def dataset_of_shots(
     notes: tuple[str, ...],
     depths: Depths = lambda cameras: (None, None),
     box: Box | None = None,
+    read: Pictures = read_files,
 ) -> Dataset:
     """The dataset of photos of a place.
 
@@ -56,6 +67,7 @@ def dataset_of_shots(
         downscale: of the pictures as they are there.
         notes: what is known so far.
         box: the scene's bounds where the dataset names them; None: they are found.
+        read: the shots' pictures.
 
     Raises:
         DatasetError: there are too few training views; see `views_of`.
@@ -63,30 +75,20 @@ def dataset_of_shots(
     train, test, when = timed(*splits)
     check_number(train, named_by)
     on_read = counted(progress, len(train) + len(test))
-    train_views, cut_off = views_of(train, header, named_by, downscale, on_read)
-    test_views, _ = views_of(test, header, named_by, downscale, on_read)
+    train_views, cut_off = views_of(train, header, named_by, downscale, on_read, read)
+    test_views, _ = views_of(test, header, named_by, downscale, on_read, read)
     progress(1.0, "placing the scene")
-    return dataset_of_views(opened, format_name, (train_views, test_views), notes + cut_off + when, depths, box)
-
-
-def dataset_of_views(
-    opened: Path,
-    format_name: str,
-    splits: tuple[Views, Views],
-    notes: tuple[str, ...],
-    depths: Depths = lambda cameras: (None, None),
-    box: Box | None = None,
-) -> Dataset:
-    """The dataset of training and test views of a place; see `dataset_of_shots`."""
+    notes += cut_off + when
     name = opened.stem if opened.is_file() else opened.name
     if box is not None:
-        return Dataset(name, opened, format_name, *splits, box, notes)
-    found = place(splits[0].cameras, *depths(splits[0].cameras))
+        return Dataset(name, opened, format_name, train_views, test_views, box, notes)
+    found = place(train_views.cameras, *depths(train_views.cameras))
     return Dataset(
         name,
         opened,
         format_name,
-        *splits,
+        train_views,
+        test_views,
         found.box,
         (*notes, found.note),
         n_levels=found.n_levels,
@@ -114,7 +116,12 @@ def counted(progress: Progress, n_pictures: int) -> Callable[[], None]:
 
 
 def views_of(
-    shots: list[Shot], header: Header, named_by: Path, downscale: int, on_read: Callable[[], None]
+    shots: list[Shot],
+    header: Header,
+    named_by: Path,
+    downscale: int,
+    on_read: Callable[[], None],
+    read: Pictures = read_files,
 ) -> tuple[Views, tuple[str, ...]]:
     """Read the pictures of some shots, and say what is left out of them.
 
@@ -122,15 +129,16 @@ def views_of(
         header: their common one.
         named_by: the file that lists them, for messages.
         on_read: called after each picture.
+        read: the pictures.
 
     Raises:
-        DatasetError: see `read_images`; or intrinsics don't fit the pictures, or a lens can't be undone.
+        DatasetError: see `read`; or intrinsics don't fit the pictures, or a lens can't be undone.
     """
     size = header.width, header.height
     for shot in shots:
         _check_intrinsics(shot, named_by)
         _check_aspect(shot, size, named_by)
-    images = read_images([shot.path for shot in shots], header, downscale, on_read)
+    images = read(shots, header, downscale, on_read)
     height, width = images.shape[1:3]
     # The principal point is that of the whole picture, also where the reduction left out its last columns.
     scale = [np.array([size[0] / shot.size[0], size[1] / shot.size[1], 1.0])[:, None] for shot in shots]
@@ -165,7 +173,7 @@ def _counted_from(shots: list[Shot], first: float, last: float) -> list[Shot]:
     return [shot if shot.time is None else shot._replace(time=(shot.time - first) / (last - first)) for shot in shots]
 
 
-def _times_of(shots: list[Shot]) -> torch.Tensor | None:
+def _times_of(shots: list[Shot]) -> Tensor | None:
     """When shots were taken, (n,) float32, if that is known of all."""
     times = [shot.time for shot in shots]
     return torch.tensor(times, dtype=torch.float32) if times and None not in times else None

@@ -104,7 +104,7 @@ def _bounds(train: Views) -> tuple[Box, tuple[str, ...]]:
         f'"aabb": [x0, y0, z0, x1, y1, z1] in {TRAIN_FILE} sets other bounds.'
     )
     if train.moves:
-        return DEFAULT_BOX, (f"Silhouettes of different times agree on no object, {assumed}",)
+        return DEFAULT_BOX, (f"Silhouettes of different times may be of different shapes, {assumed}",)
     if not train.has_alpha:
         return DEFAULT_BOX, (f"The images have no alpha, {assumed}",)
     if not train.has_silhouettes:

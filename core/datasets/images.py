@@ -151,13 +151,7 @@ def read_images(paths: Sequence[Path], header: Header, downscale: int, on_read: 
     Raises:
         DatasetError: a picture can't be read, they don't fit in memory, or `downscale` leaves no pixel.
     """
-    height, width = header.height // downscale, header.width // downscale
-    if not (height and width):
-        raise DatasetError(
-            f"downscale {downscale} is larger than the images of {header.width}x{header.height} "
-            f"({paths[0]}): choose at most {min(header.width, header.height)}"
-        )
-    shape = (len(paths), height, width, 4 if header.has_alpha else 3)
+    shape = (len(paths), *reduced_size(header, downscale, paths[0]), 4 if header.has_alpha else 3)
     _check_memory(math.prod(shape), downscale, paths[0].parent)
     images = np.empty(shape, np.uint8)
 
@@ -171,6 +165,24 @@ def read_images(paths: Sequence[Path], header: Header, downscale: int, on_read: 
     finally:
         pool.shutdown(cancel_futures=True)
     return torch.from_numpy(images)
+
+
+def reduced_size(header: Header, downscale: int, path: Path) -> tuple[int, int]:
+    """Height and width of a picture that is reduced by a factor.
+
+    Args:
+        path: of the picture, for messages.
+
+    Raises:
+        DatasetError: nothing would be left of it.
+    """
+    height, width = header.height // downscale, header.width // downscale
+    if not (height and width):
+        raise DatasetError(
+            f"downscale {downscale} is larger than the images of {header.width}x{header.height} "
+            f"({path}): choose at most {min(header.width, header.height)}"
+        )
+    return height, width
 
 
 def _check_memory(needed: int, downscale: int, folder: Path) -> None:

@@ -9,6 +9,7 @@ from core.cameras import Camera
 from core.datasets import FORMATS
 from core.datasets.base import Dataset, Views, some_of
 from core.datasets.hull import point_looked_at
+from core.datasets.sharpest import sharpness
 from core.reading import Axes
 from core.settings import Box
 
@@ -116,14 +117,9 @@ def _far_off(origins: Tensor) -> Tensor:
 
 
 def _look(image: Tensor) -> tuple[float, float]:
-    """Sharpness and brightness of a picture (height, width, 3 or 4): the variance of its Laplacian as a share of its
-    own, and its mean."""
+    """Sharpness and mean brightness of a picture (height, width, 3 or 4)."""
     grey = image[..., :3].float().mean(-1)
-    if min(grey.shape) < 3:
-        return 1.0, float(grey.mean())
-    middle = grey[1:-1, 1:-1]
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float((around - 4.0 * middle).var() / middle.var().clamp_min(1.0)), float(grey.mean())
+    return sharpness(grey), float(grey.mean())
 
 
 def _not_rotations(cameras: Camera) -> Tensor:

@@ -49,7 +49,19 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     Raises:
         DatasetError: see `core.datasets.open_dataset`; or the photos have too little in common.
     """
-    pictures = image_folder(folder, 1).folder
+    return dataset_of(folder, image_folder(folder, 1).folder, reading, progress, FORMAT.name)
+
+
+def dataset_of(opened: Path, pictures: Path, reading: Reading, progress: Progress, format_name: str) -> Dataset:
+    """The dataset of the photos in a folder.
+
+    Args:
+        opened: the folder or file that was.
+        pictures: the folder that holds them.
+
+    Raises:
+        DatasetError: see `read`.
+    """
     paths = pictures_in(pictures)
     common_header(paths, pictures)  # said before the search, not after it
     names = [path.name for path in paths]
@@ -58,14 +70,14 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
         _Search(pictures, names, kept_in).run(model, progress)
     if not (model / "cameras.bin").is_file():
         raise DatasetError(
-            f"{pictures}: expected photos that see the same things from different places, found too little in common "
+            f"{opened}: expected photos that see the same things from different places, found too little in common "
             f"among these {len(names)}: take more photos, each a small step from the last"
         )
 
     def after(share: float, text: str) -> None:
         progress(_STAGE_ENDS[-1] + (1.0 - _STAGE_ENDS[-1]) * share, text)
 
-    dataset = colmap.dataset_of(folder, model, pictures, reading, after, FORMAT.name)
+    dataset = colmap.dataset_of(opened, model, pictures, reading, after, format_name)
     return replace(dataset, notes=(_found(dataset, names), *dataset.notes))
 
 

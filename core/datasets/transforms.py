@@ -130,7 +130,7 @@ def checked_pose(matrix: Any, where: str, what: str = "transform_matrix", axes: 
     """
     try:
         c2w = np.asarray(matrix, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         c2w = np.empty(0)
     expected = f"{where}: expected {what} as 4 rows of 4 numbers"
     if c2w.shape != (4, 4):

@@ -78,7 +78,7 @@ def test_dnerfs_times_arrive_and_are_told_of(ball_scene):
     assert dataset.train.cameras.times.tolist() == [index / 8 for index in range(9)]
     assert dataset.test.cameras.times.tolist() == [0.5, 0.0, 1.0]
     assert dataset.notes[0].startswith("The views carry times, 0 to 1: ngp-t and tnerf learn what moves")
-    assert dataset.box == DEFAULT_BOX and "Silhouettes of different times" in dataset.notes[1]
+    assert dataset.box == DEFAULT_BOX and "Silhouettes of different times may" in dataset.notes[1]
 
 
 def test_views_of_one_time_are_of_something_that_stands_still(ball_scene):

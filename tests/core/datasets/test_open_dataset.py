@@ -67,10 +67,12 @@ def test_another_folder_is_told_what_we_open_and_what_lies_there(tmp_path):
 def test_a_folder_of_datasets_is_told_to_open_one(tmp_path):
     write_ball(tmp_path / "ball", train=3)
     (tmp_path / "other").mkdir()
-    assert re.search(r"found ball/ in it: open that$", refusal(tmp_path))
+    assert re.search(r"is not a dataset: open what can be opened in it, ball/$", refusal(tmp_path))
     write_ball(tmp_path / "another", train=3)
     (tmp_path / "transforms_old.json").write_text("{}")
-    assert re.search(r"found another/, ball/, transforms_old\.json in it: open one of them$", refusal(tmp_path))
+    assert re.search(
+        r"open one of those that can be opened in it, another/, ball/, transforms_old\.json$", refusal(tmp_path)
+    )
 
 
 def test_the_json_names_its_folder_and_a_string_serves_as_well(ball_scene):

@@ -94,6 +94,7 @@ def changed(row: int, column: int, value) -> list:
         (IDENTITY[:3], "3x4"),
         ([1.0] * 16, "16"),
         ([*IDENTITY[:3], [0.0, 1.0]], "rows of other kinds or lengths"),
+        (changed(0, 3, 10**400), "rows of other kinds or lengths"),
         (changed(0, 0, "one"), "rows of other kinds or lengths"),
         (changed(3, 0, 2.5), "transposed"),
         ({}, "expected transform_matrix as 4 rows of 4 numbers"),
