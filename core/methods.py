@@ -41,10 +41,10 @@ class NGPTimeSettings(FieldSettings):
     time_levels: Annotated[int, Setting("Resolutions in each hash grid with time.", low=1, high=24)] = 5
     time_max_resolution: Annotated[
         int, Setting("Cells per side of the finest level of the hash grids with time.", low=2, high=65536)
-    ] = 256
+    ] = 128
     time_steps: Annotated[
         int, Setting("Cells along time of that level: what changes faster is blurred.", low=1, high=65536)
-    ] = 24
+    ] = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -81,6 +81,16 @@ def test_dnerfs_times_arrive_and_are_told_of(ball_scene):
     assert dataset.box == DEFAULT_BOX and "Silhouettes of different times may" in dataset.notes[1]
 
 
+def test_times_in_seconds_are_counted_from_the_first_view_to_the_last(ball_scene):
+    write_times(ball_scene, "train", [10.0 + 5.0 * index for index in range(9)])
+    write_times(ball_scene, "test", [0.0, 30.0, 100.0])
+    dataset = open_dataset(ball_scene)
+    assert dataset.train.cameras.times.tolist() == pytest.approx([0.1 + 0.05 * index for index in range(9)])
+    assert dataset.test.cameras.times.tolist() == pytest.approx([0.0, 0.3, 1.0])
+    assert "The views carry times, 10 to 50" in dataset.notes[0]
+    assert "counted from 0 at 0 to 1 at 100" in dataset.notes[0]
+
+
 def test_views_of_one_time_are_of_something_that_stands_still(ball_scene):
     still = open_dataset(ball_scene)
     write_times(ball_scene, "train", [0.25] * 9)
