@@ -160,7 +160,10 @@ def timed(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], list[Shot], 
     if len(set(moments)) < 2:
         return train, test, ()
     low, high = min(moments), max(moments)
-    note = f"The views carry times, {low:g} to {high:g}: ngp-t and tnerf learn what moves, other fields blur it."
+    note = (
+        f"The views carry times, {low:g} to {high:g}, so the field is ngp-t unless another is chosen: it and tnerf "
+        "learn what moves, the others blur it."
+    )
     everything = [*moments, *(shot.time for shot in test if shot.time is not None)]
     first, last = min(everything), max(everything)
     if first < 0.0 or last > 1.0:

@@ -77,7 +77,7 @@ def test_dnerfs_times_arrive_and_are_told_of(ball_scene):
     assert dataset.train.cameras.times.dtype == torch.float32
     assert dataset.train.cameras.times.tolist() == [index / 8 for index in range(9)]
     assert dataset.test.cameras.times.tolist() == [0.5, 0.0, 1.0]
-    assert dataset.notes[0].startswith("The views carry times, 0 to 1: ngp-t and tnerf learn what moves")
+    assert dataset.notes[0].startswith("The views carry times, 0 to 1, so the field is ngp-t unless another is chosen")
     assert dataset.box == DEFAULT_BOX and "Silhouettes of different times may" in dataset.notes[1]
 
 
