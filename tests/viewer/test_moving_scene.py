@@ -61,7 +61,7 @@ def test_it_opens_with_a_field_with_time_and_says_so(moving):
     assert type(scene.field) is NGPTimeSettings
     np.testing.assert_allclose(scene.times, TIMES["train"])
     assert scene.time_of(PhotoId(Split.TEST, 1)) == 0.5
-    assert any("The views carry times, 0 to 1, so the field is ngp-t" in notice.text for notice in session.take_notices())
+    assert any("times, 0 to 1, so the field is ngp-t" in notice.text for notice in session.take_notices())
 
 
 def test_a_still_scene_has_no_times(session):
