@@ -332,7 +332,7 @@ class Window:
         self.panels_menu.place()
         self.hint.place(rect)
         self.time_bar.place(rect)
-        self.messages.place(rect)
+        self.messages.place(rect, self.time_bar.height)
 
     def _keys(self) -> None:
         """Shortcuts act when a key goes down; fly keys while they are held. Neither while text is being typed."""

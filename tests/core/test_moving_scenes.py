@@ -115,11 +115,6 @@ def test_training_views_and_test_views_are_seen_at_their_times():
     assert generate_rays(ball_dataset().test.cameras[1]).times is None
 
 
-def test_silhouettes_of_what_moves_carve_nothing():
-    assert bool((new_trainer(ball_dataset(), "cpu", 0).grid.occs < 0.0).any())
-    assert not bool((new_trainer(moving(ball_dataset()), "cpu", 0).grid.occs < 0.0).any())
-
-
 def test_a_field_with_time_learns_what_a_static_one_blurs():
     dataset = shuttling_balls()
     settings = replace(SMALL_TRAINING, horizon_steps=100, target_samples=4096, grid_decay=0.6, grid_update_every=4)

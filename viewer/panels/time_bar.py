@@ -12,6 +12,9 @@ from viewer.playback import Playback
 SPEEDS = {1.0: "1 s", 2.0: "2 s", 4.0: "4 s", 8.0: "8 s", 16.0: "16 s", 32.0: "32 s"}
 """Seconds that the whole sequence takes, and what they are called."""
 
+MARGIN = 10
+"""Pixels between it and the picture's edge at scale 1."""
+
 
 class TimeBar:
     """A small window over the picture, hidden while the scene stands still."""
@@ -63,11 +66,18 @@ class TimeBar:
             dpg.set_value("time.speed", SPEEDS[playback.seconds])
             dpg.set_value("time.loop", playback.loop)
 
+    @property
+    def height(self) -> int:
+        """Pixels of the picture's lower edge that it covers."""
+        if self._shown is None:
+            return 0
+        return dpg.get_item_rect_size(self.window)[1] + self._context.style.px(MARGIN)
+
     def place(self, rect: Rect) -> None:
         """At the lower edge of the picture, in its middle."""
         width, height = dpg.get_item_rect_size(self.window)
-        margin = self._context.style.px(10)
-        dpg.set_item_pos(self.window, (rect.x + (rect.width - width) / 2, rect.y + rect.height - height - margin))
+        top = rect.y + rect.height - height - self._context.style.px(MARGIN)
+        dpg.set_item_pos(self.window, (rect.x + (rect.width - width) / 2, top))
 
     def _change(self, **values: Any) -> None:
         self._context.state.set_playback(**values)
