@@ -9,7 +9,7 @@ from core.cameras import Camera, generate_rays
 from core.datasets.base import Views
 from core.evaluation import evaluate
 from core.kernels.marching import midpoints
-from core.methods import NGPTimeSettings, TNeRFSettings, method_settings
+from core.methods import DYNAMIC, SAMPLERS, NGPTimeSettings, TNeRFSettings, method_settings
 from core.opening import Overrides, new_trainer
 from core.rendering import render_image
 from core.samplers.occupancy import ObservedField, OccupancySampler
@@ -113,6 +113,20 @@ def test_training_views_and_test_views_are_seen_at_their_times():
     torch.testing.assert_close(batch.rays.times, torch.full((64,), 5 / 11))
     assert float(generate_rays(dataset.test.cameras[1], 0, 1).times) == 0.5
     assert generate_rays(ball_dataset().test.cameras[1]).times is None
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("field", sorted(DYNAMIC))
+def test_every_sampler_goes_with_fields_with_time(field, sampler):
+    network = {"depth": 2, "width": 16, "skip": 0} if field == "tnerf" else {"n_levels": 2, "log2_hashmap_size": 10}
+    training = {"target_samples": 512, "grid_resolution": 16}
+    method = {"field": field, "sampler": sampler}
+    trainer = new_trainer(moving(ball_dataset()), "cpu", 0, Overrides({}, training, network, {}, method))
+    losses = [trainer.step().loss for _ in range(3)]
+    assert trainer.field.dynamic and bool(torch.tensor(losses).isfinite().all())
+    view = trainer.dataset.test.cameras[1]
+    out = render_image(trainer.field, trainer.sampler, view, trainer.settings.march, torch.ones(3))
+    assert bool(out.colors.isfinite().all())
 
 
 def test_a_field_with_time_learns_what_a_static_one_blurs():

@@ -108,6 +108,16 @@ def test_a_camera_is_rendered_at_its_own_time_or_another(moving, tmp_path):
     assert (pixels(made[0]) != pixels(made[2])).any()
 
 
+def test_distances_are_those_of_the_time(moving, tmp_path):
+    _, snapshot = moving
+    depths = []
+    for index, time in enumerate((0.5, 0.9)):
+        file = tmp_path / f"{index}.npy"
+        rerender(str(snapshot), str(tmp_path / f"{index}.png"), camera=4, time=time, depth=str(file))
+        depths.append(np.load(file))
+    assert depths[0].shape == depths[1].shape and (depths[0] != depths[1]).any()
+
+
 def test_a_time_that_can_t_be_is_refused(moving, session, tmp_path):
     _, snapshot = moving
     new = str(tmp_path / "new.png")
