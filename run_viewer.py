@@ -18,7 +18,7 @@ from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
 from core.methods import FIELDS, SAMPLERS
 from core.place import PlaceWishes
-from core.reading import Reading
+from core.reading import DEMOS, Reading
 from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -52,7 +52,9 @@ Place = flags_of(PlaceWishes)
 class Method(TypedDict, total=False):
     """What learns, and where it looks: `core.methods` has them all."""
 
-    field: Annotated[str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given.")]
+    field: Annotated[
+        str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given, ngp-t in a scene that moves.")
+    ]
     sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
 
 
@@ -72,7 +74,10 @@ class View:
 
     dataset: Annotated[
         str,
-        *positional("DATASET|SNAPSHOT", "A dataset, a folder of photos, a video, demo, or a snapshot to go on from."),
+        *positional(
+            "DATASET|SNAPSHOT",
+            "A dataset, a folder of photos, a video, demo, demo-dynamic, or a snapshot to go on from.",
+        ),
     ] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None
@@ -87,9 +92,9 @@ class View:
         # out of range is said before anything is opened
         reading, _, _ = Reading(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
         PlaceWishes(**self.place)
-        if self.dataset != "demo" and not os.path.exists(os.path.expanduser(self.dataset)):
+        if self.dataset not in DEMOS and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(
-                f"{self.dataset} does not exist: expected a dataset, photos, a video, demo, or a snapshot"
+                f"{self.dataset} does not exist: expected a dataset, photos, a video, {', '.join(DEMOS)}, or a snapshot"
             )
         from core.doctor import display_problem
 
@@ -111,7 +116,7 @@ class View:
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
@@ -154,6 +159,9 @@ class Render:
         str | None, shown_as("SHOT.png", "Make this screenshot of ours again: its camera, thresholds, settings.")
     ] = None
     camera: Annotated[int | None, shown_as("INT", "Take the camera of this training view, counted from 0.")] = None
+    time: Annotated[
+        float | None, shown_as("FLOAT", "When, from 0 to 1, in a scene that moves; else the camera's time.")
+    ] = None
     size: Annotated[str | None, shown_as("WxH", "In pixels; else the screenshot's or the dataset's.")] = None
     depth: Annotated[
         str | None,
@@ -169,8 +177,8 @@ class Render:
 
         device = engine(self.device, self.backend)
         path = rerender(
-            self.snapshot, self.output, self.like, self.camera, self.size, device, self.thresholds, self.picture,
-            self.depth,
+            self.snapshot, self.output, self.like, self.camera, self.time, self.size, device, self.thresholds,
+            self.picture, self.depth,
         )  # fmt: skip
         print(path)
         return 0
@@ -238,7 +246,7 @@ class Compare:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
     reading: Opened = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
     place: Place = field(default_factory=dict)
@@ -268,7 +276,9 @@ class Check:
 class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")] = "demo"
+    dataset: Annotated[
+        str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")
+    ] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"

@@ -30,6 +30,7 @@ from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
+from core.methods import DEFAULT_FIELD
 from core.opening import Overrides, open_trainer
 from core.rays import Rays, Samples
 from core.reading import AS_STORED, Reading
@@ -71,8 +72,8 @@ def main(
     old = read_report(compare) if compare is not None else None
     console = Console()
     device = choose_device(device)
+    overrides = Overrides(method={"field": DEFAULT_FIELD}, place=place or {})  # the same field of a scene that moves
     with progress_bars(console) as bars:
-        overrides = Overrides(place=place or {})
         trainer = open_trainer(dataset, reading, device, seed, Bar(bars, "opening").update, overrides)
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
         while trainer.seconds < _WARM_SECONDS:
@@ -158,7 +159,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     field, device, march = trainer.field, trainer.device, trainer.settings.march
     rays, samples = _batch(trainer)
     n = samples.n_samples
-    positions, directions = midpoints(rays, samples)
+    positions, directions = midpoints(rays._replace(times=None), samples)
     with torch.no_grad():
         features = hash_encode(positions, field.table, field.levels, field.space)
         sigmas, _ = field.density(positions)

@@ -11,6 +11,7 @@ from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
 from core.methods import (
+    DEFAULT_DYNAMIC_FIELD,
     DEFAULT_FIELD,
     DEFAULT_SAMPLER,
     FIELDS,
@@ -60,7 +61,8 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
         ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
     """
     overrides = overrides or Overrides()
-    method = {"field": DEFAULT_FIELD, "sampler": DEFAULT_SAMPLER, **overrides.method}
+    field = DEFAULT_DYNAMIC_FIELD if dataset.train.moves else DEFAULT_FIELD
+    method = {"field": field, "sampler": DEFAULT_SAMPLER, **overrides.method}
     field_settings, sampler_settings, train_settings = _presets(dataset, device, **method)
     field_settings = with_overrides(FIELDS, field_settings, overrides.field)
     sampler_settings = with_overrides(SAMPLERS, sampler_settings, overrides.sampler)
@@ -111,8 +113,8 @@ def open_trainer(
     """Open a scene and make sure that it can be rendered.
 
     Args:
-        path: a dataset, "demo", or a file that ends in .safetensors, which keeps its own settings and reading but for
-            up.
+        path: a dataset, a demo's name, or a file that ends in .safetensors, which keeps its own settings and reading
+            but for up.
         reading: of a dataset.
         progress: told what is done; what it raises ends the opening.
 

@@ -36,3 +36,6 @@ class Reading:
 
 AS_STORED = Reading()
 """Nothing is asked for."""
+
+DEMOS = {"demo": "demo", "demo-dynamic": "demo_dynamic"}
+"""The scenes that come with the project: the names that open them, and their folders in assets."""

@@ -48,9 +48,10 @@ class Fog:
         return torch.sigmoid(features + 0.5 * directions)
 
 
-def camera(angle=0.3, size=32, distance=3.0, height=0.8):
+def camera(angle=0.3, size=32, distance=3.0, height=0.8, time=None):
     eye = [distance * float(torch.cos(torch.tensor(angle))), distance * float(torch.sin(torch.tensor(angle))), height]
-    return Camera(look_at(eye, (0.0, 0.0, 0.0)), pinhole_matrix(0.8, size, size), size, size)
+    times = None if time is None else torch.tensor(time)
+    return Camera(look_at(eye, (0.0, 0.0, 0.0)), pinhole_matrix(0.8, size, size), size, size, times=times)
 
 
 def rays_inwards(n=64):

@@ -54,7 +54,8 @@ class Rendered:
 def camera_of(pose: Pose, width: int, height: int, device: str) -> Camera:
     """The camera of a pose: square pixels, its centre in the middle of the picture."""
     c2w = torch.tensor(pose.c2w, dtype=torch.float32).reshape(4, 4)
-    return Camera(c2w, pinhole_matrix(pose.fov_y, width, height), width, height).to(device)
+    times = None if pose.time is None else torch.tensor(pose.time, dtype=torch.float32)
+    return Camera(c2w, pinhole_matrix(pose.fov_y, width, height), width, height, times=times).to(device)
 
 
 def render_view(

@@ -12,7 +12,7 @@ from core.datasets.placing import place_of
 from core.errors import FirstlightError
 from core.opening import is_snapshot, moved_trainer
 from core.place import Place
-from core.reading import AS_STORED
+from core.reading import AS_STORED, DEMOS
 from core.settings import MarchSettings
 from core.trainer import Trainer
 from viewer.curves import Curve, Rates
@@ -133,13 +133,15 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         field=trainer.field_settings,
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
-        opened=opened if opened == "demo" else str(Path(opened).expanduser().resolve()),
+        opened=opened if opened in DEMOS else str(Path(opened).expanduser().resolve()),
         reading=AS_STORED if is_snapshot(opened) else dataset.reading,
         up=dataset.up,
         points=points,
         point_colors=colors,
         opened_place=opened_place or place_of(dataset),
         sizes=None if cameras.sizes is None else cameras.sizes.cpu().numpy().copy(),
+        times=_times(dataset.train.cameras) if dataset.train.moves else None,
+        test_times=_times(dataset.test.cameras) if dataset.train.moves else None,
     )
 
 
@@ -150,6 +152,10 @@ def _some_points(dataset: Dataset) -> tuple[np.ndarray | None, np.ndarray | None
     some = slice(None, None, -(-len(dataset.points) // MOST_POINTS))
     colors = dataset.point_colors
     return dataset.points[some].numpy(), None if colors is None else colors[some].numpy().astype(np.float32) / 255.0
+
+
+def _times(cameras: Camera) -> np.ndarray | None:
+    return None if cameras.times is None else cameras.times.double().cpu().numpy()
 
 
 def _fov_y(cameras: Camera) -> np.ndarray:

@@ -84,7 +84,7 @@ class Session:
         return not self._thread.is_alive()
 
     def open(self, path: str, reading: Reading = AS_STORED, place: Mapping[str, Any] | None = None) -> None:
-        """Open a dataset, "demo" or a snapshot, and train it. A failure leaves the open scene as it is.
+        """Open a dataset, a demo by its name or a snapshot, and train it. A failure leaves the open scene as it is.
 
         Args:
             place: values of `PlaceWishes` by name.

@@ -45,10 +45,12 @@ from viewer.panels.status_line import StatusLine
 from viewer.panels.style import BACKDROP, Style
 from viewer.panels.sweep import SweepPanel
 from viewer.panels.thresholds import ThresholdsPanel
+from viewer.panels.time_bar import TimeBar
 from viewer.panels.toolbar import Toolbar
 from viewer.panels.training import TrainingPanel
 from viewer.panels.view import ViewPanel
 from viewer.panels.widgets import visible_widgets
+from viewer.playback import Playback
 from viewer.status_log import StatusLog
 from viewer.view_settings import Mode, ViewSettings
 from viewer.view_state import ViewState
@@ -179,6 +181,7 @@ class Window:
         )  # fmt: skip
         self.status_line = StatusLine(self.style)
         self.hint = Hint(self.context)
+        self.time_bar = TimeBar(self.context)
         self.messages = Messages(self.context, self.open_dialog.show)
         self.pilot = Pilot(self.context, self.canvas, self.inspector, self.place)
         self._keyboard = Keyboard()
@@ -197,6 +200,7 @@ class Window:
             "F1": self.help.toggle,
             "F12": self.screenshot.take,
             "R": self.pilot.go_home,
+            "T": self.time_bar.toggle,
             "[": partial(self.pilot.step_view, -1),
             "]": partial(self.pilot.step_view, 1),
             "Ctrl+O": self.open_dialog.show,
@@ -225,10 +229,10 @@ class Window:
                     time.sleep(FASTEST)
 
     def _is_active(self, now: float) -> bool:
-        """Whether a hand is or was lately at work."""
+        """Whether a hand is or was lately at work, or the time runs."""
         buttons = (dpg.is_mouse_button_down(b) for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE))
         mouse = tuple(dpg.get_mouse_pos(local=False))
-        if any(buttons) or self._keyboard.any_down or mouse != self._mouse:
+        if self.state.playing or any(buttons) or self._keyboard.any_down or mouse != self._mouse:
             self._mouse, self._active_at = mouse, now
         return now - self._active_at < IDLE_AFTER
 
@@ -248,6 +252,7 @@ class Window:
         self.toolbar.place()
         self._keys()
         self.pilot.move(self._fly_keys, self._inspect_key, min(elapsed, 0.1))
+        self.time_bar.update(elapsed)
         self.inspector.mark(self.canvas)
         for notice in [*self.session.take_notices(), *self.context.notices]:
             self.messages.add(notice, now)
@@ -280,7 +285,8 @@ class Window:
             "serial": self.state.serial,
             "march": asdict(self.state.march),
             "view": asdict(self.state.view),
-            "camera": None if self.state.camera is None else asdict(self.state.camera.pose),
+            "camera": None if self.state.camera is None else asdict(self.state.pose),
+            "playback": None if self.state.playback is None else asdict(self.state.playback),
             "photo": None if self.state.photo is None else asdict(self.state.photo),
             "place": self.place.state(self.canvas),
             "reading": None if status.scene is None else asdict(status.scene.reading),
@@ -299,6 +305,7 @@ class Window:
         self._scene = scene
         self.state.forget()
         opened_before = before is not None and scene.opened in (before.opened, before.path)
+        opened_before = opened_before and (scene.times is None) == (before.times is None)
         if opened_before and np.array_equal(scene.cameras, before.cameras):  # other axes turn cameras over
             if scene.train != before.train or scene.box != before.box:
                 self.state.move(before, scene)
@@ -306,6 +313,7 @@ class Window:
         self.state.other = None
         self.open_dialog.remember(scene.opened)
         self.state.march, self.state.box = scene.train.march, scene.box
+        self.state.playback = None if scene.times is None else Playback()
         try:
             self.state.set_march(**self._asked)
         except ValueError as error:  # what was asked for doesn't go with this scene's size or its own thresholds
@@ -323,7 +331,8 @@ class Window:
         self.screenshot.place()
         self.panels_menu.place()
         self.hint.place(rect)
-        self.messages.place(rect)
+        self.time_bar.place(rect)
+        self.messages.place(rect, self.time_bar.height)
 
     def _keys(self) -> None:
         """Shortcuts act when a key goes down; fly keys while they are held. Neither while text is being typed."""

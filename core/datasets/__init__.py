@@ -11,7 +11,7 @@ from pathlib import Path
 from core.datasets import blender, colmap, llff, nerfstudio, photos, tiny_nerf, video
 from core.datasets.base import Dataset, Format, Progress, some_of
 from core.errors import DatasetError
-from core.reading import AS_STORED, Reading
+from core.reading import AS_STORED, DEMOS, Reading
 
 FORMATS: tuple[Format, ...] = (
     blender.FORMAT,
@@ -23,8 +23,8 @@ FORMATS: tuple[Format, ...] = (
     video.FORMAT,
 )
 
-DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
-"""The scene that comes with the project; the name "demo" opens it."""
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+"""Where the scenes that come with the project lie; their names in `core.reading.DEMOS` open them."""
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _NAMES_SHOWN = 5
@@ -35,7 +35,7 @@ def open_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progr
 
     Args:
         path: the dataset's folder, the .json or .npy file in it that names the poses, a file that is a dataset by
-            itself, or "demo" ("./demo" is a folder of that name).
+            itself, or a name in `core.reading.DEMOS` ("demo"; "./demo" is a folder of that name).
         reading: how its files are to be read. Images that would not fit in memory are reduced further: the
             dataset's own `reading` says by how much.
         progress: called now and then with the share done and a text; an exception it raises ends the opening.
@@ -58,10 +58,11 @@ def open_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progr
 
 def _find(path: str | Path) -> Path:
     """The absolute path of a folder, or of a file that one of the formats recognises; it exists."""
-    if str(path) == "demo":
-        if not DEMO.is_dir():
-            raise DatasetError(f"{DEMO}: expected the demo scene there, found nothing: restore it from the repository")
-        return DEMO
+    if str(path) in DEMOS:
+        demo = ASSETS / DEMOS[str(path)]
+        if not demo.is_dir():
+            raise DatasetError(f"{demo}: expected the demo scene there, found nothing: restore it from the repository")
+        return demo
     path = Path(os.path.abspath(os.path.expanduser(path)))
     if os.path.isfile(path) and path.name in {form.index for form in FORMATS}:
         return path.parent

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from core.cameras import Camera
@@ -103,12 +102,12 @@ def dataset_of_shots(
     masks_share = _MASKS_SHARE if n_masked else 0.0
     on_mask = counted(progress, n_masked, "mask", 0.0, masks_share)
     (train, test), left_out = with_masks(splits, headers, named_by, downscale, FEWEST_VIEWS, on_mask)
+    train, test, when = timed(train, test)
     on_read = counted(progress, len(train) + len(test), "image", masks_share)
     train_views, cut_off = views_of(train, headers, named_by, downscale, on_read, read)
     test_views, test_cut_off = views_of(test, headers, named_by, downscale, on_read, read)
     progress(1.0, "placing the scene")
-    notes += (*fitted, *left_out, *hidden_note(train_views), *dict.fromkeys(cut_off + test_cut_off))
-    notes += times_note(train_views)
+    notes += (*fitted, *left_out, *hidden_note(train_views), *dict.fromkeys(cut_off + test_cut_off), *when)
     reading = replace(reading, downscale=downscale)
     name = opened.stem if opened.is_file() else opened.name
     if box is not None:
@@ -192,25 +191,34 @@ def views_of(
     check_intrinsics(shots, own, named_by)
     images = read(shots, own, _with_alpha(headers), downscale, on_read)
     cameras = cameras_of(shots, own, named_by, downscale)
-    names = tuple(shot.name for shot in shots)
-    views = Views(cameras, images, names, used_of(shots, cameras), _times_of(shots))
+    views = Views(cameras, images, tuple(shot.name for shot in shots), used_of(shots, cameras))
     return views, _cut_off({header.size for header in own}, downscale)
 
 
-def times_note(train: Views) -> tuple[str, ...]:
-    """A note on views that were taken at several times."""
-    if not train.moves:
-        return ()
-    return (
-        f"The views carry times, {float(train.times.min()):g} to {float(train.times.max()):g}: they are kept, but the "
-        "field is static and learns all of them as one, so what moves is blurred.",
+def timed(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
+    """Training and test shots with their times from 0 to 1, and a note where the training shots have several.
+
+    D-NeRF's times (Pumarola et al. 2021) are so already; others, such as seconds, are counted from the first to the
+    last of all shots.
+    """
+    moments = [shot.time for shot in train if shot.time is not None]
+    if len(set(moments)) < 2:
+        return train, test, ()
+    low, high = min(moments), max(moments)
+    note = (
+        f"The views carry times, {low:g} to {high:g}, so the field is ngp-t unless another is chosen: it and tnerf "
+        "learn what moves, the others blur it."
     )
+    everything = [*moments, *(shot.time for shot in test if shot.time is not None)]
+    first, last = min(everything), max(everything)
+    if first < 0.0 or last > 1.0:
+        train, test = (_counted_from(shots, first, last) for shots in (train, test))
+        note += f" They are counted from 0 at {first:g} to 1 at {last:g}."
+    return train, test, (note,)
 
 
-def _times_of(shots: list[Shot]) -> Tensor | None:
-    """When shots were taken, (n,) float32, if that is known of all."""
-    times = [shot.time for shot in shots]
-    return torch.tensor(times, dtype=torch.float32) if times and None not in times else None
+def _counted_from(shots: list[Shot], first: float, last: float) -> list[Shot]:
+    return [shot if shot.time is None else shot._replace(time=(shot.time - first) / (last - first)) for shot in shots]
 
 
 def _with_alpha(headers: Mapping[Path, Header]) -> bool:

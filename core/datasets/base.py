@@ -46,28 +46,25 @@ class Views:
     """Posed images, kept as bytes.
 
     Attributes:
-        cameras: a batch of n cameras, which know the images' sizes.
+        cameras: a batch of n cameras, which know the images' sizes and times.
         images: (n, height, width, 3 or 4) uint8; of several sizes (n_pixels, 3 or 4), one image after the other, row by
             row. With 4 channels the colour is straight (not premultiplied).
         names: n names, as the dataset spells them.
         used: bool, shaped as `images` without the channels: the pixels that count. What a mask hides is neither trained
             on nor compared. None: all of them count.
-        times: (n,) float32, when each was taken, where the dataset says so; 0 to 1 is D-NeRF's way (Pumarola et al.
-            2021).
     """
 
     cameras: Camera
     images: Tensor
     names: tuple[str, ...]
     used: Tensor | None = None
-    times: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def to(self, device: torch.device | str) -> "Views":
-        used, times = (None if x is None else x.to(device) for x in (self.used, self.times))
-        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device), used=used, times=times)
+        used = None if self.used is None else self.used.to(device)
+        return replace(self, cameras=self.cameras.to(device), images=self.images.to(device), used=used)
 
     @property
     def has_alpha(self) -> bool:
@@ -76,7 +73,8 @@ class Views:
     @property
     def moves(self) -> bool:
         """Whether the views were taken at several times, so that what they show may have moved."""
-        return self.times is not None and bool((self.times != self.times[:1]).any())
+        times = self.cameras.times
+        return times is not None and bool((times != times[:1]).any())
 
     @property
     def has_silhouettes(self) -> bool:
@@ -108,8 +106,7 @@ class Views:
         """Some of these views, in the order of `indices` (n,) int64; their images are copied."""
         names = tuple(self.names[i] for i in indices.tolist())
         used = None if self.used is None else self._some(self.used, indices)
-        times = None if self.times is None else self.times[indices]
-        return Views(self.cameras[indices], self._some(self.images, indices), names, used, times)
+        return Views(self.cameras[indices], self._some(self.images, indices), names, used)
 
     def spread(self, n: int) -> "Views":
         """At most n of these views, evenly spread from the first to the last."""

@@ -18,7 +18,7 @@ from core.datasets.assembling import (
     counted,
     posed_headers,
     settled_downscale,
-    times_note,
+    timed,
     views_of,
 )
 from core.datasets.base import Dataset, Format, Progress, Views
@@ -64,6 +64,8 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
             f"{folder}: expected a time in each frame of all splits or in none, found times in one split only: "
             "add the others' or remove them"
         )
+    train_shots, test_shots, when = timed(train.shots, test.shots)
+    train, test = train._replace(shots=train_shots), test._replace(shots=test_shots)
     shared = {shot.path for shot in train.shots} & {shot.path for shot in test.shots}
     if shared:
         notes += (f"{len(shared)} of the test views are training views too: their figures are not held out.",)
@@ -73,7 +75,7 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     (train_views, cut_off), (test_views, test_cut_off) = (
         views_of(split.shots, split.headers, path, downscale, on_read) for split in (train, test)
     )
-    notes += (*fitted, *dict.fromkeys((*train.notes, *test.notes, *cut_off, *test_cut_off)), *times_note(train_views))
+    notes += (*fitted, *dict.fromkeys((*train.notes, *test.notes, *cut_off, *test_cut_off)), *when)
     if box is None:
         progress(READING_SHARE, "finding the scene's bounds")
         box, note = _bounds(train_views)

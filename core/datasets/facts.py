@@ -125,10 +125,10 @@ def _on_place(dataset: Dataset) -> list[Fact]:
 
 
 def _on_times(train: Views) -> list[Fact]:
-    if train.times is None:
+    if train.cameras.times is None:
         return []
-    n = len(train.times.unique())
-    return [("times", f"{_range(train.times, 'g')}, {n} different one{'s' if n > 1 else ''}")]
+    n = len(train.cameras.times.unique())
+    return [("times", f"{_range(train.cameras.times, 'g')}, {n} different one{'s' if n > 1 else ''}")]
 
 
 def _lens(lens: Lens | None) -> str:

@@ -129,8 +129,9 @@ def _looking_away(dataset: Dataset) -> Finding:
 def _equal_poses(train: Views) -> Iterator[Finding]:
     """On cameras that have the pose, and where they have one the time, of one before them."""
     first: dict[tuple, int] = {}
-    poses, times = train.cameras.c2w.tolist(), [None] * len(train) if train.times is None else train.times.tolist()
-    seen = [(time, str(pose)) for pose, time in zip(poses, times, strict=True)]
+    poses, times = train.cameras.c2w.tolist(), train.cameras.times
+    moments = [None] * len(poses) if times is None else times.tolist()
+    seen = [(time, str(pose)) for pose, time in zip(poses, moments, strict=True)]
     twins = tuple(i for i, key in enumerate(seen) if first.setdefault(key, i) != i)
     if twins:
         yield _about(train, twins, "have the same pose as another: are the poses right?")

@@ -8,13 +8,17 @@ from torch import nn
 
 from core.fields.nerf import MLPField
 from core.fields.ngp import NGPField
+from core.fields.ngp_t import NGPTimeField
+from core.fields.t_nerf import TNeRFField
 from core.kernels.hash_grid import Space
-from core.methods import MLPSettings
+from core.methods import MLPSettings, NGPTimeSettings, TNeRFSettings
 from core.settings import FieldSettings
 
 _MADE_BY: dict[type, Callable[[Any, Space, torch.Generator | None], nn.Module]] = {
     FieldSettings: NGPField,
     MLPSettings: MLPField,
+    NGPTimeSettings: NGPTimeField,
+    TNeRFSettings: TNeRFField,
 }
 
 

@@ -44,34 +44,43 @@ class MLPField(nn.Module):
         n_encoded = 3 * (1 + 2 * settings.position_frequencies)
         widths = [settings.width + n_encoded * (layer == settings.skip) for layer in range(1, settings.depth + 1)]
         widths[0] = n_encoded
-        self.layers = nn.ModuleList(_linear(n_in, settings.width, generator) for n_in in widths)
-        self.density_layer = _linear(settings.width, 1, generator)
+        self.layers = nn.ModuleList(linear(n_in, settings.width, generator) for n_in in widths)
+        self.density_layer = linear(settings.width, 1, generator)
         nn.init.constant_(self.density_layer.bias, _FIRST_DENSITY)
-        self.feature_layer = _linear(settings.width, settings.width, generator)
+        self.feature_layer = linear(settings.width, settings.width, generator)
         n_directions = 3 * (1 + 2 * settings.direction_frequencies)
-        self.color_layer = _linear(settings.width + n_directions, settings.color_width, generator)
-        self.rgb_layer = _linear(settings.color_width, 3, generator)
+        self.color_layer = linear(settings.width + n_directions, settings.color_width, generator)
+        self.rgb_layer = linear(settings.color_width, 3, generator)
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        trunk = [*self.layers.parameters(), *self.density_layer.parameters()]
-        outputs = in_blocks(self._trunk, (positions,), trunk)
-        return self._scale * torch.relu(outputs[:, 0]), outputs[:, 1:]
+        return self.densities(in_blocks(self._trunk, (positions,), self.trunk_parameters))
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         layers = self.feature_layer, self.color_layer, self.rgb_layer
         return in_blocks(self._head, (features, directions), [p for layer in layers for p in layer.parameters()])
 
-    def _trunk(self, positions: Tensor) -> Tensor:
-        encoded = positional_encoding(
-            2.0 * in_unit_cube(positions[:, :3], self.space) - 1.0, self.settings.position_frequencies
-        )
-        with self._rounding(positions):
+    @property
+    def trunk_parameters(self) -> list[Tensor]:
+        """What `trunk` learns."""
+        return [*self.layers.parameters(), *self.density_layer.parameters()]
+
+    def densities(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Densities and features, as `density` gives them, of what `trunk` gave."""
+        return self._scale * torch.relu(outputs[:, 0]), outputs[:, 1:]
+
+    def trunk(self, places: Tensor) -> Tensor:
+        """The network of places (n, 3), from -1 to 1 in what the field covers: (n, 1 + width); differentiable."""
+        encoded = positional_encoding(places, self.settings.position_frequencies)
+        with self._rounding(places):
             x = encoded
             for number, layer in enumerate(self.layers, 1):
                 if number == self.settings.skip and number > 1:
                     x = torch.cat([x, encoded.to(x.dtype)], dim=1)
                 x = torch.relu(layer(x))
             return torch.cat([self.density_layer(x), x], dim=1).float()
+
+    def _trunk(self, positions: Tensor) -> Tensor:
+        return self.trunk(2.0 * in_unit_cube(positions[:, :3], self.space) - 1.0)
 
     def _head(self, features: Tensor, directions: Tensor) -> Tensor:
         encoded = positional_encoding(directions, self.settings.direction_frequencies)
@@ -86,7 +95,7 @@ class MLPField(nn.Module):
         return torch.autocast(x.device.type, dtype, enabled=dtype != torch.float32)
 
 
-def _linear(n_in: int, n_out: int, generator: torch.Generator | None) -> nn.Linear:
+def linear(n_in: int, n_out: int, generator: torch.Generator | None) -> nn.Linear:
     """A layer with the initial weights of Glorot and Bengio 2010, as the paper's own code has them."""
     layer = nn.Linear(n_in, n_out)
     nn.init.xavier_uniform_(layer.weight, generator=generator)

@@ -73,8 +73,9 @@ def test_the_silhouettes_mark_empty_cells_before_the_first_step():
 
 def test_silhouettes_of_what_moves_mark_nothing():
     dataset = ball_dataset()
-    moving = replace(dataset, train=replace(dataset.train, times=torch.linspace(0.0, 1.0, len(dataset.train))))
-    assert Trainer(moving, SMALL_FIELD, SMALL_TRAINING).sampler.binaries.all()
+    cameras = replace(dataset.train.cameras, times=torch.linspace(0.0, 1.0, len(dataset.train)))
+    moving = replace(dataset, train=replace(dataset.train, cameras=cameras))
+    assert Trainer(moving, SMALL_FIELD, SMALL_TRAINING).grid.binaries.all()
 
 
 def test_other_thresholds_act_from_the_next_step():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from core.datasets import DEMO
+from core.datasets import ASSETS
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def app(launch):
 
 
 def frames_of(split: str) -> list[dict]:
-    return json.loads((DEMO / f"transforms_{split}.json").read_text())["frames"]
+    return json.loads((ASSETS / "demo" / f"transforms_{split}.json").read_text())["frames"]
 
 
 def rows(state: dict) -> list[int]:

@@ -9,6 +9,7 @@ from core.settings import MarchSettings
 from tests.viewer.live import open_scene
 from viewer.camera_controls import at_view
 from viewer.messages import PhotoId, SceneRay, Split
+from viewer.playback import Playback
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 from viewer.view_state import REST_SECONDS, ViewState
 
@@ -201,3 +202,35 @@ def test_a_step_that_is_too_small_for_the_larger_box_is_let_go(ball):
     s.march, s.box = replace(scene.info.train.march, render_step_size=0.001), scene.info.box
     s.move(scene.info, far)
     assert s.march == far.train.march
+
+
+def test_where_nothing_moves_requests_have_no_time():
+    s = state()
+    s.set_playback(time=0.5)
+    s.place(s.camera, time=0.5)
+    assert s.playback is None and s.due(10, 10, 0.0, held=False).pose.time is None
+
+
+def test_the_time_that_runs_is_asked_for_as_moving_and_once_more_at_rest():
+    s = state()
+    s.playback = Playback(playing=True, seconds=10.0)
+    for moment in range(1, 4):
+        s.playback = s.playback.after(1.0)
+        request = s.due(10, 10, float(moment), held=False)
+        assert request.moving and request.pose.time == pytest.approx(0.1 * moment)
+    s.playback = s.playback.toggled()
+    assert s.due(10, 10, 4.0, held=False).pose.time == pytest.approx(0.3)
+    assert not s.playing and s.due(10, 10, 9.0, held=False) is None
+
+
+def test_the_camera_stands_on_a_photo_at_its_time_only():
+    s, photo = state(), PhotoId(Split.TRAIN, 2)
+    s.playback = Playback(0.1, playing=True)
+    s.place(s.camera.orbited(0.1, 0.0), photo, time=0.4)
+    assert s.playback == Playback(0.4) and s.photo == photo
+    s.set_playback(time=0.5)
+    assert s.photo is None
+    s.set_playback(time=0.4)
+    assert s.photo == photo
+    s.place(s.camera.orbited(0.1, 0.0))
+    assert s.photo is None and s.time == 0.4

@@ -19,6 +19,7 @@ SECTIONS = {
         ("E  Q", "fly up, down"),
         ("R", "back to the first view"),
         ("[   ]", "previous, next training view"),
+        ("T", "let the time run, or stop it, in a scene that moves"),
     ),
     "Program": (
         ("Space", "pause or resume training"),

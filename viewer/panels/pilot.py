@@ -81,7 +81,7 @@ class Pilot:
         canvas.mark_divider(near or self._drag.divider is not None)
 
     def _stand_on(self, scene: SceneInfo, photo: PhotoId) -> None:
-        self._state.place(camera_controls.photo_view(scene, photo), photo)
+        self._state.place(camera_controls.photo_view(scene, photo), photo, scene.time_of(photo))
         if photo.split is Split.TRAIN:
             self._view_index = photo.index
 

@@ -74,11 +74,21 @@ def test_dnerfs_times_arrive_and_are_told_of(ball_scene):
     write_times(ball_scene, "train", [index / 8 for index in range(9)])
     write_times(ball_scene, "test", [0.5, 0, 1])
     dataset = open_dataset(ball_scene)
-    assert dataset.train.times.dtype == torch.float32
-    assert dataset.train.times.tolist() == [index / 8 for index in range(9)]
-    assert dataset.test.times.tolist() == [0.5, 0.0, 1.0]
-    assert dataset.notes[0].startswith("The views carry times, 0 to 1: they are kept, but the field is static")
+    assert dataset.train.cameras.times.dtype == torch.float32
+    assert dataset.train.cameras.times.tolist() == [index / 8 for index in range(9)]
+    assert dataset.test.cameras.times.tolist() == [0.5, 0.0, 1.0]
+    assert dataset.notes[0].startswith("The views carry times, 0 to 1, so the field is ngp-t unless another is chosen")
     assert dataset.box == DEFAULT_BOX and "Silhouettes of different times may" in dataset.notes[1]
+
+
+def test_times_in_seconds_are_counted_from_the_first_view_to_the_last(ball_scene):
+    write_times(ball_scene, "train", [10.0 + 5.0 * index for index in range(9)])
+    write_times(ball_scene, "test", [0.0, 30.0, 100.0])
+    dataset = open_dataset(ball_scene)
+    assert dataset.train.cameras.times.tolist() == pytest.approx([0.1 + 0.05 * index for index in range(9)])
+    assert dataset.test.cameras.times.tolist() == pytest.approx([0.0, 0.3, 1.0])
+    assert "The views carry times, 10 to 50" in dataset.notes[0]
+    assert "counted from 0 at 0 to 1 at 100" in dataset.notes[0]
 
 
 def test_views_of_one_time_are_of_something_that_stands_still(ball_scene):
@@ -87,7 +97,7 @@ def test_views_of_one_time_are_of_something_that_stands_still(ball_scene):
     write_times(ball_scene, "test", [0.75] * 3)
     dataset = open_dataset(ball_scene)
     assert (dataset.box, dataset.notes) == (still.box, ())
-    assert still.train.times is None and dataset.train.times.tolist() == [0.25] * 9
+    assert still.train.cameras.times is None and dataset.train.cameras.times.tolist() == [0.25] * 9
 
 
 def test_all_splits_have_times_or_none_has(ball_scene):

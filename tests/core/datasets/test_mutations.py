@@ -81,7 +81,7 @@ def open_mutated(template: Path, mutate) -> None:
             assert len(dataset.train) >= 2
             cameras = dataset.train.cameras
             assert np.isfinite(cameras.c2w.numpy()).all() and np.isfinite(cameras.K.numpy()).all()
-            assert dataset.train.times is None or np.isfinite(dataset.train.times.numpy()).all()
+            assert dataset.train.cameras.times is None or np.isfinite(dataset.train.cameras.times.numpy()).all()
             assert np.isfinite(dataset.box).all() and dataset.near_plane >= 0.0
 
 

@@ -220,7 +220,7 @@ def test_times_stay_with_their_views(scene):
     dataset = open_dataset(scene)
     for views in (dataset.train, dataset.test):
         numbers = [int(name[-7:-4]) for name in views.names]
-        torch.testing.assert_close(views.times, torch.tensor(numbers) / 9)
+        torch.testing.assert_close(views.cameras.times, torch.tensor(numbers) / 9)
     assert any("The views carry times, 0.1" in note for note in dataset.notes)
 
 

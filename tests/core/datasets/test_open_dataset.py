@@ -90,13 +90,13 @@ def test_a_relative_path_becomes_absolute(ball_scene, monkeypatch):
 
 
 def test_demo_names_our_scene_even_beside_a_folder_of_that_name(tmp_path, monkeypatch):
-    write_ball(tmp_path / "assets", train=3, test=1)
+    write_ball(tmp_path / "assets" / "demo", train=3, test=1)
     write_ball(tmp_path / "demo", train=4, test=2)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(datasets, "DEMO", tmp_path / "assets")
-    assert open_dataset("demo").path == tmp_path / "assets"
+    monkeypatch.setattr(datasets, "ASSETS", tmp_path / "assets")
+    assert open_dataset("demo").path == tmp_path / "assets" / "demo"
     assert open_dataset("./demo").path == tmp_path / "demo"
-    monkeypatch.setattr(datasets, "DEMO", tmp_path / "gone")
+    monkeypatch.setattr(datasets, "ASSETS", tmp_path / "gone")
     assert str(tmp_path / "gone") in refusal("demo")
 
 

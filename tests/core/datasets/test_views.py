@@ -35,9 +35,10 @@ def test_spread_views_are_the_first_the_last_and_even_between():
 
 
 def test_times_go_where_their_views_go():
-    views = replace(ball_views(9, 8), times=torch.linspace(0.0, 1.0, 9))
-    assert torch.equal(views.spread(3).times, torch.tensor([0.0, 0.5, 1.0]))
-    assert views.to("meta").times.device.type == "meta"
+    views = ball_views(9, 8)
+    views = replace(views, cameras=replace(views.cameras, times=torch.linspace(0.0, 1.0, 9)))
+    assert torch.equal(views.spread(3).cameras.times, torch.tensor([0.0, 0.5, 1.0]))
+    assert views.to("meta").cameras.times.device.type == "meta"
     assert views.moves and not views.spread(1).moves and not ball_views(2, 8).moves
 
 
