@@ -1,6 +1,6 @@
 """Draws README's flight over a scene: views between the training cameras of a snapshot, side by side.
 
-    python -m tests.benchmarks.flight_figure SNAPSHOT PICTURE.jpg
+python -m tests.benchmarks.flight_figure SNAPSHOT PICTURE.jpg
 """
 
 import argparse
