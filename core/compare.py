@@ -15,7 +15,7 @@ from core.datasets import open_dataset
 from core.datasets.base import Dataset
 from core.datasets.placing import placed_as_wished
 from core.device import choose_device
-from core.errors import DatasetError
+from core.errors import DatasetError, FirstlightError
 from core.folders import new_folder
 from core.methods import FIELDS, SAMPLERS, kind_named
 from core.opening import Overrides, new_trainer
@@ -44,6 +44,8 @@ def compare_methods(
 ) -> list[Outcome]:
     """Train each of some methods for the same time, print a table and write compare.csv and compare.png.
 
+    Ctrl-C ends the method that trains, and the comparison with it: what was finished is drawn and written.
+
     Args:
         methods: "field+sampler", parted by commas.
         seconds: of training for each; opening and measuring don't count.
@@ -59,7 +61,7 @@ def compare_methods(
         raise ValueError(f"each method trains for a positive, finite time, got {seconds:g} seconds")
     if n_views < 1:
         raise ValueError(f"methods are compared on at least 1 view, got {n_views}")
-    device, console = choose_device(device), console or Console()
+    device, console, folder = choose_device(device), console or Console(), new_folder(Path(output))
     with progress_bars(Console(stderr=True)) as bars:
         opened = placed_as_wished(open_dataset(dataset, reading, Bar(bars, "opening").update), place or {})
         if not len(opened.test):
@@ -68,15 +70,20 @@ def compare_methods(
         overrides = [_overrides(*method, seconds) for method in chosen]
         for wished in overrides:
             new_trainer(opened, device, seed, wished)
-        folder = new_folder(Path(output))
+        for note in opened.notes:
+            console.print(f"note: {note}", highlight=False)
         outcomes = []
         for (field, sampler), wished in zip(chosen, overrides, strict=True):
             name = f"{field}+{sampler}"
             trainer = new_trainer(opened, device, seed, wished)
             _warm_up(trainer)
             run = train_run(trainer, (seconds, None), Bar(bars, name), marks_until(seconds))
+            if run.interrupted:  # it trained for less time than the others, and doesn't compare
+                break
             outcomes.append(_outcome(name, run, n_views))
             write_csv(folder / "compare.csv", outcomes)  # what is done is kept, whatever comes
+    if not outcomes:
+        raise FirstlightError("the comparison was called off before its first method was done: nothing is written")
     save_comparison(folder / "compare.png", _title(opened, seconds), outcomes, _photo(opened))
     console.print(_title(opened, seconds), highlight=False)
     console.print(_table(outcomes))

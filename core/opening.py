@@ -120,7 +120,7 @@ def open_trainer(
 
     Raises:
         DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
-        FirstlightError: a snapshot is to lie in another box than it was trained in.
+        FirstlightError: a snapshot is to lie in another box, or to be read otherwise, than it was trained.
         ValueError: see `new_trainer` and `placed_as_wished`.
     """
     progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
@@ -129,6 +129,8 @@ def open_trainer(
             raise FirstlightError(
                 f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
             )
+        if reading != AS_STORED:
+            raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")
         progress(0.0, f"reading {path}")
         trainer = load_snapshot(path, device, progress)
         if "up" in wishes:

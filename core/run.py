@@ -27,7 +27,7 @@ class Run:
         n_rays, n_samples: of all steps, see `TrainStats`; n_evaluations: densities that were asked for, with gradient
             and without.
         history: seconds, step, evaluations and psnr each time it was measured.
-        collapse: what ended training early.
+        collapse: what ended training early; interrupted: Ctrl-C did.
     """
 
     def __init__(self, trainer: Trainer, goal: tuple[float | None, int | None]):
@@ -36,6 +36,7 @@ class Run:
         self.loss = math.nan
         self.history: list[dict[str, float]] = []
         self.collapse: TrainingCollapsed | None = None
+        self.interrupted = False
 
     @property
     def share(self) -> float:
@@ -82,6 +83,7 @@ def train_run(trainer: Trainer, goal: tuple[float | None, int | None], bar: Bar,
                 break
             run.measure(marks)
             bar.update(run.share, run.progress_text())
+        run.interrupted = bool(interrupted)
     return run
 
 

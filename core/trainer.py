@@ -344,7 +344,7 @@ class Trainer:
         views = self._views if self._included is None else self._views.take(self._included)
         resolution = self.settings.grid_resolution
         boxes = [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
-        if views.has_silhouettes and not views.moves and views.cameras.lens is None:
+        if views.can_carve:
             possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
         elif self.settings.grid_levels > 1:
             possible = vouched_cells(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))

@@ -81,7 +81,9 @@ class Scene:
     def restarted(self, seed: int) -> "Scene":
         """The same dataset, excluded views and thresholds, the settings it was opened with, and an untrained field."""
         old, settings = self.trainer, self.info.train
-        trainer = Trainer(old.dataset, old.field_settings, settings, old.device, seed, old.excluded)
+        trainer = Trainer(
+            old.dataset, old.field_settings, settings, old.device, seed, old.excluded, old.sampler_settings
+        )
         scene = Scene(trainer, self.info.opened, self.info.opened_place)
         scene.set_training_march(old.settings.march)
         return scene

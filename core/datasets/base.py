@@ -85,6 +85,11 @@ class Views:
         return bool((clear if self.used is None else clear & self.used).any())
 
     @property
+    def can_carve(self) -> bool:
+        """Whether silhouettes tell what is empty: they don't where things move, nor through a bent lens."""
+        return self.has_silhouettes and not self.moves and self.cameras.lens is None
+
+    @property
     def nbytes(self) -> int:
         """The memory of images and masks."""
         return self.images.nbytes + (0 if self.used is None else self.used.nbytes)

@@ -28,7 +28,7 @@ class Look(NamedTuple):
 
     Attributes:
         sharpness: see `core.datasets.sharpest.sharpness`; NaN if parts of it are transparent, for what lies behind an
-            object tells nothing about focus.
+            object tells nothing about focus, or if too little of it counts.
         brightness: its mean, 0 to 255.
         empty: wholly transparent.
         digest: equal for two pictures if all their pixels are.
@@ -49,6 +49,8 @@ def look_at(image: Tensor, mask: Tensor | None = None) -> Look:
     if (alpha < 255).any():
         return Look(math.nan, math.nan, not alpha.any(), digest)
     bands, used = _bands(pixels), None if used is None else _bands(used[..., None])[..., 0]
+    if used is not None and not used.any():  # the mask leaves nothing of the bands
+        return Look(math.nan, math.nan, False, digest)
     grey = (bands[..., 0].astype(np.float32) + bands[..., 1] + bands[..., 2]) / np.float32(3.0)
     return Look(sharpness(grey, used), float((grey if used is None else grey[used]).mean()), False, digest)
 
@@ -79,7 +81,7 @@ def on_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look])
         text = f"{_of_the_images(blurred, train)} are blurred beside the others: {names_of(train, blurred)}"
         yield Finding(text, remedy=Remedy.LEAVE_OUT, views=blurred)
     brightness = torch.tensor([look.brightness for look in looks])
-    typical = brightness.median()  # NaN, and then nothing jumps, where some are partly transparent
+    typical = brightness.nanmedian()  # NaN, and then nothing jumps, where all are partly transparent
     jumped = (brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)
     jumps = tuple(jumped.nonzero().flatten().tolist())
     if jumps:

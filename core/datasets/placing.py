@@ -99,7 +99,7 @@ def check_place(place: Place, cameras: Camera) -> None:
 def fitted(dataset: Dataset) -> Place:
     """The place that silhouettes, points and cameras speak for, wherever the dataset lies now."""
     named = dataset.named or place_of(dataset)
-    if dataset.train.has_silhouettes:
+    if dataset.train.can_carve:
         box = find_box(dataset.train)
         return named if box is None else Place(box, up=named.up)
     if dataset.points is None and named.near_plane > 0.0:

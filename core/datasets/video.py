@@ -132,9 +132,10 @@ def _quarter_turns(path: Path) -> int:
     held, and say how that was."""
     import imageio.v3 as iio
 
-    with iio.imopen(path, "r", plugin="pyav") as video:
-        matrix = video.metadata(index=0).get("DISPLAYMATRIX")
-    if matrix is None:
+    try:
+        with iio.imopen(path, "r", plugin="pyav") as video:
+            matrix = video.metadata(index=0).get("DISPLAYMATRIX")
+        a, b = (65536, 0) if matrix is None else struct.unpack("<2i", matrix[:8])
+    except Exception:  # what its decoder stumbles over here says nothing about the frames, which are decoded already
         return 0
-    a, b = struct.unpack("<2i", matrix[:8])
     return round(-math.atan2(b, a) / (0.5 * math.pi)) % 4

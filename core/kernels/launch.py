@@ -49,7 +49,8 @@ T = TypeVar("T")
 
 _pool: ThreadPoolExecutor | None = None
 _thread = threading.local()
-_recording = threading.Lock()
+making_kernels = threading.RLock()
+"""Held while a kernel is made, compiled or loaded: Warp's modules bear one thread at that."""
 _n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -128,7 +129,7 @@ def _commands(kernel: wp.Kernel, n: int, dim: tuple[int, ...], arguments: list, 
     """This thread's recorded launches of a kernel, to be filled and replayed: far quicker than to launch anew."""
     commands = _thread.__dict__.setdefault("commands", {}).setdefault((kernel, device), [])
     while len(commands) < n:
-        with _recording:  # the first one compiles or loads the kernel, which threads must not do together
+        with making_kernels:  # the first one compiles or loads the kernel, which threads must not do together
             commands.append(wp.launch(kernel, dim, [0, *arguments], device=device, record_cmd=True))
     return commands[:n]
 

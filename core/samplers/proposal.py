@@ -113,7 +113,8 @@ class ProposalSampler(nn.Module):
     def _shares(self, edges: Tensor) -> Tensor:
         """Edges as shares of what of their ray lies in the scene, 0 to 1, in the spacing's measure."""
         lengths = self._spacing.squashed(edges)
-        return (lengths - lengths[:, :1]) / (lengths[:, -1:] - lengths[:, :1])
+        whole = (lengths[:, -1:] - lengths[:, :1]).clamp_min(torch.finfo(lengths.dtype).tiny)
+        return (lengths - lengths[:, :1]) / whole
 
 
 def _edges(samples: Samples, n: int) -> Tensor:

@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 
+import core.compare
 from core.compare import compare_methods, marks_until, parse_methods
 from core.errors import DatasetError, FirstlightError
 from core.outcomes import COLUMNS
@@ -66,7 +67,30 @@ def test_what_it_would_write_over_or_could_not_measure_is_refused(tmp_path, monk
             compare(tmp_path, seconds=seconds)
     monkeypatch.setattr("core.datasets.base.Views.__len__", lambda views: 0)
     with pytest.raises(DatasetError, match="held-out"):
-        compare(tmp_path)
+        compare(tmp_path / "other")
+
+
+def test_a_method_that_was_called_off_does_not_count(tmp_path, monkeypatch):
+    whole = core.compare.train_run
+
+    def calling_off(after: int):
+        """Ctrl-C while the method trains that comes after so many."""
+        left = iter([False] * after + [True])
+
+        def run(*args):
+            ran = whole(*args)
+            ran.interrupted = next(left)
+            return ran
+
+        return run
+
+    monkeypatch.setattr("core.compare.train_run", calling_off(1))
+    outcomes, _ = compare(tmp_path, "ngp+occupancy,ngp+stratified,ngp+proposal")
+    assert [outcome.method for outcome in outcomes] == ["ngp+occupancy"]
+    assert (tmp_path / "out" / "compare.png").is_file()
+    monkeypatch.setattr("core.compare.train_run", calling_off(0))
+    with pytest.raises(FirstlightError, match="called off before"):
+        compare(tmp_path / "nothing")
 
 
 def test_names_may_be_spaced_and_the_grid_left_out():
