@@ -200,7 +200,7 @@ class DatasetPanel:
         """Leave views out of training; if they all are, take them back in."""
         out = self._context.session.status.excluded.issuperset(views)
         for view in views:
-            self._context.session.include(view, out)
+            self._context.session.include(view, out, self._context.state.scene_serial)
 
     def _go(self, index: int) -> None:
         self._followed = None  # a click marks its row, whatever the camera does
