@@ -265,7 +265,12 @@ class Session:
         try:
             progress(0.0, f"opening {path}")
             overrides = Overrides(place=place)
-            trainer = open_trainer(path, reading, self._device, self._seed, progress, overrides)
+            try:
+                trainer = open_trainer(path, reading, self._device, self._seed, progress, overrides)
+            except ValueError as error:
+                if not place:
+                    raise
+                raise FirstlightError(str(error)) from error  # nothing could be learnt in the place asked for
             scene = Scene(trainer, path, None if is_snapshot(path) else trainer.dataset.named)
         except BaseException:
             self.status = before
