@@ -8,7 +8,9 @@ import numpy as np
 
 from core.datasets.check import Grade
 from core.datasets.judging import Finding, Remedy
+from core.opening import is_snapshot
 from core.reading import Reading
+from viewer.command import place_wishes
 from viewer.image_list import labels
 from viewer.messages import Frame, PhotoId, Split, Status
 from viewer.panels.context import Context
@@ -25,7 +27,8 @@ MOST_RANKED = 40
 """Rows for the least sharp images; what is sharper needs no look."""
 
 AXES = {"opengl": "OpenGL's", "opencv": "OpenCV's"}
-ANEW = "Opens the dataset again and trains from nothing."
+ANEW = "Opens the dataset again in the same box and levels, and trains from nothing."
+TURNED = "Opens the dataset again and trains from nothing. Where the scene lies is found anew."
 LEAVE_OUT = "Training goes on without them, or with them again. The panel Images has a tick for each view."
 
 
@@ -129,9 +132,10 @@ class DatasetPanel:
             if finding.remedy is Remedy.OTHER_AXES:
                 axes = next(other for other in AXES if other != check.reading.axes)
                 text, reading = f"Read the axes as {AXES[axes]}", replace(check.reading, axes=axes)
+                tip, act = TURNED, partial(self._context.session.open, check.path, reading)
             else:
                 text, reading = f"Open reduced by {check.downscale}", replace(check.reading, downscale=check.downscale)
-            tip, act = ANEW, partial(self._context.session.open, check.path, reading)
+                tip, act = ANEW, partial(self._open_there, check.path, reading)
         item = button(text, self._context.style, act, tip, tag=f"dataset.remedy.{number}", parent=self._findings)
         dpg.bind_item_theme(item, self._context.style.chosen)
         if finding.remedy is Remedy.LEAVE_OUT:
@@ -195,6 +199,13 @@ class DatasetPanel:
         share = 1.0 if wide else min(1.0, (width - px(32)) / px(DRAWN[0]))
         dpg.configure_item(self._image, width=int(share * px(DRAWN[0])), height=int(share * px(DRAWN[1])))
         dpg.configure_item(self._ranked, width=-1, height=-1 if wide else px(240))
+
+    def _open_there(self, path: str, reading: Reading) -> None:
+        """Open the dataset again where it is trained now."""
+        scene, there = self._context.session.status.scene, {}
+        if scene is not None and scene.path == path:
+            there = place_wishes(scene.place, None if is_snapshot(scene.opened) else scene.opened_place)
+        self._context.session.open(path, reading, there)
 
     def _leave_out(self, views: tuple[int, ...]) -> None:
         """Leave views out of training; if they all are, take them back in."""
