@@ -45,6 +45,8 @@ class DatasetPanel:
         self._rows: dict[int, int] = {}
         self._followed: tuple | None = None
         self._size: tuple | None = None
+        self._texture: int | None = None
+        self._pixels: np.ndarray | None = None
         style = context.style
         with dpg.texture_registry() as self._registry:
             blank = dpg.add_static_texture(2, 2, [0.0] * 16)
@@ -165,10 +167,18 @@ class DatasetPanel:
                 )  # fmt: skip
 
     def _show_drawing(self, drawing: np.ndarray) -> None:
-        """Textures of earlier datasets stay: deleting one crashes some drivers."""
-        height, width = drawing.shape[:2]
-        texture = dpg.add_static_texture(width, height, (drawing / np.float32(255.0)).ravel(), parent=self._registry)
-        dpg.configure_item(self._image, texture_tag=texture, show=True)
+        """In one texture for all of them, which have one size: deleting one crashes some drivers. It is made when there
+        is a first drawing, for a raw texture is uploaded with each frame of the window."""
+        pixels = np.ascontiguousarray(drawing / np.float32(255.0))
+        if self._texture is None:
+            height, width = drawing.shape[:2]
+            self._texture = dpg.add_raw_texture(
+                width, height, pixels, format=dpg.mvFormat_Float_rgba, parent=self._registry
+            )
+        else:
+            dpg.set_value(self._texture, pixels)
+        self._pixels = pixels  # what the texture reads
+        dpg.configure_item(self._image, texture_tag=self._texture, show=True)
 
     def _follow(self, status: Status) -> None:
         """What is left out of training, and the view that the camera stands on."""
