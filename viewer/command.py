@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from core.place import axis_name
+from core.place import Place, axis_name
 from core.reading import AS_STORED
 from core.settings import MarchSettings, settings_of
 from viewer.camera_controls import home_view, photo_view
@@ -33,13 +33,27 @@ def opened_view(scene: SceneInfo) -> ViewSettings:
     return replace(ViewSettings(), fov=math.degrees(camera.fov_y))
 
 
+def place_wishes(place: Place, opened: Place | None) -> dict[str, Any]:
+    """What to ask for so that a scene opens in a place again: values of `PlaceWishes` by name. An up that is no axis
+    can't be said, nor can the near plane: both are found again.
+
+    Args:
+        opened: where it opens unless asked, which needs no saying; None: that isn't known.
+    """
+    wishes: dict[str, Any] = {}
+    if opened is None or place.box != opened.box:
+        wishes["box"] = place.box
+    if opened is None or place.n_levels != opened.n_levels:
+        wishes["levels"] = place.n_levels
+    if (opened is None or place.up != opened.up) and axis_name(place.up):
+        wishes["up"] = axis_name(place.up)
+    return wishes
+
+
 def _place_flags(scene: SceneInfo) -> list[str]:
-    """The flags of a scene that was put elsewhere. An up that is no axis is found again, or it can't be said."""
-    opened, place = scene.opened_place, scene.place
-    words = [] if place.box == opened.box else ["--box", *(_word(x) for x in place.box)]
-    words += [] if place.n_levels == opened.n_levels else ["--levels", str(place.n_levels)]
-    if place.up != opened.up and axis_name(place.up):
-        words += ["--up", axis_name(place.up)]
+    words = []
+    for name, value in place_wishes(scene.place, scene.opened_place).items():
+        words += [f"--{name}", *(_word(x) for x in (value if isinstance(value, tuple) else (value,)))]
     return words
 
 

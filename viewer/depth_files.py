@@ -8,6 +8,7 @@ from core.cameras import pinhole_matrix
 from core.errors import FirstlightError
 from core.rays import RenderOutput
 from viewer.messages import ViewRequest
+from viewer.new_files import new_file
 from viewer.view_settings import Mode
 
 SUFFIXES = (".npy", ".npz")
@@ -46,14 +47,10 @@ def write_depths(path: Path, output: RenderOutput, request: ViewRequest) -> None
         FirstlightError: the file can't be written.
     """
     depths = distances(output, request.view.mode)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            if path.suffix.lower() == ".npy":
-                np.save(file, depths)
-                return
-            K = pinhole_matrix(request.pose.fov_y, request.width, request.height).numpy()
-            c2w = np.asarray(request.pose.c2w, np.float32).reshape(4, 4)
+    K = pinhole_matrix(request.pose.fov_y, request.width, request.height).numpy()
+    c2w = np.asarray(request.pose.c2w, np.float32).reshape(4, 4)
+    with new_file(path) as file:
+        if path.suffix.lower() == ".npy":
+            np.save(file, depths)
+        else:
             np.savez_compressed(file, depths=depths, opacities=output.opacities, c2w=c2w, K=K)
-    except OSError as error:
-        raise FirstlightError(f"{path} can't be written ({error.strerror}): choose another folder") from error

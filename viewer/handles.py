@@ -118,8 +118,10 @@ def along(box: Box, face: int, sight: Sight, x: float, y: float) -> float | None
 
 def pulled(box: Box, face: int, value: float) -> Box:
     """The box with a face at a coordinate, rounded to a thousandth of its size, or before it where the box would
-    become flat or turn inside out."""
+    become flat or turn inside out. One that is inside out along every axis stays as it is: it has no size."""
     sides = list(sides_of(box))
+    if max(sides) <= 0.0:
+        return box
     axis, opposite = face % 3, box[(face + 3) % 6]
     least = 2.0 * max(side for other, side in enumerate(sides) if other != axis) / FLATTEST
     step = 10.0 ** math.floor(math.log10(max(sides) / 1000.0))

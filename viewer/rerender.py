@@ -18,6 +18,7 @@ from viewer import pictures, screenshots
 from viewer.camera_controls import home_view
 from viewer.depth_files import check_depth_file, write_depths
 from viewer.messages import PhotoId, Pose, SceneInfo, ScreenshotRequest, Split, ViewRequest
+from viewer.new_files import new_file
 from viewer.scene import describe
 from viewer.view_settings import Compare, ViewSettings
 
@@ -75,9 +76,12 @@ def rerender(
     request = replace(request, view=_changed(request.view, width_height, thresholds or {}, view or {}))
     rendered = pictures.render_whole(trainer, request.view)
     rgba = pictures.finished(rendered, request.view, scene, request.transparent)
-    _write(path, request, rgba, trainer, scene)
-    if depth_path is not None:
-        write_depths(depth_path, rendered.output, request.view)
+    content = screenshots.encode(request, rgba, trainer.step_count, scene.path, device=trainer.device)
+    with new_file(path) as file:  # either both or none: what is left behind would stop the next attempt
+        file.write(content)
+        file.flush()  # a full disk is met before the distances are written
+        if depth_path is not None:
+            write_depths(depth_path, rendered.output, request.view)
     return path
 
 
@@ -120,13 +124,3 @@ def _changed(
         raise ValueError("--compare photo needs the camera of a photo: give --camera, or a screenshot taken on a view")
     march = replace(request.march, **thresholds)
     return replace(request, pose=pose, width=width, height=height, march=march, view=settings, photo=photo)
-
-
-def _write(path: Path, request: ScreenshotRequest, rgba: np.ndarray, trainer: Trainer, scene: SceneInfo) -> None:
-    content = screenshots.encode(request, rgba, trainer.step_count, scene.path, device=trainer.device)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(content)
-    except OSError as error:
-        raise FirstlightError(f"{path} can't be written ({error.strerror}): choose another folder") from error

@@ -119,8 +119,12 @@ class ViewState:
         """The open scene was put elsewhere: its thresholds follow its size, but for those that the user changed."""
         changed = differences(self.march, before.train.march)
         self.box, self.other, self.march = scene.box, None, scene.train.march
-        with suppress(ValueError):  # a step that was changed by hand may be too small for a larger box
+        try:
             self.set_march(**changed)
+        except ValueError:  # a step that was changed by hand may be too small for a larger box
+            changed.pop("render_step_size", None)
+            with suppress(ValueError):  # a near plane may lie beyond the new far plane
+                self.set_march(**changed)
 
     def keep_as_a(self) -> None:
         """Compare what comes with the present thresholds."""

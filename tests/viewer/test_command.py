@@ -8,7 +8,7 @@ import run_viewer
 from core.place import wished
 from core.reading import Reading
 from tests.viewer.live import open_scene, write_quick_ball
-from viewer.command import command, opened_view
+from viewer.command import command, opened_view, place_wishes
 from viewer.view_settings import Mode
 
 
@@ -78,6 +78,7 @@ def test_a_scene_that_was_put_elsewhere_opens_there_again(scene):
     )
     view = read(command(moved, moved.train.march, opened_view(moved)), moved)[0]
     assert wished(scene.place, **view.place) == place
+    assert place_wishes(place, None).keys() == {"box", "levels", "up"} and place_wishes(place, place) == {}
     assert read(command(scene, scene.train.march, opened_view(scene)), scene)[0].place == {}
     tilted = replace(scene, up=(0.6, 0.0, 0.8))
     assert "--up" not in command(tilted, scene.train.march, opened_view(tilted))

@@ -99,6 +99,11 @@ def test_a_face_stops_before_the_one_opposite():
         assert min(sides_of(box)) > max(sides_of(box)) / 100.0
 
 
+def test_a_box_that_is_inside_out_stays_as_it_is():
+    inside_out = (*BOX[3:], *BOX[:3])
+    assert pulled(inside_out, 0, 5.0) == inside_out
+
+
 def test_numbers_are_round_for_a_person():
     assert pulled(BOX, 3, 1.23456789)[3] == 1.235
     assert pulled(tuple(1e-3 * x for x in BOX), 3, 1.23456789e-3)[3] == pytest.approx(1.235e-3, abs=1e-9)

@@ -195,3 +195,19 @@ def test_distances_alone_are_one_array_and_replace_nothing(taken, tmp_path):
     with pytest.raises(ValueError, match=r"\.npy or \.npz"):
         rerender(str(snapshot), str(tmp_path / "b.png"), depth=str(tmp_path / "b.exr"))
     assert not (tmp_path / "b.png").exists()
+
+
+def test_a_picture_whose_distances_cannot_be_written_is_not_left_alone(taken, tmp_path, monkeypatch):
+    def fill_the_disk(file, depths):
+        file.write(b"some")
+        raise OSError(28, "No space left on device")
+
+    snapshot, _, _ = taken
+    picture, depth = tmp_path / "a.png", tmp_path / "a.npy"
+    with monkeypatch.context() as patch:
+        patch.setattr("viewer.depth_files.np.save", fill_the_disk)
+        with pytest.raises(FirstlightError, match=r"a\.npy can't be written \(No space"):
+            rerender(str(snapshot), str(picture), depth=str(depth))
+    assert not picture.exists() and not depth.exists()
+    rerender(str(snapshot), str(picture), depth=str(depth))
+    assert picture.exists() and depth.exists()

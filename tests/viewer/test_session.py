@@ -341,3 +341,26 @@ def test_a_scene_opens_where_it_is_asked_to(session):
     session._run_commands()
     assert session.status.scene.place == own._replace(box=box, up=(1.0, 0.0, 0.0))
     assert session.status.scene.opened_place == own
+
+
+def test_an_asked_for_place_that_no_camera_sees_is_refused_as_advice(session):
+    before = session.status.scene
+    session.open(before.path, place={"box": (50.0, 50.0, 50.0, 51.0, 51.0, 51.0)})
+    session.tick()
+    (error,) = errors_of(session)
+    assert error.startswith("no camera sees anything of the box") and session.traceback == ""
+    assert session.status.scene is before
+
+
+def test_what_was_meant_for_the_scene_before_leaves_the_new_one_alone(session):
+    before, place = session.status.scene_serial, session.status.scene.place
+    session.open(session.status.scene.path)
+    session.train_in(place._replace(n_levels=2), before)
+    session.turn_up((0.0, -1.0, 0.0), before)
+    session.include(2, False, before)
+    session.tick()
+    status = session.status
+    assert (status.scene_serial, status.scene.place, status.excluded) == (before + 1, place, frozenset())
+    session.include(2, False, status.scene_serial)
+    session.tick()
+    assert session.status.excluded == {2}

@@ -197,11 +197,12 @@ def test_a_scene_that_moves_keeps_the_camera_and_what_the_user_changed(ball):
 
 def test_a_step_that_is_too_small_for_the_larger_box_is_let_go(ball):
     scene = open_scene(ball)
-    far = replace(scene.info, box=(-5e4, -5e4, -5e4, 5e4, 5e4, 5e4))
+    march = replace(scene.info.train.march, render_step_size=100.0)
+    far = replace(scene.info, box=(-5e4, -5e4, -5e4, 5e4, 5e4, 5e4), train=replace(scene.info.train, march=march))
     s = state()
-    s.march, s.box = replace(scene.info.train.march, render_step_size=0.001), scene.info.box
+    s.march, s.box = replace(scene.info.train.march, render_step_size=0.001, alpha_thre=0.3), scene.info.box
     s.move(scene.info, far)
-    assert s.march == far.train.march
+    assert s.march == replace(march, alpha_thre=0.3)
 
 
 def test_where_nothing_moves_requests_have_no_time():

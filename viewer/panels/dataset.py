@@ -8,7 +8,9 @@ import numpy as np
 
 from core.datasets.check import Grade
 from core.datasets.judging import Finding, Remedy
+from core.opening import is_snapshot
 from core.reading import Reading
+from viewer.command import place_wishes
 from viewer.image_list import labels
 from viewer.messages import Frame, PhotoId, Split, Status
 from viewer.panels.context import Context
@@ -25,7 +27,8 @@ MOST_RANKED = 40
 """Rows for the least sharp images; what is sharper needs no look."""
 
 AXES = {"opengl": "OpenGL's", "opencv": "OpenCV's"}
-ANEW = "Opens the dataset again and trains from nothing."
+ANEW = "Opens the dataset again in the same box and levels, and trains from nothing."
+TURNED = "Opens the dataset again and trains from nothing. Where the scene lies is found anew."
 LEAVE_OUT = "Training goes on without them, or with them again. The panel Images has a tick for each view."
 
 
@@ -42,6 +45,8 @@ class DatasetPanel:
         self._rows: dict[int, int] = {}
         self._followed: tuple | None = None
         self._size: tuple | None = None
+        self._texture: int | None = None
+        self._pixels: np.ndarray | None = None
         style = context.style
         with dpg.texture_registry() as self._registry:
             blank = dpg.add_static_texture(2, 2, [0.0] * 16)
@@ -129,9 +134,10 @@ class DatasetPanel:
             if finding.remedy is Remedy.OTHER_AXES:
                 axes = next(other for other in AXES if other != check.reading.axes)
                 text, reading = f"Read the axes as {AXES[axes]}", replace(check.reading, axes=axes)
+                tip, act = TURNED, partial(self._context.session.open, check.path, reading)
             else:
                 text, reading = f"Open reduced by {check.downscale}", replace(check.reading, downscale=check.downscale)
-            tip, act = ANEW, partial(self._context.session.open, check.path, reading)
+                tip, act = ANEW, partial(self._open_there, check.path, reading)
         item = button(text, self._context.style, act, tip, tag=f"dataset.remedy.{number}", parent=self._findings)
         dpg.bind_item_theme(item, self._context.style.chosen)
         if finding.remedy is Remedy.LEAVE_OUT:
@@ -161,10 +167,18 @@ class DatasetPanel:
                 )  # fmt: skip
 
     def _show_drawing(self, drawing: np.ndarray) -> None:
-        """Textures of earlier datasets stay: deleting one crashes some drivers."""
-        height, width = drawing.shape[:2]
-        texture = dpg.add_static_texture(width, height, (drawing / np.float32(255.0)).ravel(), parent=self._registry)
-        dpg.configure_item(self._image, texture_tag=texture, show=True)
+        """In one texture for all of them, which have one size: deleting one crashes some drivers. It is made when there
+        is a first drawing, for a raw texture is uploaded with each frame of the window."""
+        pixels = np.ascontiguousarray(drawing / np.float32(255.0))
+        if self._texture is None:
+            height, width = drawing.shape[:2]
+            self._texture = dpg.add_raw_texture(
+                width, height, pixels, format=dpg.mvFormat_Float_rgba, parent=self._registry
+            )
+        else:
+            dpg.set_value(self._texture, pixels)
+        self._pixels = pixels  # what the texture reads
+        dpg.configure_item(self._image, texture_tag=self._texture, show=True)
 
     def _follow(self, status: Status) -> None:
         """What is left out of training, and the view that the camera stands on."""
@@ -196,11 +210,18 @@ class DatasetPanel:
         dpg.configure_item(self._image, width=int(share * px(DRAWN[0])), height=int(share * px(DRAWN[1])))
         dpg.configure_item(self._ranked, width=-1, height=-1 if wide else px(240))
 
+    def _open_there(self, path: str, reading: Reading) -> None:
+        """Open the dataset again where it is trained now."""
+        scene, there = self._context.session.status.scene, {}
+        if scene is not None and scene.path == path:
+            there = place_wishes(scene.place, None if is_snapshot(scene.opened) else scene.opened_place)
+        self._context.session.open(path, reading, there)
+
     def _leave_out(self, views: tuple[int, ...]) -> None:
         """Leave views out of training; if they all are, take them back in."""
         out = self._context.session.status.excluded.issuperset(views)
         for view in views:
-            self._context.session.include(view, out)
+            self._context.session.include(view, out, self._context.state.scene_serial)
 
     def _go(self, index: int) -> None:
         self._followed = None  # a click marks its row, whatever the camera does

@@ -190,18 +190,21 @@ class PlacePanel:
         found: Fit | None = self._context.session.result("fit")
         if found is not None and found.number == self._fits:
             self._fits += 1
+            trained = self._draft.trained
+            turned = trained is not None and found.place.up != trained.up
             self._draft.take(found.place)
-            self._context.session.turn_up(found.place.up)
+            self._context.session.turn_up(found.place.up, self._context.state.scene_serial)
             if not self._draft.changed:
-                self._context.say("The fit is the place that is trained in.")
+                beside = ", but for its up, which is turned now" if turned else ""
+                self._context.say(f"The fit is the place that is trained in{beside}.")
 
     def _turn_up(self) -> None:
         if self._draft.place is not None:
-            self._context.session.turn_up(turned_up(self._draft.place.up))
+            self._context.session.turn_up(turned_up(self._draft.place.up), self._context.state.scene_serial)
 
     def _train_in(self) -> None:
         if self._draft.place is not None and self._draft.changed and not self._draft.problem:
-            self._context.session.train_in(self._draft.place)
+            self._context.session.train_in(self._draft.place, self._context.state.scene_serial)
 
 
 def _plain(value: float) -> float:

@@ -60,7 +60,9 @@ class CheckTool:
         self._examination: Examination | None = None
 
     def ask(self, question: None, scene: Scene) -> None:
-        """There is nothing to ask."""
+        """There is nothing to ask; after a failure the dataset is given up until it is moved or turned."""
+        self.result = self._examination = None
+        self._dataset = scene.trainer.dataset
 
     def new_scene(self, scene: Scene) -> None:
         """The same dataset with other weights stays as good as it is."""
@@ -76,7 +78,7 @@ class CheckTool:
             self._dataset = dataset
             self._judge(scene)
             return True
-        if self.result.finished:
+        if self.result is None or self.result.finished:
             return False
         began = time.perf_counter()
         while self._examination.advance() and time.perf_counter() - began < SLICE_SECONDS:

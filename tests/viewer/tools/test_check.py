@@ -133,3 +133,23 @@ def test_a_scene_without_test_views_is_checked_as_well():
     opened, tool = scene(replace(dataset, test=dataset.test.spread(0))), CheckTool()
     finish(tool, opened)
     assert dict(tool.result.facts)["test"] == "no views" and tool.result.n_pictures == 12
+
+
+@pytest.mark.parametrize("broken", ["draw_dataset", "Examination", "Examination.advance"])
+def test_a_dataset_that_cannot_be_judged_is_given_up(opened, monkeypatch, broken):
+    def fail(*_):
+        raise ValueError("no")
+
+    tools = Toolbox()
+    tools.new_scene(opened)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"viewer.tools.check.{broken}", fail)
+        with pytest.raises(ValueError, match="no"):
+            while True:
+                assert tools.slice(opened, training=False)
+        for _ in range(3):
+            assert not tools.slice(opened, training=False) and tools.result("check") is None
+        tools.new_scene(opened.restarted(seed=1))
+        assert not tools.slice(opened, training=False)
+    opened.turn_up((1.0, 0.0, 0.0))
+    assert tools.slice(opened, training=False) and tools.result("check") is not None
