@@ -260,6 +260,8 @@ class Check:
 
         PlaceWishes(**self.place)
         picture = None if self.output is None else Path(self.output).expanduser()
+        if picture is not None and (picture.suffix.lower() != ".png" or not picture.parent.is_dir()):
+            raise FirstlightError(f"{picture}: expected the name of a new .png in a folder that exists; correct it")
         if picture is not None and picture.exists():
             raise FirstlightError(f"{picture} exists already, and a picture replaces nothing: choose another name")
         with progress_bars(Console(stderr=True)) as bars:
@@ -269,6 +271,7 @@ class Check:
             from core.plots import save_scene
 
             save_scene(picture, report.dataset)
+            print(f"see {picture}")
         return 0
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.backends import describe_backend
 from core.bars import Bar, progress_bars
+from core.datasets.placing import place_of
 from core.device import choose_device, peak_memory_mb
 from core.errors import FirstlightError, TrainingCollapsed
 from core.evaluation import Evaluation
@@ -114,6 +115,7 @@ def _report(run: Run, test: Evaluation | None) -> dict[str, Any]:
         **peak_memory_mb(trainer.device),
         "settings": {
             "reading": asdict(trainer.dataset.reading),
+            "place": _place(trainer),
             "seed": trainer.seed,
             "field": asdict(trainer.field_settings),
             "train": asdict(trainer.settings),
@@ -126,6 +128,12 @@ def _report(run: Run, test: Evaluation | None) -> dict[str, Any]:
         ssim = test.ssim if math.isfinite(test.ssim) else None
         report["test"] = {"psnr": test.psnr, "ssim": ssim, "n_views": test.n_views}
     return report
+
+
+def _place(trainer: Trainer) -> dict[str, Any]:
+    """Where the scene lies, as JSON has it: lists for tuples."""
+    place = place_of(trainer.dataset)._asdict()
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in place.items()}
 
 
 def _check_goal(seconds: float | None, steps: int | None) -> None:

@@ -40,13 +40,13 @@ def memory_facts(image_bytes: int, free_bytes: int | None, asked: int, proposed:
 
     Args:
         free_bytes: beside the images; None if unknown.
-        asked, proposed: the factors by which they were reduced, and should be.
+        asked, proposed: the factors by which they are reduced, when stored and when opened, and should be.
     """
     free = "an unknown amount" if free_bytes is None else _megabytes(free_bytes)
     if proposed > asked:
         advice = f"{proposed} is proposed: the images would take {_megabytes(image_bytes * (asked / proposed) ** 2)}"
     elif asked > 1:
-        advice = f"{asked} was asked for: at full size the images would need {_megabytes(image_bytes * asked**2)}"
+        advice = f"they are reduced by {asked}: at full size they would need {_megabytes(image_bytes * asked**2)}"
     else:
         advice = "none is needed"
     return [("memory", f"{_megabytes(image_bytes)} for the images, {free} free beside them"), ("downscale", advice)]

@@ -12,7 +12,7 @@ from core.cameras import Camera
 from core.datasets import FORMATS
 from core.datasets.base import Dataset, Views, some_of
 from core.datasets.hull import point_looked_at
-from core.datasets.placing import CONVERGING, turned
+from core.datasets.placing import CONVERGING, far_off, turned
 from core.reading import Axes
 from core.settings import Box
 
@@ -25,9 +25,6 @@ _LOOKS_AT = 20.0
 
 _ALL, _MOST = 0.95, 0.6
 """Shares of the cameras that are called all and most of them."""
-
-_FAR_OFF = 6.0
-"""A camera so many times as far from the others' middle as they are in the median is an outlier."""
 
 _OTHER_AXES: dict[Axes, str] = {
     "opengl": "the poses have OpenCV's axes (y down, z forward) where OpenGL's are expected (y up, z back): "
@@ -69,15 +66,15 @@ class Finding(NamedTuple):
 def on_poses(dataset: Dataset) -> Iterator[Finding]:
     """What seems wrong with where the training cameras stand and look, the gravest first."""
     train, cameras = dataset.train, dataset.train.cameras
-    if _turned_over(cameras):
+    apart = far_off(cameras)
+    if _turned_over(cameras[~apart]):
         yield _looking_away(dataset)
     odd = _indices(_not_rotations(cameras))
     if odd:
         yield _about(train, odd, "have mirrored or sheared poses, not rotations")
     yield from _equal_poses(train)
-    far_off = _indices(_far_off(cameras.c2w[:, :3, 3]))
-    if far_off:
-        yield _about(train, far_off, "stand far off all others")
+    if bool(apart.any()):
+        yield _about(train, _indices(apart), "stand far off all others")
     if len(train) < _FEW_VIEWS:
         yield Finding(f"{len(train)} training views are few: expect holes and floaters; {_FEW_VIEWS} or more do better")
     away = int((towards_centre(cameras, dataset.box)[1] > _LOOKS_AWAY).sum())
@@ -92,6 +89,7 @@ def on_poses(dataset: Dataset) -> Iterator[Finding]:
 
 def gaze(cameras: Camera) -> str:
     """Whether the cameras look at a common place, and how strongly, in words."""
+    cameras = cameras[~far_off(cameras)]
     point, spread = point_looked_at(cameras), turned(-cameras.c2w[:, :3, 2])
     if spread <= CONVERGING:
         return f"they look the same way, within {spread:.0f} degrees"
@@ -155,11 +153,6 @@ def _turned_over(cameras: Camera) -> bool:
         return False
     over = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
     return point_looked_at(replace(cameras, c2w=cameras.c2w @ over)) is not None
-
-
-def _far_off(origins: Tensor) -> Tensor:
-    distances = torch.linalg.vector_norm(origins - origins.median(0).values, dim=-1)
-    return distances > _FAR_OFF * distances.median().clamp_min(1e-9)
 
 
 def _not_rotations(cameras: Camera) -> Tensor:

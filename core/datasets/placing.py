@@ -16,7 +16,7 @@ from core.boxes import distances_to_box
 from core.cameras import Camera, sees
 from core.datasets.base import Dataset
 from core.datasets.hull import cell_centers, find_box, point_looked_at
-from core.place import MOST_LEVELS, Place, coarsest, problem, wished
+from core.place import MOST_LEVELS, Place, coarsest, problem, sides_of, up_text, wished
 
 _ROOM_LEVELS = 5
 """Levels around something that cameras look at from several sides, where nothing says how far the background is: the
@@ -47,6 +47,9 @@ _MOST_POINTS = 20_000
 _NEAREST, _FARTHEST = 0.01, 0.99
 """Quantiles of the points' depths between which the scene is taken to lie; a few points are always wrong."""
 
+_FAR_OFF = 6.0
+"""A camera so many times as far from the others' middle as they are in the median is an outlier."""
+
 _LOOKED_FOR = 8
 """Cells per side of a box of which a camera must see one."""
 
@@ -74,7 +77,9 @@ def placed_as_wished(dataset: Dataset, wishes: Mapping[str, Any]) -> Dataset:
         return dataset
     place = wished(place_of(dataset), **wishes)
     check_place(place, dataset.train.cameras)
-    return placed(dataset, place)
+    sides = " x ".join(f"{side:.3g}" for side in sides_of(place.box))
+    note = f"It is put elsewhere, as asked: a box of {sides} units, {place.n_levels} levels, {up_text(place.up)} is up."
+    return replace(placed(dataset, place), notes=(*dataset.notes, note))
 
 
 def check_place(place: Place, cameras: Camera) -> None:
@@ -119,6 +124,7 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
     Returns:
         The place, and how it was found, for the user.
     """
+    cameras = cameras[~far_off(cameras)]  # one wrong pose must not move the scene
     origins, forward = cameras.c2w[:, :3, 3], -cameras.c2w[:, :3, 2]
     looked_at = point_looked_at(cameras)
     slope = float(0.5 * (cameras.extent[0].double() / cameras.K[0, [0, 1], [0, 1]].double()).min())
@@ -132,7 +138,8 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
     else:
         known = near is not None and far is not None
         distance = 2.0 / (1.0 / near + 1.0 / far) if known else 3.0 * spread or 1.0
-        how = "before cameras that look the same way, " + (
+        same = "look the same way" if turned(forward) <= CONVERGING else "look at no common place"
+        how = f"before cameras that {same}, " + (
             "at the depths that the dataset names" if known else "at a guessed depth of three times their spread"
         )
         centre = origins.mean(0) + distance * torch.nn.functional.normalize(forward.mean(0), dim=0)
@@ -148,6 +155,13 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
         f"coarsest has {outermost:.3g}, nothing nearer than {near_plane:g} to a camera."
     )
     return Place(box, n_levels, near_plane, _upwards(cameras)), note
+
+
+def far_off(cameras: Camera) -> Tensor:
+    """Which of some cameras stand far off all others, (n,) bool."""
+    origins = cameras.c2w[:, :3, 3]
+    distances = torch.linalg.vector_norm(origins - origins.median(0).values, dim=-1)
+    return distances > _FAR_OFF * distances.median().clamp_min(1e-9)
 
 
 def depths_of(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:

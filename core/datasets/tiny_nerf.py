@@ -95,8 +95,9 @@ def _read_arrays(path: Path) -> _Arrays:
     except DatasetError:
         raise
     except Exception as error:  # of a broken file zipfile, zlib and NumPy's parser raise whatever they stumble over
-        found = " ".join(str(error).split()) or type(error).__name__
-        raise DatasetError(f"{expected}, found something else ({found:.160}): save it again, without pickle") from error
+        raise DatasetError(
+            f"{expected}, found another file, a pickle or a damaged archive: save it again with numpy.savez"
+        ) from error
 
 
 def _check(arrays: _Arrays, path: Path) -> None:
