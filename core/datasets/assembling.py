@@ -137,7 +137,10 @@ def stored_reduced(dataset: Dataset, factor: int) -> Dataset:
 def check_number(train: list[Shot], path: Path) -> None:
     """Raise DatasetError if there are too few training views."""
     if len(train) < FEWEST_VIEWS:
-        raise DatasetError(f"{path}: expected at least {FEWEST_VIEWS} training views, found {len(train)}: add views")
+        raise DatasetError(
+            f"{path}: expected at least {FEWEST_VIEWS} training views besides those held out, found "
+            f"{len(train)}: add views"
+        )
 
 
 def settled_downscale(

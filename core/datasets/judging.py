@@ -26,6 +26,9 @@ _LOOKS_AT = 20.0
 _ALL, _MOST = 0.95, 0.6
 """Shares of the cameras that are called all and most of them."""
 
+_FEW_PIXELS = 16
+"""Images with a shorter side are too small to learn from."""
+
 _OTHER_AXES: dict[Axes, str] = {
     "opengl": "the poses have OpenCV's axes (y down, z forward) where OpenGL's are expected (y up, z back): "
     "open it with --axes opencv",
@@ -75,6 +78,9 @@ def on_poses(dataset: Dataset) -> Iterator[Finding]:
     yield from _equal_poses(train)
     if bool(apart.any()):
         yield _about(train, _indices(apart), "stand far off all others")
+    shortest = int(cameras.extent.min())
+    if shortest < _FEW_PIXELS:
+        yield Finding(f"images of {shortest} pixels a side show next to nothing: open larger ones, or reduce them less")
     if len(train) < _FEW_VIEWS:
         yield Finding(f"{len(train)} training views are few: expect holes and floaters; {_FEW_VIEWS} or more do better")
     away = int((towards_centre(cameras, dataset.box)[1] > _LOOKS_AWAY).sum())

@@ -11,7 +11,7 @@ from core.datasets import ASSETS
 @pytest.fixture(scope="module")
 def app(launch):
     """The demo, trained a little and then paused, with the table open."""
-    running = launch("demo")
+    running = launch("demo", "--render-step-size", "0.04")
     running.pause_after(steps=60)
     running.bring("images", "images.view.0")
     return running

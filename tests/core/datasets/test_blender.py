@@ -112,7 +112,9 @@ def test_test_views_that_are_trained_on_are_told_of(ball_scene):
 
 @pytest.mark.parametrize("splits", [{"train": 1, "test": 2}, {"train": 2}])
 def test_one_training_view_is_too_few(tmp_path, splits):
-    assert "expected at least 2 training views, found 1" in refusal(write_ball(tmp_path, **splits))
+    assert "expected at least 2 training views besides those held out, found 1" in refusal(
+        write_ball(tmp_path, **splits)
+    )
 
 
 def test_missing_images_are_counted_and_named(ball_scene):

@@ -284,3 +284,8 @@ def test_the_range_of_times_is_told(ball_scene):
 def test_what_cannot_be_opened_raises(tmp_path):
     with pytest.raises(DatasetError, match="an empty folder"):
         check_dataset(tmp_path)
+
+
+def test_images_of_hardly_any_pixels_are_told(tmp_path):
+    found = check_dataset(write_nerfstudio(tmp_path, ball_views(25, 24)), Reading(2)).findings
+    assert any("images of 12 pixels a side" in finding.text for finding in found)

@@ -282,7 +282,7 @@ def test_bad_values_are_named(scene, change, found):
 
 
 def test_too_few_views_are_refused(tmp_path):
-    with pytest.raises(DatasetError, match="at least 2 training views, found 1"):
+    with pytest.raises(DatasetError, match="at least 2 training views besides those held out, found 1"):
         open_dataset(write_nerfstudio(tmp_path, ball_views(2, 24)))
 
 

@@ -134,7 +134,7 @@ def test_files_that_are_no_archive(path):
 def test_too_few_views_are_refused(path):
     arrays = tiny_nerf_arrays(VIEWS)
     np.savez(path, images=arrays["images"][:2], poses=arrays["poses"][:2], focal=arrays["focal"])
-    assert "expected at least 2 training views, found 1" in refusal_of(path)
+    assert "expected at least 2 training views besides those held out, found 1" in refusal_of(path)
 
 
 def test_more_than_memory_holds_is_not_read(path, monkeypatch):
