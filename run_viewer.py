@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from typing_extensions import Doc
+from typing_extensions import Doc, TypedDict
 
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
-from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings
+from core.methods import FIELDS, SAMPLERS
+from core.place import PlaceWishes
+from core.reading import DEMOS, Reading
+from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
 
@@ -32,12 +35,37 @@ def positional(name: str, help: str):
 Device = Annotated[
     Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best there is unless given.")
 ]
-Downscale = Annotated[int, Doc("Reduce the images by this whole factor.")]
+Backend = Annotated[
+    Literal["auto", "warp", "nerfacc"],
+    Doc("Whose kernels march and sum on CUDA: nerfacc's are built with nvcc, auto takes the faster of what is there."),
+]
 Seed = Annotated[int, Doc("Of the weights and the training; the same seed gives the same first losses on a CPU.")]
+Opened = flags_of(Reading)
 Thresholds = flags_of(MarchSettings)
 Picture = flags_of(ViewSettings)
 Training = flags_of(TrainSettings)
-Field = flags_of(FieldSettings)
+Field = flags_of(*(kind.settings for kind in FIELDS.values()))
+Sampling = flags_of(*(kind.settings for kind in SAMPLERS.values()))
+Place = flags_of(PlaceWishes)
+
+
+class Method(TypedDict, total=False):
+    """What learns, and where it looks: `core.methods` has them all."""
+
+    field: Annotated[
+        str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given, ngp-t in a scene that moves.")
+    ]
+    sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
+
+
+def engine(device: str | None, backend: str) -> str:
+    """The device to run on, with the kernels for it chosen."""
+    from core.backends import choose_backend
+    from core.device import choose_device
+
+    chosen = choose_device(device)
+    choose_backend(backend, chosen, say=lambda text: print(text, file=sys.stderr))
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -45,20 +73,29 @@ class View:
     """Open the window. This is what happens without a command too: run_viewer.py DATASET."""
 
     dataset: Annotated[
-        str, *positional("DATASET|SNAPSHOT", "A folder of a dataset or of photos, demo, or a snapshot to go on from.")
+        str,
+        *positional(
+            "DATASET|SNAPSHOT",
+            "A dataset, a folder of photos, a video, demo, demo-dynamic, or a snapshot to go on from.",
+        ),
     ] = "demo"
-    downscale: Downscale = 1
+    reading: Opened = field(default_factory=dict)
     device: Device = None
+    backend: Backend = "auto"
     seed: Seed = 0
     ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
+    place: Place = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
 
     def run(self) -> int:
         # out of range is said before anything is opened
-        replace(MarchSettings(), **self.thresholds), replace(ViewSettings(), **self.picture)
-        if self.dataset != "demo" and not os.path.exists(os.path.expanduser(self.dataset)):
-            raise DatasetError(f"{self.dataset} does not exist: expected a dataset's folder, demo, or a snapshot")
+        reading, _, _ = Reading(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
+        PlaceWishes(**self.place)
+        if self.dataset not in DEMOS and not os.path.exists(os.path.expanduser(self.dataset)):
+            raise DatasetError(
+                f"{self.dataset} does not exist: expected a dataset, photos, a video, {', '.join(DEMOS)}, or a snapshot"
+            )
         from core.doctor import display_problem
 
         if (problem := display_problem()) is not None:
@@ -69,34 +106,41 @@ class View:
         from viewer.session import Session
         from viewer.window import run_window
 
-        session = Session(self.device, self.seed)
-        return run_window(session, self.dataset, self.downscale, self.thresholds, self.picture, self.ui_scale)
+        session = Session(engine(self.device, self.backend), self.seed)
+        return run_window(
+            session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, place=self.place
+        )
 
 
 @dataclass(frozen=True)
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")]
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
-    downscale: Downscale = 1
+    reading: Opened = field(default_factory=dict)
     device: Device = None
+    backend: Backend = "auto"
     seed: Seed = 0
+    place: Place = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=dict)
     training: Training = field(default_factory=dict)
-    field: Field = field(default_factory=dict)
+    method: Method = field(default_factory=dict)
+    network: Field = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=dict)
 
     def run(self) -> int:
+        reading = Reading(**self.reading)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
         from core.opening import Overrides
         from core.report import train_and_report
 
-        overrides = Overrides(field=self.field, training=self.training, thresholds=self.thresholds)
-        report = train_and_report(
-            self.dataset, self.output, seconds, self.steps, self.downscale, self.device, self.seed, overrides
-        )
+        PlaceWishes(**self.place)
+        device = engine(self.device, self.backend)
+        overrides = Overrides(self.thresholds, self.training, self.network, self.sampling, self.method, self.place)
+        report = train_and_report(self.dataset, self.output, seconds, self.steps, reading, device, self.seed, overrides)
         test = report["test"]
         figures = (
             "no test views" if test["psnr"] is None else f"test PSNR {test['psnr']:.2f} dB, {test['n_views']} views"
@@ -115,17 +159,27 @@ class Render:
         str | None, shown_as("SHOT.png", "Make this screenshot of ours again: its camera, thresholds, settings.")
     ] = None
     camera: Annotated[int | None, shown_as("INT", "Take the camera of this training view, counted from 0.")] = None
+    time: Annotated[
+        float | None, shown_as("FLOAT", "When, from 0 to 1, in a scene that moves; else the camera's time.")
+    ] = None
     size: Annotated[str | None, shown_as("WxH", "In pixels; else the screenshot's or the dataset's.")] = None
+    depth: Annotated[
+        str | None,
+        shown_as("FILE.npy", "Write distances along the rays too, in the dataset's units; .npz adds the camera."),
+    ] = None
     device: Device = None
+    backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
 
     def run(self) -> int:
         from viewer.rerender import rerender
 
+        device = engine(self.device, self.backend)
         path = rerender(
-            self.snapshot, self.output, self.like, self.camera, self.size, self.device, self.thresholds, self.picture
-        )
+            self.snapshot, self.output, self.like, self.camera, self.time, self.size, device, self.thresholds,
+            self.picture, self.depth,
+        )  # fmt: skip
         print(path)
         return 0
 
@@ -143,14 +197,46 @@ class Sweep:
         str | None, shown_as("WxH", "In pixels; else the dataset's, with at most 400 on the longer side.")
     ] = None
     device: Device = None
+    backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
 
     def run(self) -> int:
         replace(MarchSettings(), **self.thresholds)
         from core.sweep_report import sweep_snapshot
 
+        device = engine(self.device, self.backend)
         sweep_snapshot(
-            self.snapshot, self.over, self.output, self.values, self.camera, self.size, self.device, self.thresholds
+            self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds
+        )
+        print(f"see {self.output}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Train several methods for the same time, one after the other; writes compare.csv and compare.png."""
+
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
+    output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
+    methods: Annotated[
+        str, shown_as("FIELD+SAMPLER,...", f"Fields: {', '.join(FIELDS)}; samplers: {', '.join(SAMPLERS)}.")
+    ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
+    seconds: Annotated[float, Doc("Training time of each.")] = 60.0
+    views: Annotated[int, Doc("Held-out views that are measured at the end.")] = 8
+    reading: Opened = field(default_factory=dict)
+    device: Device = None
+    backend: Backend = "auto"
+    seed: Seed = 0
+    place: Place = field(default_factory=dict)
+
+    def run(self) -> int:
+        reading = Reading(**self.reading)
+        PlaceWishes(**self.place)
+        from core.compare import compare_methods
+
+        device = engine(self.device, self.backend)
+        compare_methods(
+            self.dataset, self.methods, self.seconds, self.output, self.views, reading, device, self.seed, self.place
         )
         print(f"see {self.output}")
         return 0
@@ -160,26 +246,32 @@ class Sweep:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")]
-    downscale: Downscale = 1
-    output: Annotated[str | None, shown_as("FILE.png", "Draw cameras and box into this new picture too.")] = None
+    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
+    reading: Opened = field(default_factory=dict)
+    output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
+    place: Place = field(default_factory=dict)
 
     def run(self) -> int:
+        reading = Reading(**self.reading)
         from rich.console import Console
 
         from core.bars import Bar, progress_bars
         from core.datasets.check import check_dataset
 
+        PlaceWishes(**self.place)
         picture = None if self.output is None else Path(self.output).expanduser()
+        if picture is not None and (picture.suffix.lower() != ".png" or not picture.parent.is_dir()):
+            raise FirstlightError(f"{picture}: expected the name of a new .png in a folder that exists; correct it")
         if picture is not None and picture.exists():
             raise FirstlightError(f"{picture} exists already, and a picture replaces nothing: choose another name")
         with progress_bars(Console(stderr=True)) as bars:
-            report = check_dataset(self.dataset, self.downscale, Bar(bars, "looking").update)
+            report = check_dataset(self.dataset, reading, Bar(bars, "looking").update, self.place)
         print("\n".join(report.lines()))
         if picture is not None:
             from core.plots import save_scene
 
             save_scene(picture, report.dataset)
+            print(f"see {picture}")
         return 0
 
 
@@ -187,18 +279,25 @@ class Check:
 class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
-    dataset: Annotated[str, *positional("DATASET", "A folder of a dataset or of photos, or demo.")] = "demo"
-    downscale: Downscale = 1
+    dataset: Annotated[
+        str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")
+    ] = "demo"
+    reading: Opened = field(default_factory=dict)
     device: Device = None
+    backend: Backend = "auto"
     seed: Seed = 0
     output: Annotated[str | None, shown_as("FILE.json", "Write the figures to this new file too.")] = None
     compare: Annotated[str | None, shown_as("OLD.json", "Print ratios to the figures of an earlier file too.")] = None
     scaling: Annotated[bool, Doc("Measure how speed grows with threads, tables, batches, grids and views too.")] = False
+    place: Place = field(default_factory=dict)
 
     def run(self) -> int:
+        reading = Reading(**self.reading)
         from core import bench
 
-        return bench.main(self.dataset, self.downscale, self.device, self.seed, self.output, self.compare, self.scaling)
+        PlaceWishes(**self.place)
+        device = engine(self.device, self.backend)
+        return bench.main(self.dataset, reading, device, self.seed, self.output, self.compare, self.scaling, self.place)
 
 
 @dataclass(frozen=True)
@@ -218,6 +317,7 @@ COMMANDS = {
     "train": Train,
     "render": Render,
     "sweep": Sweep,
+    "compare": Compare,
     "check": Check,
     "bench": Bench,
     "doctor": Doctor,
@@ -233,7 +333,7 @@ def parse(arguments: Sequence[str]):
     if not arguments or arguments[0] not in (*COMMANDS, "-h", "--help"):
         arguments = ["view", *arguments]
     return tyro.cli(
-        View | Train | Render | Sweep | Check | Bench | Doctor,
+        View | Train | Render | Sweep | Compare | Check | Bench | Doctor,
         prog="run_viewer.py",
         description="Train a radiance field and watch it come alive. Without a command: the window.",
         args=arguments,

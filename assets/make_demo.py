@@ -20,6 +20,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +55,14 @@ class Scene(NamedTuple):
     frames: np.ndarray  # (n_parts, 3, 3) rows: each part's x, y and axis
     origins: np.ndarray  # (n_parts, 3, 1)
     profiles: np.ndarray  # (4, n_parts, 1) the fields of Profile
+
+
+class Shot(NamedTuple):
+    """A picture to take."""
+
+    parts: list[Part]
+    c2w: np.ndarray  # (4, 4)
+    time: float | None = None  # 0 to 1; None where nothing moves
 
 
 class Hits(NamedTuple):
@@ -253,39 +262,68 @@ def test_poses(n: int) -> list[np.ndarray]:
     return [look_at_origin(2 * i / n, math.sin(math.radians(65 * i / max(n - 1, 1)))) for i in range(n)]
 
 
-def write_split(output: Path, split: str, poses: list[np.ndarray], size: int) -> None:
+def write_split(output: Path, split: str, shots: list[Shot], size: int, header: dict, depths: bool) -> None:
     """Pictures first, then the JSON that names them: a dataset without JSON was interrupted."""
-    parts, folder = orrery(), output / split
+    folder, frames = output / split, []
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("r_*.png"):
         old.unlink()
-    for i, c2w in enumerate(poses):
-        print(f"\r{split}: {i + 1} of {len(poses)}", end="", flush=True)
+    for i, (parts, c2w, time) in enumerate(shots):
+        print(f"\r{split}: {i + 1} of {len(shots)}", end="", flush=True)
         Image.fromarray(render(parts, c2w, size)).save(folder / f"r_{i}.png", optimize=True)
-        if split == "test":
+        if depths:
             Image.fromarray(render_depth(parts, c2w, size)).save(folder / f"r_{i}_depth.png", optimize=True)
+        moment = {} if time is None else {"time": time}
+        frames.append({"file_path": f"./{split}/r_{i}", **moment, "transform_matrix": c2w.tolist()})
     print()
-    frames = [{"file_path": f"./{split}/r_{i}", "transform_matrix": c2w.tolist()} for i, c2w in enumerate(poses)]
-    document = {"camera_angle_x": CAMERA_ANGLE_X, "aabb": AABB, "depth_scale": DEPTH_SCALE, "frames": frames}
+    document = {"camera_angle_x": CAMERA_ANGLE_X, **header, "frames": frames}
     (output / f"transforms_{split}.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Ray-trace the demo dataset.")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "demo", help="folder to write")
-    parser.add_argument("--size", type=int, default=256, help="pixels per side")
-    parser.add_argument("--views", type=int, default=100, help="training views; a fifth as many test views")
+def make(
+    arguments: list[str] | None,
+    folder: Path,
+    shots: tuple[Callable[[int], list[Shot]], Callable[[int], list[Shot]]],
+    aabb: tuple,
+    size: int,
+    views: int,
+    test_views: int,
+    depths: bool,
+) -> int:
+    """Run the command line of a dataset; gives the exit code.
+
+    Args:
+        folder: where it goes by default.
+        shots: give that many training and test views.
+        size, views: the defaults; test_views: to so many training views, in proportion for other numbers.
+        depths: of the test views are written too.
+    """
+    parser = argparse.ArgumentParser(description="Ray-trace a demo dataset.")
+    parser.add_argument("--output", type=Path, default=folder, help="folder to write")
+    parser.add_argument("--size", type=int, default=size, help="pixels per side")
+    parser.add_argument("--views", type=int, default=views, help="training views, and test views in proportion")
     parser.add_argument("--force", action="store_true", help="replace what --output already holds")
     options = parser.parse_args(arguments)
+    script = Path(sys.argv[0]).stem
     if options.output.exists() and not options.force:
-        print(f"make_demo: {options.output} exists already; choose another --output or add --force", file=sys.stderr)
+        print(f"{script}: {options.output} exists already; choose another --output or add --force", file=sys.stderr)
         return 2
     if options.size < 1 or options.views < 1:
-        print("make_demo: --size and --views must be at least 1", file=sys.stderr)
+        print(f"{script}: --size and --views must be at least 1", file=sys.stderr)
         return 2
-    write_split(options.output, "train", train_poses(options.views), options.size)
-    write_split(options.output, "test", test_poses(max(options.views // 5, 1)), options.size)
+    header = {"aabb": aabb} | ({"depth_scale": DEPTH_SCALE} if depths else {})
+    n_test = max(options.views * test_views // views, 1)
+    write_split(options.output, "train", shots[0](options.views), options.size, header, False)
+    write_split(options.output, "test", shots[1](n_test), options.size, header, depths)
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    def still(poses: Callable[[int], list[np.ndarray]]) -> Callable[[int], list[Shot]]:
+        return lambda n: [Shot(orrery(), c2w) for c2w in poses(n)]
+
+    folder, shots = Path(__file__).parent / "demo", (still(train_poses), still(test_poses))
+    return make(arguments, folder, shots, AABB, size=256, views=100, test_views=20, depths=True)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,21 @@ serve the stage.
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from core.backends import describe_backend
 from core.bars import Bar, progress_bars
 from core.bench_report import Machine, Stage, Work, comparison_of, read_report, stage, table_of, write_report
 from core.bench_scaling import scaling_tables
 from core.cameras import Camera
-from core.device import choose_device, describe_backend
+from core.device import choose_device
 from core.errors import FirstlightError
 from core.fields.mlp import DTYPES
 from core.fields.ngp import NGPField
@@ -28,8 +30,10 @@ from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
-from core.opening import open_trainer
+from core.methods import DEFAULT_FIELD
+from core.opening import Overrides, open_trainer
 from core.rays import Rays, Samples
+from core.reading import AS_STORED, Reading
 from core.rendering import render_image
 from core.trainer import Trainer
 
@@ -43,16 +47,18 @@ _COLUMNS = 5  # colour, distance and opacity, as the path sums them
 
 def main(
     dataset: str,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     device: str | None = None,
     seed: int = 0,
     output: str | None = None,
     compare: str | None = None,
     scaling: bool = False,
+    place: Mapping[str, Any] | None = None,
 ) -> int:
     """Measure and print the table.
 
     Args:
+        place: values of `PlaceWishes` by name.
         output: write the figures to this new file too, as JSON; an existing one is not replaced.
         compare: an earlier such file to print ratios to.
         scaling: print how speed grows with threads, tables, batches and grids too.
@@ -66,18 +72,19 @@ def main(
     old = read_report(compare) if compare is not None else None
     console = Console()
     device = choose_device(device)
+    overrides = Overrides(method={"field": DEFAULT_FIELD}, place=place or {})  # the same field of a scene that moves
     with progress_bars(console) as bars:
-        trainer = open_trainer(dataset, downscale, device, seed, Bar(bars, "opening").update)
+        trainer = open_trainer(dataset, reading, device, seed, Bar(bars, "opening").update, overrides)
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
         while trainer.seconds < _WARM_SECONDS:
             trainer.step()
     machine = measure_machine(device, trainer.field_settings.precision)
     stages = measure_stages(trainer, machine)
-    console.print(f"{trainer.dataset.name}, step {trainer.step_count}; {describe_backend(device)}")
+    console.print(f"{trainer.dataset.name}, step {trainer.step_count}; {machine.backend}")
     console.print(f"{_limits(machine)} ({trainer.field_settings.precision} product, copy)")
     console.print(table_of(stages))
     if old is not None:
-        console.print(f"{compare}: {_limits(old[0])}")
+        console.print(f"{compare}: {old[0].backend or 'kernels unknown'}; {_limits(old[0])}")
         console.print(comparison_of(old[1], stages))
     if output is not None:
         write_report(output, machine, stages)
@@ -97,7 +104,7 @@ def measure_machine(device: str, precision: str = "float32") -> Machine:
     target = torch.empty_like(source)
     product = min(_times(lambda: a @ a, device, repeats=8))
     copy = min(_times(lambda: target.copy_(source), device, repeats=8))
-    return Machine(2 * 2048**3 / product / 1e9, 2 * source.nbytes / copy / 1e9, n_threads())
+    return Machine(2 * 2048**3 / product / 1e9, 2 * source.nbytes / copy / 1e9, n_threads(), describe_backend(device))
 
 
 def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
@@ -152,14 +159,14 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     field, device, march = trainer.field, trainer.device, trainer.settings.march
     rays, samples = _batch(trainer)
     n = samples.n_samples
-    positions, directions = midpoints(rays, samples)
+    positions, directions = midpoints(rays._replace(times=None), samples)
     with torch.no_grad():
         features = hash_encode(positions, field.table, field.levels, field.space)
         sigmas, _ = field.density(positions)
     values = torch.rand(n, _COLUMNS, device=device)
     networks = Work(density_work(field, n).flops) + color_work(field, n)
     networks_and_gradients = Work(3 * networks.flops)
-    grid = trainer.sampler.grid_state(march.occ_thre)
+    grid = trainer.grid.grid_state(march.occ_thre)
     every_ray = torch.arange(rays.rays_o.shape[0], dtype=torch.int32, device=device)
 
     def measured(name: str, run: Callable[[], object], work: Work, n_items: int = n) -> Stage:

@@ -11,11 +11,16 @@ from core.errors import FirstlightError
 
 @dataclass(frozen=True)
 class Machine:
-    """Measured limits: matrix products of the networks' number format in GFLOP/s, large copies in GB/s."""
+    """Measured limits: matrix products of the networks' number format in GFLOP/s, large copies in GB/s.
+
+    Attributes:
+        backend: which kernels ran where, "" in the first reports.
+    """
 
     gflops: float
     gigabytes_per_second: float
     n_threads: int
+    backend: str = ""
 
 
 @dataclass(frozen=True)

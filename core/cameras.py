@@ -26,6 +26,7 @@ class Camera:
         width, height: the image's size in pixels; of a batch with images of several sizes the largest of each.
         lens: its distortion, (...,) as c2w has; None: a pinhole's, none.
         sizes: (n, 2) int64, the width and height of each camera of a batch; None: they have one size.
+        times: (...,) float32 in [0, 1], when the picture is taken; None where nothing moves.
     """
 
     c2w: Tensor
@@ -34,6 +35,7 @@ class Camera:
     height: int
     lens: Lens | None = None
     sizes: Tensor | None = None
+    times: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.c2w.shape[-2:] != (4, 4) or self.K.shape[-2:] != (3, 3) or self.c2w.shape[:-2] != self.K.shape[:-2]:
@@ -47,6 +49,10 @@ class Camera:
             )
         if self.sizes is not None and self.sizes.shape != (*self.c2w.shape[:1], 2):
             raise ValueError(f"there must be a size for each of a batch of cameras, got {tuple(self.sizes.shape)}")
+        if self.times is not None and self.times.shape != self.c2w.shape[:-2]:
+            raise ValueError(
+                f"there must be a time for each camera, got {tuple(self.times.shape)} for {tuple(self.c2w.shape[:-2])}"
+            )
         if self.width < 1 or self.height < 1:
             raise ValueError(f"an image has at least one pixel, got {self.width}x{self.height}")
 
@@ -56,7 +62,12 @@ class Camera:
         return self.c2w.shape[0]
 
     def __getitem__(self, index) -> "Camera":
-        picked = {"c2w": self.c2w[index], "K": self.K[index], "lens": self.lens and self.lens[index]}
+        picked = {
+            "c2w": self.c2w[index],
+            "K": self.K[index],
+            "lens": self.lens and self.lens[index],
+            "times": None if self.times is None else self.times[index],
+        }
         if self.sizes is None:
             return replace(self, **picked)
         sizes = self.sizes[index]
@@ -74,9 +85,10 @@ class Camera:
 
     def to(self, target: torch.device | str | torch.dtype) -> "Camera":
         """On another device, or in another number format."""
-        K = self.K.to(target)
+        c2w, K, lens = self.c2w.to(target), self.K.to(target), self.lens and self.lens.to(target)
+        times = None if self.times is None else self.times.to(target)
         sizes = None if self.sizes is None else self.sizes.to(K.device)
-        return replace(self, c2w=self.c2w.to(target), K=K, lens=self.lens and self.lens.to(target), sizes=sizes)
+        return replace(self, c2w=c2w, K=K, lens=lens, sizes=sizes, times=times)
 
     def resized(self, width: int, height: int) -> "Camera":
         """The same view on a raster of another size; the picture stretches if the aspect changes."""
@@ -114,7 +126,8 @@ def rays_through(camera: Camera, xs: Tensor, ys: Tensor) -> Rays:
     rotated = (c2w[..., :3, :3] * directions[..., None, :]).sum(-1)
     rays_d = rotated / torch.linalg.vector_norm(rotated, dim=-1, keepdim=True)
     rays_o = c2w[..., :3, 3].expand_as(rays_d)
-    return Rays(rays_o.contiguous(), rays_d.contiguous())
+    times = None if camera.times is None else camera.times.expand(rays_d.shape[:1]).contiguous()
+    return Rays(rays_o.contiguous(), rays_d.contiguous(), times)
 
 
 def image_points(camera: Camera, directions: Tensor) -> tuple[Tensor, Tensor]:

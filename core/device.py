@@ -1,4 +1,4 @@
-"""Which device and which kernels the engine runs on, and why.
+"""Which device the engine runs on, and why; `core.backends` says with which kernels.
 
 One source of kernels serves every device: Warp compiles it for the CPU with its own LLVM and for CUDA with its own
 NVRTC, so neither a compiler nor nvcc is needed.
@@ -9,7 +9,6 @@ import sys
 import torch
 
 from core.errors import BackendUnavailable
-from core.packages import package_version
 from core.settings import Precision
 
 
@@ -44,26 +43,10 @@ def why_no_cuda() -> str:
 
 def fastest_precision(device: str) -> Precision:
     """bfloat16 where the device multiplies matrices in it natively, else float32."""
-    if device == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    if device == "cuda":  # before Ampere torch emulates it, which is slower than float32
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     capabilities = torch.cpu.get_capabilities()
     return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
-
-
-def describe_backend(device: str | None = None) -> str:
-    """One line: which kernels run where, and why there.
-
-    Args:
-        device: what `choose_device` gave; None asks it.
-    """
-    device = device or choose_device()
-    if device == "cuda":
-        return f"Warp {package_version('warp-lang')} on CUDA ({torch.cuda.get_device_name()})"
-    if torch.cuda.is_available():
-        reason = "the CPU was asked for"
-    else:
-        reason = "no CUDA device" if torch.version.cuda else "torch is built without CUDA"
-    return f"Warp {package_version('warp-lang')} on CPU ({reason})"
 
 
 def peak_memory_mb(device: str) -> dict[str, float | None]:

@@ -6,7 +6,6 @@ Torch and Warp may be what is lacking, so nothing that loads them is imported be
 import os
 import platform
 import re
-import shutil
 import socket
 import sys
 from pathlib import Path
@@ -112,7 +111,7 @@ def _engine() -> list[Finding]:
     except (ImportError, OSError) as error:
         reason, advice = " ".join(str(error).split()), f"pip install -r {_REQUIREMENTS}"
         return [Finding("engine", f"does not load: {reason}", advice, fatal=True)]
-    return [_device(), _kernels(), _nerfacc_kernels(), _memory()]
+    return [_device(), _kernels(), _backend(), _memory()]
 
 
 def _device() -> Finding:
@@ -131,7 +130,8 @@ def _kernels() -> Finding:
     """Runs one kernel, because only that shows that Warp works here."""
     import torch
 
-    from core.device import choose_device, describe_backend
+    from core.backends import describe_backend
+    from core.device import choose_device
 
     device = choose_device()
     try:
@@ -147,17 +147,13 @@ def _kernels() -> Finding:
     return Finding("kernels", describe_backend(device))
 
 
-def _nerfacc_kernels() -> Finding:
+def _backend() -> Finding:
+    """What `--backend auto` is going to be. Nothing is built or measured for it."""
+    from core.backends import foresee
     from core.device import choose_device
 
-    nvcc = shutil.which("nvcc")
-    if choose_device() == "cpu":
-        value = "not used: no CUDA device"
-    elif nvcc is None:
-        value = "not used: there is no nvcc on the PATH to build them with; Warp's kernels need none"
-    else:
-        value = f"not used: Warp's kernels serve; {nvcc} could build them"
-    return Finding("nerfacc's CUDA", value)
+    name, reason = foresee(choose_device())
+    return Finding("backend", f"auto is {name}: {reason}")
 
 
 def _display() -> Finding:

@@ -17,13 +17,15 @@ from core.settings import settings_of
 _ABSENT = tyro.conf.arg(help_behavior_hint="")
 
 
-def flags_of(settings: type) -> type:
-    """A TypedDict with one optional key per `Setting` of a settings dataclass, for tyro to make flags from."""
-    hints = get_type_hints(settings, include_extras=True)
-    keys = {
-        name: Annotated[_without_none(hints[name]), setting, _ABSENT] for name, setting in settings_of(settings).items()
-    }
-    return TypedDict(f"{settings.__name__}Flags", keys, total=False)
+def flags_of(*classes: type) -> type:
+    """A TypedDict with one optional key per `Setting` of settings dataclasses, for tyro to make flags from. A name that
+    several of them have is one flag, with the first one's help."""
+    keys: dict[str, Any] = {}
+    for settings in classes:
+        hints = get_type_hints(settings, include_extras=True)
+        for name, setting in settings_of(settings).items():
+            keys.setdefault(name, Annotated[_without_none(hints[name]), setting, _ABSENT])
+    return TypedDict(f"{''.join(settings.__name__ for settings in classes)}Flags", keys, total=False)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from core.kernels.grid import GridState
 from core.kernels.marching import March, midpoints
 from core.rays import Rays, Samples
 from core.rendering import first_round_size, render_rays
-from core.samplers.base import Sampled
+from core.samplers.base import Sampled, Sampler
 from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings
 
@@ -117,11 +117,12 @@ class RayReport:
 @torch.no_grad()
 def inspect_ray(
     field: Field,
-    sampler: OccupancySampler,
+    sampler: Sampler,
     rays: Rays,
     march: MarchSettings,
     background: Tensor,
     together: int = 1,
+    cells: OccupancySampler | None = None,
 ) -> RayReport:
     """March one ray and keep what happened on the way.
 
@@ -130,6 +131,7 @@ def inspect_ray(
         background: (3,) float32, the colour behind the scene.
         together: rays the picture renders at a time. It decides how many samples a round takes, and so how many
             behind the stop are evaluated in vain; nothing else depends on it.
+        cells: the grid whose cells along the ray are reported; None: the sampler's own.
 
     Raises:
         ValueError: there isn't exactly one ray.
@@ -141,17 +143,21 @@ def inspect_ray(
     kept = sampler.sample(field, rays, march, None, round_size).samples
     everything = replace(march, alpha_thre=0.0, early_stop_eps=0.0)
     whole = sampler.sample(field, rays, everything, None, round_size)
-    rgbs = field.color(whole.features, midpoints(rays, whole.samples)[1])
+    positions, directions = midpoints(rays, whole.samples)
+    if whole.sigmas is None:
+        sigmas, features = field.density(positions)
+        whole = whole._replace(sigmas=sigmas, features=features)
+    rgbs = field.color(whole.features, directions)
 
     stopped = bool(out.stopped[0])
     samples = _with_fates(whole, rgbs, kept, march.early_stop_eps if stopped else 0.0)
-    grid = sampler.grid_state(march.occ_thre)
+    grid = (cells or sampler).grid_state(march.occ_thre)
     progress = March(grid, rays, march)
     t_min, t_max = float(progress.t_mins), float(progress.t_maxs)
     if t_min >= t_max:
         t_min = t_max = math.inf
     stop, t_stop = _end(samples, stopped, t_max, march.far_plane)
-    origin, direction = (tuple(x[0].tolist()) for x in rays)
+    origin, direction = (tuple(x[0].tolist()) for x in rays[:2])
     return RayReport(
         origin=origin,
         direction=direction,
@@ -177,6 +183,10 @@ def _with_fates(whole: Sampled, rgbs: Tensor, kept: Samples, early_stop_eps: flo
     """What became of each sample of a whole march, of which `kept` were composited."""
     t_starts, t_ends, sigmas = (_numpy(x) for x in (whole.samples.t_starts, whole.samples.t_ends, whole.sigmas))
     taus = sigmas * (t_ends - t_starts)
+    if whole.weights is not None:  # the sampler's: what would weigh as much
+        weights = _numpy(whole.weights)
+        left = 1.0 - np.cumsum(weights) + weights
+        taus = -np.log(np.clip(1.0 - weights / np.maximum(left, 1e-10), 1e-10, 1.0))
     composited = np.isin(t_starts, _numpy(kept.t_starts))
     trans, seen = (np.exp(-_before(x)) for x in (taus, np.where(composited, taus, np.float32(0.0))))
     alphas = -np.expm1(-taus)

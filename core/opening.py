@@ -5,15 +5,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.datasets import open_dataset
+from core.datasets import open_dataset, tiny_nerf, video
 from core.datasets.base import Dataset, Progress
+from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
+from core.errors import FirstlightError
+from core.methods import (
+    DEFAULT_DYNAMIC_FIELD,
+    DEFAULT_FIELD,
+    DEFAULT_SAMPLER,
+    FIELDS,
+    SAMPLERS,
+    MethodSettings,
+    method_settings,
+    name_of,
+    refuse,
+    with_overrides,
+)
+from core.place import AXES, Place
+from core.reading import AS_STORED, Reading
 from core.rendering import render_image
-from core.settings import presets
+from core.settings import TrainSettings, differences, presets
 from core.snapshot import load_snapshot
 from core.trainer import Trainer
 
 SNAPSHOT_SUFFIX = ".safetensors"
+FILE_SUFFIXES = (SNAPSHOT_SUFFIX, tiny_nerf.SUFFIX, *video.SUFFIXES)
+"""Of files that are a scene by themselves."""
 
 
 @dataclass(frozen=True)
@@ -21,31 +39,72 @@ class Overrides:
     """What was asked for instead of the presets: values by the names of their settings.
 
     Attributes:
-        thresholds: of training's MarchSettings; training: of TrainSettings; field: of FieldSettings.
+        thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
+            field and the sampler have; method: names of these, by "field" and "sampler"; place: of PlaceWishes.
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     field: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sampler: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    method: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    place: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides | None = None) -> Trainer:
     """A trainer with the presets for the device and the scene's size.
 
+    Args:
+        dataset: in its place already.
+
     Raises:
-        ValueError: an override is out of its setting's range.
+        ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
     """
     overrides = overrides or Overrides()
-    place = dataset.n_levels, dataset.near_plane
-    field_settings, train_settings = presets(device, dataset.box, fastest_precision(device), *place)
+    field = DEFAULT_DYNAMIC_FIELD if dataset.train.moves else DEFAULT_FIELD
+    method = {"field": field, "sampler": DEFAULT_SAMPLER, **overrides.method}
+    field_settings, sampler_settings, train_settings = _presets(dataset, device, **method)
+    field_settings = with_overrides(FIELDS, field_settings, overrides.field)
+    sampler_settings = with_overrides(SAMPLERS, sampler_settings, overrides.sampler)
+    refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
-    return Trainer(dataset, replace(field_settings, **overrides.field), train_settings, device, seed)
+    return Trainer(dataset, field_settings, train_settings, device, seed, sampler_settings=sampler_settings)
+
+
+def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:
+    """An untrained one of the same dataset in another place.
+
+    Its settings are the presets for that place. What differed from those of the old place still does, but for the
+    levels and the near plane.
+
+    Args:
+        train_settings: those that the old one was opened with.
+
+    Raises:
+        ValueError: nothing could be learnt there.
+    """
+    check_place(place, trainer.dataset.train.cameras)
+    dataset = placed(trainer.dataset, place)
+    method = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    old, new = (_presets(d, trainer.device, *method) for d in (trainer.dataset, dataset))
+    field_settings = replace(new.field, **differences(trainer.field_settings, old.field))
+    thresholds = differences(train_settings.march, old.train.march) | {"near_plane": place.near_plane}
+    training = differences(train_settings, old.train) | {"grid_levels": place.n_levels}
+    train_settings = replace(new.train, **training, march=replace(new.train.march, **thresholds))
+    return Trainer(
+        dataset, field_settings, train_settings, trainer.device, seed, trainer.excluded, trainer.sampler_settings
+    )
+
+
+def _presets(dataset: Dataset, device: str, field: str, sampler: str) -> MethodSettings:
+    ngp, train = presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
+    return method_settings(field, sampler, ngp, train)
 
 
 def open_trainer(
     path: str,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     device: str = "cpu",
     seed: int = 0,
     progress: Progress | None = None,
@@ -54,18 +113,30 @@ def open_trainer(
     """Open a scene and make sure that it can be rendered.
 
     Args:
-        path: a dataset's folder, "demo", or a file that ends in .safetensors, which keeps its own settings.
+        path: a dataset, a demo's name, or a file that ends in .safetensors, which keeps its own settings and reading
+            but for up.
+        reading: of a dataset.
         progress: told what is done; what it raises ends the opening.
 
     Raises:
         DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
+        FirstlightError: a snapshot is to lie in another box, or to be read otherwise, than it was trained.
+        ValueError: see `new_trainer` and `placed_as_wished`.
     """
-    progress = progress or (lambda share, text: None)
+    progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
     if is_snapshot(path):
+        if wishes.keys() - {"up"}:
+            raise FirstlightError(
+                f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
+            )
+        if reading != AS_STORED:
+            raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")
         progress(0.0, f"reading {path}")
         trainer = load_snapshot(path, device, progress)
+        if "up" in wishes:
+            trainer.turn_up(AXES[wishes["up"]])
     else:
-        dataset = open_dataset(path, downscale, progress)
+        dataset = placed_as_wished(open_dataset(path, reading, progress), wishes)
         progress(1.0, "preparing the field and the grid")
         trainer = new_trainer(dataset, device, seed, overrides)
     progress(1.0, "preparing kernels (compiled on the first start only)")

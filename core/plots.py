@@ -2,15 +2,26 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from core.datasets.base import Dataset
+from core.outcomes import Outcome
+from core.place import up_text
 from core.sweep_curve import KNEE_DECIBELS, SweepCurve
+from core.two_sides import two_sides
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#2f6fb0", "#d9822b", "#2f8f5b", "#8a8f98"
 _INCHES, _DOTS_PER_INCH = (7.5, 7.5), 120
+
+_MOST_ACROSS = 5
+"""Pictures in a row."""
+
+_MOST_POINTS = 20_000
+"""More of a scene's points would make a blot of them."""
 
 
 def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
@@ -41,9 +52,7 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
         axes.margins(y=0.1)
         axes.set_ylim(bottom=0.0)
     for axes in (time, samples, quality):
-        axes.grid(color="#e4e6ea")
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        _plain(axes)
         _mark(axes, curve)
     positions, texts = zip(*curve.scale.ticks(), strict=True)
     quality.set_xticks(positions, texts)
@@ -56,7 +65,7 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
 
 
 def save_scene(path: Path, dataset: Dataset) -> None:
-    """Draw a dataset's cameras and its box from above and from the side into a new PNG.
+    """Draw a dataset's cameras, its points, its up and its box from above and from the side into a new PNG.
 
     Raises:
         FileExistsError: the file is there already.
@@ -64,15 +73,8 @@ def save_scene(path: Path, dataset: Dataset) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure((11.0, 6.0), dpi=_DOTS_PER_INCH, layout="constrained")
-    up = np.array(dataset.up)
-    right = np.cross(up, [1.0, 0.0, 0.0] if abs(up[0]) < 0.9 else [0.0, 1.0, 0.0])
-    right /= np.linalg.norm(right)
-    across = np.cross(up, right)
     splits = [("training cameras", dataset.train, _BLUE), ("test cameras", dataset.test, _ORANGE)]
-    for axes, (name, basis) in zip(
-        figure.subplots(1, 2), (("from above", (right, across)), ("from the side", (right, up))), strict=True
-    ):
-        plane = np.stack(basis, axis=1)
+    for axes, (name, plane) in zip(figure.subplots(1, 2), two_sides(dataset.up), strict=True):
         for label, views, color in splits:
             c2w = views.cameras.c2w.double().numpy()
             if len(c2w):
@@ -83,16 +85,88 @@ def save_scene(path: Path, dataset: Dataset) -> None:
         for i, j in itertools.combinations(range(8), 2):
             if (i ^ j).bit_count() == 1:
                 axes.plot(*(corners[[i, j]] @ plane).T, color=_GREEN, linewidth=1.0)
+        if dataset.points is not None:
+            _draw_points(axes, dataset, plane)
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_title(name)
         axes.set_xlabel("units")
-        axes.grid(color="#e4e6ea")
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        _plain(axes)
+    _draw_up(axes, up_text(dataset.up))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(f"{dataset.name} ({dataset.format}), its first box in green", fontsize="medium")
     with path.open("xb") as file:
         figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def save_comparison(path: Path, title: str, outcomes: Sequence[Outcome], photo: Tensor) -> None:
+    """Draw methods' PSNR over time and over evaluations, and a view of each beside its photo, into a new PNG.
+
+    Args:
+        outcomes: at least one.
+        photo: (height, width, 3) float32 in [0, 1], of the view that the outcomes show.
+
+    Raises:
+        FileExistsError: the file is there already.
+    """
+    from matplotlib.figure import Figure
+
+    pictures = [(outcome.method, outcome.picture) for outcome in outcomes] + [("photo", photo)]
+    columns = min(len(pictures), _MOST_ACROSS)
+    rows = -(-len(pictures) // columns)
+    aspect = photo.shape[0] / photo.shape[1]
+    width = max(8.0, 1.8 * columns)
+    below = rows * (width / columns * aspect + 0.25)
+    figure = Figure((width, 4.2 + below), dpi=_DOTS_PER_INCH, layout="constrained")
+    above, under = figure.subfigures(2, 1, height_ratios=[4.2, below])
+    over_time, over_work = above.subplots(1, 2, sharey=True)
+    for index, outcome in enumerate(outcomes):
+        style = {"marker": "o", "markersize": 3, "color": f"C{index % 10}", "label": outcome.method}
+        psnrs = [point["psnr"] for point in outcome.history]
+        over_time.plot([point["seconds"] for point in outcome.history], psnrs, **style)
+        over_work.plot([point["evaluations"] for point in outcome.history], psnrs, **style)
+    over_time.set_ylabel("PSNR of held-out views, dB")
+    over_time.set_xlabel("seconds of training")
+    over_work.set_xlabel("densities evaluated")
+    over_work.set_xscale("log")
+    for axes in (over_time, over_work):
+        _plain(axes)
+    above.legend(*over_time.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    above.suptitle(title, fontsize="medium")
+    places = under.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places:
+        axes.set_axis_off()
+    for axes, (name, picture) in zip(places, pictures, strict=False):
+        axes.imshow(picture.numpy())
+        axes.set_title(name, fontsize="small")
+    with path.open("xb") as file:
+        figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def _plain(axes) -> None:
+    """A light grid behind the curves, and no frame."""
+    axes.grid(color="#e4e6ea")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_up(axes, name: str) -> None:
+    """An arrow in the upper left corner that points upwards, and the name of what it stands for."""
+    arrow = {"arrowstyle": "->", "color": "black"}
+    axes.annotate("", (0.04, 0.98), (0.04, 0.88), "axes fraction", "axes fraction", arrow)
+    axes.text(0.055, 0.93, f"up, {name}", transform=axes.transAxes, verticalalignment="center")
+
+
+def _draw_points(axes, dataset: Dataset, plane: np.ndarray) -> None:
+    """Points behind everything else, in their own colours; far ones don't widen the axes, which are as wide as the rest
+    of the scene and half as much again."""
+    step = max(1, len(dataset.points) // _MOST_POINTS)
+    limits = []
+    for low, high in (axes.get_xlim(), axes.get_ylim()):
+        limits.append((low - 0.25 * (high - low), high + 0.25 * (high - low)))
+    at = dataset.points[::step].double().numpy() @ plane
+    inside = np.all([(low < x) & (x < high) for x, (low, high) in zip(at.T, limits, strict=True)], axis=0)
+    colors = _GREY if dataset.point_colors is None else dataset.point_colors[::step].numpy()[inside] / 255.0
+    axes.scatter(*at[inside].T, s=1.5, c=colors, linewidths=0.0, zorder=0.5, label=f"points, {len(dataset.points):,}")
 
 
 def _draw_psnr(axes, curve: SweepCurve, xs: list[float]) -> None:

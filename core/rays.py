@@ -8,6 +8,7 @@ Conventions:
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -17,10 +18,15 @@ class Rays(NamedTuple):
     Attributes:
         rays_o: (n_rays, 3) float32, origins.
         rays_d: (n_rays, 3) float32, unit directions.
+        times: (n_rays,) float32 in [0, 1], when each was seen; None where nothing moves.
     """
 
     rays_o: Tensor
     rays_d: Tensor
+    times: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> "Rays":
+        return Rays(*(None if x is None else x.to(device) for x in self))
 
 
 class Samples(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from core.kernels.launch import lanes_on, run_together
 from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
 from core.rays import Rays, RenderOutput
-from core.samplers.base import Sampler
+from core.samplers.base import Sampled, Sampler
 from core.settings import MarchSettings
 
 _SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
@@ -28,6 +29,19 @@ IMAGE_CHUNK = 1 << 16
 """Rays of a picture that are rendered at once."""
 
 
+class Traced(NamedTuple):
+    """Rendered rays, and how they came about.
+
+    Attributes:
+        output: the pixels.
+        sampled: what the sampler gave; weights: (n_samples,) float32, its samples' shares in the pixels.
+    """
+
+    output: RenderOutput
+    sampled: Sampled
+    weights: Tensor
+
+
 def render_rays(
     field: Field,
     sampler: Sampler,
@@ -37,7 +51,20 @@ def render_rays(
     generator: torch.Generator | None = None,
     round_size: int | None = None,
 ) -> RenderOutput:
-    """Render rays; differentiable in the field's parameters where torch's gradient mode is on.
+    """The pixels that `trace_rays` renders."""
+    return trace_rays(field, sampler, rays, march, background, generator, round_size).output
+
+
+def trace_rays(
+    field: Field,
+    sampler: Sampler,
+    rays: Rays,
+    march: MarchSettings,
+    background: Tensor,
+    generator: torch.Generator | None = None,
+    round_size: int | None = None,
+) -> Traced:
+    """Render rays; differentiable in the parameters of field and sampler where torch's gradient mode is on.
 
     Args:
         background: (3,) or (n_rays, 3) float32, the colour behind the scene.
@@ -49,19 +76,24 @@ def render_rays(
     sampled = sampler.sample(field, rays, march, generator, round_size)
     samples, sigmas, features = sampled.samples, sampled.sigmas, sampled.features
     positions, directions = midpoints(rays, samples)
-    if torch.is_grad_enabled():  # the march evaluated the density without gradient: evaluate the survivors with it
-        sigmas, features = field.density(positions)
+    if sigmas is None or torch.is_grad_enabled():  # a march asks for densities without gradient
+        sigmas, features = in_pieces(field.density, positions)
     rgbs = in_pieces(field.color, features, directions)
-    weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
+    weights = sampled.weights
+    if weights is None:
+        weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
     t_mids = 0.5 * (samples.t_starts + samples.t_ends)
     values = torch.cat([rgbs, t_mids[:, None], torch.ones_like(t_mids)[:, None]], dim=1)
     sums = accumulate_along_rays(weights, values, samples.packed_info)
     opacities = sums[:, 4]
     colors = sums[:, :3] + background * (1.0 - opacities[:, None])
     depths = torch.where(opacities > 0.0, sums[:, 3] / opacities.clamp_min(1e-10), torch.inf)
-    medians = median_depths(sampled.sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
+    medians = sampled.medians
+    if medians is None:
+        medians = median_depths(sigmas.detach(), samples.t_starts, samples.t_ends, samples.packed_info)
+    trans = 1.0 - opacities.detach() if sampled.trans is None else sampled.trans
     counts = sampled.n_dense, sampled.n_marched, samples.packed_info[:, 1]
-    return RenderOutput(colors, opacities, depths, medians, sampled.trans, *counts, sampled.stopped)
+    return Traced(RenderOutput(colors, opacities, depths, medians, trans, *counts, sampled.stopped), sampled, weights)
 
 
 def first_round_size(n_rays: int) -> int:

@@ -3,11 +3,8 @@
 The folder gets report.json, snapshot.safetensors and views/*.png, each test view's rendering beside its photograph.
 """
 
-import contextlib
 import json
 import math
-import signal
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,61 +14,21 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor
 
+from core.backends import describe_backend
 from core.bars import Bar, progress_bars
-from core.datasets.base import Views
-from core.device import choose_device, describe_backend, peak_memory_mb
+from core.datasets.placing import place_of
+from core.device import choose_device, peak_memory_mb
 from core.errors import FirstlightError, TrainingCollapsed
-from core.evaluation import Evaluation, decibels, evaluate
+from core.evaluation import Evaluation
 from core.folders import new_folder
 from core.opening import Overrides, is_snapshot, open_trainer
+from core.reading import AS_STORED, Reading
+from core.run import Run, evaluate_views, train_run
 from core.snapshot import save_snapshot
 from core.trainer import Trainer
 
 HISTORY_SECONDS = (5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """Training times at which the history is measured."""
-
-HISTORY_VIEWS = 4
-"""Test views, spread over all of them, that the history is measured on."""
-
-
-class _Run:
-    """A run under way: the trainer, its counts and the history.
-
-    Args:
-        goal: (seconds, steps), one of them None.
-    """
-
-    def __init__(self, trainer: Trainer, goal: tuple[float | None, int | None]):
-        self.trainer, self._goal = trainer, goal
-        self.n_rays = self.n_samples = 0
-        self.loss = math.nan
-        self.history: list[dict[str, float]] = []
-        self.collapse: TrainingCollapsed | None = None
-
-    @property
-    def share(self) -> float:
-        """How much of the goal is reached; 1 or more: all of it."""
-        seconds, steps = self._goal
-        return self.trainer.step_count / steps if steps is not None else self.trainer.seconds / seconds
-
-    def step(self) -> None:
-        stats = self.trainer.step()
-        self.n_rays, self.n_samples = self.n_rays + stats.n_rays, self.n_samples + stats.n_samples
-        self.loss = stats.loss if math.isnan(self.loss) else 0.95 * self.loss + 0.05 * stats.loss
-
-    def measure(self, marks: list[float]) -> None:
-        """Add to the history once for all the times in `marks` that have passed; they are taken out."""
-        trainer = self.trainer
-        passed = [mark for mark in marks if trainer.seconds >= mark]
-        if not passed or not len(trainer.dataset.test):
-            return
-        del marks[: len(passed)]
-        psnr = _evaluate(trainer, trainer.dataset.test.spread(HISTORY_VIEWS)).psnr
-        self.history.append({"seconds": trainer.seconds, "step": trainer.step_count, "psnr": psnr})
-
-    def progress_text(self) -> str:
-        train = f"step {self.trainer.step_count}, training {decibels(self.loss):.1f} dB"
-        return train + (f", test {self.history[-1]['psnr']:.1f} dB" if self.history else "")
 
 
 def train_and_report(
@@ -79,7 +36,7 @@ def train_and_report(
     output: str | Path,
     seconds: float | None = None,
     steps: int | None = None,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     device: str | None = None,
     seed: int = 0,
     overrides: Overrides | None = None,
@@ -112,10 +69,10 @@ def train_and_report(
     console = console or Console(stderr=True)
     with progress_bars(console) as bars:
         opening = Bar(bars, "opening")
-        trainer = open_trainer(dataset, downscale, device, seed, opening.update, replace(overrides, training=training))
+        trainer = open_trainer(dataset, reading, device, seed, opening.update, replace(overrides, training=training))
         for note in trainer.dataset.notes:
             console.print(f"note: {note}", highlight=False)
-        run = _train(trainer, (seconds, steps), Bar(bars, "training"))
+        run = train_run(trainer, (seconds, steps), Bar(bars, "training"), HISTORY_SECONDS)
         save_snapshot(output / "snapshot.safetensors", trainer)
         try:
             test = _write_views(trainer, output / "views", Bar(bars, "measuring"))
@@ -127,37 +84,6 @@ def train_and_report(
         collapse = run.collapse
         raise TrainingCollapsed(f"{collapse}; what was learnt is in {output}", collapse.kind, collapse.since)
     return report
-
-
-def _train(trainer: Trainer, goal: tuple[float | None, int | None], bar: Bar) -> _Run:
-    run, marks = _Run(trainer, goal), list(HISTORY_SECONDS)
-    with _until_interrupted() as interrupted:
-        while run.share < 1.0 and not interrupted:
-            try:
-                run.step()
-            except TrainingCollapsed as error:  # what was learnt until then is still written
-                run.collapse = error
-                break
-            run.measure(marks)
-            bar.update(run.share, run.progress_text())
-    return run
-
-
-@contextlib.contextmanager
-def _until_interrupted() -> Iterator[list[bool]]:
-    """Gives a list that Ctrl-C makes non-empty, so that a step is never cut in two. A second Ctrl-C acts as usual."""
-    interrupted: list[bool] = []
-    before = signal.getsignal(signal.SIGINT)
-
-    def interrupt(number, frame) -> None:
-        interrupted.append(True)
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _write_views(trainer: Trainer, folder: Path, bar: Bar) -> Evaluation | None:
@@ -172,15 +98,10 @@ def _write_views(trainer: Trainer, folder: Path, bar: Bar) -> Evaluation | None:
         Image.fromarray(pixels).save(folder / f"{index:03d}-{Path(views.names[index]).stem}.png")
         bar.update((index + 1) / len(views), f"view {index + 1} of {len(views)}")
 
-    return _evaluate(trainer, views, save)
+    return evaluate_views(trainer, views, save)
 
 
-def _evaluate(trainer: Trainer, views: Views, on_view=None) -> Evaluation:
-    background = torch.ones(3, device=trainer.device)
-    return evaluate(trainer.field, trainer.sampler, views, trainer.settings.march, background, on_view)
-
-
-def _report(run: _Run, test: Evaluation | None) -> dict[str, Any]:
+def _report(run: Run, test: Evaluation | None) -> dict[str, Any]:
     trainer = run.trainer
     seconds = max(trainer.seconds, 1e-9)
     report = {
@@ -193,7 +114,8 @@ def _report(run: _Run, test: Evaluation | None) -> dict[str, Any]:
         "samples_per_second": run.n_samples / seconds,
         **peak_memory_mb(trainer.device),
         "settings": {
-            "downscale": trainer.dataset.downscale,
+            "reading": asdict(trainer.dataset.reading),
+            "place": _place(trainer),
             "seed": trainer.seed,
             "field": asdict(trainer.field_settings),
             "train": asdict(trainer.settings),
@@ -206,6 +128,12 @@ def _report(run: _Run, test: Evaluation | None) -> dict[str, Any]:
         ssim = test.ssim if math.isfinite(test.ssim) else None
         report["test"] = {"psnr": test.psnr, "ssim": ssim, "n_views": test.n_views}
     return report
+
+
+def _place(trainer: Trainer) -> dict[str, Any]:
+    """Where the scene lies, as JSON has it: lists for tuples."""
+    place = place_of(trainer.dataset)._asdict()
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in place.items()}
 
 
 def _check_goal(seconds: float | None, steps: int | None) -> None:

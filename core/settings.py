@@ -61,6 +61,12 @@ def settings_of(cls: type) -> dict[str, Setting]:
     return found
 
 
+def differences(settings: Any, others: Any) -> dict[str, Any]:
+    """The values, by name, in which one instance of a settings dataclass differs from another."""
+    values = {name: getattr(settings, name) for name in settings_of(type(settings))}
+    return {name: value for name, value in values.items() if value != getattr(others, name)}
+
+
 def validate(instance: Any) -> None:
     """Raise ValueError, naming field, range and value, if a number is not finite or out of its `Setting`'s range."""
     for name, setting in settings_of(type(instance)).items():

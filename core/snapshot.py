@@ -1,14 +1,14 @@
 """Snapshots: everything a run needs to go on exactly where it was, in one safetensors file, without pickle.
 
 Tensors: the field, the grid, the optimiser's moments and the generator's state. The header's "firstlight" entry is a
-JSON object with the settings, the counters, the training views left out and where the dataset lies; the images are
-not stored.
+JSON object with the settings, the counters, the training views left out, the scene's place and where the dataset lies;
+the images are not stored.
 """
 
 import json
 import os
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -16,8 +16,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from core.datasets import open_dataset
+from core.datasets.placing import placed
 from core.errors import DatasetError, SnapshotError
-from core.settings import FieldSettings, MarchSettings, TrainSettings
+from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, name_of, settings_named
+from core.place import Place
+from core.reading import Reading
+from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer
 
 _KEY = "firstlight"
@@ -42,11 +46,14 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
     header = {
         "version": _VERSION,
         "dataset": str(Path(trainer.dataset.path).resolve()),
-        "downscale": trainer.dataset.downscale,
+        "reading": asdict(trainer.dataset.reading),
         "box": trainer.dataset.box,
+        "up": trainer.dataset.up,
         "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
         "seed": trainer.seed,
+        "method": [name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)],
         "field": asdict(trainer.field_settings),
+        "sampler": asdict(trainer.sampler_settings),
         "train": asdict(trainer.settings),
         "counters": trainer.counters(),
         "excluded": sorted(trainer.excluded),
@@ -99,15 +106,19 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
             )
         train = dict(header["train"])
         train["march"] = MarchSettings(**_with_tuples(train["march"]))
-        settings = FieldSettings(**header["field"]), TrainSettings(**train)
-        where, downscale, seed, counters = (header[key] for key in ("dataset", "downscale", "seed", "counters"))
-        box = tuple(float(x) for x in header["box"])
+        field, sampler = header.get("method", (DEFAULT_FIELD, DEFAULT_SAMPLER))  # older snapshots knew no other
+        settings = settings_named(FIELDS, field, header["field"]), TrainSettings(**train)
+        sampler_settings = settings_named(SAMPLERS, sampler, header.get("sampler", {}))
+        where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
+        reading = Reading(**header.get("reading") or {"downscale": header["downscale"]})  # the latter in older ones
+        box, levels, near = _numbers(header["box"], 6), settings[1].grid_levels, settings[1].march.near_plane
+        up = _numbers(header["up"], 3) if "up" in header else None  # snapshots of the first versions have none
         cameras = torch.tensor(header.get("cameras", []))  # snapshots before version 3 have none
         excluded = frozenset(header.get("excluded", ()))  # snapshots of the first versions have none
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
     try:
-        dataset = replace(open_dataset(where, downscale, progress), box=box)
+        dataset = open_dataset(where, reading, progress)
     except DatasetError as error:
         raise SnapshotError(f"{path} was trained on a dataset that can't be opened: {error}") from error
     poses = dataset.train.cameras.c2w[: len(cameras)]
@@ -116,13 +127,22 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
             f"{path} was trained with other poses than {where} has now: if they were found from photos, the cache that "
             "kept them is gone; train anew"
         )
-    trainer = Trainer(dataset, *settings, device=device, seed=seed)
+    dataset = placed(dataset, Place(box, levels, near, up or dataset.up))
+    trainer = Trainer(dataset, *settings, device=device, seed=seed, sampler_settings=sampler_settings)
     try:
         trainer.load_state(tensors, counters)
         trainer.exclude(excluded)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise SnapshotError(f"{path} doesn't fit its own settings, it may be damaged ({error!r:.200})") from error
     return trainer
+
+
+def _numbers(values: list[float], n: int) -> tuple[float, ...]:
+    """What JSON keeps of a tuple of n numbers; raises ValueError for anything else."""
+    numbers = tuple(float(x) for x in values)
+    if len(numbers) != n:
+        raise ValueError(f"expected {n} numbers, found {len(numbers)}")
+    return numbers
 
 
 def _with_tuples(march: dict) -> dict:

@@ -4,21 +4,26 @@ import math
 import time
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.collapse import lowered, not_finite, nothing_to_learn_from
 from core.datasets.base import Dataset
 from core.datasets.coverage import Coverage, vouched_cells
 from core.datasets.hull import occupied_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
-from core.fields.ngp import NGPField
+from core.fields import make_field
+from core.kernels.grid import outer_box
+from core.kernels.hash_grid import Space
 from core.last_good import LastGood
-from core.rendering import render_rays
+from core.methods import OccupancySettings
+from core.rendering import trace_rays
+from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import ObservedField, OccupancySampler
 from core.schedule import learning_rate
-from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.settings import MarchSettings, TrainSettings, settings_of
 
 _MOST_FRUITLESS_STEPS = 50
 """Steps in a row without a kept sample that count as a collapse; single ones are chance."""
@@ -57,8 +62,11 @@ class Trainer:
         dataset: its training views are moved to the device.
         seed: the same seed gives the same first losses on a CPU.
         excluded: indices of training views that it begins without; see `exclude`. Neither do their silhouettes carve.
+        sampler_settings: of one of `core.methods.SAMPLERS`.
 
     Attributes:
+        grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
+        sampler: what places samples; the grid itself for `OccupancySettings`.
         excluded: the training views that are never sampled.
 
     Raises:
@@ -68,26 +76,35 @@ class Trainer:
     def __init__(
         self,
         dataset: Dataset,
-        field_settings: FieldSettings,
+        field_settings: Any,
         train_settings: TrainSettings,
         device: str = "cpu",
         seed: int = 0,
         excluded: frozenset[int] = frozenset(),
+        sampler_settings: Any = OccupancySettings(),  # noqa: B008 - it is immutable
     ):
         self.dataset, self.device, self.seed = dataset, device, seed
-        self.field_settings, self.settings = field_settings, train_settings
+        self.field_settings, self.sampler_settings, self.settings = field_settings, sampler_settings, train_settings
         self.step_count, self.seconds = 0, 0.0
         self._views = dataset.train.to(device)
         self.exclude(excluded)
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
-        self.field = NGPField(dataset.box, field_settings, weights, train_settings.grid_levels > 1).to(device)
-        self.sampler = OccupancySampler(dataset.box, train_settings.grid_resolution, train_settings.grid_levels).to(
-            device
-        )
-        self.sampler.start(train_settings.march.occ_thre, train_settings.grid_decay, self._possible_cells())
+        n_levels = train_settings.grid_levels
+        space = Space(dataset.box, n_levels > 1)
+        self.field = make_field(field_settings, space, weights).to(device)
+        self.grid = OccupancySampler(dataset.box, train_settings.grid_resolution, n_levels).to(device)
+        scene = Scene(outer_box(dataset.box, n_levels), space, field_settings, weights)
+        self.sampler = make_sampler(sampler_settings, self.grid, scene)
+        self._learns_to_sample = isinstance(self.sampler, nn.Module) and self.sampler is not self.grid
+        if self._learns_to_sample:
+            self.sampler.to(device)
+        self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, self._possible_cells())
+        groups = [{"params": self.field.parameters(), "factor": 1.0}]
+        if self._learns_to_sample:
+            groups.append({"params": self.sampler.parameters(), "factor": self.sampler.rate_factor})
         self._optimizer = torch.optim.Adam(
-            self.field.parameters(), lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
+            groups, lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
         )
         self._fruitless_steps = 0
         self._grid_started_at = 0
@@ -112,13 +129,20 @@ class Trainer:
         n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
         batch = self._views.sample(n_rays, self._generator, self._included)
         background = torch.rand(n_rays, 3, generator=self._generator, device=self.device)
-        field = ObservedField(self.field, self.sampler, settings.march.render_step_size)
-        out = render_rays(field, self.sampler, batch.rays, settings.march, background, self._generator)
-        loss = torch.mean((out.colors - batch.over(background)) ** 2)
+        if self._learns_to_sample:
+            self.sampler.at_step(self.step_count)
+        field = ObservedField(self.field, self.grid, settings.march.render_step_size)
+        traced = trace_rays(field, self.sampler, batch.rays, settings.march, background, self._generator)
+        out, target = traced.output, batch.over(background)
+        error = torch.mean((out.colors - target) ** 2)
+        loss = error
+        if self._learns_to_sample:
+            loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        value = float(loss.detach())
-        gradients = torch.stack([parameter.grad.sum() for parameter in self.field.parameters()])
+        value = float(error.detach())
+        learnt = [parameter for parameter in self._parameters().values() if parameter.grad is not None]
+        gradients = torch.stack([parameter.grad.sum() for parameter in learnt])
         if not (math.isfinite(value) and bool(gradients.isfinite().all())):
             what = f"the loss ({value:g}) or its gradient"
             raise self._collapsed(not_finite(what, self.step_count + 1, settings))
@@ -126,8 +150,9 @@ class Trainer:
         if n_samples:  # without one there is no gradient, and Adam's momentum alone would move the weights
             self._optimizer.step()
             # fused Adam writes unnoticed by torch, and the field keeps what it made of its table by version
-            torch.autograd.graph.increment_version(list(self.field.parameters()))
-            self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_samples / n_rays
+            torch.autograd.graph.increment_version(learnt)
+            n_learnt = n_samples + traced.sampled.n_learnt
+            self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
         self.step_count += 1
         self._fruitless_steps = 0 if n_samples else self._fruitless_steps + 1
         if self._fruitless_steps >= _MOST_FRUITLESS_STEPS:
@@ -143,12 +168,16 @@ class Trainer:
     @cached_property
     def coverage(self) -> Coverage:
         """How many training cameras see each grid cell; it counts nothing until it is asked to."""
-        boxes = [tuple(aabb) for aabb in self.sampler.aabbs.tolist()]
+        boxes = [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
         return Coverage(self._views.cameras, boxes, self.settings.grid_resolution)
 
     def set_march(self, march: MarchSettings) -> None:
         """Train with other thresholds from the next step on."""
         self.settings = replace(self.settings, march=march)
+
+    def turn_up(self, up: tuple[float, float, float]) -> None:
+        """Take another unit vector for the scene's up; nothing that is learnt depends on it."""
+        self.dataset = replace(self.dataset, up=up)
 
     def exclude(self, views: frozenset[int]) -> None:
         """Train without these training views, and with all others, from the next step on.
@@ -208,7 +237,7 @@ class Trainer:
         """
         self._grid_started_at, self._fruitless_steps = self.step_count, 0
         self.samples_per_ray = self._guess_samples_per_ray()
-        self.sampler.start(self.settings.march.occ_thre, self.settings.grid_decay)
+        self.grid.start(self.settings.march.occ_thre, self.settings.grid_decay)
         self._update_grid()
 
     def lower_thresholds(self) -> MarchSettings:
@@ -223,9 +252,9 @@ class Trainer:
             TrainingCollapsed: a density is not finite.
         """
         march, decay = self.settings.march, self.settings.grid_decay
-        self.sampler.start(0.0, decay)
-        self.sampler.update(self.field, march.render_step_size, 0.0, decay, None, self._generator)
-        densest = float(self.sampler.occs.max())
+        self.grid.start(0.0, decay)
+        self.grid.update(self.field, march.render_step_size, 0.0, decay, None, self._generator)
+        densest = float(self.grid.occs.max())
         if not math.isnan(densest):
             self.set_march(lowered(march, densest))
         self.rebuild_grid()
@@ -234,11 +263,13 @@ class Trainer:
     def state_tensors(self) -> dict[str, Tensor]:
         """All tensors that the next step depends on, by name."""
         tensors = {f"field.{name}": value for name, value in self.field.state_dict().items()}
-        tensors |= {f"grid.{name}": value for name, value in self.sampler.state_dict().items()}
-        for name, parameter in self.field.named_parameters():
+        tensors |= {f"grid.{name}": value for name, value in self.grid.state_dict().items()}
+        if self._learns_to_sample:
+            tensors |= {f"sampler.{name}": value for name, value in self.sampler.state_dict().items()}
+        for name, parameter in self._parameters().items():
             for key, value in self._optimizer.state[parameter].items():
                 tensors[f"optimizer.{name}.{key}"] = value
-        return tensors | {"observed": self.sampler.seen, "generator": self._generator.get_state()}
+        return tensors | {"observed": self.grid.seen, "generator": self._generator.get_state()}
 
     def counters(self) -> dict[str, float]:
         """All numbers that the next step depends on, besides the settings."""
@@ -253,9 +284,11 @@ class Trainer:
     def load_state(self, tensors: dict[str, Tensor], counters: dict[str, float]) -> None:
         """Go on where `state_tensors` and `counters` were taken, on the same settings and dataset."""
         self.field.load_state_dict(_under("field.", tensors))
-        self.sampler.load_state_dict(_under("grid.", tensors))
-        self.sampler.seen.copy_(tensors["observed"])
-        for name, parameter in self.field.named_parameters():
+        self.grid.load_state_dict(_under("grid.", tensors))
+        self.grid.seen.copy_(tensors["observed"])
+        if self._learns_to_sample:
+            self.sampler.load_state_dict(_under("sampler.", tensors))
+        for name, parameter in self._parameters().items():
             state = _under(f"optimizer.{name}.", tensors)
             self._optimizer.state[parameter] = {key: value.to(self.device) for key, value in state.items()}
         state = tensors["generator"]
@@ -268,16 +301,23 @@ class Trainer:
         self._fruitless_steps = int(counters["fruitless_steps"])
         self._grid_started_at = int(counters.get("grid_started_at", 0))  # older snapshots' grids started with training
 
+    def _parameters(self) -> dict[str, nn.Parameter]:
+        """All that is learnt, by name."""
+        parameters = dict(self.field.named_parameters())
+        if self._learns_to_sample:
+            parameters |= {f"sampler.{name}": value for name, value in self.sampler.named_parameters()}
+        return parameters
+
     def _update_grid(self) -> None:
         settings, march = self.settings, self.settings.march
         age = self.step_count - self._grid_started_at
         n_cells = None if age <= settings.grid_warmup_steps else settings.grid_samples
-        self.sampler.update(
+        self.grid.update(
             self.field, march.render_step_size, march.occ_thre, settings.grid_decay, n_cells, self._generator
         )
-        if bool(self.sampler.occs.isnan().any()):
+        if bool(self.grid.occs.isnan().any()):
             raise self._collapsed(not_finite("the density of a grid cell", self.step_count, settings))
-        if not bool(self.sampler.binaries.any()):
+        if self.sampler is self.grid and not bool(self.grid.binaries.any()):
             raise self._nothing_to_learn_from()
 
     def _collapsed(self, collapse: TrainingCollapsed) -> TrainingCollapsed:
@@ -286,24 +326,25 @@ class Trainer:
 
     def _nothing_to_learn_from(self) -> TrainingCollapsed:
         march, since = self.settings.march, self.step_count - max(self._fruitless_steps - 1, 0)
-        empty = not any(self.sampler.occupied(march.occ_thre))
+        empty = not any(self.grid.occupied(march.occ_thre))
         return self._collapsed(nothing_to_learn_from(empty, since, march))
 
     def _set_learning_rate(self, fraction: float) -> None:
         """A smaller batch has a noisier gradient: its rate falls with the root of its size (Krizhevsky 2014)."""
+        rate = math.sqrt(fraction) * learning_rate(self.settings, self.step_count, self.seconds)
         for group in self._optimizer.param_groups:
-            group["lr"] = math.sqrt(fraction) * learning_rate(self.settings, self.step_count, self.seconds)
+            group["lr"] = rate * group["factor"]
 
     def _possible_cells(self) -> Tensor | None:
         """Cells in which the training views leave room for something, (n_levels, nx, ny, nz); None: all.
 
-        Silhouettes tell; without them, what too few cameras see can only become something that none of them vouches
-        for.
+        Silhouettes tell, unless things move between them; without them, what too few cameras see can only become
+        something that none of them vouches for.
         """
         views = self._views if self._included is None else self._views.take(self._included)
         resolution = self.settings.grid_resolution
-        boxes = [tuple(aabb) for aabb in self.sampler.aabbs.tolist()]
-        if views.has_silhouettes and views.cameras.lens is None:
+        boxes = [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
+        if views.can_carve:
             possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
         elif self.settings.grid_levels > 1:
             possible = vouched_cells(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))

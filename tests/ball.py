@@ -78,5 +78,13 @@ def write_transforms(folder: Path, split: str, transforms: dict) -> None:
     (folder / f"transforms_{split}.json").write_text(json.dumps(transforms, indent=1))
 
 
+def write_times(folder: Path, split: str, times: list) -> None:
+    """Give the frames of a split their times."""
+    transforms = read_written(folder, split)
+    for frame, time in zip(transforms["frames"], times, strict=True):
+        frame["time"] = time
+    write_transforms(folder, split, transforms)
+
+
 def focal(size: int) -> float:
     return 0.5 * size / math.tan(0.5 * ANGLE)

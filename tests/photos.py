@@ -77,6 +77,19 @@ def write_llff(folder: Path, views: Views, near: float = 2.0, far: float = 4.0) 
     return folder
 
 
+def tiny_nerf_arrays(views: Views) -> dict[str, np.ndarray]:
+    """The views as the arrays of tiny NeRF's .npz, opaque."""
+    images = (views.images[..., :3].numpy() / 255.0).astype(np.float32)
+    return {"images": images, "poses": views.cameras.c2w.numpy(), "focal": views.cameras.K[0, 0, 0].double().numpy()}
+
+
+def write_tiny_nerf(path: Path, views: Views) -> Path:
+    """The views as an .npz."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **tiny_nerf_arrays(views))
+    return path
+
+
 def write_colmap(folder: Path, views: Views, model: str = "PINHOLE", params=None, points=None, binary=False) -> Path:
     """The views as a COLMAP model in `sparse/0`.
 

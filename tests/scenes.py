@@ -6,6 +6,7 @@ import torch
 
 from core.cameras import Camera, look_at, pinhole_matrix
 from core.datasets.base import Dataset
+from core.rays import Rays
 from core.settings import FieldSettings, MarchSettings, TrainSettings
 from tests.ball import ball_views
 
@@ -47,9 +48,18 @@ class Fog:
         return torch.sigmoid(features + 0.5 * directions)
 
 
-def camera(angle=0.3, size=32, distance=3.0, height=0.8):
+def camera(angle=0.3, size=32, distance=3.0, height=0.8, time=None):
     eye = [distance * float(torch.cos(torch.tensor(angle))), distance * float(torch.sin(torch.tensor(angle))), height]
-    return Camera(look_at(eye, (0.0, 0.0, 0.0)), pinhole_matrix(0.8, size, size), size, size)
+    times = None if time is None else torch.tensor(time)
+    return Camera(look_at(eye, (0.0, 0.0, 0.0)), pinhole_matrix(0.8, size, size), size, size, times=times)
+
+
+def rays_inwards(n=64):
+    """From 4 units away through random points of the middle half of the box."""
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.rand(n, 3, generator=generator) - 0.5
+    directions = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator), dim=-1)
+    return Rays(targets - 4.0 * directions, directions)
 
 
 def ball_dataset(size=32):

@@ -9,6 +9,7 @@ import pytest
 
 import run_viewer
 from core.datasets import open_dataset
+from core.reading import Reading
 from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
 from core.snapshot import save_snapshot
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING
@@ -39,8 +40,10 @@ def one_line(capsys) -> str:
 
 def test_a_first_word_that_is_no_command_is_the_windows_dataset():
     assert run_viewer.parse([]) == run_viewer.View()
-    assert run_viewer.parse(["--downscale", "2"]) == run_viewer.View(downscale=2)
-    assert run_viewer.parse(["../lego", "--downscale", "2"]) == run_viewer.View(dataset="../lego", downscale=2)
+    assert run_viewer.parse(["--downscale", "2"]) == run_viewer.View(reading={"downscale": 2})
+    assert run_viewer.parse(["../lego", "--downscale", "2"]) == run_viewer.View(
+        dataset="../lego", reading={"downscale": 2}
+    )
     assert run_viewer.parse(["view", "s.safetensors"]) == run_viewer.View(dataset="s.safetensors")
     assert run_viewer.parse(["check", "view"]) == run_viewer.Check(dataset="view")
 
@@ -54,8 +57,10 @@ def test_flags_hold_only_what_is_given():
 @pytest.mark.parametrize(
     ("command", "settings"),
     [
-        ("view", (MarchSettings, ViewSettings)),
-        ("train", (MarchSettings, TrainSettings, FieldSettings)),
+        ("view", (Reading, MarchSettings, ViewSettings)),
+        ("train", (Reading, MarchSettings, TrainSettings, FieldSettings)),
+        ("check", (Reading,)),
+        ("bench", (Reading,)),
         ("render", (MarchSettings, ViewSettings)),
         ("sweep", (MarchSettings,)),
     ],
@@ -108,6 +113,11 @@ def test_wrong_arguments_exit_with_2(arguments, capsys):
         (["sweep", "gone.safetensors", "--over", "speed", "--output", "OUT"], "alpha_thre, early_stop_eps"),
         (["sweep", "s", "--over", "alpha_thre", "--output", "OUT", "--occ-thre", "7"], "occ_thre"),
         (["view", "--alpha-thre", "7"], "alpha_thre"),
+        (["view", "--box", "0", "0", "0", "1", "1", "-1"], "0 to -1 along z"),
+        (["train", "demo", "--levels", "9", "--output", "OUT"], "levels"),
+        (["check", "demo", "--box", "0", "0", "90", "1", "1", "91"], "no camera sees"),
+        (["bench", "demo", "--levels", "0"], "levels"),
+        (["check", "demo", "--downscale", "0"], "downscale"),
         (["train", "demo", "--seconds", "1", "--steps", "1", "--output", "OUT"], "either"),
     ],
 )
@@ -187,20 +197,21 @@ def test_doctor_names_what_does_not_load_and_how_to_install_it(missing):
 def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
     seen = {}
 
-    def run_window(session, dataset, downscale, thresholds, picture, ui_scale):
-        seen.update(dataset=dataset, downscale=downscale, march=thresholds, view=picture, ui_scale=ui_scale)
+    def run_window(session, dataset, reading, thresholds, picture, ui_scale, place):
+        seen.update(dataset=dataset, reading=reading, march=thresholds, view=picture, ui_scale=ui_scale, place=place)
         return 0
 
     monkeypatch.setattr("core.doctor.display_problem", lambda: None)
     monkeypatch.setattr("viewer.window.run_window", run_window)
     arguments = [str(ball), "--downscale", "2", "--ui-scale", "1.5", "--cone-angle", "0.01", "--show-box"]
-    assert run_viewer.main([*arguments, "--device", "cpu"]) == 0
+    assert run_viewer.main([*arguments, "--device", "cpu", "--levels", "2", "--up", "-x"]) == 0
     assert seen == {
         "dataset": str(ball),
-        "downscale": 2,
+        "reading": Reading(2),
         "march": {"cone_angle": 0.01},
         "view": {"show_box": True},
         "ui_scale": 1.5,
+        "place": {"levels": 2, "up": "-x"},
     }
 
 

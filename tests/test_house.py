@@ -15,12 +15,15 @@ TOP_LEVEL = {
 
 CORE_ORDER = (
     ("settings", "errors", "packages", "user_folder"),
-    ("boxes", "device", "scale", "collapse", "schedule"),
+    ("methods",),
+    ("boxes", "device", "place", "scale", "collapse", "schedule", "reading"),
     ("sweep_curve",),
     ("rays", "lenses"),
     ("cameras",),
     ("datasets",),
     ("kernels",),
+    ("backend_race",),
+    ("backends",),
     ("fields",),
     ("samplers",),
     ("rendering", "last_good"),

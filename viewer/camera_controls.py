@@ -100,6 +100,16 @@ class OrbitCamera:
         direction = right * self.rotation[:, 0] + up * np.array(self.scene_up) - forward * self.rotation[:, 2]
         return replace(self, position=self.position + FLY_SPEED * self.distance * seconds * direction)
 
+    def stood_up(self, scene_up: tuple[float, float, float]) -> "OrbitCamera":
+        """From the same place to the same target with another up, which is upwards in the picture then."""
+        back = self.rotation[:, 2]
+        right = np.cross(np.array(scene_up), back)
+        size = float(np.linalg.norm(right))
+        if size < 1e-6:  # it looks along that up: the picture stays as it is
+            return replace(self, scene_up=scene_up)
+        rotation = _orthonormal(np.stack([right / size, np.cross(back, right / size), back], axis=1))
+        return replace(self, rotation=rotation, scene_up=scene_up)
+
     def with_fov(self, fov_y: float) -> "OrbitCamera":
         """Another field of view from the same place; clipped to what the setting allows."""
         return replace(self, fov_y=float(np.clip(fov_y, *FOV_RANGE)))

@@ -1,11 +1,10 @@
 """What the pictures that are compared are called, the settings in which they differ, and by how much. Text only."""
 
 import math
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from core.scale import Scale
-from core.settings import MarchSettings, Setting, settings_of
+from core.settings import MarchSettings, Setting, differences, settings_of
 from viewer.messages import ViewRequest
 from viewer.view_settings import Compare, CompareAs
 
@@ -27,12 +26,11 @@ class Caption(NamedTuple):
 
 def differing(first: MarchSettings, second: MarchSettings) -> tuple[Differing, ...]:
     """The settings in which two differ, in the settings' order."""
-    found = []
-    for name in (field.name for field in fields(MarchSettings)):
-        values, setting = [getattr(march, name) for march in (first, second)], settings_of(MarchSettings)[name]
-        if values[0] != values[1]:
-            found.append(Differing(setting, *(_text(setting, value) for value in values)))
-    return tuple(found)
+    settings = settings_of(MarchSettings)
+    return tuple(
+        Differing(settings[name], _text(settings[name], getattr(first, name)), _text(settings[name], value))
+        for name, value in differences(second, first).items()
+    )
 
 
 def captions(request: ViewRequest) -> tuple[Caption, ...]:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from core.place import Place, axis_name
+from core.reading import AS_STORED
 from core.settings import MarchSettings, settings_of
 from viewer.camera_controls import home_view, photo_view
 from viewer.messages import PhotoId, SceneInfo, Split
@@ -15,13 +17,12 @@ from viewer.view_settings import ViewSettings
 
 
 def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
-    """`run_viewer.py SCENE` with a flag for each threshold and view setting that the scene doesn't open with.
+    """`run_viewer.py SCENE` with a flag for each threshold, view setting and part of the scene's place that it doesn't
+    open with.
 
     The quotes are those of this system's shell.
     """
-    words = ["run_viewer.py", scene.opened]
-    if scene.downscale != 1:
-        words += ["--downscale", str(scene.downscale)]
+    words = ["run_viewer.py", scene.opened, *_flags(scene.reading, AS_STORED), *_place_flags(scene)]
     words += [*_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
@@ -30,6 +31,30 @@ def opened_view(scene: SceneInfo) -> ViewSettings:
     """The view settings that a scene opens with: the defaults, and the field of view of the camera it starts at."""
     camera = photo_view(scene, PhotoId(Split.TRAIN, home_view(scene)))
     return replace(ViewSettings(), fov=math.degrees(camera.fov_y))
+
+
+def place_wishes(place: Place, opened: Place | None) -> dict[str, Any]:
+    """What to ask for so that a scene opens in a place again: values of `PlaceWishes` by name. An up that is no axis
+    can't be said, nor can the near plane: both are found again.
+
+    Args:
+        opened: where it opens unless asked, which needs no saying; None: that isn't known.
+    """
+    wishes: dict[str, Any] = {}
+    if opened is None or place.box != opened.box:
+        wishes["box"] = place.box
+    if opened is None or place.n_levels != opened.n_levels:
+        wishes["levels"] = place.n_levels
+    if (opened is None or place.up != opened.up) and axis_name(place.up):
+        wishes["up"] = axis_name(place.up)
+    return wishes
+
+
+def _place_flags(scene: SceneInfo) -> list[str]:
+    words = []
+    for name, value in place_wishes(scene.place, scene.opened_place).items():
+        words += [f"--{name}", *(_word(x) for x in (value if isinstance(value, tuple) else (value,)))]
+    return words
 
 
 def _flags(settings: Any, opened: Any) -> list[str]:

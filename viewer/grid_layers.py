@@ -19,16 +19,16 @@ def find_layers(trainer: Trainer, camera: Camera, march: MarchSettings, view: Vi
     """
     if not (wants_cells(view) or wants_slice(view)):
         return NO_LAYERS
-    sampler, solids, plane = trainer.sampler, None, None
+    grid, solids, plane = trainer.grid, None, None
     rays = generate_rays(camera)
     if wants_cells(view):
-        shown = sampler.changed != 0 if view.cells_color == CellsColor.CHANGED else None
-        hits = sampler.first_cells(rays, march, view.cells_level, shown)
+        shown = grid.changed != 0 if view.cells_color == CellsColor.CHANGED else None
+        hits = grid.first_cells(rays, march, view.cells_level, shown)
         solids = _met(hits, _cell_values(trainer, view.cells_color))
     if wants_slice(view):
         axis = "xyz".index(view.slice_axis)
-        hits = sampler.cells_on_plane(rays, march, axis, view.slice_position, view.cells_level)
-        plane = _met(hits, sampler.occs, smallest=0.0)
+        hits = grid.cells_on_plane(rays, march, axis, view.slice_position, view.cells_level)
+        plane = _met(hits, grid.occs, smallest=0.0)
     return GridLayers(solids, plane)
 
 
@@ -39,8 +39,8 @@ def _cell_values(trainer: Trainer, color: CellsColor) -> Tensor:
             trainer.coverage.advance()  # all at once would hold up the picture for seconds
             return trainer.coverage.counts
         case CellsColor.CHANGED:
-            return trainer.sampler.changed
-    return trainer.sampler.occs
+            return trainer.grid.changed
+    return trainer.grid.occs
 
 
 def _met(hits: CellHits, values: Tensor, smallest: float = -math.inf) -> Cells:

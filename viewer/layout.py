@@ -40,10 +40,12 @@ PANELS = {
     "thresholds": Place(9102, SIDE),
     "view": Place(9103, SIDE),
     "grid": Place(9150, SIDE),
+    "place": Place(9160, SIDE),
     "sweep": Place(9110, BELOW, shown=False),
     "compare": Place(9120, BELOW, shown=False),
     "images": Place(9130, BELOW, shown=False),
     "inspector": Place(9140, BELOW, shown=False),
+    "dataset": Place(9170, BELOW, shown=False),
 }
 """By tag, in the order of their tabs."""
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 import numpy as np
 
 from core.errors import CollapseKind
+from core.place import Place
+from core.reading import AS_STORED, Reading
 from core.settings import FieldSettings, MarchSettings, TrainSettings
 from viewer.view_settings import ViewSettings
 
@@ -21,10 +23,12 @@ class Pose:
     Attributes:
         c2w: 16 floats, the camera-to-world matrix row by row, OpenGL axes.
         fov_y: the vertical field of view in radians.
+        time: when, 0 to 1; None in a scene in which nothing moves.
     """
 
     c2w: tuple[float, ...]
     fov_y: float
+    time: float | None = None
 
 
 class Split(StrEnum):
@@ -197,11 +201,14 @@ class SceneInfo:
         camera_fov_y: (n_train,) float64, their vertical fields of view in radians.
         view_names: their names.
         test_cameras, test_fov_y, test_names: the same of the test views.
+        times, test_times: (n,) float64, when the views were taken, 0 to 1; None where nothing moves.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
         train: the settings it was opened with.
         up: the unit vector that points upwards in it.
-        opened: what to open to have the scene again: a dataset's or a snapshot's full path, or "demo".
-        downscale: the factor to open it with.
+        points: (n, 3) float32, known points of its surfaces, or None; point_colors: (n, 3) float32 in [0, 1], theirs.
+        opened: what to open to have the scene again: a dataset's or a snapshot's full path, or a demo's name.
+        opened_place: where it lies if that is opened.
+        reading: how to open it.
         sizes: (n_train, 2) int64, each training image's width and height; None: they have one size.
     """
 
@@ -224,9 +231,19 @@ class SceneInfo:
     train: TrainSettings
     background: tuple[float, float, float]
     opened: str = ""
-    downscale: int = 1
+    reading: Reading = AS_STORED
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    points: np.ndarray | None = None
+    point_colors: np.ndarray | None = None
+    opened_place: Place | None = None
     sizes: np.ndarray | None = None
+    times: np.ndarray | None = None
+    test_times: np.ndarray | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it is trained."""
+        return Place(self.box, self.train.grid_levels, self.train.march.near_plane, self.up)
 
     @property
     def image_sizes(self) -> np.ndarray:
@@ -238,6 +255,11 @@ class SceneInfo:
     def names(self, split: Split) -> tuple[str, ...]:
         """The names of a split's views."""
         return self.view_names if split is Split.TRAIN else self.test_names
+
+    def time_of(self, photo: PhotoId) -> float | None:
+        """When a view was taken; None where nothing moves."""
+        times = self.times if photo.split is Split.TRAIN else self.test_times
+        return None if times is None else float(times[photo.index])
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """Files that the window saves: each takes the next free number, so that none is ever overwritten."""
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from core.errors import FirstlightError
 
@@ -28,13 +31,36 @@ def write_new(folder: str | Path, name: str, step: int, ending: str, content: by
                 file = path.open("xb")  # two writers never share a file
             except FileExistsError:
                 continue
-            try:
-                with file:
-                    file.write(content)
-            except OSError:
-                path.unlink(missing_ok=True)
-                raise
+            with _whole_or_gone(path, file):
+                file.write(content)
             return path
     except OSError as e:
         raise FirstlightError(f"{folder} can't be written ({e}): choose another folder") from e
     raise AssertionError("unreachable: itertools.count never ends")
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write into, its folder made if it isn't there. If that fails, none is left behind.
+
+    Raises:
+        FirstlightError: it exists or can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("xb")
+        with _whole_or_gone(path, file):
+            yield file
+    except OSError as error:
+        raise FirstlightError(f"{path} can't be written ({error.strerror}): choose another folder") from error
+
+
+@contextmanager
+def _whole_or_gone(path: Path, file: BinaryIO) -> Iterator[None]:
+    """Close a file that was written, or delete what there is of it."""
+    try:
+        with file:
+            yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

@@ -1,4 +1,4 @@
-"""Drawn over a rendered view: cells, the scene's box, training cameras, an inspected ray. Arrays in and out.
+"""Drawn over a rendered view: cells, points, the scene's box, training cameras, an inspected ray. Arrays in and out.
 
 Everything is drawn into the picture, so a screenshot has what the screen shows. Depth tests compare distances t along
 the pixels' rays: a thing is covered by the opacity of what lies in front of it.
@@ -10,6 +10,7 @@ from viewer import cells
 from viewer.cells import NO_LAYERS, GridLayers
 from viewer.lines import Occluder, draw_lines
 from viewer.messages import Pose, SceneInfo, SceneRay
+from viewer.points import draw_points
 from viewer.view_settings import ViewSettings
 
 BOX_COLOR = np.float32([0.98, 0.72, 0.22])
@@ -34,7 +35,7 @@ def apply(
     Args:
         rgba: (height, width, 4) float32, straight alpha, as `display.to_rgba` gives it; not written to.
         depths, opacities: (height, width), the rendered surface.
-        scene: its box and cameras are drawn if `view` asks for them.
+        scene: its box, cameras and points are drawn if `view` asks for them.
         layers: what `view` asks for of the grid; None: nothing.
 
     Returns:
@@ -45,6 +46,8 @@ def apply(
     occluders = [surface, *drawn]
     if scene is None:
         return rgba
+    if view.show_points and scene.points is not None:
+        rgba = draw_points(rgba, scene.points, scene.point_colors, pose, occluders)
     if view.show_box:
         rgba = draw_lines(rgba, box_segments(scene.box), BOX_COLOR, pose, occluders)
     if view.show_cameras:

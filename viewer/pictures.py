@@ -54,7 +54,8 @@ class Rendered:
 def camera_of(pose: Pose, width: int, height: int, device: str) -> Camera:
     """The camera of a pose: square pixels, its centre in the middle of the picture."""
     c2w = torch.tensor(pose.c2w, dtype=torch.float32).reshape(4, 4)
-    return Camera(c2w, pinhole_matrix(pose.fov_y, width, height), width, height).to(device)
+    times = None if pose.time is None else torch.tensor(pose.time, dtype=torch.float32)
+    return Camera(c2w, pinhole_matrix(pose.fov_y, width, height), width, height, times=times).to(device)
 
 
 def render_view(
@@ -79,7 +80,7 @@ def render_view(
     output = render_image(watch.field, watch.sampler, camera, march, background, cancelled, chunk)
     if output is None:
         return None
-    stages, occupied = watch.stages(), trainer.sampler.occupied(march.occ_thre)
+    stages, occupied = watch.stages(), trainer.grid.occupied(march.occ_thre)
     output = RenderOutput(*(x.cpu().numpy() for x in output))
     return Rendered(march, output, stages, view.background, time.perf_counter() - began, occupied)
 
@@ -243,11 +244,21 @@ def make_picture(
     cancelled: Callable[[], bool] | None = None,
 ) -> np.ndarray | None:
     """The finished picture of a request at its full size, (height, width, 4) float32, or None if cancelled."""
+    rendered = render_whole(trainer, request, cancelled)
+    return None if rendered is None else finished(rendered, request, scene, transparent)
+
+
+def render_whole(
+    trainer: Trainer, request: ViewRequest, cancelled: Callable[[], bool] | None = None
+) -> Rendered | None:
+    """March all that a picture to keep shows, at the request's full size; None if cancelled."""
     if cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:
         trainer.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
-    rendered = render_request(trainer, request, (request.width, request.height), cancelled)
-    if rendered is None:
-        return None
+    return render_request(trainer, request, (request.width, request.height), cancelled)
+
+
+def finished(rendered: Rendered, request: ViewRequest, scene: SceneInfo, transparent: bool = False) -> np.ndarray:
+    """The picture to keep of a request's marched view, (height, width, 4) float32."""
     rgba, _ = compose(rendered, request.pose, request.view, scene, transparent, request.ray)
     return comparison.with_divider(rgba, request.view.divider) if has_divider(rendered, request.view) else rgba
 

@@ -16,7 +16,9 @@ from core.snapshot import load_snapshot
 from core.trainer import Trainer
 from viewer import pictures, screenshots
 from viewer.camera_controls import home_view
+from viewer.depth_files import check_depth_file, write_depths
 from viewer.messages import PhotoId, Pose, SceneInfo, ScreenshotRequest, Split, ViewRequest
+from viewer.new_files import new_file
 from viewer.scene import describe
 from viewer.view_settings import Compare, ViewSettings
 
@@ -26,10 +28,12 @@ def rerender(
     output: str,
     like: str | None = None,
     camera: int | None = None,
+    time: float | None = None,
     size: str | None = None,
     device: str | None = None,
     thresholds: Mapping[str, Any] | None = None,
     view: Mapping[str, Any] | None = None,
+    depth: str | None = None,
 ) -> Path:
     """Render a picture of a snapshot into a new PNG with the same metadata as a screenshot.
 
@@ -37,13 +41,15 @@ def rerender(
         output: ends in .png; must not exist.
         like: a screenshot of ours whose camera, thresholds and view settings are taken.
         camera: a training view, counted from 0, whose camera is taken. With neither: the view the window starts at.
+        time: when, 0 to 1, in a scene that moves; else the screenshot's or the camera's time.
         size: "WIDTHxHEIGHT"; else the screenshot's, or the dataset's.
         thresholds, view: settings by name that differ from the screenshot's, or from training's and the defaults.
+        depth: a new .npy or .npz file of distances, see `viewer.depth_files`.
 
     Raises:
-        FirstlightError: the output exists or can't be written; the snapshot or the screenshot can't be read.
-        ValueError: both `like` and `camera`, a camera that isn't there, a value out of range, or nothing there to
-            compare with.
+        FirstlightError: an output exists or can't be written; the snapshot or the screenshot can't be read.
+        ValueError: both `like` and `camera`, a camera that isn't there, a value out of range, nothing there to
+            compare with, or a time where nothing moves.
     """
     path = Path(output)
     if path.suffix.lower() != ".png":
@@ -52,6 +58,9 @@ def rerender(
         raise FirstlightError(f"{path} exists already, and a picture overwrites nothing: choose another name")
     if like is not None and camera is not None:
         raise ValueError("give either --like or --camera: both choose the camera")
+    depth_path = None if depth is None else check_depth_file(depth)
+    if time is not None and not 0.0 <= time <= 1.0:
+        raise ValueError(f"--time must be a number from 0 to 1, got {time:g}")
     width_height = parse_size(size) if size else None
     metadata = screenshots.read_metadata(like) if like else None
     trainer = load_snapshot(snapshot, choose_device(device))
@@ -62,9 +71,17 @@ def rerender(
             f"note: {like} shows step {metadata.get('step')}, {snapshot} is at step {trainer.step_count}",
             file=sys.stderr,
         )
+    if time is not None:
+        request = replace(request, view=_at(request.view, time, scene))
     request = replace(request, view=_changed(request.view, width_height, thresholds or {}, view or {}))
-    rgba = pictures.make_picture(trainer, request.view, scene, request.transparent)
-    _write(path, request, rgba, trainer, scene)
+    rendered = pictures.render_whole(trainer, request.view)
+    rgba = pictures.finished(rendered, request.view, scene, request.transparent)
+    content = screenshots.encode(request, rgba, trainer.step_count, scene.path, device=trainer.device)
+    with new_file(path) as file:  # either both or none: what is left behind would stop the next attempt
+        file.write(content)
+        file.flush()  # a full disk is met before the distances are written
+        if depth_path is not None:
+            write_depths(depth_path, rendered.output, request.view)
     return path
 
 
@@ -73,11 +90,22 @@ def _from_camera(trainer: Trainer, scene: SceneInfo, camera: int | None) -> Scre
     if camera is not None and not 0 <= camera < n_views:
         raise ValueError(f"--camera must be a training view from 0 to {n_views - 1}, got {camera}")
     index = home_view(scene) if camera is None else camera
-    pose = Pose(tuple(float(v) for v in np.ravel(scene.cameras[index])), float(scene.camera_fov_y[index]))
+    photo = PhotoId(Split.TRAIN, index)
+    c2w = tuple(float(v) for v in np.ravel(scene.cameras[index]))
+    pose = Pose(c2w, float(scene.camera_fov_y[index]), scene.time_of(photo))
     view = ViewSettings(background=scene.background)
-    size, photo = scene.image_sizes[index].tolist(), PhotoId(Split.TRAIN, index)
+    size = scene.image_sizes[index].tolist()
     request = ViewRequest(pose, *size, trainer.settings.march, view, moving=False, serial=0, photo=photo)
     return ScreenshotRequest(request, folder="", transparent=False)
+
+
+def _at(request: ViewRequest, time: float, scene: SceneInfo) -> ViewRequest:
+    """The request at another time, at which its photo was not taken."""
+    if scene.times is None:
+        raise ValueError(f"--time goes with a scene that moves, and the views of {scene.name} carry no times: leave it")
+    if time == request.pose.time:
+        return request
+    return replace(request, pose=replace(request.pose, time=time), photo=None)
 
 
 def _changed(
@@ -96,13 +124,3 @@ def _changed(
         raise ValueError("--compare photo needs the camera of a photo: give --camera, or a screenshot taken on a view")
     march = replace(request.march, **thresholds)
     return replace(request, pose=pose, width=width, height=height, march=march, view=settings, photo=photo)
-
-
-def _write(path: Path, request: ScreenshotRequest, rgba: np.ndarray, trainer: Trainer, scene: SceneInfo) -> None:
-    content = screenshots.encode(request, rgba, trainer.step_count, scene.path, device=trainer.device)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(content)
-    except OSError as error:
-        raise FirstlightError(f"{path} can't be written ({error.strerror}): choose another folder") from error

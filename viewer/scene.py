@@ -1,19 +1,27 @@
 """One open scene on the worker thread: its trainer, and what the window is told about it."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from core.cameras import Camera
 from core.datasets.base import Dataset
-from core.opening import is_snapshot
+from core.datasets.placing import place_of
+from core.errors import FirstlightError
+from core.opening import is_snapshot, moved_trainer
+from core.place import Place
+from core.reading import AS_STORED, DEMOS
 from core.settings import MarchSettings
 from core.trainer import Trainer
 from viewer.curves import Curve, Rates
 from viewer.held_out import HeldOut
 from viewer.messages import SceneInfo
 from viewer.rescue import Rescue, rescue
+
+MOST_POINTS = 20_000
+"""Known points that the window is told of: more would slow the picture and show nothing new."""
 
 
 class Scene:
@@ -22,11 +30,12 @@ class Scene:
     Args:
         trainer: stays this scene's own; nothing else may step it.
         opened: what was opened, see `SceneInfo.opened`; "": the dataset.
+        opened_place: see `SceneInfo.opened_place`; None: its place now.
     """
 
-    def __init__(self, trainer: Trainer, opened: str = ""):
+    def __init__(self, trainer: Trainer, opened: str = "", opened_place: Place | None = None):
         self.trainer = trainer
-        self.info = describe(trainer, opened)
+        self.info = describe(trainer, opened, opened_place)
         self.losses = Curve()
         self.psnrs: tuple[tuple[int, float], ...] = ()
         self.rates = Rates()
@@ -72,17 +81,39 @@ class Scene:
     def restarted(self, seed: int) -> "Scene":
         """The same dataset, excluded views and thresholds, the settings it was opened with, and an untrained field."""
         old, settings = self.trainer, self.info.train
-        trainer = Trainer(old.dataset, old.field_settings, settings, old.device, seed, old.excluded)
-        scene = Scene(trainer, self.info.opened)
+        trainer = Trainer(
+            old.dataset, old.field_settings, settings, old.device, seed, old.excluded, old.sampler_settings
+        )
+        scene = Scene(trainer, self.info.opened, self.info.opened_place)
         scene.set_training_march(old.settings.march)
         return scene
 
+    def moved(self, place: Place, seed: int) -> "Scene":
+        """The same dataset and excluded views, and an untrained field in another place.
 
-def describe(trainer: Trainer, opened: str = "") -> SceneInfo:
-    """What the window needs to know of a scene."""
+        Raises:
+            FirstlightError: nothing could be learnt there.
+        """
+        try:
+            trainer = moved_trainer(self.trainer, self.info.train, place, seed)
+        except ValueError as error:
+            raise FirstlightError(str(error)) from error
+        if is_snapshot(self.info.opened):  # the dataset's own place is where the new one begins
+            return Scene(trainer, "", trainer.dataset.named)
+        return Scene(trainer, self.info.opened, self.info.opened_place)
+
+    def turn_up(self, up: tuple[float, float, float]) -> None:
+        """Take another unit vector for up; training goes on."""
+        self.trainer.turn_up(up)
+        self.info = replace(self.info, up=up)
+
+
+def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = None) -> SceneInfo:
+    """What the window needs to know of a scene; arguments as for `Scene`."""
     dataset: Dataset = trainer.dataset
     opened = opened or str(dataset.path)
     cameras = dataset.train.cameras
+    points, colors = _some_points(dataset)
     return SceneInfo(
         name=dataset.name,
         path=str(dataset.path),
@@ -102,11 +133,29 @@ def describe(trainer: Trainer, opened: str = "") -> SceneInfo:
         field=trainer.field_settings,
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
-        opened=opened if opened == "demo" else str(Path(opened).expanduser().resolve()),
-        downscale=1 if is_snapshot(opened) else dataset.downscale,
+        opened=opened if opened in DEMOS else str(Path(opened).expanduser().resolve()),
+        reading=AS_STORED if is_snapshot(opened) else dataset.reading,
         up=dataset.up,
+        points=points,
+        point_colors=colors,
+        opened_place=opened_place or place_of(dataset),
         sizes=None if cameras.sizes is None else cameras.sizes.cpu().numpy().copy(),
+        times=_times(dataset.train.cameras) if dataset.train.moves else None,
+        test_times=_times(dataset.test.cameras) if dataset.train.moves else None,
     )
+
+
+def _some_points(dataset: Dataset) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """At most `MOST_POINTS` of the dataset's points, evenly chosen, and their colours, as far as both are known."""
+    if dataset.points is None:
+        return None, None
+    some = slice(None, None, -(-len(dataset.points) // MOST_POINTS))
+    colors = dataset.point_colors
+    return dataset.points[some].numpy(), None if colors is None else colors[some].numpy().astype(np.float32) / 255.0
+
+
+def _times(cameras: Camera) -> np.ndarray | None:
+    return None if cameras.times is None else cameras.times.double().cpu().numpy()
 
 
 def _fov_y(cameras: Camera) -> np.ndarray:

@@ -21,6 +21,9 @@ from viewer.new_files import write_new
 from viewer.view_settings import view_from
 
 KEYWORD = "firstlight"
+COORDINATES = "the dataset's own units and axes; the camera's are OpenGL's: +x right, +y up, -z forward"
+"""Of a picture's camera, in its metadata. Nothing of ours moves or scales a scene."""
+
 FORMAT = 1
 """Version of the metadata's layout; a reader refuses another one."""
 
@@ -66,7 +69,12 @@ def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, A
         "step": step,
         "width": view.width,
         "height": view.height,
-        "camera": {"c2w": list(view.pose.c2w), "fov_y": view.pose.fov_y},
+        "camera": {
+            "c2w": list(view.pose.c2w),
+            "fov_y": view.pose.fov_y,
+            "time": view.pose.time,
+            "coordinates": COORDINATES,
+        },
         "march": dataclasses.asdict(view.march),
         "other": None if view.other is None else dataclasses.asdict(view.other),
         "photo": None if view.photo is None else dataclasses.asdict(view.photo),
@@ -116,7 +124,7 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
         if len(c2w) != 16:
             raise ValueError(f"c2w must have 16 numbers, got {len(c2w)}")
         again = ViewRequest(
-            pose=Pose(c2w, float(camera["fov_y"])),
+            pose=Pose(c2w, float(camera["fov_y"]), _time_from(camera.get("time"))),
             width=int(metadata["width"]),
             height=int(metadata["height"]),
             march=_march_from(metadata["march"]),
@@ -132,6 +140,16 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
         raise FirstlightError(f"the picture's metadata lacks {e}: take the screenshot again") from e
     except (TypeError, ValueError) as e:
         raise FirstlightError(f"the picture's metadata does not fit this program ({e}): take it again") from e
+
+
+def _time_from(entry: Any) -> float | None:
+    """When a picture is of; pictures of what stands still, and of earlier versions, have no such entry."""
+    if entry is None:
+        return None
+    time = float(entry)
+    if not 0.0 <= time <= 1.0:
+        raise ValueError(f"a time lies between 0 and 1, got {entry}")
+    return time
 
 
 def _march_from(entries: dict[str, Any]) -> MarchSettings:

@@ -9,13 +9,16 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from core.device import choose_device, describe_backend
+from core.backends import describe_backend
+from core.device import choose_device
 from core.errors import FirstlightError, TrainingCollapsed
-from core.opening import open_trainer
+from core.opening import Overrides, is_snapshot, open_trainer
+from core.place import Place
+from core.reading import AS_STORED, Reading
 from core.settings import MarchSettings
 from core.snapshot import save_snapshot
 from viewer import pictures, screenshots
@@ -80,11 +83,15 @@ class Session:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def open(self, path: str, downscale: int = 1) -> None:
-        """Open a dataset's folder, "demo" or a snapshot, and train it. A failure leaves the open scene as it is."""
+    def open(self, path: str, reading: Reading = AS_STORED, place: Mapping[str, Any] | None = None) -> None:
+        """Open a dataset, a demo by its name or a snapshot, and train it. A failure leaves the open scene as it is.
+
+        Args:
+            place: values of `PlaceWishes` by name.
+        """
         self._openings += 1
         opening = self._openings
-        self._queue(lambda: self._open(path, downscale, opening))
+        self._queue(lambda: self._open(path, reading, opening, place or {}))
 
     def pause(self) -> None:
         """Let training stand; views are answered as before."""
@@ -98,6 +105,18 @@ class Session:
         """Start the open scene's training again from nothing."""
         self._queue(self._reset)
 
+    def train_in(self, place: Place, scene_serial: int | None = None) -> None:
+        """Start the open scene's training again from nothing in another place.
+
+        Args:
+            scene_serial: as for `ViewRequest`; where another scene is open by then, nothing is done.
+        """
+        self._queue(lambda: self._train_in(place), scene_serial)
+
+    def turn_up(self, up: tuple[float, float, float], scene_serial: int | None = None) -> None:
+        """Take another unit vector for the scene's up; training goes on. `scene_serial` as for `train_in`."""
+        self._queue(lambda: self._turn_up(up), scene_serial)
+
     def rescue(self, way: Rescue) -> None:
         """Take a way out of a collapse and train on."""
         self._queue(lambda: self._rescue(way))
@@ -106,9 +125,9 @@ class Session:
         """Train with these thresholds from the next step on; None: with those the scene was opened with."""
         self._queue(lambda: self._set_training_march(march))
 
-    def include(self, view: int, included: bool) -> None:
-        """Train with or without one of the training views from the next step on."""
-        self._queue(lambda: self._include(view, included))
+    def include(self, view: int, included: bool, scene_serial: int | None = None) -> None:
+        """Train with or without one of the training views from the next step on. `scene_serial` as for `train_in`."""
+        self._queue(lambda: self._include(view, included), scene_serial)
 
     def save_snapshot(self, path: str) -> None:
         """Write the training's whole state to a file."""
@@ -120,7 +139,7 @@ class Session:
 
     def ask(self, tool: str, question: Any) -> None:
         """Ask one of `viewer.tools` for something, or with None for nothing more; `result` gives the newest answer."""
-        self._queue(lambda: self._ask(tool, question))
+        self._queue(lambda: self._ask(tool, question), getattr(question, "scene_serial", None))
 
     def result(self, tool: str) -> Any:
         """The newest result of a tool, or None."""
@@ -167,9 +186,10 @@ class Session:
         """Whether a command or a view request waits, or the session closes."""
         return self._closing or bool(self._commands) or (self._requested is not None and self._scene is not None)
 
-    def _queue(self, command: Callable[[], None]) -> None:
+    def _queue(self, command: Callable[[], None], meant: int | None = None) -> None:
+        """Leave a command for the worker; one that is meant for a scene is dropped when another is open by then."""
         with self._wake:
-            self._commands.append(command)
+            self._commands.append(lambda: None if self._is_stale(meant) else command())
             self._wake.notify_all()
 
     def _run_commands(self) -> bool:
@@ -193,7 +213,7 @@ class Session:
     def _serve_view(self, scene: Scene) -> bool:
         with self._wake:
             request, self._requested = self._requested, None
-        if request is not None and self._is_stale(request):
+        if request is not None and self._is_stale(request.scene_serial):
             request = None
         training = scene.trainer.seconds if self.status.state is State.TRAINING else None
         if request is None:
@@ -234,7 +254,7 @@ class Session:
         message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
         self._set(State.FAILED, message, collapse)
 
-    def _open(self, path: str, downscale: int, opening: int) -> None:
+    def _open(self, path: str, reading: Reading, opening: int, place: Mapping[str, Any]) -> None:
         before = self.status
 
         def progress(share: float, text: str) -> None:
@@ -244,7 +264,14 @@ class Session:
 
         try:
             progress(0.0, f"opening {path}")
-            scene = Scene(open_trainer(path, downscale, self._device, self._seed, progress), path)
+            overrides = Overrides(place=place)
+            try:
+                trainer = open_trainer(path, reading, self._device, self._seed, progress, overrides)
+            except ValueError as error:
+                if not place:
+                    raise
+                raise FirstlightError(str(error)) from error  # nothing could be learnt in the place asked for
+            scene = Scene(trainer, path, None if is_snapshot(path) else trainer.dataset.named)
         except BaseException:
             self.status = before
             raise
@@ -283,6 +310,15 @@ class Session:
         if self._scene is not None:
             self._take_over(self._scene.restarted(self._seed))
 
+    def _train_in(self, place: Place) -> None:
+        if self._scene is not None:
+            self._take_over(self._scene.moved(place, self._seed))
+
+    def _turn_up(self, up: tuple[float, float, float]) -> None:
+        if self._scene is not None:
+            self._scene.turn_up(up)
+            self.status = replace(self.status, scene=self._scene.info)
+
     def _rescue(self, way: Rescue) -> None:
         if self._scene is None:
             return
@@ -319,13 +355,12 @@ class Session:
             path = screenshots.save(request, rgba, info.name, trainer.step_count, info.path, device=self._device)
             self._notices.append(Notice(f"Saved {path}"))
 
-    def _is_stale(self, question: Any) -> bool:
+    def _is_stale(self, meant: int | None) -> bool:
         """Whether the window meant another scene than the open one: it may ask before it knows."""
-        meant = getattr(question, "scene_serial", None)
         return meant is not None and meant != self.status.scene_serial
 
     def _ask(self, tool: str, question: Any) -> None:
-        if self._scene is not None and not self._is_stale(question):
+        if self._scene is not None:
             self._tools.ask(tool, question, self._scene)
 
     def _set(self, state: State, message: str = "", collapse: Collapse | None = None) -> None:

@@ -79,6 +79,7 @@ def summary(status: Status, frame: Frame | None) -> dict[str, Any]:
             "step": frame.step,
             "moving": frame.request.moving,
             "mode": frame.request.view.mode.value,
+            "time": frame.request.pose.time,
             "milliseconds": frame.stats.milliseconds,
             "width": frame.stats.rendered_width,
             "height": frame.stats.rendered_height,

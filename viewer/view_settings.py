@@ -120,6 +120,10 @@ class ViewSettings:
     ] = 0.0
     show_box: Annotated[bool, Setting("Draw the scene's box.", label="Scene box")] = False
     show_cameras: Annotated[bool, Setting("Draw the training cameras.", label="Training cameras")] = False
+    show_points: Annotated[
+        bool,
+        Setting("Draw the points that the dataset knows of its surfaces, such as a COLMAP model's.", label="Points"),
+    ] = False
     compare: Annotated[
         Compare,
         Setting("Compare the picture with the one of the settings kept as A, or with the photo.", label="Compare"),

@@ -1,12 +1,14 @@
 """What the user has asked to see: camera, thresholds and view settings, and when to ask the session for a picture."""
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from core.settings import Box, MarchSettings, check_step
+from core.settings import Box, MarchSettings, check_step, differences
 from viewer.camera_controls import FOV_RANGE, OrbitCamera
-from viewer.messages import PhotoId, SceneRay, ViewRequest
+from viewer.messages import PhotoId, Pose, SceneInfo, SceneRay, ViewRequest
+from viewer.playback import Playback
 from viewer.view_settings import Compare, CompareAs, ViewSettings
 
 REST_SECONDS = 0.15
@@ -21,6 +23,7 @@ class ViewState:
         march, view: replaced as a whole by the setters below, which validate.
         other: the thresholds kept as A, or None.
         ray: an inspected ray that the picture shows, or None.
+        playback: when the picture is of; None while nothing moves in the scene.
         box: the open scene's bounds, or None.
         scene_serial: the open scene's, see `Status`.
     """
@@ -30,7 +33,8 @@ class ViewState:
         self.view = view
         self.other: MarchSettings | None = None
         self.camera: OrbitCamera | None = None
-        self._on_view: tuple[OrbitCamera | None, PhotoId | None] = (None, None)
+        self.playback: Playback | None = None
+        self._on_view: tuple[OrbitCamera | None, float | None, PhotoId | None] = (None, None, None)
         self.ray: SceneRay | None = None
         self.box: Box | None = None
         self.scene_serial: int | None = None
@@ -44,9 +48,24 @@ class ViewState:
 
     @property
     def photo(self) -> PhotoId | None:
-        """The dataset's view that the camera stands on; None once it has moved."""
-        camera, photo = self._on_view
-        return photo if camera is self.camera else None
+        """The dataset's view that the camera stands on; None once it or the time has moved."""
+        camera, time, photo = self._on_view
+        return photo if camera is self.camera and time == self.time else None
+
+    @property
+    def time(self) -> float | None:
+        """When the picture is of; None while nothing moves in the scene."""
+        return None if self.playback is None else self.playback.time
+
+    @property
+    def playing(self) -> bool:
+        """Whether the time runs."""
+        return self.playback is not None and self.playback.playing
+
+    @property
+    def pose(self) -> Pose | None:
+        """Where and when the picture is taken from; None without a camera."""
+        return None if self.camera is None else replace(self.camera.pose, time=self.time)
 
     @property
     def comparing(self) -> Compare:
@@ -60,14 +79,17 @@ class ViewState:
         divided = self.comparing is not Compare.OFF and self.view.compare_as is CompareAs.DIVIDER
         return self.view.divider if divided else None
 
-    def place(self, camera: OrbitCamera, photo: PhotoId | None = None) -> None:
+    def place(self, camera: OrbitCamera, photo: PhotoId | None = None, time: float | None = None) -> None:
         """Look from another camera; the field of view's slider follows it.
 
         Args:
             photo: the dataset's view whose camera it is exactly.
+            time: when that was taken: the time stops there. None: it stands or runs as it does.
         """
         low, high = (math.degrees(limit) for limit in FOV_RANGE)
-        self.camera, self._on_view = camera, (camera, photo)
+        if time is not None and self.playback is not None:
+            self.playback = self.playback.at(time)
+        self.camera, self._on_view = camera, (camera, self.time, photo)
         self.view = replace(self.view, fov=min(high, max(low, math.degrees(camera.fov_y))))
 
     def set_view(self, **changes: Any) -> None:
@@ -76,12 +98,33 @@ class ViewState:
         if "fov" in changes and self.camera is not None:
             self.camera = self.camera.with_fov(math.radians(self.view.fov))
 
+    def set_playback(self, **changes: Any) -> None:
+        """Change the time, or how it runs, by name, in a scene that moves; raises ValueError if one is out of range."""
+        if self.playback is not None:
+            self.playback = replace(self.playback, **changes)
+
     def set_march(self, **changes: Any) -> None:
         """Change thresholds by name; raises ValueError if one is out of range, or the step too small for the scene."""
         march = replace(self.march, **changes)
         if self.box is not None:
             check_step(march, self.box)
         self.march = march
+
+    def turn_up(self, up: tuple[float, float, float]) -> None:
+        """The scene's up is another now."""
+        if self.camera is not None and self.camera.scene_up != up:
+            self.place(self.camera.stood_up(up))
+
+    def move(self, before: SceneInfo, scene: SceneInfo) -> None:
+        """The open scene was put elsewhere: its thresholds follow its size, but for those that the user changed."""
+        changed = differences(self.march, before.train.march)
+        self.box, self.other, self.march = scene.box, None, scene.train.march
+        try:
+            self.set_march(**changed)
+        except ValueError:  # a step that was changed by hand may be too small for a larger box
+            changed.pop("render_step_size", None)
+            with suppress(ValueError):  # a near plane may lie beyond the new far plane
+                self.set_march(**changed)
 
     def keep_as_a(self) -> None:
         """Compare what comes with the present thresholds."""
@@ -100,7 +143,7 @@ class ViewState:
         other = self.other if self.comparing is Compare.SETTINGS else None
         view = replace(self.view, compare=self.comparing)
         return ViewRequest(
-            self.camera.pose, width, height, self.march, view, moving, self.serial + 1, other, self.photo, self.ray,
+            self.pose, width, height, self.march, view, moving, self.serial + 1, other, self.photo, self.ray,
             self.scene_serial,
         )  # fmt: skip
 

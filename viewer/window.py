@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import dearpygui.dearpygui as dpg
+import numpy as np
 
 from core.errors import FirstlightError
+from core.reading import AS_STORED, Reading
 from core.settings import MarchSettings
 from core.user_folder import user_folder
 from viewer import navigation, recent
@@ -25,6 +27,7 @@ from viewer.messages import Frame, Status
 from viewer.panels.canvas import Canvas
 from viewer.panels.compare import ComparePanel
 from viewer.panels.context import Context, Session
+from viewer.panels.dataset import DatasetPanel
 from viewer.panels.dock import Dock
 from viewer.panels.grid import GridPanel
 from viewer.panels.help import HelpPanel
@@ -36,15 +39,18 @@ from viewer.panels.messages import Messages
 from viewer.panels.open_dialog import OpenDialog
 from viewer.panels.panels_menu import PanelsMenu
 from viewer.panels.pilot import Pilot
+from viewer.panels.place import PlacePanel
 from viewer.panels.screenshot import ScreenshotPanel
 from viewer.panels.status_line import StatusLine
 from viewer.panels.style import BACKDROP, Style
 from viewer.panels.sweep import SweepPanel
 from viewer.panels.thresholds import ThresholdsPanel
+from viewer.panels.time_bar import TimeBar
 from viewer.panels.toolbar import Toolbar
 from viewer.panels.training import TrainingPanel
 from viewer.panels.view import ViewPanel
 from viewer.panels.widgets import visible_widgets
+from viewer.playback import Playback
 from viewer.status_log import StatusLog
 from viewer.view_settings import Mode, ViewSettings
 from viewer.view_state import ViewState
@@ -76,23 +82,26 @@ STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
 def run_window(
     session: Session,
     dataset_path: str | None,
-    downscale: int = 1,
+    reading: Reading = AS_STORED,
     thresholds: Mapping[str, Any] | None = None,
     picture: Mapping[str, Any] | None = None,
     ui_scale: float = 1.0,
     width: int = 1280,
     height: int = 800,
     status_log: Path | None = None,
+    place: Mapping[str, Any] | None = None,
 ) -> int:
     """Show the window until it is closed; starts the session and closes it.
 
     Args:
         dataset_path: opened at once; None shows how to open one.
+        reading: how it is opened.
         thresholds: values of `MarchSettings` by name, instead of those the first scene trains with.
         picture: values of `ViewSettings` by name, instead of the defaults and the first scene's field of view.
         ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
         width, height: the window's first size in pixels.
         status_log: a file for `StatusLog`; the environment variable FIRSTLIGHT_STATUS_LOG names one as well.
+        place: values of `PlaceWishes` by name, for the first scene.
 
     Returns:
         The exit code, 0.
@@ -117,7 +126,7 @@ def run_window(
         dpg.show_viewport()
         session.start()
         if dataset_path is not None:
-            session.open(dataset_path, downscale)
+            session.open(dataset_path, reading, place)
         with suppress(KeyboardInterrupt):
             window.run()
         window.dock.save()
@@ -162,7 +171,9 @@ class Window:
         self.training = self.dock.add(TrainingPanel)
         for kind in PANELS:
             self.dock.add(kind)
+        self.place = self.dock.add(PlacePanel)
         self.inspector = self.dock.add(InspectorPanel)
+        self.dataset = self.dock.add(DatasetPanel)
         self.panels_menu = PanelsMenu(self.dock, self.canvas, self.style)
         self.toolbar = Toolbar(
             self.context, self.open_dialog.show, self.screenshot.take, self.screenshot.toggle,
@@ -170,13 +181,14 @@ class Window:
         )  # fmt: skip
         self.status_line = StatusLine(self.style)
         self.hint = Hint(self.context)
+        self.time_bar = TimeBar(self.context)
         self.messages = Messages(self.context, self.open_dialog.show)
-        self.pilot = Pilot(self.context, self.canvas, self.inspector)
+        self.pilot = Pilot(self.context, self.canvas, self.inspector, self.place)
         self._keyboard = Keyboard()
         self._fly_keys: set[str] = set()
         self._inspect_key = False
         self._shortcuts = self._make_shortcuts()
-        self._scene_serial, self._scene_opened = 0, ()
+        self._scene_serial, self._scene = 0, None
         self._failures: set[str] = set()
         self._mouse, self._active_at = (), 0.0
         self._fps, self._next_figures = 0.0, 0.0
@@ -188,6 +200,7 @@ class Window:
             "F1": self.help.toggle,
             "F12": self.screenshot.take,
             "R": self.pilot.go_home,
+            "T": self.time_bar.toggle,
             "[": partial(self.pilot.step_view, -1),
             "]": partial(self.pilot.step_view, 1),
             "Ctrl+O": self.open_dialog.show,
@@ -216,10 +229,10 @@ class Window:
                     time.sleep(FASTEST)
 
     def _is_active(self, now: float) -> bool:
-        """Whether a hand is or was lately at work."""
+        """Whether a hand is or was lately at work, or the time runs."""
         buttons = (dpg.is_mouse_button_down(b) for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE))
         mouse = tuple(dpg.get_mouse_pos(local=False))
-        if any(buttons) or self._keyboard.any_down or mouse != self._mouse:
+        if self.state.playing or any(buttons) or self._keyboard.any_down or mouse != self._mouse:
             self._mouse, self._active_at = mouse, now
         return now - self._active_at < IDLE_AFTER
 
@@ -239,18 +252,21 @@ class Window:
         self.toolbar.place()
         self._keys()
         self.pilot.move(self._fly_keys, self._inspect_key, min(elapsed, 0.1))
+        self.time_bar.update(elapsed)
         self.inspector.mark(self.canvas)
         for notice in [*self.session.take_notices(), *self.context.notices]:
             self.messages.add(notice, now)
         self.context.notices.clear()
         frame = self.session.frame
         self.canvas.show(frame)
+        self.place.mark(self.canvas, frame)
         dragged = any(dpg.is_item_active(handle) for handle in self.context.handles)
         held = dragged or self.pilot.dragging or bool(self._fly_keys)
         request = self.state.due(self.canvas.rect.width, self.canvas.rect.height, now, held)
         if request is not None:
             self.session.request_view(request)
         self.context.sharing.update(status, self.state.march, dragged)
+        self.dataset.announce()
         self.dock.update(status, frame)
         self.hint.update(status, frame)
         self.messages.update(status, now)
@@ -269,24 +285,35 @@ class Window:
             "serial": self.state.serial,
             "march": asdict(self.state.march),
             "view": asdict(self.state.view),
-            "camera": None if self.state.camera is None else asdict(self.state.camera.pose),
+            "camera": None if self.state.camera is None else asdict(self.state.pose),
+            "playback": None if self.state.playback is None else asdict(self.state.playback),
             "photo": None if self.state.photo is None else asdict(self.state.photo),
+            "place": self.place.state(self.canvas),
+            "reading": None if status.scene is None else asdict(status.scene.reading),
         }
         self.log.write(now, status, frame, visible_widgets(), **more, **said)
 
     def _follow_scene(self, status: Status) -> None:
-        """Another scene, or the same one anew, has taken over."""
-        scene = status.scene
-        if scene is None or status.scene_serial == self._scene_serial:
+        """Another scene, or the same one anew or in another place, has taken over; or its up was turned."""
+        scene, before = status.scene, self._scene
+        if scene is None:
+            return
+        self.state.turn_up(scene.up)
+        if status.scene_serial == self._scene_serial:
             return
         self._scene_serial = self.state.scene_serial = status.scene_serial
+        self._scene = scene
         self.state.forget()
-        opened = (scene.opened, scene.box)
-        if opened == self._scene_opened:
+        opened_before = before is not None and scene.opened in (before.opened, before.path)
+        opened_before = opened_before and (scene.times is None) == (before.times is None)
+        if opened_before and np.array_equal(scene.cameras, before.cameras):  # other axes turn cameras over
+            if scene.train != before.train or scene.box != before.box:
+                self.state.move(before, scene)
             return
-        self._scene_opened, self.state.other = opened, None
+        self.state.other = None
         self.open_dialog.remember(scene.opened)
         self.state.march, self.state.box = scene.train.march, scene.box
+        self.state.playback = None if scene.times is None else Playback()
         try:
             self.state.set_march(**self._asked)
         except ValueError as error:  # what was asked for doesn't go with this scene's size or its own thresholds
@@ -304,7 +331,8 @@ class Window:
         self.screenshot.place()
         self.panels_menu.place()
         self.hint.place(rect)
-        self.messages.place(rect)
+        self.time_bar.place(rect)
+        self.messages.place(rect, self.time_bar.height)
 
     def _keys(self) -> None:
         """Shortcuts act when a key goes down; fly keys while they are held. Neither while text is being typed."""

@@ -1,80 +1,100 @@
-"""Opens datasets: finds out which format a folder is stored in and reads it.
+"""Opens datasets: finds out which format a folder or a file is of and reads it.
 
 A new format is one new file that defines a `Format`, and one line in `FORMATS` that names it.
 """
 
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
-from core.datasets import blender, colmap, llff, nerfstudio, photos
+from core.datasets import blender, colmap, llff, nerfstudio, photos, tiny_nerf, video
 from core.datasets.base import Dataset, Format, Progress, some_of
 from core.errors import DatasetError
+from core.reading import AS_STORED, DEMOS, Reading
 
-FORMATS: tuple[Format, ...] = (blender.FORMAT, nerfstudio.FORMAT, llff.FORMAT, colmap.FORMAT, photos.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    blender.FORMAT,
+    nerfstudio.FORMAT,
+    llff.FORMAT,
+    colmap.FORMAT,
+    tiny_nerf.FORMAT,
+    photos.FORMAT,
+    video.FORMAT,
+)
 
-DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
-"""The scene that comes with the project; the name "demo" opens it."""
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+"""Where the scenes that come with the project lie; their names in `core.reading.DEMOS` open them."""
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _NAMES_SHOWN = 5
 
 
-def open_dataset(path: str | Path, downscale: int = 1, progress: Progress | None = None) -> Dataset:
+def open_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progress | None = None) -> Dataset:
     """Open a dataset of any format we know.
 
     Args:
-        path: the dataset's folder, the .json or .npy file in it that names the poses, or "demo" ("./demo" is a folder
-            of that name).
-        downscale: images are reduced by this whole factor with a box filter; by a larger one where they would not fit
-            in memory.
+        path: the dataset's folder, the .json or .npy file in it that names the poses, a file that is a dataset by
+            itself, or a name in `core.reading.DEMOS` ("demo"; "./demo" is a folder of that name).
+        reading: how its files are to be read. Images that would not fit in memory are reduced further: the
+            dataset's own `reading` says by how much.
         progress: called now and then with the share done and a text; an exception it raises ends the opening.
 
     Raises:
         DatasetError: one line that names the file, what was expected, what was found and what to do.
     """
-    if downscale != int(downscale) or downscale < 1:
-        raise DatasetError(f"downscale must be a whole number of at least 1, got {downscale}: 1 keeps the size")
-    folder = _find_folder(path)
-    for form in FORMATS:
-        if form.recognises(folder):
-            return form.read(folder, int(downscale), progress or (lambda share, text: None))
-    raise DatasetError(f"{folder} is not a dataset: {_expected()}, found {_contents(folder)}")
+    path = _find(path)
+    form = _format_of(path)
+    if form is None:
+        raise DatasetError(f"{path} is not a dataset: {_instead(path)}")
+    dataset = form.read(path, reading, progress or (lambda share, text: None))
+    notes = dataset.notes
+    if reading.axes != AS_STORED.axes and not form.any_axes:
+        notes += (
+            f"--axes {reading.axes} changes nothing: it is for poses in transforms*.json and .npz, not {form.name}.",
+        )
+    return replace(dataset, notes=notes)
 
 
-def _find_folder(path: str | Path) -> Path:
-    """The absolute path of the dataset's folder, which exists."""
-    if str(path) == "demo":
-        if not DEMO.is_dir():
-            raise DatasetError(f"{DEMO}: expected the demo scene there, found nothing: restore it from the repository")
-        return DEMO
+def _find(path: str | Path) -> Path:
+    """The absolute path of a folder, or of a file that one of the formats recognises; it exists."""
+    if str(path) in DEMOS:
+        demo = ASSETS / DEMOS[str(path)]
+        if not demo.is_dir():
+            raise DatasetError(f"{demo}: expected the demo scene there, found nothing: restore it from the repository")
+        return demo
     path = Path(os.path.abspath(os.path.expanduser(path)))
-    if path.name in (blender.TRAIN_FILE, nerfstudio.FILE, llff.FILE) and os.path.isfile(path):
+    if os.path.isfile(path) and path.name in {form.index for form in FORMATS}:
         return path.parent
     if os.path.islink(path) and not os.path.exists(path):
-        raise DatasetError(f"{path} is a link that leads nowhere: expected the folder of a dataset; check the link")
+        raise DatasetError(f"{path} is a link that leads nowhere: expected a dataset there; check the link")
     if not os.path.exists(path):
-        raise DatasetError(f"{path} does not exist: expected the folder of a dataset; check the path")
+        raise DatasetError(f"{path} does not exist: expected a dataset there; check the path")
+    if os.path.isdir(path) or _format_of(path) is not None:
+        return path
     if os.path.isfile(path) and (path.name.lower().endswith(_ARCHIVES) or zipfile.is_zipfile(path)):
         raise DatasetError(f"{path} is an archive: expected a folder; unpack it and open what comes out")
-    if not os.path.isdir(path):
-        raise DatasetError(f"{path} is a file: {_expected()}; give the folder that holds the images' poses")
-    return path
+    raise DatasetError(f"{path} is a file: {_expected()}; give the folder that holds the images' poses")
+
+
+def _format_of(path: Path) -> Format | None:
+    return next((form for form in FORMATS if form.recognises(path)), None)
 
 
 def _expected() -> str:
     return "expected " + " or ".join(form.signature for form in FORMATS)
 
 
-def _contents(folder: Path) -> str:
-    """What lies in a folder that isn't a dataset, and what to open instead if one lies inside."""
+def _instead(folder: Path) -> str:
+    """What to open instead of a folder that isn't a dataset; or what was expected and what lies there."""
     try:
         names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in folder.iterdir())
-        inside = [name for name in names if name.endswith("/") and any(f.recognises(folder / name) for f in FORMATS)]
+        inside = [name for name in names if _format_of(folder / name) is not None]
     except OSError as error:
         raise DatasetError(f"{folder} can't be listed ({error.strerror}): check its permissions") from error
     if not names:
-        return "an empty folder: check the path, or unpack the dataset there"
+        return f"{_expected()}, found an empty folder: check the path, or unpack the dataset there"
     if inside:
-        return f"datasets in folders below it: open one of them, {some_of(inside, _NAMES_SHOWN)}"
-    return f"{some_of(names, _NAMES_SHOWN)}: check the path"
+        which = "what" if len(inside) == 1 else "one of those that"
+        return f"open {which} can be opened in it, {some_of(inside, _NAMES_SHOWN)}"
+    return f"{_expected()}, found {some_of(names, _NAMES_SHOWN)}: check the path"

@@ -1,7 +1,10 @@
 """From shots to datasets: pictures and masks are read, as large as memory allows, and the scene put in its place."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+
+from torch import Tensor
 
 from core.cameras import Camera
 from core.datasets.base import Dataset, Progress, Views, some_of
@@ -9,9 +12,10 @@ from core.datasets.calibration import cameras_of, check_intrinsics
 from core.datasets.images import Header, read_headers, read_images
 from core.datasets.masks import hidden_note, used_of, with_masks
 from core.datasets.memory import fitting_downscale
-from core.datasets.placing import place
+from core.datasets.placing import find_place
 from core.datasets.shots import Shot
 from core.errors import DatasetError
+from core.reading import Reading
 from core.settings import Box
 
 FEWEST_VIEWS = 2
@@ -25,6 +29,17 @@ _MASKS_SHARE = 0.1
 
 Depths = Callable[[Camera], tuple[float | None, float | None]]
 """What is known of the nearest and farthest depth that cameras see."""
+
+Pictures = Callable[[list[Shot], list[Header], bool, int, Callable[[], None]], Tensor]
+"""Reads the pictures of shots: takes their headers, whether with alpha, the factor to reduce them by, and what to call
+after each; gives them as `read_images` does."""
+
+
+def read_files(
+    shots: list[Shot], headers: list[Header], with_alpha: bool, downscale: int, on_read: Callable[[], None]
+) -> Tensor:
+    """The pictures of shots that are files; see `read_images`."""
+    return read_images([shot.path for shot in shots], headers, with_alpha, downscale, on_read)
 
 
 def posed_headers(
@@ -53,64 +68,79 @@ def posed_headers(
 
 
 def dataset_of_shots(
-    folder: Path,
+    opened: Path,
     format_name: str,
     splits: tuple[list[Shot], list[Shot]],
     headers: Mapping[Path, Header],
     named_by: Path,
-    downscale: int,
+    reading: Reading,
     progress: Progress,
     notes: tuple[str, ...],
     depths: Depths = lambda cameras: (None, None),
     box: Box | None = None,
+    read: Pictures = read_files,
 ) -> Dataset:
     """The dataset of photos of a place.
 
     Args:
-        folder: what was opened.
+        opened: the folder or file that was.
         splits: training and test shots.
         headers: of all their pictures.
         named_by: the file or folder that lists them, for messages.
-        downscale: of the pictures as they are there; a larger one is taken where they would not fit in memory.
+        reading: its downscale is that of the pictures as they are there; the dataset's is larger where they would not
+            fit in memory.
         notes: what is known so far.
         box: the scene's bounds where the dataset names them; None: they are found.
+        read: the shots' pictures.
 
     Raises:
         DatasetError: there are too few training views; see `with_masks` and `views_of`.
     """
     check_number(splits[0], named_by)
-    downscale, fitted = settled_downscale(splits, headers, downscale)
+    downscale, fitted = settled_downscale(splits, headers, reading.downscale)
     n_masked = sum(bool(shot.masks) for shot in (*splits[0], *splits[1]))
     masks_share = _MASKS_SHARE if n_masked else 0.0
     on_mask = counted(progress, n_masked, "mask", 0.0, masks_share)
     (train, test), left_out = with_masks(splits, headers, named_by, downscale, FEWEST_VIEWS, on_mask)
+    train, test, when = timed(train, test)
     on_read = counted(progress, len(train) + len(test), "image", masks_share)
-    train_views, cut_off = views_of(train, headers, named_by, downscale, on_read)
-    test_views, test_cut_off = views_of(test, headers, named_by, downscale, on_read)
+    train_views, cut_off = views_of(train, headers, named_by, downscale, on_read, read)
+    test_views, test_cut_off = views_of(test, headers, named_by, downscale, on_read, read)
     progress(1.0, "placing the scene")
-    notes += (*fitted, *left_out, *hidden_note(train_views), *dict.fromkeys(cut_off + test_cut_off))
+    notes += (*fitted, *left_out, *hidden_note(train_views), *dict.fromkeys(cut_off + test_cut_off), *when)
+    reading = replace(reading, downscale=downscale)
+    name = opened.stem if opened.is_file() else opened.name
     if box is not None:
-        return Dataset(folder.name, folder, format_name, train_views, test_views, box, notes, downscale)
-    found = place(train_views.cameras, *depths(train_views.cameras))
+        return Dataset(name, opened, format_name, train_views, test_views, box, notes, reading)
+    found, note = find_place(train_views.cameras, *depths(train_views.cameras))
     return Dataset(
-        folder.name,
-        folder,
+        name,
+        opened,
         format_name,
         train_views,
         test_views,
         found.box,
-        (*notes, found.note),
-        downscale,
+        (*notes, note),
+        reading,
         n_levels=found.n_levels,
         near_plane=found.near_plane,
         up=found.up,
     )
 
 
+def stored_reduced(dataset: Dataset, factor: int) -> Dataset:
+    """A dataset whose reading counts from pictures that had been reduced by a factor when they were stored."""
+    reading = dataset.reading
+    return replace(dataset, reading=replace(reading, downscale=factor * reading.downscale))
+
+
 def check_number(train: list[Shot], path: Path) -> None:
     """Raise DatasetError if there are too few training views."""
     if len(train) < FEWEST_VIEWS:
-        raise DatasetError(f"{path}: expected at least {FEWEST_VIEWS} training views, found {len(train)}: add views")
+        raise DatasetError(
+            f"{path}: expected at least {FEWEST_VIEWS} training views besides those held out, found "
+            f"{len(train)}: add views"
+        )
 
 
 def settled_downscale(
@@ -142,7 +172,12 @@ def counted(
 
 
 def views_of(
-    shots: list[Shot], headers: Mapping[Path, Header], named_by: Path, downscale: int, on_read: Callable[[], None]
+    shots: list[Shot],
+    headers: Mapping[Path, Header],
+    named_by: Path,
+    downscale: int,
+    on_read: Callable[[], None],
+    read: Pictures = read_files,
 ) -> tuple[Views, tuple[str, ...]]:
     """Read the pictures of some shots, and say what is left out of them.
 
@@ -150,16 +185,43 @@ def views_of(
         headers: of all pictures of the dataset.
         named_by: the file that lists them, for messages.
         on_read: called after each picture.
+        read: the pictures.
 
     Raises:
-        DatasetError: see `read_images`; or intrinsics don't fit the pictures, or a lens can't be undone.
+        DatasetError: see `read`; or intrinsics don't fit the pictures, or a lens can't be undone.
     """
-    paths, own = [shot.path for shot in shots], [headers[shot.path] for shot in shots]
+    own = [headers[shot.path] for shot in shots]
     check_intrinsics(shots, own, named_by)
-    images = read_images(paths, own, _with_alpha(headers), downscale, on_read)
+    images = read(shots, own, _with_alpha(headers), downscale, on_read)
     cameras = cameras_of(shots, own, named_by, downscale)
     views = Views(cameras, images, tuple(shot.name for shot in shots), used_of(shots, cameras))
     return views, _cut_off({header.size for header in own}, downscale)
+
+
+def timed(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
+    """Training and test shots with their times from 0 to 1, and a note where the training shots have several.
+
+    D-NeRF's times (Pumarola et al. 2021) are so already; others, such as seconds, are counted from the first to the
+    last of all shots.
+    """
+    moments = [shot.time for shot in train if shot.time is not None]
+    if len(set(moments)) < 2:
+        return train, test, ()
+    low, high = min(moments), max(moments)
+    note = (
+        f"The views carry times, {low:g} to {high:g}, so the field is ngp-t unless another is chosen: it and tnerf "
+        "learn what moves, the others blur it."
+    )
+    everything = [*moments, *(shot.time for shot in test if shot.time is not None)]
+    first, last = min(everything), max(everything)
+    if first < 0.0 or last > 1.0:
+        train, test = (_counted_from(shots, first, last) for shots in (train, test))
+        note += f" They are counted from 0 at {first:g} to 1 at {last:g}."
+    return train, test, (note,)
+
+
+def _counted_from(shots: list[Shot], first: float, last: float) -> list[Shot]:
+    return [shot if shot.time is None else shot._replace(time=(shot.time - first) / (last - first)) for shot in shots]
 
 
 def _with_alpha(headers: Mapping[Path, Header]) -> bool:

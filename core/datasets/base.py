@@ -11,7 +11,9 @@ from torch import Tensor
 
 from core.cameras import Camera, rays_through
 from core.datasets.layout import Layout
+from core.place import Place
 from core.rays import Rays
+from core.reading import AS_STORED, Reading
 from core.settings import Box
 
 Progress = Callable[[float, str], None]
@@ -36,7 +38,7 @@ class PixelBatch(NamedTuple):
         return self.rgbs * self.alphas + background * (1.0 - self.alphas)
 
     def to(self, device: torch.device | str) -> "PixelBatch":
-        return PixelBatch(Rays(*(x.to(device) for x in self.rays)), self.rgbs.to(device), self.alphas.to(device))
+        return PixelBatch(self.rays.to(device), self.rgbs.to(device), self.alphas.to(device))
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Views:
     """Posed images, kept as bytes.
 
     Attributes:
-        cameras: a batch of n cameras, which know the images' sizes.
+        cameras: a batch of n cameras, which know the images' sizes and times.
         images: (n, height, width, 3 or 4) uint8; of several sizes (n_pixels, 3 or 4), one image after the other, row by
             row. With 4 channels the colour is straight (not premultiplied).
         names: n names, as the dataset spells them.
@@ -69,12 +71,23 @@ class Views:
         return self.images.shape[-1] == 4
 
     @property
+    def moves(self) -> bool:
+        """Whether the views were taken at several times, so that what they show may have moved."""
+        times = self.cameras.times
+        return times is not None and bool((times != times[:1]).any())
+
+    @property
     def has_silhouettes(self) -> bool:
         """Whether some pixel is not opaque: the alpha then tells the scene from what lies behind it."""
         if not self.has_alpha:
             return False
         clear = self.images[..., 3] < 255
         return bool((clear if self.used is None else clear & self.used).any())
+
+    @property
+    def can_carve(self) -> bool:
+        """Whether silhouettes tell what is empty: they don't where things move, nor through a bent lens."""
+        return self.has_silhouettes and not self.moves and self.cameras.lens is None
 
     @property
     def nbytes(self) -> int:
@@ -204,7 +217,10 @@ class Dataset:
         n_levels: nested boxes that the scene fills, each twice as large as the one before, `box` the first of them.
         near_plane: the distance from a camera below which nothing is.
         up: the unit vector that points upwards in the scene.
-        downscale: the factor by which its images are reduced, when they were stored and when they were opened.
+        points: (n, 3) float32, of its surfaces, where the files know some; point_colors: (n, 3) uint8, theirs.
+        named: its place as its files have it, where it was put elsewhere since (see `core.datasets.placing.placed`).
+        reading: how it was opened; its downscale is the factor by which its images are reduced, when they were stored
+            and when they were opened.
         notes: what the reader decided and the user should know, one sentence each.
     """
 
@@ -215,10 +231,13 @@ class Dataset:
     test: Views
     box: Box
     notes: tuple[str, ...] = ()
-    downscale: int = 1
+    reading: Reading = AS_STORED
     n_levels: int = 1
     near_plane: float = 0.0
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    points: Tensor | None = None
+    point_colors: Tensor | None = None
+    named: Place | None = None
 
 
 class Format(NamedTuple):
@@ -227,15 +246,18 @@ class Format(NamedTuple):
     Attributes:
         name: as users know it.
         signature: what such a dataset looks like, for messages.
-        recognises: whether a folder holds one; looks at names only.
-        read: opens it; takes the folder, the downscale factor (at least 1) and a progress callback, raises
-            DatasetError.
+        recognises: whether a path, a folder's or a file's, is one; looks at names only.
+        read: opens it; raises DatasetError.
+        index: the file in its folder that may be named instead of the folder.
+        any_axes: its files don't say which axes its cameras have, `Reading.axes` does.
     """
 
     name: str
     signature: str
     recognises: Callable[[Path], bool]
-    read: Callable[[Path, int, Progress], Dataset]
+    read: Callable[[Path, Reading, Progress], Dataset]
+    index: str | None = None
+    any_axes: bool = False
 
 
 def some_of(names: Sequence[str], most: int = 3) -> str:

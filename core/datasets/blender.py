@@ -1,4 +1,5 @@
 """Reads NeRF-synthetic's format: `transforms_train.json`, `_test.json`, `_val.json` and RGBA pictures beside them.
+D-NeRF's is the same with a `time` in each frame.
 
 Training uses the training split only. Held-out figures come from the test split; without one from the validation
 split; without that from every 8th training view, which is then not trained on. (Mildenhall et al. 2020; the
@@ -7,6 +8,7 @@ split; without that from every 8th training view, which is then not trained on. 
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from core.datasets.assembling import (
     counted,
     posed_headers,
     settled_downscale,
+    timed,
     views_of,
 )
 from core.datasets.base import Dataset, Format, Progress, Views
@@ -23,6 +26,8 @@ from core.datasets.hull import find_box
 from core.datasets.images import Header
 from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics
 from core.datasets.transforms import Frame, camera_angle_x, read_frames, read_transforms, scene_box
+from core.errors import DatasetError
+from core.reading import Reading
 from core.settings import Box
 
 TRAIN_FILE, TEST_FILE, VAL_FILE = "transforms_train.json", "transforms_test.json", "transforms_val.json"
@@ -42,7 +47,7 @@ def recognises(folder: Path) -> bool:
     return os.path.isfile(folder / TRAIN_FILE)
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds.
 
     Raises:
@@ -52,33 +57,43 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     transforms = read_transforms(path)
     box = scene_box(transforms, path)
     progress(0.0, "reading poses")
-    train, test, notes = _split_views(folder, _read_split(path))
+    train, test, notes = _split_views(folder, _read_split(path, reading), reading)
     check_number(train.shots, path)
+    if test.shots and (train.shots[0].time is None) != (test.shots[0].time is None):
+        raise DatasetError(
+            f"{folder}: expected a time in each frame of all splits or in none, found times in one split only: "
+            "add the others' or remove them"
+        )
+    train_shots, test_shots, when = timed(train.shots, test.shots)
+    train, test = train._replace(shots=train_shots), test._replace(shots=test_shots)
     shared = {shot.path for shot in train.shots} & {shot.path for shot in test.shots}
     if shared:
         notes += (f"{len(shared)} of the test views are training views too: their figures are not held out.",)
     headers = train.headers | test.headers
-    downscale, fitted = settled_downscale((train.shots, test.shots), headers, downscale)
+    downscale, fitted = settled_downscale((train.shots, test.shots), headers, reading.downscale)
     on_read = counted(progress, len(train.shots) + len(test.shots))
     (train_views, cut_off), (test_views, test_cut_off) = (
         views_of(split.shots, split.headers, path, downscale, on_read) for split in (train, test)
     )
-    notes += (*fitted, *dict.fromkeys((*train.notes, *test.notes, *cut_off, *test_cut_off)))
+    notes += (*fitted, *dict.fromkeys((*train.notes, *test.notes, *cut_off, *test_cut_off)), *when)
     if box is None:
         progress(READING_SHARE, "finding the scene's bounds")
         box, note = _bounds(train_views)
         notes += note
     progress(1.0, "")
-    return Dataset(folder.name, folder, FORMAT.name, train_views, test_views, box, notes, downscale)
+    reading = replace(reading, downscale=downscale)
+    return Dataset(folder.name, folder, FORMAT.name, train_views, test_views, box, notes, reading)
 
 
-FORMAT = Format("Blender", f"a folder with {TRAIN_FILE} (Blender, NeRF-synthetic)", recognises, read)
+FORMAT = Format(
+    "Blender", f"a folder with {TRAIN_FILE} (Blender, NeRF-synthetic)", recognises, read, TRAIN_FILE, any_axes=True
+)
 
 
-def _read_split(path: Path) -> _Split:
+def _read_split(path: Path, reading: Reading) -> _Split:
     transforms = read_transforms(path)
     angle = camera_angle_x(transforms, path)
-    frames = read_frames(transforms, path)
+    frames = read_frames(transforms, path, reading)
     headers, notes = posed_headers(((frame.path, None) for frame in frames), path)
     return _Split([_shot(frame, headers[frame.path], angle) for frame in frames], headers, notes)
 
@@ -87,15 +102,15 @@ def _shot(frame: Frame, header: Header, angle: float) -> Shot:
     width, height = header.size
     focal = 0.5 * width / math.tan(0.5 * angle)
     K = intrinsics(focal, focal, 0.5 * width, 0.5 * height)
-    return Shot(frame.name, frame.path, frame.c2w, K, header.size)
+    return Shot(frame.name, frame.path, frame.c2w, K, header.size, time=frame.time)
 
 
-def _split_views(folder: Path, train: _Split) -> tuple[_Split, _Split, tuple[str, ...]]:
+def _split_views(folder: Path, train: _Split, reading: Reading) -> tuple[_Split, _Split, tuple[str, ...]]:
     """Training and test views, and a note where the dataset doesn't say which are the latter."""
     if os.path.isfile(folder / TEST_FILE):
-        return train, _read_split(folder / TEST_FILE), ()
+        return train, _read_split(folder / TEST_FILE, reading), ()
     if os.path.isfile(folder / VAL_FILE):
-        return train, _read_split(folder / VAL_FILE), (VALIDATION_SERVES,)
+        return train, _read_split(folder / VAL_FILE, reading), (VALIDATION_SERVES,)
     kept, held_out, notes = hold_out(train.shots, "training view")
     return train._replace(shots=kept), train._replace(shots=held_out), notes
 
@@ -106,6 +121,8 @@ def _bounds(train: Views) -> tuple[Box, tuple[str, ...]]:
         f"so the scene is taken to lie within {DEFAULT_BOX[0]:g} .. {DEFAULT_BOX[3]:g}; "
         f'"aabb": [x0, y0, z0, x1, y1, z1] in {TRAIN_FILE} sets other bounds.'
     )
+    if train.moves:
+        return DEFAULT_BOX, (f"Silhouettes of different times may be of different shapes, {assumed}",)
     if not train.has_alpha:
         return DEFAULT_BOX, (f"The images have no alpha, {assumed}",)
     if not train.has_silhouettes:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from core.cameras import Camera, image_points, rays_through
 from core.datasets.images import Header, same_shape
@@ -49,7 +50,7 @@ def cameras_of(shots: Sequence[Shot], headers: Sequence[Header], named_by: Path,
     c2w = torch.from_numpy(np.stack([shot.c2w for shot in shots]))
     width, height = (max(sides) for sides in zip(*sizes, strict=True))
     several = torch.tensor(sizes) if len(set(sizes)) > 1 else None
-    cameras = Camera(c2w, K, width, height, _lens_of(shots, named_by), several)
+    cameras = Camera(c2w, K, width, height, _lens_of(shots, named_by), several, _times_of(shots))
     _check_lens(cameras, shots, named_by)
     return cameras
 
@@ -92,6 +93,12 @@ def _lens_of(shots: list[Shot], named_by: Path) -> Lens | None:
     distortion = torch.tensor([shot.distortion for shot in shots])
     fisheye = kinds == {True}
     return Lens(distortion, fisheye) if fisheye or bool(distortion.any()) else None
+
+
+def _times_of(shots: Sequence[Shot]) -> Tensor | None:
+    """When shots were taken, (n,) float32, if that is known of all."""
+    times = [shot.time for shot in shots]
+    return torch.tensor(times, dtype=torch.float32) if times and None not in times else None
 
 
 def _check_lens(cameras: Camera, shots: list[Shot], named_by: Path) -> None:

@@ -1,158 +1,163 @@
 """Looks a dataset over before anyone trains on it: what it is, what it needs, and what seems wrong with it."""
 
 import math
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from core.datasets import open_dataset
-from core.datasets.base import Dataset, Progress, Views, some_of
-from core.datasets.judging import towards_centre, warnings_on
+from core.datasets.base import Dataset, Progress
+from core.datasets.facts import Fact, dataset_facts, memory_facts, sharpness_facts
+from core.datasets.judging import Finding, Remedy, on_poses
+from core.datasets.looks import Look, look_at, on_pictures, ranked
 from core.datasets.memory import free_memory
-from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
-from core.settings import Box
+from core.datasets.placing import placed_as_wished
+from core.reading import AS_STORED, Reading
 
-Sizes = tuple[tuple[tuple[int, int], int], ...]
+_ROOM = 0.5
+"""The share of the memory that is free without the images which they should take at most: training needs some too."""
+
+
+class Grade(StrEnum):
+    """What may come of training on a dataset."""
+
+    SOUND = "sound"
+    DOUBTFUL = "doubtful"
+    UNFIT = "unfit"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `check_dataset` found. Angles are in degrees, lengths in scene units.
+    """What was found.
 
     Attributes:
-        train_sizes, test_sizes: widths and heights in pixels, as opened (after the reduction), each with the number of
-            views that have it, the most frequent first.
-        focal: horizontal and vertical, in pixels.
-        fov: horizontal and vertical.
-        distances: the smallest and largest distance of a training camera from the box's centre.
-        off_centre: the smallest and largest angle between a training camera's axis and the box's centre.
+        dataset: what was looked over.
+        findings: what seems wrong.
+        ranking: training pictures and their sharpness as a share of the median's, see `core.datasets.looks.ranked`.
         image_bytes: memory of the images and masks as they are kept; free_bytes: what is free beside them, None if
             unknown.
-        lens: of the first training camera.
-        notes: what the reader decided; warnings: what seems wrong.
-        dataset: what was looked over.
+        downscale: the factor proposed to open them with, at least the one they were opened with.
     """
 
-    path: Path
-    format: str
-    downscale: int
-    n_train: int
-    n_test: int
-    train_sizes: Sizes
-    test_sizes: Sizes
-    has_alpha: bool
-    focal: tuple[float, float]
-    fov: tuple[float, float]
-    distances: tuple[float, float]
-    off_centre: tuple[float, float]
-    box: Box
+    dataset: Dataset
+    findings: tuple[Finding, ...]
+    ranking: tuple[tuple[int, float], ...]
     image_bytes: int
     free_bytes: int | None
-    lens: Lens | None
-    notes: tuple[str, ...]
-    warnings: tuple[str, ...]
-    dataset: Dataset
+    downscale: int
 
     def lines(self) -> list[str]:
         """The report as text, one line per fact."""
-        free = "unknown" if self.free_bytes is None else f"{self.free_bytes / 1e6:,.0f} MB"
-        reduced = f", opened with --downscale {self.downscale}" if self.downscale > 1 else ""
-        levels, up, near = self.dataset.n_levels, self.dataset.up, self.dataset.near_plane
-        sides = (f"{high - low:.3g}" for low, high in zip(self.box[:3], self.box[3:], strict=True))
         return [
-            f"dataset    {self.path}",
-            f"format     {self.format}",
-            f"training   {self.n_train} views, {_sizes(self.train_sizes)} pixels{reduced}",
-            f"test       {self.n_test} views, {_sizes(self.test_sizes)} pixels{reduced}",
-            f"alpha      {'yes' if self.has_alpha else 'no'}",
-            f"cameras    focal length {self.focal[0]:.2f} x {self.focal[1]:.2f} pixels, "
-            f"field of view {self.fov[0]:.1f} x {self.fov[1]:.1f} degrees",
-            f"           {_range(self.distances, '.4g')} units from the box's centre, "
-            f"which lies {_range(self.off_centre, '.1f')} degrees off their axes",
-            f"lens       {_lens(self.lens)}",
-            f"box        {_corner(self.box[:3])} to {_corner(self.box[3:])}, sides {' x '.join(sides)}"
-            + (f", the first of {levels} nested ones" if levels > 1 else ""),
-            f"           {_corner(up)} is up"
-            + (f", nothing is nearer than {near:g} units to a camera" if near > 0.0 else ""),
-            f"memory     {self.image_bytes / 1e6:,.1f} MB for the images, {free} free beside them",
-            *(f"note       {note}" for note in self.notes),
-            *(f"warning    {warning}" for warning in self.warnings),
+            *(f"{caption:<10} {text}" for caption, text in self.facts()),
+            *(f"note       {note}" for note in self.dataset.notes),
+            *(f"warning    {finding.text}" for finding in self.findings),
             f"verdict    {self.verdict}",
         ]
+
+    def facts(self) -> list[Fact]:
+        """What the dataset is and needs."""
+        dataset = self.dataset
+        return [
+            *dataset_facts(dataset),
+            *memory_facts(self.image_bytes, self.free_bytes, dataset.reading.downscale, self.downscale),
+            *sharpness_facts(dataset.train.names, self.ranking),
+        ]
+
+    @property
+    def grade(self) -> Grade:
+        if any(finding.grave for finding in self.findings):
+            return Grade.UNFIT
+        return Grade.DOUBTFUL if self.findings else Grade.SOUND
 
     @property
     def verdict(self) -> str:
         """One sentence: whether to train on it."""
-        if not self.warnings:
-            return "sound: nothing speaks against training on it"
-        n = len(self.warnings)
-        return f"can be trained on, but {n} thing{'s' if n > 1 else ''} above may spoil the result"
+        n = len(self.findings)
+        things = f"{n} thing{'s' if n > 1 else ''}"
+        return {
+            Grade.SOUND: "sound: nothing speaks against training on it",
+            Grade.DOUBTFUL: f"can be trained on, but {things} may spoil the result",
+            Grade.UNFIT: f"not fit to be trained on: {things} should be mended first",
+        }[self.grade]
 
 
-def check_dataset(path: str | Path, downscale: int = 1, progress: Progress | None = None) -> Report:
+class Examination:
+    """A dataset looked over bit by bit: its poses at once, its pictures one after the other.
+
+    Args:
+        before: another one of the same views, whose looks at pictures are still good.
+    """
+
+    def __init__(self, dataset: Dataset, before: "Examination | None" = None):
+        self._dataset = dataset
+        self._pictures = [(views, index) for views in (dataset.train, dataset.test) for index in range(len(views))]
+        self._looks: list[Look] = [] if before is None else before._looks
+
+    @property
+    def n_pictures(self) -> int:
+        return len(self._pictures)
+
+    @property
+    def n_looked_at(self) -> int:
+        return len(self._looks)
+
+    def advance(self) -> bool:
+        """Look at the next picture; gives whether there was one."""
+        if self.n_looked_at == self.n_pictures:
+            return False
+        views, index = self._pictures[self.n_looked_at]
+        self._looks.append(look_at(views.image(index), views.mask(index)))
+        return True
+
+    def report(self) -> Report:
+        """What is known so far; pictures are judged once all of them were looked at."""
+        dataset, findings, ranking = self._dataset, list(on_poses(self._dataset)), []
+        if self.n_looked_at == self.n_pictures:
+            n_train = len(dataset.train)
+            looks, test_looks = self._looks[:n_train], self._looks[n_train:]
+            findings += on_pictures(dataset.train, looks, test_looks)
+            ranking = ranked(looks)
+        needed, free = dataset.train.nbytes + dataset.test.nbytes, free_memory()
+        asked = dataset.reading.downscale
+        proposed = asked if free is None else proposed_downscale(needed, free, asked)
+        if proposed > asked:
+            text = f"the images take more than half of the free memory: open them with --downscale {proposed}"
+            findings.append(Finding(text, remedy=Remedy.REDUCE))
+        return Report(dataset, tuple(findings), tuple(ranking), needed, free, proposed)
+
+
+def proposed_downscale(image_bytes: int, free_bytes: int, asked: int) -> int:
+    """The smallest factor, at least `asked`, with which images leave room for training.
+
+    Args:
+        image_bytes: that they take, reduced by `asked`; at least 1.
+        free_bytes: of memory beside them.
+    """
+    room = _ROOM * (free_bytes + image_bytes)
+    return max(asked, math.ceil(asked * math.sqrt(image_bytes / room)))
+
+
+def check_dataset(
+    path: str | Path,
+    reading: Reading = AS_STORED,
+    progress: Progress | None = None,
+    place: Mapping[str, Any] | None = None,
+) -> Report:
     """Open a dataset wholly, every image too, and report on it.
 
     Args:
-        path, downscale, progress: as for `core.datasets.open_dataset`.
+        path, reading, progress: as for `core.datasets.open_dataset`.
+        place: as for `core.datasets.placing.placed_as_wished`.
 
     Raises:
         DatasetError: it can't be opened; the message says what is wrong.
+        ValueError: nothing could be learnt in the place.
     """
-    dataset = open_dataset(path, downscale, progress)
-    cameras = dataset.train.cameras
-    distances, angles = towards_centre(cameras, dataset.box)
-    first = cameras[0]
-    fov = (_degrees(first.width, float(first.K[0, 0])), _degrees(first.height, float(first.K[1, 1])))
-    return Report(
-        path=dataset.path,
-        format=dataset.format,
-        downscale=dataset.downscale,
-        n_train=len(dataset.train),
-        n_test=len(dataset.test),
-        train_sizes=_sizes_of(dataset.train),
-        test_sizes=_sizes_of(dataset.test),
-        has_alpha=dataset.train.has_alpha,
-        focal=(float(first.K[0, 0]), float(first.K[1, 1])),
-        fov=fov,
-        distances=(float(distances.min()), float(distances.max())),
-        off_centre=(float(angles.min()), float(angles.max())),
-        box=dataset.box,
-        image_bytes=sum(views.nbytes for views in (dataset.train, dataset.test)),
-        free_bytes=free_memory(),
-        lens=first.lens,
-        notes=dataset.notes,
-        warnings=tuple(warnings_on(dataset)),
-        dataset=dataset,
-    )
-
-
-def _lens(lens: Lens | None) -> str:
-    if lens is None:
-        return "a pinhole, no distortion"
-    names = FISHEYE_COEFFICIENTS if lens.fisheye else COEFFICIENTS
-    values = [f"{name} {value:.4g}" for name, value in zip(names, lens.coefficients.tolist(), strict=False) if value]
-    return f"{'fisheye' if lens.fisheye else 'perspective'}, {', '.join(values) or 'no distortion'}"
-
-
-def _degrees(extent: int, focal: float) -> float:
-    return math.degrees(2.0 * math.atan(0.5 * extent / focal))
-
-
-def _sizes_of(views: Views) -> Sizes:
-    sizes = Counter(tuple(map(round, size)) for size in views.cameras.extent.tolist())
-    return tuple(sizes.most_common())
-
-
-def _sizes(sizes: Sizes) -> str:
-    if len(sizes) == 1:
-        return "{}x{}".format(*sizes[0][0])
-    return some_of([f"{width}x{height} ({n})" for (width, height), n in sizes])
-
-
-def _range(bounds: tuple[float, float], digits: str) -> str:
-    low, high = (format(bound, digits) for bound in bounds)
-    return low if low == high else f"{low} to {high}"
-
-
-def _corner(corner: tuple[float, ...]) -> str:
-    return "(" + ", ".join(f"{value:.3f}" for value in corner) + ")"
+    progress = progress or (lambda share, text: None)
+    examination = Examination(placed_as_wished(open_dataset(path, reading, progress), place or {}))
+    while examination.advance():
+        progress(1.0, f"looking at image {examination.n_looked_at} of {examination.n_pictures}")
+    return examination.report()

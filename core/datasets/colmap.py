@@ -15,15 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.cameras import Camera, sees
-from core.datasets.assembling import dataset_of_shots, posed_headers
+from core.datasets.assembling import dataset_of_shots, posed_headers, stored_reduced
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.colmap_files import check_files
 from core.datasets.images import Header
+from core.datasets.placing import depths_of
 from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, present
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
 from core.lenses import COEFFICIENTS
+from core.reading import Reading
 
 _MODEL_FOLDERS = ("sparse/0", "sparse", ".", "colmap/sparse/0")
 
@@ -43,38 +44,36 @@ _LENSES: dict[str, tuple[str, ...]] = {
 _FEWEST_SIGHTINGS = 3
 """Pictures that must show a point for it to say where the scene is."""
 
-_MOST_POINTS = 20_000
-_NEAREST, _FARTHEST = 0.01, 0.99
-"""Quantiles of the points' depths between which the scene is taken to lie; a few points are always wrong."""
-
 
 class _Model(NamedTuple):
-    """Attributes: shots, as the model has them; points (n, 3) float32."""
+    """Attributes: shots, as the model has them; points (n, 3) float32 and their colors (n, 3) uint8."""
 
     shots: list[Shot]
     points: Tensor
+    colors: Tensor
 
 
 def recognises(folder: Path) -> bool:
     return _find_model(folder) is not None
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
-    pictures, stored, downscale, notes = image_folder(folder, downscale)
-    dataset = dataset_of(folder, _find_model(folder), pictures, downscale, progress, FORMAT.name, notes)
-    return replace(dataset, downscale=stored * dataset.downscale)
+    pictures, stored, downscale, notes = image_folder(folder, reading.downscale)
+    reading = replace(reading, downscale=downscale)
+    dataset = dataset_of(folder, _find_model(folder), pictures, reading, progress, FORMAT.name, notes)
+    return stored_reduced(dataset, stored)
 
 
 def dataset_of(
-    folder: Path,
+    opened: Path,
     where: Path,
     pictures: Path,
-    downscale: int,
+    reading: Reading,
     progress: Progress,
     format_name: str,
     notes: tuple[str, ...] = (),
@@ -83,10 +82,10 @@ def dataset_of(
     """The dataset of a model.
 
     Args:
-        folder: what was opened.
+        opened: the folder or file that was.
         where: the model's own folder.
         pictures: the folder that its pictures' names begin at.
-        downscale: of the pictures as they are there.
+        reading: its downscale is that of the pictures as they are there.
         notes: what is known so far.
         headers: of the pictures, where it is known how they are to be read.
 
@@ -94,15 +93,16 @@ def dataset_of(
         DatasetError: see `core.datasets.open_dataset`.
     """
     progress(0.0, f"reading {where}")
-    model = _read_model(where, pictures)
+    model = _read_model(where, pictures, reading.allow_outside)
     shots, missing = present(model.shots, where)
     if headers is None:
         headers, turned = posed_headers(((shot.path, shot.size) for shot in shots), where)
         notes += turned
     train, test, note = hold_out(shots, "view")
     notes += missing + note
-    depths = partial(_depths, points=model.points)
-    return dataset_of_shots(folder, format_name, (train, test), headers, where, downscale, progress, notes, depths)
+    depths = partial(depths_of, points=model.points)
+    dataset = dataset_of_shots(opened, format_name, (train, test), headers, where, reading, progress, notes, depths)
+    return replace(dataset, points=model.points, point_colors=model.colors) if len(model.points) else dataset
 
 
 FORMAT = Format("COLMAP", "a folder with sparse/0/cameras.bin or .txt (COLMAP)", recognises, read)
@@ -116,31 +116,33 @@ def _find_model(folder: Path) -> Path | None:
     return None
 
 
-def _read_model(where: Path, pictures: Path) -> _Model:
+def _read_model(where: Path, pictures: Path, allow_outside: bool) -> _Model:
     import pycolmap
 
     pycolmap.logging.minloglevel = 3  # what it would print, the error below says
     check_files(where)
     try:
         model = pycolmap.Reconstruction(where)
-        shots = [_shot(image, pictures, where) for image in model.images.values() if image.has_pose]
-        points = [point.xyz for point in model.points3D.values() if point.track.length() >= _FEWEST_SIGHTINGS]
+        shots = [_shot(image, pictures, where, allow_outside) for image in model.images.values() if image.has_pose]
+        points = [point for _, point in sorted(model.points3D.items()) if point.track.length() >= _FEWEST_SIGHTINGS]
+        cloud = np.asarray([point.xyz for point in points], np.float64).reshape(-1, 3)
+        colors = np.asarray([point.color for point in points], np.uint8).reshape(-1, 3)
     except DatasetError:
         raise
     except Exception as error:  # it raises whatever its C++ threw
         raise _broken(where, " ".join(str(error).split())) from error
     if not shots:
         raise DatasetError(f"{where}: expected pictures with poses, found none: let COLMAP map the pictures again")
-    cloud = np.asarray(points, np.float64).reshape(-1, 3)
-    return _Model(shots, torch.from_numpy(cloud[(np.abs(cloud) < 1e12).all(1)].astype(np.float32)))
+    sound = (np.abs(cloud) < 1e12).all(1)
+    return _Model(shots, torch.from_numpy(cloud[sound].astype(np.float32)), torch.from_numpy(colors[sound]))
 
 
 def _broken(where: Path, found: str) -> DatasetError:
     return DatasetError(f"{where}: expected a model of COLMAP, found a broken one ({found:.160}): export it again")
 
 
-def _shot(image, pictures: Path, where: Path) -> Shot:
-    """One of pycolmap's images as ours; its axes are OpenCV's."""
+def _shot(image, pictures: Path, where: Path, allow_outside: bool) -> Shot:
+    """One of pycolmap's images as ours."""
     camera = image.camera
     kind = camera.model.name
     if kind not in _LENSES:
@@ -151,35 +153,21 @@ def _shot(image, pictures: Path, where: Path) -> Shot:
     given = dict(zip(_LENSES[kind], (float(x) for x in camera.params), strict=True))
     fx, fy = given.get("fx", given.get("f")), given.get("fy", given.get("f"))
     path = Path(os.path.normpath(pictures / image.name))
-    if not path.is_relative_to(pictures):
-        raise DatasetError(f"{where}: expected pictures inside {pictures}, found {image.name!r}: correct its name")
+    if not (allow_outside or path.is_relative_to(pictures)):
+        raise DatasetError(
+            f"{where}: expected pictures inside {pictures}, found {image.name!r}: correct its name, "
+            "or give --allow-outside"
+        )
     w2c = np.vstack([image.cam_from_world().matrix(), [0.0, 0.0, 0.0, 1.0]])
     if not (np.abs(w2c) < 1e12).all() or abs(np.linalg.det(w2c)) < 1e-6:
         raise DatasetError(f"{where} ({image.name}): expected a finite pose, found none: map the pictures again")
-    c2w = np.linalg.inv(w2c) * np.array([1.0, -1.0, -1.0, 1.0])
     distortion = tuple(given.get(name, 0.0) for name in COEFFICIENTS)
     return Shot(
         image.name,
         path,
-        checked_pose(c2w, f"{where} ({image.name})", "a pose"),
+        checked_pose(np.linalg.inv(w2c), f"{where} ({image.name})", "a pose", "opencv"),
         intrinsics(fx, fy, given["cx"], given["cy"]),
         (camera.width, camera.height),
         distortion,
         kind.endswith("FISHEYE"),
     )
-
-
-def _depths(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:
-    """Between which depths the pictures show points, but for a few; None where they show none."""
-    points = points[:: max(1, len(points) // _MOST_POINTS)]
-    depths = []
-    for index in range(len(cameras)):
-        camera = cameras[index]
-        seen = points[sees(camera, points)]
-        depths.append((seen - camera.c2w[:3, 3]) @ -camera.c2w[:3, 2])
-    found = torch.cat(depths)
-    found = found[found > 0.0].sort().values
-    if not len(found):
-        return None, None
-    near, far = (float(found[int(share * (len(found) - 1))]) for share in (_NEAREST, _FARTHEST))
-    return (near, far) if near < far else (None, None)

@@ -19,6 +19,7 @@ import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 
+from core.datasets.base import some_of
 from core.datasets.memory import n_readers
 from core.datasets.reducing import box_filter
 from core.errors import DatasetError
@@ -51,6 +52,10 @@ _TURNS = {
 
 _UNDONE = {6: 8, 8: 6}
 """The orientations whose turn another one undoes; the others undo themselves."""
+
+
+_MOST_NAMES = 8
+"""Pictures that a message names, besides the first."""
 
 
 class Header(NamedTuple):
@@ -124,10 +129,17 @@ def read_headers(paths: Sequence[Path], named_by: Path) -> dict[Path, Header]:
     missing = [path for path in paths if not os.path.isfile(path)]
     if missing:
         raise DatasetError(
-            f"{missing[0]} is missing: {len(missing)} of the {len(paths)} images that {named_by} names do not exist; "
-            "restore them or remove their frames"
+            f"{missing[0]} is missing: {len(missing)} of the {len(paths)} images that {named_by} names do not exist"
+            f"{_others(missing)}; restore them or remove their frames"
         )
-    return {path: read_header(path) for path in paths}
+    headers, broken = {}, []
+    for path in paths:
+        try:
+            headers[path] = read_header(path)
+        except DatasetError as error:
+            broken.append((path, error))
+    _refuse(broken)
+    return headers
 
 
 def read_image(path: Path, with_alpha: bool, orientation: int = 1) -> np.ndarray:
@@ -239,13 +251,7 @@ def read_images(
     Raises:
         DatasetError: a picture can't be read, they don't fit in memory, or `downscale` leaves no pixel.
     """
-    sizes = [(header.height // downscale, header.width // downscale) for header in headers]
-    for path, header, size in zip(paths, headers, sizes, strict=True):
-        if 0 in size:
-            raise DatasetError(
-                f"downscale {downscale} is larger than the images of {header.width}x{header.height} "
-                f"({path}): choose at most {min(header.size)}"
-            )
+    sizes = [reduced_size(header, downscale, path) for path, header in zip(paths, headers, strict=True)]
     n_channels = 4 if with_alpha else 3
     ends = np.cumsum([height * width for height, width in sizes])
     try:
@@ -256,14 +262,21 @@ def read_images(
             f"--downscale {2 * downscale} takes a quarter"
         ) from error
 
+    broken: dict[int, DatasetError] = {}
+
     def read(index: int) -> None:
-        image = read_image(paths[index], with_alpha, headers[index].orientation)
-        if image.shape[1::-1] != headers[index].size:
-            raise _broken(paths[index], ValueError(f"its size is not the {headers[index].size} that it began with"))
+        try:
+            image = read_image(paths[index], with_alpha, headers[index].orientation)
+            if image.shape[1::-1] != headers[index].size:
+                raise _broken(paths[index], ValueError(f"its size is not the {headers[index].size} that it began with"))
+        except DatasetError as error:
+            broken[index] = error
+            return
         (height, width), end = sizes[index], ends[index]
         pixels[end - height * width : end] = box_filter(image, downscale).reshape(-1, n_channels)
 
     in_threads(read, len(paths), n_readers(headers), on_read)
+    _refuse([(paths[index], broken[index]) for index in sorted(broken)])
     images = torch.from_numpy(pixels)
     return images.view(len(paths), *sizes[0], n_channels) if len(set(sizes)) == 1 else images
 
@@ -280,3 +293,33 @@ def in_threads(work: Callable[[int], None], n: int, n_threads: int, on_done: Cal
             on_done()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _refuse(broken: Sequence[tuple[Path, DatasetError]]) -> None:
+    """Raise one error on all pictures that can't be read: who mends a dataset needs all their names at once."""
+    if broken:
+        paths, errors = zip(*broken, strict=True)
+        raise DatasetError(f"{errors[0]}{_others(paths)}") from errors[0]
+
+
+def _others(paths: Sequence[Path]) -> str:
+    """The names of all but the first, as far as they fit a line."""
+    return f" (also {some_of([path.name for path in paths[1:]], _MOST_NAMES)})" if len(paths) > 1 else ""
+
+
+def reduced_size(header: Header, downscale: int, path: Path) -> tuple[int, int]:
+    """Height and width of a picture that is reduced by a factor.
+
+    Args:
+        path: of the picture, for messages.
+
+    Raises:
+        DatasetError: nothing would be left of it.
+    """
+    height, width = header.height // downscale, header.width // downscale
+    if not (height and width):
+        raise DatasetError(
+            f"downscale {downscale} is larger than the images of {header.width}x{header.height} "
+            f"({path}): choose at most {min(header.size)}"
+        )
+    return height, width

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.datasets.assembling import dataset_of_shots, posed_headers
+from core.datasets.assembling import dataset_of_shots, posed_headers, stored_reduced
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, pictures_in
 from core.datasets.transforms import checked_pose
 from core.errors import DatasetError
+from core.reading import Reading
 
 FILE = "poses_bounds.npy"
 
@@ -35,7 +36,7 @@ def recognises(folder: Path) -> bool:
     return os.path.isfile(folder / FILE)
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds; pictures that are stored reduced serve where they suffice.
 
     Raises:
@@ -44,7 +45,7 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     path = folder / FILE
     progress(0.0, "reading poses")
     rows = _read_rows(path)
-    inside, stored, downscale, notes = image_folder(folder, downscale)
+    inside, stored, downscale, notes = image_folder(folder, reading.downscale)
     pictures = pictures_in(inside)
     if not pictures:
         raise DatasetError(
@@ -72,13 +73,14 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
     train, test, note = hold_out(shots, "view")
     notes += turned + note
     depths = min(row.near for row in rows), max(row.far for row in rows)
+    reading = replace(reading, downscale=downscale)
     dataset = dataset_of_shots(
-        folder, FORMAT.name, (train, test), headers, path, downscale, progress, notes, lambda cameras: depths
+        folder, FORMAT.name, (train, test), headers, path, reading, progress, notes, lambda cameras: depths
     )
-    return replace(dataset, downscale=stored * dataset.downscale)
+    return stored_reduced(dataset, stored)
 
 
-FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read)
+FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read, FILE)
 
 
 def _read_rows(path: Path) -> list[_Row]:

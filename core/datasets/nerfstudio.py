@@ -1,11 +1,13 @@
 """Reads `transforms.json` as instant-ngp and nerfstudio write it: real photos with their poses, lenses and splits.
 
-Frames may override what the file says of all of them. The coordinates stay the file's own: `scale`, `offset` and
-`applied_transform` say how other programs moved them and are not applied.
+Another `transforms*.json` can be opened by its own path. Frames may override what the file says of all of them. The
+coordinates stay the file's own: `scale`, `offset` and `applied_transform` say how other programs moved them and are
+not applied.
 """
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from core.datasets.shots import VALIDATION_SERVES, Mask, Shot, find_picture, hol
 from core.datasets.transforms import SMALLEST_ANGLE, Frame, is_number, number, read_frames, read_transforms, scene_box
 from core.errors import DatasetError
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS
+from core.reading import Reading
 
 FILE = "transforms.json"
+_FILE_NAME = re.compile(r"transforms.*\.json")
 
 _MODELS = {
     "PINHOLE": (),
@@ -32,31 +36,31 @@ _MODELS = {
 alone it is nerfstudio's own eighth power, which we don't have."""
 
 
-def recognises(folder: Path) -> bool:
-    return os.path.isfile(folder / FILE)
+def recognises(path: Path) -> bool:
+    return os.path.isfile(path / FILE) or (os.path.isfile(path) and _FILE_NAME.fullmatch(path.name) is not None)
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
-    """Open a folder that `recognises` holds.
+def read(opened: Path, reading: Reading, progress: Progress) -> Dataset:
+    """Open what `recognises` accepts.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
-    path = folder / FILE
+    path = opened if os.path.isfile(opened) else opened / FILE
     progress(0.0, "reading poses")
     transforms = read_transforms(path)
     given_box = scene_box(transforms, path)
-    frames, notes = present(read_frames(transforms, path), path)
+    frames, notes = present(read_frames(transforms, path, reading), path)
     headers, turned = posed_headers(((frame.path, _named_size(frame, transforms)) for frame in frames), path)
-    shots = [_shot(frame, transforms, headers[frame.path], path) for frame in frames]
+    shots = [_shot(frame, transforms, headers[frame.path], path, reading.allow_outside) for frame in frames]
     train, test, note = _split(shots, transforms, path)
     notes += turned + note
-    return dataset_of_shots(
-        folder, FORMAT.name, (train, test), headers, path, downscale, progress, notes, box=given_box
-    )
+    return dataset_of_shots(opened, FORMAT.name, (train, test), headers, path, reading, progress, notes, box=given_box)
 
 
-FORMAT = Format("instant-ngp / nerfstudio", f"a folder with {FILE} (instant-ngp, nerfstudio)", recognises, read)
+FORMAT = Format(
+    "instant-ngp / nerfstudio", f"a folder with {FILE} (instant-ngp, nerfstudio)", recognises, read, FILE, any_axes=True
+)
 
 
 def _named_size(frame: Frame, transforms: dict[str, Any]) -> tuple[float, float] | None:
@@ -66,7 +70,7 @@ def _named_size(frame: Frame, transforms: dict[str, Any]) -> tuple[float, float]
     return named if all(is_number(side) and side > 0.0 for side in named) else None
 
 
-def _shot(frame: Frame, transforms: dict[str, Any], header: Header, path: Path) -> Shot:
+def _shot(frame: Frame, transforms: dict[str, Any], header: Header, path: Path, allow_outside: bool) -> Shot:
     """A frame with its lens and masks; what it doesn't say, the file says of all."""
     given = transforms | frame.given
     where = f"{path} ({frame.name})"
@@ -87,11 +91,13 @@ def _shot(frame: Frame, transforms: dict[str, Any], header: Header, path: Path) 
     K = intrinsics(fx, fy, value("cx", 0.5 * width), value("cy", 0.5 * height))
     names, fisheye = _coefficients(given, where)
     distortion = [value(name, 0.0) if name in names else 0.0 for name in COEFFICIENTS]
-    masks = _masks(frame, where, path.parent)
-    return Shot(frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye, masks)
+    masks = _masks(frame, where, path.parent, allow_outside)
+    return Shot(
+        frame.name, frame.path, frame.c2w, K, (width, height), tuple(distortion), fisheye, masks, time=frame.time
+    )
 
 
-def _masks(frame: Frame, where: str, folder: Path) -> tuple[Mask, ...]:
+def _masks(frame: Frame, where: str, folder: Path, allow_outside: bool) -> tuple[Mask, ...]:
     """nerfstudio's mask, which is white where the picture counts, and instant-ngp's, which is black there."""
     beside = frame.path.with_name(f"dynamic_mask_{frame.path.stem}.png")
     masks = (Mask(beside, hides=True),) if os.path.isfile(beside) else ()
@@ -100,7 +106,7 @@ def _masks(frame: Frame, where: str, folder: Path) -> tuple[Mask, ...]:
         return masks
     if not isinstance(name, str) or not name.strip():
         raise DatasetError(f"{where}: expected mask_path as the name of a picture, found {name!r:.40}: correct it")
-    mask = find_picture(folder, name, where, "mask_path")
+    mask = find_picture(folder, name, where, allow_outside, "mask_path")
     if not os.path.isfile(mask):
         raise DatasetError(f"{mask} is missing: {where} names it as a mask; restore it or remove mask_path")
     return (*masks, Mask(mask, hides=False))

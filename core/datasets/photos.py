@@ -27,6 +27,7 @@ from core.datasets.images import Header, read_headers, read_image
 from core.datasets.pose_search import STAGES
 from core.datasets.shots import image_folder, pictures_in
 from core.errors import DatasetError
+from core.reading import Reading
 from core.user_folder import user_folder
 
 FEWEST_PHOTOS = 3
@@ -50,13 +51,25 @@ def recognises(folder: Path) -> bool:
         return False
 
 
-def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
+def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`; or the photos have too little in common.
     """
-    pictures = image_folder(folder, 1).folder
+    return dataset_of(folder, image_folder(folder, 1).folder, reading, progress, FORMAT.name)
+
+
+def dataset_of(opened: Path, pictures: Path, reading: Reading, progress: Progress, format_name: str) -> Dataset:
+    """The dataset of the photos in a folder.
+
+    Args:
+        opened: the folder or file that was.
+        pictures: the folder that holds them.
+
+    Raises:
+        DatasetError: see `read`.
+    """
     paths = pictures_in(pictures)
     headers = read_headers(paths, pictures)  # what is broken is said before the search, not after it
     names = [path.name for path in paths]
@@ -66,14 +79,14 @@ def read(folder: Path, downscale: int, progress: Progress) -> Dataset:
         _Search(headers, kept_in, as_they_are).run(model, progress)
     if not (model / "cameras.bin").is_file():
         raise DatasetError(
-            f"{pictures}: expected photos that see the same things from different places, found too little in common "
+            f"{opened}: expected photos that see the same things from different places, found too little in common "
             f"among these {len(names)}: take more photos, each a small step from the last"
         )
 
     def after(share: float, text: str) -> None:
         progress(_STAGE_ENDS[-1] + (1.0 - _STAGE_ENDS[-1]) * share, text)
 
-    dataset = colmap.dataset_of(folder, model, pictures, downscale, after, FORMAT.name, headers=headers)
+    dataset = colmap.dataset_of(opened, model, pictures, reading, after, format_name, headers=headers)
     turned = sum(header.orientation != 1 for header in headers.values())
     upright = (f"{turned} photos are turned upright, as their orientation tags say.",) if turned else ()
     return replace(dataset, notes=(_found(dataset, names), *upright, *dataset.notes))

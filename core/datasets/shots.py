@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from core.datasets.base import some_of
 from core.datasets.images import PICTURE_SUFFIXES
 from core.errors import DatasetError
 from core.lenses import N_COEFFICIENTS
@@ -15,6 +16,9 @@ HOLD_OUT_EVERY = 8
 
 VALIDATION_SERVES = "There is no test split: the validation split serves as one."
 """A note."""
+
+_MOST_NAMES = 8
+"""Missing pictures that a note names."""
 
 _STORED_FACTORS = (1, 2, 4, 8)
 
@@ -44,6 +48,7 @@ class Shot(NamedTuple):
         distortion: see `core.lenses.Lens.coefficients`; fisheye: of which kind.
         masks: say which of its pixels count.
         used: the pixels that they leave, once they are read, (height, width) bool after the reduction; None: all.
+        time: when it was taken, if that is known.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Shot(NamedTuple):
     fisheye: bool = False
     masks: tuple[Mask, ...] = ()
     used: np.ndarray | None = None
+    time: float | None = None
 
 
 class ImageFolder(NamedTuple):
@@ -123,7 +129,8 @@ def present(listed: list[Named], named_by: Path) -> tuple[list[Named], tuple[str
         )
     if not missing:
         return there, ()
-    return there, (f"{len(missing)} of the {len(listed)} images it names are missing, such as {missing[0].name}.",)
+    names = some_of([item.name for item in missing], _MOST_NAMES)
+    return there, (f"{len(missing)} of the {len(listed)} images it names are missing: {names}.",)
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -157,9 +164,9 @@ def image_folder(folder: Path, downscale: int) -> ImageFolder:
     return ImageFolder(inside, factor, max(1, downscale // factor), notes)
 
 
-def find_picture(folder: Path, name: str, where: str, key: str = "file_path") -> Path:
-    """Where a picture named in a dataset's file is, which must be in the dataset's folder: a downloaded file must not
-    name others of the disk.
+def find_picture(folder: Path, name: str, where: str, allow_outside: bool = False, key: str = "file_path") -> Path:
+    """Where a picture named in a dataset's file is, which must be in the dataset's folder unless others are allowed: a
+    downloaded file must not name any file of the disk.
 
     Backslashes part folders too; a missing suffix is found; of an absolute path the longest end that exists below the
     folder counts, for datasets are moved.
@@ -171,19 +178,21 @@ def find_picture(folder: Path, name: str, where: str, key: str = "file_path") ->
         The path; what isn't there and has no suffix gets the first one.
 
     Raises:
-        DatasetError: the name leads out of the folder.
+        DatasetError: the name leads out of the folder, and that is not allowed.
     """
     plain = name.strip().replace("\\", "/")
     root = Path(os.path.normpath(folder))
     path = Path(os.path.normpath(root / plain))
-    found = _picture_at(path) if path.is_relative_to(root) and path != root else None
+    outside = path == root or not (allow_outside or path.is_relative_to(root))
+    found = None if outside else _picture_at(path)
     if found is None and (plain.startswith("/") or plain[1:2] == ":"):
         parts = [part for part in plain.split("/") if part]
         ends = [root.joinpath(*parts[first:]) for first in range(len(parts)) if ".." not in parts[first:]]
         found = next(filter(None, map(_picture_at, ends)), None)
-    if found is None and (not path.is_relative_to(root) or path == root):
+    if found is None and outside:
         raise DatasetError(
-            f"{where}: expected {key} inside {folder}, found {name!r}: move the picture there and correct the path"
+            f"{where}: expected {key} inside {folder}, found {name!r}: move the picture there and correct the path, "
+            "or give --allow-outside"
         )
     return found or (
         path if path.suffix.lower() in PICTURE_SUFFIXES else path.with_name(path.name + PICTURE_SUFFIXES[0])

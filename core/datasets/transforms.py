@@ -1,7 +1,8 @@
 """Reads `transforms*.json`: frames with a picture and a pose, as Blender's NeRF scripts and their kin write them.
 
-Poses are c2w in OpenGL axes (+x right, +y up, -z forward), which is our convention too. Every function raises
-DatasetError with one line that names the file, what was expected, what was found and what to do.
+Poses are c2w in OpenGL axes (+x right, +y up, -z forward), which is our convention too, unless the user says that they
+are in OpenCV's. Every function raises DatasetError with one line that names the file, what was expected, what was found
+and what to do.
 """
 
 import json
@@ -13,12 +14,19 @@ import numpy as np
 
 from core.datasets.shots import find_picture
 from core.errors import DatasetError
+from core.reading import AS_STORED, Axes, Reading
 from core.settings import Box
 
 SMALLEST_ANGLE = 1e-3
 """A field of view below this, in radians, is a mistake."""
 
+_LATEST = 1e9
+"""A time of greater magnitude is a mistake."""
+
 _BOTTOM_ROW = (0.0, 0.0, 0.0, 1.0)
+
+_TO_OPENGL = np.array([1.0, -1.0, -1.0, 1.0])
+"""Times a pose's columns in OpenCV's axes."""
 
 
 class Frame(NamedTuple):
@@ -29,12 +37,14 @@ class Frame(NamedTuple):
         path: where the picture should be.
         c2w: (4, 4) float32.
         given: all that the file says of it.
+        time: when it was taken, if the file says so; of all frames or of none.
     """
 
     name: str
     path: Path
     c2w: np.ndarray
     given: dict[str, Any]
+    time: float | None = None
 
 
 def read_transforms(path: Path) -> dict[str, Any]:
@@ -82,16 +92,23 @@ def scene_box(transforms: dict[str, Any], path: Path) -> Box | None:
     return tuple(map(float, box))
 
 
-def read_frames(transforms: dict[str, Any], path: Path) -> list[Frame]:
+def read_frames(transforms: dict[str, Any], path: Path, reading: Reading = AS_STORED) -> list[Frame]:
     """The posed pictures; whether they exist is not looked at."""
     frames = transforms.get("frames")
     if not isinstance(frames, list) or not frames:
         found = "none" if "frames" not in transforms else _kind(frames)
         raise DatasetError(f"{path}: expected a list of frames, found {found}: export it again with at least one view")
-    return [_read_frame(frame, f"{path}: frame {index}", path.parent) for index, frame in enumerate(frames)]
+    read = [_read_frame(frame, f"{path}: frame {index}", path.parent, reading) for index, frame in enumerate(frames)]
+    timeless = [frame for frame in read if frame.time is None]
+    if timeless and len(timeless) < len(read):
+        raise DatasetError(
+            f"{path}: expected a time in all frames or in none, found none in {len(timeless)} of {len(read)}, such as "
+            f"{timeless[0].name}: add theirs or remove the others"
+        )
+    return read
 
 
-def _read_frame(frame: Any, where: str, folder: Path) -> Frame:
+def _read_frame(frame: Any, where: str, folder: Path, reading: Reading) -> Frame:
     if not isinstance(frame, dict):
         raise DatasetError(f"{where}: expected an object, found {_kind(frame)}: export it again")
     name = frame.get("file_path")
@@ -100,18 +117,20 @@ def _read_frame(frame: Any, where: str, folder: Path) -> Frame:
         raise DatasetError(f"{where}: expected file_path, the name of a picture, found {found}: add it")
     if "transform_matrix" not in frame:
         raise DatasetError(f"{where} ({name}): expected transform_matrix, the 4x4 pose, found none: add it")
-    path = find_picture(folder, name, where)
-    return Frame(name, path, checked_pose(frame["transform_matrix"], f"{where} ({name})"), frame)
+    path = find_picture(folder, name, where, reading.allow_outside)
+    c2w = checked_pose(frame["transform_matrix"], f"{where} ({name})", axes=reading.axes)
+    time = number(frame, "time", f"{where} ({name})", -_LATEST, _LATEST) if "time" in frame else None
+    return Frame(name, path, c2w, frame, time)
 
 
-def checked_pose(matrix: Any, where: str, what: str = "transform_matrix") -> np.ndarray:
-    """c2w (4, 4) float32 of what messages call `what`.
+def checked_pose(matrix: Any, where: str, what: str = "transform_matrix", axes: Axes = "opengl") -> np.ndarray:
+    """c2w (4, 4) float32 in OpenGL's axes, of a matrix that messages call `what`.
 
     A uniform scale, which Blender writes for a scaled parent, is taken out of its rotation.
     """
     try:
         c2w = np.asarray(matrix, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         c2w = np.empty(0)
     expected = f"{where}: expected {what} as 4 rows of 4 numbers"
     if c2w.shape != (4, 4):
@@ -125,7 +144,7 @@ def checked_pose(matrix: Any, where: str, what: str = "transform_matrix") -> np.
     if abs(volume) <= 1e-6 * sides.prod():
         raise DatasetError(f"{expected} with a rotation, found a singular one: correct the frame or remove it")
     c2w[:3, :3] /= np.cbrt(abs(volume))
-    return c2w.astype(np.float32)
+    return (c2w * _TO_OPENGL if axes == "opencv" else c2w).astype(np.float32)
 
 
 def number(given: dict[str, Any], key: str, where: str, low: float = -math.inf, high: float = math.inf) -> float:

@@ -13,14 +13,15 @@ PIECE = 1 << 20
 class Field(Protocol):
     """A radiance field: density from a position, colour from what the density knew and a direction.
 
-    On a CPU several threads may ask at once.
+    On a CPU several threads may ask at once. One that looks at times has a class attribute `dynamic = True`.
     """
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Densities and what the colour needs of them.
 
         Args:
-            positions: (n, 3) float32 in scene units.
+            positions: (n, 3) float32 in scene units; or (n, 4) where the scene's views carry times, with the time
+                last, 0 to 1. A static field looks at the first three only; without times a dynamic one is at time 0.
 
         Returns:
             sigmas: (n,) float32, at least 0, per scene unit.

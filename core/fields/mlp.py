@@ -1,7 +1,11 @@
 """A small fully connected network with ReLU between its layers, and its gradients.
 
 On the CPU the batch is cut into blocks that run through all layers while their activations are in the cache, on as
-many threads as there are; threads meet once forward and once backward, not at every matrix product.
+many threads as there are; threads meet once forward and once backward, not at every matrix product. On CUDA the batch
+is one block.
+
+Half precision is bfloat16, on both: its range is that of float32, so that gradients need no scaling, which float16's
+do. A GPU without it (before Ampere) computes in float32, see `core.device.fastest_precision`.
 """
 
 from functools import partial
@@ -94,7 +98,7 @@ def _blocks(x: Tensor) -> list[tuple[int, int]]:
 
 
 def _padded(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """`x` in another format, with rows of zeros behind it up to a multiple of the granule."""
-    missing = -x.shape[0] % _GRANULE
+    """`x` in another format, on the CPU with rows of zeros behind it up to a multiple of the granule."""
+    missing = -x.shape[0] % _GRANULE if x.device.type == "cpu" else 0
     rounded = x.to(dtype)
     return torch.nn.functional.pad(rounded, (0, 0, 0, missing)) if missing else rounded

@@ -9,46 +9,36 @@ from torch import Tensor, nn
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
 from core.kernels.encoded_network import encoded_network, packed_table
-from core.kernels.hash_grid import Space, hash_encode, level_layout
+from core.kernels.hash_grid import Levels, Space, hash_encode, level_layout
 from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
-from core.settings import Box, FieldSettings
+from core.settings import FieldSettings
 
 
 class NGPField(nn.Module):
     """A `Field` over a box, or over a box and all space around it.
 
-    Densities are scaled so that the optical thickness of a fresh field along the box's diagonal is 4 whatever the
-    scene's units are: a thin fog, through which every part of the scene is seen and learnt at once.
-
     Args:
-        box: x0 y0 z0 x1 y1 z1 in scene units, what the hash grid covers.
+        space: what the hash grid covers, in scene units.
         generator: draws the initial weights, on the CPU.
-        unbounded: whether the hash grid covers what lies around the box too, see `Space.contracted`.
     """
 
-    def __init__(
-        self,
-        box: Box,
-        settings: FieldSettings,
-        generator: torch.Generator | None = None,
-        unbounded: bool = False,
-    ):
+    def __init__(self, settings: FieldSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
-        self.settings, self.space = settings, Space(box, unbounded)
+        self.settings, self.space = settings, space
         levels = level_layout(
             settings.n_levels, settings.base_resolution, settings.max_resolution, settings.log2_hashmap_size
         )
         self._packed: tuple[tuple[int, int], Tensor] | None = None
-        self._density_scale = 4.0 / math.dist(box[:3], box[3:])
+        self._density_scale = thin_fog(space)
         self.register_buffer("levels", levels.info, persistent=False)
-        self.table = nn.Parameter(torch.empty(levels.n_entries, settings.n_features))
-        nn.init.uniform_(self.table, -1e-4, 1e-4, generator=generator)
+        self.table = make_table(levels, settings.n_features, generator)
         hidden, geo = settings.hidden_dim, settings.geo_feature_dim
         encoded = settings.n_levels * settings.n_features
-        self.density_layers = _layers([encoded, hidden, geo], generator)
-        self.color_layers = _layers([geo + N_HARMONICS, hidden, hidden, 3], generator)
+        self.density_layers = network_layers([encoded, hidden, geo], generator)
+        self.color_layers = network_layers([geo + N_HARMONICS, hidden, hidden, 3], generator)
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        positions = positions[:, :3]
         # On a CPU one kernel beats torch's products; on CUDA, whose products are quicker, this hasn't been measured.
         if positions.device.type == "cpu" and not torch.is_grad_enabled():
             features = encoded_network(
@@ -76,7 +66,20 @@ class NGPField(nn.Module):
         return torch.sigmoid(mlp(inputs, list(self.color_layers), self.settings.precision))
 
 
-def _layers(sizes: list[int], generator: torch.Generator | None) -> nn.ParameterList:
+def thin_fog(space: Space) -> float:
+    """The density of a fresh field: its optical thickness along the box's diagonal is 4 whatever the scene's units
+    are, so that every part of the scene is seen and learnt at once."""
+    return 4.0 / math.dist(space.box[:3], space.box[3:])
+
+
+def make_table(levels: Levels, n_features: int, generator: torch.Generator | None) -> nn.Parameter:
+    """A hash grid's fresh entries, all but zero (the paper's section 4)."""
+    table = nn.Parameter(torch.empty(levels.n_entries, n_features))
+    nn.init.uniform_(table, -1e-4, 1e-4, generator=generator)
+    return table
+
+
+def network_layers(sizes: list[int], generator: torch.Generator | None) -> nn.ParameterList:
     """Weight matrices without biases, initialised after He et al. 2015 as torch's Linear is."""
     layers = nn.ParameterList()
     for n_in, n_out in pairwise(sizes):

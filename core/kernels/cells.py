@@ -168,7 +168,7 @@ def first_cells(grid: GridState, rays: Rays, settings: MarchSettings, level: int
     launch(
         _first_cells,
         (hits.t.shape[0],),
-        [grid.struct, *rays, t_mins, t_maxs, *bounds, level, 1e-3 * min(sides), *hits],
+        [grid.struct, *rays[:2], t_mins, t_maxs, *bounds, level, 1e-3 * min(sides), *hits],
         grain=1 << 10,
     )
     return hits
@@ -189,7 +189,7 @@ def cells_on_plane(
     place = min(outer[axis] + share * (outer[axis + 3] - outer[axis]), outer[axis + 3])
     hits = _no_hits(rays)
     bounds = [settings.near_plane, settings.far_plane, wp.vec3f(*box[:3]), wp.vec3f(*box[3:])]
-    launch(_cells_on_plane, (hits.t.shape[0],), [grid.struct, *rays, *bounds, axis, place, level, *hits])
+    launch(_cells_on_plane, (hits.t.shape[0],), [grid.struct, *rays[:2], *bounds, axis, place, level, *hits])
     return hits
 
 

@@ -12,7 +12,7 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.hash_grid import ROWS_CODE, Space
-from core.kernels.launch import launch
+from core.kernels.launch import launch, making_kernels
 
 _RUN = 256
 """Samples that a thread of the CPU takes through one level before the next: their features take 16 kilobytes."""
@@ -93,9 +93,14 @@ def _code(n_in: int, n_hidden: int, n_out: int, n_features: int) -> str:
     return _replaced(code, N_IN=n_in, N_HIDDEN=n_hidden, N_OUT=n_out, N_FEATURES=n_features)
 
 
+def _kernel(*sizes: int) -> wp.Kernel:
+    """A kernel over runs of samples for these sizes: a picture's threads ask at once."""
+    with making_kernels:
+        return _made(*sizes)
+
+
 @cache
-def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
-    """A kernel over runs of samples for these sizes."""
+def _made(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
 
     @wp.func_native(_code(n_in, n_hidden, n_out, n_features))
     def evaluate(

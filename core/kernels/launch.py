@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -48,7 +49,8 @@ T = TypeVar("T")
 
 _pool: ThreadPoolExecutor | None = None
 _thread = threading.local()
-_recording = threading.Lock()
+making_kernels = threading.RLock()
+"""Held while a kernel is made, compiled or loaded: Warp's modules bear one thread at that."""
 _n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -105,29 +107,37 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
     tensors = [x for x in inputs if isinstance(x, torch.Tensor)]
     device = tensors[0].device
     arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
+    plain = [x.__ctype__() if hasattr(x, "__ctype__") else x for x in arguments]
     if device.type == "cuda":
-        stream = wp.stream_from_torch(torch.cuda.current_stream(device))
-        wp.launch(kernel, dim, inputs=[0, *arguments], device=stream.device, stream=stream)
+        (command,) = _commands(kernel, 1, dim, arguments, f"cuda:{device.index}")
+        command.set_dim(dim)
+        command.set_params_from_ctypes([0, *plain])
+        command.launch(_stream(device.index, torch.cuda.current_stream(device).cuda_stream))
         return
 
     n = dim[split_axis]
     n_slices = max(1, min(lanes_on(device), n, math.prod(dim) // grain))
     bounds = [n * i // n_slices for i in range(n_slices + 1)]
-    commands = _commands(kernel, n_slices, dim, arguments)
-    plain = [x.__ctype__() if hasattr(x, "__ctype__") else x for x in arguments]
+    commands = _commands(kernel, n_slices, dim, arguments, "cpu")
     for command, first, last in zip(commands, bounds[:-1], bounds[1:], strict=True):
         command.set_dim((*dim[:split_axis], last - first, *dim[split_axis + 1 :]))
         command.set_params_from_ctypes([first, *plain])
     run_together([command.launch for command in commands])
 
 
-def _commands(kernel: wp.Kernel, n: int, dim: tuple[int, ...], arguments: list) -> list[wp.Launch]:
+def _commands(kernel: wp.Kernel, n: int, dim: tuple[int, ...], arguments: list, device: str) -> list[wp.Launch]:
     """This thread's recorded launches of a kernel, to be filled and replayed: far quicker than to launch anew."""
-    commands = _thread.__dict__.setdefault("commands", {}).setdefault(kernel, [])
+    commands = _thread.__dict__.setdefault("commands", {}).setdefault((kernel, device), [])
     while len(commands) < n:
-        with _recording:  # the first one compiles or loads the kernel, which threads must not do together
-            commands.append(wp.launch(kernel, dim, [0, *arguments], device="cpu", record_cmd=True))
+        with making_kernels:  # the first one compiles or loads the kernel, which threads must not do together
+            commands.append(wp.launch(kernel, dim, [0, *arguments], device=device, record_cmd=True))
     return commands[:n]
+
+
+@cache
+def _stream(device: int, handle: int) -> wp.Stream:
+    """One of torch's streams as Warp's; torch has few, and they live as long as the process."""
+    return wp.Stream(f"cuda:{device}", cuda_stream=handle)
 
 
 def run_together(tasks: list[Callable[[], T]]) -> list[T]:

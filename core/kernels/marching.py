@@ -10,6 +10,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.backend import nerfacc_for
 from core.kernels.grid import (
     FAR_AWAY,
     FLOAT_SPACING,
@@ -199,6 +200,8 @@ class March:
             [self.t_mins, self.t_maxs, settings.near_plane, jitter, *self._steps, self.t_nexts],
         )
         self._firsts = self.t_nexts.clone()
+        nerfacc = nerfacc_for(self.t_maxs)
+        self._by_nerfacc = None if nerfacc is None else nerfacc.march(grid, rays, settings, self.t_maxs)
 
     def n_dense(self) -> Tensor:
         """How many samples each ray would take if every cell were occupied, (n_rays,) int32."""
@@ -220,12 +223,14 @@ class March:
             Samples whose ray_indices count over all rays and whose packed_info (n_active, 2) over `rays`.
         """
         n_active, device = rays.shape[0], rays.device
+        if self._by_nerfacc is not None and n_active:
+            return self._by_nerfacc.round(rays, max_samples, self.t_nexts)
         starts = torch.empty(n_active, max_samples, device=device)
         counts = torch.empty(n_active, dtype=torch.int32, device=device)
         launch(
             _march,
             (n_active,),
-            [self._grid, *self._rays, rays, *self._steps, self.t_maxs, self.t_nexts, starts, counts],
+            [self._grid, *self._rays[:2], rays, *self._steps, self.t_maxs, self.t_nexts, starts, counts],
             grain=1 << 10,
         )
         ends = torch.cumsum(counts, 0, dtype=torch.int32)
@@ -258,8 +263,26 @@ def _midpoints(
     directions[i] = rays_d[ray]
 
 
+class _Midpoints(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, t_starts: Tensor, t_ends: Tensor, rays: Rays, ray_indices: Tensor) -> tuple[Tensor, Tensor]:
+        positions, directions = (torch.empty(t_starts.shape[0], 3, device=t_starts.device) for _ in range(2))
+        launch(_midpoints, tuple(t_starts.shape), [*rays[:2], t_starts, t_ends, ray_indices, positions, directions])
+        ctx.save_for_backward(directions)
+        ctx.mark_non_differentiable(directions)
+        return positions, directions
+
+    @staticmethod
+    def backward(ctx, position_grads: Tensor, _):
+        (directions,) = ctx.saved_tensors
+        halves = 0.5 * (position_grads * directions).sum(1)
+        return halves, halves, None, None
+
+
 def midpoints(rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
-    """Where samples are looked up: the middles of their intervals and their rays' directions, (n_samples, 3) each."""
-    positions, directions = torch.empty(2, samples.n_samples, 3, device=samples.t_starts.device)
-    launch(_midpoints, (samples.n_samples,), [*rays, *samples[:3], positions, directions])
+    """Where samples are looked up: the middles of their intervals, (n_samples, 3), or (n_samples, 4) with their time
+    last where the rays have times; and their rays' directions, (n_samples, 3). Differentiable in the intervals."""
+    positions, directions = _Midpoints.apply(samples.t_starts, samples.t_ends, rays, samples.ray_indices)
+    if rays.times is not None:
+        positions = torch.cat([positions, rays.times[samples.ray_indices][:, None]], dim=1)
     return positions, directions

@@ -10,6 +10,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.backend import nerfacc_for
 from core.kernels.launch import launch
 
 _LN2 = wp.constant(math.log(2.0))
@@ -83,7 +84,12 @@ def render_weights(sigmas: Tensor, t_starts: Tensor, t_ends: Tensor, packed_info
     Returns:
         weights, trans: (n_samples,) each; trans is the light that reaches a sample, before it absorbs any.
     """
-    return _Weights.apply(sigmas * (t_ends - t_starts), packed_info)
+    taus = sigmas * (t_ends - t_starts)
+    nerfacc = nerfacc_for(taus)
+    if nerfacc is None:
+        return _Weights.apply(taus, packed_info)
+    trans = torch.exp(-nerfacc.exclusive_sum(taus, packed_info))
+    return trans * (1.0 - torch.exp(-taus)), trans
 
 
 @wp.kernel

@@ -10,26 +10,49 @@ from core.rays import Rays, Samples
 from core.settings import MarchSettings
 
 
+class Pass(NamedTuple):
+    """What a sampler learnt of rays before it placed the samples it gives, with gradients where they are recorded.
+
+    Attributes:
+        samples: packed over all rays; weights: (n_samples,) float32, theirs.
+        colors: (n_rays, 3) float32, before any background, where the pass rendered colours; else None.
+    """
+
+    samples: Samples
+    weights: Tensor
+    colors: Tensor | None = None
+
+
 class Sampled(NamedTuple):
     """The samples that a march kept, and what it learnt of them without gradient.
 
     Attributes:
         samples: packed over all rays.
-        sigmas: (n_samples,) float32.
-        features: (n_samples, n_features) float32.
-        trans: (n_rays,) float32, transmittance where the march ended.
+        sigmas: (n_samples,) float32; None where the sampler didn't ask for densities.
+        features: (n_samples, n_features) float32; None likewise.
+        trans: (n_rays,) float32, transmittance where the march ended; None: as the samples leave it.
         n_dense: (n_rays,) int32, samples of a march that skips nothing.
         n_marched: (n_rays,) int32, samples whose density was evaluated.
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below the threshold.
+        weights: (n_samples,) float32, the samples' shares in the pixels, from a sampler that knows them; None: they
+            follow from the densities.
+        medians: (n_rays,) float32, where transmittance passes 0.5, inf where it never does, from a sampler that knows;
+            None: they follow from the densities.
+        n_learnt: densities of the field that the weights come of and that are learnt from, besides the samples'.
+        passes: what came before, for the sampler's own loss.
     """
 
     samples: Samples
-    sigmas: Tensor
-    features: Tensor
-    trans: Tensor
+    sigmas: Tensor | None
+    features: Tensor | None
+    trans: Tensor | None
     n_dense: Tensor
     n_marched: Tensor
     stopped: Tensor
+    weights: Tensor | None = None
+    medians: Tensor | None = None
+    n_learnt: int = 0
+    passes: tuple[Pass, ...] = ()
 
 
 class Sampler(Protocol):
@@ -38,10 +61,36 @@ class Sampler(Protocol):
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
-        """March rays through a field, without gradient.
+        """Place samples on rays through a field, which is asked without gradient unless `weights` come of its answers.
 
         Args:
+            march: `near_plane`, `far_plane` and `crop` bound the samples; where gradients aren't recorded
+                `alpha_thre` and `early_stop_eps` leave out those that are not seen.
             generator: jitters the samples; None places them deterministically.
             round_size: samples a ray takes in the first round; the picture doesn't depend on it.
+        """
+        ...
+
+
+class LearningSampler(Sampler, Protocol):
+    """A sampler that has to learn where samples belong: an `nn.Module`, whose parameters `Trainer` optimises.
+
+    Attributes:
+        rate_factor: its learning rate as a multiple of the field's.
+    """
+
+    rate_factor: float
+
+    def at_step(self, step: int) -> None:
+        """Told before a step how many steps were taken; views see what it was told last."""
+        ...
+
+    def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
+        """How wrong the sampler is, a number that is added to the error of the colours.
+
+        Args:
+            sampled: what it gave for the rays; weights: (n_samples,) float32, the field's, of these samples.
+            target: (n_rays, 3) float32, the photos' colours over the background.
+            background: (n_rays, 3) float32.
         """
         ...

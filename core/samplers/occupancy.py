@@ -76,8 +76,10 @@ class OccupancySampler(nn.Module):
         self._binarise(occ_thre)
 
     def observe(self, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
-        """Remember densities (n,) that were evaluated at positions (n, 3) anyway, for the next update."""
-        observe(geometry(self.box, tuple(self.seen.shape)), self.seen, positions, sigmas, step_size)
+        """Remember densities (n,) that were evaluated at positions (n, 3 or 4) anyway, at whatever time, for the next
+        update."""
+        places = positions[:, :3].contiguous()
+        observe(geometry(self.box, tuple(self.seen.shape)), self.seen, places, sigmas, step_size)
 
     @torch.no_grad()
     def update(
@@ -91,12 +93,18 @@ class OccupancySampler(nn.Module):
     ) -> None:
         """Evaluate the density at random points in cells and fold it, with all that was observed, into the grid.
 
+        A dynamic field is asked at random times: a cell is occupied that holds something at any time.
+
         Args:
             n_cells: evaluate this many cells, half of them occupied ones; None evaluates every possible cell.
             generator: on the grid's device.
         """
         cells = self._cells_to_update(n_cells, generator)
-        sigmas, _ = in_pieces(field.density, self._points_in(cells, generator))
+        points = self._points_in(cells, generator)
+        if getattr(field, "dynamic", False):
+            times = torch.rand(points.shape[0], 1, generator=generator, device=points.device)
+            points = torch.cat([points, times], dim=1)
+        sigmas, _ = in_pieces(field.density, points)
         # by the cells drawn, not by place: a coarse level's cells count even where a finer level covers them
         self.seen.view(-1).scatter_reduce_(0, cells, sigmas * step_size, "amax")
         fold(self.seen, decay, self.occs.view_as(self.seen))

@@ -33,6 +33,7 @@ def test_all_stages_are_measured_and_written(ball, tmp_path, capsys):
     assert stages["view 16x16"]["n_items"] == 256
     # the march is not jittered, the batch is: a few samples more or less
     assert stages["march"]["n_items"] >= 0.9 * stages["encode forward"]["n_items"]
+    assert "Warp" in written["machine"]["backend"]
     assert written["machine"]["gflops"] > 0 and written["machine"]["gigabytes_per_second"] > 0
     assert "encode backward" in capsys.readouterr().out
     assert bench.main(ball, device="cpu", compare=str(report)) == 0

@@ -235,3 +235,13 @@ def test_resizing_a_batch_resizes_each():
 def test_there_is_a_size_for_each_camera():
     with pytest.raises(ValueError, match="a size for each"):
         replace(mixed_batch(), sizes=torch.tensor([[7, 5]]))
+
+
+def test_sizes_and_times_go_with_their_cameras():
+    batch = replace(mixed_batch(), times=torch.tensor([0.25, 0.75]))
+    for taken in (batch[torch.tensor([1, 0])], batch.to("cpu")[torch.tensor([1, 0])]):
+        assert taken.extent.tolist() == [[4.0, 9.0], [7.0, 5.0]] and taken.times.tolist() == [0.75, 0.25]
+    one = batch[1]
+    assert (one.width, one.height, float(one.times)) == (4, 9, 0.75)
+    torch.testing.assert_close(generate_rays(one).times, torch.full((36,), 0.75))
+    assert batch.resized(20, 10).times is batch.times

@@ -4,6 +4,7 @@ import pytest
 import tyro
 
 from core.flags import flags_of, parse_size
+from core.reading import Reading
 from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
 from viewer.view_settings import Mode, ViewSettings
 
@@ -26,7 +27,7 @@ def test_only_what_is_given_is_there():
     assert command.view == {"mode": Mode.DEPTH, "show_box": False}
 
 
-@pytest.mark.parametrize("settings", [MarchSettings, ViewSettings, TrainSettings, FieldSettings])
+@pytest.mark.parametrize("settings", [Reading, MarchSettings, ViewSettings, TrainSettings, FieldSettings])
 def test_every_setting_has_its_flag_and_its_help(settings, capsys):
     with pytest.raises(SystemExit):
         tyro.cli(flags_of(settings), args=["--help"])

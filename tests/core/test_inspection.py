@@ -10,11 +10,14 @@ import torch
 from core.cameras import generate_rays
 from core.inspection import Fate, Stop, cells_along, inspect_ray
 from core.kernels.grid import GridState
+from core.kernels.hash_grid import Space
+from core.methods import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
 from core.rays import Rays
 from core.rendering import render_image, render_rays
+from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import OccupancySampler
 from core.settings import THRESHOLDS_OFF, MarchSettings
-from tests.scenes import BALL_RADIUS, BOX, Ball, Fog, camera
+from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, Fog, camera
 
 WHITE = torch.ones(3)
 STEP = 0.01
@@ -130,6 +133,41 @@ def check_samples_make_the_pixel(report, march):
     assert (samples.alphas[kept] >= march.alpha_thre - 1e-6).all() and (samples.weights[~kept] == 0.0).all()
     assert (samples.alphas[before & ~kept] <= march.alpha_thre + 1e-6).all()
     assert (samples.trans[~before] <= march.early_stop_eps + 1e-6).all()
+
+
+@pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.02, "early_stop_eps": 0.3}])
+@pytest.mark.parametrize("settings", [StratifiedSettings(40), HierarchicalSettings(16, 24), ProposalSettings(2)])
+def test_samples_that_lie_where_weights_are_make_the_pixel_too(settings, thresholds):
+    scene = Scene(BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0))
+    view, march, field, cells = camera(size=5), replace(MARCH, **thresholds), Fog(), full_sampler()
+    sampler = make_sampler(settings, cells, scene)
+    rays, image = generate_rays(view), render_image(field, sampler, view, march, WHITE)
+    for i in range(25):
+        one = Rays(rays.rays_o[i : i + 1], rays.rays_d[i : i + 1])
+        report = inspect_ray(field, sampler, one, march, WHITE, cells=cells)
+        torch.testing.assert_close(torch.tensor(report.color), image.colors[i // 5, i % 5], rtol=0, atol=1e-5)
+        assert report.samples.weights.sum() == pytest.approx(report.opacity, abs=1e-5)
+        kept = report.samples.fates == Fate.COMPOSITED
+        assert kept.sum() == report.n_kept == int(image.n_kept[i // 5, i % 5])
+        assert len(kept) == report.n_dense <= report.n_marched
+        touching = report.samples.t_ends[:-1] == report.samples.t_starts[1:]
+        assert touching.all() and (kept.all() or thresholds)
+
+
+@pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.3}])
+def test_samples_without_a_length_weigh_what_their_sampler_says(thresholds):
+    settings, march, cells = RVSSettings(n_bins=32, n_samples=8), replace(MARCH, **thresholds), full_sampler()
+    sampler = make_sampler(settings, cells, Scene(BOX, Space(BOX), SMALL_FIELD))
+    rays = generate_rays(camera(size=5))
+    for i in range(25):
+        one = Rays(rays.rays_o[i : i + 1], rays.rays_d[i : i + 1])
+        report = inspect_ray(Fog(), sampler, one, march, WHITE, cells=cells)
+        samples = report.samples
+        if report.n_kept:
+            np.testing.assert_allclose(samples.weights, report.opacity / 8, atol=1e-5)
+        assert samples.weights.sum() == pytest.approx(report.opacity, abs=1e-5)
+        assert (samples.fates == Fate.COMPOSITED).sum() == report.n_kept
+        assert report.n_kept == (0 if report.t_min == math.inf or report.opacity == 0.0 else 8)
 
 
 def test_rays_rendered_together_decide_only_what_is_evaluated_in_vain():

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
-from core.errors import DatasetError, SnapshotError
-from core.opening import Overrides, new_trainer, open_trainer
+from core.datasets.placing import place_of
+from core.errors import DatasetError, FirstlightError, SnapshotError
+from core.opening import Overrides, moved_trainer, new_trainer, open_trainer
+from core.place import Place
 from core.settings import presets
 from core.snapshot import save_snapshot
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, ball_dataset
@@ -18,6 +22,41 @@ def test_only_what_is_asked_for_differs_from_the_presets():
     assert (trainer.field_settings.n_levels, trainer.field_settings.hidden_dim) == (3, field.hidden_dim)
     with pytest.raises(ValueError, match="learning_rate"):
         new_trainer(ball_dataset(), "cpu", 0, Overrides(training={"learning_rate": -1.0}))
+
+
+def test_a_scene_opens_in_the_place_that_is_asked_for(tmp_path):
+    path = str(write_quick_ball(tmp_path / "ball"))
+    box = (-1.0, -1.0, -1.0, 1.5, 1.5, 1.5)
+    trainer = open_trainer(path, overrides=Overrides(place={"box": box, "levels": 2, "up": "-y"}))
+    assert place_of(trainer.dataset) == Place(box, 2, 0.0, (0.0, -1.0, 0.0))
+    assert trainer.settings.grid_levels == 2 and trainer.settings.march.cone_angle > 0.0
+    with pytest.raises(ValueError, match="no camera sees"):
+        open_trainer(path, overrides=Overrides(place={"box": (0.0, 0.0, 90.0, 1.0, 1.0, 91.0)}))
+
+
+def test_in_another_place_only_what_was_asked_for_stays(tmp_path):
+    dataset = ball_dataset()
+    overrides = Overrides(thresholds={"alpha_thre": 0.1}, training={"learning_rate": 0.5}, field={"n_levels": 3})
+    trainer = new_trainer(dataset, "cpu", 0, overrides)
+    trainer.exclude(frozenset({1}))
+    place = Place((-2.0, -2.0, -2.0, 2.0, 2.0, 2.0), 3, 0.25, (1.0, 0.0, 0.0))
+    moved = moved_trainer(trainer, trainer.settings, place, seed=4)
+    field, train = presets("cpu", place.box, trainer.field_settings.precision, 3, 0.25)
+    assert (moved.step_count, moved.seed, moved.excluded) == (0, 4, {1})
+    assert moved.field_settings == replace(field, n_levels=3)
+    assert moved.settings == replace(train, learning_rate=0.5, march=replace(train.march, alpha_thre=0.1))
+    assert moved.step().n_samples > 0
+    with pytest.raises(ValueError, match="begin before"):
+        moved_trainer(trainer, trainer.settings, Place((1.0,) * 6), 0)
+
+
+def test_a_snapshot_keeps_its_box_and_takes_another_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.opening.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    path = str(tmp_path / "one.safetensors")
+    save_snapshot(path, open_trainer(str(write_quick_ball(tmp_path / "ball"))))
+    with pytest.raises(FirstlightError, match="trained in a box"):
+        open_trainer(path, overrides=Overrides(place={"levels": 2}))
+    assert open_trainer(path, overrides=Overrides(place={"up": "+x"})).dataset.up == (1.0, 0.0, 0.0)
 
 
 def test_a_dataset_starts_and_a_snapshot_goes_on(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import torch
 
 from core.cameras import Camera, generate_rays, look_at
 from core.fields.ngp import NGPField
+from core.kernels.hash_grid import Space
 from core.kernels.launch import using_threads
 from core.rays import Rays
 from core.rendering import render_image, render_rays
@@ -70,7 +71,7 @@ def test_chunk_size_does_not_change_a_picture():
     assert whole.colors.shape == (32, 32, 3) and whole.depths.shape == (32, 32)
 
 
-@pytest.mark.parametrize("field", [Fog(), NGPField(BOX, SMALL_FIELD, torch.Generator().manual_seed(0))])
+@pytest.mark.parametrize("field", [Fog(), NGPField(SMALL_FIELD, Space(BOX), torch.Generator().manual_seed(0))])
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.03, "early_stop_eps": 0.02}])
 def test_the_field_may_be_evaluated_in_pieces_of_any_size(field, thresholds, monkeypatch):
     march, view = replace(MARCH, **thresholds), camera(size=24)

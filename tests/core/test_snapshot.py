@@ -7,16 +7,24 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from core import snapshot
+from core.datasets import open_dataset
+from core.datasets.placing import place_of
 from core.errors import SnapshotError
+from core.opening import moved_trainer
+from core.place import Place
+from core.reading import Reading
 from core.snapshot import load_snapshot, save_snapshot
 from core.trainer import Trainer
+from tests.ball import ball_views
+from tests.photos import write_nerfstudio
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
+from tests.viewer.live import tiny_trainer
 
 
 @pytest.fixture
 def trainer(monkeypatch):
     dataset = ball_dataset()
-    monkeypatch.setattr(snapshot, "open_dataset", lambda path, downscale, progress: dataset)
+    monkeypatch.setattr(snapshot, "open_dataset", lambda path, reading, progress: dataset)
     return Trainer(dataset, SMALL_FIELD, SMALL_TRAINING, seed=5)
 
 
@@ -47,6 +55,60 @@ def test_a_snapshot_that_says_nothing_of_exclusions_has_none(trainer, tmp_path):
         load_file(tmp_path / "a.safetensors"), tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)}
     )
     assert load_snapshot(tmp_path / "b.safetensors").excluded == frozenset()
+
+
+def test_the_place_that_was_trained_in_comes_back_whatever_the_dataset_says(trainer, tmp_path, monkeypatch):
+    place = Place((-1.5, -1.0, -1.25, 1.0, 1.5, 1.0), 2, 0.4, (0.0, -1.0, 0.0))
+    moved = moved_trainer(trainer, trainer.settings, place, seed=1)
+    moved.turn_up((1.0, 0.0, 0.0))
+    moved.step()
+    save_snapshot(tmp_path / "a.safetensors", moved)
+    resumed = load_snapshot(tmp_path / "a.safetensors")
+    assert place_of(resumed.dataset) == place._replace(up=(1.0, 0.0, 0.0))
+    assert resumed.dataset.named == place_of(trainer.dataset)
+    assert resumed.settings.march.near_plane == 0.4 and resumed.settings.grid_levels == 2
+    assert [resumed.step().loss for _ in range(5)] == [moved.step().loss for _ in range(5)]
+
+
+def test_a_snapshot_that_says_nothing_of_up_has_the_datasets(trainer, tmp_path):
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    header = json.loads(_header(tmp_path / "a.safetensors"))
+    del header["up"]
+    tensors = load_file(tmp_path / "a.safetensors")
+    save_file(tensors, tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)})
+    assert place_of(load_snapshot(tmp_path / "b.safetensors").dataset) == place_of(trainer.dataset)
+    save_file(tensors, tmp_path / "c.safetensors", metadata={"firstlight": json.dumps(header | {"up": [1.0, 0.0]})})
+    with pytest.raises(SnapshotError, match="damaged"):
+        load_snapshot(tmp_path / "c.safetensors")
+
+
+def test_it_remembers_how_its_dataset_was_opened(tmp_path):
+    reading = Reading(2, "opencv", allow_outside=True)
+    trainer = tiny_trainer(open_dataset(write_nerfstudio(tmp_path / "ball", ball_views(4, 24)), reading))
+    path = tmp_path / "a.safetensors"
+    save_snapshot(path, trainer)
+    again = load_snapshot(path).dataset
+    assert (again.reading, again.train.cameras.width) == (reading, 12)
+
+    header = json.loads(_header(path))
+    header["reading"]["axes"] = "other"
+    save_file(load_file(path), tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)})
+    with pytest.raises(SnapshotError, match="damaged"):
+        load_snapshot(tmp_path / "b.safetensors")
+
+
+def test_a_snapshot_of_before_knows_the_downscale_only(trainer, tmp_path, monkeypatch):
+    asked = []
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    header = json.loads(_header(tmp_path / "a.safetensors"))
+    del header["reading"]
+    metadata = {"firstlight": json.dumps(header | {"downscale": 2})}
+    save_file(load_file(tmp_path / "a.safetensors"), tmp_path / "b.safetensors", metadata=metadata)
+    monkeypatch.setattr(
+        snapshot, "open_dataset", lambda path, reading, progress: asked.append(reading) or ball_dataset()
+    )
+    load_snapshot(tmp_path / "b.safetensors")
+    assert asked == [Reading(2)]
 
 
 def test_exclusions_that_the_dataset_cannot_have_are_damage(trainer, tmp_path):

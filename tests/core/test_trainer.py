@@ -8,7 +8,7 @@ import torch
 
 from core.errors import CollapseKind, TrainingCollapsed
 from core.evaluation import evaluate, psnr
-from core.rendering import render_image, render_rays
+from core.rendering import render_image, trace_rays
 from core.schedule import learning_rate
 from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer
@@ -71,6 +71,13 @@ def test_the_silhouettes_mark_empty_cells_before_the_first_step():
     assert (trainer.sampler.occs == -1).any()
 
 
+def test_silhouettes_of_what_moves_mark_nothing():
+    dataset = ball_dataset()
+    cameras = replace(dataset.train.cameras, times=torch.linspace(0.0, 1.0, len(dataset.train)))
+    moving = replace(dataset, train=replace(dataset.train, cameras=cameras))
+    assert Trainer(moving, SMALL_FIELD, SMALL_TRAINING).grid.binaries.all()
+
+
 def test_other_thresholds_act_from_the_next_step():
     trainer = make()
     trainer.step()
@@ -85,9 +92,9 @@ def seen(monkeypatch):
 
     def watched(field, sampler, rays, *rest):
         seen.update(torch.cdist(rays.rays_o, places).argmin(1).tolist())
-        return render_rays(field, sampler, rays, *rest)
+        return trace_rays(field, sampler, rays, *rest)
 
-    monkeypatch.setattr("core.trainer.render_rays", watched)
+    monkeypatch.setattr("core.trainer.trace_rays", watched)
     return seen
 
 

@@ -8,7 +8,7 @@ def picture_width(state: dict) -> int:
 
 
 def test_a_closed_panel_stays_closed_and_comes_back_from_the_menu(launch):
-    app = launch("demo")
+    app = launch("demo", "--render-step-size", "0.04")
     app.wait_for(lambda s: s["step"] >= 5, "training of the demo")
     picture = app.widget("picture")
     app.click("panels")
@@ -21,7 +21,7 @@ def test_a_closed_panel_stays_closed_and_comes_back_from_the_menu(launch):
     app.close()
     assert app.process.wait(timeout=60) == 0, app.output()
 
-    again = launch("demo", cache=app.cache)
+    again = launch("demo", "--render-step-size", "0.04", cache=app.cache)
     again.wait_for(lambda s: picture_width(s) > picture[2] + 100, "the layout of the last time")
     assert "training.step" not in again.state()["widgets"]
     again.click("panels")

@@ -7,7 +7,7 @@ import pytest
 @pytest.fixture(scope="module")
 def app(launch):
     """The demo, trained a little and then paused, with the panel in front."""
-    running = launch("demo")
+    running = launch("demo", "--render-step-size", "0.04")
     running.pause_after(steps=60)
     running.bring("grid", "grid.histogram")
     return running

@@ -5,20 +5,20 @@ import json
 import numpy as np
 import pytest
 
-from core.datasets import DEMO
+from core.datasets import ASSETS
 
 
 @pytest.fixture(scope="module")
 def app(launch):
     """The demo, trained a little and then paused, with the table open."""
-    running = launch("demo")
+    running = launch("demo", "--render-step-size", "0.04")
     running.pause_after(steps=60)
     running.bring("images", "images.view.0")
     return running
 
 
 def frames_of(split: str) -> list[dict]:
-    return json.loads((DEMO / f"transforms_{split}.json").read_text())["frames"]
+    return json.loads((ASSETS / "demo" / f"transforms_{split}.json").read_text())["frames"]
 
 
 def rows(state: dict) -> list[int]:

@@ -14,6 +14,11 @@ def app(launch):
     return running
 
 
+def test_a_scene_that_stands_still_has_no_time(app):
+    state = app.next_state()
+    assert state["playback"] is None and not any(name.startswith("time.") for name in state["widgets"])
+
+
 def test_a_tint_covers_what_is_opaque(app):
     before = app.wait_for_picture("a finished picture")
     app.click("view.tint_strength", across=0.9)

@@ -109,6 +109,10 @@ def test_a_typed_value_acts(app):
     app.wait_for(lambda s: s["march"]["far_plane"] > 1.5, "training's thresholds again")
 
 
+def test_a_sound_dataset_opens_no_panel_by_itself(app):
+    assert not any(name.startswith("dataset.") for name in app.state()["widgets"])
+
+
 def test_training_goes_on_after_the_pause(app):
     step = app.state()["step"]
     x, y, width, height = app.widget("picture")

@@ -185,3 +185,19 @@ def test_directions_are_those_of_the_pixels_rays():
         np.testing.assert_allclose(direction, rays.rays_d[i].numpy(), atol=1e-6)
         assert view.seen_at(direction) == pytest.approx((u, v), abs=1e-9)
         assert view.seen_at(-direction) is None
+
+
+@pytest.mark.parametrize("up", [(1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0)])
+def test_standing_up_turns_the_picture_and_keeps_place_and_target(up):
+    camera = at_view(look_at((3.0, 1.0, 1.0), (0.0, 0.0, 0.0)).numpy(), 0.7, np.zeros(3))
+    stood = camera.stood_up(up)
+    np.testing.assert_allclose(stood.position, camera.position)
+    np.testing.assert_allclose(stood.target, camera.target, atol=1e-6)
+    assert stood.rotation[:, 0] @ np.array(up) == pytest.approx(0.0, abs=1e-9)
+    assert stood.rotation[:, 1] @ np.array(up) > 0.0 and stood.scene_up == up
+    np.testing.assert_allclose(np.linalg.det(stood.rotation), 1.0)
+
+
+def test_looking_along_the_new_up_the_picture_stays():
+    camera = at_view(look_at((0.0, 0.0, 4.0), (0.0, 0.0, 0.0)).numpy(), 0.7, np.zeros(3))
+    np.testing.assert_array_equal(camera.stood_up((0.0, 0.0, -1.0)).rotation, camera.rotation)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 import run_viewer
-from core.settings import MarchSettings
+from core.place import wished
+from core.reading import Reading
 from tests.viewer.live import open_scene, write_quick_ball
-from viewer.command import command, opened_view
+from viewer.command import command, opened_view, place_wishes
 from viewer.view_settings import Mode
 
 
@@ -64,9 +65,23 @@ def test_a_parsed_command_gives_the_same_view(scene, changes):
     assert march == scene.train.march
 
 
-def test_reduced_images_are_opened_reduced_again(scene):
-    words = command(replace(scene, downscale=2), MarchSettings(), opened_view(scene)).split()
-    assert words[words.index("--downscale") + 1] == "2"
+def test_a_scene_is_opened_again_as_it_was(scene):
+    reading = Reading(2, "opencv", allow_outside=True)
+    line = command(replace(scene, reading=reading), scene.train.march, opened_view(scene))
+    assert Reading(**read(line, scene)[0].reading) == reading
+
+
+def test_a_scene_that_was_put_elsewhere_opens_there_again(scene):
+    place = scene.place._replace(box=(-1.0, -1e-05, -1.0, 1 / 3, 1.0, 1.0), n_levels=3, up=(0.0, -1.0, 0.0))
+    moved = replace(
+        scene, box=place.box, up=place.up, train=replace(scene.train, grid_levels=3), opened_place=scene.place
+    )
+    view = read(command(moved, moved.train.march, opened_view(moved)), moved)[0]
+    assert wished(scene.place, **view.place) == place
+    assert place_wishes(place, None).keys() == {"box", "levels", "up"} and place_wishes(place, place) == {}
+    assert read(command(scene, scene.train.march, opened_view(scene)), scene)[0].place == {}
+    tilted = replace(scene, up=(0.6, 0.0, 0.8))
+    assert "--up" not in command(tilted, scene.train.march, opened_view(tilted))
 
 
 def test_the_demo_goes_by_its_name(scene):

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,14 @@ def test_a_camera_is_as_wide_as_its_own_picture():
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return (np.abs(after - before) > 0.02).any(axis=-1)
+
+
+def test_points_are_drawn_when_asked_for_and_known():
+    known = replace(scene(), points=np.zeros((1, 3), np.float32), point_colors=np.float32([[1.0, 0.0, 0.0]]))
+    rgba = blank()
+    assert apply(rgba, ViewSettings(), POSE, *surface(), known) is rgba
+    assert apply(rgba, ViewSettings(show_points=True), POSE, *surface(), scene()) is rgba
+    assert changed(rgba, apply(rgba, ViewSettings(show_points=True), POSE, *surface(), known)).sum() == 1
 
 
 def test_nothing_asked_for_changes_nothing():

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -7,10 +8,18 @@ from PIL import Image, PngImagePlugin
 
 from core.datasets import open_dataset
 from core.errors import FirstlightError
+from core.opening import moved_trainer
+from core.place import Place
 from core.snapshot import save_snapshot
-from tests.ball import mixed_ball_views
+from tests.ball import CENTRE, RADIUS, mixed_ball_views
 from tests.photos import write_nerfstudio
-from tests.viewer.live import live_session, screenshot_request, tiny_trainer, trainer_of, write_quick_ball
+from tests.viewer.live import (
+    live_session,
+    screenshot_request,
+    tiny_trainer,
+    trainer_of,
+    write_quick_ball,
+)
 from viewer.messages import PhotoId, Split
 from viewer.rerender import rerender
 from viewer.screenshots import read_metadata
@@ -147,3 +156,58 @@ def test_mistakes_are_told(taken, tmp_path):
         rerender(str(snapshot), new, like=str(tmp_path / "gone.png"))
     with pytest.raises(ValueError, match="1280x800"):
         rerender(str(snapshot), new, size="wide")
+
+
+def test_distances_are_the_datasets_own_wherever_the_scene_is_put(taken, tmp_path):
+    """The ball's nearest point, seen from one of the dataset's cameras."""
+    _, _, trainer = taken
+    place = Place((-1.4, -1.6, -1.2, 2.0, 1.8, 2.1), near_plane=0.5)
+    moved = moved_trainer(trainer, trainer.settings, place, seed=0)
+    for _ in range(60):
+        moved.step()
+    save_snapshot(tmp_path / "moved.safetensors", moved)
+    new = str(tmp_path / "again.png")
+    rerender(str(tmp_path / "moved.safetensors"), new, camera=4, size="41x41", depth=str(tmp_path / "d.npz"),
+             view={"mode": Mode.HALF_DEPTH})  # fmt: skip
+    with np.load(tmp_path / "d.npz") as saved:
+        depths, c2w, K = saved["depths"], saved["c2w"], saved["K"]
+    camera = trainer.dataset.train.cameras[4]
+    np.testing.assert_allclose(c2w, camera.c2w, atol=1e-6)
+    assert depths.shape == saved_shape(new) and depths.dtype == np.float32
+    assert math.isinf(depths[0, 0])
+    np.testing.assert_allclose(K[:2, 2], 20.5)
+    assert depths[20, 20] == pytest.approx(np.linalg.norm(c2w[:3, 3] - CENTRE) - RADIUS, rel=0.15)
+    assert "dataset's own" in read_metadata(new)["camera"]["coordinates"]
+
+
+def saved_shape(path) -> tuple[int, int]:
+    return pixels(path).shape[:2]
+
+
+def test_distances_alone_are_one_array_and_replace_nothing(taken, tmp_path):
+    snapshot, _, _ = taken
+    rerender(str(snapshot), str(tmp_path / "a.png"), camera=1, depth=str(tmp_path / "new" / "a.npy"))
+    depths = np.load(tmp_path / "new" / "a.npy")
+    assert depths.shape == (24, 24) and np.isfinite(depths).any()
+    assert depths[np.isfinite(depths)].min() > 0.0
+    with pytest.raises(FirstlightError, match="exists already"):
+        rerender(str(snapshot), str(tmp_path / "b.png"), depth=str(tmp_path / "new" / "a.npy"))
+    with pytest.raises(ValueError, match=r"\.npy or \.npz"):
+        rerender(str(snapshot), str(tmp_path / "b.png"), depth=str(tmp_path / "b.exr"))
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_a_picture_whose_distances_cannot_be_written_is_not_left_alone(taken, tmp_path, monkeypatch):
+    def fill_the_disk(file, depths):
+        file.write(b"some")
+        raise OSError(28, "No space left on device")
+
+    snapshot, _, _ = taken
+    picture, depth = tmp_path / "a.png", tmp_path / "a.npy"
+    with monkeypatch.context() as patch:
+        patch.setattr("viewer.depth_files.np.save", fill_the_disk)
+        with pytest.raises(FirstlightError, match=r"a\.npy can't be written \(No space"):
+            rerender(str(snapshot), str(picture), depth=str(depth))
+    assert not picture.exists() and not depth.exists()
+    rerender(str(snapshot), str(picture), depth=str(depth))
+    assert picture.exists() and depth.exists()

@@ -133,3 +133,16 @@ def test_an_unwritable_folder_is_an_error(tmp_path):
     blocked.write_text("not a folder")
     with pytest.raises(FirstlightError, match="another folder"):
         save(request(blocked), picture(), "demo", 1, "d")
+
+
+def test_a_pictures_time_comes_back_and_earlier_pictures_have_none(tmp_path):
+    asked = request(tmp_path)
+    moved = replace(asked, view=replace(asked.view, pose=replace(asked.view.pose, time=0.25)))
+    assert request_from(describe(moved, 1, "d")).view.pose == moved.view.pose
+    metadata = describe(asked, 1, "d")
+    del metadata["camera"]["time"]
+    assert request_from(metadata).view.pose == asked.view.pose
+    for wrong in (1.5, "noon", [0.5]):
+        metadata["camera"]["time"] = wrong
+        with pytest.raises(FirstlightError, match="does not fit"):
+            request_from(metadata)

@@ -274,3 +274,93 @@ def test_a_screenshot_is_taken_at_full_size(session, tmp_path):
         assert picture.size == (50, 40)
         assert picture.mode == "RGBA"
     assert any(str(path) in notice.text for notice in session.take_notices())
+
+
+def test_training_starts_again_in_another_place(session):
+    for _ in range(3):
+        session.tick()
+    session.include(2, False)
+    before, serial = session.status.scene, session.status.scene_serial
+    place = before.place._replace(box=(-1.0, -1.0, -1.0, 1.5, 1.5, 1.5), n_levels=2, near_plane=0.25)
+    session.pause()
+    session.train_in(place)
+    session._run_commands()
+    status, trainer = session.status, trainer_of(session)
+    assert status.state is State.TRAINING and status.scene_serial == serial + 1
+    assert status.scene.place == place and status.scene.opened_place == before.place
+    assert status.scene.opened == before.opened
+    assert (trainer.step_count, trainer.excluded) == (0, {2})
+    assert trainer.sampler.box == place.box and trainer.settings.march.near_plane == 0.25
+    assert session.tick() and session.status.step == 1
+    session.reset()
+    session.tick()
+    assert session.status.scene.place == place, "a reset stays there"
+
+
+def test_a_place_where_nothing_is_seen_is_refused_and_training_goes_on(session):
+    session.tick()
+    before = session.status.scene
+    session.train_in(before.place._replace(box=(1.0, 1.0, 1.0, -1.0, 2.0, 2.0)))
+    session.train_in(before.place._replace(near_plane=1e4))
+    session.tick()
+    inverted, empty = errors_of(session)
+    assert "begin before" in inverted and "near plane must lie before" in empty
+    assert session.status.scene is before and session.status.step == 2
+
+
+def test_up_turns_at_once_and_stays_turned(session, tmp_path):
+    session.tick()
+    serial = session.status.scene_serial
+    session.turn_up((0.0, -1.0, 0.0))
+    session.tick()
+    assert session.status.scene.up == (0.0, -1.0, 0.0)
+    assert (session.status.step, session.status.scene_serial) == (2, serial), "training went on"
+    session.save_snapshot(str(tmp_path / "up.safetensors"))
+    session.reset()
+    session.tick()
+    assert session.status.scene.up == (0.0, -1.0, 0.0)
+    session.open(str(tmp_path / "up.safetensors"))
+    session.tick()
+    assert session.status.scene.up == (0.0, -1.0, 0.0)
+
+
+def test_a_snapshot_that_is_put_elsewhere_is_its_dataset_again(session, tmp_path):
+    own = session.status.scene.place
+    session.save_snapshot(str(tmp_path / "s.safetensors"))
+    session.open(str(tmp_path / "s.safetensors"))
+    session.train_in(own._replace(n_levels=2))
+    session._run_commands()
+    scene = session.status.scene
+    assert scene.opened == scene.path and scene.opened_place == own
+
+
+def test_a_scene_opens_where_it_is_asked_to(session):
+    own = session.status.scene.place
+    box = (-1.0, -1.0, -1.0, 1.5, 1.5, 1.5)
+    session.open(session.status.scene.path, place={"box": box, "up": "+x"})
+    session._run_commands()
+    assert session.status.scene.place == own._replace(box=box, up=(1.0, 0.0, 0.0))
+    assert session.status.scene.opened_place == own
+
+
+def test_an_asked_for_place_that_no_camera_sees_is_refused_as_advice(session):
+    before = session.status.scene
+    session.open(before.path, place={"box": (50.0, 50.0, 50.0, 51.0, 51.0, 51.0)})
+    session.tick()
+    (error,) = errors_of(session)
+    assert error.startswith("no camera sees anything of the box") and session.traceback == ""
+    assert session.status.scene is before
+
+
+def test_what_was_meant_for_the_scene_before_leaves_the_new_one_alone(session):
+    before, place = session.status.scene_serial, session.status.scene.place
+    session.open(session.status.scene.path)
+    session.train_in(place._replace(n_levels=2), before)
+    session.turn_up((0.0, -1.0, 0.0), before)
+    session.include(2, False, before)
+    session.tick()
+    status = session.status
+    assert (status.scene_serial, status.scene.place, status.excluded) == (before + 1, place, frozenset())
+    session.include(2, False, status.scene_serial)
+    session.tick()
+    assert session.status.excluded == {2}

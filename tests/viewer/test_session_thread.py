@@ -61,7 +61,7 @@ def test_closing_interrupts_a_large_picture(session):
 def test_closing_interrupts_an_opening(ball, monkeypatch):
     session = Session("cpu")
 
-    def open_slowly(path, downscale, device, seed, progress):
+    def open_slowly(path, reading, device, seed, progress, overrides):
         while True:
             progress(0.5, "reading")
             time.sleep(0.005)

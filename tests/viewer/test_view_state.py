@@ -1,12 +1,15 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from core.cameras import look_at
 from core.settings import MarchSettings
+from tests.viewer.live import open_scene
 from viewer.camera_controls import at_view
 from viewer.messages import PhotoId, SceneRay, Split
+from viewer.playback import Playback
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 from viewer.view_state import REST_SECONDS, ViewState
 
@@ -167,3 +170,68 @@ def test_a_view_of_the_dataset_is_left_when_the_camera_moves():
     s.place(s.camera, photo)
     s.place(s.camera.orbited(0.1, 0.0))
     assert s.photo is None
+
+
+def test_another_up_turns_the_camera_and_the_same_one_leaves_it_alone():
+    s = state()
+    before = s.camera
+    s.turn_up(before.scene_up)
+    assert s.camera is before
+    s.turn_up((1.0, 0.0, 0.0))
+    assert s.camera.scene_up == (1.0, 0.0, 0.0)
+    np.testing.assert_allclose(s.camera.position, before.position)
+
+
+def test_a_scene_that_moves_keeps_the_camera_and_what_the_user_changed(ball):
+    scene = open_scene(ball)
+    place = scene.info.place._replace(box=(-3.0, -3.0, -3.0, 3.0, 3.0, 3.0))
+    moved = scene.moved(place, seed=0).info
+    moved = replace(moved, train=replace(moved.train, march=replace(moved.train.march, render_step_size=0.2)))
+    s = state()
+    s.march, s.box, s.other = replace(scene.info.train.march, alpha_thre=0.3), scene.info.box, MarchSettings()
+    camera = s.camera
+    s.move(scene.info, moved)
+    assert s.camera is camera and s.box == place.box and s.other is None
+    assert s.march == replace(moved.train.march, alpha_thre=0.3)
+
+
+def test_a_step_that_is_too_small_for_the_larger_box_is_let_go(ball):
+    scene = open_scene(ball)
+    march = replace(scene.info.train.march, render_step_size=100.0)
+    far = replace(scene.info, box=(-5e4, -5e4, -5e4, 5e4, 5e4, 5e4), train=replace(scene.info.train, march=march))
+    s = state()
+    s.march, s.box = replace(scene.info.train.march, render_step_size=0.001, alpha_thre=0.3), scene.info.box
+    s.move(scene.info, far)
+    assert s.march == replace(march, alpha_thre=0.3)
+
+
+def test_where_nothing_moves_requests_have_no_time():
+    s = state()
+    s.set_playback(time=0.5)
+    s.place(s.camera, time=0.5)
+    assert s.playback is None and s.due(10, 10, 0.0, held=False).pose.time is None
+
+
+def test_the_time_that_runs_is_asked_for_as_moving_and_once_more_at_rest():
+    s = state()
+    s.playback = Playback(playing=True, seconds=10.0)
+    for moment in range(1, 4):
+        s.playback = s.playback.after(1.0)
+        request = s.due(10, 10, float(moment), held=False)
+        assert request.moving and request.pose.time == pytest.approx(0.1 * moment)
+    s.playback = s.playback.toggled()
+    assert s.due(10, 10, 4.0, held=False).pose.time == pytest.approx(0.3)
+    assert not s.playing and s.due(10, 10, 9.0, held=False) is None
+
+
+def test_the_camera_stands_on_a_photo_at_its_time_only():
+    s, photo = state(), PhotoId(Split.TRAIN, 2)
+    s.playback = Playback(0.1, playing=True)
+    s.place(s.camera.orbited(0.1, 0.0), photo, time=0.4)
+    assert s.playback == Playback(0.4) and s.photo == photo
+    s.set_playback(time=0.5)
+    assert s.photo is None
+    s.set_playback(time=0.4)
+    assert s.photo == photo
+    s.place(s.camera.orbited(0.1, 0.0))
+    assert s.photo is None and s.time == 0.4

@@ -11,6 +11,7 @@ SECTIONS = {
         ("Right or middle drag", "pan"),
         ("Wheel", "zoom to the cursor"),
         ("Left drag on the divider", "move it (panel Compare)"),
+        ("Left drag on a handle", "move the box's face (panel Scene)"),
         ("Hold I, left click", "inspect a pixel's ray"),
     ),
     "Camera": (
@@ -18,6 +19,7 @@ SECTIONS = {
         ("E  Q", "fly up, down"),
         ("R", "back to the first view"),
         ("[   ]", "previous, next training view"),
+        ("T", "let the time run, or stop it, in a scene that moves"),
     ),
     "Program": (
         ("Space", "pause or resume training"),

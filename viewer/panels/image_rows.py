@@ -156,7 +156,7 @@ class Slot:
     def _include(self, on: bool) -> None:
         if self._row is not None:
             self._check_at = dpg.get_frame_count() + _SETTLED
-            self._context.session.include(self._row.photo.index, on)
+            self._context.session.include(self._row.photo.index, on, self._context.state.scene_serial)
 
     def _toggle_error_map(self) -> None:
         if self._row is None:

@@ -163,7 +163,7 @@ class InspectorPanel:
             return None
         width, height = dpg.get_item_rect_size("picture")
         state = self._context.state
-        return RayQuestion(*self._ray, state.march, state.view.background, int(width * height))
+        return RayQuestion(*self._ray, state.march, state.view.background, int(width * height), state.time)
 
     def _show(self, found: Inspection | None) -> None:
         self._plots.show(found)

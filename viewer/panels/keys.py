@@ -12,7 +12,7 @@ KEYS = {
     "F12": dpg.mvKey_F12,
     "[": dpg.mvKey_Open_Brace,
     "]": dpg.mvKey_Close_Brace,
-} | {name: getattr(dpg, f"mvKey_{name}") for name in "ADEIOQRSW123456"}
+} | {name: getattr(dpg, f"mvKey_{name}") for name in "ADEIOQRSTW123456"}
 
 
 class Keys(NamedTuple):

@@ -95,14 +95,15 @@ class Messages:
             if now > until:
                 self._drop(window)
 
-    def place(self, rect: Rect) -> None:
-        """Loading in the middle, errors near the upper edge, toasts upwards from the lower left corner."""
+    def place(self, rect: Rect, lift: float) -> None:
+        """Loading in the middle, errors near the upper edge, toasts upwards from the lower left corner, `lift` pixels
+        above it."""
         gap = self._style.px(12)
         for window, share in (("loading.window", 0.5), ("error.window", 0.12)):
             width, height = dpg.get_item_rect_size(window)
             top = rect.y + share * (rect.height - height)
             dpg.set_item_pos(window, (max(0, rect.x + (rect.width - width) / 2), max(rect.y, top)))
-        bottom = rect.y + rect.height - gap
+        bottom = rect.y + rect.height - lift - gap
         for window, _, _ in reversed(self._toasts):
             bottom -= dpg.get_item_rect_size(window)[1]
             dpg.set_item_pos(window, (rect.x + gap, max(rect.y, bottom)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dearpygui.dearpygui as dpg
 
+from core.opening import FILE_SUFFIXES, SNAPSHOT_SUFFIX
 from viewer import recent
 from viewer.panels.context import Context
 from viewer.panels.style import DIM
@@ -28,8 +29,7 @@ class OpenDialog:
         style = context.style
         with dpg.window(tag=self.window, show=False, min_size=(style.px(WIDTH), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("Open a scene"), style.title)
-            hint = dpg.add_text("A dataset's folder, a folder of photos, or a snapshot.",
-                                color=DIM)  # fmt: skip
+            hint = dpg.add_text("A dataset's folder or .npz, a folder of photos, a video, or a snapshot.", color=DIM)
             dpg.bind_item_font(hint, style.small)
             dpg.add_spacer(height=style.px(4))
             with dpg.group(horizontal=True):
@@ -41,7 +41,7 @@ class OpenDialog:
                 dpg.bind_item_theme(item, style.chosen)
             with dpg.group(horizontal=True):
                 button("Choose a folder…", style, lambda: self._browse("open.folders"))
-                button("Choose a snapshot…", style, lambda: self._browse("open.files"))
+                button("Choose a file…", style, lambda: self._browse("open.files"))
                 button("Cancel", style, self.hide, tag="open.cancel")
             dpg.add_spacer(height=style.px(6))
             title = dpg.add_text("Recent", color=DIM)
@@ -56,10 +56,11 @@ class OpenDialog:
             callback=lambda _, chosen: self._chosen(chosen["file_path_name"]), **size,
         )  # fmt: skip
         with dpg.file_dialog(
-            tag="open.files", label="Choose a snapshot", show=False, modal=True,
+            tag="open.files", label="Choose a snapshot, a video or an .npz", show=False, modal=True,
             callback=lambda _, chosen: self._chosen(next(iter(chosen["selections"].values()), "")), **size,
         ):  # fmt: skip
-            dpg.add_file_extension(".safetensors", color=(232, 168, 68, 255))
+            dpg.add_file_extension(f"Scenes{{{','.join(FILE_SUFFIXES)}}}")
+            dpg.add_file_extension(SNAPSHOT_SUFFIX, color=(232, 168, 68, 255))
             dpg.add_file_extension(".*")
 
     @property

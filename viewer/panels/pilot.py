@@ -7,17 +7,18 @@ from viewer.messages import PhotoId, SceneInfo, Split
 from viewer.panels.canvas import Canvas
 from viewer.panels.context import Context
 from viewer.panels.inspector import InspectorPanel
+from viewer.panels.place import PlacePanel
 
 
 class Pilot:
     """Turns what the hands do into the state's camera.
 
     Args:
-        inspector: takes the clicks that are meant for it.
+        inspector, place: take the clicks that are meant for them.
     """
 
-    def __init__(self, context: Context, canvas: Canvas, inspector: InspectorPanel):
-        self._context, self._canvas, self._inspector = context, canvas, inspector
+    def __init__(self, context: Context, canvas: Canvas, inspector: InspectorPanel, place: PlacePanel):
+        self._context, self._canvas, self._inspector, self._place = context, canvas, inspector, place
         self._state, self._drag, self._view_index = context.state, navigation.Drag(), 0
         context.go_to = self.go_to
         with dpg.handler_registry():
@@ -65,6 +66,8 @@ class Pilot:
         x, y = dpg.get_mouse_pos(local=False)
         if self._drag.button is None and self._inspector.picks(down, x, y, canvas, inspecting):
             down -= {navigation.LEFT}
+        if self._drag.button is None and self._place.pulls(down, x, y, canvas):
+            down -= {navigation.LEFT}
         rect, over_picture, reach = canvas.rect, canvas.hovered, self._context.style.px(navigation.DIVIDER_REACH)
         divider = None if self._state.divider is None else rect.x + self._state.divider * rect.width
         camera = self._drag.moved(self._state.camera, down, x, y, over_picture, rect.height, divider, reach)
@@ -78,7 +81,7 @@ class Pilot:
         canvas.mark_divider(near or self._drag.divider is not None)
 
     def _stand_on(self, scene: SceneInfo, photo: PhotoId) -> None:
-        self._state.place(camera_controls.photo_view(scene, photo), photo)
+        self._state.place(camera_controls.photo_view(scene, photo), photo, scene.time_of(photo))
         if photo.split is Split.TRAIN:
             self._view_index = photo.index
 

@@ -41,7 +41,7 @@ class Toolbar:
         style = context.style
         with bar(self.window):
             with dpg.group(horizontal=True, tag="toolbar.left"):
-                button("Open…", style, open_scene, "Open a dataset's folder or a snapshot (Ctrl+O).", tag="open")
+                button("Open…", style, open_scene, "Open a dataset, photos, a video, a snapshot (Ctrl+O).", tag="open")
                 dpg.add_spacer(width=style.px(4))
                 name = dpg.add_text("Firstlight", tag="scene.name")
                 dpg.bind_item_font(name, style.strong)

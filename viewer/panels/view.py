@@ -11,7 +11,7 @@ from viewer.view_settings import DEFAULTS, Tint, ViewSettings
 
 SLIDERS = ("tint_strength", "fov")
 TINTS = {Tint.OPACITY: "opacity", Tint.TRANSMITTANCE: "transmittance left", Tint.HALF_DEPTH: "depth at half the light"}
-CHECKBOXES = ("show_box", "show_cameras")
+CHECKBOXES = ("show_box", "show_cameras", "show_points")
 BACKGROUNDS = {"White": (1.0, 1.0, 1.0), "Black": (0.0, 0.0, 0.0)}
 
 

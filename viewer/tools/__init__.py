@@ -9,8 +9,10 @@ from functools import partial
 from typing import Any
 
 from viewer.scene import Scene
-from viewer.tools.base import Tool
+from viewer.tools.base import AT_ONCE, Tool
+from viewer.tools.check import CheckTool
 from viewer.tools.emptied import EmptiedTool
+from viewer.tools.fit import FitTool
 from viewer.tools.grid import GridTool
 from viewer.tools.images import ImagesTool
 from viewer.tools.inspector import InspectorTool
@@ -20,12 +22,14 @@ from viewer.tools.scattered import ScatteredTool
 from viewer.tools.sweep import SweepTool
 
 TOOLS: dict[str, Callable[[], Tool]] = {
+    "check": CheckTool,
     "emptied": EmptiedTool,
     "reference": partial(ScatteredTool, WITH_AND_WITHOUT),
     "sweep": SweepTool,
     "photo": partial(ScatteredTool, RENDER_AND_PHOTO),
     "images": ImagesTool,
     "grid": GridTool,
+    "fit": FitTool,
     "inspector": InspectorTool,
 }
 
@@ -36,7 +40,7 @@ class Toolbox:
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {name: make() for name, make in TOOLS.items()}
         self._order = list(self._tools)
-        self._next_at = 0.0
+        self._next_at = {True: 0.0, False: 0.0}
 
     def result(self, name: str) -> Any:
         """The newest result of a tool; safe to call from any thread."""
@@ -55,18 +59,20 @@ class Toolbox:
         """Let the next tool that has something to do do a bit of it; gives whether there was one.
 
         Args:
-            training: a training step follows, so the tools keep to their share of the time.
+            training: a training step follows, so the tools keep to their share of the time. Those that hurry don't wait
+                for the others' to be made up for.
 
         Raises:
             Exception: whatever the tool raised; it is told to stop first.
         """
         began = time.perf_counter()
-        if training and began < self._next_at:
-            return False
         for name in tuple(self._order):
+            tool = self._tools[name]
+            hurries = tool.share >= AT_ONCE
+            if training and began < self._next_at[hurries]:
+                continue
             self._order.remove(name)
             self._order.append(name)  # whoever had a turn goes last
-            tool = self._tools[name]
             try:
                 worked = tool.slice(scene)
             except Exception:
@@ -74,6 +80,6 @@ class Toolbox:
                 raise
             if worked:
                 ended = time.perf_counter()
-                self._next_at = ended + (ended - began) * (1.0 / tool.share - 1.0)
+                self._next_at[hurries] = ended + (ended - began) * (1.0 / tool.share - 1.0)
                 return True
         return False

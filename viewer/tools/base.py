@@ -8,9 +8,9 @@ SLICE_SECONDS = 0.05
 SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 8, 256, 1 << 15
 """Rays of a slice. Tiny steps make the smallest one slow enough."""
 
-ASIDE, ASKED_FOR = 0.03, 0.2
-"""Shares of the time while training runs: for figures that stand beside the picture anyway, and for work that somebody
-waits for."""
+ASIDE, ASKED_FOR, AT_ONCE = 0.03, 0.2, 0.5
+"""Shares of the time while training runs: for figures that stand beside the picture anyway, for work that somebody
+waits for, and for what a scene begins with and is soon done."""
 
 
 def next_batch(batch: int, seconds: float) -> int:

@@ -85,10 +85,10 @@ class GridTool:
 
 def look_at(scene: Scene, occ_thre: float) -> GridFacts:
     """The grid as it is now; cells count as occupied at a threshold."""
-    trainer, sampler = scene.trainer, scene.trainer.sampler
-    found, coverage, seen_by = histogram_of(sampler.occs), trainer.coverage, None
+    trainer, grid = scene.trainer, scene.trainer.grid
+    found, coverage, seen_by = histogram_of(grid.occs), trainer.coverage, None
     if coverage.done == 1.0:
-        counts = coverage.counts[sampler.grid_state(occ_thre).binaries]
+        counts = coverage.counts[grid.grid_state(occ_thre).binaries]
         if len(counts):
             seen_by = tuple(int(x) for x in (counts.min(), counts.median(), counts.max()))
     return GridFacts(

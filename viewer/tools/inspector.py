@@ -31,6 +31,7 @@ class RayQuestion:
         origin, direction: of the ray; the direction has length 1.
         background: the colour behind the scene, 0 to 1.
         n_pixels: of the picture that the ray belongs to.
+        time: when, 0 to 1; None where nothing moves.
     """
 
     origin: tuple[float, float, float]
@@ -38,6 +39,7 @@ class RayQuestion:
     march: MarchSettings
     background: tuple[float, float, float]
     n_pixels: int
+    time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,18 @@ class InspectorTool:
 
     def _answer(self, question: RayQuestion, scene: Scene) -> None:
         trainer = scene.trainer
-        rays = Rays(*(torch.tensor([x], device=trainer.device) for x in (question.origin, question.direction)))
+        seen = question.origin, question.direction, question.time
+        rays = Rays(*(None if x is None else torch.tensor([x], device=trainer.device) for x in seen))
         background = torch.tensor(question.background, device=trainer.device)
         together = min(question.n_pixels, IMAGE_CHUNK)
-        report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, together)
+        report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, together, trainer.grid)
         self.result = Inspection(question, report, photo_color(trainer.dataset, question), trainer.step_count)
         self._answered_at = time.perf_counter()
 
 
 def photo_color(dataset: Dataset, question: RayQuestion) -> PhotoColor | None:
-    """The colour of the pixel that a ray goes through in a photo taken from the ray's origin; None without one."""
+    """The colour of the pixel that a ray goes through in a photo taken from the ray's origin at its time; None without
+    one."""
     origin, direction = (torch.tensor(x, dtype=torch.float64) for x in (question.origin, question.direction))
     for views in (dataset.train, dataset.test):
         if len(views) == 0:
@@ -116,6 +120,8 @@ def photo_color(dataset: Dataset, question: RayQuestion) -> PhotoColor | None:
         away = (views.cameras.c2w[:, :3, 3].cpu().double() - origin).abs().amax(-1)
         for index in (away <= 1e-6 * (1.0 + origin.abs().max())).nonzero().view(-1).tolist():
             camera = views.cameras[index].to("cpu")
+            if question.time is not None and abs(float(camera.times) - question.time) > 1e-6:
+                continue
             points = image_points(camera.to(torch.float64), direction)
             column, row = (math.floor(p) if p.isfinite() else -1 for p in points)
             if 0 <= column < camera.width and 0 <= row < camera.height:

@@ -8,12 +8,13 @@ from PIL import Image
 from core.datasets import open_dataset
 from core.datasets.blender import DEFAULT_BOX
 from core.errors import DatasetError
-from tests.ball import CENTRE, RADIUS, ball_views, focal, read_written, write_ball, write_transforms
+from core.reading import Reading
+from tests.ball import CENTRE, RADIUS, ball_views, focal, read_written, write_ball, write_times, write_transforms
 
 
 def refusal(folder, downscale=1) -> str:
     with pytest.raises(DatasetError) as caught:
-        open_dataset(folder, downscale)
+        open_dataset(folder, Reading(downscale))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -69,6 +70,41 @@ def test_every_eighth_view_is_held_out_without_a_test_split(tmp_path, n):
     torch.testing.assert_close(dataset.test.cameras.c2w, written.cameras.c2w[::8])
 
 
+def test_dnerfs_times_arrive_and_are_told_of(ball_scene):
+    write_times(ball_scene, "train", [index / 8 for index in range(9)])
+    write_times(ball_scene, "test", [0.5, 0, 1])
+    dataset = open_dataset(ball_scene)
+    assert dataset.train.cameras.times.dtype == torch.float32
+    assert dataset.train.cameras.times.tolist() == [index / 8 for index in range(9)]
+    assert dataset.test.cameras.times.tolist() == [0.5, 0.0, 1.0]
+    assert dataset.notes[0].startswith("The views carry times, 0 to 1, so the field is ngp-t unless another is chosen")
+    assert dataset.box == DEFAULT_BOX and "Silhouettes of different times may" in dataset.notes[1]
+
+
+def test_times_in_seconds_are_counted_from_the_first_view_to_the_last(ball_scene):
+    write_times(ball_scene, "train", [10.0 + 5.0 * index for index in range(9)])
+    write_times(ball_scene, "test", [0.0, 30.0, 100.0])
+    dataset = open_dataset(ball_scene)
+    assert dataset.train.cameras.times.tolist() == pytest.approx([0.1 + 0.05 * index for index in range(9)])
+    assert dataset.test.cameras.times.tolist() == pytest.approx([0.0, 0.3, 1.0])
+    assert "The views carry times, 10 to 50" in dataset.notes[0]
+    assert "counted from 0 at 0 to 1 at 100" in dataset.notes[0]
+
+
+def test_views_of_one_time_are_of_something_that_stands_still(ball_scene):
+    still = open_dataset(ball_scene)
+    write_times(ball_scene, "train", [0.25] * 9)
+    write_times(ball_scene, "test", [0.75] * 3)
+    dataset = open_dataset(ball_scene)
+    assert (dataset.box, dataset.notes) == (still.box, ())
+    assert still.train.cameras.times is None and dataset.train.cameras.times.tolist() == [0.25] * 9
+
+
+def test_all_splits_have_times_or_none_has(ball_scene):
+    write_times(ball_scene, "train", [0.25] * 9)
+    assert "expected a time in each frame of all splits or in none" in refusal(ball_scene)
+
+
 def test_test_views_that_are_trained_on_are_told_of(ball_scene):
     write_transforms(ball_scene, "test", read_written(ball_scene, "train"))
     assert any("9 of the test views are training views too" in note for note in open_dataset(ball_scene).notes)
@@ -76,15 +112,17 @@ def test_test_views_that_are_trained_on_are_told_of(ball_scene):
 
 @pytest.mark.parametrize("splits", [{"train": 1, "test": 2}, {"train": 2}])
 def test_one_training_view_is_too_few(tmp_path, splits):
-    assert "expected at least 2 training views, found 1" in refusal(write_ball(tmp_path, **splits))
+    assert "expected at least 2 training views besides those held out, found 1" in refusal(
+        write_ball(tmp_path, **splits)
+    )
 
 
-def test_missing_images_are_counted_and_the_first_is_named(ball_scene):
+def test_missing_images_are_counted_and_named(ball_scene):
     for index in (3, 5, 8):
         (ball_scene / "train" / f"r_{index}.png").unlink()
     message = refusal(ball_scene)
     assert str(ball_scene / "train" / "r_3.png") in message
-    assert "3 of the 9 images" in message
+    assert "3 of the 9 images" in message and "(also r_5.png, r_8.png)" in message
     assert "transforms_train.json" in message
 
 
@@ -115,6 +153,15 @@ def test_images_may_be_of_several_sizes(ball_scene):
     assert train.cameras.K[6, :2, 2].tolist() == [15.0, 10.0]
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_all_images_that_cannot_be_read_are_named_at_once(ball_scene, share):
+    for index in (2, 4, 7):
+        path = ball_scene / "train" / f"r_{index}.png"
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    message = refusal(ball_scene)
+    assert str(ball_scene / "train" / "r_2.png") in message and "(also r_4.png, r_7.png)" in message
+
+
 def test_splits_may_differ_in_size(tmp_path):
     write_ball(tmp_path / "a", size=24, train=3, test=2)
     write_ball(tmp_path / "b", size=40, train=3, test=2)
@@ -141,7 +188,10 @@ def test_a_suffix_is_kept_where_there_is_one(ball_scene):
 @pytest.mark.parametrize("factor", [2, 3, 5, 24])
 def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
     """A reduced pixel's centre is the middle of the block of pixels it stands for, whatever is left out."""
-    full, reduced = open_dataset(ball_scene).train.cameras[0], open_dataset(ball_scene, factor).train.cameras[0]
+    full, reduced = (
+        open_dataset(ball_scene).train.cameras[0],
+        open_dataset(ball_scene, Reading(factor)).train.cameras[0],
+    )
     assert (reduced.width, reduced.height) == (24 // factor, 24 // factor)
     columns = (torch.arange(reduced.width) + 0.5) * factor
     in_full = (columns - full.K[0, 2]) / full.K[0, 0]
@@ -150,8 +200,8 @@ def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
 
 
 def test_left_out_pixels_are_noted(ball_scene):
-    assert open_dataset(ball_scene, 4).notes == ()
-    (note,) = open_dataset(ball_scene, 5).notes
+    assert open_dataset(ball_scene, Reading(4)).notes == ()
+    (note,) = open_dataset(ball_scene, Reading(5)).notes
     assert "24x24 pixels can't be divided by 5: 4 columns" in note
 
 

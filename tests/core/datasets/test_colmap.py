@@ -5,6 +5,7 @@ import pytest
 
 from core.datasets import open_dataset
 from core.errors import DatasetError
+from core.reading import Reading
 from tests.ball import CENTRE, ball_views
 from tests.photos import write_colmap, write_pictures
 
@@ -33,7 +34,7 @@ def test_pictures_may_lie_reduced(tmp_path):
     folder = write_colmap(tmp_path, views)
     write_pictures(folder, views, factor=4)
     for downscale, width in ((4, 6), (8, 3)):
-        dataset = open_dataset(folder, downscale)
+        dataset = open_dataset(folder, Reading(downscale))
         assert dataset.train.cameras.width == width
         assert any("images_4, stored reduced by 4" in note for note in dataset.notes)
 
@@ -46,6 +47,15 @@ def test_points_say_how_near_and_far_the_scene_is(tmp_path):
     low, high = np.reshape(dataset.box, (2, 3))
     assert (low < np.array(CENTRE)).all() and (high > np.array(CENTRE)).all()
     assert dataset.n_levels <= 4, "one wrong point doesn't make the scene larger"
+
+
+def test_points_are_kept_with_their_colours(tmp_path):
+    cloud = np.float32([[0.25, -0.5, 0.125], [0.0, 0.75, 0.5]])
+    dataset = open_dataset(write_colmap(tmp_path / "with", ball_views(10, 24), points=cloud))
+    np.testing.assert_array_equal(dataset.points, cloud)
+    assert dataset.point_colors.tolist() == [[9, 9, 9], [9, 9, 9]]
+    without = open_dataset(write_colmap(tmp_path / "without", ball_views(10, 24), points=cloud[:0]))
+    assert without.points is None and without.point_colors is None
 
 
 @pytest.mark.parametrize("name", ["cameras", "images", "points3D"])
@@ -78,8 +88,10 @@ def test_a_model_that_can_not_be_had_is_named(tmp_path):
     assert "FOV" in refusal(folder)
 
 
-def test_a_picture_outside_the_folder_is_refused(tmp_path):
-    folder = write_colmap(tmp_path, ball_views(10, 24))
+def test_a_picture_outside_the_folder_is_refused_unless_allowed(tmp_path):
+    folder = write_colmap(tmp_path / "a", ball_views(10, 24))
     path = folder / "sparse" / "0" / "images.txt"
     path.write_text(path.read_text().replace("003.png", "../../003.png"))
     assert "expected pictures inside" in refusal(folder)
+    (folder / "images" / "003.png").rename(folder.parent / "003.png")
+    assert len(open_dataset(folder, Reading(allow_outside=True)).train) == 8

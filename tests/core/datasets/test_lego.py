@@ -8,6 +8,7 @@ from PIL import Image
 from core.datasets import open_dataset
 from core.datasets.base import Dataset
 from core.datasets.hull import occupied_cells, point_looked_at
+from core.reading import Reading
 
 OBJECT = torch.tensor([[-0.65, -1.14, -0.60], [0.63, 1.14, 1.00]])
 """The bounds of the bricks."""
@@ -20,7 +21,7 @@ def full(lego) -> Dataset:
 
 @pytest.fixture(scope="module")
 def quarter(lego) -> Dataset:
-    return open_dataset(lego, 4)
+    return open_dataset(lego, Reading(4))
 
 
 def test_views_and_sizes(full, quarter):

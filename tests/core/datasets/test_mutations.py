@@ -15,8 +15,16 @@ from PIL import Image
 from core.datasets import open_dataset
 from core.datasets.base import Dataset
 from core.errors import DatasetError
-from tests.ball import ball_views, write_ball
-from tests.photos import write_colmap, write_json, write_llff, write_nerfstudio, written_json
+from tests.ball import ball_views, write_ball, write_times
+from tests.photos import (
+    tiny_nerf_arrays,
+    write_colmap,
+    write_json,
+    write_llff,
+    write_nerfstudio,
+    write_tiny_nerf,
+    written_json,
+)
 
 VIEWS = ball_views(5, 8)
 
@@ -30,11 +38,19 @@ def write_masked(folder: Path) -> None:
     write_json(folder, transforms)
 
 
+def write_dnerf(folder: Path) -> None:
+    write_ball(folder, 8, train=4, test=1)
+    write_times(folder, "train", [0.0, 0.3, 0.6, 1])
+    write_times(folder, "test", [0.5])
+
+
 WRITERS = {
     "blender": lambda folder: write_ball(folder, 8, train=4, test=1),
     "nerfstudio": write_masked,
     "llff": lambda folder: write_llff(folder, VIEWS),
     "colmap text": lambda folder: write_colmap(folder, VIEWS),
+    "dnerf": write_dnerf,
+    "tiny nerf": lambda folder: write_tiny_nerf(folder / "scene.npz", VIEWS),
     "colmap binary": lambda folder: write_colmap(folder, VIEWS, binary=True),
 }
 
@@ -73,7 +89,7 @@ def open_mutated(template: Path, mutate) -> None:
         mutate(copy)
         began = time.process_time()
         try:
-            dataset = open_dataset(copy)
+            dataset = open_dataset(next(copy.glob("*.npz"), copy))
         except DatasetError as error:
             assert time.process_time() - began < MOST_SECONDS
             assert "\n" not in str(error) and str(error)
@@ -83,6 +99,7 @@ def open_mutated(template: Path, mutate) -> None:
             assert len(dataset.train) >= 2
             cameras = dataset.train.cameras
             assert np.isfinite(cameras.c2w.numpy()).all() and np.isfinite(cameras.K.numpy()).all()
+            assert dataset.train.cameras.times is None or np.isfinite(dataset.train.cameras.times.numpy()).all()
             assert np.isfinite(dataset.box).all() and dataset.near_plane >= 0.0
 
 
@@ -115,7 +132,7 @@ def test_files_that_were_damaged(templates, name, data):
     open_mutated(templates / name, mutate)
 
 
-@pytest.mark.parametrize("name", ["blender", "nerfstudio"])
+@pytest.mark.parametrize("name", ["blender", "dnerf", "nerfstudio"])
 @SETTINGS
 @given(data=st.data())
 def test_json_with_other_values(templates, name, data):
@@ -138,3 +155,27 @@ def test_json_with_other_values(templates, name, data):
 @given(values=st.lists(FLOATS, min_size=85, max_size=85))
 def test_llffs_numbers(templates, values):
     open_mutated(templates / "llff", lambda copy: np.save(copy / "poses_bounds.npy", np.array(values).reshape(5, 17)))
+
+
+ARRAYS = tiny_nerf_arrays(VIEWS)
+
+
+@SETTINGS
+@given(data=st.data())
+def test_tiny_nerfs_arrays(templates, data):
+    def mutate(copy: Path) -> None:
+        name = data.draw(st.sampled_from(sorted(ARRAYS)))
+        kind = data.draw(st.sampled_from(["values", "shape", "type"]))
+        array = np.array(ARRAYS[name])
+        if kind == "values":
+            flat = array.reshape(-1).copy()
+            for _ in range(data.draw(st.integers(1, 4))):
+                flat[data.draw(st.integers(0, flat.size - 1))] = data.draw(st.floats(width=32, allow_subnormal=False))
+            array = flat.reshape(array.shape)
+        elif kind == "shape":
+            array = array[tuple(slice(data.draw(st.integers(0, side))) for side in array.shape)]
+        else:
+            array = array.astype(data.draw(st.sampled_from(["?", "u1", "i8", "f2", "c8", "S4", "U3", "M8[s]", "V4"])))
+        np.savez(copy / "scene.npz", **ARRAYS | {name: array})
+
+    open_mutated(templates / "tiny nerf", mutate)

@@ -1,5 +1,6 @@
 """What is particular to `transforms.json`: who overrides whom, splits, missing pictures, spellings of paths."""
 
+import json
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import ExifTags, Image
 
 from core.datasets import open_dataset
 from core.errors import DatasetError
+from core.reading import Reading
 from tests.ball import ball_views, mixed_ball_views
 from tests.photos import store_sideways, write_json, write_nerfstudio, write_pictures, written_json
 
@@ -76,7 +78,7 @@ def opaque(image: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("downscale", [1, 3])
 def test_pictures_of_several_sizes_keep_their_rays(tmp_path, downscale):
     views = mixed_ball_views(10)
-    dataset = open_dataset(write_nerfstudio(tmp_path, views, per_frame=True), downscale)
+    dataset = open_dataset(write_nerfstudio(tmp_path, views, per_frame=True), Reading(downscale))
     train = dataset.train
     for index, name in enumerate(train.names):
         of = int(name.removeprefix("images/").removesuffix(".png"))
@@ -169,7 +171,7 @@ def test_missing_pictures_are_left_out_and_noted(scene):
     (scene / "images" / "003.png").unlink()
     dataset = open_dataset(scene)
     assert len(dataset.train) + len(dataset.test) == 9
-    assert any("1 of the 10 images it names are missing, such as images/003.png" in note for note in dataset.notes)
+    assert any("1 of the 10 images it names are missing: images/003.png" in note for note in dataset.notes)
 
 
 def test_no_picture_at_all_is_refused(scene):
@@ -209,11 +211,47 @@ def test_capital_suffixes_are_found(scene):
     assert len(open_dataset(scene).train) == 8
 
 
+def test_times_stay_with_their_views(scene):
+    transforms = written_json(scene)
+    for index, frame in enumerate(transforms["frames"]):
+        frame["time"] = index / 9
+    transforms["frames"].reverse()
+    write_json(scene, transforms)
+    dataset = open_dataset(scene)
+    for views in (dataset.train, dataset.test):
+        numbers = [int(name[-7:-4]) for name in views.names]
+        torch.testing.assert_close(views.cameras.times, torch.tensor(numbers) / 9)
+    assert any("The views carry times, 0.1" in note for note in dataset.notes)
+
+
 @pytest.mark.parametrize(
     "name", ["../secret", "images/../../secret.png", "/etc/hostname", "..\\secret", "..", ".", "../../images/002.png"]
 )
 def test_a_picture_outside_the_folder_is_refused(scene, name):
-    assert "expected file_path inside" in refusal(scene, lambda t: t["frames"][2].update(file_path=name))
+    message = refusal(scene, lambda t: t["frames"][2].update(file_path=name))
+    assert "expected file_path inside" in message and "--allow-outside" in message
+
+
+def test_pictures_outside_are_read_where_that_is_allowed(scene):
+    pictures, transforms = scene.parent / "pictures", written_json(scene)
+    (scene / "images").rename(pictures)
+    for index, frame in enumerate(transforms["frames"]):
+        name = frame["file_path"].removeprefix("images/")
+        frame["file_path"] = f"../pictures/{name}" if index % 2 else str(pictures / name)
+    transforms["frames"][3]["file_path"] = "../gone.png"
+    write_json(scene, transforms)
+    dataset = open_dataset(scene, Reading(allow_outside=True))
+    assert len(dataset.train) == 7
+    assert dataset.notes[0] == "1 of the 10 images it names are missing: ../gone.png."
+
+
+def test_the_file_stands_for_its_folder_and_another_of_its_kind_for_itself(scene):
+    assert open_dataset(scene / "transforms.json").path == scene
+    transforms = written_json(scene)
+    transforms["frames"] = transforms["frames"][:5]
+    (scene / "transforms_half.json").write_text(json.dumps(transforms))
+    half = open_dataset(scene / "transforms_half.json")
+    assert (half.path, half.name, len(half.train)) == (scene / "transforms_half.json", "transforms_half", 4)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +282,7 @@ def test_bad_values_are_named(scene, change, found):
 
 
 def test_too_few_views_are_refused(tmp_path):
-    with pytest.raises(DatasetError, match="at least 2 training views, found 1"):
+    with pytest.raises(DatasetError, match="at least 2 training views besides those held out, found 1"):
         open_dataset(write_nerfstudio(tmp_path, ball_views(2, 24)))
 
 
@@ -255,7 +293,7 @@ def test_a_box_that_it_names_is_the_scene(tmp_path):
 
 
 def test_the_fox_is_read_with_its_lens(data):
-    dataset = open_dataset(data / "fox", 8)
+    dataset = open_dataset(data / "fox", Reading(8))
     assert (len(dataset.train), len(dataset.test)) == (58, 9)
     K = dataset.train.cameras.K[0]
     assert float(K[0, 0]) == pytest.approx(1375.52 / 8, rel=1e-5)

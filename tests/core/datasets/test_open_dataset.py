@@ -7,14 +7,15 @@ import pytest
 from core import datasets
 from core.datasets import memory, open_dataset
 from core.errors import DatasetError
+from core.reading import Reading
 from tests.ball import ball_views, mixed_ball_views, write_ball
 from tests.photos import write_colmap, write_llff, write_nerfstudio, write_pictures
 
 
-def refusal(path, downscale=1) -> str:
+def refusal(path) -> str:
     """The message with which a path is refused; one line that names the path."""
     with pytest.raises(DatasetError) as caught:
-        open_dataset(path, downscale)
+        open_dataset(path)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -36,7 +37,7 @@ def test_an_empty_folder_is_called_empty(tmp_path):
     assert "an empty folder" in message
 
 
-@pytest.mark.parametrize("name", ["photo.png", "transforms_test.json"])
+@pytest.mark.parametrize("name", ["photo.png", "poses.json"])
 def test_a_file_is_not_a_folder(tmp_path, name):
     (tmp_path / name).write_text("{}")
     assert f"{tmp_path / name} is a file: expected a folder with transforms_train.json" in refusal(tmp_path / name)
@@ -68,12 +69,12 @@ def test_another_folder_is_told_what_we_open_and_what_lies_there(tmp_path):
 def test_a_folder_of_datasets_is_told_to_open_one(tmp_path):
     write_ball(tmp_path / "ball", train=3)
     (tmp_path / "other").mkdir()
-    assert re.search(r"open one of them, ball/$", refusal(tmp_path))
-
-
-@pytest.mark.parametrize("downscale", [0, -1, 1.5])
-def test_a_downscale_below_one_or_fractional_is_refused(ball_scene, downscale):
-    assert "downscale must be a whole number" in refusal(ball_scene, downscale)
+    assert re.search(r"is not a dataset: open what can be opened in it, ball/$", refusal(tmp_path))
+    write_ball(tmp_path / "another", train=3)
+    (tmp_path / "transforms_old.json").write_text("{}")
+    assert re.search(
+        r"open one of those that can be opened in it, another/, ball/, transforms_old\.json$", refusal(tmp_path)
+    )
 
 
 def test_the_json_names_its_folder_and_a_string_serves_as_well(ball_scene):
@@ -89,13 +90,13 @@ def test_a_relative_path_becomes_absolute(ball_scene, monkeypatch):
 
 
 def test_demo_names_our_scene_even_beside_a_folder_of_that_name(tmp_path, monkeypatch):
-    write_ball(tmp_path / "assets", train=3, test=1)
+    write_ball(tmp_path / "assets" / "demo", train=3, test=1)
     write_ball(tmp_path / "demo", train=4, test=2)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(datasets, "DEMO", tmp_path / "assets")
-    assert open_dataset("demo").path == tmp_path / "assets"
+    monkeypatch.setattr(datasets, "ASSETS", tmp_path / "assets")
+    assert open_dataset("demo").path == tmp_path / "assets" / "demo"
     assert open_dataset("./demo").path == tmp_path / "demo"
-    monkeypatch.setattr(datasets, "DEMO", tmp_path / "gone")
+    monkeypatch.setattr(datasets, "ASSETS", tmp_path / "gone")
     assert str(tmp_path / "gone") in refusal("demo")
 
 
@@ -133,12 +134,12 @@ WRITERS = {
 def test_too_much_for_the_memory_is_read_reduced_as_if_that_was_asked_for(tmp_path, monkeypatch, write):
     folder = write(tmp_path / "scene")
     whole = open_dataset(folder)
-    assert whole.downscale == 1
+    assert whole.reading.downscale == 1
     monkeypatch.setattr(memory, "free_memory", lambda: 0.3 * (whole.train.nbytes + whole.test.nbytes) / memory._SHARE)
     fitting = open_dataset(folder)
     monkeypatch.undo()
-    asked = open_dataset(folder, 2)
-    assert fitting.downscale == asked.downscale == 2
+    asked = open_dataset(folder, Reading(2))
+    assert fitting.reading.downscale == asked.reading.downscale == 2
     assert fitting.train.images.equal(asked.train.images) and fitting.test.images.equal(asked.test.images)
     assert fitting.train.cameras.K.equal(asked.train.cameras.K)
     (note,) = set(fitting.notes) - set(asked.notes)
@@ -150,6 +151,6 @@ def test_the_downscale_counts_how_pictures_are_stored_too(tmp_path):
     views = ball_views(12, 24)
     folder = write_llff(tmp_path, views)
     write_pictures(folder, views, factor=4)
-    assert [open_dataset(folder, downscale).downscale for downscale in (1, 2, 4, 8)] == [1, 2, 4, 8]
+    assert [open_dataset(folder, Reading(downscale)).reading.downscale for downscale in (1, 2, 4, 8)] == [1, 2, 4, 8]
     (folder / "images").rename(folder / "thrown away")
-    assert [open_dataset(folder, downscale).downscale for downscale in (1, 4, 8)] == [4, 4, 8]
+    assert [open_dataset(folder, Reading(downscale)).reading.downscale for downscale in (1, 4, 8)] == [4, 4, 8]

@@ -1,12 +1,18 @@
 """Where scenes are taken to lie: around what cameras look at, or before them; in any units and turned anyhow."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from core.cameras import Camera, look_at, pinhole_matrix
-from core.datasets.placing import place
+from core.datasets import open_dataset
+from core.datasets.placing import check_place, find_place, fitted, place_of, placed, placed_as_wished
+from core.place import Place
+from tests.ball import ball_views
+from tests.photos import write_colmap
+from tests.scenes import BALL_RADIUS, ball_dataset
 
 
 def circle(n=24, radius=3.0, height=1.0, centre=(0.0, 0.0, 0.0), up=(0.0, 0.0, 1.0)) -> Camera:
@@ -23,6 +29,11 @@ def row(n=9, spread=1.0) -> Camera:
     places = torch.linspace(-spread, spread, n)
     poses = torch.stack([look_at((float(x), 0.0, 0.0), (float(x), 10.0, 0.0)) for x in places])
     return Camera(poses, pinhole_matrix(0.8, 40, 30).repeat(n, 1, 1), 40, 30)
+
+
+def place(cameras, near=None, far=None):
+    """Where a scene is found, without how."""
+    return find_place(cameras, near, far)[0]
 
 
 def bounds(placement) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,7 +98,49 @@ def test_cameras_at_one_place_still_have_a_scene():
 def test_cameras_that_look_outwards_have_the_scene_around_them():
     inwards = circle(height=0.0)
     over = torch.diag(torch.tensor([-1.0, 1.0, -1.0, 1.0]))
-    placement = place(Camera(inwards.c2w @ over, inwards.K, 40, 30))
+    placement, how = find_place(Camera(inwards.c2w @ over, inwards.K, 40, 30))
     low, high = bounds(placement)
     torch.testing.assert_close((low + high) / 2, torch.zeros(3), atol=0.1, rtol=0.0)
-    assert "look outwards" in placement.note
+    assert "look outwards" in how
+
+
+def test_what_no_camera_sees_is_no_place():
+    cameras = circle()
+    check_place(find_place(cameras)[0], cameras)
+    with pytest.raises(ValueError, match="no camera sees"):
+        check_place(Place((0.0, 0.0, 50.0, 1.0, 1.0, 51.0)), cameras)
+    with pytest.raises(ValueError, match="near plane must lie before"):
+        check_place(Place((-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), near_plane=6.0), cameras)
+    check_place(Place((-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), 3, near_plane=6.0), cameras)
+    with pytest.raises(ValueError, match="begin before"):
+        check_place(Place((1.0, -1.0, -1.0, -1.0, 1.0, 1.0)), cameras)
+
+
+def test_a_dataset_that_is_placed_elsewhere_remembers_its_own_place():
+    dataset = ball_dataset()
+    place = Place((-2.0, -2.0, -2.0, 1.0, 1.0, 1.0), 3, 0.2, (1.0, 0.0, 0.0))
+    moved = placed(dataset, place)
+    assert place_of(moved) == place and moved.named == place_of(dataset)
+    assert placed(moved, Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0))).named == place_of(dataset)
+    assert moved.train is dataset.train
+    assert placed_as_wished(dataset, {}) is dataset
+    assert place_of(placed_as_wished(dataset, {"levels": 2})) == place_of(dataset)._replace(n_levels=2)
+
+
+def test_the_fit_follows_silhouettes_whatever_the_box_is():
+    dataset = ball_dataset()
+    assert dataset.train.has_silhouettes
+    found = fitted(placed(dataset, Place((-9.0, -9.0, -9.0, 9.0, 9.0, 9.0), 4)))
+    assert found.n_levels == 1
+    low, high = bounds(found)
+    assert (low < -BALL_RADIUS).all() and (high > BALL_RADIUS).all() and (high - low < 4.0 * BALL_RADIUS).all()
+
+
+def test_the_fit_of_photos_follows_their_points_and_cameras(tmp_path):
+    dataset = open_dataset(write_colmap(tmp_path, ball_views(10, 24)))
+    own = place_of(dataset)
+    assert dataset.named is None and dataset.points is not None
+    assert fitted(placed(dataset, Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0)))) == own
+    assert fitted(replace(dataset, points=None)) == own, "found when it was opened"
+    named = replace(dataset, points=None, box=(-1.0,) * 3 + (1.0,) * 3, n_levels=1, near_plane=0.0)
+    assert fitted(named) == find_place(dataset.train.cameras)[0]

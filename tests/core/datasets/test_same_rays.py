@@ -1,5 +1,7 @@
 """The law of the formats: the same views give the same rays, whatever they were stored as."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from core.cameras import Camera, generate_rays, image_points
 from core.datasets import open_dataset
 from core.datasets.base import Dataset, Views
 from core.lenses import Lens
+from core.reading import Reading
 from tests.ball import ball_views, mixed_ball_views
 from tests.photos import LENS, store_sideways, write_colmap, write_llff, write_nerfstudio
 
@@ -53,13 +56,33 @@ def test_pictures_that_are_stored_sideways_are_the_same(tmp_path, name):
 
 
 def test_legos_rays_are_the_same_through_three_formats(tmp_path, lego):
-    blender = open_dataset(lego, 8)
+    blender = open_dataset(lego, Reading(8))
     views = blender.train.take(torch.arange(12))
     for name in ("instant-ngp / nerfstudio", "COLMAP"):
         dataset = open_dataset(WRITERS[name](tmp_path / name[:6], views))
         for written, read in expected_rays(views, dataset):
             for found, expected in zip(generate_rays(read), generate_rays(written), strict=True):
                 torch.testing.assert_close(found, expected, atol=1e-4, rtol=0.0)
+
+
+def test_opencvs_axes_give_the_same_rays_once_they_are_named(tmp_path):
+    views = ball_views(10, 24)
+    opencv = replace(views.cameras, c2w=views.cameras.c2w * torch.tensor([1.0, -1.0, -1.0, 1.0]))
+    folder = write_nerfstudio(tmp_path, replace(views, cameras=opencv))
+    dataset = open_dataset(folder, Reading(axes="opencv"))
+    for written, read in expected_rays(views, dataset):
+        for found, expected in zip(generate_rays(read), generate_rays(written), strict=True):
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=0.0)
+    assert not torch.allclose(open_dataset(folder).train.cameras.c2w, dataset.train.cameras.c2w)
+
+
+@pytest.mark.parametrize("name", ["COLMAP", "LLFF"])
+def test_axes_that_a_format_names_stay_and_that_is_said(tmp_path, name):
+    folder = WRITERS[name](tmp_path, ball_views(10, 24))
+    plain, asked = open_dataset(folder), open_dataset(folder, Reading(axes="opencv"))
+    assert torch.equal(asked.train.cameras.c2w, plain.train.cameras.c2w)
+    note = f"--axes opencv changes nothing: it is for poses in transforms*.json and .npz, not {name}."
+    assert asked.notes == (*plain.notes, note)
 
 
 @pytest.mark.parametrize("name", ["instant-ngp / nerfstudio", "COLMAP"])

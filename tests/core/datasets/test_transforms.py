@@ -94,6 +94,7 @@ def changed(row: int, column: int, value) -> list:
         (IDENTITY[:3], "3x4"),
         ([1.0] * 16, "16"),
         ([*IDENTITY[:3], [0.0, 1.0]], "rows of other kinds or lengths"),
+        (changed(0, 3, 10**400), "rows of other kinds or lengths"),
         (changed(0, 0, "one"), "rows of other kinds or lengths"),
         (changed(3, 0, 2.5), "transposed"),
         ({}, "expected transform_matrix as 4 rows of 4 numbers"),
@@ -104,6 +105,16 @@ def test_a_pose_must_be_a_finite_regular_4x4_matrix(ball_scene, matrix, found):
     message = refusal_with_frame(ball_scene, transform_matrix=matrix)
     assert "frame 2 (./train/r_2)" in message
     assert found in message
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, 1e300, "0.5", True, [0.5], {}])
+def test_a_time_must_be_a_number(ball_scene, time):
+    assert "frame 2 (./train/r_2): expected time as a number" in refusal_with_frame(ball_scene, time=time)
+
+
+def test_all_frames_have_a_time_or_none_has(ball_scene):
+    message = refusal_with_frame(ball_scene, time=0.5)
+    assert "found none in 8 of 9, such as ./train/r_0: add theirs or remove the others" in message
 
 
 @pytest.mark.parametrize("name", ["../secret", "train/../../secret.png", "/etc/hostname", "..\\secret", ".."])

@@ -5,6 +5,7 @@ import torch
 
 from core.cameras import generate_rays
 from core.datasets.base import Views, split_alpha
+from core.lenses import Lens
 from tests.ball import ball_views, mixed_ball_views
 
 MIXED = mixed_ball_views(5)
@@ -32,6 +33,14 @@ def test_spread_views_are_the_first_the_last_and_even_between():
     assert views.spread(100).names == views.names
     assert views.spread(1).names == views.names[:1]
     assert views.spread(3).spread(0).names == ()
+
+
+def test_times_go_where_their_views_go():
+    views = ball_views(9, 8)
+    views = replace(views, cameras=replace(views.cameras, times=torch.linspace(0.0, 1.0, 9)))
+    assert torch.equal(views.spread(3).cameras.times, torch.tensor([0.0, 0.5, 1.0]))
+    assert views.to("meta").cameras.times.device.type == "meta"
+    assert views.moves and not views.spread(1).moves and not ball_views(2, 8).moves
 
 
 def test_images_of_several_sizes_keep_their_own():
@@ -108,3 +117,11 @@ def test_what_is_hidden_is_taken_for_opaque():
 def test_masks_count_as_memory():
     views = ball_views(2, 12)
     assert (views.nbytes, masked(views).nbytes) == (2 * 144 * 4, 2 * 144 * 5)
+
+
+def test_only_silhouettes_of_what_stands_still_seen_through_a_pinhole_carve():
+    views = ball_views(3, 12)
+    assert views.can_carve
+    moving = replace(views.cameras, times=torch.linspace(0.0, 1.0, 3))
+    bent = replace(views.cameras, lens=Lens(torch.full((3, 8), 1e-3), False))
+    assert not replace(views, cameras=moving).can_carve and not replace(views, cameras=bent).can_carve

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from core.fields.ngp import NGPField
+from core.kernels.hash_grid import Space
 from tests.scenes import BOX, SMALL_FIELD
 
 
 def make(seed=0, **changes):
-    return NGPField(BOX, replace(SMALL_FIELD, **changes), torch.Generator().manual_seed(seed))
+    return NGPField(replace(SMALL_FIELD, **changes), Space(BOX), torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -62,7 +62,7 @@ def test_first_cells_are_the_twins(n_levels, change):
     state, rays, settings = grid(n_levels, 0.2), random_rays(60), replace(MARCH, **change)
     for level in range(-1, n_levels):
         hits = first_cells(state, rays, settings, level)
-        expected = twins.first_cells(*rays, BOX, state.binaries, settings, level)
+        expected = twins.first_cells(*rays[:2], BOX, state.binaries, settings, level)
         assert_hits(hits, expected, state.binaries.shape, 0.02)
 
 
@@ -70,7 +70,7 @@ def test_first_cells_are_the_twins(n_levels, change):
 def test_emptiness_is_crossed_to_the_first_cell_whatever_the_resolution(resolution):
     state, rays = grid(2, 0.005, resolution=resolution), random_rays(60)
     assert_hits(
-        first_cells(state, rays, MARCH), twins.first_cells(*rays, BOX, state.binaries, MARCH), state.binaries.shape
+        first_cells(state, rays, MARCH), twins.first_cells(*rays[:2], BOX, state.binaries, MARCH), state.binaries.shape
     )
 
 
@@ -81,7 +81,7 @@ def test_cells_on_a_plane_are_the_twins(axis, change):
     share, outer = 0.37, state.outer_box()
     place = outer[axis] + share * (outer[axis + 3] - outer[axis])
     hits = cells_on_plane(state, rays, settings, axis, share)
-    expected = twins.cells_on_plane(*rays, BOX, 2, state.binaries.shape[1:], settings, axis, place)
+    expected = twins.cells_on_plane(*rays[:2], BOX, 2, state.binaries.shape[1:], settings, axis, place)
     assert_hits(hits, expected, state.binaries.shape, 0.02)
     met = hits.cells >= 0
     assert (hits.axes == torch.where(met, axis, -1)).all()

@@ -10,6 +10,7 @@ import warp as wp
 
 import core.kernels
 from core.fields.ngp import NGPField
+from core.kernels.hash_grid import Space
 from tests.scenes import BOX, SMALL_FIELD
 
 MODULES = sorted(path.stem for path in Path(core.kernels.__path__[0]).glob("*.py") if "@wp." in path.read_text("utf-8"))
@@ -17,7 +18,7 @@ MODULES = sorted(path.stem for path in Path(core.kernels.__path__[0]).glob("*.py
 
 def make_kernels_that_are_made_on_use():
     with torch.no_grad():
-        NGPField(BOX, SMALL_FIELD).density(torch.zeros(1, 3))
+        NGPField(SMALL_FIELD, Space(BOX)).density(torch.zeros(1, 3))
 
 
 def test_there_are_modules_with_kernels():

@@ -6,7 +6,7 @@ import torch
 from core.fields.mlp import mlp
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import UNIT_CUBE, Space, hash_encode, level_layout
-from core.kernels.launch import using_threads
+from core.kernels.launch import run_together, using_threads
 
 LEVELS = level_layout(5, 4, 64, 10)
 
@@ -54,6 +54,15 @@ def test_the_number_of_threads_changes_nothing():
         with using_threads(n):
             results.append(encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights))
     assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
+
+
+def test_threads_may_be_the_first_to_ask_for_a_size_together():
+    table, weights = random_network(n_hidden=11, n_out=3)
+    positions = torch.rand(64, 3)
+    tasks = [lambda: encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights)] * 4
+    with using_threads(4):
+        results = run_together(tasks)
+    assert all(torch.equal(result, results[0]) for result in results)
 
 
 def test_it_contracts_space_as_the_encoding_does():

@@ -7,8 +7,8 @@ import torch
 
 from core.kernels.clearance import clearances_of
 from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState, intersect_box
-from core.kernels.marching import March
-from core.rays import Rays
+from core.kernels.marching import March, midpoints
+from core.rays import Rays, Samples
 from core.settings import MarchSettings
 from tests.core.kernels import twins
 
@@ -39,7 +39,7 @@ def march_all(state, rays, settings, round_size, jitter=None):
     """All samples of all rays as lists, taken `round_size` at a time."""
     march = March(state, rays, settings, jitter)
     found = [[] for _ in range(rays.rays_o.shape[0])]
-    active = torch.arange(rays.rays_o.shape[0], dtype=torch.int32)
+    active = torch.arange(rays.rays_o.shape[0], dtype=torch.int32, device=rays.rays_o.device)
     while active.numel():
         samples = march.round(active, round_size)
         assert torch.equal(samples.ray_indices, active.repeat_interleave(samples.packed_info[:, 1]))
@@ -72,7 +72,7 @@ def test_samples_equal_the_twins(n_levels, share, cone_angle):
     settings = MarchSettings(render_step_size=0.03, cone_angle=cone_angle)
     rays, state = random_rays(24), grid(n_levels, share)
     found = march_all(state, rays, settings, 4096)
-    expected = twins.march(*rays, BOX, state.binaries, settings)
+    expected = twins.march(*rays[:2], BOX, state.binaries, settings)
     assert (sum(map(len, expected)) > 0) == (share > 0)
     assert_same_samples(found, expected, 0.01)
 
@@ -81,7 +81,7 @@ def test_samples_equal_the_twins(n_levels, share, cone_angle):
 def test_levels_whose_cells_do_not_line_up(resolution):
     settings = MarchSettings(render_step_size=0.02)
     rays, state = random_rays(24, seed=3), grid(3, 0.2, resolution=resolution)
-    expected = twins.march(*rays, BOX, state.binaries, settings)
+    expected = twins.march(*rays[:2], BOX, state.binaries, settings)
     assert_same_samples(march_all(state, rays, settings, 4096), expected, 0.01)
 
 
@@ -99,14 +99,14 @@ def test_planes_and_crop_bound_the_samples(change):
     settings = replace(MarchSettings(render_step_size=0.03), **change)
     rays, state = random_rays(24), grid(1, 0.6)
     found = march_all(state, rays, settings, 16)
-    assert_same_samples(found, twins.march(*rays, BOX, state.binaries, settings), 0.01)
+    assert_same_samples(found, twins.march(*rays[:2], BOX, state.binaries, settings), 0.01)
 
 
 def test_jitter_shifts_each_ray_by_its_part_of_a_step():
     settings = MarchSettings(render_step_size=0.03)
     rays, state, jitter = random_rays(24), grid(1, 0.6), torch.rand(24)
     found = march_all(state, rays, settings, 4096, jitter)
-    assert_same_samples(found, twins.march(*rays, BOX, state.binaries, settings, jitter), 0.01)
+    assert_same_samples(found, twins.march(*rays[:2], BOX, state.binaries, settings, jitter), 0.01)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_passing_empty_cells_changes_no_sample(resolution, n_levels):
     settings = MarchSettings(render_step_size=0.02)
     sparse = grid(n_levels, 0.004, resolution=resolution)
     found = march_all(sparse, random_rays(40), settings, 64)
-    assert_same_samples(found, twins.march(*random_rays(40), BOX, sparse.binaries, settings), 0.02)
+    assert_same_samples(found, twins.march(*random_rays(40)[:2], BOX, sparse.binaries, settings), 0.02)
 
 
 @pytest.mark.parametrize("cone_angle", [1e-5, 3e-4, 1.02e-3, 1.04e-3, 0.002, 0.008])
@@ -157,7 +157,7 @@ def test_a_long_way_to_the_box_is_leapt_over_onto_the_same_sequence(cone_angle):
     rays, state = random_rays(40), grid(1, 0.8)
     rays = rays._replace(rays_o=rays.rays_o - 30.0 * rays.rays_d)
     found = march_all(state, rays, settings, 64)
-    expected = twins.march(*rays, BOX, state.binaries, settings)
+    expected = twins.march(*rays[:2], BOX, state.binaries, settings)
     assert sum(map(len, expected)) > 100
     assert_same_samples(found, expected, 0.02)
 
@@ -185,7 +185,7 @@ def test_rays_along_the_axes():
     settings = MarchSettings(render_step_size=0.03)
     state = grid(2, 0.5)
     found = march_all(state, axis_rays(), settings, 4096)
-    assert_same_samples(found, twins.march(*axis_rays(), BOX, state.binaries, settings), 0.02)
+    assert_same_samples(found, twins.march(*axis_rays()[:2], BOX, state.binaries, settings), 0.02)
 
 
 @pytest.mark.parametrize("cone_angle", [0.0, 0.03])
@@ -228,3 +228,20 @@ def test_no_rays():
     nothing = Rays(torch.zeros(0, 3), torch.zeros(0, 3))
     samples = March(grid(1, 1.0), nothing, MarchSettings()).round(torch.zeros(0, dtype=torch.int32), 8)
     assert samples.n_samples == 0 and samples.packed_info.shape == (0, 2)
+
+
+@pytest.mark.parametrize("times", [None, torch.linspace(0.0, 1.0, 20)])
+def test_middles_of_intervals_lie_on_their_rays_and_move_with_their_ends(times):
+    rays = random_rays(20)._replace(times=times)
+    ray_indices = torch.arange(20, dtype=torch.int32).repeat_interleave(3)
+    t_starts = torch.rand(60, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    t_ends = (t_starts.detach() + 0.5).requires_grad_()
+    positions, directions = midpoints(rays, Samples(t_starts, t_ends, ray_indices, twins.packed_info([3] * 20)))
+    rays_o, rays_d = (x[ray_indices] for x in rays[:2])
+    expected = rays_o + 0.5 * (t_starts + t_ends)[:, None] * rays_d
+    torch.testing.assert_close(positions[:, :3], expected)
+    assert torch.equal(directions, rays_d) and not directions.requires_grad
+    assert times is None or torch.equal(positions[:, 3], times[ray_indices])
+    grads = torch.randn(60, 3, generator=torch.Generator().manual_seed(2))
+    found, twin = (torch.autograd.grad((x * grads).sum(), [t_starts, t_ends]) for x in (positions[:, :3], expected))
+    torch.testing.assert_close(found, twin)

@@ -1,0 +1,66 @@
+"""Runs a network block by block on the pool's threads, forward and backward.
+
+torch's own threads are off (see `core.kernels.launch`), and its backward runs on one. So a block's activations are
+not kept: the backward runs the block again, and blocks are independent of each other both ways. That bounds the
+memory of a deep network too.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from core.kernels.launch import lanes_on, run_together
+
+_BLOCK = 4096
+"""Rows of a block: the activations of 8 layers of 256 take 32 megabytes while it runs."""
+
+Network = Callable[..., Tensor]
+"""Takes columns of n rows each, gives (n, n_out)."""
+
+
+def in_blocks(network: Network, columns: tuple[Tensor, ...], parameters: list[Tensor]) -> Tensor:
+    """What a network makes of columns of n rows: (n, n_out); differentiable in the columns and the parameters.
+
+    Args:
+        network: row by row, and the same whenever it is called.
+        parameters: all that `network` learns.
+    """
+    return _Blocks.apply(network, len(columns), *columns, *parameters)
+
+
+class _Blocks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, network: Network, n_columns: int, *tensors: Tensor) -> Tensor:
+        columns = tensors[:n_columns]
+        ctx.network, ctx.n_columns = network, n_columns
+        ctx.save_for_backward(*tensors)
+        return torch.cat(run_together([partial(network, *block) for block in _cut(columns)]))
+
+    @staticmethod
+    def backward(ctx, grads: Tensor):
+        columns, parameters = ctx.saved_tensors[: ctx.n_columns], list(ctx.saved_tensors[ctx.n_columns :])
+        needed = ctx.needs_input_grad[2 : 2 + ctx.n_columns]
+
+        def run(block: list[Tensor], block_grads: Tensor) -> tuple[Tensor | None, ...]:
+            with torch.enable_grad():
+                inputs = [x.detach().requires_grad_(need) for x, need in zip(block, needed, strict=True)]
+                outputs = ctx.network(*inputs)
+            wanted = [x for x, need in zip(inputs, needed, strict=True) if need] + parameters
+            return torch.autograd.grad(outputs, wanted, block_grads, allow_unused=True)
+
+        blocks = zip(_cut(columns), _cut((grads,)), strict=True)
+        found = list(zip(*run_together([partial(run, block, *g) for block, g in blocks]), strict=True))
+        column_grads = iter(found[: sum(needed)])
+        parameter_grads = [None if same[0] is None else torch.stack(same).sum(0) for same in found[sum(needed) :]]
+        return None, None, *(torch.cat(next(column_grads)) if need else None for need in needed), *parameter_grads
+
+
+def _cut(columns: tuple[Tensor, ...]) -> list[list[Tensor]]:
+    """On the CPU as many blocks as threads, or more of them where they got too large; elsewhere one."""
+    n = columns[0].shape[0]
+    size = max(n, 1)
+    if columns[0].device.type == "cpu":
+        size = min(_BLOCK, max(1, -(-n // lanes_on(columns[0].device))))
+    return [[x[first : first + size] for x in columns] for first in range(0, max(n, 1), size)]

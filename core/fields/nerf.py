@@ -1,0 +1,103 @@
+"""The radiance field of the NeRF paper (Mildenhall et al. 2020, section 5.1 and appendix A): one deep network."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from core.fields.blocks import in_blocks
+from core.fields.mlp import DTYPES
+from core.fields.space import in_unit_cube
+from core.kernels.hash_grid import Space
+from core.methods import MLPSettings
+
+_DENSITY_SCALE, _FIRST_DENSITY = 25.0, 0.1
+"""Densities, in box diagonals, of an output of one and of a fresh network: a thin fog, with room to become solid."""
+
+
+def positional_encoding(x: Tensor, n_frequencies: int) -> Tensor:
+    """x beside the sines and cosines of its multiples by pi 2^k (the paper's equation 4).
+
+    Args:
+        x: (n, n_axes) in [-1, 1].
+
+    Returns:
+        (n, n_axes * (1 + 2 * n_frequencies)).
+    """
+    scales = math.pi * 2.0 ** torch.arange(n_frequencies, device=x.device)
+    angles = (x[:, None, :] * scales[:, None]).flatten(1)
+    return torch.cat([x, torch.sin(angles), torch.cos(angles)], dim=1)
+
+
+class MLPField(nn.Module):
+    """A `Field` over a box, or over a box and all space around it.
+
+    Args:
+        space: what it covers.
+        generator: draws the initial weights, on the CPU.
+    """
+
+    def __init__(self, settings: MLPSettings, space: Space, generator: torch.Generator | None = None):
+        super().__init__()
+        self.settings, self.space = settings, space
+        self._scale = _DENSITY_SCALE / math.dist(space.box[:3], space.box[3:])
+        n_encoded = 3 * (1 + 2 * settings.position_frequencies)
+        widths = [settings.width + n_encoded * (layer == settings.skip) for layer in range(1, settings.depth + 1)]
+        widths[0] = n_encoded
+        self.layers = nn.ModuleList(linear(n_in, settings.width, generator) for n_in in widths)
+        self.density_layer = linear(settings.width, 1, generator)
+        nn.init.constant_(self.density_layer.bias, _FIRST_DENSITY)
+        self.feature_layer = linear(settings.width, settings.width, generator)
+        n_directions = 3 * (1 + 2 * settings.direction_frequencies)
+        self.color_layer = linear(settings.width + n_directions, settings.color_width, generator)
+        self.rgb_layer = linear(settings.color_width, 3, generator)
+
+    def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        return self.densities(in_blocks(self._trunk, (positions,), self.trunk_parameters))
+
+    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+        layers = self.feature_layer, self.color_layer, self.rgb_layer
+        return in_blocks(self._head, (features, directions), [p for layer in layers for p in layer.parameters()])
+
+    @property
+    def trunk_parameters(self) -> list[Tensor]:
+        """What `trunk` learns."""
+        return [*self.layers.parameters(), *self.density_layer.parameters()]
+
+    def densities(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Densities and features, as `density` gives them, of what `trunk` gave."""
+        return self._scale * torch.relu(outputs[:, 0]), outputs[:, 1:]
+
+    def trunk(self, places: Tensor) -> Tensor:
+        """The network of places (n, 3), from -1 to 1 in what the field covers: (n, 1 + width); differentiable."""
+        encoded = positional_encoding(places, self.settings.position_frequencies)
+        with self._rounding(places):
+            x = encoded
+            for number, layer in enumerate(self.layers, 1):
+                if number == self.settings.skip and number > 1:
+                    x = torch.cat([x, encoded.to(x.dtype)], dim=1)
+                x = torch.relu(layer(x))
+            return torch.cat([self.density_layer(x), x], dim=1).float()
+
+    def _trunk(self, positions: Tensor) -> Tensor:
+        return self.trunk(2.0 * in_unit_cube(positions[:, :3], self.space) - 1.0)
+
+    def _head(self, features: Tensor, directions: Tensor) -> Tensor:
+        encoded = positional_encoding(directions, self.settings.direction_frequencies)
+        with self._rounding(features):
+            x = self.feature_layer(features)
+            x = torch.relu(self.color_layer(torch.cat([x, encoded.to(x.dtype)], dim=1)))
+            return torch.sigmoid(self.rgb_layer(x).float())
+
+    def _rounding(self, x: Tensor) -> torch.autocast:
+        """Runs products in the settings' number format."""
+        dtype = DTYPES[self.settings.precision]
+        return torch.autocast(x.device.type, dtype, enabled=dtype != torch.float32)
+
+
+def linear(n_in: int, n_out: int, generator: torch.Generator | None) -> nn.Linear:
+    """A layer with the initial weights of Glorot and Bengio 2010, as the paper's own code has them."""
+    layer = nn.Linear(n_in, n_out)
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer

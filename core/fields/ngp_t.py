@@ -1,0 +1,77 @@
+"""A hash field with time: what stands still and what moves in hash grids of their own, decoded by one network.
+
+A place at a time is looked up in four grids of three axes each: (x, y, z) for what stands still, and (x, y, t),
+(x, z, t), (y, z, t) for what moves (the planes of HexPlane, Cao and Johnson 2023, grown to volumes; hashed after Xu et
+al. 2024, "Grid4D"). Unlike a hash grid of four axes, these meet few collisions and take the kernel that there is.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from core.fields.activations import truncated_exp
+from core.fields.mlp import mlp
+from core.fields.ngp import make_table, network_layers, thin_fog
+from core.fields.space import in_unit_cube
+from core.kernels.hash_grid import UNIT_CUBE, Space, hash_encode, level_layout
+from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
+from core.methods import NGPTimeSettings
+
+_PROJECTIONS = ((0, 1, 3), (0, 2, 3), (1, 2, 3))
+"""The axes of the grids with time, of (x, y, z, t)."""
+
+_TIME_SHARE = 0.1
+"""What features with time are multiplied by, and so how much slower they learn: what can stand still shall stand still,
+and thrice as many features that all grow at once would empty the scene before it is seen."""
+
+
+class NGPTimeField(nn.Module):
+    """A `Field` over a box and the times from 0 to 1, or over all space around the box too.
+
+    The grids with time begin at zero: a fresh field is the same at all times, and one that never saw anything move
+    has no reason to change that.
+
+    Args:
+        space: what it covers, in scene units.
+        generator: draws the initial weights, on the CPU.
+    """
+
+    dynamic = True
+
+    def __init__(self, settings: NGPTimeSettings, space: Space, generator: torch.Generator | None = None):
+        super().__init__()
+        self.settings, self.space = settings, space
+        still = level_layout(
+            settings.n_levels, settings.base_resolution, settings.max_resolution, settings.log2_hashmap_size
+        )
+        moving = level_layout(
+            settings.time_levels, settings.base_resolution, settings.time_max_resolution, settings.log2_hashmap_size
+        )
+        self.register_buffer("levels", still.info, persistent=False)
+        self.register_buffer("time_levels", moving.info, persistent=False)
+        self.table = make_table(still, settings.n_features, generator)
+        self.time_tables = nn.ParameterList(torch.zeros(moving.n_entries, settings.n_features) for _ in _PROJECTIONS)
+        self._density_scale = thin_fog(space)
+        # a cell is as many times longer in time than in space as there are to be fewer of them
+        self._time_scale = settings.time_steps / settings.time_max_resolution
+        encoded = (settings.n_levels + len(_PROJECTIONS) * settings.time_levels) * settings.n_features
+        hidden, geo = settings.hidden_dim, settings.geo_feature_dim
+        self.density_layers = network_layers([encoded, hidden, geo], generator)
+        self.color_layers = network_layers([geo + N_HARMONICS, hidden, hidden, 3], generator)
+
+    def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        features = mlp(self._encoded(positions), list(self.density_layers), self.settings.precision)
+        return self._density_scale * truncated_exp(features[:, 0]), features
+
+    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+        inputs = beside_harmonics(features, directions)
+        return torch.sigmoid(mlp(inputs, list(self.color_layers), self.settings.precision))
+
+    def _encoded(self, positions: Tensor) -> Tensor:
+        """Features (n, (n_levels + 3 * time_levels) * n_features) of positions (n, 3) at time 0, or (n, 4)."""
+        places = in_unit_cube(positions[:, :3], self.space)
+        times = positions[:, 3] if positions.shape[1] == 4 else positions.new_zeros(positions.shape[0])
+        axes = torch.cat([places, self._time_scale * times[:, None]], dim=1)
+        found = [hash_encode(places, self.table, self.levels, UNIT_CUBE)]
+        for projection, table in zip(_PROJECTIONS, self.time_tables, strict=True):
+            found.append(_TIME_SHARE * hash_encode(axes[:, projection], table, self.time_levels, UNIT_CUBE))
+        return torch.cat(found, dim=1)

@@ -1,0 +1,52 @@
+"""A field with time: a network moves each place at each time into a canonical space, where another one knows what is
+there (Pumarola et al. 2021, "D-NeRF", section 4; the T-NeRF of nerfacc's examples)."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from core.fields.blocks import in_blocks
+from core.fields.nerf import MLPField, linear, positional_encoding
+from core.fields.space import in_unit_cube
+from core.kernels.hash_grid import Space
+from core.methods import TNeRFSettings
+
+
+class TNeRFField(nn.Module):
+    """A `Field` over a box and the times from 0 to 1, or over all space around the box too.
+
+    The last layer of the warp begins at zero: a fresh field is the same at all times.
+
+    Args:
+        space: what it covers.
+        generator: draws the initial weights, on the CPU.
+    """
+
+    dynamic = True
+
+    def __init__(self, settings: TNeRFSettings, space: Space, generator: torch.Generator | None = None):
+        super().__init__()
+        self.settings, self.space = settings, space
+        self.canonical = MLPField(settings, space, generator)
+        sizes = [4 * (1 + 2 * settings.warp_frequencies)] + [settings.warp_width] * settings.warp_depth
+        self.warp_layers = nn.ModuleList(linear(*ends, generator) for ends in pairwise(sizes))
+        self.offset_layer = linear(settings.warp_width, 3, generator)
+        nn.init.zeros_(self.offset_layer.weight)
+
+    def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        warp = [*self.warp_layers.parameters(), *self.offset_layer.parameters()]
+        outputs = in_blocks(self._trunk, (positions,), [*warp, *self.canonical.trunk_parameters])
+        return self.canonical.densities(outputs)
+
+    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+        return self.canonical.color(features, directions)
+
+    def _trunk(self, positions: Tensor) -> Tensor:
+        """What the canonical network makes of positions (n, 3) at time 0, or (n, 4), once they are moved."""
+        places = 2.0 * in_unit_cube(positions[:, :3], self.space) - 1.0
+        times = positions[:, 3:] if positions.shape[1] == 4 else torch.zeros_like(positions[:, :1])
+        x = positional_encoding(torch.cat([places, 2.0 * times - 1.0], dim=1), self.settings.warp_frequencies)
+        for layer in self.warp_layers:  # in float32 always: an error here is a shift of what is seen
+            x = torch.relu(layer(x))
+        return self.canonical.trunk(places + self.offset_layer(x))

@@ -1,0 +1,68 @@
+"""Two fields: a coarse one says where the fine one's samples belong (Mildenhall et al. 2020, section 5.2)."""
+
+import torch
+from torch import Tensor, nn
+
+from core.fields.base import Field, in_pieces
+from core.kernels.marching import midpoints
+from core.kernels.packed import accumulate_along_rays, render_weights
+from core.methods import HierarchicalSettings
+from core.rays import Rays
+from core.samplers.base import Pass, Sampled
+from core.samplers.intervals import ray_ends, samples_between, seen_samples
+from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles
+from core.settings import Box, MarchSettings
+
+_LEAST_WEIGHT = 1e-5
+"""What each coarse bin weighs at least, as in the paper's own code: where a ray met nothing, samples spread evenly."""
+
+
+class HierarchicalSampler(nn.Module):
+    """Asks a coarse field in equal bins, and cuts these again where its weights are: the fine field's samples lie
+    between the edges of both.
+
+    Args:
+        box: the scene's outermost bounds.
+        coarse: a `Field` of its own; the loss on its colours teaches it.
+        spacing: what the equal bins are equal in.
+    """
+
+    rate_factor = 1.0
+
+    def __init__(self, settings: HierarchicalSettings, box: Box, coarse: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
+        super().__init__()
+        self.coarse = coarse
+        self._settings, self._box, self._spacing = settings, box, spacing
+
+    def sample(
+        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+    ) -> Sampled:
+        """See `Sampler.sample`."""
+        n_coarse, n_fine = self._settings.n_coarse, self._settings.n_fine
+        edges = even_edges(*ray_ends(rays, self._box, march), n_coarse, self._spacing, generator)
+        coarse = self._coarse_pass(rays, edges)
+        weights = by_ray(coarse.weights.detach(), coarse.samples.packed_info, n_coarse) + _LEAST_WEIGHT
+        cuts = quantiles(edges, weights, one_in_each(edges.shape[0], n_fine, generator, edges.device))
+        fine = samples_between(self._spacing.stretched(torch.cat([edges, cuts], dim=1).sort(dim=1).values))
+        return seen_samples(field, rays, fine, march, n_before=n_coarse)._replace(passes=(coarse,))
+
+    def at_step(self, step: int) -> None:
+        """See `LearningSampler.at_step`: it is the same at every step."""
+
+    def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
+        """The mean squared error of the coarse field's colours (the paper's equation 6)."""
+        (coarse,) = sampled.passes
+        ones = torch.ones_like(coarse.weights)[:, None]
+        opacities = accumulate_along_rays(coarse.weights, ones, coarse.samples.packed_info)
+        return torch.mean((coarse.colors + background * (1.0 - opacities) - target) ** 2)
+
+    def _coarse_pass(self, rays: Rays, edges: Tensor) -> Pass:
+        """What the coarse field says between edges; its colours only where they are learnt from."""
+        samples = samples_between(self._spacing.stretched(edges))
+        positions, directions = midpoints(rays, samples)
+        sigmas, features = in_pieces(self.coarse.density, positions)
+        weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
+        if not torch.is_grad_enabled():
+            return Pass(samples, weights)
+        rgbs = self.coarse.color(features, directions)
+        return Pass(samples, weights, accumulate_along_rays(weights, rgbs, samples.packed_info))

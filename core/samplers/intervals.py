@@ -1,0 +1,83 @@
+"""Samples that lie side by side: what samplers without a grid share.
+
+A ray's edges are ascending t; between each two of them lies one sample, which stands for its interval and is looked up
+in its middle. Rays that miss the scene have edges that are all NaN, and no samples.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from core.boxes import marched_box
+from core.fields.base import Field, in_pieces
+from core.kernels.grid import intersect_box
+from core.kernels.marching import midpoints
+from core.kernels.visibility import Round, kept_samples, mark_visible
+from core.rays import Rays, Samples
+from core.samplers.base import Sampled
+from core.settings import Box, MarchSettings
+
+
+def ray_ends(rays: Rays, box: Box, march: MarchSettings) -> tuple[Tensor, Tensor]:
+    """Where rays lie inside a box, the crop and between the planes: t_mins, t_maxs, (n_rays,); both NaN if nowhere."""
+    t_mins, t_maxs = intersect_box(rays, marched_box(box, march.crop), march.near_plane, march.far_plane)
+    hit = t_mins < t_maxs
+    return torch.where(hit, t_mins, torch.nan), torch.where(hit, t_maxs, torch.nan)
+
+
+def equal_shares(n_rays: int, n_bins: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
+    """Edges of bins as shares of each ray, (n_rays, n_bins + 1) from 0 to 1.
+
+    Args:
+        generator: moves each inner edge to a random place, no further than half a bin (Barron et al. 2021's
+            stratified intervals); None: all bins are equal.
+    """
+    shares = torch.linspace(0.0, 1.0, n_bins + 1, device=device).expand(n_rays, -1)
+    if generator is None or n_bins == 1:
+        return shares
+    shifts = (torch.rand(n_rays, n_bins - 1, generator=generator, device=device) - 0.5) / n_bins
+    return torch.cat([shares[:, :1], shares[:, 1:-1] + shifts, shares[:, -1:]], dim=1)
+
+
+def samples_between(edges: Tensor) -> Samples:
+    """The samples between edges (n_rays, n + 1), packed; rays whose edges are NaN have none."""
+    hit = ~edges[:, 0].isnan()
+    inside = edges[hit]
+    return packed_samples(inside[:, :-1], inside[:, 1:], hit)
+
+
+def packed_samples(t_starts: Tensor, t_ends: Tensor, hit: Tensor) -> Samples:
+    """The samples of those rays that have any, (n_hit, n), packed over all rays.
+
+    Args:
+        hit: (n_rays,) bool, the rays that have samples.
+    """
+    n = t_starts.shape[1]
+    counts = hit.int() * n
+    packed_info = torch.stack([torch.cumsum(counts, 0, dtype=torch.int32) - counts, counts], dim=1)
+    ray_indices = torch.arange(len(hit), dtype=torch.int32, device=hit.device)[hit].repeat_interleave(n)
+    return Samples(t_starts.reshape(-1), t_ends.reshape(-1), ray_indices, packed_info)
+
+
+def seen_samples(field: Field, rays: Rays, samples: Samples, march: MarchSettings, n_before: int = 0) -> Sampled:
+    """Which of some samples are seen. Where gradients are recorded, all of them are kept and no density is asked for.
+
+    Args:
+        n_before: densities that were evaluated on each ray to place the samples.
+    """
+    n_rays, device = rays.rays_o.shape[0], rays.rays_o.device
+    counts = samples.packed_info[:, 1]
+    n_marched = counts + n_before * (counts > 0)
+    if torch.is_grad_enabled() or max(march.alpha_thre, march.early_stop_eps) <= 0.0:
+        nowhere = torch.zeros(n_rays, dtype=torch.bool, device=device)
+        return Sampled(samples, None, None, None, counts, n_marched, nowhere)
+    sigmas, features = in_pieces(field.density, midpoints(rays, samples)[0])
+    thickness = torch.zeros(n_rays, device=device)
+    n_kept = torch.zeros(n_rays, dtype=torch.int32, device=device)
+    everyone = torch.arange(n_rays, dtype=torch.int32, device=device)
+    taus = sigmas * (samples.t_ends - samples.t_starts)
+    ranks = mark_visible(taus, samples.packed_info, everyone, march.alpha_thre, march.early_stop_eps, thickness, n_kept)
+    kept, sigmas, features = kept_samples([Round(samples, sigmas, features, ranks)], n_kept)
+    opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
+    return Sampled(kept, sigmas, features, torch.exp(-thickness), counts, n_marched, thickness > opaque)

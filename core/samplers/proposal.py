@@ -1,0 +1,122 @@
+"""Small density fields that propose where samples belong (Barron et al. 2022, section 3, with hash grids as proposals
+as in NerfAcc and nerfstudio)."""
+
+import torch
+from torch import Tensor, nn
+
+from core.fields.base import Field, in_pieces
+from core.fields.ngp import NGPField
+from core.kernels.hash_grid import Space
+from core.kernels.marching import midpoints
+from core.kernels.packed import render_weights
+from core.methods import ProposalSettings
+from core.rays import Rays, Samples
+from core.samplers.base import Pass, Sampled
+from core.samplers.histogram_losses import distortion_loss, interlevel_loss
+from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples
+from core.samplers.resampling import Spacing, by_ray, even_edges, quantiles
+from core.settings import Box, FieldSettings, MarchSettings
+
+_LEAST_WEIGHT = 1e-2
+"""What each bin weighs at least: what a proposal overlooked is still looked at, and so found."""
+
+_ANNEALING_BIAS = 10.0
+"""How early the proposals gain their say (the paper's section 3)."""
+
+_LEVELS, _TABLE, _WIDTH = 5, 14, 16
+"""A proposal's hash grid and network: their densities cost a fraction of the field's."""
+
+
+def annealed(progress: float) -> float:
+    """The exponent of the proposals' weights, 0 to 1, at a share of the annealing's steps (the paper's section 3)."""
+    progress = min(1.0, progress)
+    return _ANNEALING_BIAS * progress / ((_ANNEALING_BIAS - 1.0) * progress + 1.0)
+
+
+def proposal_fields(settings: ProposalSettings, space: Space, generator: torch.Generator | None) -> list[nn.Module]:
+    """Fresh density fields, each finer than the one before.
+
+    Args:
+        space: what they cover.
+        generator: draws the initial weights, on the CPU.
+    """
+    fields = []
+    for number in range(settings.n_proposals):
+        sizes = FieldSettings(
+            n_levels=_LEVELS,
+            log2_hashmap_size=_TABLE,
+            max_resolution=settings.proposal_resolution << number,
+            hidden_dim=_WIDTH,
+            geo_feature_dim=1,
+        )
+        fields.append(NGPField(sizes, space, generator))
+        del fields[-1].color_layers  # nobody asks for its colours, and so they would never learn
+    return fields
+
+
+class ProposalSampler(nn.Module):
+    """Cuts each ray into equal bins, then again and again into bins of which each proposal expects equal weight.
+
+    The bins always cover the whole ray. Proposals learn to bound the field's weights, from these alone.
+
+    Args:
+        box: the scene's outermost bounds.
+        proposals: what has `Field.density`, one or two.
+        spacing: what equal bins are equal in.
+    """
+
+    def __init__(
+        self,
+        settings: ProposalSettings,
+        box: Box,
+        proposals: list[nn.Module],
+        spacing: Spacing = Spacing(),  # noqa: B008
+    ):
+        super().__init__()
+        self.rate_factor = settings.rate_factor
+        self.proposals = nn.ModuleList(proposals)
+        self.register_buffer("exponent", torch.zeros(()))
+        self._n_bins = (settings.n_first, settings.n_second)[: settings.n_proposals]
+        self._settings, self._box, self._spacing = settings, box, spacing
+        self.at_step(0)
+
+    def sample(
+        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+    ) -> Sampled:
+        """See `Sampler.sample`."""
+        edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins[0], self._spacing, generator)
+        passes = []
+        n_next = (*self._n_bins[1:], self._settings.n_final)
+        for proposal, n_bins, n in zip(self.proposals, self._n_bins, n_next, strict=True):
+            samples = samples_between(self._spacing.stretched(edges))
+            sigmas, _ = in_pieces(proposal.density, midpoints(rays, samples)[0])
+            weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
+            passes.append(Pass(samples, weights))
+            expected = (by_ray(weights.detach(), samples.packed_info, n_bins) + _LEAST_WEIGHT) ** self.exponent
+            edges = quantiles(edges, expected, equal_shares(edges.shape[0], n, generator, edges.device))
+        samples = samples_between(self._spacing.stretched(edges))
+        return seen_samples(field, rays, samples, march, n_before=sum(self._n_bins))._replace(passes=tuple(passes))
+
+    def at_step(self, step: int) -> None:
+        """See `LearningSampler.at_step`: an untaught proposal's weights count little."""
+        self.exponent.fill_(annealed((step + 1) / (self._settings.anneal_steps + 1)))
+
+    def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
+        """What the proposals overlooked, from which they learn, and how spread the field's weights are."""
+        edges, weights = _edges(sampled.samples, self._settings.n_final), weights.view(-1, self._settings.n_final)
+        total = self._settings.distortion * distortion_loss(self._shares(edges), weights).sum()
+        for (samples, proposed, _), n_bins in zip(sampled.passes, self._n_bins, strict=True):
+            missed = interlevel_loss(edges, weights, _edges(samples, n_bins), proposed.view(-1, n_bins))
+            total = total + missed.sum()
+        return total / max(1, rays.rays_o.shape[0])
+
+    def _shares(self, edges: Tensor) -> Tensor:
+        """Edges as shares of what of their ray lies in the scene, 0 to 1, in the spacing's measure."""
+        lengths = self._spacing.squashed(edges)
+        whole = (lengths[:, -1:] - lengths[:, :1]).clamp_min(torch.finfo(lengths.dtype).tiny)
+        return (lengths - lengths[:, :1]) / whole
+
+
+def _edges(samples: Samples, n: int) -> Tensor:
+    """The edges of the rays that have samples, n each: (n_hit, n + 1)."""
+    return torch.cat([samples.t_starts.view(-1, n), samples.t_ends.view(-1, n)[:, -1:]], dim=1)

@@ -1,0 +1,167 @@
+"""Reparameterised volume sampling (Morozov et al. 2023): samples drawn where a density spline says light was scattered.
+
+The spline stands on knots in equal bins of what of each ray lies in the scene. It has two uses:
+
+- colour: the field's own densities make the spline. A ray's colour is the mean of the colours at a few samples, times
+  the spline's opacity: an estimate without bias. Its gradient reaches the densities through the opacity, and through
+  the places of the samples where the field's colours have gradients along positions.
+- hierarchical: a small density field of the sampler's own makes the spline, and the field's samples lie between shares
+  of its opacity. It has no loss of its own: the error of the colours teaches it, through the ends of the samples.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from core.fields.base import Field, in_pieces
+from core.fields.nerf import MLPField
+from core.kernels.hash_grid import Space
+from core.kernels.marching import midpoints
+from core.methods import MLPSettings, RVSSettings
+from core.rays import Rays
+from core.samplers.base import Sampled
+from core.samplers.intervals import equal_shares, packed_samples, ray_ends, samples_between, seen_samples
+from core.samplers.resampling import Spacing, even_edges, one_in_each
+from core.samplers.spline import Spline, density_spline, depths, inverse, opacities
+from core.settings import Box, MarchSettings
+
+_PROPOSAL = MLPSettings(depth=3, width=64, skip=0, position_frequencies=5)
+"""The sampler's own field is asked in every bin, and so it is much smaller than the one it samples for."""
+
+_THINNEST_PROPOSED = 0.1
+"""Optical thickness along the box's diagonal that the sampler's own field never falls below: no place stays unseen."""
+
+_LN2 = math.log(2.0)
+
+
+class RVSColorSampler:
+    """Few samples on each ray, all of one weight, where the field's densities make the ray opaque.
+
+    All samples are seen, so that early stop leaves out none; where gradients aren't recorded, rays less opaque than
+    `alpha_thre` have none.
+
+    Args:
+        box: the scene's outermost bounds.
+        spacing: what the spline's equal bins are equal in.
+    """
+
+    def __init__(self, settings: RVSSettings, box: Box, spacing: Spacing = Spacing()):  # noqa: B008
+        self._settings, self._box, self._spacing = settings, box, spacing
+
+    def sample(
+        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+    ) -> Sampled:
+        """See `Sampler.sample`."""
+        settings = self._settings
+        edges = even_edges(*ray_ends(rays, self._box, march), settings.n_bins, self._spacing, generator)
+        hit, spline = _spline_on(field.density, rays, self._spacing.stretched(edges), settings)
+        n_hit, n, device = len(spline.knots), settings.n_samples, hit.device
+        light = opacities(spline)
+        # not "at least": what is no number must reach the picture
+        seen = torch.ones_like(light, dtype=torch.bool) if torch.is_grad_enabled() else ~(light < march.alpha_thre)
+        ts = depths(spline, one_in_each(n_hit, n, generator, device))[seen]
+        samples = packed_samples(ts, ts, hit.masked_scatter(hit, seen))
+        weights = (light[seen, None] / n).expand(-1, n).reshape(-1)
+        n_densities = n_hit * _n_densities(settings) if torch.is_grad_enabled() else 0
+        n_dense = hit.int() * _n_densities(settings)
+        return Sampled(
+            samples,
+            sigmas=None,
+            features=None,
+            trans=_on_all(hit, torch.exp(-spline.integrals[:, -1].detach()), 1.0),
+            n_dense=n_dense,
+            n_marched=n_dense + samples.packed_info[:, 1],
+            stopped=torch.zeros_like(hit),
+            weights=weights,
+            medians=_on_all(hit, _medians(spline), math.inf),
+            n_learnt=n_densities,
+        )
+
+
+class RVSHierarchicalSampler(nn.Module):
+    """Samples side by side over all of each ray, most of them where a small density field says that something is.
+
+    Args:
+        box: the scene's outermost bounds.
+        proposal: the small field, whose `density` is asked; see `proposal_field`.
+        spacing: what the spline's equal bins are equal in.
+    """
+
+    rate_factor = 0.1
+    """As in the paper's own code: a quicker small field runs ahead of the one it samples for, which then sees less."""
+
+    def __init__(self, settings: RVSSettings, box: Box, proposal: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
+        super().__init__()
+        self.proposal = proposal
+        self._settings, self._box, self._spacing = settings, box, spacing
+        self._least = _THINNEST_PROPOSED / math.dist(box[:3], box[3:])
+
+    def sample(
+        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+    ) -> Sampled:
+        """See `Sampler.sample`."""
+        settings = self._settings
+        edges = even_edges(*ray_ends(rays, self._box, march), settings.n_bins, self._spacing, generator)
+        hit, spline = _spline_on(self._density, rays, self._spacing.stretched(edges), settings)
+        shares = equal_shares(len(spline.knots), settings.n_samples, generator, hit.device)
+        inner = depths(spline, shares[:, 1:-1]).sort(dim=1).values  # rounding may have swapped neighbours
+        ends = torch.cat([spline.knots[:, :1], inner, spline.knots[:, -1:]], dim=1)
+        samples = packed_samples(ends[:, :-1], ends[:, 1:], hit)
+        return seen_samples(field, rays, samples, march, n_before=_n_densities(settings))
+
+    def at_step(self, step: int) -> None:
+        """See `LearningSampler.at_step`: it is the same at every step."""
+
+    def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
+        """See `LearningSampler.loss`: none, for the error of the colours is all that it learns from."""
+        return weights.new_zeros(())
+
+    def _density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        sigmas, features = self.proposal.density(positions)
+        return sigmas + self._least, features
+
+
+def proposal_field(space: Space, generator: torch.Generator | None) -> MLPField:
+    """A fresh small field that has densities only.
+
+    Args:
+        space: what it covers.
+        generator: draws the initial weights, on the CPU.
+    """
+    field = MLPField(_PROPOSAL, space, generator)
+    del field.feature_layer, field.color_layer, field.rgb_layer  # nobody asks for its colours
+    return field
+
+
+def _spline_on(
+    density: Callable[[Tensor], tuple[Tensor, Tensor]], rays: Rays, edges: Tensor, settings: RVSSettings
+) -> tuple[Tensor, Spline]:
+    """Which rays meet the scene, (n_rays,) bool, and the spline of densities on these.
+
+    Args:
+        edges: (n_rays, n_bins + 1), the knots; NaN on rays that miss.
+    """
+    hit = ~edges[:, 0].isnan()
+    knots = edges[hit]
+    samples = packed_samples(knots, knots, hit) if settings.spline == "linear" else samples_between(edges)
+    sigmas, _ = in_pieces(density, midpoints(rays, samples)[0])
+    return hit, density_spline(knots, sigmas.view(len(knots), _n_densities(settings)))
+
+
+def _n_densities(settings: RVSSettings) -> int:
+    """Densities that make a ray's spline."""
+    return settings.n_bins + (settings.spline == "linear")
+
+
+@torch.no_grad()
+def _medians(spline: Spline) -> Tensor:
+    """Where half of the light is left, (n_rays,); inf where more is left at the end."""
+    halfway = inverse(spline, torch.full_like(spline.knots[:, :1], _LN2))[:, 0]
+    return torch.where(spline.integrals[:, -1] < _LN2, math.inf, halfway)
+
+
+def _on_all(hit: Tensor, values: Tensor, otherwise: float) -> Tensor:
+    """Values (n_hit,) of the rays that hit, and another one on the others: (n_rays,)."""
+    return values.new_full(hit.shape, otherwise).masked_scatter(hit, values)

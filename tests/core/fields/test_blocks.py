@@ -1,0 +1,30 @@
+import torch
+from torch import nn
+
+from core.fields.blocks import in_blocks
+from core.kernels.launch import using_threads
+
+
+def test_blocks_give_what_the_network_gives_and_its_gradients():
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 3)).double()
+    x = torch.randn(10_001, 5, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(10_001, 3, dtype=torch.float64)
+    parameters = list(layers.parameters())
+    expected = torch.autograd.grad((layers(x) * weights).sum(), [x, *parameters])
+    for n in (1, 2):
+        with using_threads(n):
+            found = torch.autograd.grad((in_blocks(layers, (x,), parameters) * weights).sum(), [x, *parameters])
+            assert torch.equal(in_blocks(layers, (x,), parameters).detach(), layers(x).detach())
+        for a, b in zip(found, expected, strict=True):
+            torch.testing.assert_close(a, b)
+
+
+def test_what_needs_no_gradient_gets_none_and_no_rows_are_a_case():
+    layer = nn.Linear(3, 2)
+    rows = torch.zeros(0, 3)
+    out = in_blocks(layer, (rows,), list(layer.parameters()))
+    assert out.shape == (0, 2)
+    out.sum().backward()
+    assert layer.weight.grad.abs().sum() == 0.0
+    assert rows.grad is None

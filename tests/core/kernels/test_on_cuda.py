@@ -1,0 +1,179 @@
+"""Every kernel gives on CUDA what it gives on the CPU, where other tests hold it to its twin; on torch's own stream."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.fields.mlp import mlp
+from core.fields.ngp import NGPField
+from core.kernels.cells import cells_on_plane, first_cells
+from core.kernels.encoded_network import encoded_network, packed_table
+from core.kernels.grid import GridState, geometry
+from core.kernels.hash_grid import Space, hash_encode, level_layout
+from core.kernels.marching import March, midpoints
+from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
+from core.kernels.spherical_harmonics import beside_harmonics
+from core.kernels.upkeep import UNSEEN, fold, observe
+from core.rays import Rays
+from core.rendering import render_rays
+from core.samplers.occupancy import OccupancySampler
+from core.settings import MarchSettings
+from tests.core.kernels import twins
+from tests.core.kernels.test_marching import BOX, assert_same_samples, grid, march_all, random_rays
+from tests.scenes import SMALL_FIELD, Fog
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def on(device, *values):
+    return [x.to(device) if isinstance(x, torch.Tensor) else x for x in values]
+
+
+def numbers(*shape, seed=0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_marches_take_the_same_samples():
+    for change in ({}, {"cone_angle": 0.02}, {"crop": (-0.5, -0.2, -0.3, 0.4, 0.5, 0.2)}):
+        settings, state, rays = MarchSettings(render_step_size=0.03, **change), grid(3, 0.3), random_rays(50)
+        expected = march_all(state, rays, settings, 16)
+        there = GridState(BOX, state.binaries.cuda()), rays.to("cuda")
+        assert_same_samples(march_all(*there, settings, 16), expected, 0.01)
+        assert sum(map(len, expected)) > 40
+        dense = [March(s, r, settings).n_dense().cpu() for s, r in ((state, rays), there)]
+        assert (dense[0] - dense[1]).abs().max() <= 1
+
+
+def _composite(device):
+    info, n = twins.packed_info([3, 0, 40, 200]), 243
+    sigmas, t_starts, lengths, values, info = on(
+        device, 8.0 * numbers(n, seed=1), numbers(n), 0.1 * numbers(n, seed=2), numbers(n, 5), info
+    )
+    sigmas.requires_grad_(), values.requires_grad_()
+    weights, trans = render_weights(sigmas, t_starts, t_starts + lengths, info)
+    sums = accumulate_along_rays(weights, values, info)
+    grads = torch.autograd.grad(sums.square().sum() + trans.sum(), (sigmas, values))
+    return weights, trans, sums, *grads, median_depths(sigmas.detach(), t_starts, t_starts + lengths, info)
+
+
+def _hash_grid(device):
+    levels = level_layout(6, 4, 64, 10)
+    positions, table, info = on(device, 3.0 * numbers(500, 3) - 1.0, numbers(levels.n_entries, 2, seed=1), levels.info)
+    results = []
+    for contracted in (False, True):
+        table.requires_grad_()
+        features = hash_encode(positions, table, info, Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), contracted))
+        results += [features, *torch.autograd.grad(features.square().sum(), table)]
+    return results
+
+
+def _encoded_network(device):
+    levels = level_layout(4, 4, 64, 10)
+    positions, table, info = on(device, numbers(300, 3), numbers(levels.n_entries, 2, seed=1), levels.info)
+    weights = on(device, numbers(32, 8, seed=2) - 0.5, numbers(16, 32, seed=3) - 0.5)
+    return [encoded_network(positions, packed_table(table), info, Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0)), weights)]
+
+
+def _harmonics(device):
+    features, directions = on(device, numbers(300, 16), torch.nn.functional.normalize(numbers(300, 3) - 0.5, dim=-1))
+    features.requires_grad_()
+    inputs = beside_harmonics(features, directions)
+    return inputs, *torch.autograd.grad(inputs.square().sum(), features)
+
+
+def _network(device):
+    x, *weights = on(device, numbers(700, 8), numbers(32, 8, seed=1) - 0.5, numbers(3, 32, seed=2) - 0.5)
+    leaves = [tensor.requires_grad_() for tensor in (x, *weights)]
+    y = mlp(leaves[0], leaves[1:], "float32")
+    return y, *torch.autograd.grad(y.square().sum(), leaves)
+
+
+def _upkeep(device):
+    shape = (2, 8, 8, 8)
+    seen, occs, positions, sigmas = on(
+        device, torch.full(shape, UNSEEN), numbers(*shape), 4.0 * numbers(900, 3) - 2.0, 9.0 * numbers(900)
+    )
+    observe(geometry(BOX, shape), seen, positions, sigmas, 0.1)
+    before = seen.clone()
+    fold(seen, 0.5, occs)
+    return before, seen, occs
+
+
+def _cells(device):
+    state, settings = GridState(BOX, *on(device, grid(2, 0.1).binaries)), MarchSettings()
+    rays = Rays(*on(device, *random_rays(100)))
+    return *first_cells(state, rays, settings)[:2], *cells_on_plane(state, rays, settings, 2, 0.4)[:2]
+
+
+def _path(device):
+    sampler = OccupancySampler(BOX, 8).to(device)
+    sampler.start(0.01, 0.9)
+    march = MarchSettings(render_step_size=0.03, early_stop_eps=0.1, alpha_thre=0.02)
+    rays, (background,) = Rays(*on(device, *random_rays(100))), on(device, torch.ones(3))
+    with torch.no_grad():
+        out = render_rays(Fog(), sampler, rays, march, background, round_size=4)
+    return out.colors, out.opacities, out.trans, out.median_depths
+
+
+RESULTS = [_composite, _hash_grid, _encoded_network, _harmonics, _network, _upkeep, _cells, _path]
+
+
+@pytest.mark.parametrize("results", RESULTS, ids=lambda results: results.__name__)
+def test_values_and_gradients_are_the_cpus(results):
+    for here, there in zip(results("cpu"), results("cuda"), strict=True):
+        torch.testing.assert_close(there.cpu(), here, rtol=1e-3, atol=1e-4)
+
+
+def test_a_field_in_half_precision_is_near_the_cpus_in_full():
+    field = NGPField(SMALL_FIELD, Space(BOX), torch.Generator().manual_seed(0))
+    positions, directions = numbers(400, 3) - 0.5, torch.nn.functional.normalize(numbers(400, 3, seed=1), dim=-1)
+    expected = field.color(field.density(positions)[1], directions).detach()
+    half = NGPField(replace(SMALL_FIELD, precision="bfloat16"), Space(BOX))
+    half.load_state_dict(field.state_dict())
+    half = half.cuda()
+    found = half.color(half.density(positions.cuda())[1], directions.cuda())
+    torch.testing.assert_close(found.detach().cpu(), expected, rtol=0.05, atol=0.02)
+
+
+def test_kernels_run_on_torchs_current_stream():
+    stream, info = torch.cuda.Stream(), twins.packed_info([1000]).cuda()
+    values = torch.zeros(1000, 1, device="cuda")
+    weights = torch.ones(1000, device="cuda")
+    torch.cuda.synchronize()
+    for _ in range(3):  # the first launch loads the kernel, which waits
+        with torch.cuda.stream(stream):
+            torch.cuda._sleep(20_000_000)
+            values.fill_(1.0)
+            sums = accumulate_along_rays(weights, values, info)
+            values.fill_(0.0)
+        stream.synchronize()
+        assert float(sums) == 1000.0
+
+
+def test_nothing_waits_for_the_gpu_but_for_the_number_of_samples():
+    rays, state = Rays(*(x.cuda() for x in random_rays(500))), GridState(BOX, grid(1, 0.5).binaries.cuda())
+    every_ray, settings = torch.arange(500, dtype=torch.int32, device="cuda"), MarchSettings(render_step_size=0.03)
+    levels = level_layout(4, 4, 64, 10)
+    table, info = torch.rand(levels.n_entries, 2, device="cuda", requires_grad=True), levels.info.cuda()
+    layers = [torch.rand(8, 8, device="cuda", requires_grad=True) for _ in range(2)]
+
+    def march():
+        return March(state, rays, settings).round(every_ray, 64)
+
+    def learn(samples):
+        features = hash_encode(midpoints(rays, samples)[0], table, info, Space(BOX))
+        decoded = mlp(features, layers, "bfloat16")
+        weights, _ = render_weights(torch.exp(decoded[:, 0]), samples.t_starts, samples.t_ends, samples.packed_info)
+        accumulate_along_rays(weights, decoded, samples.packed_info).square().sum().backward()
+
+    learn(march())  # compiles
+    try:
+        torch.cuda.set_sync_debug_mode("warn")
+        with pytest.warns(UserWarning, match="synchroniz") as warnings:
+            samples = march()
+        assert len([w for w in warnings if "synchroniz" in str(w.message)]) == 1
+        torch.cuda.set_sync_debug_mode("error")
+        learn(samples)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

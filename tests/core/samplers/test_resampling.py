@@ -1,0 +1,93 @@
+"""Inverse transform against the density it is of, and spacings against what they promise."""
+
+import math
+
+import pytest
+import torch
+
+from core.kernels.hash_grid import Space
+from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles, spacing_in
+from tests.scenes import BOX
+
+CPU = torch.device("cpu")
+EDGES = torch.tensor([[0.0, 0.5, 0.7, 2.0, 2.1, 4.0]])
+WEIGHTS = torch.tensor([[0.1, 3.0, 0.0, 2.0, 0.4]])
+KOLMOGOROV = 1.63
+"""Draws of the density itself exceed this, over the root of their number, once in a hundred times."""
+
+
+def share_before(draws):
+    """The share of the weight that lies before each draw, one bin after the other."""
+    total = torch.zeros_like(draws)
+    for low, high, weight in zip(EDGES[0, :-1], EDGES[0, 1:], WEIGHTS[0], strict=True):
+        total += weight * ((draws - low) / (high - low)).clamp(0.0, 1.0)
+    return total / WEIGHTS.sum()
+
+
+def furthest_off(draws):
+    """Kolmogorov's and Smirnov's distance between draws and the density they should have."""
+    n, shares = len(draws), share_before(draws.sort().values)
+    ranks = torch.arange(n + 1) / n
+    return float(torch.maximum(ranks[1:] - shares, shares - ranks[:-1]).max())
+
+
+def test_independent_draws_follow_the_density():
+    draws = quantiles(EDGES, WEIGHTS, torch.rand(1, 20_000, generator=torch.Generator().manual_seed(0)))[0]
+    assert furthest_off(draws) < KOLMOGOROV / math.sqrt(len(draws))
+    assert furthest_off(0.99 * draws) > KOLMOGOROV / math.sqrt(len(draws)), "the test can tell"
+
+
+def test_one_draw_in_each_part_follows_it_too_and_more_closely():
+    n_rays, n = 800, 16
+    shares = one_in_each(n_rays, n, torch.Generator().manual_seed(0), CPU)
+    draws = quantiles(EDGES.expand(n_rays, -1), WEIGHTS.expand(n_rays, -1), shares)
+    assert furthest_off(draws.reshape(-1)) < 0.5 * KOLMOGOROV / math.sqrt(n_rays * n)
+    assert all(((share_before(ray) * n).floor() - torch.arange(n)).abs().max() <= 1 for ray in draws[:20])
+
+
+def test_without_a_generator_draws_are_the_middles_of_equal_chances():
+    draws = quantiles(EDGES, WEIGHTS, one_in_each(1, 40, None, CPU))
+    torch.testing.assert_close(share_before(draws[0]), (torch.arange(40) + 0.5) / 40)
+
+
+def test_nothing_is_drawn_where_nothing_weighs():
+    draws = quantiles(EDGES, WEIGHTS, torch.linspace(0.0, 1.0, 1001)[None])
+    assert not bool(((draws > 0.7001) & (draws < 1.9999)).any())
+    assert (float(draws[0, 0]), float(draws[0, -1])) == (0.0, 4.0)
+    behind = quantiles(EDGES, torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0]]), torch.linspace(0.0, 0.9, 10)[None])
+    torch.testing.assert_close(behind[0], torch.linspace(0.7, 1.87, 10))
+
+
+def test_rays_that_miss_stay_without_edges():
+    edges = torch.cat([EDGES, torch.full_like(EDGES, torch.nan), EDGES + 1.0])
+    draws = quantiles(edges, WEIGHTS.expand(3, -1), one_in_each(3, 8, None, CPU))
+    assert draws.isnan().any(1).tolist() == [False, True, False] and bool(draws[1].isnan().all())
+    torch.testing.assert_close(draws[2], draws[0] + 1.0)
+
+
+def test_values_are_spread_over_the_rays_that_have_them():
+    packed_info = torch.tensor([[0, 0], [0, 2], [2, 0], [2, 2]], dtype=torch.int32)
+    spread = by_ray(torch.tensor([1.0, 2.0, 3.0, 4.0]), packed_info, 2)
+    assert spread.tolist() == [[0.0, 0.0], [1.0, 2.0], [0.0, 0.0], [3.0, 4.0]]
+    assert by_ray(torch.empty(0), packed_info[:1], 2).tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize("even_to", [0.5, 4.0, math.inf])
+def test_stretching_undoes_squashing(even_to):
+    t, spacing = torch.linspace(0.0, 40.0, 2001), Spacing(even_to)
+    squashed = spacing.squashed(t)
+    assert bool((squashed.diff() > 0.0).all()) and float(squashed[-1]) <= 2.0 * even_to
+    torch.testing.assert_close(spacing.stretched(squashed), t, rtol=1e-4, atol=1e-6)
+    assert bool(spacing.stretched(spacing.squashed(torch.tensor([torch.nan]))).isnan())
+
+
+def test_bins_are_even_in_the_box_and_even_in_disparity_behind_it():
+    spacing = spacing_in(Space(BOX, contracted=True))
+    assert spacing.even_to == pytest.approx(math.sqrt(12.0)) and spacing_in(Space(BOX)).even_to == math.inf
+    t = spacing.stretched(even_edges(torch.tensor([1.0]), torch.tensor([60.0]), 200, spacing, None)[0])
+    assert (float(t[0]), float(t[-1])) == (1.0, pytest.approx(60.0, rel=1e-4))
+    near, far = t[t < spacing.even_to], t[t > spacing.even_to]
+    torch.testing.assert_close(near.diff(), near.diff()[:1].expand(len(near) - 1), rtol=1e-3, atol=0.0)
+    disparities = -(1.0 / far).diff()
+    torch.testing.assert_close(disparities, disparities[:1].expand(len(far) - 1), rtol=2e-2, atol=0.0)
+    assert len(near) > 50 and len(far) > 50

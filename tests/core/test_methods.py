@@ -1,0 +1,125 @@
+import statistics
+from dataclasses import asdict, is_dataclass
+
+import pytest
+import torch
+
+from core.datasets import open_dataset
+from core.evaluation import psnr
+from core.fields import make_field
+from core.kernels.hash_grid import Space
+from core.methods import (
+    DEFAULT_FIELD,
+    DEFAULT_SAMPLER,
+    FIELDS,
+    SAMPLERS,
+    RVSSettings,
+    StratifiedSettings,
+    method_settings,
+    name_of,
+    refuse,
+    settings_named,
+    with_overrides,
+)
+from core.opening import Overrides, new_trainer
+from core.reading import Reading
+from core.rendering import render_image
+from core.settings import FieldSettings, TrainSettings
+from core.snapshot import load_snapshot, save_snapshot
+from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING
+
+SMALL = {"depth": 2, "width": 16, "skip": 0}
+FEW = {
+    "stratified": {"n_bins": 32},
+    "hierarchical": {"n_coarse": 16, "n_fine": 16},
+    "proposal": {"n_proposals": 2, "n_first": 16, "n_second": 16, "n_final": 16, "proposal_resolution": 32},
+}
+
+
+def test_every_kind_can_be_made_and_is_found_again_by_its_settings():
+    for kinds in (FIELDS, SAMPLERS):
+        for name, kind in kinds.items():
+            assert is_dataclass(kind.settings) and kind.sentence.endswith(".") and kind.cost.endswith(".")
+            assert name_of(kinds, settings_named(kinds, name, asdict(kind.settings()))) == name
+    for kind in FIELDS.values():
+        assert hasattr(make_field(kind.settings(), Space(BOX)), "density")
+
+
+def test_the_default_method_keeps_the_settings_of_the_device():
+    chosen = method_settings(DEFAULT_FIELD, DEFAULT_SAMPLER, SMALL_FIELD, SMALL_TRAINING)
+    assert chosen.field is SMALL_FIELD and chosen.train is SMALL_TRAINING
+
+
+def test_what_does_not_exist_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"'cubes'.*ngp, mlp"):
+        method_settings("cubes", DEFAULT_SAMPLER, FieldSettings(), TrainSettings())
+    with pytest.raises(ValueError, match="n_levels is no setting of stratified"):
+        with_overrides(SAMPLERS, StratifiedSettings(), {"n_levels": 3})
+    with pytest.raises(ValueError, match="n_bins"):
+        with_overrides(SAMPLERS, StratifiedSettings(), {"n_bins": 0})
+
+
+def test_what_gives_no_gradients_along_positions_is_refused_where_these_alone_teach():
+    for field, kind in FIELDS.items():
+        for sampler in SAMPLERS.values():
+            refuse(kind.settings(), sampler.settings())
+        if kind.smooth:
+            refuse(kind.settings(), RVSSettings("hierarchical"))
+        else:
+            method = {"field": field, "sampler": "rvs"}
+            with pytest.raises(ValueError, match=rf"{field} gives no gradients along positions: choose .*mlp.*color"):
+                new_trainer(
+                    open_dataset("demo", Reading(8)), "cpu", 0, Overrides({}, {}, {}, {"use": "hierarchical"}, method)
+                )
+
+
+@pytest.mark.parametrize(("name", "value"), [("use", "colour"), ("spline", "cubic"), ("n_samples", 0)])
+def test_settings_of_rvs_are_checked(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        RVSSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "sampler", "more"),
+    [
+        *((field, sampler, {}) for field in FIELDS for sampler in SAMPLERS),
+        *((field, "rvs", {"use": "hierarchical"}) for field, kind in FIELDS.items() if kind.smooth),
+    ],
+)
+def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, more, tmp_path):
+    dataset = open_dataset("demo", Reading(8))
+    hashed = {"n_levels": 2, "log2_hashmap_size": 10}
+    network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed}.get(field, {})
+    sampling = {**FEW.get(sampler, {}), **more}
+    training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
+    method = {"field": field, "sampler": sampler}
+    trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, sampling, method))
+    for _ in range(3):
+        stats = trainer.step()
+    assert stats.n_samples > 0
+    path = tmp_path / "snapshot.safetensors"
+    save_snapshot(path, trainer)
+    again = load_snapshot(path)
+    assert (again.field_settings, again.sampler_settings) == (trainer.field_settings, trainer.sampler_settings)
+    assert again.step().loss == trainer.step().loss
+
+
+@pytest.mark.parametrize(
+    ("sampler", "sampling", "reached"),
+    [
+        ("stratified", {"n_bins": 64}, 18.0),
+        ("hierarchical", {"n_coarse": 32, "n_fine": 32}, 17.5),
+        ("proposal", {"n_first": 48, "n_final": 24, "anneal_steps": 50}, 17.5),
+    ],
+)
+def test_the_demo_is_learnt_in_120_steps(sampler, sampling, reached):
+    dataset, white = open_dataset("demo", Reading(8)), torch.ones(3)
+    network, training = {"log2_hashmap_size": 13}, {"target_samples": 4096, "grid_update_every": 64}
+    trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, sampling, {"sampler": sampler}))
+    for _ in range(120):
+        trainer.step()
+    found = []
+    for view in range(4):
+        scene = trainer.field, trainer.sampler, dataset.test.cameras[view], trainer.settings.march
+        found.append(psnr(render_image(*scene, white).colors, dataset.test.photo(view, white)))
+    assert statistics.mean(found) > reached

@@ -1,0 +1,48 @@
+"""The check's panel in the real window, on a dataset that needs it."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from core.datasets import open_dataset
+from core.reading import Reading
+from tests.photos import write_json, write_nerfstudio, written_json
+
+BLURRED = "images/005.png"
+
+
+@pytest.fixture(scope="module")
+def app(launch, tmp_path_factory):
+    """Photos of the demo, one of them blurred, whose poses are in OpenCV's axes."""
+    views = open_dataset("demo", Reading(2)).train.spread(33)
+    folder = write_nerfstudio(tmp_path_factory.mktemp("made") / "orrery-opencv", views)
+    sharp = Image.open(folder / BLURRED)
+    sharp.filter(ImageFilter.GaussianBlur(2)).save(folder / BLURRED)
+    transforms = written_json(folder)
+    for frame in transforms["frames"]:
+        frame["transform_matrix"] = (np.array(frame["transform_matrix"]) * [1.0, -1.0, -1.0, 1.0]).tolist()
+    write_json(folder, transforms)
+    return launch(str(folder))
+
+
+def test_other_axes_open_the_panel_and_a_click_reads_them_right(app):
+    app.wait_for(lambda s: "dataset.rank.0" in s.get("widgets", {}), "the panel by itself, and the look at the images")
+    red = app.pixels("dataset.verdict")
+    assert (red[..., 0] - red[..., 1]).max() > 0.3, "the verdict is no warning"
+    app.keep_screen("dataset-opencv")
+    app.click("dataset.remedy.0")
+    app.wait_for(lambda s: (s["reading"] or {}).get("axes") == "opencv", "the same photos, opened with the other axes")
+    app.wait_for(lambda s: s["state"] == "training" and "dataset.rank.0" in s["widgets"], "the new check")
+    assert app.state()["photo"] is not None, "the camera stands where there is something to see"
+    app.keep_screen("dataset-mended")
+
+
+def test_the_blurred_image_leads_the_list_and_is_left_out_with_a_click(app):
+    app.click("dataset.rank.0")
+    fifth = {"split": "train", "index": 4}  # every 8th is held out
+    app.wait_for(lambda s: s["photo"] == fifth, "the camera on the blurred view")
+    app.click("dataset.remedy.0")
+    app.wait_for(lambda s: s["excluded"] == [4], "the view to be left out")
+    app.click("dataset.remedy.0")
+    app.wait_for(lambda s: s["excluded"] == [], "the view to be back")
+    assert "Traceback" not in app.output()

@@ -1,0 +1,28 @@
+"""Where silhouettes say that the open scene lies."""
+
+from tests.ball import CENTRE, RADIUS
+from tests.viewer.live import paused_after
+from viewer.tools.fit import FitQuestion
+
+
+def finish(session):
+    while session.tick():
+        pass
+    return session.result("fit")
+
+
+def test_it_finds_the_ball_wherever_the_box_is(session):
+    paused_after(session, 1)
+    session.ask("fit", FitQuestion(7, session.status.scene_serial))
+    found = finish(session)
+    assert found.number == 7 and found.place.n_levels == 1
+    for axis, middle in enumerate(CENTRE):
+        assert found.place.box[axis] < middle - RADIUS and middle + RADIUS < found.place.box[axis + 3]
+
+
+def test_a_question_about_another_scene_and_one_taken_back_have_no_answer(session):
+    paused_after(session, 1)
+    session.ask("fit", FitQuestion(1, session.status.scene_serial - 1))
+    session.ask("fit", FitQuestion(2, session.status.scene_serial))
+    session.ask("fit", None)
+    assert finish(session) is None

@@ -1,0 +1,83 @@
+"""The time of a scene that moves: a slider at the lower edge of the picture that plays, once or in a loop."""
+
+from typing import Any
+
+import dearpygui.dearpygui as dpg
+
+from viewer.panels.canvas import Rect
+from viewer.panels.context import Context
+from viewer.panels.widgets import FLOATING, button, tooltip
+from viewer.playback import Playback
+
+SPEEDS = {1.0: "1 s", 2.0: "2 s", 4.0: "4 s", 8.0: "8 s", 16.0: "16 s", 32.0: "32 s"}
+"""Seconds that the whole sequence takes, and what they are called."""
+
+MARGIN = 10
+"""Pixels between it and the picture's edge at scale 1."""
+
+
+class TimeBar:
+    """A small window over the picture, hidden while the scene stands still."""
+
+    window = "time.window"
+
+    def __init__(self, context: Context):
+        self._context = context
+        self._shown: Playback | None = None
+        style = context.style
+        with (
+            dpg.window(tag=self.window, show=False, no_focus_on_appearing=True, min_size=(40, 20), **FLOATING),
+            dpg.group(horizontal=True, horizontal_spacing=style.px(6)),
+        ):
+            button("Play", style, self.toggle, "Let the time run, or stop it (T).", tag="time.play", width=style.px(58))
+            slider = dpg.add_slider_float(
+                tag="time.slider", width=style.px(220), max_value=1.0, format="time %.3f", no_input=True, clamped=True,
+                callback=lambda _, time: self._change(time=min(1.0, max(0.0, time))),
+            )  # fmt: skip
+            tooltip(slider, "When the picture is of: 0 is the first moment of the views, 1 the last.", style)
+            speed = dpg.add_combo(
+                list(SPEEDS.values()), tag="time.speed", width=style.px(64),
+                callback=lambda _, text: self._change(seconds=next(s for s, word in SPEEDS.items() if word == text)),
+            )  # fmt: skip
+            tooltip(speed, "How long the whole sequence takes.", style)
+            loop = dpg.add_checkbox(label="Loop", tag="time.loop", callback=lambda _, on: self._change(loop=on))
+            tooltip(loop, "Begin again at the end.", style)
+        dpg.bind_item_theme(self.window, style.card)
+        context.handles.append("time.slider")
+
+    def toggle(self) -> None:
+        """Play or stop; nothing where nothing moves."""
+        if self._context.state.playback is not None:
+            self._context.state.playback = self._context.state.playback.toggled()
+
+    def update(self, seconds: float) -> None:
+        """Let the time run, so many seconds after the last frame, and show it."""
+        state = self._context.state
+        if state.playback is not None:
+            state.playback = state.playback.after(seconds)
+        playback = state.playback
+        if playback == self._shown:
+            return
+        dpg.configure_item(self.window, show=playback is not None)
+        self._shown = playback
+        if playback is not None:
+            dpg.configure_item("time.play", label="Stop" if playback.playing else "Play")
+            dpg.set_value("time.slider", playback.time)
+            dpg.set_value("time.speed", SPEEDS[playback.seconds])
+            dpg.set_value("time.loop", playback.loop)
+
+    @property
+    def height(self) -> int:
+        """Pixels of the picture's lower edge that it covers."""
+        if self._shown is None:
+            return 0
+        return dpg.get_item_rect_size(self.window)[1] + self._context.style.px(MARGIN)
+
+    def place(self, rect: Rect) -> None:
+        """At the lower edge of the picture, in its middle."""
+        width, height = dpg.get_item_rect_size(self.window)
+        top = rect.y + rect.height - height - self._context.style.px(MARGIN)
+        dpg.set_item_pos(self.window, (rect.x + (rect.width - width) / 2, top))
+
+    def _change(self, **values: Any) -> None:
+        self._context.state.set_playback(**values)
