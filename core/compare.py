@@ -17,14 +17,13 @@ from core.datasets.placing import placed_as_wished
 from core.device import choose_device
 from core.errors import DatasetError, FirstlightError
 from core.folders import new_folder
-from core.methods import FIELDS, SAMPLERS, kind_named
-from core.opening import Overrides, new_trainer
+from core.methods import DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
+from core.opening import Overrides, new_trainer, render_thumbnail, settings_for
 from core.outcomes import Outcome, write_csv
 from core.plots import save_comparison
 from core.reading import AS_STORED, Reading
 from core.rendering import render_image
 from core.run import Run, evaluate_views, train_run
-from core.trainer import Trainer
 
 _MARKS = 12
 """How often each method is measured on its way; more often at the start, where most is learnt."""
@@ -66,17 +65,16 @@ def compare_methods(
         opened = placed_as_wished(open_dataset(dataset, reading, Bar(bars, "opening").update), place or {})
         if not len(opened.test):
             raise DatasetError(f"{opened.path}: methods are compared on held-out views, found none: add some")
-        # all are made before any trains: what can't be is said at once
         overrides = [_overrides(*method, seconds) for method in chosen]
-        for wished in overrides:
-            new_trainer(opened, device, seed, wished)
+        for wished in overrides:  # what can't be is said before any trains
+            settings_for(opened, device, wished)
         for note in opened.notes:
             console.print(f"note: {note}", highlight=False)
         outcomes = []
         for (field, sampler), wished in zip(chosen, overrides, strict=True):
             name = f"{field}+{sampler}"
             trainer = new_trainer(opened, device, seed, wished)
-            _warm_up(trainer)
+            render_thumbnail(trainer)
             run = train_run(trainer, (seconds, None), Bar(bars, name), marks_until(seconds))
             if run.interrupted:  # it trained for less time than the others, and doesn't compare
                 break
@@ -99,8 +97,8 @@ def parse_methods(text: str) -> list[tuple[str, str]]:
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         field, _, sampler = (word.strip() for word in part.partition("+"))
-        kind_named(FIELDS, field), kind_named(SAMPLERS, sampler or "occupancy")
-        found.append((field, sampler or "occupancy"))
+        kind_named(FIELDS, field), kind_named(SAMPLERS, sampler or DEFAULT_SAMPLER)
+        found.append((field, sampler or DEFAULT_SAMPLER))
     if not found:
         raise ValueError(f"expected methods such as ngp+occupancy,mlp+stratified, got {text!r}: name at least one")
     if len(set(found)) < len(found):
@@ -116,12 +114,6 @@ def marks_until(seconds: float) -> list[float]:
 
 def _overrides(field: str, sampler: str, seconds: float) -> Overrides:
     return Overrides(method={"field": field, "sampler": sampler}, training={"horizon_seconds": seconds})
-
-
-def _warm_up(trainer: Trainer) -> None:
-    """Compile or load the kernels, so that no method is charged for them."""
-    camera = trainer.dataset.test.cameras[0].resized(16, 16).to(trainer.device)
-    render_image(trainer.field, trainer.sampler, camera, trainer.settings.march, camera.c2w.new_ones(3))
 
 
 def _outcome(name: str, run: Run, n_views: int) -> Outcome:

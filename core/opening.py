@@ -58,9 +58,18 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
         dataset: in its place already.
 
     Raises:
+        ValueError: see `settings_for`.
+    """
+    field, sampler, train = settings_for(dataset, device, overrides or Overrides())
+    return Trainer(dataset, field, train, device, seed, sampler_settings=sampler)
+
+
+def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodSettings:
+    """The presets for a device and a scene's size, with what was asked for instead.
+
+    Raises:
         ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
     """
-    overrides = overrides or Overrides()
     field = DEFAULT_DYNAMIC_FIELD if dataset.train.moves else DEFAULT_FIELD
     method = {"field": field, "sampler": DEFAULT_SAMPLER, **overrides.method}
     field_settings, sampler_settings, train_settings = _presets(dataset, device, **method)
@@ -69,7 +78,7 @@ def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides |
     refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
-    return Trainer(dataset, field_settings, train_settings, device, seed, sampler_settings=sampler_settings)
+    return MethodSettings(field_settings, sampler_settings, train_settings)
 
 
 def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:
@@ -140,7 +149,7 @@ def open_trainer(
         progress(1.0, "preparing the field and the grid")
         trainer = new_trainer(dataset, device, seed, overrides)
     progress(1.0, "preparing kernels (compiled on the first start only)")
-    _render_thumbnail(trainer)
+    render_thumbnail(trainer)
     return trainer
 
 
@@ -148,8 +157,8 @@ def is_snapshot(path: str) -> bool:
     return path.lower().endswith(SNAPSHOT_SUFFIX)
 
 
-def _render_thumbnail(trainer: Trainer) -> None:
-    """Compiles or loads the kernels, so that the first step isn't charged for it; what can't be shown fails here."""
+def render_thumbnail(trainer: Trainer) -> None:
+    """Compile or load the kernels, so that the first step isn't charged for it; what can't be shown fails here."""
     camera = trainer.dataset.train.cameras[0].resized(16, 16).to(trainer.device)
     background = camera.c2w.new_ones(3)
     render_image(trainer.field, trainer.sampler, camera, trainer.settings.march, background)
