@@ -6,13 +6,12 @@ that is made again. So a group of flags is parsed into a dict that holds only wh
 """
 
 import re
-from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import tyro
 from typing_extensions import TypedDict
 
-from core.settings import settings_of
+from core.settings import settings_of, without_none
 
 _ABSENT = tyro.conf.arg(help_behavior_hint="")
 
@@ -24,7 +23,8 @@ def flags_of(*classes: type) -> type:
     for settings in classes:
         hints = get_type_hints(settings, include_extras=True)
         for name, setting in settings_of(settings).items():
-            keys.setdefault(name, Annotated[_without_none(hints[name]), setting, _ABSENT])
+            # leaving the flag out already says None
+            keys.setdefault(name, Annotated[without_none(hints[name]), setting, _ABSENT])
     return TypedDict(f"{''.join(settings.__name__ for settings in classes)}Flags", keys, total=False)
 
 
@@ -34,10 +34,3 @@ def parse_size(text: str) -> tuple[int, int]:
     if match is None or min(int(match[1]), int(match[2])) < 1:
         raise ValueError(f"a size looks like 1280x800, got {text!r}")
     return int(match[1]), int(match[2])
-
-
-def _without_none(hint: Any) -> Any:
-    """The type a flag parses: leaving the flag out already says None."""
-    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    members = [member for member in get_args(bare) if member is not NoneType]
-    return members[0] if NoneType in get_args(bare) and len(members) == 1 else bare

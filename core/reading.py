@@ -4,9 +4,9 @@ It is remembered with the dataset, so that a snapshot finds the same views again
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
-from core.settings import Setting
+from core.settings import Setting, validate
 
 Axes = Literal["opengl", "opencv"]
 """A camera's axes in its pose: +x right, +y up, -z forward, or +x right, +y down, +z forward."""
@@ -28,8 +28,7 @@ class Reading:
             raise ValueError(
                 f"downscale must be a whole number of at least 1, got {self.downscale!r}: 1 keeps the size"
             )
-        if self.axes not in get_args(Axes):
-            raise ValueError(f"axes must be one of {', '.join(get_args(Axes))}, got {self.axes!r}: choose one of them")
+        validate(self)
         if type(self.allow_outside) is not bool:
             raise ValueError(f"allow_outside must be true or false, got {self.allow_outside!r}: choose one of them")
 

@@ -10,7 +10,8 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any, Literal, get_type_hints
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from typing_extensions import Doc
 
@@ -67,15 +68,36 @@ def differences(settings: Any, others: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value != getattr(others, name)}
 
 
+def without_none(hint: Any) -> Any:
+    """The type T of "T | None", annotated or not; of every other type the type itself."""
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    members = [member for member in get_args(bare) if member is not NoneType]
+    return members[0] if NoneType in get_args(bare) and len(members) == 1 else bare
+
+
+@cache
+def _choices_of(cls: type) -> dict[str, tuple]:
+    """What the settings of a settings dataclass may be that are one of a few words, by name."""
+    hints = get_type_hints(cls, include_extras=True)
+    kinds = {name: without_none(hints[name]) for name in settings_of(cls)}
+    return {name: get_args(kind) for name, kind in kinds.items() if get_origin(kind) is Literal}
+
+
 def validate(instance: Any) -> None:
-    """Raise ValueError, naming field, range and value, if a number is not finite or out of its `Setting`'s range."""
-    for name, setting in settings_of(type(instance)).items():
+    """Raise ValueError, naming field, range and value, if a number is not finite or out of its `Setting`'s range, or a
+    word is none of those to choose from."""
+    cls = type(instance)
+    for name, setting in settings_of(cls).items():
         value = getattr(instance, name)
         if isinstance(value, int | float) and not (math.isfinite(value) and setting.low <= value <= setting.high):
             raise ValueError(
                 f"{name} must be a finite number from {setting.low:g} to {setting.high:g}, got {value!r}: "
                 "choose a value in that range"
             )
+    for name, choices in _choices_of(cls).items():
+        value = getattr(instance, name)
+        if value is not None and value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}: choose one of them")
 
 
 def _check_crop(crop: Any) -> None:

@@ -18,8 +18,8 @@ from core.fields import make_field
 from core.kernels.grid import outer_box
 from core.kernels.hash_grid import Space
 from core.last_good import LastGood
-from core.methods import OccupancySettings
 from core.rendering import trace_rays
+from core.sampler_settings import OccupancySettings
 from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import ObservedField, OccupancySampler
 from core.schedule import learning_rate

@@ -15,6 +15,7 @@ TOP_LEVEL = {
 
 CORE_ORDER = (
     ("settings", "errors", "packages", "user_folder"),
+    ("field_settings", "sampler_settings"),
     ("methods",),
     ("boxes", "device", "place", "scale", "collapse", "schedule", "reading"),
     ("sweep_curve",),

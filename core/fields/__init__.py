@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.field_settings import MLPSettings, NGPTimeSettings, TNeRFSettings
 from core.fields.nerf import MLPField
 from core.fields.ngp import NGPField
 from core.fields.ngp_t import NGPTimeField
 from core.fields.t_nerf import TNeRFField
 from core.kernels.hash_grid import Space
-from core.methods import MLPSettings, NGPTimeSettings, TNeRFSettings
 from core.settings import FieldSettings
 
 _MADE_BY: dict[type, Callable[[Any, Space, torch.Generator | None], nn.Module]] = {

@@ -8,13 +8,13 @@ al. 2024, "Grid4D"). Unlike a hash grid of four axes, these meet few collisions 
 import torch
 from torch import Tensor, nn
 
+from core.field_settings import NGPTimeSettings
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
 from core.fields.ngp import make_table, network_layers, thin_fog
 from core.fields.space import in_unit_cube
 from core.kernels.hash_grid import UNIT_CUBE, Space, hash_encode, level_layout
 from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
-from core.methods import NGPTimeSettings
 
 _PROJECTIONS = ((0, 1, 3), (0, 2, 3), (1, 2, 3))
 """The axes of the grids with time, of (x, y, z, t)."""

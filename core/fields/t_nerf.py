@@ -6,11 +6,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from core.field_settings import TNeRFSettings
 from core.fields.blocks import in_blocks
 from core.fields.nerf import MLPField, linear, positional_encoding
 from core.fields.space import in_unit_cube
 from core.kernels.hash_grid import Space
-from core.methods import TNeRFSettings
 
 
 class TNeRFField(nn.Module):

@@ -7,7 +7,13 @@ import torch
 
 from core.fields import make_field
 from core.kernels.hash_grid import Space
-from core.methods import HierarchicalSettings, OccupancySettings, ProposalSettings, RVSSettings, StratifiedSettings
+from core.sampler_settings import (
+    HierarchicalSettings,
+    OccupancySettings,
+    ProposalSettings,
+    RVSSettings,
+    StratifiedSettings,
+)
 from core.samplers.base import Sampler
 from core.samplers.hierarchical import HierarchicalSampler
 from core.samplers.occupancy import OccupancySampler

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from core.fields.base import Field, in_pieces
 from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
-from core.methods import HierarchicalSettings
 from core.rays import Rays
+from core.sampler_settings import HierarchicalSettings
 from core.samplers.base import Pass, Sampled
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles

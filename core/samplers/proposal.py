@@ -9,8 +9,8 @@ from core.fields.ngp import NGPField
 from core.kernels.hash_grid import Space
 from core.kernels.marching import midpoints
 from core.kernels.packed import render_weights
-from core.methods import ProposalSettings
 from core.rays import Rays, Samples
+from core.sampler_settings import ProposalSettings
 from core.samplers.base import Pass, Sampled
 from core.samplers.histogram_losses import distortion_loss, interlevel_loss
 from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples

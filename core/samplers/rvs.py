@@ -15,12 +15,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from core.field_settings import MLPSettings
 from core.fields.base import Field, in_pieces
 from core.fields.nerf import MLPField
 from core.kernels.hash_grid import Space
 from core.kernels.marching import midpoints
-from core.methods import MLPSettings, RVSSettings
 from core.rays import Rays
+from core.sampler_settings import RVSSettings
 from core.samplers.base import Sampled
 from core.samplers.intervals import equal_shares, packed_samples, ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, even_edges, one_in_each

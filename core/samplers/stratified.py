@@ -3,8 +3,8 @@
 import torch
 
 from core.fields.base import Field
-from core.methods import StratifiedSettings
 from core.rays import Rays
+from core.sampler_settings import StratifiedSettings
 from core.samplers.base import Sampled
 from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples
 from core.settings import Box, MarchSettings

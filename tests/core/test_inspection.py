@@ -11,9 +11,9 @@ from core.cameras import generate_rays
 from core.inspection import Fate, Stop, cells_along, inspect_ray
 from core.kernels.grid import GridState
 from core.kernels.hash_grid import Space
-from core.methods import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
 from core.rays import Rays
 from core.rendering import render_image, render_rays
+from core.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
 from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import OccupancySampler
 from core.settings import THRESHOLDS_OFF, MarchSettings

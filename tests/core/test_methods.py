@@ -13,8 +13,6 @@ from core.methods import (
     DEFAULT_SAMPLER,
     FIELDS,
     SAMPLERS,
-    RVSSettings,
-    StratifiedSettings,
     method_settings,
     name_of,
     refuse,
@@ -24,6 +22,7 @@ from core.methods import (
 from core.opening import Overrides, new_trainer
 from core.reading import Reading
 from core.rendering import render_image
+from core.sampler_settings import RVSSettings, StratifiedSettings
 from core.settings import FieldSettings, TrainSettings
 from core.snapshot import load_snapshot, save_snapshot
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING

@@ -8,8 +8,9 @@ import torch
 from core.cameras import Camera, generate_rays
 from core.datasets.base import Views
 from core.evaluation import evaluate
+from core.field_settings import NGPTimeSettings, TNeRFSettings
 from core.kernels.marching import midpoints
-from core.methods import DYNAMIC, SAMPLERS, NGPTimeSettings, TNeRFSettings, method_settings
+from core.methods import FIELDS, SAMPLERS, method_settings
 from core.opening import Overrides, new_trainer
 from core.rendering import render_image
 from core.samplers.occupancy import ObservedField, OccupancySampler
@@ -116,7 +117,7 @@ def test_training_views_and_test_views_are_seen_at_their_times():
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("field", sorted(DYNAMIC))
+@pytest.mark.parametrize("field", [name for name, kind in FIELDS.items() if kind.dynamic])
 def test_every_sampler_goes_with_fields_with_time(field, sampler):
     network = {"depth": 2, "width": 16, "skip": 0} if field == "tnerf" else {"n_levels": 2, "log2_hashmap_size": 10}
     training = {"target_samples": 512, "grid_resolution": 16}

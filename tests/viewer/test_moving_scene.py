@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.methods import NGPTimeSettings
+from core.field_settings import NGPTimeSettings
 from tests.ball import write_times
 from tests.viewer.live import ask, live_session, paused_after, screenshot_request, trainer_of, write_quick_ball
 from viewer.messages import PhotoId, Pose, Split

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from core.field_settings import NGPTimeSettings, TNeRFSettings
 from core.fields import make_field
 from core.kernels.hash_grid import Space
-from core.methods import DYNAMIC, FIELDS, NGPTimeSettings, TNeRFSettings
+from core.methods import FIELDS
 from core.rendering import render_image
 from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings
@@ -50,9 +51,9 @@ def learnt(name, density_at, steps=200):
 
 
 def test_the_fields_with_time_say_so():
-    for name, kind in FIELDS.items():
-        assert getattr(make_field(kind.settings(), Space(BOX)), "dynamic", False) == (name in DYNAMIC)
-    assert SMALL.keys() == DYNAMIC
+    for kind in FIELDS.values():
+        assert getattr(make_field(kind.settings(), Space(BOX)), "dynamic", False) == kind.dynamic
+    assert SMALL.keys() == {name for name, kind in FIELDS.items() if kind.dynamic}
 
 
 @pytest.mark.parametrize("name", SMALL)

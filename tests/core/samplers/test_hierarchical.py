@@ -7,9 +7,9 @@ import torch
 
 from core.fields import make_field
 from core.kernels.hash_grid import Space
-from core.methods import HierarchicalSettings, StratifiedSettings
 from core.rays import Rays
 from core.rendering import render_rays, trace_rays
+from core.sampler_settings import HierarchicalSettings, StratifiedSettings
 from core.samplers.hierarchical import HierarchicalSampler
 from core.samplers.resampling import Spacing
 from core.samplers.stratified import StratifiedSampler

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.field_settings import MLPSettings
 from core.fields import make_field
 from core.kernels.hash_grid import Space
-from core.methods import MLPSettings, ProposalSettings, StratifiedSettings, method_settings
+from core.methods import method_settings
 from core.rays import Rays
 from core.rendering import render_rays, trace_rays
+from core.sampler_settings import ProposalSettings, StratifiedSettings
 from core.samplers.proposal import ProposalSampler, annealed, proposal_fields
 from core.samplers.resampling import Spacing
 from core.samplers.stratified import StratifiedSampler

@@ -10,11 +10,11 @@ import torch
 from core.datasets import open_dataset
 from core.evaluation import psnr
 from core.kernels.hash_grid import Space
-from core.methods import RVSSettings, StratifiedSettings
 from core.opening import Overrides, new_trainer
 from core.rays import Rays
 from core.reading import Reading
 from core.rendering import render_image, render_rays, trace_rays
+from core.sampler_settings import RVSSettings, StratifiedSettings
 from core.samplers.rvs import RVSColorSampler, RVSHierarchicalSampler, proposal_field
 from core.samplers.stratified import StratifiedSampler
 from core.settings import MarchSettings

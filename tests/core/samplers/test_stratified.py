@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.methods import StratifiedSettings
 from core.rendering import render_rays
+from core.sampler_settings import StratifiedSettings
 from core.samplers.intervals import equal_shares, samples_between
 from core.samplers.stratified import StratifiedSampler
 from core.settings import MarchSettings

@@ -1,0 +1,59 @@
+"""Settings of the fields beside the default one, whose `FieldSettings` the presets of `core.settings` hold."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from core.settings import FieldSettings, Precision, Setting, validate
+
+
+@dataclass(frozen=True)
+class MLPSettings:
+    """The field of the NeRF paper: one large network of encoded positions (Mildenhall et al. 2020, appendix A)."""
+
+    depth: Annotated[int, Setting("Layers before the density.", low=1, high=16)] = 8
+    width: Annotated[int, Setting("Units of each of these layers.", low=8, high=1024)] = 256
+    skip: Annotated[
+        int, Setting("The layer, counted from 1, that sees the encoded position again; 0: none.", low=0, high=16)
+    ] = 5
+    color_width: Annotated[int, Setting("Units of the colour network's layer.", low=8, high=1024)] = 128
+    position_frequencies: Annotated[int, Setting("Octaves of the positional encoding.", low=0, high=16)] = 10
+    direction_frequencies: Annotated[int, Setting("Octaves of the direction's encoding.", low=0, high=8)] = 4
+    precision: Annotated[
+        Precision, Setting("Number format of the networks' matrix products; weights stay float32.")
+    ] = "float32"
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.skip > self.depth:
+            raise ValueError(f"skip {self.skip} is behind the last of {self.depth} layers: choose 0 to {self.depth}")
+
+
+@dataclass(frozen=True)
+class NGPTimeSettings(FieldSettings):
+    """The hash field with time: all that the static one has, and hash grids of two axes of space and time."""
+
+    time_levels: Annotated[int, Setting("Resolutions in each hash grid with time.", low=1, high=24)] = 5
+    time_max_resolution: Annotated[
+        int, Setting("Cells per side of the finest level of the hash grids with time.", low=2, high=65536)
+    ] = 128
+    time_steps: Annotated[
+        int, Setting("Cells along time of that level: what changes faster is blurred.", low=1, high=65536)
+    ] = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.time_max_resolution < self.base_resolution:
+            raise ValueError(
+                f"time_max_resolution {self.time_max_resolution} is below base_resolution {self.base_resolution}"
+            )
+
+
+@dataclass(frozen=True)
+class TNeRFSettings(MLPSettings):
+    """A static network of the NeRF paper, and a small one that moves each place at each time to where it looks."""
+
+    warp_depth: Annotated[int, Setting("Layers of the network that moves places.", low=1, high=16)] = 4
+    warp_width: Annotated[int, Setting("Units of each of these layers.", low=8, high=1024)] = 64
+    warp_frequencies: Annotated[
+        int, Setting("Octaves of the encoding of the place and the time to move.", low=0, high=16)
+    ] = 4
