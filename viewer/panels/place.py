@@ -2,7 +2,8 @@
 
 import dearpygui.dearpygui as dpg
 
-from core.place import MOST_LEVELS, Place, sides_of, turned_up, up_text
+from core.boxes import sides_of
+from core.place import MOST_LEVELS, Place, turned_up, up_text
 from viewer.draft import Draft
 from viewer.handles import REACH, BoxDrag, Sight, handles, under_cursor
 from viewer.messages import Frame, Status
