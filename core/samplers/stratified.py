@@ -5,7 +5,7 @@ import torch
 from core.fields.base import Field
 from core.rays import Rays
 from core.sampler_settings import StratifiedSettings
-from core.samplers.base import Sampled
+from core.samplers.base import Guide, Sampled
 from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples
 from core.settings import Box, MarchSettings
 
@@ -27,3 +27,7 @@ class StratifiedSampler:
         t_mins, t_maxs = ray_ends(rays, self._box, march)
         shares = equal_shares(len(t_mins), self._n_bins, generator, t_mins.device)
         return seen_samples(field, rays, samples_between(t_mins[:, None] + shares * (t_maxs - t_mins)[:, None]), march)
+
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """See `Sampler.guides`: none, for the samples are the bins."""
+        return ()
