@@ -108,8 +108,7 @@ class FrameStats:
         missed: share of the rays on which no density was asked for.
         stopped_early: share of the rays that ended because their transmittance fell below the threshold.
         reached_far: share of the rays that did neither, and left the scene on its far side.
-        skipped: share of the samples of a march without a grid and without early stop that was never evaluated; 0 of
-            samplers that march no grid.
+        skipped: share of the samples of a march without a grid and without early stop that was never evaluated.
     """
 
     milliseconds: float

@@ -82,16 +82,17 @@ def density_lines(report: RayReport) -> tuple[Line, ...]:
 
 
 def weight_lines(report: RayReport) -> tuple[Line, ...]:
-    """Weights by scene unit, so that areas compare: those that the sampler went by, and those in the pixel; below them
+    """Weights by scene unit, so that areas compare: those in the pixel, and those that the sampler went by; below them
     ticks where samples lie, or where one ends and the next begins."""
-    s, lines = report.samples, [_line_of(guide) for guide in report.guides if guide.kind is GuideKind.WEIGHTS]
-    have_lengths = bool((s.t_ends > s.t_starts).any())
-    if have_lengths:
+    s, lines, edges = report.samples, [], report.samples.t_starts
+    if (s.t_ends > s.t_starts).any():
         per_unit = s.weights / np.maximum(s.t_ends - s.t_starts, 1e-12)
-        lines.append(Line("weight, 1/units", None, *steps(s.t_starts, s.t_ends, per_unit)))
+        lines.append(Line("weight", None, *steps(s.t_starts, s.t_ends, per_unit)))
+        edges = np.append(edges, s.t_ends[-1:])
+    lines += [_line_of(guide) for guide in report.guides if guide.kind is GuideKind.WEIGHTS]
+    lines = [line._replace(label=f"{line.label}, 1/units") for line in lines[:1]] + lines[1:]
     top = max((float(np.max(line.ys, initial=0.0)) for line in lines), default=0.0)
-    edges = np.append(s.t_starts, s.t_ends[-1:]) if have_lengths else s.t_starts
-    lines.append(Line("edges of samples" if have_lengths else "samples", GuideKind.PLACES, *ticks(edges, TICK * top)))
+    lines.append(Line("samples", GuideKind.PLACES, *ticks(edges, TICK * top)))
     for guide in report.guides:
         if guide.kind is GuideKind.PLACES:
             lines.append(Line(guide.name, GuideKind.PLACES, *ticks(guide.ts, LONG_TICK * top)))
@@ -102,10 +103,10 @@ def _line_of(guide: RayGuide) -> Line:
     """A guide's densities, or its weights by scene unit."""
     ts, heights = guide.ts, guide.heights
     if len(heights) == len(ts):
-        return Line(f"{guide.name}, 1/units", guide.kind, ts, heights)
+        return Line(guide.name, guide.kind, ts, heights)
     if guide.kind is GuideKind.WEIGHTS:
         heights = heights / np.maximum(np.diff(ts), 1e-12)
-    return Line(f"{guide.name}, 1/units", guide.kind, *steps(ts[:-1], ts[1:], heights))
+    return Line(guide.name, guide.kind, *steps(ts[:-1], ts[1:], heights))
 
 
 def ticks(ts: np.ndarray, height: float) -> tuple[np.ndarray, np.ndarray]:
