@@ -92,6 +92,9 @@ SAMPLERS: dict[str, Kind] = {
     ),
 }
 
+CHOICES: dict[str, tuple[str, dict[str, Kind]]] = {"field": ("Field", FIELDS), "sampler": ("Sampler", SAMPLERS)}
+"""All that makes a method: what each choice is called in the window, and what there is to choose from."""
+
 DEFAULT_FIELD, DEFAULT_SAMPLER = "ngp", "occupancy"
 
 DEFAULT_DYNAMIC_FIELD = "ngp-t"
@@ -107,6 +110,15 @@ class MethodSettings(NamedTuple):
     field: Any
     sampler: Any
     train: TrainSettings
+
+
+def default_method(moves: bool) -> dict[str, str]:
+    """The method of a scene in which nothing else is asked for, by the names of `CHOICES`.
+
+    Args:
+        moves: something moves in it.
+    """
+    return {"field": DEFAULT_DYNAMIC_FIELD if moves else DEFAULT_FIELD, "sampler": DEFAULT_SAMPLER}
 
 
 def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSettings) -> MethodSettings:

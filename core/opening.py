@@ -11,12 +11,10 @@ from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
 from core.methods import (
-    DEFAULT_DYNAMIC_FIELD,
-    DEFAULT_FIELD,
-    DEFAULT_SAMPLER,
     FIELDS,
     SAMPLERS,
     MethodSettings,
+    default_method,
     method_settings,
     name_of,
     refuse,
@@ -51,17 +49,24 @@ class Overrides:
     place: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides | None = None) -> Trainer:
+def new_trainer(
+    dataset: Dataset,
+    device: str,
+    seed: int,
+    overrides: Overrides | None = None,
+    excluded: frozenset[int] = frozenset(),
+) -> Trainer:
     """A trainer with the presets for the device and the scene's size.
 
     Args:
         dataset: in its place already.
+        excluded: as for `Trainer`.
 
     Raises:
         ValueError: see `settings_for`.
     """
     field, sampler, train = settings_for(dataset, device, overrides or Overrides())
-    return Trainer(dataset, field, train, device, seed, sampler_settings=sampler)
+    return Trainer(dataset, field, train, device, seed, excluded, sampler)
 
 
 def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodSettings:
@@ -70,8 +75,7 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
     Raises:
         ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
     """
-    field = DEFAULT_DYNAMIC_FIELD if dataset.train.moves else DEFAULT_FIELD
-    method = {"field": field, "sampler": DEFAULT_SAMPLER, **overrides.method}
+    method = default_method(dataset.train.moves) | dict(overrides.method)
     field_settings, sampler_settings, train_settings = _presets(dataset, device, **method)
     field_settings = with_overrides(FIELDS, field_settings, overrides.field)
     sampler_settings = with_overrides(SAMPLERS, sampler_settings, overrides.sampler)
@@ -79,6 +83,33 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
     return MethodSettings(field_settings, sampler_settings, train_settings)
+
+
+def method_of(trainer: Trainer) -> Overrides:
+    """What to ask for to have a trainer's method again on its dataset: all its names, and of the settings of its field
+    and its sampler those that differ from the presets."""
+    names = {"field": name_of(FIELDS, trainer.field_settings), "sampler": name_of(SAMPLERS, trainer.sampler_settings)}
+    usual = _presets(trainer.dataset, trainer.device, **names)
+    field = differences(trainer.field_settings, usual.field)
+    return Overrides(field=field, sampler=differences(trainer.sampler_settings, usual.sampler), method=names)
+
+
+def other_trainer(trainer: Trainer, train_settings: TrainSettings, wished: Overrides, seed: int) -> Trainer:
+    """An untrained one of the same dataset in the same place, without the same views, and with another method.
+
+    Its settings are the presets for that method. Thresholds that differed from those of the old one still do.
+
+    Args:
+        train_settings: those that the old one was opened with.
+        wished: the method.
+
+    Raises:
+        ValueError: see `settings_for`.
+    """
+    usual = settings_for(trainer.dataset, trainer.device, Overrides(method=method_of(trainer).method)).train
+    thresholds = differences(train_settings.march, usual.march)
+    wished = replace(wished, thresholds=thresholds | dict(wished.thresholds))
+    return new_trainer(trainer.dataset, trainer.device, seed, wished, trainer.excluded)
 
 
 def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:
@@ -129,17 +160,12 @@ def open_trainer(
 
     Raises:
         DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
-        FirstlightError: a snapshot is to lie in another box, or to be read otherwise, than it was trained.
+        FirstlightError: see `refuse_for_snapshot`.
         ValueError: see `new_trainer` and `placed_as_wished`.
     """
     progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
     if is_snapshot(path):
-        if wishes.keys() - {"up"}:
-            raise FirstlightError(
-                f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
-            )
-        if reading != AS_STORED:
-            raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")
+        refuse_for_snapshot(path, reading, overrides or Overrides())
         progress(0.0, f"reading {path}")
         trainer = load_snapshot(path, device, progress)
         if "up" in wishes:
@@ -151,6 +177,19 @@ def open_trainer(
     progress(1.0, "preparing kernels (compiled on the first start only)")
     render_thumbnail(trainer)
     return trainer
+
+
+def refuse_for_snapshot(path: str, reading: Reading, overrides: Overrides) -> None:
+    """Raise FirstlightError if a snapshot is to lie in another box, to be read otherwise, or to have another method,
+    than it was trained."""
+    if overrides.place.keys() - {"up"}:
+        raise FirstlightError(
+            f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
+        )
+    if overrides.method or overrides.field or overrides.sampler:
+        raise FirstlightError(f"{path} keeps its field and its sampler: leave the flags out, or open its dataset")
+    if reading != AS_STORED:
+        raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")
 
 
 def is_snapshot(path: str) -> bool:
