@@ -16,10 +16,10 @@ from typing_extensions import Doc, TypedDict
 
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
-from core.methods import FIELDS, SAMPLERS
+from core.methods import FIELDS, SAMPLERS, default_method, method_settings, with_overrides
 from core.place import PlaceWishes
 from core.reading import DEMOS, Reading
-from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
+from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings, settings_of
 from viewer.view_settings import ViewSettings
 
 
@@ -58,6 +58,19 @@ class Method(TypedDict, total=False):
     sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
 
 
+def check_method(method: Method, network: Field, sampling: Sampling) -> None:
+    """Raise ValueError for what is no method in any scene, before one is opened.
+
+    Without a name the field is the one of scenes in which something moves, if it has the settings: it has all of the
+    other's.
+    """
+    moves = any(name not in settings_of(FieldSettings) for name in network)
+    names = default_method(moves) | method
+    found = method_settings(**names, ngp=FieldSettings(), train=TrainSettings())
+    with_overrides(FIELDS, found.field, network)
+    with_overrides(SAMPLERS, found.sampler, sampling)
+
+
 def engine(device: str | None, backend: str) -> str:
     """The device to run on, with the kernels for it chosen."""
     from core.backends import choose_backend
@@ -87,11 +100,15 @@ class View:
     place: Place = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
+    method: Method = field(default_factory=dict)
+    network: Field = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=dict)
 
     def run(self) -> int:
         # out of range is said before anything is opened
         reading, _, _ = Reading(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
         PlaceWishes(**self.place)
+        check_method(self.method, self.network, self.sampling)
         if self.dataset not in DEMOS and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(
                 f"{self.dataset} does not exist: expected a dataset, photos, a video, {', '.join(DEMOS)}, or a snapshot"
@@ -103,13 +120,15 @@ class View:
                 f"{problem}. Start this from a desktop, or train without a window: "
                 f"run_viewer.py train {self.dataset} --seconds 60 --output DIR"
             )
+        from core.opening import Overrides, is_snapshot, refuse_for_snapshot
         from viewer.session import Session
         from viewer.window import run_window
 
+        wished = Overrides(field=self.network, sampler=self.sampling, method=self.method, place=self.place)
+        if is_snapshot(self.dataset):
+            refuse_for_snapshot(self.dataset, reading, wished)
         session = Session(engine(self.device, self.backend), self.seed)
-        return run_window(
-            session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, place=self.place
-        )
+        return run_window(session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, wished=wished)
 
 
 @dataclass(frozen=True)

@@ -156,8 +156,8 @@ class Scene:
         return Run(title_of(self.former.info.method), trainer.step_count, trainer.seconds, self.former.psnrs)
 
     def _of_dataset(self, trainer: Trainer) -> "Scene":
-        """A scene with another trainer. What was opened as a snapshot is its dataset from then on, and the dataset's own
-        place is where the new one begins."""
+        """A scene with another trainer. What was opened as a snapshot is its dataset from then on, whose own place is
+        where the new one begins."""
         if is_snapshot(self.info.opened):
             return Scene(trainer, "", trainer.dataset.named)
         return Scene(trainer, self.info.opened, self.info.opened_place)
