@@ -208,21 +208,8 @@ def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
     monkeypatch.setattr("core.doctor.display_problem", lambda: None)
     monkeypatch.setattr("viewer.window.run_window", run_window)
     arguments = [str(ball), "--downscale", "2", "--ui-scale", "1.5", "--cone-angle", "0.01", "--show-box"]
-    arguments += [
-        "--device",
-        "cpu",
-        "--levels",
-        "2",
-        "--up",
-        "-x",
-        "--field",
-        "mlp",
-        "--width",
-        "64",
-        "--sampler",
-        "rvs",
-    ]
-    assert run_viewer.main([*arguments, "--use", "hierarchical"]) == 0
+    arguments += ["--device", "cpu", "--levels", "2", "--up", "-x", "--field", "mlp", "--width", "64"]
+    assert run_viewer.main([*arguments, "--sampler", "rvs", "--use", "hierarchical"]) == 0
     assert seen == {
         "dataset": str(ball),
         "reading": Reading(2),

@@ -19,19 +19,13 @@ from viewer.view_settings import ViewSettings
 
 
 def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
-    """`run_viewer.py SCENE` with a flag for each threshold, view setting and part of the scene's place and of its method
-    that it doesn't open with.
+    """`run_viewer.py SCENE` with a flag for each threshold, view setting and part of the scene's place and method that
+    it doesn't open with.
 
     The quotes are those of this system's shell.
     """
-    words = [
-        "run_viewer.py",
-        scene.opened,
-        *_flags(scene.reading, AS_STORED),
-        *_place_flags(scene),
-        *_method_flags(scene),
-    ]
-    words += [*_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
+    words = ["run_viewer.py", scene.opened, *_flags(scene.reading, AS_STORED), *_place_flags(scene)]
+    words += [*_method_flags(scene), *_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 

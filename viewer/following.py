@@ -15,7 +15,7 @@ class SceneFollower:
     """Keeps a state in step with the session's scenes.
 
     Args:
-        thresholds: values of `MarchSettings` by name, and picture: of `ViewSettings`, that are meant for the first scene.
+        thresholds, picture: values of `MarchSettings` and of `ViewSettings` by name, meant for the first scene.
         opened: called with what to open to have a newly opened scene again.
         go_home: puts the camera on a new scene.
         say: tells the user of an error.

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import run_viewer
+from core.opening import Overrides
 from core.place import wished
 from core.reading import Reading
 from tests.viewer.live import open_scene, write_quick_ball
@@ -85,4 +86,5 @@ def test_a_scene_that_was_put_elsewhere_opens_there_again(scene):
 
 
 def test_the_demo_goes_by_its_name(scene):
-    assert command(replace(scene, opened="demo"), scene.train.march, opened_view(scene)) == "run_viewer.py demo"
+    scene = replace(scene, opened="demo", method=Overrides(method=scene.method.method))
+    assert command(scene, scene.train.march, opened_view(scene)) == "run_viewer.py demo"

@@ -1,4 +1,4 @@
-"""Two settings, two runs, or the photo and the view, in one picture: what is compared, how, and what the figures say."""
+"""Two settings, two runs, or photo and view, in one picture: what is compared, how, and what the figures say."""
 
 import math
 

@@ -25,6 +25,7 @@ COMPARE_HELP = (
     "Show A's picture beside the present one, B, both with the present thresholds. How they share the picture, the "
     "panel Compare says."
 )
+RUNS_HELP = "A is the former run, B the present one; PSNR is that of a few views that training never sees."
 NO_FORMER = "Start with another method, and the present run becomes A: its curves and its pictures stay to be compared."
 
 
@@ -82,9 +83,8 @@ class MethodPanel:
         for choice, (_, kinds) in CHOICES.items():
             for name, kind in kinds.items():
                 change = partial(self._draft.set, choice)
-                self._fields[choice, name] = SettingFields(
-                    self._context, f"method.{choice}.{name}", kind.settings, change
-                )
+                tag, title = f"method.{choice}.{name}", f"Settings of {name}"
+                self._fields[choice, name] = SettingFields(self._context, tag, title, kind.settings, change)
 
     def _build_runs(self) -> None:
         style = self._context.style
@@ -93,15 +93,13 @@ class MethodPanel:
             with dpg.group(horizontal=True) as row:
                 dpg.bind_item_font(dpg.add_text(name, color=color), style.strong)
                 self._runs.append((row, dpg.add_text("", tag=f"method.run.{name}")))
+            tooltip(row, RUNS_HELP, style)
         self._none = dpg.add_text(NO_FORMER, color=DIM, wrap=0)
         with dpg.group(horizontal=True) as self._former:
             self._compare = button("Compare pictures", style, self._toggle_compare, COMPARE_HELP, tag="method.compare")
             button("Take A up again", style, self._take_up, TAKE_UP_HELP, tag="method.take_up")
             button("Forget A", style, self._forget, FORGET_HELP, tag="method.forget")
         self._plots = RunPlots(style, -1)
-        for name in ("seconds", "evaluations"):
-            tooltip(f"method.{name}", "PSNR of a few views that training never sees, of the former run A and the "
-                    "present run B.", style)  # fmt: skip
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Follow the method that is trained; show what is chosen, and how both runs went."""

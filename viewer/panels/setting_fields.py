@@ -8,6 +8,7 @@ import dearpygui.dearpygui as dpg
 from core.settings import Setting, settings_of, without_none
 from viewer.method_draft import label_of
 from viewer.panels.context import Context
+from viewer.panels.style import DIM
 from viewer.panels.widgets import NUMBER_HELP, label, plain, tooltip
 
 LABEL_WIDTH = 138
@@ -18,15 +19,17 @@ class SettingFields:
 
     Args:
         tag: names the rows' widgets: `tag` + "." + the setting's name.
+        title: stands above them.
         settings: the settings' class.
         change: called with a setting's name and its new value.
     """
 
-    def __init__(self, context: Context, tag: str, settings: type, change: Callable[[str, Any], None]):
+    def __init__(self, context: Context, tag: str, title: str, settings: type, change: Callable[[str, Any], None]):
         self._context, self._tag, self._change = context, tag, change
         self._items: dict[str, int] = {}
         hints = get_type_hints(settings, include_extras=True)
         with dpg.group(show=False) as self._group:
+            dpg.bind_item_font(dpg.add_text(title, color=DIM), context.style.small)
             for name, setting in settings_of(settings).items():
                 self._build_row(name, setting, without_none(hints[name]))
 
