@@ -79,8 +79,9 @@ class MethodPanel:
             button("Not now", style, self._stay, "Train on as it is.", tag="method.stay", width=half)
 
     def _build_settings(self) -> None:
+        """Those of a field last: it has many, and most are seldom changed."""
         self._fields: dict[tuple[str, str], SettingFields] = {}
-        for choice, (_, kinds) in CHOICES.items():
+        for choice, (_, kinds) in reversed(CHOICES.items()):
             for name, kind in kinds.items():
                 change = partial(self._draft.set, choice)
                 tag, title = f"method.{choice}.{name}", f"Settings of {name}"
