@@ -43,7 +43,7 @@ class PlacePanel:
             clamped=True, callback=lambda _, n: self._draft.set(n_levels=n),
         )  # fmt: skip
         dpg.bind_item_theme(self._levels, style.written)
-        self._near = self._number(
+        self._number(
             "Near plane", "units", NEAR_HELP, "place.near", dpg.add_drag_float, format="%.4g", min_value=0.0,
             max_value=1e9, callback=lambda _, value: self._draft.set(near_plane=plain(value)),
         )  # fmt: skip
