@@ -4,7 +4,7 @@ from functools import partial
 
 import dearpygui.dearpygui as dpg
 
-from core.methods import CHOICES
+from core.methods import CHOICES, kind_named
 from viewer.messages import Frame, Status
 from viewer.method_draft import MethodDraft, question_text
 from viewer.panels.context import Context
@@ -110,7 +110,7 @@ class MethodPanel:
             combo, sentence = self._choices[choice]
             name = self._draft.name(choice)
             dpg.set_value(combo, name)
-            kind = kinds.get(name)
+            kind = kind_named(kinds, name) if name else None
             dpg.set_value(sentence, "" if kind is None else f"{kind.sentence} {kind.cost}")
         self._show_settings(answer)
         self._show_start(status, answer)
