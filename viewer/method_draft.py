@@ -26,6 +26,10 @@ class MethodDraft:
         values = {choice: self.values(choice) for choice in ("field", "sampler")}
         return Overrides(method=dict(self._names), **values)
 
+    @property
+    def changed(self) -> bool:
+        return self.wished != (self.trained or Overrides())
+
     def follow(self, trained: Overrides | None) -> None:
         """A scene's method; another one throws away what was chosen."""
         if trained != self.trained:
