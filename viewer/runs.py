@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.errors import CollapseKind
+from core.methods import CHOICES
 from core.opening import Overrides
 
 MOST_TOLD = 3
@@ -54,7 +55,7 @@ class Collapse:
 
 def names_of(method: Overrides) -> str:
     """A method's names, such as "ngp + occupancy"."""
-    return " + ".join(method.method.values())
+    return " + ".join(method.method[choice] for choice in CHOICES if choice in method.method)
 
 
 def title_of(method: Overrides) -> str:

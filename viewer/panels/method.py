@@ -16,8 +16,8 @@ from viewer.runs import Measured, title_of
 from viewer.tools.method import MethodAnswer, MethodQuestion
 from viewer.view_settings import Compare
 
-CHOICES_WIDTH, SETTINGS_WIDTH, LABEL_WIDTH = 316, 248, 70
-"""Of the panel's first two columns and of the choices' labels, at scale 1."""
+CHOICES_WIDTH, SETTINGS_WIDTH, LABEL_WIDTH, WRAP = 316, 248, 80, 296
+"""Of the panel's first two columns, of the choices' labels, and of text beside a scroll bar, at scale 1."""
 
 TAKE_UP_HELP = "Train A on where it stood; the present run is kept in its place."
 FORGET_HELP = "Let A go. Until then its weights and its optimiser stay in memory, so that it can be rendered."
@@ -40,9 +40,11 @@ class MethodPanel:
         self._confirming: MethodQuestion | None = None
         style = context.style
         with dpg.group(horizontal=True):
-            with dpg.child_window(width=style.px(CHOICES_WIDTH), border=False):
-                self._build_choices()
-                self._build_start()
+            with dpg.child_window(width=style.px(CHOICES_WIDTH), border=False, no_scrollbar=True):
+                with dpg.child_window(width=-1, border=False) as self._list:
+                    self._build_choices()
+                with dpg.group() as self._foot:
+                    self._build_start()
             with dpg.child_window(width=style.px(SETTINGS_WIDTH), border=False):
                 self._build_settings()
             with dpg.child_window(width=-1, border=False):
@@ -58,13 +60,13 @@ class MethodPanel:
                     list(kinds), tag=f"method.{choice}", width=-1, user_data=choice,
                     callback=lambda _, name, choice: self._draft.choose(choice, name),
                 )  # fmt: skip
-            sentence = dpg.add_text("", color=DIM, wrap=style.px(CHOICES_WIDTH - 8), tag=f"method.{choice}.sentence")
+            sentence = dpg.add_text("", color=DIM, wrap=style.px(WRAP), tag=f"method.{choice}.sentence")
             dpg.bind_item_font(sentence, style.small)
             self._choices[choice] = combo, sentence
 
     def _build_start(self) -> None:
         style, half = self._context.style, self._context.style.px((CHOICES_WIDTH - 8) // 2)
-        self._said = dpg.add_text("", tag="method.said", wrap=style.px(CHOICES_WIDTH - 8))
+        self._said = dpg.add_text("", tag="method.said", wrap=style.px(WRAP))
         with dpg.group(horizontal=True) as self._first:
             self._start = button(
                 "Train with it…", style, self._ask_first, "Start training again with this method. It asks first.",
@@ -143,6 +145,8 @@ class MethodPanel:
             text = answer.problem[:1].upper() + answer.problem[1:] + "."
         dpg.set_value(self._said, text)
         dpg.configure_item(self._said, show=bool(text), color=ALARM if known and answer.problem else ACCENT)
+        foot = dpg.get_item_rect_size(self._foot)[1]  # what is said may take several lines; the buttons stay in sight
+        dpg.configure_item(self._list, height=-(foot + self._context.style.px(4)))
         dpg.configure_item(self._first, show=not confirming)
         dpg.configure_item(self._second, show=confirming)
         dpg.configure_item(self._start, enabled=ready)
