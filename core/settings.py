@@ -17,6 +17,7 @@ from typing_extensions import Doc
 
 Box = tuple[float, float, float, float, float, float]
 Precision = Literal["float32", "bfloat16"]
+Contraction = Literal["none", "max", "sphere", "ndc"]
 
 
 class Setting(Doc):
