@@ -16,7 +16,7 @@ from typing_extensions import Doc, TypedDict
 
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
-from core.methods import FIELDS, SAMPLERS
+from core.methods import CONTRACTIONS, FIELDS, SAMPLERS
 from core.place import PlaceWishes
 from core.reading import DEMOS, Reading
 from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
@@ -56,6 +56,13 @@ class Method(TypedDict, total=False):
         str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given, ngp-t in a scene that moves.")
     ]
     sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
+    contraction: Annotated[
+        str,
+        shown_as(
+            f"{{{','.join(CONTRACTIONS)}}}",
+            "How space around the box fits into the field; max unless given where boxes lie in boxes, else none.",
+        ),
+    ]
 
 
 def engine(device: str | None, backend: str) -> str:
@@ -76,7 +83,7 @@ class View:
         str,
         *positional(
             "DATASET|SNAPSHOT",
-            "A dataset, a folder of photos, a video, demo, demo-dynamic, or a snapshot to go on from.",
+            "A dataset, a folder of photos, a video, demo, demo-dynamic, demo-unbounded, or a snapshot to go on from.",
         ),
     ] = "demo"
     reading: Opened = field(default_factory=dict)
@@ -116,7 +123,7 @@ class View:
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
+    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
@@ -219,7 +226,11 @@ class Compare:
     dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
     methods: Annotated[
-        str, shown_as("FIELD+SAMPLER,...", f"Fields: {', '.join(FIELDS)}; samplers: {', '.join(SAMPLERS)}.")
+        str,
+        shown_as(
+            "FIELD+SAMPLER,...",
+            f"Fields: {', '.join(FIELDS)}; samplers: {', '.join(SAMPLERS)}; +sphere behind them contracts space so.",
+        ),
     ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
     seconds: Annotated[float, Doc("Training time of each.")] = 60.0
     views: Annotated[int, Doc("Held-out views that are measured at the end.")] = 8
@@ -246,7 +257,7 @@ class Compare:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
+    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
     reading: Opened = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
     place: Place = field(default_factory=dict)
@@ -280,7 +291,7 @@ class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
     dataset: Annotated[
-        str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")
+        str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")
     ] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None

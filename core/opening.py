@@ -10,13 +10,17 @@ from core.datasets.base import Dataset, Progress
 from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
+from core.fields.space import space_of
 from core.methods import (
+    CONTRACTIONS,
     DEFAULT_DYNAMIC_FIELD,
     DEFAULT_FIELD,
     DEFAULT_SAMPLER,
+    ENDLESS,
     FIELDS,
     SAMPLERS,
     MethodSettings,
+    kind_named,
     method_settings,
     name_of,
     refuse,
@@ -25,7 +29,7 @@ from core.methods import (
 from core.place import AXES, Place
 from core.reading import AS_STORED, Reading
 from core.rendering import render_image
-from core.settings import TrainSettings, differences, presets
+from core.settings import Contraction, TrainSettings, differences, endless, presets
 from core.snapshot import load_snapshot
 from core.trainer import Trainer
 
@@ -40,7 +44,8 @@ class Overrides:
 
     Attributes:
         thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
-            field and the sampler have; method: names of these, by "field" and "sampler"; place: of PlaceWishes.
+            field and the sampler have; method: names of these and of a contraction, by "field", "sampler" and
+            "contraction"; place: of PlaceWishes.
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -78,6 +83,7 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
     refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
+    space_of(dataset, train_settings)  # raises if the contraction doesn't suit the cameras
     return MethodSettings(field_settings, sampler_settings, train_settings)
 
 
@@ -95,7 +101,8 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     """
     check_place(place, trainer.dataset.train.cameras)
     dataset = placed(trainer.dataset, place)
-    method = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    names = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    method = *names, train_settings.contraction
     old, new = (_presets(d, trainer.device, *method) for d in (trainer.dataset, dataset))
     field_settings = replace(new.field, **differences(trainer.field_settings, old.field))
     thresholds = differences(train_settings.march, old.train.march) | {"near_plane": place.near_plane}
@@ -106,8 +113,15 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     )
 
 
-def _presets(dataset: Dataset, device: str, field: str, sampler: str) -> MethodSettings:
+def _presets(
+    dataset: Dataset, device: str, field: str, sampler: str, contraction: Contraction | None = None
+) -> MethodSettings:
     ngp, train = presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
+    if contraction is not None:
+        kind_named(CONTRACTIONS, contraction)
+        train = replace(train, contraction=contraction)
+    if contraction in ENDLESS:
+        train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
     return method_settings(field, sampler, ngp, train)
 
 

@@ -189,7 +189,9 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.K
             i += offset
         first = i * run
         last = wp.min(first + run, positions.shape[0])
-        walk(first, last, k, levels.shape[0], levels[k], positions, low, inverse_size, contraction, axes, table, features)
+        walk(
+            first, last, k, levels.shape[0], levels[k], positions, low, inverse_size, contraction, axes, table, features
+        )
 
     return wp.Kernel(kernel, key=f"{name}_{n_features}")
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, get_args
 
 import warp as wp
 
+from core.methods import ENDLESS
 from core.place import Frame
 from core.settings import Box, Contraction
 
@@ -32,7 +33,7 @@ class Space(NamedTuple):
     @property
     def endless(self) -> bool:
         """Whether rays go on behind all boxes; with "max" they end with the outermost of the nested ones."""
-        return self.contraction in ("sphere", "ndc")
+        return self.contraction in ENDLESS
 
     @property
     def diagonal(self) -> float:

@@ -7,7 +7,7 @@ import torch
 from core.datasets import open_dataset
 from core.evaluation import psnr
 from core.fields import make_field
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.methods import (
     DEFAULT_FIELD,
     DEFAULT_SAMPLER,

@@ -5,7 +5,7 @@ import torch
 
 from core.field_settings import NGPTimeSettings, TNeRFSettings
 from core.fields import make_field
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.methods import FIELDS
 from core.rendering import render_image
 from core.samplers.occupancy import OccupancySampler

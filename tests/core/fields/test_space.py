@@ -1,7 +1,8 @@
 import torch
 
 from core.fields.space import in_unit_cube
-from core.kernels.hash_grid import Space, hash_encode, level_layout
+from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.space import Space
 
 BOX = (-1.0, 0.0, 2.0, 1.0, 4.0, 3.0)
 

@@ -5,8 +5,9 @@ import torch
 
 from core.fields.mlp import mlp
 from core.kernels.encoded_network import encoded_network, packed_table
-from core.kernels.hash_grid import UNIT_CUBE, Space, hash_encode, level_layout
+from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.launch import run_together, using_threads
+from core.kernels.space import UNIT_CUBE, Space
 
 LEVELS = level_layout(5, 4, 64, 10)
 

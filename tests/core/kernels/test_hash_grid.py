@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from core.kernels.hash_grid import Space, hash_encode, level_layout
+from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.launch import using_threads
+from core.kernels.space import Space
 from tests.core.kernels import twins
 
 

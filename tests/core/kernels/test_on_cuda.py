@@ -10,9 +10,10 @@ from core.fields.ngp import NGPField
 from core.kernels.cells import cells_on_plane, first_cells
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.grid import GridState, geometry
-from core.kernels.hash_grid import Space, hash_encode, level_layout
+from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
+from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe
 from core.rays import Rays

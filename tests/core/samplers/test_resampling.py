@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles, spacing_in
 from tests.scenes import BOX
 
