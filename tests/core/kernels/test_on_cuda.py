@@ -62,9 +62,11 @@ def _hash_grid(device):
     levels = level_layout(6, 4, 64, 10)
     positions, table, info = on(device, 3.0 * numbers(500, 3) - 1.0, numbers(levels.n_entries, 2, seed=1), levels.info)
     results = []
-    for contracted in (False, True):
+    frame = Frame((0.5, 0.5, 1.5), (1.0, 0.1, 0.0, 0.0, 1.0, 0.2, 0.0, 0.0, -0.8))
+    box = (0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
+    for space in (Space(box), Space(box, "max"), Space(box, "sphere"), Space(box, "ndc", frame)):
         table.requires_grad_()
-        features = hash_encode(positions, table, info, Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), contracted))
+        features = hash_encode(positions, table, info, space)
         results += [features, *torch.autograd.grad(features.square().sum(), table)]
     return results
 
