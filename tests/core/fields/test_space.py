@@ -10,6 +10,7 @@ from core.fields.space import in_unit_cube, space_of
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.space import FARTHEST, Space
 from core.place import Frame
+from core.samplers.resampling import even_edges, spacing_in
 from tests.core.datasets.test_facing import abreast
 from tests.scenes import SMALL_TRAINING, ball_dataset
 
@@ -101,15 +102,16 @@ def test_balls_stay_balls_and_directions_directions():
 
 def test_in_device_coordinates_a_ray_is_straight_and_ends_on_the_far_side():
     """The paper's claim in appendix C: what is linear stays so, and disparity becomes distance."""
-    frame = facing_frame(abreast(5, 4), 0.5)
+    space = Space(BOX, "ndc", facing_frame(abreast(5, 4), 0.5))
+    spacing = spacing_in(space)
     camera = abreast(1, 4)  # it stands in the frame's origin
     depth_rate = -camera.c2w[0, :3, 2]
     for direction in torch.nn.functional.normalize(depth_rate + 0.2 * places(20, 1.0), dim=-1):
-        t = 1.0 / torch.linspace(1.0, 0.0, 9)[:-1] * 0.5 / torch.dot(direction, depth_rate)  # even in disparity
-        at = in_unit_cube(camera.c2w[0, :3, 3] + t[:, None] * direction, Space(BOX, "ndc", frame))
-        steps = at.diff(dim=0)
-        torch.testing.assert_close(steps, steps[:1].expand(7, 3), rtol=1e-3, atol=1e-5)
-        assert float(steps[0, 2]) == pytest.approx(float(at[0, 2] * 0.0 + (1.0 - at[0, 2]) / 8.0), rel=1e-3)
+        first = torch.tensor([0.5 / float(direction @ depth_rate)])
+        t = spacing.stretched(even_edges(first, torch.tensor([1e5]), 8, spacing, None))[0]
+        at = in_unit_cube(camera.c2w[0, :3, 3] + t[:, None] * direction, space)
+        torch.testing.assert_close(at.diff(dim=0), (at[-1:] - at[:1]).expand(8, 3) / 8.0, rtol=1e-3, atol=1e-5)
+        assert float(at[-1, 2]) == pytest.approx(1.0, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -16,6 +16,7 @@ from core.kernels.packed import accumulate_along_rays, median_depths, render_wei
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe
+from core.place import Frame
 from core.rays import Rays
 from core.rendering import render_rays
 from core.samplers.occupancy import OccupancySampler
