@@ -16,7 +16,15 @@ from typing_extensions import Doc, TypedDict
 
 from core.errors import DatasetError, FirstlightError
 from core.flags import flags_of
-from core.methods import FIELDS, SAMPLERS, default_method, method_settings, with_overrides
+from core.methods import (
+    CONTRACTIONS,
+    FIELDS,
+    SAMPLERS,
+    default_method,
+    kind_named,
+    method_settings,
+    with_overrides,
+)
 from core.place import PlaceWishes
 from core.reading import DEMOS, Reading
 from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings, settings_of
@@ -56,6 +64,13 @@ class Method(TypedDict, total=False):
         str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given, ngp-t in a scene that moves.")
     ]
     sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
+    contraction: Annotated[
+        str,
+        shown_as(
+            f"{{{','.join(CONTRACTIONS)}}}",
+            "How space around the box fits into the field; max unless given where boxes lie in boxes, else none.",
+        ),
+    ]
 
 
 def check_method(method: Method, network: Field, sampling: Sampling) -> None:
@@ -66,6 +81,7 @@ def check_method(method: Method, network: Field, sampling: Sampling) -> None:
     """
     moves = any(name not in settings_of(FieldSettings) for name in network)
     names = default_method(moves) | method
+    kind_named(CONTRACTIONS, names.pop("contraction", "none"))
     found = method_settings(**names, ngp=FieldSettings(), train=TrainSettings())
     with_overrides(FIELDS, found.field, network)
     with_overrides(SAMPLERS, found.sampler, sampling)
@@ -89,7 +105,7 @@ class View:
         str,
         *positional(
             "DATASET|SNAPSHOT",
-            "A dataset, a folder of photos, a video, demo, demo-dynamic, or a snapshot to go on from.",
+            "A dataset, a folder of photos, a video, demo, demo-dynamic, demo-unbounded, or a snapshot to go on from.",
         ),
     ] = "demo"
     reading: Opened = field(default_factory=dict)
@@ -135,7 +151,7 @@ class View:
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
+    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
@@ -238,7 +254,11 @@ class Compare:
     dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
     methods: Annotated[
-        str, shown_as("FIELD+SAMPLER,...", f"Fields: {', '.join(FIELDS)}; samplers: {', '.join(SAMPLERS)}.")
+        str,
+        shown_as(
+            "FIELD+SAMPLER,...",
+            f"Fields: {', '.join(FIELDS)}; samplers: {', '.join(SAMPLERS)}; +sphere behind them contracts space so.",
+        ),
     ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
     seconds: Annotated[float, Doc("Training time of each.")] = 60.0
     views: Annotated[int, Doc("Held-out views that are measured at the end.")] = 8
@@ -265,7 +285,7 @@ class Compare:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
+    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
     reading: Opened = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
     place: Place = field(default_factory=dict)
@@ -299,7 +319,7 @@ class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
     dataset: Annotated[
-        str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")
+        str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")
     ] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None

@@ -1,4 +1,4 @@
-"""The methods there are: radiance fields and ways to place samples, each with its own settings.
+"""The methods there are: radiance fields and ways to place samples, each with its own settings, and contractions.
 
 A method is a field and a sampler, chosen by name; the type of the settings says which one they belong to. A new one is
 one new file in `core/fields` or `core/samplers`, its settings and one line in `FIELDS` or `SAMPLERS` here, and one line
@@ -17,20 +17,20 @@ from core.sampler_settings import (
     RVSSettings,
     StratifiedSettings,
 )
-from core.settings import FieldSettings, TrainSettings, settings_of
+from core.settings import Contraction, FieldSettings, TrainSettings, settings_of
 
 
 class Kind(NamedTuple):
-    """One field or sampler to choose.
+    """One field, sampler or contraction to choose.
 
     Attributes:
-        settings: the class of its settings.
+        settings: the class of its settings; None: it has none.
         sentence: what it is; cost: what it takes. For the window and the README.
         smooth: of a field, whether its densities and colours have gradients along positions.
         dynamic: of a field, whether it looks at times.
     """
 
-    settings: type
+    settings: type | None
     sentence: str
     cost: str
     smooth: bool = False
@@ -92,8 +92,39 @@ SAMPLERS: dict[str, Kind] = {
     ),
 }
 
-CHOICES: dict[str, tuple[str, dict[str, Kind]]] = {"field": ("Field", FIELDS), "sampler": ("Sampler", SAMPLERS)}
+CONTRACTIONS: dict[Contraction, Kind] = {
+    "none": Kind(
+        None,
+        "What the field covers ends with the scene's box, or with the outermost of its nested boxes.",
+        "Costs nothing; what lies behind can't be shown.",
+    ),
+    "max": Kind(
+        None,
+        "All space around the box lies in a shell around it, boxes in boxes (mip-NeRF 360, maximum norm).",
+        "The box keeps an eighth of the field; rays end with the outermost of the nested boxes.",
+    ),
+    "sphere": Kind(
+        None,
+        "All space around the box lies in a shell around it, balls in balls, and rays never end (mip-NeRF 360).",
+        "The box keeps an eighth of the field, and the cube's corners stay unused; samples thin out with distance.",
+    ),
+    "ndc": Kind(
+        None,
+        "What lies before cameras that face one way, to infinity, as one of them sees it (the NeRF paper, appendix C).",
+        "Nothing is wasted on what no camera sees; cameras that look at something from around it are refused.",
+    ),
+}
+
+ENDLESS = ("sphere", "ndc")
+"""Contractions with which rays go on behind all boxes, where a sampler needs none."""
+
+CHOICES: dict[str, tuple[str, dict[str, Kind]]] = {
+    "field": ("Field", FIELDS),
+    "sampler": ("Sampler", SAMPLERS),
+    "contraction": ("Contraction", CONTRACTIONS),
+}
 """All that makes a method: what each choice is called in the window, and what there is to choose from."""
+
 
 DEFAULT_FIELD, DEFAULT_SAMPLER = "ngp", "occupancy"
 
@@ -142,6 +173,11 @@ def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSe
     sampler_settings = ProposalSettings(rate_factor=factor) if sampler_class is ProposalSettings else sampler_class()
     train = replace(train, learning_rate=_NETWORK_RATE, grid_samples=min(train.grid_samples, 1 << 12))
     return MethodSettings(field_class(precision=ngp.precision), sampler_settings, train)
+
+
+def default_contraction(n_levels: int) -> Contraction:
+    """What is contracted unless somebody chooses: all space around boxes that lie in boxes."""
+    return "max" if n_levels > 1 else "none"
 
 
 def refuse(field: Any, sampler: Any) -> None:

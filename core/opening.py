@@ -10,11 +10,16 @@ from core.datasets.base import Dataset, Progress
 from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
+from core.fields.space import space_of
 from core.methods import (
+    CONTRACTIONS,
+    ENDLESS,
     FIELDS,
     SAMPLERS,
     MethodSettings,
+    default_contraction,
     default_method,
+    kind_named,
     method_settings,
     name_of,
     refuse,
@@ -23,7 +28,7 @@ from core.methods import (
 from core.place import AXES, Place
 from core.reading import AS_STORED, Reading
 from core.rendering import render_image
-from core.settings import TrainSettings, differences, presets
+from core.settings import Contraction, TrainSettings, differences, endless, presets
 from core.snapshot import load_snapshot
 from core.trainer import Trainer
 
@@ -38,7 +43,8 @@ class Overrides:
 
     Attributes:
         thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
-            field and the sampler have; method: names of these, by "field" and "sampler"; place: of PlaceWishes.
+            field and the sampler have; method: names of these and of a contraction, by "field", "sampler" and
+            "contraction"; place: of PlaceWishes.
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -82,13 +88,18 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
     refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
+    space_of(dataset, train_settings)  # raises if the contraction doesn't suit the cameras
     return MethodSettings(field_settings, sampler_settings, train_settings)
 
 
 def method_of(trainer: Trainer) -> Overrides:
-    """What to ask for to have a trainer's method again on its dataset: all its names, and of the settings of its field
-    and its sampler those that differ from the presets."""
+    """What to ask for to have a trainer's method again on its dataset: the names of field and sampler, that of a
+    contraction that isn't the usual one, and of the settings of field and sampler those that differ from the presets.
+    """
     names = {"field": name_of(FIELDS, trainer.field_settings), "sampler": name_of(SAMPLERS, trainer.sampler_settings)}
+    contraction, usual = trainer.settings.contraction, default_contraction(trainer.settings.grid_levels)
+    if contraction not in (None, usual):
+        names["contraction"] = contraction
     usual = _presets(trainer.dataset, trainer.device, **names)
     field = differences(trainer.field_settings, usual.field)
     return Overrides(field=field, sampler=differences(trainer.sampler_settings, usual.sampler), method=names)
@@ -126,7 +137,8 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     """
     check_place(place, trainer.dataset.train.cameras)
     dataset = placed(trainer.dataset, place)
-    method = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    names = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    method = *names, train_settings.contraction
     old, new = (_presets(d, trainer.device, *method) for d in (trainer.dataset, dataset))
     field_settings = replace(new.field, **differences(trainer.field_settings, old.field))
     thresholds = differences(train_settings.march, old.train.march) | {"near_plane": place.near_plane}
@@ -137,8 +149,15 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     )
 
 
-def _presets(dataset: Dataset, device: str, field: str, sampler: str) -> MethodSettings:
+def _presets(
+    dataset: Dataset, device: str, field: str, sampler: str, contraction: Contraction | None = None
+) -> MethodSettings:
     ngp, train = presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
+    if contraction is not None:
+        kind_named(CONTRACTIONS, contraction)
+        train = replace(train, contraction=contraction)
+    if contraction in ENDLESS:
+        train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
     return method_settings(field, sampler, ngp, train)
 
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from core.field_settings import MLPSettings
 from core.fields.base import Field, in_pieces
 from core.fields.nerf import MLPField
-from core.kernels.hash_grid import Space
 from core.kernels.marching import midpoints
+from core.kernels.space import Space
 from core.rays import Rays
 from core.sampler_settings import RVSSettings
 from core.samplers.base import Sampled
@@ -49,7 +49,7 @@ class RVSColorSampler:
     """
 
     def __init__(self, settings: RVSSettings, box: Box, spacing: Spacing = Spacing()):  # noqa: B008
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
@@ -96,7 +96,7 @@ class RVSHierarchicalSampler(nn.Module):
     def __init__(self, settings: RVSSettings, box: Box, proposal: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
         super().__init__()
         self.proposal = proposal
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
         self._least = _THINNEST_PROPOSED / math.dist(box[:3], box[3:])
 
     def sample(

@@ -1,16 +1,21 @@
 import statistics
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
+from typing import get_args
 
 import pytest
 import torch
 
 from core.datasets import open_dataset
+from core.datasets.base import Views
+from core.datasets.placing import place_of
 from core.evaluation import psnr
 from core.fields import make_field
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.methods import (
+    CONTRACTIONS,
     DEFAULT_FIELD,
     DEFAULT_SAMPLER,
+    ENDLESS,
     FIELDS,
     SAMPLERS,
     method_settings,
@@ -19,12 +24,14 @@ from core.methods import (
     settings_named,
     with_overrides,
 )
-from core.opening import Overrides, new_trainer
+from core.opening import Overrides, moved_trainer, new_trainer
 from core.reading import Reading
 from core.rendering import render_image
 from core.sampler_settings import RVSSettings, StratifiedSettings
-from core.settings import FieldSettings, TrainSettings
+from core.settings import Contraction, FieldSettings, TrainSettings, endless
 from core.snapshot import load_snapshot, save_snapshot
+from tests.core.datasets.test_facing import strewn
+from tests.photos import write_llff
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING
 
 SMALL = {"depth": 2, "width": 16, "skip": 0}
@@ -35,11 +42,23 @@ FEW = {
 }
 
 
+def few(field, sampler, **sampling):
+    """A method that takes little time."""
+    hashed = {"n_levels": 2, "log2_hashmap_size": 10}
+    network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed}.get(field, {})
+    training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
+    method = {"field": field, "sampler": sampler}
+    return Overrides({}, training, network, {**FEW.get(sampler, {}), **sampling}, method)
+
+
 def test_every_kind_can_be_made_and_is_found_again_by_its_settings():
     for kinds in (FIELDS, SAMPLERS):
         for name, kind in kinds.items():
             assert is_dataclass(kind.settings) and kind.sentence.endswith(".") and kind.cost.endswith(".")
             assert name_of(kinds, settings_named(kinds, name, asdict(kind.settings()))) == name
+    assert tuple(CONTRACTIONS) == get_args(Contraction)
+    for kind in CONTRACTIONS.values():
+        assert kind.settings is None and kind.sentence.endswith(".") and kind.cost.endswith(".")
     for kind in FIELDS.values():
         assert hasattr(make_field(kind.settings(), Space(BOX)), "density")
 
@@ -87,12 +106,7 @@ def test_settings_of_rvs_are_checked(name, value):
 )
 def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, more, tmp_path):
     dataset = open_dataset("demo", Reading(8))
-    hashed = {"n_levels": 2, "log2_hashmap_size": 10}
-    network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed}.get(field, {})
-    sampling = {**FEW.get(sampler, {}), **more}
-    training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
-    method = {"field": field, "sampler": sampler}
-    trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, sampling, method))
+    trainer = new_trainer(dataset, "cpu", 0, few(field, sampler, **more))
     for _ in range(3):
         stats = trainer.step()
     assert stats.n_samples > 0
@@ -101,6 +115,64 @@ def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sam
     again = load_snapshot(path)
     assert (again.field_settings, again.sampler_settings) == (trainer.field_settings, trainer.sampler_settings)
     assert again.step().loss == trainer.step().loss
+
+
+@pytest.fixture(scope="module")
+def forward_facing(tmp_path_factory):
+    """Photos that look one way, in a place of several levels."""
+    cameras = strewn()
+    images = torch.randint(
+        256, (len(cameras), 16, 16, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
+    views = Views(cameras, images, tuple(map(str, range(len(cameras)))))
+    return open_dataset(write_llff(tmp_path_factory.mktemp("llff") / "wall", views, 2.0, 40.0))
+
+
+@pytest.mark.parametrize(
+    ("field", "sampler", "contraction"),
+    [
+        *(("ngp", sampler, contraction) for sampler in SAMPLERS for contraction in CONTRACTIONS),
+        *((field, "stratified", contraction) for field in FIELDS if field != "ngp" for contraction in ENDLESS),
+    ],
+)
+def test_every_contraction_trains_renders_and_goes_on_from_a_snapshot(
+    field, sampler, contraction, forward_facing, tmp_path
+):
+    overrides = replace(few(field, sampler), method={"field": field, "sampler": sampler, "contraction": contraction})
+    trainer = new_trainer(forward_facing, "cpu", 0, overrides)
+    assert trainer.field.space.contraction == trainer.settings.contraction == contraction
+    for _ in range(3):
+        assert trainer.step().n_samples > 0
+    camera, march = forward_facing.train.cameras[0], trainer.settings.march
+    picture = render_image(trainer.field, trainer.sampler, camera, march, torch.ones(3))
+    assert all(bool(x.isfinite().all()) for x in (picture.colors, picture.opacities))
+    if contraction in ENDLESS and sampler != "occupancy":
+        assert march.far_plane == endless(forward_facing.box)
+        assert int(picture.n_dense.min()) > 0, "no ray misses what has no end"
+    save_snapshot(tmp_path / "snapshot.safetensors", trainer)
+    again = load_snapshot(tmp_path / "snapshot.safetensors")
+    assert again.field.space == trainer.field.space
+    assert again.step().loss == trainer.step().loss
+
+
+def test_a_contraction_goes_along_to_another_place_and_near_planes_of_the_march_do_not_move_it(
+    forward_facing, tmp_path
+):
+    overrides = replace(few("ngp", "stratified"), method={"sampler": "stratified", "contraction": "ndc"})
+    trainer = new_trainer(forward_facing, "cpu", 0, overrides)
+    place = place_of(forward_facing)._replace(near_plane=1.0, n_levels=1)
+    moved = moved_trainer(trainer, trainer.settings, place, 0)
+    assert moved.settings.contraction == "ndc" and moved.field.space.frame != trainer.field.space.frame
+    trainer.set_march(replace(trainer.settings.march, near_plane=0.1))
+    save_snapshot(tmp_path / "snapshot.safetensors", trainer)
+    assert load_snapshot(tmp_path / "snapshot.safetensors").field.space == trainer.field.space
+
+
+def test_where_cameras_stand_around_the_scene_ndc_is_refused():
+    with pytest.raises(ValueError, match=r"ndc needs cameras that face one way: .*; choose sphere"):
+        new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": "ndc"}))
+    with pytest.raises(ValueError, match=r"'cube': choose one of none, max, sphere, ndc"):
+        new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": "cube"}))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 
 from core.datasets import open_dataset
 from core.evaluation import psnr
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.opening import Overrides, new_trainer
 from core.rays import Rays
 from core.reading import Reading
