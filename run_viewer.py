@@ -53,9 +53,21 @@ class Method(TypedDict, total=False):
     """What learns, and where it looks: `core.methods` has them all."""
 
     field: Annotated[
-        str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given, ngp-t in a scene that moves.")
+        str,
+        shown_as(
+            f"{{{','.join(FIELDS)},FILE.py:CLASS}}",
+            "The radiance field, or a class of your own; ngp unless given, ngp-t in a scene that moves.",
+        ),
     ]
     sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
+
+
+OwnField = Annotated[
+    str | None,
+    shown_as(
+        "FILE.py:CLASS", "Of a snapshot with a field of your own: where that is. Its code runs only if you name it."
+    ),
+]
 
 
 def engine(device: str | None, backend: str) -> str:
@@ -171,6 +183,7 @@ class Render:
     backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
+    field: OwnField = None
 
     def run(self) -> int:
         from viewer.rerender import rerender
@@ -178,7 +191,7 @@ class Render:
         device = engine(self.device, self.backend)
         path = rerender(
             self.snapshot, self.output, self.like, self.camera, self.time, self.size, device, self.thresholds,
-            self.picture, self.depth,
+            self.picture, self.depth, self.field,
         )  # fmt: skip
         print(path)
         return 0
@@ -199,6 +212,7 @@ class Sweep:
     device: Device = None
     backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
+    field: OwnField = None
 
     def run(self) -> int:
         replace(MarchSettings(), **self.thresholds)
@@ -206,8 +220,9 @@ class Sweep:
 
         device = engine(self.device, self.backend)
         sweep_snapshot(
-            self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds
-        )
+            self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds,
+            own_field=self.field,
+        )  # fmt: skip
         print(f"see {self.output}")
         return 0
 
@@ -219,7 +234,8 @@ class Compare:
     dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
     methods: Annotated[
-        str, shown_as("FIELD+SAMPLER,...", f"Fields: {', '.join(FIELDS)}; samplers: {', '.join(SAMPLERS)}.")
+        str,
+        shown_as("FIELD+SAMPLER,...", f"Fields: {', '.join(FIELDS)}, FILE.py:CLASS; samplers: {', '.join(SAMPLERS)}."),
     ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
     seconds: Annotated[float, Doc("Training time of each.")] = 60.0
     views: Annotated[int, Doc("Held-out views that are measured at the end.")] = 8

@@ -16,7 +16,9 @@ from core.datasets.base import Dataset
 from core.datasets.placing import placed_as_wished
 from core.device import choose_device
 from core.errors import DatasetError, FirstlightError
+from core.fields import make_field
 from core.folders import new_folder
+from core.kernels.hash_grid import Space
 from core.methods import DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
 from core.opening import Overrides, new_trainer, render_thumbnail, settings_for
 from core.outcomes import Outcome, write_csv
@@ -52,7 +54,8 @@ def compare_methods(
         n_views: held-out views, spread over all of them, that are measured at the end.
 
     Raises:
-        FirstlightError: the folder is in use; the dataset or the device is wrong, or no view is held out.
+        FirstlightError: the folder is in use; the dataset or the device is wrong, or no view is held out; a field of
+            the user's own can't be had.
         ValueError: a method doesn't exist or doesn't suit the dataset, or a number can't be.
     """
     chosen = parse_methods(methods)
@@ -67,7 +70,7 @@ def compare_methods(
             raise DatasetError(f"{opened.path}: methods are compared on held-out views, found none: add some")
         overrides = [_overrides(*method, seconds) for method in chosen]
         for wished in overrides:  # what can't be is said before any trains
-            settings_for(opened, device, wished)
+            make_field(settings_for(opened, device, wished).field, Space(opened.box))
         for note in opened.notes:
             console.print(f"note: {note}", highlight=False)
         outcomes = []
@@ -96,7 +99,9 @@ def parse_methods(text: str) -> list[tuple[str, str]]:
     """
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
-        field, _, sampler = (word.strip() for word in part.partition("+"))
+        path, colon, name = part.rpartition(":")  # a field of the user's own; a folder may have a + in its name
+        name, _, sampler = (word.strip() for word in name.partition("+"))
+        field = path + colon + name
         kind_named(FIELDS, field), kind_named(SAMPLERS, sampler or DEFAULT_SAMPLER)
         found.append((field, sampler or DEFAULT_SAMPLER))
     if not found:

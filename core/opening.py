@@ -123,7 +123,7 @@ def open_trainer(
 
     Args:
         path: a dataset, a demo's name, or a file that ends in .safetensors, which keeps its own settings and reading
-            but for up.
+            but for up. The code of a field of the user's own must be named again, as `Overrides.method`'s "field".
         reading: of a dataset.
         progress: told what is done; what it raises ends the opening.
 
@@ -140,8 +140,9 @@ def open_trainer(
             )
         if reading != AS_STORED:
             raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")
+        own_field = None if overrides is None else overrides.method.get("field")
         progress(0.0, f"reading {path}")
-        trainer = load_snapshot(path, device, progress)
+        trainer = load_snapshot(path, device, progress, own_field)
         if "up" in wishes:
             trainer.turn_up(AXES[wishes["up"]])
     else:
