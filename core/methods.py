@@ -114,6 +114,10 @@ _NETWORK_RATE = 5e-4
 """The NeRF paper's rate: what suits a table's entries makes a deep network diverge."""
 
 
+_DENSE_SHARE = 4
+"""Most voxels hold nothing, and so a grid of them needs more than a hash grid to show as much."""
+
+
 class MethodSettings(NamedTuple):
     """A method with all its settings: of its field, of its sampler and of its training."""
 
@@ -140,12 +144,19 @@ def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSe
     if field_class is NGPTimeSettings:
         return MethodSettings(NGPTimeSettings(**asdict(ngp)), sampler_class(), train)
     if field_class is DenseSettings:
-        return MethodSettings(DenseSettings(precision=ngp.precision), sampler_class(), train)
+        dense = DenseSettings(resolution=_dense_resolution(ngp), precision=ngp.precision)
+        return MethodSettings(dense, sampler_class(), train)
     factor = train.learning_rate / _NETWORK_RATE  # a proposal is a hash grid before any field
     sampler_settings = ProposalSettings(rate_factor=factor) if sampler_class is ProposalSettings else sampler_class()
     train = replace(train, learning_rate=_NETWORK_RATE, grid_samples=min(train.grid_samples, 1 << 12))
     field_settings = OwnSettings(field) if field_class is OwnSettings else field_class(precision=ngp.precision)
     return MethodSettings(field_settings, sampler_settings, train)
+
+
+def _dense_resolution(ngp: FieldSettings) -> int:
+    """Voxels per side of a dense grid that stores `_DENSE_SHARE` times as many values as a hash grid may."""
+    n_values = _DENSE_SHARE * ngp.n_levels * ngp.n_features << ngp.log2_hashmap_size
+    return round((n_values / DenseSettings().n_features) ** (1.0 / 3.0)) - 1
 
 
 def refuse(field: Any, sampler: Any) -> None:

@@ -20,7 +20,7 @@ def checked_densities(given: Any, n: int, who: str) -> Tensor:
         raise FieldError(f"{who}: expected densities of shape ({n},) or ({n}, 1), found {told(given)}: give one each")
     sigmas = given.reshape(n).float()
     if bool((sigmas < 0.0).any()):
-        lowest = float(sigmas.min())
+        lowest = float(sigmas.detach().min())
         raise FieldError(f"{who}: expected densities of at least 0, found {lowest:g}: end in a softplus, say")
     return sigmas
 

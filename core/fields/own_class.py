@@ -60,7 +60,8 @@ def raised(settings: OwnSettings, what: str, error: BaseException) -> FieldError
     path = str(settings.path.resolve())
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     where = f" in line {lines[-1]}" if lines else ""
-    return FieldError(f"{settings.source}: {what} raised {type(error).__name__}{where} ({error}): mend it")
+    said = " ".join(str(error).split())
+    return FieldError(f"{settings.source}: {what} raised {type(error).__name__}{where} ({said}): mend it")
 
 
 def _run(settings: OwnSettings) -> ModuleType:

@@ -88,7 +88,7 @@ def test_settings_of_rvs_are_checked(name, value):
 def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, more, tmp_path):
     dataset = open_dataset("demo", Reading(8))
     hashed = {"n_levels": 2, "log2_hashmap_size": 10}
-    network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed}.get(field, {})
+    network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed, "dense": {"resolution": 8}}.get(field, {})
     sampling = {**FEW.get(sampler, {}), **more}
     training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
     method = {"field": field, "sampler": sampler}
