@@ -61,7 +61,11 @@ class Method(TypedDict, total=False):
     """What learns, and where it looks: `core.methods` has them all."""
 
     field: Annotated[
-        str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given, ngp-t in a scene that moves.")
+        str,
+        shown_as(
+            f"{{{','.join(FIELDS)},FILE.py:CLASS}}",
+            "The radiance field, or a class of your own; ngp unless given, ngp-t in a scene that moves.",
+        ),
     ]
     sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
     contraction: Annotated[
@@ -85,6 +89,14 @@ def check_method(method: Method, network: Field, sampling: Sampling) -> None:
     found = method_settings(**names, ngp=FieldSettings(), train=TrainSettings())
     with_overrides(FIELDS, found.field, network)
     with_overrides(SAMPLERS, found.sampler, sampling)
+
+
+OwnField = Annotated[
+    str | None,
+    shown_as(
+        "FILE.py:CLASS", "Of a snapshot with a field of your own: where that is. Its code runs only if you name it."
+    ),
+]
 
 
 def engine(device: str | None, backend: str) -> str:
@@ -206,6 +218,7 @@ class Render:
     backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
+    field: OwnField = None
 
     def run(self) -> int:
         from viewer.rerender import rerender
@@ -213,7 +226,7 @@ class Render:
         device = engine(self.device, self.backend)
         path = rerender(
             self.snapshot, self.output, self.like, self.camera, self.time, self.size, device, self.thresholds,
-            self.picture, self.depth,
+            self.picture, self.depth, self.field,
         )  # fmt: skip
         print(path)
         return 0
@@ -234,6 +247,7 @@ class Sweep:
     device: Device = None
     backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
+    field: OwnField = None
 
     def run(self) -> int:
         replace(MarchSettings(), **self.thresholds)
@@ -241,8 +255,9 @@ class Sweep:
 
         device = engine(self.device, self.backend)
         sweep_snapshot(
-            self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds
-        )
+            self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds,
+            own_field=self.field,
+        )  # fmt: skip
         print(f"see {self.output}")
         return 0
 
@@ -257,7 +272,8 @@ class Compare:
         str,
         shown_as(
             "FIELD+SAMPLER,...",
-            f"Fields: {', '.join(FIELDS)}; samplers: {', '.join(SAMPLERS)}; +sphere behind them contracts space so.",
+            f"Fields: {', '.join(FIELDS)}, FILE.py:CLASS; samplers: {', '.join(SAMPLERS)}; a third word, "
+            "as in +sphere, contracts space.",
         ),
     ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
     seconds: Annotated[float, Doc("Training time of each.")] = 60.0

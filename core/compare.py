@@ -16,6 +16,8 @@ from core.datasets.base import Dataset
 from core.datasets.placing import placed_as_wished
 from core.device import choose_device
 from core.errors import DatasetError, FirstlightError
+from core.fields import make_field
+from core.fields.space import space_of
 from core.folders import new_folder
 from core.methods import CONTRACTIONS, DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
 from core.opening import Overrides, new_trainer, render_thumbnail, settings_for
@@ -52,7 +54,8 @@ def compare_methods(
         n_views: held-out views, spread over all of them, that are measured at the end.
 
     Raises:
-        FirstlightError: the folder is in use; the dataset or the device is wrong, or no view is held out.
+        FirstlightError: the folder is in use; the dataset or the device is wrong, or no view is held out; a field of
+            the user's own can't be had.
         ValueError: a method doesn't exist or doesn't suit the dataset, or a number can't be.
     """
     chosen = parse_methods(methods)
@@ -67,7 +70,8 @@ def compare_methods(
             raise DatasetError(f"{opened.path}: methods are compared on held-out views, found none: add some")
         overrides = [_overrides(method, seconds) for method in chosen]
         for wished in overrides:  # what can't be is said before any trains
-            settings_for(opened, device, wished)
+            settings = settings_for(opened, device, wished)
+            make_field(settings.field, space_of(opened, settings.train))
         for note in opened.notes:
             console.print(f"note: {note}", highlight=False)
         outcomes = []
@@ -97,8 +101,10 @@ def parse_methods(text: str) -> list[tuple[str, ...]]:
     """
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
-        field, _, rest = (word.strip() for word in part.partition("+"))
+        path, colon, names = part.rpartition(":")  # a field of the user's own; a folder may have a + in its name
+        name, _, rest = (word.strip() for word in names.partition("+"))
         sampler, _, contraction = (word.strip() for word in rest.partition("+"))
+        field = path + colon + name
         kind_named(FIELDS, field), kind_named(SAMPLERS, sampler or DEFAULT_SAMPLER)
         if contraction:
             kind_named(CONTRACTIONS, contraction)

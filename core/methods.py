@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
-from core.field_settings import MLPSettings, NGPTimeSettings, TNeRFSettings
+from core.field_settings import DenseSettings, MLPSettings, NGPTimeSettings, OwnSettings, TNeRFSettings
 from core.sampler_settings import (
     HierarchicalSettings,
     OccupancySettings,
@@ -42,6 +42,11 @@ FIELDS: dict[str, Kind] = {
         FieldSettings,
         "A hash grid of features at many resolutions and two small networks (Instant-NGP).",
         "About 6,000 products a sample; learns in seconds.",
+    ),
+    "dense": Kind(
+        DenseSettings,
+        "A voxel grid of features, of which one is the density, and a small network for the colour (as DVGO).",
+        "About 6,000 products a colour, none a density; memory grows with the cube of the resolution.",
     ),
     "mlp": Kind(
         MLPSettings,
@@ -92,6 +97,14 @@ SAMPLERS: dict[str, Kind] = {
     ),
 }
 
+OWN_FIELD = Kind(
+    OwnSettings,
+    "A class of your own in a Python file, named as path.py:Class.",
+    "What its methods take.",
+    smooth=True,
+)
+"""What is to be found under no name of `FIELDS`, but with a colon in it."""
+
 CONTRACTIONS: dict[Contraction, Kind] = {
     "none": Kind(
         None,
@@ -135,6 +148,10 @@ _NETWORK_RATE = 5e-4
 """The NeRF paper's rate: what suits a table's entries makes a deep network diverge."""
 
 
+_DENSE_SHARE = 4
+"""Most voxels hold nothing, and so a grid of them needs more than a hash grid to show as much."""
+
+
 class MethodSettings(NamedTuple):
     """A method with all its settings: of its field, of its sampler and of its training."""
 
@@ -156,7 +173,7 @@ def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSe
     """Settings of a method, from those that suit the device and the scene for the default one.
 
     Args:
-        field, sampler: names in `FIELDS` and `SAMPLERS`.
+        field, sampler: names in `FIELDS` and `SAMPLERS`, or path.py:Class for a field of the user's own.
 
     Raises:
         ValueError: there is no such field or sampler.
@@ -169,10 +186,20 @@ def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSe
         return MethodSettings(ngp, sampler_class(), train)
     if field_class is NGPTimeSettings:
         return MethodSettings(NGPTimeSettings(**asdict(ngp)), sampler_class(), train)
+    if field_class is DenseSettings:
+        dense = DenseSettings(resolution=_dense_resolution(ngp), precision=ngp.precision)
+        return MethodSettings(dense, sampler_class(), train)
     factor = train.learning_rate / _NETWORK_RATE  # a proposal is a hash grid before any field
     sampler_settings = ProposalSettings(rate_factor=factor) if sampler_class is ProposalSettings else sampler_class()
     train = replace(train, learning_rate=_NETWORK_RATE, grid_samples=min(train.grid_samples, 1 << 12))
-    return MethodSettings(field_class(precision=ngp.precision), sampler_settings, train)
+    field_settings = OwnSettings(field) if field_class is OwnSettings else field_class(precision=ngp.precision)
+    return MethodSettings(field_settings, sampler_settings, train)
+
+
+def _dense_resolution(ngp: FieldSettings) -> int:
+    """Voxels per side of a dense grid that stores `_DENSE_SHARE` times as many values as a hash grid may."""
+    n_values = _DENSE_SHARE * ngp.n_levels * ngp.n_features << ngp.log2_hashmap_size
+    return round((n_values / DenseSettings().n_features) ** (1.0 / 3.0)) - 1
 
 
 def default_contraction(n_levels: int) -> Contraction:
@@ -183,7 +210,7 @@ def default_contraction(n_levels: int) -> Contraction:
 def refuse(field: Any, sampler: Any) -> None:
     """Raise ValueError, with the reason, where the method of a field's and a sampler's settings can't learn."""
     name = name_of(FIELDS, field)
-    if isinstance(sampler, RVSSettings) and sampler.use == "hierarchical" and not FIELDS[name].smooth:
+    if isinstance(sampler, RVSSettings) and sampler.use == "hierarchical" and not kind_named(FIELDS, name).smooth:
         smooth = ", ".join(name for name, kind in FIELDS.items() if kind.smooth)
         raise ValueError(
             f"rvs for hierarchical use learns from how the field changes along a ray, and {name} gives no gradients "
@@ -198,6 +225,8 @@ def settings_named(kinds: dict[str, Kind], name: str, values: Mapping[str, Any])
 
 def name_of(kinds: dict[str, Kind], settings: Any) -> str:
     """The name of the kind that settings belong to."""
+    if isinstance(settings, OwnSettings):
+        return settings.source
     return next(name for name, kind in kinds.items() if type(settings) is kind.settings)
 
 
@@ -216,6 +245,14 @@ def with_overrides(kinds: dict[str, Kind], settings: Any, overrides: Mapping[str
 
 def kind_named(kinds: dict[str, Kind], name: str) -> Kind:
     """A kind by its name; raises ValueError that lists them for a name that none has."""
+    if kinds is FIELDS and is_own(name):
+        return OWN_FIELD
     if name not in kinds:
-        raise ValueError(f"there is no method {name!r}: choose one of {', '.join(kinds)}")
+        more = ", or path.py:Class for a field of your own" if kinds is FIELDS else ""
+        raise ValueError(f"there is no method {name!r}: choose one of {', '.join(kinds)}{more}")
     return kinds[name]
+
+
+def is_own(field: str) -> bool:
+    """Whether a field's name stands for a class of the user's own."""
+    return ":" in field

@@ -19,6 +19,7 @@ from core.methods import (
     MethodSettings,
     default_contraction,
     default_method,
+    is_own,
     kind_named,
     method_settings,
     name_of,
@@ -173,7 +174,7 @@ def open_trainer(
 
     Args:
         path: a dataset, a demo's name, or a file that ends in .safetensors, which keeps its own settings and reading
-            but for up.
+            but for up. The code of a field of the user's own must be named again, as `Overrides.method`'s "field".
         reading: of a dataset.
         progress: told what is done; what it raises ends the opening.
 
@@ -185,8 +186,9 @@ def open_trainer(
     progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
     if is_snapshot(path):
         refuse_for_snapshot(path, reading, overrides or Overrides())
+        own_field = None if overrides is None else overrides.method.get("field")
         progress(0.0, f"reading {path}")
-        trainer = load_snapshot(path, device, progress)
+        trainer = load_snapshot(path, device, progress, own_field)
         if "up" in wishes:
             trainer.turn_up(AXES[wishes["up"]])
     else:
@@ -200,12 +202,13 @@ def open_trainer(
 
 def refuse_for_snapshot(path: str, reading: Reading, overrides: Overrides) -> None:
     """Raise FirstlightError if a snapshot is to lie in another box, to be read otherwise, or to have another method,
-    than it was trained."""
+    than it was trained. A field of the user's own is named again, see `load_snapshot`."""
     if overrides.place.keys() - {"up"}:
         raise FirstlightError(
             f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
         )
-    if overrides.method or overrides.field or overrides.sampler:
+    names = {choice for choice, name in overrides.method.items() if choice != "field" or not is_own(name)}
+    if names or overrides.field or overrides.sampler:
         raise FirstlightError(f"{path} keeps its field and its sampler: leave the flags out, or open its dataset")
     if reading != AS_STORED:
         raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")

@@ -11,7 +11,7 @@ from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import Levels, hash_encode, level_layout
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
-from core.settings import FieldSettings
+from core.settings import FieldSettings, Precision
 
 
 class NGPField(nn.Module):
@@ -62,8 +62,12 @@ class NGPField(nn.Module):
         return mlp(encoded, list(self.density_layers), self.settings.precision)
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
-        inputs = beside_harmonics(features, directions)
-        return torch.sigmoid(mlp(inputs, list(self.color_layers), self.settings.precision))
+        return colors_seen(features, directions, self.color_layers, self.settings.precision)
+
+
+def colors_seen(features: Tensor, directions: Tensor, layers: nn.ParameterList, precision: Precision) -> Tensor:
+    """Colours (n, 3) that a network makes of features (n, n_features) beside the harmonics of directions (n, 3)."""
+    return torch.sigmoid(mlp(beside_harmonics(features, directions), list(layers), precision))
 
 
 def thin_fog(space: Space) -> float:

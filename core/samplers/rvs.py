@@ -11,16 +11,17 @@ The spline stands on knots in equal bins of what of each ray lies in the scene. 
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from core.field_settings import MLPSettings
-from core.fields.base import Field, in_pieces
+from core.fields.along_rays import densities_at
+from core.fields.base import Field
 from core.fields.nerf import MLPField
-from core.kernels.marching import midpoints
 from core.kernels.space import Space
-from core.rays import Rays
+from core.rays import Rays, Samples
 from core.sampler_settings import RVSSettings
 from core.samplers.base import Sampled
 from core.samplers.intervals import equal_shares, packed_samples, ray_ends, samples_between, seen_samples
@@ -57,7 +58,7 @@ class RVSColorSampler:
         """See `Sampler.sample`."""
         settings = self._settings
         edges = even_edges(*ray_ends(rays, self._box, march), settings.n_bins, self._spacing, generator)
-        hit, spline = _spline_on(field.density, rays, self._spacing.stretched(edges), settings)
+        hit, spline = _spline_on(partial(densities_at, field), rays, self._spacing.stretched(edges), settings)
         n_hit, n, device = len(spline.knots), settings.n_samples, hit.device
         light = opacities(spline)
         # not "at least": what is no number must reach the picture
@@ -105,7 +106,7 @@ class RVSHierarchicalSampler(nn.Module):
         """See `Sampler.sample`."""
         settings = self._settings
         edges = even_edges(*ray_ends(rays, self._box, march), settings.n_bins, self._spacing, generator)
-        hit, spline = _spline_on(self._density, rays, self._spacing.stretched(edges), settings)
+        hit, spline = _spline_on(self._densities, rays, self._spacing.stretched(edges), settings)
         shares = equal_shares(len(spline.knots), settings.n_samples, generator, hit.device)
         inner = depths(spline, shares[:, 1:-1]).sort(dim=1).values  # rounding may have swapped neighbours
         ends = torch.cat([spline.knots[:, :1], inner, spline.knots[:, -1:]], dim=1)
@@ -119,8 +120,8 @@ class RVSHierarchicalSampler(nn.Module):
         """See `LearningSampler.loss`: none, for the error of the colours is all that it learns from."""
         return weights.new_zeros(())
 
-    def _density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        sigmas, features = self.proposal.density(positions)
+    def _densities(self, rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
+        sigmas, features = densities_at(self.proposal, rays, samples)
         return sigmas + self._least, features
 
 
@@ -137,17 +138,18 @@ def proposal_field(space: Space, generator: torch.Generator | None) -> MLPField:
 
 
 def _spline_on(
-    density: Callable[[Tensor], tuple[Tensor, Tensor]], rays: Rays, edges: Tensor, settings: RVSSettings
+    densities: Callable[[Rays, Samples], tuple[Tensor, Tensor]], rays: Rays, edges: Tensor, settings: RVSSettings
 ) -> tuple[Tensor, Spline]:
     """Which rays meet the scene, (n_rays,) bool, and the spline of densities on these.
 
     Args:
+        densities: gives them, and features, for samples.
         edges: (n_rays, n_bins + 1), the knots; NaN on rays that miss.
     """
     hit = ~edges[:, 0].isnan()
     knots = edges[hit]
     samples = packed_samples(knots, knots, hit) if settings.spline == "linear" else samples_between(edges)
-    sigmas, _ = in_pieces(density, midpoints(rays, samples)[0])
+    sigmas, _ = densities(rays, samples)
     return hit, density_spline(knots, sigmas.view(len(knots), _n_densities(settings)))
 
 

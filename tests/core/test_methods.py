@@ -45,7 +45,7 @@ FEW = {
 def few(field, sampler, **sampling):
     """A method that takes little time."""
     hashed = {"n_levels": 2, "log2_hashmap_size": 10}
-    network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed}.get(field, {})
+    network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed, "dense": {"resolution": 8}}.get(field, {})
     training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
     method = {"field": field, "sampler": sampler}
     return Overrides({}, training, network, {**FEW.get(sampler, {}), **sampling}, method)
@@ -69,7 +69,7 @@ def test_the_default_method_keeps_the_settings_of_the_device():
 
 
 def test_what_does_not_exist_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"'cubes'.*ngp, mlp"):
+    with pytest.raises(ValueError, match=r"'cubes'.*ngp, dense, mlp"):
         method_settings("cubes", DEFAULT_SAMPLER, FieldSettings(), TrainSettings())
     with pytest.raises(ValueError, match="n_levels is no setting of stratified"):
         with_overrides(SAMPLERS, StratifiedSettings(), {"n_levels": 3})
