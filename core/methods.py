@@ -17,7 +17,10 @@ from core.sampler_settings import (
     RVSSettings,
     StratifiedSettings,
 )
-from core.settings import Contraction, FieldSettings, TrainSettings, settings_of
+from core.settings import Contraction, FieldSettings, MarchSettings, TrainSettings, settings_of
+
+_BOUNDS = ("near_plane", "far_plane", "crop")
+_BOUNDS_AND_SEEN = ("alpha_thre", "early_stop_eps", *_BOUNDS)
 
 
 class Kind(NamedTuple):
@@ -28,6 +31,7 @@ class Kind(NamedTuple):
         sentence: what it is; cost: what it takes. For the window and the README.
         smooth: of a field, whether its densities and colours have gradients along positions.
         dynamic: of a field, whether it looks at times.
+        reads: of a sampler, the names of the `MarchSettings` that its pictures depend on; see `read_by`.
     """
 
     settings: type | None
@@ -35,6 +39,7 @@ class Kind(NamedTuple):
     cost: str
     smooth: bool = False
     dynamic: bool = False
+    reads: tuple[str, ...] = ()
 
 
 FIELDS: dict[str, Kind] = {
@@ -74,26 +79,31 @@ SAMPLERS: dict[str, Kind] = {
         OccupancySettings,
         "Equal steps, but only in cells of a grid that hold something, and none behind what is opaque.",
         "Few samples where it matters; needs a box.",
+        reads=tuple(settings_of(MarchSettings)),
     ),
     "stratified": Kind(
         StratifiedSettings,
         "One sample in each of equal bins, everywhere on the ray.",
         "Most samples lie in empty space.",
+        reads=_BOUNDS_AND_SEEN,
     ),
     "hierarchical": Kind(
         HierarchicalSettings,
         "A coarse field is asked in equal bins, and the fine one where that found something as well (the NeRF paper).",
         "Two fields to learn; the samples of the coarse one are asked for again.",
+        reads=_BOUNDS_AND_SEEN,
     ),
     "proposal": Kind(
         ProposalSettings,
         "One or two small density fields say where the few samples belong that get colours (mip-NeRF 360).",
         "Many cheap densities and few colours; unbounded scenes need no boxes.",
+        reads=_BOUNDS_AND_SEEN,
     ),
     "rvs": Kind(
         RVSSettings,
         "Samples drawn from a spline of densities on each ray, differentiable in them (reparameterised sampling).",
         "Density in every bin, colour at a few samples only; or a small field of its own and few evaluations.",
+        reads=("alpha_thre", *_BOUNDS),
     ),
 }
 
@@ -216,6 +226,18 @@ def refuse(field: Any, sampler: Any) -> None:
             f"rvs for hierarchical use learns from how the field changes along a ray, and {name} gives no gradients "
             f"along positions: choose another field ({smooth}) or use color"
         )
+
+
+def read_by(sampler: Any) -> tuple[str, ...]:
+    """The names of the `MarchSettings` that pictures depend on, of a sampler's settings."""
+    if isinstance(sampler, RVSSettings) and sampler.use == "hierarchical":
+        return _BOUNDS_AND_SEEN
+    return SAMPLERS[name_of(SAMPLERS, sampler)].reads
+
+
+def marches_grid(sampler: Any) -> bool:
+    """Whether the sampler of some settings goes by the occupancy grid."""
+    return "occ_thre" in read_by(sampler)
 
 
 def settings_named(kinds: dict[str, Kind], name: str, values: Mapping[str, Any]) -> Any:

@@ -329,7 +329,7 @@ class Trainer:
 
     def _nothing_to_learn_from(self) -> TrainingCollapsed:
         march, since = self.settings.march, self.step_count - max(self._fruitless_steps - 1, 0)
-        empty = not any(self.grid.occupied(march.occ_thre))
+        empty = self.sampler is self.grid and not any(self.grid.occupied(march.occ_thre))
         return self._collapsed(nothing_to_learn_from(empty, since, march))
 
     def _set_learning_rate(self, fraction: float) -> None:

@@ -5,7 +5,7 @@ import torch
 from core.fields.base import Field
 from core.rays import Rays
 from core.sampler_settings import StratifiedSettings
-from core.samplers.base import Sampled
+from core.samplers.base import Guide, Sampled
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, even_edges
 from core.settings import Box, MarchSettings
@@ -28,3 +28,7 @@ class StratifiedSampler:
         """See `Sampler.sample`."""
         edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins, self._spacing, generator)
         return seen_samples(field, rays, samples_between(self._spacing.stretched(edges)), march)
+
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """See `Sampler.guides`: none, for the samples are the bins."""
+        return ()

@@ -20,6 +20,7 @@ from core.methods import (
     SAMPLERS,
     method_settings,
     name_of,
+    read_by,
     refuse,
     settings_named,
     with_overrides,
@@ -28,11 +29,21 @@ from core.opening import Overrides, moved_trainer, new_trainer
 from core.reading import Reading
 from core.rendering import render_image
 from core.sampler_settings import RVSSettings, StratifiedSettings
-from core.settings import Contraction, FieldSettings, TrainSettings, endless
+from core.samplers import Scene, make_sampler
+from core.samplers.occupancy import OccupancySampler
+from core.settings import (
+    THRESHOLDS_OFF,
+    Contraction,
+    FieldSettings,
+    MarchSettings,
+    TrainSettings,
+    endless,
+    settings_of,
+)
 from core.snapshot import load_snapshot, save_snapshot
 from tests.core.datasets.test_facing import strewn
 from tests.photos import write_llff
-from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING
+from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, Fog, camera
 
 SMALL = {"depth": 2, "width": 16, "skip": 0}
 FEW = {
@@ -89,6 +100,36 @@ def test_what_gives_no_gradients_along_positions_is_refused_where_these_alone_te
                 new_trainer(
                     open_dataset("demo", Reading(8)), "cpu", 0, Overrides({}, {}, {}, {"use": "hierarchical"}, method)
                 )
+
+
+CHANGED = {
+    "alpha_thre": 0.2,
+    "early_stop_eps": 0.5,
+    "render_step_size": 0.11,
+    "cone_angle": 0.05,
+    "occ_thre": 0.5,
+    "near_plane": 3.0,
+    "far_plane": 3.2,
+    "crop": (-0.5, -0.5, -0.5, 0.5, 0.5, 0.5),
+}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "more"), [*((sampler, {}) for sampler in SAMPLERS), ("rvs", {"use": "hierarchical"})]
+)
+def test_a_picture_depends_on_the_thresholds_that_its_sampler_reads_and_on_no_others(sampler, more):
+    generator, white = torch.Generator().manual_seed(0), torch.ones(3)
+    grid = OccupancySampler(BOX, 8)
+    grid.occs.copy_(torch.rand(512, generator=generator))
+    settings = settings_named(SAMPLERS, sampler, {**FEW.get(sampler, {}), **more})
+    made = make_sampler(settings, grid, Scene(BOX, Space(BOX), SMALL_FIELD, generator))
+    march = MarchSettings(render_step_size=0.07, **THRESHOLDS_OFF)
+    before = render_image(Fog(), made, camera(size=10), march, white)
+    assert set(CHANGED) == set(settings_of(MarchSettings)) and before.n_kept.any()
+    for name, value in CHANGED.items():
+        after = render_image(Fog(), made, camera(size=10), replace(march, **{name: value}), white)
+        same = all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+        assert same != (name in read_by(settings)), name
 
 
 @pytest.mark.parametrize(("name", "value"), [("use", "colour"), ("spline", "cubic"), ("n_samples", 0)])
