@@ -11,6 +11,7 @@ The spline stands on knots in equal bins of what of each ray lies in the scene. 
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn

@@ -37,7 +37,7 @@ def test_features_are_the_trilinear_mix_of_the_voxels_corners(contraction):
 
 
 def test_a_fresh_one_is_thin_fog_everywhere_and_colours_are_colours():
-    for field, x in ((make(), places()), (make(True), places(reach=100.0))):
+    for field, x in ((make(), places()), (make("max"), places(reach=100.0))):
         sigmas, features = field.density(x)
         thickness = sigmas * math.dist(BOX[:3], BOX[3:])
         assert bool(((thickness > 1.0) & (thickness < 10.0)).all())
