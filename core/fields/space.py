@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from core.boxes import outer_box
 from core.datasets.base import Dataset
 from core.datasets.facing import facing_frame
-from core.kernels.grid import outer_box
 from core.kernels.space import FARTHEST, Space
 from core.methods import default_contraction
 from core.settings import TrainSettings
