@@ -15,6 +15,7 @@ import tyro
 from typing_extensions import Doc, TypedDict
 
 from core.errors import DatasetError, FirstlightError
+from core.field_settings import NGPTimeSettings
 from core.flags import flags_of
 from core.methods import (
     CONTRACTIONS,
@@ -23,6 +24,7 @@ from core.methods import (
     default_method,
     kind_named,
     method_settings,
+    refuse,
     with_overrides,
 )
 from core.place import PlaceWishes
@@ -78,17 +80,16 @@ class Method(TypedDict, total=False):
 
 
 def check_method(method: Method, network: Field, sampling: Sampling) -> None:
-    """Raise ValueError for what is no method in any scene, before one is opened.
+    """Raise ValueError for what can't learn in any scene, before one is opened.
 
-    Without a name the field is the one of scenes in which something moves, if it has the settings: it has all of the
-    other's.
+    Without a name the field is the one of still scenes, unless only the one of scenes that move has all the settings.
     """
-    moves = any(name not in settings_of(FieldSettings) for name in network)
+    still, moving = (settings_of(kind) for kind in (FieldSettings, NGPTimeSettings))
+    moves = not network.keys() <= still.keys() and network.keys() <= moving.keys()
     names = default_method(moves) | method
     kind_named(CONTRACTIONS, names.pop("contraction", "none"))
     found = method_settings(**names, ngp=FieldSettings(), train=TrainSettings())
-    with_overrides(FIELDS, found.field, network)
-    with_overrides(SAMPLERS, found.sampler, sampling)
+    refuse(with_overrides(FIELDS, found.field, network), with_overrides(SAMPLERS, found.sampler, sampling))
 
 
 OwnField = Annotated[

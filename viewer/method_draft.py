@@ -29,6 +29,10 @@ class MethodDraft:
         names = {choice: name for choice, name in self._names.items() if name != self._usual.get(choice)}
         return Overrides(method=names, **values)
 
+    @property
+    def changed(self) -> bool:
+        return self.wished != (self.trained or Overrides())
+
     def follow(self, trained: Overrides | None, usual: Mapping[str, str]) -> None:
         """A scene's method; another one throws away what was chosen.
 

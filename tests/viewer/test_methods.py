@@ -212,9 +212,10 @@ def test_a_draft_follows_the_method_that_is_trained_and_keeps_each_kinds_setting
     draft.choose("field", "mlp")
     assert draft.wished == Overrides(), "there is no scene yet"
     draft.follow(COARSE, {})
-    assert draft.wished == COARSE
+    assert draft.wished == COARSE and not draft.changed
     draft.choose("sampler", "proposal")
     draft.set("sampler", "n_first", 32)
+    assert draft.changed
     assert draft.wished == Overrides(method={"field": "ngp", "sampler": "proposal"}, sampler={"n_first": 32})
     draft.choose("sampler", "stratified")
     assert draft.wished == COARSE

@@ -137,8 +137,8 @@ class MethodPanel:
                 fields.show(answer.usual.get(choice), self._draft.values(choice))
 
     def _show_start(self, status: Status, answer: MethodAnswer | None) -> None:
-        known = answer is not None and answer.question == self._asked
-        ready = known and not answer.problem and not answer.trained
+        known = answer is not None and answer.question == self._asked  # until then it may well be possible
+        ready = self._draft.changed and not (known and (answer.problem or answer.trained))
         if self._confirming != self._asked or not ready:
             self._confirming = None
         confirming = self._confirming is not None
