@@ -99,11 +99,9 @@ def _wanted(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfa
 
 
 def _faster(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc]) -> Backend:
-    if device != "cuda":
-        return Backend("warp", "nerfacc has no kernels for the CPU")
+    if (lack := _lack(device, nerfacc)) is not None:
+        return Backend("warp", lack)
     means = nerfacc()
-    if not means.is_built():
-        return Backend("warp", _not_built(means))
     measured = _recall(means)
     try:
         if measured is None:
@@ -119,12 +117,9 @@ def _faster(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfa
 
 def foresee(device: str, nerfacc: Callable[[], Nerfacc] = nerfacc_here) -> tuple[str, str]:
     """What `auto` is going to be, and why, without building or measuring anything."""
-    if device != "cuda":
-        return "warp", "nerfacc has no kernels for the CPU"
-    means = nerfacc()
-    if not means.is_built():
-        return "warp", _not_built(means)
-    measured = _recall(means)
+    if (lack := _lack(device, nerfacc)) is not None:
+        return "warp", lack
+    measured = _recall(nerfacc())
     if measured is None:
         return "warp or nerfacc", "the next start measures both"
     return min(measured, key=measured.get), _told(measured)
@@ -148,9 +143,14 @@ def describe_backend(device: str) -> str:
     return f"{warp} on CPU ({reason})"
 
 
-def _not_built(means: Nerfacc) -> str:
-    obstacle = means.obstacle()
-    return "nerfacc's kernels are not built: --backend nerfacc builds them" if obstacle is None else obstacle
+def _lack(device: str, nerfacc: Callable[[], Nerfacc]) -> str | None:
+    """What `auto` lacks to have a choice."""
+    if device != "cuda":
+        return "nerfacc has no kernels for the CPU"
+    means = nerfacc()
+    if means.is_built():
+        return None
+    return means.obstacle() or "nerfacc's kernels are not built: --backend nerfacc builds them"
 
 
 def _told(measured: Milliseconds) -> str:

@@ -19,3 +19,23 @@ def marched_box(box: Box, crop: Box | None) -> Box:
         return box
     low = (max(a, b) for a, b in zip(box[:3], crop[:3], strict=True))
     return (*low, *(min(a, b) for a, b in zip(box[3:], crop[3:], strict=True)))
+
+
+def sides_of(box: Box) -> tuple[float, float, float]:
+    """The lengths of a box's sides."""
+    return tuple(high - low for low, high in zip(box[:3], box[3:], strict=True))
+
+
+def grown(box: Box, factor: float) -> Box:
+    """A box with its sides multiplied, about its centre."""
+    centre = [0.5 * (low + high) for low, high in zip(box[:3], box[3:], strict=True)]
+    halves = [0.5 * factor * side for side in sides_of(box)]
+    return (
+        *(c - h for c, h in zip(centre, halves, strict=True)),
+        *(c + h for c, h in zip(centre, halves, strict=True)),
+    )
+
+
+def outer_box(box: Box, n_levels: int) -> Box:
+    """The bounds of the coarsest of some nested levels, the finest of which covers `box`."""
+    return grown(box, 2.0 ** (n_levels - 1))

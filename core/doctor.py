@@ -106,7 +106,7 @@ def _packages() -> list[Finding]:
 def _engine() -> list[Finding]:
     """What only torch and Warp can tell; where they or what reads pictures don't load, why."""
     try:
-        import core.datasets.images
+        import core.datasets.picture_file
         import core.kernels.launch  # noqa: F401
     except (ImportError, OSError) as error:
         reason, advice = " ".join(str(error).split()), f"pip install -r {_REQUIREMENTS}"

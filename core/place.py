@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
+from core.boxes import outer_box, sides_of
 from core.settings import Box, Setting, validate
 
 MOST_LEVELS = 6
@@ -103,24 +104,9 @@ def problem(place: Place) -> str:
     return ""
 
 
-def sides_of(box: Box) -> tuple[float, float, float]:
-    """The lengths of a box's sides."""
-    return tuple(high - low for low, high in zip(box[:3], box[3:], strict=True))
-
-
 def coarsest(place: Place) -> Box:
     """The bounds of the outermost level."""
-    return grown(place.box, 2.0 ** (place.n_levels - 1))
-
-
-def grown(box: Box, factor: float) -> Box:
-    """A box with its sides multiplied, about its centre."""
-    centre = [0.5 * (low + high) for low, high in zip(box[:3], box[3:], strict=True)]
-    halves = [0.5 * factor * side for side in sides_of(box)]
-    return (
-        *(c - h for c, h in zip(centre, halves, strict=True)),
-        *(c + h for c, h in zip(centre, halves, strict=True)),
-    )
+    return outer_box(place.box, place.n_levels)
 
 
 def turned_up(up: tuple[float, float, float]) -> tuple[float, float, float]:

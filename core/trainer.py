@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.boxes import outer_box
 from core.collapse import lowered, not_finite, nothing_to_learn_from
 from core.datasets.base import Dataset
 from core.datasets.coverage import Coverage, vouched_cells
 from core.datasets.hull import occupied_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields import make_field
-from core.kernels.grid import outer_box
 from core.kernels.hash_grid import Space
 from core.last_good import LastGood
 from core.rendering import trace_rays

@@ -22,6 +22,12 @@ def write_pictures(folder: Path, views: Views, factor: int = 1) -> list[str]:
     return names
 
 
+def saved(folder: Path, image: Image.Image, name: str = "picture.png", **options) -> Path:
+    """A picture's file; `options` as for Pillow's `save`."""
+    image.save(folder / name, **options)
+    return folder / name
+
+
 def store_sideways(path: Path) -> None:
     """A picture as a phone stores it that was held upright: a turn to the left, and a tag that undoes it."""
     exif = Image.Exif()

@@ -15,9 +15,10 @@ TOP_LEVEL = {
 
 CORE_ORDER = (
     ("settings", "errors", "packages", "user_folder"),
+    ("boxes",),
     ("field_settings", "sampler_settings"),
     ("methods",),
-    ("boxes", "device", "place", "scale", "collapse", "schedule", "reading"),
+    ("device", "place", "scale", "collapse", "schedule", "reading"),
     ("sweep_curve",),
     ("rays", "lenses"),
     ("cameras",),

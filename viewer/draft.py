@@ -1,6 +1,7 @@
 """The place that is being edited beside the one that is trained in. Pure; the panel and the handles change it."""
 
-from core.place import Place, coarsest, grown, problem, sides_of
+from core.boxes import grown, sides_of
+from core.place import Place, coarsest, problem
 from core.settings import Box
 
 STEP = 1.25

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.place import FLATTEST, sides_of
+from core.boxes import sides_of
+from core.place import FLATTEST
 from core.settings import Box
 from viewer.lines import clip_to_rectangle, project
 from viewer.messages import Pose

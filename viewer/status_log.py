@@ -9,12 +9,12 @@ from typing import Any, TextIO
 from core.errors import FirstlightError
 from viewer.messages import Frame, Status
 
-PERIOD = 0.25
+PERIOD = 0.05
 """Seconds between lines."""
 
 
 class StatusLog:
-    """Appends to a file, a few lines per second; an absent path logs nothing."""
+    """Appends to a file, at most one line in `PERIOD`; an absent path logs nothing."""
 
     def __init__(self, path: Path | None):
         self._file: TextIO | None = None

@@ -282,6 +282,7 @@ class Window:
         said = {"errors": self.messages.errors, "toasts": self.messages.toasts}
         more = {
             "window_fps": round(self._fps, 1),
+            "window_frames": dpg.get_frame_count(),
             "serial": self.state.serial,
             "march": asdict(self.state.march),
             "view": asdict(self.state.view),

@@ -9,9 +9,10 @@ from torch import Tensor
 from core.cameras import Camera
 from core.datasets.base import Dataset, Progress, Views, some_of
 from core.datasets.calibration import cameras_of, check_intrinsics
-from core.datasets.images import Header, read_headers, read_images
+from core.datasets.images import read_headers, read_images
 from core.datasets.masks import hidden_note, used_of, with_masks
 from core.datasets.memory import fitting_downscale
+from core.datasets.picture_file import Header
 from core.datasets.placing import find_place
 from core.datasets.shots import Shot
 from core.errors import DatasetError

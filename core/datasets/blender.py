@@ -23,7 +23,7 @@ from core.datasets.assembling import (
 )
 from core.datasets.base import Dataset, Format, Progress, Views
 from core.datasets.hull import find_box
-from core.datasets.images import Header
+from core.datasets.picture_file import Header
 from core.datasets.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics
 from core.datasets.transforms import Frame, camera_angle_x, read_frames, read_transforms, scene_box
 from core.errors import DatasetError

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.cameras import Camera, image_points, rays_through
-from core.datasets.images import Header, same_shape
+from core.datasets.picture_file import Header, same_shape
 from core.datasets.shots import Shot
 from core.errors import DatasetError
 from core.lenses import Lens

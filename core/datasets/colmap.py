@@ -18,7 +18,7 @@ from torch import Tensor
 from core.datasets.assembling import dataset_of_shots, posed_headers, stored_reduced
 from core.datasets.base import Dataset, Format, Progress
 from core.datasets.colmap_files import check_files
-from core.datasets.images import Header
+from core.datasets.picture_file import Header
 from core.datasets.placing import depths_of
 from core.datasets.shots import Shot, hold_out, image_folder, intrinsics, present
 from core.datasets.transforms import checked_pose

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from core.boxes import sides_of
 from core.datasets import FORMATS, photos
 from core.datasets.base import Dataset, Views, some_of
 from core.datasets.judging import gaze, towards_centre
 from core.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
-from core.place import sides_of, up_text
+from core.place import up_text
 from core.reading import Reading
 
 Fact = tuple[str, str]

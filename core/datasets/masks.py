@@ -9,8 +9,9 @@ from torch import Tensor
 
 from core.cameras import Camera
 from core.datasets.base import Views, some_of
-from core.datasets.images import Header, in_threads, nonzero_pixels
+from core.datasets.images import in_threads
 from core.datasets.memory import n_readers
+from core.datasets.picture_file import Header, nonzero_pixels
 from core.datasets.reducing import whole_blocks
 from core.datasets.shots import Shot
 from core.errors import DatasetError

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.datasets.assembling import dataset_of_shots, posed_headers
 from core.datasets.base import Dataset, Format, Progress
-from core.datasets.images import Header
+from core.datasets.picture_file import Header
 from core.datasets.shots import VALIDATION_SERVES, Mask, Shot, find_picture, hold_out, intrinsics, present
 from core.datasets.transforms import SMALLEST_ANGLE, Frame, is_number, number, read_frames, read_transforms, scene_box
 from core.errors import DatasetError

@@ -23,7 +23,8 @@ from PIL import Image
 
 from core.datasets import colmap, pose_search
 from core.datasets.base import Dataset, Format, Progress, some_of
-from core.datasets.images import Header, read_headers, read_image
+from core.datasets.images import read_headers
+from core.datasets.picture_file import Header, read_image
 from core.datasets.pose_search import STAGES
 from core.datasets.shots import image_folder, pictures_in
 from core.errors import DatasetError

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.boxes import distances_to_box
+from core.boxes import distances_to_box, sides_of
 from core.cameras import Camera, sees
 from core.datasets.base import Dataset
 from core.datasets.hull import cell_centers, find_box, point_looked_at
-from core.place import MOST_LEVELS, Place, coarsest, problem, sides_of, up_text, wished
+from core.place import MOST_LEVELS, Place, coarsest, problem, up_text, wished
 
 _ROOM_LEVELS = 5
 """Levels around something that cameras look at from several sides, where nothing says how far the background is: the

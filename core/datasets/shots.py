@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from core.datasets.base import some_of
-from core.datasets.images import PICTURE_SUFFIXES
+from core.datasets.picture_file import PICTURE_SUFFIXES
 from core.errors import DatasetError
 from core.lenses import N_COEFFICIENTS
 

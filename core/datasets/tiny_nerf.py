@@ -15,8 +15,9 @@ from torch import Tensor
 
 from core.datasets.assembling import dataset_of_shots
 from core.datasets.base import Dataset, Format, Progress
-from core.datasets.images import Header, reduced_size
+from core.datasets.images import reduced_size
 from core.datasets.memory import free_memory
+from core.datasets.picture_file import Header
 from core.datasets.reducing import box_filter
 from core.datasets.shots import Shot, hold_out, intrinsics
 from core.datasets.transforms import checked_pose

@@ -11,7 +11,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.boxes import marched_box
+from core.boxes import marched_box, outer_box
 from core.kernels.clearance import clearances_of
 from core.kernels.launch import launch
 from core.rays import Rays
@@ -202,13 +202,6 @@ def intersect_box(
     corners = [wp.vec3f(*box[:3]), wp.vec3f(*box[3:])]
     launch(_intersect_box, (n_rays,), [rays.rays_o, rays.rays_d, *corners, near_plane, far_plane, t_mins, t_maxs])
     return t_mins, t_maxs
-
-
-def outer_box(box: tuple[float, ...], n_levels: int) -> tuple[float, ...]:
-    """The bounds of the coarsest of some nested levels, the finest of which covers `box`."""
-    scale = 2.0 ** (n_levels - 1)
-    pairs = list(zip(box[:3], box[3:], strict=True))
-    return tuple((a + b) / 2 + sign * scale * (b - a) / 2 for sign in (-1, 1) for a, b in pairs)
 
 
 @cache

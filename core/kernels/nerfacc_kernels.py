@@ -15,8 +15,9 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from core.boxes import outer_box
 from core.errors import BackendUnavailable
-from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState, intersect_box, outer_box
+from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState, intersect_box
 from core.rays import Rays, Samples
 from core.settings import Box, MarchSettings
 

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from core.boxes import distances_to_box, marched_box
+from core.boxes import distances_to_box, grown, marched_box, sides_of
 from tests.scenes import BOX
 
 CROPS = [(-0.5, -0.2, 0.0, 0.5, 2.0, 0.4), (-3.0, -3.0, -3.0, 3.0, 3.0, 3.0), (5.0, -1.0, -1.0, 6.0, 1.0, 1.0)]
@@ -26,3 +26,10 @@ def test_without_a_crop_box_all_is_marched():
 def test_distances_are_those_of_the_nearest_and_the_farthest_point():
     assert distances_to_box(BOX, (4.0, 0.0, 0.0)) == pytest.approx((3.0, 27.0**0.5))
     assert distances_to_box(BOX, (0.5, 0.0, 0.0)) == pytest.approx((0.0, 4.25**0.5))
+
+
+def test_a_box_grows_about_its_centre():
+    flat = (-1.0, -2.0, 0.5, 1.0, 2.0, 1.5)
+    assert grown(flat, 2.0) == (-2.0, -4.0, 0.0, 2.0, 4.0, 2.0)
+    assert grown(grown(flat, 1.25), 1.0 / 1.25) == pytest.approx(flat)
+    assert sides_of(grown(flat, 3.0)) == pytest.approx([3.0 * side for side in sides_of(flat)])

@@ -1,18 +1,13 @@
-"""Places as plain numbers: grown about their centre, turned from axis to axis, and refused where nothing can be."""
+"""Places as plain numbers: turned from axis to axis, and refused where nothing can be."""
 
 import math
 
 import pytest
 
-from core.place import AXES, FLATTEST, Place, axis_name, coarsest, grown, problem, sides_of, turned_up, up_text, wished
+from core.boxes import grown
+from core.place import AXES, FLATTEST, Place, axis_name, coarsest, problem, turned_up, up_text, wished
 
 BOX = (-1.0, -2.0, 0.5, 1.0, 2.0, 1.5)
-
-
-def test_a_box_grows_about_its_centre():
-    assert grown(BOX, 2.0) == (-2.0, -4.0, 0.0, 2.0, 4.0, 2.0)
-    assert grown(grown(BOX, 1.25), 1.0 / 1.25) == pytest.approx(BOX)
-    assert sides_of(grown(BOX, 3.0)) == pytest.approx([3.0 * side for side in sides_of(BOX)])
 
 
 def test_each_level_is_twice_as_large_as_the_one_before():

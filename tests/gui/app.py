@@ -16,6 +16,9 @@ PATIENCE = 240.0
 """Seconds to wait for anything: long enough for kernels to compile on a slow machine. Nothing takes so long unless it
 never comes."""
 
+_FRAMES = 2
+"""After the one that was on its way: the first sees a click, the second shows what came of it."""
+
 
 class App:
     """The program in its own process."""
@@ -68,7 +71,7 @@ class App:
                 return state
             if self.process.poll() is not None:
                 raise AssertionError(f"the program ended with {self.process.returncode} before {what}: {self.output()}")
-            time.sleep(0.05)
+            time.sleep(0.02)
         raise AssertionError(f"waited in vain for: {what}. The last state: {self._last}")
 
     def wait_for_picture(self, what: str) -> np.ndarray:
@@ -89,9 +92,10 @@ class App:
         return self.pixels("picture")
 
     def next_state(self) -> dict:
-        """The first state that was logged after now."""
-        now = self.state().get("time")
-        return self.wait_for(lambda s: s["time"] != now, "another line in the log")
+        """The first state that surely knows of what was done before now: the window has drawn whole frames since."""
+        now = time.time()
+        first = self.wait_for(lambda s: s["time"] > now, "another line in the log")["window_frames"]
+        return self.wait_for(lambda s: s["window_frames"] >= first + _FRAMES, "more frames of the window")
 
     def widget(self, name: str) -> tuple[int, int, int, int]:
         """Where a visible widget is: x, y, width, height."""

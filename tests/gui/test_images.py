@@ -68,9 +68,7 @@ def test_test_views_alone_and_the_last_one_of_them(app):
     np.testing.assert_allclose(pose, frames_of("test")[0]["transform_matrix"], atol=1e-5)
     x, y, width, height = app.widget("images.view.2")
     app.xdotool("mousemove", x + width // 2, y + height // 2)
-    for _ in range(30):
-        app.xdotool("click", 5)
-        app.next_state()
+    app.xdotool("click", "--repeat", 90, "--delay", 20, 5)
     last = rows(app.next_state())[-1]
     assert go(app, last)["photo"] == {"split": "test", "index": len(frames_of("test")) - 1}
     app.click("images.all")

@@ -80,8 +80,12 @@ def screenshot_request(session: Session, folder, transparent: bool = False, **vi
     return ScreenshotRequest(request, str(folder), transparent)
 
 
-def open_scene(folder) -> Scene:
-    return Scene(tiny_trainer(open_dataset(folder)))
+def open_scene(folder, steps: int = 0) -> Scene:
+    """A scene of its own that was trained for some steps."""
+    scene = Scene(tiny_trainer(open_dataset(folder)))
+    for _ in range(steps):
+        scene.step()
+    return scene
 
 
 def state_of(trainer: Trainer) -> dict[str, np.ndarray]:

@@ -5,13 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from core.datasets import open_dataset
-from tests.viewer.live import tiny_trainer, view_request, write_quick_ball
+from tests.viewer.live import open_scene, view_request
 from viewer import pictures
 from viewer.comparison import mixed, with_divider
 from viewer.display import COLORMAPS, rounded_up
 from viewer.messages import PhotoId, Split
-from viewer.scene import Scene
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 
 SIZE = (32, 24)
@@ -20,11 +18,8 @@ BOTH = [Compare.SETTINGS, Compare.PHOTO]
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    trainer = tiny_trainer(open_dataset(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")))
-    for _ in range(40):
-        trainer.step()
-    return Scene(trainer)
+def scene(ball):
+    return open_scene(ball, 40)
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.place import Place, grown
+from core.boxes import grown
+from core.place import Place
 from viewer.draft import STEP, Draft
 
 TRAINED = Place((-1.0, -1.0, -1.0, 1.0, 1.0, 2.0), 2, 0.3)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from core.boxes import sides_of
 from core.cameras import look_at
-from core.place import sides_of
 from viewer.handles import BoxDrag, Sight, along, edges, handles, middle_of, pulled, under_cursor
 from viewer.messages import Pose
 from viewer.navigation import LEFT, RIGHT

@@ -5,19 +5,14 @@ import pytest
 import torch
 
 from core.cameras import generate_rays
-from core.datasets import open_dataset
-from tests.viewer.live import tiny_trainer, view_request, write_quick_ball
+from tests.viewer.live import open_scene, view_request
 from viewer import pictures
-from viewer.scene import Scene
 from viewer.view_settings import CellsColor, Mode, SliceAxis, ViewSettings
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    trainer = tiny_trainer(open_dataset(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")))
-    for _ in range(40):
-        trainer.step()
-    return Scene(trainer)
+def scene(ball):
+    return open_scene(ball, 40)
 
 
 def rendered(scene, request, **view):

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.viewer.live import open_scene, view_request, write_quick_ball
+from tests.viewer.live import open_scene, view_request
 from viewer import pictures
 from viewer.messages import PhotoId, Split
 from viewer.view_server import ViewServer
@@ -11,11 +11,8 @@ from viewer.view_settings import CellsColor, Compare, CompareAs, Mode, SliceAxis
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    scene = open_scene(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball"))
-    for _ in range(20):
-        scene.step()
-    return scene
+def scene(ball):
+    return open_scene(ball, 20)
 
 
 @pytest.fixture

@@ -29,9 +29,6 @@ class Rect:
     def size(self) -> tuple[int, int]:
         return self.width, self.height
 
-    def contains(self, x: float, y: float) -> bool:
-        return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
-
 
 class Canvas:
     """A window of its own behind all others."""

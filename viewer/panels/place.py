@@ -2,7 +2,8 @@
 
 import dearpygui.dearpygui as dpg
 
-from core.place import MOST_LEVELS, Place, sides_of, turned_up, up_text
+from core.boxes import sides_of
+from core.place import MOST_LEVELS, Place, turned_up, up_text
 from viewer.draft import Draft
 from viewer.handles import REACH, BoxDrag, Sight, handles, under_cursor
 from viewer.messages import Frame, Status
@@ -44,7 +45,7 @@ class PlacePanel:
             clamped=True, callback=lambda _, n: self._draft.set(n_levels=n),
         )  # fmt: skip
         dpg.bind_item_theme(self._levels, style.written)
-        self._near = self._number(
+        self._number(
             "Near plane", "units", NEAR_HELP, "place.near", dpg.add_drag_float, format="%.4g", min_value=0.0,
             max_value=1e9, callback=lambda _, value: self._draft.set(near_plane=_plain(value)),
         )  # fmt: skip

@@ -4,7 +4,7 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from core.kernels.grid import outer_box
+from core.boxes import outer_box
 from core.settings import MARCH_NUMBERS, MarchSettings, settings_of
 from viewer.command import command
 from viewer.effective import Effect, effects

@@ -3,16 +3,13 @@ from dataclasses import replace
 import pytest
 
 from core.settings import MarchSettings
-from tests.viewer.live import open_scene, view_request, write_quick_ball
+from tests.viewer.live import open_scene, view_request
 from viewer.tools.emptied import EmptiedTool, find_culprits, keeps
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    scene = open_scene(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball"))
-    for _ in range(40):
-        scene.step()
-    return scene
+def scene(ball):
+    return open_scene(ball, 40)
 
 
 def culprits(scene, size=(64, 48), **changes):
