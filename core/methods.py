@@ -48,16 +48,16 @@ FIELDS: dict[str, Kind] = {
         "A hash grid of features at many resolutions and two small networks (Instant-NGP).",
         "About 6,000 products a sample; learns in seconds.",
     ),
-    "dense": Kind(
-        DenseSettings,
-        "A voxel grid of features, of which one is the density, and a small network for the colour (as DVGO).",
-        "About 6,000 products a colour, none a density; memory grows with the cube of the resolution.",
-    ),
     "mlp": Kind(
         MLPSettings,
         "One large network of sines and cosines of the position (the NeRF paper).",
         "About 600,000 products a sample at its full size; learns in hours.",
         smooth=True,
+    ),
+    "dense": Kind(
+        DenseSettings,
+        "A voxel grid of features, of which one is the density, and a small network for the colour (as DVGO).",
+        "About 6,000 products a colour, none a density; memory grows with the cube of the resolution.",
     ),
     "ngp-t": Kind(
         NGPTimeSettings,

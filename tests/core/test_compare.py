@@ -57,6 +57,12 @@ def test_methods_that_cannot_be_are_refused_before_anything_is_opened(tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_field_of_ones_own_that_is_not_there_is_told_before_any_method_trains(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.compare.train_run", None)
+    with pytest.raises(FirstlightError, match=r"gone\.py:Fog: expected a Python file"):
+        compare(tmp_path, f"ngp,{tmp_path / 'gone.py'}:Fog+stratified")
+
+
 def test_what_it_would_write_over_or_could_not_measure_is_refused(tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "compare.csv").write_text("mine")
@@ -96,6 +102,7 @@ def test_a_method_that_was_called_off_does_not_count(tmp_path, monkeypatch):
 
 def test_names_may_be_spaced_and_the_grid_left_out():
     assert parse_methods(" ngp , mlp + stratified,") == [("ngp", "occupancy"), ("mlp", "stratified")]
+    assert parse_methods("a+b/my.py:Fog+rvs") == [("a+b/my.py:Fog", "rvs")]
     assert parse_methods("ngp+proposal + sphere") == [("ngp", "proposal", "sphere")]
 
 
