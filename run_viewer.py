@@ -17,7 +17,16 @@ from typing_extensions import Doc, TypedDict
 from core.errors import DatasetError, FirstlightError
 from core.field_settings import NGPTimeSettings
 from core.flags import flags_of
-from core.methods import FIELDS, SAMPLERS, default_method, method_settings, refuse, with_overrides
+from core.methods import (
+    CONTRACTIONS,
+    FIELDS,
+    SAMPLERS,
+    default_method,
+    kind_named,
+    method_settings,
+    refuse,
+    with_overrides,
+)
 from core.place import PlaceWishes
 from core.reading import DEMOS, Reading
 from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings, settings_of
@@ -54,9 +63,20 @@ class Method(TypedDict, total=False):
     """What learns, and where it looks: `core.methods` has them all."""
 
     field: Annotated[
-        str, shown_as(f"{{{','.join(FIELDS)}}}", "The radiance field; ngp unless given, ngp-t in a scene that moves.")
+        str,
+        shown_as(
+            f"{{{','.join(FIELDS)},FILE.py:CLASS}}",
+            "The radiance field, or a class of your own; ngp unless given, ngp-t in a scene that moves.",
+        ),
     ]
     sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
+    contraction: Annotated[
+        str,
+        shown_as(
+            f"{{{','.join(CONTRACTIONS)}}}",
+            "How space around the box fits into the field; max unless given where boxes lie in boxes, else none.",
+        ),
+    ]
 
 
 def check_method(method: Method, network: Field, sampling: Sampling) -> None:
@@ -67,8 +87,17 @@ def check_method(method: Method, network: Field, sampling: Sampling) -> None:
     still, moving = (settings_of(kind) for kind in (FieldSettings, NGPTimeSettings))
     moves = not network.keys() <= still.keys() and network.keys() <= moving.keys()
     names = default_method(moves) | method
+    kind_named(CONTRACTIONS, names.pop("contraction", "none"))
     found = method_settings(**names, ngp=FieldSettings(), train=TrainSettings())
     refuse(with_overrides(FIELDS, found.field, network), with_overrides(SAMPLERS, found.sampler, sampling))
+
+
+OwnField = Annotated[
+    str | None,
+    shown_as(
+        "FILE.py:CLASS", "Of a snapshot with a field of your own: where that is. Its code runs only if you name it."
+    ),
+]
 
 
 def engine(device: str | None, backend: str) -> str:
@@ -89,7 +118,7 @@ class View:
         str,
         *positional(
             "DATASET|SNAPSHOT",
-            "A dataset, a folder of photos, a video, demo, demo-dynamic, or a snapshot to go on from.",
+            "A dataset, a folder of photos, a video, demo, demo-dynamic, demo-unbounded, or a snapshot to go on from.",
         ),
     ] = "demo"
     reading: Opened = field(default_factory=dict)
@@ -135,7 +164,7 @@ class View:
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
+    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
@@ -190,6 +219,7 @@ class Render:
     backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
+    field: OwnField = None
 
     def run(self) -> int:
         from viewer.rerender import rerender
@@ -197,7 +227,7 @@ class Render:
         device = engine(self.device, self.backend)
         path = rerender(
             self.snapshot, self.output, self.like, self.camera, self.time, self.size, device, self.thresholds,
-            self.picture, self.depth,
+            self.picture, self.depth, self.field,
         )  # fmt: skip
         print(path)
         return 0
@@ -218,6 +248,7 @@ class Sweep:
     device: Device = None
     backend: Backend = "auto"
     thresholds: Thresholds = field(default_factory=dict)
+    field: OwnField = None
 
     def run(self) -> int:
         replace(MarchSettings(), **self.thresholds)
@@ -225,8 +256,9 @@ class Sweep:
 
         device = engine(self.device, self.backend)
         sweep_snapshot(
-            self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds
-        )
+            self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds,
+            own_field=self.field,
+        )  # fmt: skip
         print(f"see {self.output}")
         return 0
 
@@ -238,7 +270,12 @@ class Compare:
     dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
     methods: Annotated[
-        str, shown_as("FIELD+SAMPLER,...", f"Fields: {', '.join(FIELDS)}; samplers: {', '.join(SAMPLERS)}.")
+        str,
+        shown_as(
+            "FIELD+SAMPLER,...",
+            f"Fields: {', '.join(FIELDS)}, FILE.py:CLASS; samplers: {', '.join(SAMPLERS)}; a third word, "
+            "as in +sphere, contracts space.",
+        ),
     ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
     seconds: Annotated[float, Doc("Training time of each.")] = 60.0
     views: Annotated[int, Doc("Held-out views that are measured at the end.")] = 8
@@ -265,7 +302,7 @@ class Compare:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
+    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
     reading: Opened = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
     place: Place = field(default_factory=dict)
@@ -299,7 +336,7 @@ class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
     dataset: Annotated[
-        str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")
+        str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")
     ] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None

@@ -10,11 +10,17 @@ from core.datasets.base import Dataset, Progress
 from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
+from core.fields.space import space_of
 from core.methods import (
+    CONTRACTIONS,
+    ENDLESS,
     FIELDS,
     SAMPLERS,
     MethodSettings,
+    default_contraction,
     default_method,
+    is_own,
+    kind_named,
     method_settings,
     name_of,
     refuse,
@@ -23,7 +29,7 @@ from core.methods import (
 from core.place import AXES, Place
 from core.reading import AS_STORED, Reading
 from core.rendering import render_image
-from core.settings import TrainSettings, differences, presets
+from core.settings import Contraction, TrainSettings, differences, endless, presets
 from core.snapshot import load_snapshot
 from core.trainer import Trainer
 
@@ -38,7 +44,8 @@ class Overrides:
 
     Attributes:
         thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
-            field and the sampler have; method: names of these, by "field" and "sampler"; place: of PlaceWishes.
+            field and the sampler have; method: names of these and of a contraction, by "field", "sampler" and
+            "contraction"; place: of PlaceWishes.
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -82,13 +89,18 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
     refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
+    space_of(dataset, train_settings)  # raises if the contraction doesn't suit the cameras
     return MethodSettings(field_settings, sampler_settings, train_settings)
 
 
 def method_of(trainer: Trainer) -> Overrides:
-    """What to ask for to have a trainer's method again on its dataset: all its names, and of the settings of its field
-    and its sampler those that differ from the presets."""
+    """What to ask for to have a trainer's method again on its dataset: the names of field and sampler, that of a
+    contraction that isn't the usual one, and of the settings of field and sampler those that differ from the presets.
+    """
     names = {"field": name_of(FIELDS, trainer.field_settings), "sampler": name_of(SAMPLERS, trainer.sampler_settings)}
+    contraction, usual = trainer.settings.contraction, default_contraction(trainer.settings.grid_levels)
+    if contraction not in (None, usual):
+        names["contraction"] = contraction
     usual = _presets(trainer.dataset, trainer.device, **names)
     field = differences(trainer.field_settings, usual.field)
     return Overrides(field=field, sampler=differences(trainer.sampler_settings, usual.sampler), method=names)
@@ -126,7 +138,8 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     """
     check_place(place, trainer.dataset.train.cameras)
     dataset = placed(trainer.dataset, place)
-    method = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    names = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    method = *names, train_settings.contraction
     old, new = (_presets(d, trainer.device, *method) for d in (trainer.dataset, dataset))
     field_settings = replace(new.field, **differences(trainer.field_settings, old.field))
     thresholds = differences(train_settings.march, old.train.march) | {"near_plane": place.near_plane}
@@ -137,8 +150,15 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     )
 
 
-def _presets(dataset: Dataset, device: str, field: str, sampler: str) -> MethodSettings:
+def _presets(
+    dataset: Dataset, device: str, field: str, sampler: str, contraction: Contraction | None = None
+) -> MethodSettings:
     ngp, train = presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
+    if contraction is not None:
+        kind_named(CONTRACTIONS, contraction)
+        train = replace(train, contraction=contraction)
+    if contraction in ENDLESS:
+        train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
     return method_settings(field, sampler, ngp, train)
 
 
@@ -154,7 +174,7 @@ def open_trainer(
 
     Args:
         path: a dataset, a demo's name, or a file that ends in .safetensors, which keeps its own settings and reading
-            but for up.
+            but for up. The code of a field of the user's own must be named again, as `Overrides.method`'s "field".
         reading: of a dataset.
         progress: told what is done; what it raises ends the opening.
 
@@ -166,8 +186,9 @@ def open_trainer(
     progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
     if is_snapshot(path):
         refuse_for_snapshot(path, reading, overrides or Overrides())
+        own_field = None if overrides is None else overrides.method.get("field")
         progress(0.0, f"reading {path}")
-        trainer = load_snapshot(path, device, progress)
+        trainer = load_snapshot(path, device, progress, own_field)
         if "up" in wishes:
             trainer.turn_up(AXES[wishes["up"]])
     else:
@@ -181,12 +202,13 @@ def open_trainer(
 
 def refuse_for_snapshot(path: str, reading: Reading, overrides: Overrides) -> None:
     """Raise FirstlightError if a snapshot is to lie in another box, to be read otherwise, or to have another method,
-    than it was trained."""
+    than it was trained. A field of the user's own is named again, see `load_snapshot`."""
     if overrides.place.keys() - {"up"}:
         raise FirstlightError(
             f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
         )
-    if overrides.method or overrides.field or overrides.sampler:
+    names = {choice for choice, name in overrides.method.items() if choice != "field" or not is_own(name)}
+    if names or overrides.field or overrides.sampler:
         raise FirstlightError(f"{path} keeps its field and its sampler: leave the flags out, or open its dataset")
     if reading != AS_STORED:
         raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")

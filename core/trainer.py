@@ -16,7 +16,7 @@ from core.datasets.coverage import Coverage, vouched_cells
 from core.datasets.hull import occupied_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields import make_field
-from core.kernels.hash_grid import Space
+from core.fields.space import space_of
 from core.last_good import LastGood
 from core.rendering import trace_rays
 from core.sampler_settings import OccupancySettings
@@ -71,7 +71,7 @@ class Trainer:
         excluded: the training views that are never sampled.
 
     Raises:
-        ValueError: see `exclude`.
+        ValueError: see `exclude` and `space_of`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Trainer:
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
         n_levels = train_settings.grid_levels
-        space = Space(dataset.box, n_levels > 1)
+        space = space_of(dataset, train_settings)
         self.field = make_field(field_settings, space, weights).to(device)
         self.grid = OccupancySampler(dataset.box, train_settings.grid_resolution, n_levels).to(device)
         scene = Scene(outer_box(dataset.box, n_levels), space, field_settings, weights)
@@ -329,7 +329,7 @@ class Trainer:
 
     def _nothing_to_learn_from(self) -> TrainingCollapsed:
         march, since = self.settings.march, self.step_count - max(self._fruitless_steps - 1, 0)
-        empty = not any(self.grid.occupied(march.occ_thre))
+        empty = self.sampler is self.grid and not any(self.grid.occupied(march.occ_thre))
         return self._collapsed(nothing_to_learn_from(empty, since, march))
 
     def _set_learning_rate(self, fraction: float) -> None:

@@ -13,6 +13,7 @@ from core.opening import Overrides
 from core.reading import Reading
 from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
 from core.snapshot import save_snapshot
+from tests.readme import python_block
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING
 from tests.viewer.live import tiny_trainer, write_quick_ball
 from viewer.view_settings import Mode, ViewSettings
@@ -173,6 +174,31 @@ def test_sweep_writes_its_folder_once(ball, tmp_path, capsys):
     assert (tmp_path / "sweep" / "sweep.png").exists()
     assert run_viewer.main(sweep) == 2
     assert "not empty" in one_line(capsys)
+
+
+def test_the_code_of_a_field_of_ones_own_is_named_again(ball, tmp_path, capsys):
+    source, train = tmp_path / "waves.py", tmp_path / "train"
+    source.write_text(python_block("class Waves"))
+    field = ["--field", f"{source}:Waves"]
+    assert run_viewer.main(["train", str(ball), "--steps", "2", "--output", str(train), *field]) == 0
+    render = ["render", str(train / "snapshot.safetensors"), "--output", str(tmp_path / "p.png"), "--size", "16x16"]
+    capsys.readouterr()
+    assert run_viewer.main(render) == 2
+    assert f"add --field {source}:Waves" in one_line(capsys)
+    assert run_viewer.main([*render, *field]) == 0
+    sweep = [
+        "sweep",
+        render[1],
+        "--over",
+        "alpha_thre",
+        "--values",
+        "2",
+        "--size",
+        "8x8",
+        "--output",
+        str(tmp_path / "s"),
+    ]
+    assert run_viewer.main([*sweep, *field]) == 0
 
 
 def test_doctor_says_what_there_is(capsys):

@@ -64,7 +64,7 @@ def _method_flags(scene: SceneInfo) -> list[str]:
     if is_snapshot(scene.opened):
         return []
     usual = default_method(scene.times is not None)
-    values = {name: chosen for name, chosen in scene.method.method.items() if chosen != usual[name]}
+    values = {name: chosen for name, chosen in scene.method.method.items() if chosen != usual.get(name)}
     values |= {**scene.method.field, **scene.method.sampler}
     return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", _word(value))]
 

@@ -6,12 +6,14 @@ No torch object crosses. Arrays are numpy and are not written to after they are 
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
 from core.opening import Overrides
 from core.place import Place
 from core.reading import AS_STORED, Reading
+from core.sampler_settings import OccupancySettings
 from core.settings import MarchSettings, TrainSettings
 from viewer.runs import Collapse, Measured, Run
 from viewer.view_settings import ViewSettings
@@ -102,10 +104,10 @@ class FrameStats:
         milliseconds: marching and drawing the picture; `march_ms`, `field_ms` and `composite_ms` are its stages (see
             `core.stopwatch.Stages`), drawing is the rest.
         rendered_width, rendered_height: the resolution that was marched; may be below the request's.
-        n_density, n_color: evaluations of the field.
+        n_density, n_color: evaluations of density, by the sampler's own fields too, and of colour.
         samples_per_ray: composited samples, a mean over all rays; `samples_median` and `samples_p95` over them too.
         occupied: of each grid level's cells, the share that the view marched, finest level first.
-        missed: share of the rays that met no occupied cell.
+        missed: share of the rays on which no density was asked for.
         stopped_early: share of the rays that ended because their transmittance fell below the threshold.
         reached_far: share of the rays that did neither, and left the scene on its far side.
         skipped: share of the samples of a march without a grid and without early stop that was never evaluated.
@@ -207,6 +209,7 @@ class SceneInfo:
         times, test_times: (n,) float64, when the views were taken, 0 to 1; None where nothing moves.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
         method: what to ask for to have its field and sampler again.
+        sampler: the settings of what places samples; see `core.methods`.
         train: the settings it was opened with.
         up: the unit vector that points upwards in it.
         points: (n, 3) float32, known points of its surfaces, or None; point_colors: (n, 3) float32 in [0, 1], theirs.
@@ -243,6 +246,7 @@ class SceneInfo:
     sizes: np.ndarray | None = None
     times: np.ndarray | None = None
     test_times: np.ndarray | None = None
+    sampler: Any = field(default_factory=OccupancySettings)
 
     @property
     def place(self) -> Place:

@@ -1,5 +1,6 @@
 """The method that is being chosen beside the one that is trained. Pure; the panel changes it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.opening import Overrides
@@ -18,29 +19,35 @@ class MethodDraft:
 
     def __init__(self) -> None:
         self.trained: Overrides | None = None
+        self._usual: Mapping[str, str] = {}
         self._names: dict[str, str] = {}
         self._values: dict[tuple[str, str], dict[str, Any]] = {}
 
     @property
     def wished(self) -> Overrides:
         values = {choice: self.values(choice) for choice in ("field", "sampler")}
-        return Overrides(method=dict(self._names), **values)
+        names = {choice: name for choice, name in self._names.items() if name != self._usual.get(choice)}
+        return Overrides(method=names, **values)
 
     @property
     def changed(self) -> bool:
         return self.wished != (self.trained or Overrides())
 
-    def follow(self, trained: Overrides | None) -> None:
-        """A scene's method; another one throws away what was chosen."""
-        if trained != self.trained:
-            self.trained = trained
+    def follow(self, trained: Overrides | None, usual: Mapping[str, str]) -> None:
+        """A scene's method; another one throws away what was chosen.
+
+        Args:
+            usual: what needn't be asked for, by choice.
+        """
+        if (trained, usual) != (self.trained, self._usual):
+            self.trained, self._usual = trained, usual
             self.revert()
 
     def revert(self) -> None:
         """Choose the method that is trained."""
         self._names, self._values = {}, {}
         if self.trained is not None:
-            self._names = dict(self.trained.method)
+            self._names = {**self._usual, **self.trained.method}
             for choice in ("field", "sampler"):
                 self._values[choice, self._names[choice]] = dict(getattr(self.trained, choice))
 

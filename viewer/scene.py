@@ -216,6 +216,7 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         sizes=None if cameras.sizes is None else cameras.sizes.cpu().numpy().copy(),
         times=_times(dataset.train.cameras) if dataset.train.moves else None,
         test_times=_times(dataset.test.cameras) if dataset.train.moves else None,
+        sampler=trainer.sampler_settings,
     )
 
 

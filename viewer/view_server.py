@@ -201,7 +201,7 @@ def frame_stats(rendered: pictures.Rendered, drawing: float) -> FrameStats:
         composite_ms=1e3 * stages.composite,
         rendered_width=width,
         rendered_height=height,
-        n_density=stages.n_density,
+        n_density=n_marched,
         n_color=stages.n_color,
         samples_per_ray=float(output.n_kept.mean()),
         samples_median=float(median),

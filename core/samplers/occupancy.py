@@ -18,14 +18,15 @@ import threading
 import torch
 from torch import Tensor, nn
 
+from core.fields.along_rays import densities_at
 from core.fields.base import Field, in_pieces
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState, geometry
-from core.kernels.marching import March, midpoints
+from core.kernels.marching import March
 from core.kernels.upkeep import UNSEEN, fold, observe
 from core.kernels.visibility import Round, kept_samples, mark_visible
 from core.rays import Rays
-from core.samplers.base import Sampled
+from core.samplers.base import Guide, Sampled
 from core.settings import Box, MarchSettings, check_step
 
 _UPDATES_TO_EMPTY = 8
@@ -140,7 +141,7 @@ class OccupancySampler(nn.Module):
         active = _indices(progress.t_nexts < FAR_AWAY)
         while active.shape[0] > 0 or not rounds:
             samples = progress.round(active, round_size)
-            sigmas, features = in_pieces(field.density, midpoints(rays, samples)[0])
+            sigmas, features = densities_at(field, rays, samples)
             ranks = mark_visible(
                 sigmas * (samples.t_ends - samples.t_starts),
                 samples.packed_info,
@@ -158,6 +159,10 @@ class OccupancySampler(nn.Module):
         return Sampled(
             samples, sigmas, features, torch.exp(-thickness), progress.n_dense(), n_marched, thickness > opaque
         )
+
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """See `Sampler.guides`: none, for it goes by the cells alone."""
+        return ()
 
     def first_cells(self, rays: Rays, march: MarchSettings, level: int = -1, shown: Tensor | None = None) -> CellHits:
         """Where rays meet the first cell of a set; of one level, or of all with -1.

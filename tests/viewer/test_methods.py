@@ -211,7 +211,7 @@ def test_a_draft_follows_the_method_that_is_trained_and_keeps_each_kinds_setting
     draft = MethodDraft()
     draft.choose("field", "mlp")
     assert draft.wished == Overrides(), "there is no scene yet"
-    draft.follow(COARSE)
+    draft.follow(COARSE, {})
     assert draft.wished == COARSE and not draft.changed
     draft.choose("sampler", "proposal")
     draft.set("sampler", "n_first", 32)
@@ -221,7 +221,7 @@ def test_a_draft_follows_the_method_that_is_trained_and_keeps_each_kinds_setting
     assert draft.wished == COARSE
     draft.choose("sampler", "proposal")
     assert draft.values("sampler") == {"n_first": 32}
-    draft.follow(dataclasses.replace(COARSE))
+    draft.follow(dataclasses.replace(COARSE), {})
     assert draft.name("sampler") == "proposal", "the same method came again"
     draft.revert()
     assert draft.wished == COARSE and COARSE.sampler == {"n_bins": 16}

@@ -4,7 +4,7 @@ from functools import partial
 
 import dearpygui.dearpygui as dpg
 
-from core.methods import CHOICES, kind_named
+from core.methods import CHOICES, default_contraction, kind_named
 from viewer.messages import Frame, Status
 from viewer.method_draft import MethodDraft, question_text
 from viewer.panels.context import Context
@@ -85,6 +85,8 @@ class MethodPanel:
         self._fields: dict[tuple[str, str], SettingFields] = {}
         for choice, (_, kinds) in reversed(CHOICES.items()):
             for name, kind in kinds.items():
+                if kind.settings is None:
+                    continue
                 change = partial(self._draft.set, choice)
                 tag, title = f"method.{choice}.{name}", f"Settings of {name}"
                 self._fields[choice, name] = SettingFields(self._context, tag, title, kind.settings, change)
@@ -106,7 +108,9 @@ class MethodPanel:
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Follow the method that is trained; show what is chosen, and how both runs went."""
-        self._draft.follow(None if status.scene is None else status.scene.method)
+        scene = status.scene
+        usual = {} if scene is None else {"contraction": default_contraction(scene.train.grid_levels)}
+        self._draft.follow(None if scene is None else scene.method, usual)
         answer = self._ask(status)
         for choice, (_, kinds) in CHOICES.items():
             combo, sentence = self._choices[choice]

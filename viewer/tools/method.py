@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from core.methods import CHOICES
 from core.opening import Overrides, settings_for
 from viewer.scene import Scene
 from viewer.tools.base import ASKED_FOR
@@ -20,7 +19,8 @@ class MethodAnswer(NamedTuple):
     """What is known of it.
 
     Attributes:
-        usual: the settings of each choice, by its name in `CHOICES`, where none is asked for; {} where there are none.
+        usual: the settings of field and sampler where none is asked for, by the names of these choices; {} where there
+            are none.
         problem: why it can't be trained in one sentence, "" if it can.
         trained: it is what the scene is trained with.
     """
@@ -59,7 +59,7 @@ def answer(question: MethodQuestion, scene: Scene) -> MethodAnswer:
     trainer, wished, usual = scene.trainer, question.wished, {}
     try:
         plain = settings_for(trainer.dataset, trainer.device, Overrides(method=wished.method))
-        usual = {choice: getattr(plain, choice) for choice in CHOICES}
+        usual = {"field": plain.field, "sampler": plain.sampler}
         found = settings_for(trainer.dataset, trainer.device, wished)
     except ValueError as error:
         return MethodAnswer(question, usual, str(error), False)
