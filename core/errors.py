@@ -18,6 +18,11 @@ class SnapshotError(FirstlightError):
     """A snapshot can't be read or doesn't fit; the message names the file."""
 
 
+class FieldError(FirstlightError):
+    """Code of the user's own that stands for a field can't be loaded, or doesn't give what a field gives; the message
+    names it."""
+
+
 class BackendUnavailable(FirstlightError):
     """The asked-for device or kernel backend can't run here; the message says which would."""
 

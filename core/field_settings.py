@@ -1,9 +1,27 @@
 """Settings of the fields beside the default one, whose `FieldSettings` the presets of `core.settings` hold."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from core.settings import FieldSettings, Precision, Setting, validate
+
+
+@dataclass(frozen=True)
+class DenseSettings:
+    """A voxel grid of features and a small network for colour."""
+
+    resolution: Annotated[int, Setting("Voxels per side.", low=2, high=512)] = 128
+    n_features: Annotated[int, Setting("Features at each corner of a voxel, a multiple of 4.", low=4, high=32)] = 8
+    hidden_dim: Annotated[int, Setting("Width of the colour network's hidden layers.", low=8, high=256)] = 64
+    precision: Annotated[
+        Precision, Setting("Number format of the networks' matrix products; weights stay float32.")
+    ] = "float32"
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.n_features % 4:
+            raise ValueError(f"n_features must be a multiple of 4, got {self.n_features}")
 
 
 @dataclass(frozen=True)
@@ -57,3 +75,26 @@ class TNeRFSettings(MLPSettings):
     warp_frequencies: Annotated[
         int, Setting("Octaves of the encoding of the place and the time to move.", low=0, high=16)
     ] = 4
+
+
+@dataclass(frozen=True)
+class OwnSettings:
+    """A field of the user's own; what it is like, its class says.
+
+    Attributes:
+        source: "path.py:Class", the path from where the program runs.
+    """
+
+    source: str
+
+    def __post_init__(self) -> None:
+        if self.path.suffix != ".py" or not self.class_name.isidentifier():
+            raise ValueError(f"a field of your own is named as path.py:Class, got {self.source!r}: name its class so")
+
+    @property
+    def path(self) -> Path:
+        return Path(self.source.rpartition(":")[0]).expanduser()
+
+    @property
+    def class_name(self) -> str:
+        return self.source.rpartition(":")[2]

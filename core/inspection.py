@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.fields.along_rays import colors_at
 from core.fields.base import Field
 from core.kernels.grid import GridState
-from core.kernels.marching import March, midpoints
+from core.kernels.marching import March
 from core.rays import Rays, Samples
 from core.rendering import first_round_size, render_rays
 from core.samplers.base import GuideKind, Sampled, Sampler
@@ -155,11 +156,9 @@ def inspect_ray(
     kept = sampler.sample(field, rays, march, None, round_size).samples
     everything = replace(march, alpha_thre=0.0, early_stop_eps=0.0)
     whole = sampler.sample(field, rays, everything, None, round_size)
-    positions, directions = midpoints(rays, whole.samples)
-    if whole.sigmas is None:
-        sigmas, features = field.density(positions)
-        whole = whole._replace(sigmas=sigmas, features=features)
-    rgbs = field.color(whole.features, directions)
+    known = None if whole.sigmas is None else (whole.sigmas, whole.features)
+    rgbs, sigmas = colors_at(field, rays, whole.samples, known)
+    whole = whole._replace(sigmas=sigmas)
 
     stopped = bool(out.stopped[0])
     samples = _with_fates(whole, rgbs, kept, march.early_stop_eps if stopped else 0.0)

@@ -1,4 +1,4 @@
-"""The methods there are: radiance fields and ways to place samples, each with its own settings.
+"""The methods there are: radiance fields and ways to place samples, each with its own settings, and contractions.
 
 A method is a field and a sampler, chosen by name; the type of the settings says which one they belong to. A new one is
 one new file in `core/fields` or `core/samplers`, its settings and one line in `FIELDS` or `SAMPLERS` here, and one line
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
-from core.field_settings import MLPSettings, NGPTimeSettings, TNeRFSettings
+from core.field_settings import DenseSettings, MLPSettings, NGPTimeSettings, OwnSettings, TNeRFSettings
 from core.sampler_settings import (
     HierarchicalSettings,
     OccupancySettings,
@@ -17,24 +17,24 @@ from core.sampler_settings import (
     RVSSettings,
     StratifiedSettings,
 )
-from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.settings import Contraction, FieldSettings, MarchSettings, TrainSettings, settings_of
 
 _BOUNDS = ("near_plane", "far_plane", "crop")
 _BOUNDS_AND_SEEN = ("alpha_thre", "early_stop_eps", *_BOUNDS)
 
 
 class Kind(NamedTuple):
-    """One field or sampler to choose.
+    """One field, sampler or contraction to choose.
 
     Attributes:
-        settings: the class of its settings.
+        settings: the class of its settings; None: it has none.
         sentence: what it is; cost: what it takes. For the window and the README.
         smooth: of a field, whether its densities and colours have gradients along positions.
         dynamic: of a field, whether it looks at times.
         reads: of a sampler, the names of the `MarchSettings` that its pictures depend on; see `read_by`.
     """
 
-    settings: type
+    settings: type | None
     sentence: str
     cost: str
     smooth: bool = False
@@ -53,6 +53,11 @@ FIELDS: dict[str, Kind] = {
         "One large network of sines and cosines of the position (the NeRF paper).",
         "About 600,000 products a sample at its full size; learns in hours.",
         smooth=True,
+    ),
+    "dense": Kind(
+        DenseSettings,
+        "A voxel grid of features, of which one is the density, and a small network for the colour (as DVGO).",
+        "About 6,000 products a colour, none a density; memory grows with the cube of the resolution.",
     ),
     "ngp-t": Kind(
         NGPTimeSettings,
@@ -102,6 +107,48 @@ SAMPLERS: dict[str, Kind] = {
     ),
 }
 
+OWN_FIELD = Kind(
+    OwnSettings,
+    "A class of your own in a Python file, named as path.py:Class.",
+    "What its methods take.",
+    smooth=True,
+)
+"""What is to be found under no name of `FIELDS`, but with a colon in it."""
+
+CONTRACTIONS: dict[Contraction, Kind] = {
+    "none": Kind(
+        None,
+        "What the field covers ends with the scene's box, or with the outermost of its nested boxes.",
+        "Costs nothing; what lies behind can't be shown.",
+    ),
+    "max": Kind(
+        None,
+        "All space around the box lies in a shell around it, boxes in boxes (mip-NeRF 360, maximum norm).",
+        "The box keeps an eighth of the field; rays end with the outermost of the nested boxes.",
+    ),
+    "sphere": Kind(
+        None,
+        "All space around the box lies in a shell around it, balls in balls, and rays never end (mip-NeRF 360).",
+        "The box keeps an eighth of the field, and the cube's corners stay unused; samples thin out with distance.",
+    ),
+    "ndc": Kind(
+        None,
+        "What lies before cameras that face one way, to infinity, as one of them sees it (the NeRF paper, appendix C).",
+        "Nothing is wasted on what no camera sees; cameras that look at something from around it are refused.",
+    ),
+}
+
+ENDLESS = ("sphere", "ndc")
+"""Contractions with which rays go on behind all boxes, where a sampler needs none."""
+
+CHOICES: dict[str, tuple[str, dict[str, Kind]]] = {
+    "field": ("Field", FIELDS),
+    "sampler": ("Sampler", SAMPLERS),
+    "contraction": ("Contraction", CONTRACTIONS),
+}
+"""All that makes a method: what each choice is called in the window, and what there is to choose from."""
+
+
 DEFAULT_FIELD, DEFAULT_SAMPLER = "ngp", "occupancy"
 
 DEFAULT_DYNAMIC_FIELD = "ngp-t"
@@ -109,6 +156,10 @@ DEFAULT_DYNAMIC_FIELD = "ngp-t"
 
 _NETWORK_RATE = 5e-4
 """The NeRF paper's rate: what suits a table's entries makes a deep network diverge."""
+
+
+_DENSE_SHARE = 4
+"""Most voxels hold nothing, and so a grid of them needs more than a hash grid to show as much."""
 
 
 class MethodSettings(NamedTuple):
@@ -119,11 +170,20 @@ class MethodSettings(NamedTuple):
     train: TrainSettings
 
 
+def default_method(moves: bool) -> dict[str, str]:
+    """The method of a scene in which nothing else is asked for, by the names of `CHOICES`.
+
+    Args:
+        moves: something moves in it.
+    """
+    return {"field": DEFAULT_DYNAMIC_FIELD if moves else DEFAULT_FIELD, "sampler": DEFAULT_SAMPLER}
+
+
 def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSettings) -> MethodSettings:
     """Settings of a method, from those that suit the device and the scene for the default one.
 
     Args:
-        field, sampler: names in `FIELDS` and `SAMPLERS`.
+        field, sampler: names in `FIELDS` and `SAMPLERS`, or path.py:Class for a field of the user's own.
 
     Raises:
         ValueError: there is no such field or sampler.
@@ -136,16 +196,31 @@ def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSe
         return MethodSettings(ngp, sampler_class(), train)
     if field_class is NGPTimeSettings:
         return MethodSettings(NGPTimeSettings(**asdict(ngp)), sampler_class(), train)
+    if field_class is DenseSettings:
+        dense = DenseSettings(resolution=_dense_resolution(ngp), precision=ngp.precision)
+        return MethodSettings(dense, sampler_class(), train)
     factor = train.learning_rate / _NETWORK_RATE  # a proposal is a hash grid before any field
     sampler_settings = ProposalSettings(rate_factor=factor) if sampler_class is ProposalSettings else sampler_class()
     train = replace(train, learning_rate=_NETWORK_RATE, grid_samples=min(train.grid_samples, 1 << 12))
-    return MethodSettings(field_class(precision=ngp.precision), sampler_settings, train)
+    field_settings = OwnSettings(field) if field_class is OwnSettings else field_class(precision=ngp.precision)
+    return MethodSettings(field_settings, sampler_settings, train)
+
+
+def _dense_resolution(ngp: FieldSettings) -> int:
+    """Voxels per side of a dense grid that stores `_DENSE_SHARE` times as many values as a hash grid may."""
+    n_values = _DENSE_SHARE * ngp.n_levels * ngp.n_features << ngp.log2_hashmap_size
+    return round((n_values / DenseSettings().n_features) ** (1.0 / 3.0)) - 1
+
+
+def default_contraction(n_levels: int) -> Contraction:
+    """What is contracted unless somebody chooses: all space around boxes that lie in boxes."""
+    return "max" if n_levels > 1 else "none"
 
 
 def refuse(field: Any, sampler: Any) -> None:
     """Raise ValueError, with the reason, where the method of a field's and a sampler's settings can't learn."""
     name = name_of(FIELDS, field)
-    if isinstance(sampler, RVSSettings) and sampler.use == "hierarchical" and not FIELDS[name].smooth:
+    if isinstance(sampler, RVSSettings) and sampler.use == "hierarchical" and not kind_named(FIELDS, name).smooth:
         smooth = ", ".join(name for name, kind in FIELDS.items() if kind.smooth)
         raise ValueError(
             f"rvs for hierarchical use learns from how the field changes along a ray, and {name} gives no gradients "
@@ -172,6 +247,8 @@ def settings_named(kinds: dict[str, Kind], name: str, values: Mapping[str, Any])
 
 def name_of(kinds: dict[str, Kind], settings: Any) -> str:
     """The name of the kind that settings belong to."""
+    if isinstance(settings, OwnSettings):
+        return settings.source
     return next(name for name, kind in kinds.items() if type(settings) is kind.settings)
 
 
@@ -190,6 +267,14 @@ def with_overrides(kinds: dict[str, Kind], settings: Any, overrides: Mapping[str
 
 def kind_named(kinds: dict[str, Kind], name: str) -> Kind:
     """A kind by its name; raises ValueError that lists them for a name that none has."""
+    if kinds is FIELDS and is_own(name):
+        return OWN_FIELD
     if name not in kinds:
-        raise ValueError(f"there is no method {name!r}: choose one of {', '.join(kinds)}")
+        more = ", or path.py:Class for a field of your own" if kinds is FIELDS else ""
+        raise ValueError(f"there is no method {name!r}: choose one of {', '.join(kinds)}{more}")
     return kinds[name]
+
+
+def is_own(field: str) -> bool:
+    """Whether a field's name stands for a class of the user's own."""
+    return ":" in field

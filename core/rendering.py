@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from core.cameras import Camera, generate_rays
-from core.fields.base import Field, in_pieces
+from core.fields.along_rays import AlongRays, colors_at
+from core.fields.base import Field
 from core.kernels.launch import lanes_on, run_together
-from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
 from core.rays import Rays, RenderOutput
 from core.samplers.base import Sampled, Sampler
@@ -43,7 +43,7 @@ class Traced(NamedTuple):
 
 
 def render_rays(
-    field: Field,
+    field: Field | AlongRays,
     sampler: Sampler,
     rays: Rays,
     march: MarchSettings,
@@ -56,7 +56,7 @@ def render_rays(
 
 
 def trace_rays(
-    field: Field,
+    field: Field | AlongRays,
     sampler: Sampler,
     rays: Rays,
     march: MarchSettings,
@@ -67,6 +67,7 @@ def trace_rays(
     """Render rays; differentiable in the parameters of field and sampler where torch's gradient mode is on.
 
     Args:
+        field: or nerfacc's functions, as `AlongRays`.
         background: (3,) or (n_rays, 3) float32, the colour behind the scene.
         generator: jitters the samples; None places them deterministically.
         round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: as suits the rays.
@@ -74,11 +75,10 @@ def trace_rays(
     if round_size is None:
         round_size = first_round_size(rays.rays_o.shape[0])
     sampled = sampler.sample(field, rays, march, generator, round_size)
-    samples, sigmas, features = sampled.samples, sampled.sigmas, sampled.features
-    positions, directions = midpoints(rays, samples)
-    if sigmas is None or torch.is_grad_enabled():  # a march asks for densities without gradient
-        sigmas, features = in_pieces(field.density, positions)
-    rgbs = in_pieces(field.color, features, directions)
+    samples, known = sampled.samples, None
+    if sampled.sigmas is not None and not torch.is_grad_enabled():  # a march asks for densities without gradient
+        known = sampled.sigmas, sampled.features
+    rgbs, sigmas = colors_at(field, rays, samples, known)
     weights = sampled.weights
     if weights is None:
         weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
@@ -123,7 +123,15 @@ def render_image(
 
     Returns:
         The output with (height, width) in place of (n_rays,).
+
+    Raises:
+        ValueError: the field knows the rays by their numbers, which no slice of them keeps.
     """
+    if isinstance(field, AlongRays):
+        raise ValueError(
+            "a picture is rendered in slices, and nerfacc's functions number the rays of all of it: "
+            "give all its rays to render_rays"
+        )
     n_pixels = camera.width * camera.height
     lanes = min(lanes_on(camera.c2w.device), max(1, n_pixels // _WORTH_A_THREAD))
     round_size = first_round_size(min(chunk, n_pixels))

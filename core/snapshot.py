@@ -10,6 +10,7 @@ import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,7 +19,8 @@ from safetensors.torch import save_file
 from core.datasets import open_dataset
 from core.datasets.placing import placed
 from core.errors import DatasetError, SnapshotError
-from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, name_of, settings_named
+from core.field_settings import OwnSettings
+from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, is_own, name_of, settings_named
 from core.place import Place
 from core.reading import Reading
 from core.settings import MarchSettings, TrainSettings
@@ -49,6 +51,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "reading": asdict(trainer.dataset.reading),
         "box": trainer.dataset.box,
         "up": trainer.dataset.up,
+        "near": trainer.dataset.near_plane,
         "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
         "seed": trainer.seed,
         "method": [name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)],
@@ -84,14 +87,18 @@ def _publish(unfinished: str, path: Path) -> None:
         os.rename(unfinished, path)
 
 
-def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Trainer:
+def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_field: str | None = None) -> Trainer:
     """Open a snapshot and its dataset, ready for the next step.
 
     Args:
         progress: as in `open_dataset`.
+        own_field: path.py:Class of the user's own field that it was trained with. A snapshot may come from anywhere, so
+            that no code runs because one names it.
 
     Raises:
-        SnapshotError: the file is missing, broken or of another version, or its dataset is gone.
+        SnapshotError: the file is missing, broken or of another version, its dataset is gone, or it was trained with a
+            field of somebody's own and that wasn't named.
+        FieldError: see `core.fields.own.OwnField`.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -107,11 +114,12 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         train = dict(header["train"])
         train["march"] = MarchSettings(**_with_tuples(train["march"]))
         field, sampler = header.get("method", (DEFAULT_FIELD, DEFAULT_SAMPLER))  # older snapshots knew no other
-        settings = settings_named(FIELDS, field, header["field"]), TrainSettings(**train)
+        settings = _field_settings(path, field, header["field"], own_field), TrainSettings(**train)
         sampler_settings = settings_named(SAMPLERS, sampler, header.get("sampler", {}))
         where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
         reading = Reading(**header.get("reading") or {"downscale": header["downscale"]})  # the latter in older ones
-        box, levels, near = _numbers(header["box"], 6), settings[1].grid_levels, settings[1].march.near_plane
+        box, levels = _numbers(header["box"], 6), settings[1].grid_levels
+        near = float(header.get("near", settings[1].march.near_plane))  # older snapshots have training's only
         up = _numbers(header["up"], 3) if "up" in header else None  # snapshots of the first versions have none
         cameras = torch.tensor(header.get("cameras", []))  # snapshots before version 3 have none
         excluded = frozenset(header.get("excluded", ()))  # snapshots of the first versions have none
@@ -133,8 +141,23 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None) -> Train
         trainer.load_state(tensors, counters)
         trainer.exclude(excluded)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise SnapshotError(f"{path} doesn't fit its own settings, it may be damaged ({error!r:.200})") from error
+        what = own_field or "its own settings, it may be damaged"
+        raise SnapshotError(f"{path} doesn't fit {what} ({error!r:.200})") from error
     return trainer
+
+
+def _field_settings(path: Path, name: str, values: dict, own_field: str | None) -> Any:
+    """The settings of the field in a snapshot; of the user's own, those of the one that was named anew."""
+    if not is_own(name):
+        if own_field is not None:
+            raise SnapshotError(f"{path} was trained with the field {name}, not with {own_field}: leave --field out")
+        return settings_named(FIELDS, name, values)
+    if own_field is None:
+        raise SnapshotError(
+            f"{path} was trained with a field of somebody's own, code that runs only if you name it: if you trust it, "
+            f"add --field {name}"
+        )
+    return OwnSettings(own_field)
 
 
 def _numbers(values: list[float], n: int) -> tuple[float, ...]:

@@ -38,6 +38,7 @@ def sweep_snapshot(
     device: str | None = None,
     thresholds: Mapping[str, Any] | None = None,
     console: Console | None = None,
+    own_field: str | None = None,
 ) -> SweepCurve:
     """Sweep a threshold on a training view of a snapshot; write sweep.csv and sweep.png, print a table.
 
@@ -47,6 +48,7 @@ def sweep_snapshot(
         camera: a training view, counted from 0.
         size: "WIDTHxHEIGHT"; else the dataset's, reduced to `LARGEST_SIDE` pixels.
         thresholds: values that differ from training's.
+        own_field: see `load_snapshot`.
 
     Raises:
         FirstlightError: the folder is in use, or the snapshot or device can't be used.
@@ -59,7 +61,7 @@ def sweep_snapshot(
         raise ValueError(f"a sweep needs at least 2 values, got {n_values}")
     width_height = parse_size(size) if size else None
     device, folder, console = choose_device(device), new_folder(Path(output)), console or Console()
-    trainer = load_snapshot(snapshot, device)
+    trainer = load_snapshot(snapshot, device, own_field=own_field)
     march = replace(trainer.settings.march, **(thresholds or {}))
     view = _camera(trainer.dataset, camera, width_height).to(device)
     position = view.c2w[:3, 3].tolist()

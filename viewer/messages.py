@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import CollapseKind
-from core.methods import FIELDS, SAMPLERS, name_of
+from core.opening import Overrides
 from core.place import Place
 from core.reading import AS_STORED, Reading
 from core.sampler_settings import OccupancySettings
 from core.settings import MarchSettings, TrainSettings
+from viewer.runs import Collapse, Measured, Run
 from viewer.view_settings import ViewSettings
 
 
@@ -75,7 +75,8 @@ class ViewRequest:
         width, height: the full resolution in pixels; while the camera moves the session may render fewer.
         moving: the camera is in motion, so speed counts more than resolution.
         serial: grows with every request; a frame says which it answers.
-        other: the thresholds kept as A, while the view compares with them.
+        other: A's thresholds, while the view compares with them or with the former run.
+        runs: what A and B are called while A is the former run's picture; (): both are of the run that trains.
         photo: the dataset's view that the camera stands on exactly, if it does.
         ray: drawn into the picture.
         scene_serial: of the status whose scene is meant; None: whichever is open.
@@ -89,6 +90,7 @@ class ViewRequest:
     moving: bool
     serial: int
     other: MarchSettings | None = None
+    runs: tuple[str, ...] = ()
     photo: PhotoId | None = None
     ray: SceneRay | None = None
     scene_serial: int | None = None
@@ -152,7 +154,7 @@ class Legend:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The picture of the settings kept as A beside the present one, at the rendered size.
+    """A's picture beside the present one, at the rendered size.
 
     Attributes:
         psnr: between both, in dB; inf without a difference.
@@ -206,7 +208,8 @@ class SceneInfo:
         test_cameras, test_fov_y, test_names: the same of the test views.
         times, test_times: (n,) float64, when the views were taken, 0 to 1; None where nothing moves.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
-        field, sampler: the settings of what learns and of what places samples; see `core.methods`.
+        method: what to ask for to have its field and sampler again.
+        sampler: the settings of what places samples; see `core.methods`.
         train: the settings it was opened with.
         up: the unit vector that points upwards in it.
         points: (n, 3) float32, known points of its surfaces, or None; point_colors: (n, 3) float32 in [0, 1], theirs.
@@ -231,7 +234,7 @@ class SceneInfo:
     test_fov_y: np.ndarray
     test_names: tuple[str, ...]
     box: tuple[float, ...]
-    field: Any
+    method: Overrides
     train: TrainSettings
     background: tuple[float, float, float]
     opened: str = ""
@@ -244,11 +247,6 @@ class SceneInfo:
     times: np.ndarray | None = None
     test_times: np.ndarray | None = None
     sampler: Any = field(default_factory=OccupancySettings)
-
-    @property
-    def method(self) -> tuple[str, str]:
-        """The names of its field and of its sampler."""
-        return name_of(FIELDS, self.field), name_of(SAMPLERS, self.sampler)
 
     @property
     def place(self) -> Place:
@@ -273,20 +271,6 @@ class SceneInfo:
 
 
 @dataclass(frozen=True)
-class Collapse:
-    """How training collapsed.
-
-    Attributes:
-        since: the first step of which it is known.
-        last_good: the step that can be gone back to, or None.
-    """
-
-    kind: CollapseKind
-    since: int
-    last_good: int | None
-
-
-@dataclass(frozen=True)
 class Status:
     """The session at one moment; replaced as a whole.
 
@@ -294,11 +278,12 @@ class Status:
         message: what is going on, or what went wrong and what to do; one or two sentences.
         progress: share of loading done, 0 to 1, or None.
         seconds: training time only, without pauses and rendering.
-        losses, psnrs: curves as pairs (step, value); psnrs are held-out, in dB.
+        losses: a curve as pairs (step, value); psnrs: the held-out one.
         device, backend: e.g. "cpu" and "warp (no CUDA device)".
         march: the thresholds training uses now.
         excluded: the training views it leaves out now, by index.
         collapse: what happened, while training has failed because it collapsed.
+        former: the run that was trained before this one with another method, while it is kept.
         scene_serial: grows each time another scene (or a reset) takes over, so that the window can reset its camera.
     """
 
@@ -312,7 +297,7 @@ class Status:
     samples_per_second: float = 0.0
     views_per_second: float = 0.0
     losses: tuple[tuple[int, float], ...] = ()
-    psnrs: tuple[tuple[int, float], ...] = ()
+    psnrs: tuple[Measured, ...] = ()
     device: str = ""
     backend: str = ""
     scene: SceneInfo | None = None
@@ -320,6 +305,7 @@ class Status:
     march: MarchSettings = field(default_factory=MarchSettings)
     excluded: frozenset[int] = frozenset()
     collapse: Collapse | None = None
+    former: Run | None = None
 
 
 @dataclass(frozen=True)

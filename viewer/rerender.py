@@ -34,6 +34,7 @@ def rerender(
     thresholds: Mapping[str, Any] | None = None,
     view: Mapping[str, Any] | None = None,
     depth: str | None = None,
+    own_field: str | None = None,
 ) -> Path:
     """Render a picture of a snapshot into a new PNG with the same metadata as a screenshot.
 
@@ -45,6 +46,7 @@ def rerender(
         size: "WIDTHxHEIGHT"; else the screenshot's, or the dataset's.
         thresholds, view: settings by name that differ from the screenshot's, or from training's and the defaults.
         depth: a new .npy or .npz file of distances, see `viewer.depth_files`.
+        own_field: see `load_snapshot`.
 
     Raises:
         FirstlightError: an output exists or can't be written; the snapshot or the screenshot can't be read.
@@ -63,7 +65,7 @@ def rerender(
         raise ValueError(f"--time must be a number from 0 to 1, got {time:g}")
     width_height = parse_size(size) if size else None
     metadata = screenshots.read_metadata(like) if like else None
-    trainer = load_snapshot(snapshot, choose_device(device))
+    trainer = load_snapshot(snapshot, choose_device(device), own_field=own_field)
     scene = describe(trainer)
     request = screenshots.request_from(metadata) if metadata else _from_camera(trainer, scene, camera)
     if metadata and metadata.get("step") != trainer.step_count:
@@ -118,9 +120,14 @@ def _changed(
         pose, photo = replace(request.pose, fov_y=math.radians(settings.fov)), None
     else:
         pose, photo = request.pose, request.photo
-    if settings.compare is Compare.SETTINGS and request.other is None:
+    other = None if request.runs else request.other
+    if settings.compare is Compare.SETTINGS and other is None:
         raise ValueError("--compare settings needs other settings: give --like a screenshot that compares two")
+    if settings.compare is Compare.RUN:
+        raise ValueError("--compare run needs a former run, and a snapshot keeps one alone: give --compare off")
     if settings.compare is Compare.PHOTO and photo is None:
         raise ValueError("--compare photo needs the camera of a photo: give --camera, or a screenshot taken on a view")
     march = replace(request.march, **thresholds)
-    return replace(request, pose=pose, width=width, height=height, march=march, view=settings, photo=photo)
+    return replace(
+        request, pose=pose, width=width, height=height, march=march, view=settings, other=other, runs=(), photo=photo
+    )

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from core.field_settings import NGPTimeSettings
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
-from core.fields.ngp import make_table, network_layers, thin_fog
+from core.fields.ngp import colors_seen, make_table, network_layers, thin_fog
 from core.fields.space import in_unit_cube
-from core.kernels.hash_grid import UNIT_CUBE, Space, hash_encode, level_layout
-from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
+from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.space import UNIT_CUBE, Space
+from core.kernels.spherical_harmonics import N_HARMONICS
 
 _PROJECTIONS = ((0, 1, 3), (0, 2, 3), (1, 2, 3))
 """The axes of the grids with time, of (x, y, z, t)."""
@@ -63,8 +64,7 @@ class NGPTimeField(nn.Module):
         return self._density_scale * truncated_exp(features[:, 0]), features
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
-        inputs = beside_harmonics(features, directions)
-        return torch.sigmoid(mlp(inputs, list(self.color_layers), self.settings.precision))
+        return colors_seen(features, directions, self.color_layers, self.settings.precision)
 
     def _encoded(self, positions: Tensor) -> Tensor:
         """Features (n, (n_levels + 3 * time_levels) * n_features) of positions (n, 3) at time 0, or (n, 4)."""

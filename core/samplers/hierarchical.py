@@ -32,7 +32,7 @@ class HierarchicalSampler(nn.Module):
     def __init__(self, settings: HierarchicalSettings, box: Box, coarse: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
         super().__init__()
         self.coarse = coarse
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int

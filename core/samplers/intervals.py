@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from core.boxes import marched_box
-from core.fields.base import Field, in_pieces
+from core.fields.along_rays import densities_at
+from core.fields.base import Field
 from core.kernels.grid import intersect_box
-from core.kernels.marching import midpoints
 from core.kernels.visibility import Round, kept_samples, mark_visible
 from core.rays import Rays, Samples
 from core.samplers.base import Sampled
@@ -72,7 +72,7 @@ def seen_samples(field: Field, rays: Rays, samples: Samples, march: MarchSetting
     if torch.is_grad_enabled() or max(march.alpha_thre, march.early_stop_eps) <= 0.0:
         nowhere = torch.zeros(n_rays, dtype=torch.bool, device=device)
         return Sampled(samples, None, None, None, n_marched, n_marched, nowhere)
-    sigmas, features = in_pieces(field.density, midpoints(rays, samples)[0])
+    sigmas, features = densities_at(field, rays, samples)
     thickness = torch.zeros(n_rays, device=device)
     n_kept = torch.zeros(n_rays, dtype=torch.int32, device=device)
     everyone = torch.arange(n_rays, dtype=torch.int32, device=device)

@@ -18,10 +18,11 @@ import threading
 import torch
 from torch import Tensor, nn
 
+from core.fields.along_rays import densities_at
 from core.fields.base import Field, in_pieces
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState, geometry
-from core.kernels.marching import March, midpoints
+from core.kernels.marching import March
 from core.kernels.upkeep import UNSEEN, fold, observe
 from core.kernels.visibility import Round, kept_samples, mark_visible
 from core.rays import Rays
@@ -140,7 +141,7 @@ class OccupancySampler(nn.Module):
         active = _indices(progress.t_nexts < FAR_AWAY)
         while active.shape[0] > 0 or not rounds:
             samples = progress.round(active, round_size)
-            sigmas, features = in_pieces(field.density, midpoints(rays, samples)[0])
+            sigmas, features = densities_at(field, rays, samples)
             ranks = mark_visible(
                 sigmas * (samples.t_ends - samples.t_starts),
                 samples.packed_info,

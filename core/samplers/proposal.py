@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from core.fields.base import Field, in_pieces
 from core.fields.ngp import NGPField
-from core.kernels.hash_grid import Space
 from core.kernels.marching import midpoints
 from core.kernels.packed import render_weights
+from core.kernels.space import Space
 from core.rays import Rays, Samples
 from core.sampler_settings import ProposalSettings
 from core.samplers.base import Guide, Pass, Sampled, weights_guide
@@ -77,7 +77,7 @@ class ProposalSampler(nn.Module):
         self.proposals = nn.ModuleList(proposals)
         self.register_buffer("exponent", torch.zeros(()))
         self._n_bins = (settings.n_first, settings.n_second)[: settings.n_proposals]
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
         self.at_step(0)
 
     def sample(

@@ -11,16 +11,17 @@ The spline stands on knots in equal bins of what of each ray lies in the scene. 
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from core.field_settings import MLPSettings
-from core.fields.base import Field, in_pieces
+from core.fields.along_rays import densities_at
+from core.fields.base import Field
 from core.fields.nerf import MLPField
-from core.kernels.hash_grid import Space
-from core.kernels.marching import midpoints
-from core.rays import Rays
+from core.kernels.space import Space
+from core.rays import Rays, Samples
 from core.sampler_settings import RVSSettings
 from core.samplers.base import Guide, GuideKind, Sampled
 from core.samplers.intervals import equal_shares, packed_samples, ray_ends, samples_between, seen_samples
@@ -49,7 +50,7 @@ class RVSColorSampler:
     """
 
     def __init__(self, settings: RVSSettings, box: Box, spacing: Spacing = Spacing()):  # noqa: B008
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
@@ -88,7 +89,7 @@ class RVSColorSampler:
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None
     ) -> tuple[Tensor, Spline]:
         edges = even_edges(*ray_ends(rays, self._box, march), self._settings.n_bins, self._spacing, generator)
-        return _spline_on(field.density, rays, self._spacing.stretched(edges), self._settings)
+        return _spline_on(partial(densities_at, field), rays, self._spacing.stretched(edges), self._settings)
 
 
 class RVSHierarchicalSampler(nn.Module):
@@ -106,7 +107,7 @@ class RVSHierarchicalSampler(nn.Module):
     def __init__(self, settings: RVSSettings, box: Box, proposal: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
         super().__init__()
         self.proposal = proposal
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
         self._least = _THINNEST_PROPOSED / math.dist(box[:3], box[3:])
 
     def sample(
@@ -135,10 +136,10 @@ class RVSHierarchicalSampler(nn.Module):
 
     def _spline(self, rays: Rays, march: MarchSettings, generator: torch.Generator | None) -> tuple[Tensor, Spline]:
         edges = even_edges(*ray_ends(rays, self._box, march), self._settings.n_bins, self._spacing, generator)
-        return _spline_on(self._density, rays, self._spacing.stretched(edges), self._settings)
+        return _spline_on(self._densities, rays, self._spacing.stretched(edges), self._settings)
 
-    def _density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        sigmas, features = self.proposal.density(positions)
+    def _densities(self, rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
+        sigmas, features = densities_at(self.proposal, rays, samples)
         return sigmas + self._least, features
 
 
@@ -155,17 +156,18 @@ def proposal_field(space: Space, generator: torch.Generator | None) -> MLPField:
 
 
 def _spline_on(
-    density: Callable[[Tensor], tuple[Tensor, Tensor]], rays: Rays, edges: Tensor, settings: RVSSettings
+    densities: Callable[[Rays, Samples], tuple[Tensor, Tensor]], rays: Rays, edges: Tensor, settings: RVSSettings
 ) -> tuple[Tensor, Spline]:
     """Which rays meet the scene, (n_rays,) bool, and the spline of densities on these.
 
     Args:
+        densities: gives them, and features, for samples.
         edges: (n_rays, n_bins + 1), the knots; NaN on rays that miss.
     """
     hit = ~edges[:, 0].isnan()
     knots = edges[hit]
     samples = packed_samples(knots, knots, hit) if settings.spline == "linear" else samples_between(edges)
-    sigmas, _ = in_pieces(density, midpoints(rays, samples)[0])
+    sigmas, _ = densities(rays, samples)
     return hit, density_spline(knots, sigmas.view(len(knots), _n_densities(settings)))
 
 

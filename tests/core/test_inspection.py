@@ -10,7 +10,7 @@ import torch
 from core.cameras import generate_rays
 from core.inspection import Fate, Stop, cells_along, inspect_ray
 from core.kernels.grid import GridState
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.rays import Rays
 from core.rendering import render_image, render_rays
 from core.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings

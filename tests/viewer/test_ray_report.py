@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.inspection import CellSpans, Fate, Stop, inspect_ray
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.rays import Rays
 from core.sampler_settings import HierarchicalSettings, OccupancySettings, ProposalSettings, RVSSettings
 from core.samplers import Scene, make_sampler

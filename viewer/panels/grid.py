@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import dearpygui.dearpygui as dpg
 
-from core.methods import marches_grid
+from core.methods import SAMPLERS, marches_grid, name_of
 from core.settings import settings_of
 from viewer import grid_plot
 from viewer.cells import LEVEL_COLORS
@@ -95,7 +95,7 @@ class GridPanel:
             below=DASH if facts is None else f"{100.0 * facts.n_below / facts.n_cells:.1f} %",
         )
         dpg.configure_item(self._unused, show=not marches_grid(status.scene.sampler))
-        dpg.set_value(self._unused, grid_plot.unused_text(status.scene.method[1]))
+        dpg.set_value(self._unused, grid_plot.unused_text(name_of(SAMPLERS, status.scene.sampler)))
         dpg.set_value(self._seen_by, grid_plot.seen_by_text(facts, status.scene.n_train))
 
     def _follow_settings(self, status: Status) -> None:

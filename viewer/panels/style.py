@@ -101,6 +101,9 @@ class Style:
             _line(color, dpg.mvPlotMarker_Circle, 3.0 * scale) for color in (SECOND, ACCENT, GOOD)
         )
         self.sweep_knee, self.sweep_present = _upright(ALARM), _upright(TEXT)
+        self.run_former, self.run_present = (
+            _line(color, dpg.mvPlotMarker_Circle, 2.5 * scale) for color in (ACCENT, SECOND)
+        )
         self.threshold = _upright(ACCENT, 2.0)
         self.bars_off, self.bars_on = _bars(FRAME_ACTIVE), _bars(SECOND)
         self.ray_first, self.ray_second, self.ray_behind = (_line(color) for color in (ACCENT, SECOND, (*DIM[:3], 140)))

@@ -15,6 +15,8 @@ LABEL_WIDTH, VALUE_WIDTH, SWEEP_WIDTH = 130, 66, 20
 
 SLIDER_HELP = "A double click puts it back. To enter a number, click the value, type and press Enter."
 
+NUMBER_HELP = "Drag to change it. To enter a number, double-click or hold Ctrl and click, type and press Enter."
+
 FLOATING = dict(
     no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, autosize=True, no_docking=True,
     no_saved_settings=True,
@@ -274,6 +276,11 @@ def button(text: str, style: Style, callback: Callable[[], Any], tip: str = "", 
     if tip:
         tooltip(item, tip, style)
     return item
+
+
+def plain(value: float) -> float:
+    """A widget's float32 as the number that was meant."""
+    return float(f"{value:.6g}")
 
 
 def short(value: float) -> str:

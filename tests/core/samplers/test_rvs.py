@@ -1,19 +1,14 @@
 """Reparameterised sampling on the one path: it estimates what quadrature gives, and learns where samples belong."""
 
 import math
-import statistics
 from dataclasses import replace
 
 import pytest
 import torch
 
-from core.datasets import open_dataset
-from core.evaluation import psnr
-from core.kernels.hash_grid import Space
-from core.opening import Overrides, new_trainer
+from core.kernels.space import Space
 from core.rays import Rays
-from core.reading import Reading
-from core.rendering import render_image, render_rays, trace_rays
+from core.rendering import render_rays, trace_rays
 from core.sampler_settings import RVSSettings, StratifiedSettings
 from core.samplers.rvs import RVSColorSampler, RVSHierarchicalSampler, proposal_field
 from core.samplers.stratified import StratifiedSampler
@@ -133,33 +128,6 @@ def test_the_error_of_the_colours_alone_teaches_the_small_field():
     for parameter in proposal.parameters():
         assert bool(parameter.grad.isfinite().all())
     assert all(float(p.grad.abs().sum()) > 0.0 for p in proposal.parameters() if p.ndim == 2)
-
-
-@pytest.mark.parametrize(
-    ("method", "sampling", "network", "training", "steps", "expected"),
-    [
-        ("ngp", {"use": "color"}, {}, {"target_samples": 4096}, 80, 17.0),
-        (
-            "mlp",
-            {"use": "hierarchical", "n_bins": 32, "n_samples": 8},
-            {"depth": 3, "width": 64, "skip": 0, "position_frequencies": 5, "color_width": 32},
-            {"target_samples": 1024, "learning_rate": 3e-3, "grid_update_every": 4096},
-            100,
-            16.0,
-        ),
-    ],
-    ids=["color", "hierarchical"],
-)
-def test_it_learns_the_demo(method, sampling, network, training, steps, expected):
-    overrides = Overrides({}, training, network, sampling, {"field": method, "sampler": "rvs"})
-    trainer = new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, overrides)
-    for _ in range(steps):
-        trainer.step()
-    views, march, found = trainer.dataset.test, trainer.settings.march, []
-    for i in range(0, len(views), 4):
-        picture = render_image(trainer.field, trainer.sampler, views.cameras[i], march, WHITE).colors
-        found.append(psnr(picture, views.photo(i, WHITE)))
-    assert statistics.mean(found) > expected
 
 
 def test_densities_that_are_learnt_from_count_in_the_size_of_a_batch():

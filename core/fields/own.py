@@ -1,0 +1,113 @@
+"""A radiance field of the user's own: a class in a Python file of theirs, named as path.py:Class."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import FieldError
+from core.field_settings import OwnSettings
+from core.fields.blocks import in_blocks
+from core.fields.checked import checked_columns, checked_densities, told
+from core.fields.own_class import load_class, made, raised
+from core.kernels.space import Space
+
+_TRIED = 8
+"""Places at which a fresh field is asked, so that what is wrong with it is said before anything else is done."""
+
+
+class OwnField(nn.Module):
+    """A `Field` that asks a user's `nn.Module`.
+
+    The module has `density(positions)`, which gives densities (n,) or (n, 1), and `forward(positions, directions)`,
+    which gives colours (n, 3), or these and the densities as nerfacc's fields do. Or it has the two methods of `Field`:
+    then what `density` found out needn't be found out again for the colours. Positions are (n, 3), or, if its class has
+    `dynamic = True`, (n, 4) with the time last. What it gives for one must depend on no other one, and on no noise.
+
+    It is made with the scene's box as `aabb`, (6,) float32 on the CPU, if its constructor has an argument of that name,
+    and with nothing else.
+
+    Args:
+        settings: which class it is. Its file is run.
+        space: its box is what the module is made for; around it too, where space is contracted.
+        generator: seeds torch while the module is made.
+
+    Raises:
+        FieldError: the class can't be had, isn't such a module, or its methods raise or give other shapes.
+    """
+
+    def __init__(self, settings: OwnSettings, space: Space, generator: torch.Generator | None = None):
+        super().__init__()
+        self.settings, self.space = settings, space
+        own_class = load_class(settings)
+        self._has_color = hasattr(own_class, "color")
+        self.dynamic = bool(getattr(own_class, "dynamic", False))
+        self.own = made(own_class, settings, space.box, generator)
+        self._learnt = [parameter for parameter in self.own.parameters() if parameter.requires_grad]
+        self._try(space)
+
+    def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        places = self._places(positions)
+        given = self._shared_out(self._densities, places)
+        return given[:, 0], given[:, 1:] if self._has_color else places
+
+    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+        return self._shared_out(self._colors, features, directions)
+
+    def _places(self, positions: Tensor) -> Tensor:
+        """Positions as the module gets them, with or without their times."""
+        if not self.dynamic:
+            return positions[:, :3]
+        return positions if positions.shape[1] == 4 else torch.nn.functional.pad(positions, (0, 1))
+
+    def _densities(self, positions: Tensor) -> Tensor:
+        """Densities, and features where the module has any: (n, 1 + n_features)."""
+        n, who = positions.shape[0], f"{self.settings.source}: density"
+        given = self._asked("density", positions)
+        if not self._has_color:
+            return checked_densities(given, n, who)[:, None]
+        if not (isinstance(given, tuple | list) and len(given) == 2):
+            raise FieldError(
+                f"{who}: expected densities and features, for it has color, found {told(given)}: give both"
+            )
+        sigmas, features = checked_densities(given[0], n, who), checked_columns(given[1], n, None, "features", who)
+        return torch.cat([sigmas[:, None], features], dim=1)
+
+    def _colors(self, features: Tensor, directions: Tensor) -> Tensor:
+        method = "color" if self._has_color else "forward"
+        given = self._asked(method, features, directions)
+        if isinstance(given, tuple | list) and len(given) == 2:
+            given = given[0]
+        return checked_columns(given, features.shape[0], 3, "colours", f"{self.settings.source}: {method}")
+
+    def _asked(self, method: str, *columns: Tensor) -> Any:
+        """What a method of the module gives; what it raises is told with its line."""
+        try:
+            return getattr(self.own, method)(*columns)
+        except Exception as error:
+            raise raised(self.settings, method, error) from error
+
+    def _shared_out(self, network, *columns: Tensor) -> Tensor:
+        """What a network makes of columns, on all threads of a CPU while it learns, as our own networks do."""
+        if not columns[0].shape[0]:  # a module may not bear no rows, and yet what it gives must have a gradient
+            return network(*(x.new_zeros(1, x.shape[1]) for x in columns))[:0]
+        if columns[0].device.type == "cpu" and torch.is_grad_enabled():
+            return in_blocks(network, columns, self._learnt)
+        return network(*columns)
+
+    def _try(self, space: Space) -> None:
+        """Ask for a few places in the box, and raise FieldError unless something can be learnt from the answer."""
+        low, high = torch.tensor(space.box[:3]), torch.tensor(space.box[3:])
+        places = self._places(torch.lerp(low, high, torch.linspace(0.1, 0.9, _TRIED)[:, None]))
+        directions = torch.nn.functional.normalize(high - low, dim=0).expand(_TRIED, 3)
+        with torch.enable_grad():
+            given = self._densities(places)
+            rgbs = self._colors(given[:, 1:] if self._has_color else places, directions)
+        for what, values in (("densities", given[:, 0]), ("colours", rgbs)):
+            if not bool(values.isfinite().all()):
+                raise FieldError(f"{self.settings.source}: expected finite {what}, found {values.tolist()}: mend it")
+            if not values.requires_grad:
+                raise FieldError(
+                    f"{self.settings.source}: expected {what} that depend on its parameters, found some that don't: "
+                    "make what is learnt an nn.Parameter, and give it back without detach or no_grad"
+                )

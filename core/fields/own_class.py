@@ -1,0 +1,85 @@
+"""Finds and makes a class of the user's own. What goes wrong in code of theirs is told in one line, with its place."""
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from core.errors import FieldError
+from core.field_settings import OwnSettings
+from core.settings import Box
+
+
+def load_class(settings: OwnSettings) -> type[nn.Module]:
+    """The class that is named; its file is run, beside the modules of its folder.
+
+    Raises:
+        FieldError: there is no such file or class, the file raises, or the class isn't a module with the methods of a
+            field.
+    """
+    source, module = settings.source, _run(settings)
+    found = getattr(module, settings.class_name, None)
+    if not inspect.isclass(found):
+        others = [x.__name__ for x in vars(module).values() if _is_module(x) and x.__module__ == module.__name__]
+        raise FieldError(f"{source}: expected a class of that name, found {', '.join(others) or 'none'}: correct it")
+    if not _is_module(found):
+        raise FieldError(f"{source}: expected a torch.nn.Module, which can learn, found another class: derive it so")
+    if not hasattr(found, "density"):
+        raise FieldError(f"{source}: expected a method density(positions), found none: a field needs it")
+    if not hasattr(found, "color") and found.forward is nn.Module.forward:
+        raise FieldError(
+            f"{source}: expected a method forward(positions, directions), or color(features, directions), found none: "
+            "a field needs one of them"
+        )
+    return found
+
+
+def made(own_class: type[nn.Module], settings: OwnSettings, box: Box, generator: torch.Generator | None) -> nn.Module:
+    """An instance; torch's own random numbers are the generator's while it is made, and as before afterwards.
+
+    Raises:
+        FieldError: the constructor raises or wants more than `aabb`.
+    """
+    parameters = inspect.signature(own_class).parameters
+    arguments = {"aabb": torch.tensor(box)} if "aabb" in parameters else {}
+    with torch.random.fork_rng(devices=[]):
+        if generator is not None:
+            torch.manual_seed(int(torch.randint(1 << 31, (), generator=generator)))
+        try:
+            return own_class(**arguments)
+        except Exception as error:
+            raise raised(settings, "its constructor, which gets aabb or nothing,", error) from error
+
+
+def raised(settings: OwnSettings, what: str, error: BaseException) -> FieldError:
+    """The error to tell of one that the user's code raised: what raised it, and the last of its own lines."""
+    path = str(settings.path.resolve())
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    where = f" in line {lines[-1]}" if lines else ""
+    said = " ".join(str(error).split())
+    return FieldError(f"{settings.source}: {what} raised {type(error).__name__}{where} ({said}): mend it")
+
+
+def _run(settings: OwnSettings) -> ModuleType:
+    path = settings.path.resolve()
+    if not path.is_file():
+        raise FieldError(f"{settings.source}: expected a Python file {path}, found none: correct the path")
+    spec = importlib.util.spec_from_file_location(f"own_field_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise raised(settings, "its file", error) from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def _is_module(value: object) -> bool:
+    return inspect.isclass(value) and issubclass(value, nn.Module)

@@ -1,0 +1,146 @@
+"""nerfacc's functions of intervals on rays, on the one path."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.cameras import generate_rays
+from core.errors import FieldError
+from core.fields.along_rays import AlongRays
+from core.fields.ngp import NGPField
+from core.kernels.space import Space
+from core.rendering import render_image, render_rays
+from core.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
+from core.samplers import Scene, make_sampler
+from core.samplers.occupancy import OccupancySampler
+from core.settings import MarchSettings
+from core.trainer import Trainer
+from tests.readme import python_block
+from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, Fog, ball_dataset, camera
+
+WHITE = torch.ones(3)
+MARCH = MarchSettings(render_step_size=0.05, alpha_thre=0.02, early_stop_eps=0.05)
+SAMPLERS = {
+    "occupancy": None,
+    "stratified": StratifiedSettings(24),
+    "hierarchical": HierarchicalSettings(8, 8),
+    "proposal": ProposalSettings(n_first=8, n_final=8),
+    "rvs": RVSSettings(n_bins=16, n_samples=4),
+}
+
+
+def sampler_of(name):
+    if name == "occupancy":
+        sampler = OccupancySampler(BOX, 8)
+        sampler.start(0.01, 0.95)
+        return sampler
+    scene = Scene(BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(3))
+    return make_sampler(SAMPLERS[name], None, scene)
+
+
+def some_field():
+    field = NGPField(SMALL_FIELD, Space(BOX), torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        field.table.uniform_(-1.0, 1.0, generator=torch.Generator().manual_seed(1))
+    return field
+
+
+def nerfacc_functions(field, rays_o, rays_d):
+    """As in nerfacc's examples: functions that close over the rays of the batch."""
+
+    def positions_of(t_starts, t_ends, ray_indices):
+        assert ray_indices.dtype == torch.int64
+        return rays_o[ray_indices] + rays_d[ray_indices] * (t_starts + t_ends)[:, None] / 2.0
+
+    def sigma_fn(t_starts, t_ends, ray_indices):
+        return field.density(positions_of(t_starts, t_ends, ray_indices))[0]
+
+    def rgb_sigma_fn(t_starts, t_ends, ray_indices):
+        sigmas, features = field.density(positions_of(t_starts, t_ends, ray_indices))
+        return field.color(features, rays_d[ray_indices]), sigmas
+
+    return sigma_fn, rgb_sigma_fn
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_they_give_the_picture_and_the_gradients_of_the_equivalent_field(name):
+    field, sampler, rays = some_field(), sampler_of(name), generate_rays(camera(size=16))
+    functions = AlongRays(*nerfacc_functions(field, rays.rays_o, rays.rays_d))
+    with torch.no_grad():
+        found, expected = (render_rays(f, sampler, rays, MARCH, WHITE) for f in (functions, field))
+    assert int(expected.n_kept.sum()) > 0
+    for ours, theirs in zip(expected, found, strict=True):
+        # a march without gradient reads a rounded table, and the functions' densities are then the picture's
+        torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-4)
+    gradients = []
+    for asked in (functions, field):
+        field.zero_grad()
+        loss = (render_rays(asked, sampler, rays, MARCH, WHITE).colors ** 2).mean()
+        loss.backward()
+        gradients.append([parameter.grad.clone() for parameter in field.parameters()])
+    for theirs, ours in zip(*gradients, strict=True):
+        assert float(ours.abs().max()) > 0.0
+        torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-6)
+
+
+def test_they_are_learnt_from_as_in_nerfaccs_loop():
+    """`sigma_fn` only says what is seen: in nerfacc's loop it is asked without gradient."""
+    field, rays = some_field(), generate_rays(camera(size=16))
+    sigma_fn, rgb_sigma_fn = nerfacc_functions(field, rays.rays_o, rays.rays_d)
+    functions = AlongRays(torch.no_grad()(sigma_fn), rgb_sigma_fn)
+    optimizer, losses = torch.optim.Adam(field.parameters(), lr=1e-2), []
+    for _ in range(30):
+        loss = torch.mean(render_rays(functions, sampler_of("occupancy"), rays, MARCH, WHITE).colors ** 2)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_densities_may_have_a_column_and_other_shapes_are_told():
+    rays, fog = generate_rays(camera(size=8)), Fog()
+    sigma_fn, rgb_sigma_fn = nerfacc_functions(fog, rays.rays_o, rays.rays_d)
+
+    def column(*columns):
+        rgbs, sigmas = rgb_sigma_fn(*columns)
+        return rgbs, sigmas[:, None]
+
+    expected = render_rays(fog, sampler_of("occupancy"), rays, MARCH, WHITE).colors
+    functions = AlongRays(lambda *columns: sigma_fn(*columns)[:, None], column)
+    torch.testing.assert_close(render_rays(functions, sampler_of("occupancy"), rays, MARCH, WHITE).colors, expected)
+    with pytest.raises(FieldError, match=r"sigma_fn: expected densities of shape \(\d+,\) or .* found \(\d+, 3\)"):
+        wrong = AlongRays(lambda *columns: rgb_sigma_fn(*columns)[0], rgb_sigma_fn)
+        render_rays(wrong, sampler_of("occupancy"), rays, MARCH, WHITE)
+    with pytest.raises(FieldError, match=r"rgb_sigma_fn: expected colours of shape \(\d+, 3\), found \(\d+,\)"):
+        swapped = AlongRays(sigma_fn, lambda *columns: rgb_sigma_fn(*columns)[::-1])
+        render_rays(swapped, sampler_of("occupancy"), rays, MARCH, WHITE)
+
+
+def test_they_are_not_asked_where_there_is_nothing():
+    def never(*columns):
+        raise AssertionError("there are no samples")
+
+    rays = generate_rays(camera(size=4))
+    march = replace(MARCH, crop=(5.0, 5.0, 5.0, 6.0, 6.0, 6.0))
+    for name in SAMPLERS:
+        with torch.no_grad():
+            out = render_rays(AlongRays(never, never), sampler_of(name), rays, march, WHITE)
+        assert torch.equal(out.colors, WHITE.expand(16, 3))
+
+
+def test_a_picture_of_slices_is_refused():
+    with pytest.raises(ValueError, match="give all its rays to render_rays"):
+        render_image(AlongRays(None, None), sampler_of("occupancy"), camera(), MARCH, WHITE)
+
+
+def test_the_readmes_functions_give_the_trainers_picture():
+    trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING)
+    for _ in range(5):
+        trainer.step()
+    view = camera(size=16)
+    names = {"trainer": trainer, "camera": view, "torch": torch}
+    exec(python_block("rgb_sigma_fn"), names)
+    expected = render_image(trainer.field, trainer.sampler, view, trainer.settings.march, WHITE).colors
+    torch.testing.assert_close(names["pixels"].colors.detach(), expected.view(-1, 3), rtol=0.0, atol=2e-3)
