@@ -15,11 +15,21 @@ import tyro
 from typing_extensions import Doc, TypedDict
 
 from core.errors import DatasetError, FirstlightError
+from core.field_settings import NGPTimeSettings
 from core.flags import flags_of
-from core.methods import FIELDS, SAMPLERS
+from core.methods import (
+    CONTRACTIONS,
+    FIELDS,
+    SAMPLERS,
+    default_method,
+    kind_named,
+    method_settings,
+    refuse,
+    with_overrides,
+)
 from core.place import PlaceWishes
 from core.reading import DEMOS, Reading
-from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
+from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings, settings_of
 from viewer.view_settings import ViewSettings
 
 
@@ -60,6 +70,26 @@ class Method(TypedDict, total=False):
         ),
     ]
     sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
+    contraction: Annotated[
+        str,
+        shown_as(
+            f"{{{','.join(CONTRACTIONS)}}}",
+            "How space around the box fits into the field; max unless given where boxes lie in boxes, else none.",
+        ),
+    ]
+
+
+def check_method(method: Method, network: Field, sampling: Sampling) -> None:
+    """Raise ValueError for what can't learn in any scene, before one is opened.
+
+    Without a name the field is the one of still scenes, unless only the one of scenes that move has all the settings.
+    """
+    still, moving = (settings_of(kind) for kind in (FieldSettings, NGPTimeSettings))
+    moves = not network.keys() <= still.keys() and network.keys() <= moving.keys()
+    names = default_method(moves) | method
+    kind_named(CONTRACTIONS, names.pop("contraction", "none"))
+    found = method_settings(**names, ngp=FieldSettings(), train=TrainSettings())
+    refuse(with_overrides(FIELDS, found.field, network), with_overrides(SAMPLERS, found.sampler, sampling))
 
 
 OwnField = Annotated[
@@ -88,7 +118,7 @@ class View:
         str,
         *positional(
             "DATASET|SNAPSHOT",
-            "A dataset, a folder of photos, a video, demo, demo-dynamic, or a snapshot to go on from.",
+            "A dataset, a folder of photos, a video, demo, demo-dynamic, demo-unbounded, or a snapshot to go on from.",
         ),
     ] = "demo"
     reading: Opened = field(default_factory=dict)
@@ -99,11 +129,15 @@ class View:
     place: Place = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=dict)
     picture: Picture = field(default_factory=dict)
+    method: Method = field(default_factory=dict)
+    network: Field = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=dict)
 
     def run(self) -> int:
         # out of range is said before anything is opened
         reading, _, _ = Reading(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
         PlaceWishes(**self.place)
+        check_method(self.method, self.network, self.sampling)
         if self.dataset not in DEMOS and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(
                 f"{self.dataset} does not exist: expected a dataset, photos, a video, {', '.join(DEMOS)}, or a snapshot"
@@ -115,20 +149,22 @@ class View:
                 f"{problem}. Start this from a desktop, or train without a window: "
                 f"run_viewer.py train {self.dataset} --seconds 60 --output DIR"
             )
+        from core.opening import Overrides, is_snapshot, refuse_for_snapshot
         from viewer.session import Session
         from viewer.window import run_window
 
+        wished = Overrides(field=self.network, sampler=self.sampling, method=self.method, place=self.place)
+        if is_snapshot(self.dataset):
+            refuse_for_snapshot(self.dataset, reading, wished)
         session = Session(engine(self.device, self.backend), self.seed)
-        return run_window(
-            session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, place=self.place
-        )
+        return run_window(session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, wished=wished)
 
 
 @dataclass(frozen=True)
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
+    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
@@ -235,7 +271,11 @@ class Compare:
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
     methods: Annotated[
         str,
-        shown_as("FIELD+SAMPLER,...", f"Fields: {', '.join(FIELDS)}, FILE.py:CLASS; samplers: {', '.join(SAMPLERS)}."),
+        shown_as(
+            "FIELD+SAMPLER,...",
+            f"Fields: {', '.join(FIELDS)}, FILE.py:CLASS; samplers: {', '.join(SAMPLERS)}; a third word, "
+            "as in +sphere, contracts space.",
+        ),
     ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
     seconds: Annotated[float, Doc("Training time of each.")] = 60.0
     views: Annotated[int, Doc("Held-out views that are measured at the end.")] = 8
@@ -262,7 +302,7 @@ class Compare:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")]
+    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
     reading: Opened = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
     place: Place = field(default_factory=dict)
@@ -296,7 +336,7 @@ class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
     dataset: Annotated[
-        str, *positional("DATASET", "A dataset, a folder of photos, a video, demo, or demo-dynamic.")
+        str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")
     ] = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None

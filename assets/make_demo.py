@@ -129,20 +129,22 @@ def march(scene: Scene, origin: np.ndarray, dirs: np.ndarray, t: np.ndarray, rad
     return touched
 
 
-def camera_dirs(c2w: np.ndarray, size: int, subsamples: int) -> np.ndarray:
-    """Unit directions (size * size, 3, subsamples ** 2) of a square picture, pixels row by row."""
+def camera_dirs(c2w: np.ndarray, size: int, subsamples: int, angle: float = CAMERA_ANGLE_X) -> np.ndarray:
+    """Unit directions (size * size, 3, subsamples ** 2) of a square picture `angle` wide, pixels row by row."""
     grid = ((np.arange(size * subsamples) + 0.5) / subsamples).reshape(size, subsamples)
     y, x = np.broadcast_arrays(grid[:, None, :, None], grid[None, :, None, :])
-    focal = 0.5 * size / math.tan(0.5 * CAMERA_ANGLE_X)
+    focal = 0.5 * size / math.tan(0.5 * angle)
     dirs = np.stack([x - size / 2, size / 2 - y, np.full(x.shape, -focal)], axis=2).reshape(size * size, 3, -1)
     return (c2w[:3, :3] @ dirs / np.linalg.norm(dirs, axis=1, keepdims=True)).astype(np.float32)
 
 
-def trace(scene: Scene, c2w: np.ndarray, size: int, subsamples: int) -> tuple[np.ndarray, Hits]:
+def trace(
+    scene: Scene, c2w: np.ndarray, size: int, subsamples: int, angle: float = CAMERA_ANGLE_X
+) -> tuple[np.ndarray, Hits]:
     """t of every subsample (size * size, subsamples ** 2), inf where nothing is, and the hits among them."""
-    origin, dirs = c2w[:3, 3].astype(np.float32), camera_dirs(c2w, size, subsamples)
-    centres = camera_dirs(c2w, size, 1)[..., 0].T
-    pixel_radius = math.sqrt(2) * math.tan(0.5 * CAMERA_ANGLE_X) / size
+    origin, dirs = c2w[:3, 3].astype(np.float32), camera_dirs(c2w, size, subsamples, angle)
+    centres = camera_dirs(c2w, size, 1, angle)[..., 0].T
+    pixel_radius = math.sqrt(2) * math.tan(0.5 * angle) / size
     t = np.full((size * size, subsamples**2), np.inf, np.float32)
     parts = np.zeros(t.shape, np.int64)
     grid = np.arange(size * size).reshape(size, size)
@@ -165,7 +167,7 @@ def trace(scene: Scene, c2w: np.ndarray, size: int, subsamples: int) -> tuple[np
     return t, Hits(hit[0], parts[hit], origin[:, None] + t[hit] * hit_dirs, hit_dirs)
 
 
-def visibility(scene: Scene, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+def visibility(scene: Scene, points: np.ndarray, normals: np.ndarray, to_key: np.ndarray = TO_KEY) -> np.ndarray:
     """Shares of the key light and of the sky that reach points: (2, n).
 
     I. Quilez, iquilezles.org: "soft shadows in raymarched SDFs" (the variant that looks inside the occluder, so that
@@ -174,7 +176,7 @@ def visibility(scene: Scene, points: np.ndarray, normals: np.ndarray) -> np.ndar
     start = points + SHADOW_STRIDES[0] * normals
     t, clearance = np.full(points.shape[1], SHADOW_STRIDES[0], np.float32), np.ones(points.shape[1], np.float32)
     for _ in range(SHADOW_STEPS):
-        gap = distances(scene, start + t * TO_KEY).min(0)
+        gap = distances(scene, start + t * to_key).min(0)
         clearance = np.minimum(clearance, gap / (KEY_RADIUS * t))
         t = t + np.clip(gap, *SHADOW_STRIDES)
     clearance = np.maximum(clearance, -1)
@@ -185,15 +187,15 @@ def visibility(scene: Scene, points: np.ndarray, normals: np.ndarray) -> np.ndar
     return np.stack([0.25 * (1 + clearance) ** 2 * (2 - clearance), np.exp(-OCCLUSION * np.maximum(blocked, 0))])
 
 
-def shared_visibility(scene: Scene, hits: Hits, normals: np.ndarray) -> np.ndarray:
+def shared_visibility(scene: Scene, hits: Hits, normals: np.ndarray, to_key: np.ndarray) -> np.ndarray:
     """`visibility` at hits, (2, n). It varies slowly: found once per pixel and part, at their mean point."""
     _, group, counts = np.unique(hits.pixels * len(scene.frames) + hits.parts, return_inverse=True, return_counts=True)
     means = np.stack([np.bincount(group, row) for row in (*hits.points, *normals)]).astype(np.float32) / counts
     chunks = np.array_split(means.astype(np.float32), range(CHUNK, len(counts), CHUNK), axis=1)
-    return np.concatenate([visibility(scene, chunk[:3], unit(chunk[3:])) for chunk in chunks], axis=1)[:, group]
+    return np.concatenate([visibility(scene, chunk[:3], unit(chunk[3:]), to_key) for chunk in chunks], axis=1)[:, group]
 
 
-def shade(albedo, normals, dirs, light, finish) -> np.ndarray:
+def shade(albedo, normals, dirs, light, finish, to_key=TO_KEY) -> np.ndarray:
     """Radiance (3, n) towards the camera, from (3, n) arrays, (2, n) `visibility` and (4, n) fields of Finish.
 
     Lambert's law, and reflections of sky, key light and window as spherical Gaussians (J. Wang et al., "All-frequency
@@ -204,11 +206,11 @@ def shade(albedo, normals, dirs, light, finish) -> np.ndarray:
     mirror = dirs + 2 * facing * normals
     tint = np.where(diffuse < 1, albedo, 1)
     fresnel = reflectance * tint + rim * (1 - reflectance) * np.clip(1 - facing, 0, 1) ** 5
-    key_lobe = np.exp(sharpness * ((mirror * TO_KEY).sum(0) - 1)) * sharpness / 5
+    key_lobe = np.exp(sharpness * ((mirror * to_key).sum(0) - 1)) * sharpness / 5
     window_lobe = np.exp(0.5 * sharpness * ((mirror * TO_WINDOW).sum(0) - 1)) * sharpness / 5
     surroundings = mix(GROUND, 1.8 * SKY, smoothstep(-0.5, 0.6, mirror[2]))
     reflected = fresnel * (sky * (surroundings + WINDOW * window_lobe) + key * KEY * key_lobe)
-    scattered = key * KEY * np.maximum((normals * TO_KEY).sum(0), 0)
+    scattered = key * KEY * np.maximum((normals * to_key).sum(0), 0)
     scattered += sky * (mix(GROUND, SKY, 0.5 + 0.5 * normals[2]) + WINDOW * np.maximum((normals * TO_WINDOW).sum(0), 0))
     return reflected + diffuse * albedo * scattered
 
@@ -217,18 +219,24 @@ def to_srgb(color: np.ndarray) -> np.ndarray:
     return np.where(color <= 0.0031308, 12.92 * color, 1.055 * np.maximum(color, 1e-9) ** (1 / 2.4) - 0.055)
 
 
-def render(parts: list[Part], c2w: np.ndarray, size: int, subsamples: int = SUBSAMPLES) -> np.ndarray:
-    """The picture as (size, size, 4) uint8: sRGB with straight alpha."""
-    scene = assemble(parts)
-    _, hits = trace(scene, c2w, size, subsamples)
+def radiance_of(parts: list[Part], scene: Scene, hits: Hits, to_key: np.ndarray = TO_KEY) -> np.ndarray:
+    """Radiance (3, n) of hits towards the camera; a shoulder keeps highlights below 1 before they are averaged."""
     albedo, normals = np.empty(hits.points.shape), np.empty(hits.points.shape)
     for i, part in enumerate(parts):
         mine = hits.parts == i
         local = part.frame @ (hits.points[:, mine] - part.origin[:, None])
         albedo[:, mine], normals[:, mine] = part.paint(local), part.frame.T @ local_normals(part, local)
     finish = np.transpose([part.finish for part in parts])[:, hits.parts]
-    radiance = shade(albedo, normals, hits.dirs, shared_visibility(scene, hits, normals), finish)
-    radiance = radiance / (1 + radiance**4) ** 0.25  # a shoulder: highlights stay below 1 before they are averaged
+    light = shared_visibility(scene, hits, normals, to_key)
+    radiance = shade(albedo, normals, hits.dirs, light, finish, to_key)
+    return radiance / (1 + radiance**4) ** 0.25
+
+
+def render(parts: list[Part], c2w: np.ndarray, size: int, subsamples: int = SUBSAMPLES) -> np.ndarray:
+    """The picture as (size, size, 4) uint8: sRGB with straight alpha."""
+    scene = assemble(parts)
+    _, hits = trace(scene, c2w, size, subsamples)
+    radiance = radiance_of(parts, scene, hits)
     counts = np.bincount(hits.pixels, minlength=size * size)
     color = np.stack([np.bincount(hits.pixels, row, size * size) for row in radiance]) / np.maximum(counts, 1)
     rgba = np.stack([*to_srgb(color), counts / subsamples**2], axis=1)
@@ -280,6 +288,28 @@ def write_split(output: Path, split: str, shots: list[Shot], size: int, header: 
     (output / f"transforms_{split}.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
+def read_options(arguments: list[str] | None, folder: Path, size: int, views: int) -> argparse.Namespace | None:
+    """The command line of a dataset; None after a mistake, told in one line.
+
+    Args:
+        folder: where it goes by default; size, views: the defaults.
+    """
+    parser = argparse.ArgumentParser(description="Ray-trace a demo dataset.")
+    parser.add_argument("--output", type=Path, default=folder, help="folder to write")
+    parser.add_argument("--size", type=int, default=size, help="pixels per side")
+    parser.add_argument("--views", type=int, default=views, help="training views, and test views in proportion")
+    parser.add_argument("--force", action="store_true", help="replace what --output already holds")
+    options = parser.parse_args(arguments)
+    script = Path(sys.argv[0]).stem
+    if options.output.exists() and not options.force:
+        print(f"{script}: {options.output} exists already; choose another --output or add --force", file=sys.stderr)
+        return None
+    if options.size < 1 or options.views < 1:
+        print(f"{script}: --size and --views must be at least 1", file=sys.stderr)
+        return None
+    return options
+
+
 def make(
     arguments: list[str] | None,
     folder: Path,
@@ -293,23 +323,13 @@ def make(
     """Run the command line of a dataset; gives the exit code.
 
     Args:
-        folder: where it goes by default.
+        folder, size, views: see `read_options`.
         shots: give that many training and test views.
-        size, views: the defaults; test_views: to so many training views, in proportion for other numbers.
+        test_views: to so many training views, in proportion for other numbers.
         depths: of the test views are written too.
     """
-    parser = argparse.ArgumentParser(description="Ray-trace a demo dataset.")
-    parser.add_argument("--output", type=Path, default=folder, help="folder to write")
-    parser.add_argument("--size", type=int, default=size, help="pixels per side")
-    parser.add_argument("--views", type=int, default=views, help="training views, and test views in proportion")
-    parser.add_argument("--force", action="store_true", help="replace what --output already holds")
-    options = parser.parse_args(arguments)
-    script = Path(sys.argv[0]).stem
-    if options.output.exists() and not options.force:
-        print(f"{script}: {options.output} exists already; choose another --output or add --force", file=sys.stderr)
-        return 2
-    if options.size < 1 or options.views < 1:
-        print(f"{script}: --size and --views must be at least 1", file=sys.stderr)
+    options = read_options(arguments, folder, size, views)
+    if options is None:
         return 2
     header = {"aabb": aabb} | ({"depth_scale": DEPTH_SCALE} if depths else {})
     n_test = max(options.views * test_views // views, 1)

@@ -17,9 +17,9 @@ from core.datasets.placing import placed_as_wished
 from core.device import choose_device
 from core.errors import DatasetError, FirstlightError
 from core.fields import make_field
+from core.fields.space import space_of
 from core.folders import new_folder
-from core.kernels.hash_grid import Space
-from core.methods import DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
+from core.methods import CONTRACTIONS, DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
 from core.opening import Overrides, new_trainer, render_thumbnail, settings_for
 from core.outcomes import Outcome, write_csv
 from core.plots import save_comparison
@@ -48,7 +48,7 @@ def compare_methods(
     Ctrl-C ends the method that trains, and the comparison with it: what was finished is drawn and written.
 
     Args:
-        methods: "field+sampler", parted by commas.
+        methods: "field+sampler" or "field+sampler+contraction", parted by commas.
         seconds: of training for each; opening and measuring don't count.
         output: a folder that is absent or empty.
         n_views: held-out views, spread over all of them, that are measured at the end.
@@ -68,14 +68,15 @@ def compare_methods(
         opened = placed_as_wished(open_dataset(dataset, reading, Bar(bars, "opening").update), place or {})
         if not len(opened.test):
             raise DatasetError(f"{opened.path}: methods are compared on held-out views, found none: add some")
-        overrides = [_overrides(*method, seconds) for method in chosen]
+        overrides = [_overrides(method, seconds) for method in chosen]
         for wished in overrides:  # what can't be is said before any trains
-            make_field(settings_for(opened, device, wished).field, Space(opened.box))
+            settings = settings_for(opened, device, wished)
+            make_field(settings.field, space_of(opened, settings.train))
         for note in opened.notes:
             console.print(f"note: {note}", highlight=False)
         outcomes = []
-        for (field, sampler), wished in zip(chosen, overrides, strict=True):
-            name = f"{field}+{sampler}"
+        for method, wished in zip(chosen, overrides, strict=True):
+            name = "+".join(method)
             trainer = new_trainer(opened, device, seed, wished)
             render_thumbnail(trainer)
             run = train_run(trainer, (seconds, None), Bar(bars, name), marks_until(seconds))
@@ -91,19 +92,23 @@ def compare_methods(
     return outcomes
 
 
-def parse_methods(text: str) -> list[tuple[str, str]]:
-    """Names of fields and samplers in "field+sampler,field+sampler"; a field alone is marched through its grid.
+def parse_methods(text: str) -> list[tuple[str, ...]]:
+    """Names of a field, a sampler and perhaps a contraction each, in "field+sampler,field+sampler+contraction"; a field
+    alone is marched through its grid.
 
     Raises:
-        ValueError: there is no such field or sampler, no method, or one twice.
+        ValueError: there is no such field, sampler or contraction, no method, or one twice.
     """
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
-        path, colon, name = part.rpartition(":")  # a field of the user's own; a folder may have a + in its name
-        name, _, sampler = (word.strip() for word in name.partition("+"))
+        path, colon, names = part.rpartition(":")  # a field of the user's own; a folder may have a + in its name
+        name, _, rest = (word.strip() for word in names.partition("+"))
+        sampler, _, contraction = (word.strip() for word in rest.partition("+"))
         field = path + colon + name
         kind_named(FIELDS, field), kind_named(SAMPLERS, sampler or DEFAULT_SAMPLER)
-        found.append((field, sampler or DEFAULT_SAMPLER))
+        if contraction:
+            kind_named(CONTRACTIONS, contraction)
+        found.append((field, sampler or DEFAULT_SAMPLER, *filter(None, [contraction])))
     if not found:
         raise ValueError(f"expected methods such as ngp+occupancy,mlp+stratified, got {text!r}: name at least one")
     if len(set(found)) < len(found):
@@ -117,8 +122,9 @@ def marks_until(seconds: float) -> list[float]:
     return [seconds * i * (i + 1) / 2 / total for i in range(1, _MARKS + 1)]
 
 
-def _overrides(field: str, sampler: str, seconds: float) -> Overrides:
-    return Overrides(method={"field": field, "sampler": sampler}, training={"horizon_seconds": seconds})
+def _overrides(method: tuple[str, ...], seconds: float) -> Overrides:
+    names = dict(zip(("field", "sampler", "contraction"), method, strict=False))
+    return Overrides(method=names, training={"horizon_seconds": seconds})
 
 
 def _outcome(name: str, run: Run, n_views: int) -> Outcome:

@@ -1,4 +1,5 @@
-"""One ray in full: every sample on it and what became of it, the cells it crosses, where it stopped and why.
+"""One ray in full: every sample on it and what became of it, the cells it crosses, what the sampler went by, where it
+stopped and why.
 
 The pixel's values come from the one path, `core.rendering.render_rays`, with the same thresholds. A second march with
 the alpha threshold and early stop off shows what they left out.
@@ -19,7 +20,7 @@ from core.kernels.grid import GridState
 from core.kernels.marching import March
 from core.rays import Rays, Samples
 from core.rendering import first_round_size, render_rays
-from core.samplers.base import Sampled, Sampler
+from core.samplers.base import GuideKind, Sampled, Sampler
 from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings
 
@@ -50,7 +51,7 @@ class CellSpans(NamedTuple):
     Attributes:
         t_starts, t_ends: (n_cells,) float64, where the ray enters and leaves the cell.
         levels: (n_cells,) int64.
-        occupied: (n_cells,) bool, whether the march looked into the cell; it skips the others.
+        occupied: (n_cells,) bool; a sampler that marches the grid looks into these cells and skips the others.
     """
 
     t_starts: np.ndarray
@@ -60,7 +61,7 @@ class CellSpans(NamedTuple):
 
 
 class RaySamples(NamedTuple):
-    """Every sample in an occupied cell on one ray, also those behind the stop.
+    """Every sample on one ray, also those behind the stop.
 
     Attributes:
         t_starts, t_ends: (n_samples,) float32.
@@ -82,6 +83,15 @@ class RaySamples(NamedTuple):
     fates: np.ndarray
 
 
+class RayGuide(NamedTuple):
+    """What the sampler went by, as numpy arrays; see `core.samplers.base.Guide`."""
+
+    name: str
+    kind: GuideKind
+    ts: np.ndarray
+    heights: np.ndarray
+
+
 @dataclass(frozen=True)
 class RayReport:
     """One ray, its samples and its pixel. t is the distance from the origin in scene units.
@@ -94,6 +104,7 @@ class RayReport:
         stop, t_stop: why and where the ray ended; inf where it missed the box.
         color, opacity, depth, median_depth, trans: of the pixel, as in `RenderOutput`.
         n_dense, n_marched, n_kept: samples without a grid, evaluated ones and composited ones, as in `RenderOutput`.
+        guides: what the sampler went by, in order; none of one that goes by cells or by nothing, or on a missed ray.
     """
 
     origin: tuple[float, float, float]
@@ -113,6 +124,7 @@ class RayReport:
     n_dense: int
     n_marched: int
     n_kept: int
+    guides: tuple[RayGuide, ...] = ()
 
 
 @torch.no_grad()
@@ -175,6 +187,11 @@ def inspect_ray(
         n_dense=int(out.n_dense),
         n_marched=int(out.n_marched),
         n_kept=int(out.n_kept),
+        guides=tuple(
+            RayGuide(guide.name, guide.kind, _numpy(guide.ts), _numpy(guide.heights))
+            for guide in sampler.guides(field, rays, march)
+            if len(guide.ts)
+        ),
     )
 
 

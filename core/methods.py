@@ -1,4 +1,4 @@
-"""The methods there are: radiance fields and ways to place samples, each with its own settings.
+"""The methods there are: radiance fields and ways to place samples, each with its own settings, and contractions.
 
 A method is a field and a sampler, chosen by name; the type of the settings says which one they belong to. A new one is
 one new file in `core/fields` or `core/samplers`, its settings and one line in `FIELDS` or `SAMPLERS` here, and one line
@@ -17,24 +17,29 @@ from core.sampler_settings import (
     RVSSettings,
     StratifiedSettings,
 )
-from core.settings import FieldSettings, TrainSettings, settings_of
+from core.settings import Contraction, FieldSettings, MarchSettings, TrainSettings, settings_of
+
+_BOUNDS = ("near_plane", "far_plane", "crop")
+_BOUNDS_AND_SEEN = ("alpha_thre", "early_stop_eps", *_BOUNDS)
 
 
 class Kind(NamedTuple):
-    """One field or sampler to choose.
+    """One field, sampler or contraction to choose.
 
     Attributes:
-        settings: the class of its settings.
+        settings: the class of its settings; None: it has none.
         sentence: what it is; cost: what it takes. For the window and the README.
         smooth: of a field, whether its densities and colours have gradients along positions.
         dynamic: of a field, whether it looks at times.
+        reads: of a sampler, the names of the `MarchSettings` that its pictures depend on; see `read_by`.
     """
 
-    settings: type
+    settings: type | None
     sentence: str
     cost: str
     smooth: bool = False
     dynamic: bool = False
+    reads: tuple[str, ...] = ()
 
 
 FIELDS: dict[str, Kind] = {
@@ -74,26 +79,31 @@ SAMPLERS: dict[str, Kind] = {
         OccupancySettings,
         "Equal steps, but only in cells of a grid that hold something, and none behind what is opaque.",
         "Few samples where it matters; needs a box.",
+        reads=tuple(settings_of(MarchSettings)),
     ),
     "stratified": Kind(
         StratifiedSettings,
         "One sample in each of equal bins, everywhere on the ray.",
         "Most samples lie in empty space.",
+        reads=_BOUNDS_AND_SEEN,
     ),
     "hierarchical": Kind(
         HierarchicalSettings,
         "A coarse field is asked in equal bins, and the fine one where that found something as well (the NeRF paper).",
         "Two fields to learn; the samples of the coarse one are asked for again.",
+        reads=_BOUNDS_AND_SEEN,
     ),
     "proposal": Kind(
         ProposalSettings,
         "One or two small density fields say where the few samples belong that get colours (mip-NeRF 360).",
         "Many cheap densities and few colours; unbounded scenes need no boxes.",
+        reads=_BOUNDS_AND_SEEN,
     ),
     "rvs": Kind(
         RVSSettings,
         "Samples drawn from a spline of densities on each ray, differentiable in them (reparameterised sampling).",
         "Density in every bin, colour at a few samples only; or a small field of its own and few evaluations.",
+        reads=("alpha_thre", *_BOUNDS),
     ),
 }
 
@@ -104,6 +114,40 @@ OWN_FIELD = Kind(
     smooth=True,
 )
 """What is to be found under no name of `FIELDS`, but with a colon in it."""
+
+CONTRACTIONS: dict[Contraction, Kind] = {
+    "none": Kind(
+        None,
+        "What the field covers ends with the scene's box, or with the outermost of its nested boxes.",
+        "Costs nothing; what lies behind can't be shown.",
+    ),
+    "max": Kind(
+        None,
+        "All space around the box lies in a shell around it, boxes in boxes (mip-NeRF 360, maximum norm).",
+        "The box keeps an eighth of the field; rays end with the outermost of the nested boxes.",
+    ),
+    "sphere": Kind(
+        None,
+        "All space around the box lies in a shell around it, balls in balls, and rays never end (mip-NeRF 360).",
+        "The box keeps an eighth of the field, and the cube's corners stay unused; samples thin out with distance.",
+    ),
+    "ndc": Kind(
+        None,
+        "What lies before cameras that face one way, to infinity, as one of them sees it (the NeRF paper, appendix C).",
+        "Nothing is wasted on what no camera sees; cameras that look at something from around it are refused.",
+    ),
+}
+
+ENDLESS = ("sphere", "ndc")
+"""Contractions with which rays go on behind all boxes, where a sampler needs none."""
+
+CHOICES: dict[str, tuple[str, dict[str, Kind]]] = {
+    "field": ("Field", FIELDS),
+    "sampler": ("Sampler", SAMPLERS),
+    "contraction": ("Contraction", CONTRACTIONS),
+}
+"""All that makes a method: what each choice is called in the window, and what there is to choose from."""
+
 
 DEFAULT_FIELD, DEFAULT_SAMPLER = "ngp", "occupancy"
 
@@ -124,6 +168,15 @@ class MethodSettings(NamedTuple):
     field: Any
     sampler: Any
     train: TrainSettings
+
+
+def default_method(moves: bool) -> dict[str, str]:
+    """The method of a scene in which nothing else is asked for, by the names of `CHOICES`.
+
+    Args:
+        moves: something moves in it.
+    """
+    return {"field": DEFAULT_DYNAMIC_FIELD if moves else DEFAULT_FIELD, "sampler": DEFAULT_SAMPLER}
 
 
 def method_settings(field: str, sampler: str, ngp: FieldSettings, train: TrainSettings) -> MethodSettings:
@@ -159,6 +212,11 @@ def _dense_resolution(ngp: FieldSettings) -> int:
     return round((n_values / DenseSettings().n_features) ** (1.0 / 3.0)) - 1
 
 
+def default_contraction(n_levels: int) -> Contraction:
+    """What is contracted unless somebody chooses: all space around boxes that lie in boxes."""
+    return "max" if n_levels > 1 else "none"
+
+
 def refuse(field: Any, sampler: Any) -> None:
     """Raise ValueError, with the reason, where the method of a field's and a sampler's settings can't learn."""
     name = name_of(FIELDS, field)
@@ -168,6 +226,18 @@ def refuse(field: Any, sampler: Any) -> None:
             f"rvs for hierarchical use learns from how the field changes along a ray, and {name} gives no gradients "
             f"along positions: choose another field ({smooth}) or use color"
         )
+
+
+def read_by(sampler: Any) -> tuple[str, ...]:
+    """The names of the `MarchSettings` that pictures depend on, of a sampler's settings."""
+    if isinstance(sampler, RVSSettings) and sampler.use == "hierarchical":
+        return _BOUNDS_AND_SEEN
+    return SAMPLERS[name_of(SAMPLERS, sampler)].reads
+
+
+def marches_grid(sampler: Any) -> bool:
+    """Whether the sampler of some settings goes by the occupancy grid."""
+    return "occ_thre" in read_by(sampler)
 
 
 def settings_named(kinds: dict[str, Kind], name: str, values: Mapping[str, Any]) -> Any:

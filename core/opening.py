@@ -10,13 +10,17 @@ from core.datasets.base import Dataset, Progress
 from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
+from core.fields.space import space_of
 from core.methods import (
-    DEFAULT_DYNAMIC_FIELD,
-    DEFAULT_FIELD,
-    DEFAULT_SAMPLER,
+    CONTRACTIONS,
+    ENDLESS,
     FIELDS,
     SAMPLERS,
     MethodSettings,
+    default_contraction,
+    default_method,
+    is_own,
+    kind_named,
     method_settings,
     name_of,
     refuse,
@@ -25,7 +29,7 @@ from core.methods import (
 from core.place import AXES, Place
 from core.reading import AS_STORED, Reading
 from core.rendering import render_image
-from core.settings import TrainSettings, differences, presets
+from core.settings import Contraction, TrainSettings, differences, endless, presets
 from core.snapshot import load_snapshot
 from core.trainer import Trainer
 
@@ -40,7 +44,8 @@ class Overrides:
 
     Attributes:
         thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
-            field and the sampler have; method: names of these, by "field" and "sampler"; place: of PlaceWishes.
+            field and the sampler have; method: names of these and of a contraction, by "field", "sampler" and
+            "contraction"; place: of PlaceWishes.
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -51,17 +56,24 @@ class Overrides:
     place: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def new_trainer(dataset: Dataset, device: str, seed: int, overrides: Overrides | None = None) -> Trainer:
+def new_trainer(
+    dataset: Dataset,
+    device: str,
+    seed: int,
+    overrides: Overrides | None = None,
+    excluded: frozenset[int] = frozenset(),
+) -> Trainer:
     """A trainer with the presets for the device and the scene's size.
 
     Args:
         dataset: in its place already.
+        excluded: as for `Trainer`.
 
     Raises:
         ValueError: see `settings_for`.
     """
     field, sampler, train = settings_for(dataset, device, overrides or Overrides())
-    return Trainer(dataset, field, train, device, seed, sampler_settings=sampler)
+    return Trainer(dataset, field, train, device, seed, excluded, sampler)
 
 
 def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodSettings:
@@ -70,15 +82,46 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
     Raises:
         ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
     """
-    field = DEFAULT_DYNAMIC_FIELD if dataset.train.moves else DEFAULT_FIELD
-    method = {"field": field, "sampler": DEFAULT_SAMPLER, **overrides.method}
+    method = default_method(dataset.train.moves) | dict(overrides.method)
     field_settings, sampler_settings, train_settings = _presets(dataset, device, **method)
     field_settings = with_overrides(FIELDS, field_settings, overrides.field)
     sampler_settings = with_overrides(SAMPLERS, sampler_settings, overrides.sampler)
     refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
+    space_of(dataset, train_settings)  # raises if the contraction doesn't suit the cameras
     return MethodSettings(field_settings, sampler_settings, train_settings)
+
+
+def method_of(trainer: Trainer) -> Overrides:
+    """What to ask for to have a trainer's method again on its dataset: the names of field and sampler, that of a
+    contraction that isn't the usual one, and of the settings of field and sampler those that differ from the presets.
+    """
+    names = {"field": name_of(FIELDS, trainer.field_settings), "sampler": name_of(SAMPLERS, trainer.sampler_settings)}
+    contraction, usual = trainer.settings.contraction, default_contraction(trainer.settings.grid_levels)
+    if contraction not in (None, usual):
+        names["contraction"] = contraction
+    usual = _presets(trainer.dataset, trainer.device, **names)
+    field = differences(trainer.field_settings, usual.field)
+    return Overrides(field=field, sampler=differences(trainer.sampler_settings, usual.sampler), method=names)
+
+
+def other_trainer(trainer: Trainer, train_settings: TrainSettings, wished: Overrides, seed: int) -> Trainer:
+    """An untrained one of the same dataset in the same place, without the same views, and with another method.
+
+    Its settings are the presets for that method. Thresholds that differed from those of the old one still do.
+
+    Args:
+        train_settings: those that the old one was opened with.
+        wished: the method.
+
+    Raises:
+        ValueError: see `settings_for`.
+    """
+    usual = settings_for(trainer.dataset, trainer.device, Overrides(method=method_of(trainer).method)).train
+    thresholds = differences(train_settings.march, usual.march)
+    wished = replace(wished, thresholds=thresholds | dict(wished.thresholds))
+    return new_trainer(trainer.dataset, trainer.device, seed, wished, trainer.excluded)
 
 
 def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:
@@ -95,7 +138,8 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     """
     check_place(place, trainer.dataset.train.cameras)
     dataset = placed(trainer.dataset, place)
-    method = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    names = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    method = *names, train_settings.contraction
     old, new = (_presets(d, trainer.device, *method) for d in (trainer.dataset, dataset))
     field_settings = replace(new.field, **differences(trainer.field_settings, old.field))
     thresholds = differences(train_settings.march, old.train.march) | {"near_plane": place.near_plane}
@@ -106,8 +150,15 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     )
 
 
-def _presets(dataset: Dataset, device: str, field: str, sampler: str) -> MethodSettings:
+def _presets(
+    dataset: Dataset, device: str, field: str, sampler: str, contraction: Contraction | None = None
+) -> MethodSettings:
     ngp, train = presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
+    if contraction is not None:
+        kind_named(CONTRACTIONS, contraction)
+        train = replace(train, contraction=contraction)
+    if contraction in ENDLESS:
+        train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
     return method_settings(field, sampler, ngp, train)
 
 
@@ -129,17 +180,12 @@ def open_trainer(
 
     Raises:
         DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
-        FirstlightError: a snapshot is to lie in another box, or to be read otherwise, than it was trained.
+        FirstlightError: see `refuse_for_snapshot`.
         ValueError: see `new_trainer` and `placed_as_wished`.
     """
     progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
     if is_snapshot(path):
-        if wishes.keys() - {"up"}:
-            raise FirstlightError(
-                f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
-            )
-        if reading != AS_STORED:
-            raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")
+        refuse_for_snapshot(path, reading, overrides or Overrides())
         own_field = None if overrides is None else overrides.method.get("field")
         progress(0.0, f"reading {path}")
         trainer = load_snapshot(path, device, progress, own_field)
@@ -152,6 +198,20 @@ def open_trainer(
     progress(1.0, "preparing kernels (compiled on the first start only)")
     render_thumbnail(trainer)
     return trainer
+
+
+def refuse_for_snapshot(path: str, reading: Reading, overrides: Overrides) -> None:
+    """Raise FirstlightError if a snapshot is to lie in another box, to be read otherwise, or to have another method,
+    than it was trained. A field of the user's own is named again, see `load_snapshot`."""
+    if overrides.place.keys() - {"up"}:
+        raise FirstlightError(
+            f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
+        )
+    names = {choice for choice, name in overrides.method.items() if choice != "field" or not is_own(name)}
+    if names or overrides.field or overrides.sampler:
+        raise FirstlightError(f"{path} keeps its field and its sampler: leave the flags out, or open its dataset")
+    if reading != AS_STORED:
+        raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")
 
 
 def is_snapshot(path: str) -> bool:

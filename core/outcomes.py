@@ -15,7 +15,7 @@ class Outcome:
     """What a method came to.
 
     Attributes:
-        method: "field+sampler".
+        method: "field+sampler" or "field+sampler+contraction".
         psnr, ssim: means over the held-out views.
         evaluations_per_ray: densities that a ray of a held-out view costs.
         rays_per_second: learnt from, of training time.

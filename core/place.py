@@ -45,6 +45,23 @@ class Place(NamedTuple):
     up: tuple[float, float, float] = AXES["+z"]
 
 
+class Frame(NamedTuple):
+    """What cameras that face one way have in common: one camera behind all of them, whose normalised device
+    coordinates (Mildenhall et al. 2020, appendix C) hold all that they see.
+
+    Of a position p, (u, v, d) = axes (p - origin): d is the depth in near planes, and p comes to lie at
+    (0.5 + 0.5 u / d, 0.5 + 0.5 v / d, 1 - 1 / d) in the unit cube. What lies before the near plane, or beside all
+    pictures, is taken to be at the cube's side.
+
+    Attributes:
+        origin: where it stands.
+        axes: three rows, to the right, upwards and forwards, each scaled so that the cube is filled.
+    """
+
+    origin: tuple[float, float, float]
+    axes: tuple[float, float, float, float, float, float, float, float, float]
+
+
 @dataclass(frozen=True)
 class PlaceWishes:
     """What a user says of a scene's place, instead of what is found; None: as it is found."""

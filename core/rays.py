@@ -57,8 +57,9 @@ class RenderOutput(NamedTuple):
         depths: (n_rays,) float32, the weighted mean of t over what the ray hit; inf where opacity is 0.
         median_depths: (n_rays,) float32, t where transmittance passes 0.5; inf where it never does.
         trans: (n_rays,) float32, transmittance where the march ended; samples that were skipped for their alpha count.
-        n_dense: (n_rays,) int32, samples of a march that skips nothing between the planes and in the box.
-        n_marched: (n_rays,) int32, samples whose density was evaluated.
+        n_dense: (n_rays,) int32, samples of a march that skips nothing between the planes and in the box; of samplers
+            that march no grid, all whose densities may be asked for.
+        n_marched: (n_rays,) int32, samples whose density was evaluated, also by fields of the sampler's own.
         n_kept: (n_rays,) int32, samples that were composited, for which colour was evaluated.
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below `early_stop_eps`.
 

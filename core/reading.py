@@ -36,5 +36,5 @@ class Reading:
 AS_STORED = Reading()
 """Nothing is asked for."""
 
-DEMOS = {"demo": "demo", "demo-dynamic": "demo_dynamic"}
+DEMOS = {"demo": "demo", "demo-dynamic": "demo_dynamic", "demo-unbounded": "demo_unbounded"}
 """The scenes that come with the project: the names that open them, and their folders in assets."""

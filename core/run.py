@@ -24,15 +24,14 @@ class Run:
         goal: (seconds, steps), one of them None.
 
     Attributes:
-        n_rays, n_samples: of all steps, see `TrainStats`; n_evaluations: densities that were asked for, with gradient
-            and without.
+        n_rays, n_samples: of all steps, see `TrainStats`.
         history: seconds, step, evaluations and psnr each time it was measured.
         collapse: what ended training early; interrupted: Ctrl-C did.
     """
 
     def __init__(self, trainer: Trainer, goal: tuple[float | None, int | None]):
         self.trainer, self._goal = trainer, goal
-        self.n_rays = self.n_samples = self.n_evaluations = 0
+        self.n_rays = self.n_samples = 0
         self.loss = math.nan
         self.history: list[dict[str, float]] = []
         self.collapse: TrainingCollapsed | None = None
@@ -47,7 +46,6 @@ class Run:
     def step(self) -> None:
         stats = self.trainer.step()
         self.n_rays, self.n_samples = self.n_rays + stats.n_rays, self.n_samples + stats.n_samples
-        self.n_evaluations += stats.n_marched + stats.n_samples
         self.loss = stats.loss if math.isnan(self.loss) else 0.95 * self.loss + 0.05 * stats.loss
 
     def measure(self, marks: list[float]) -> None:
@@ -58,7 +56,7 @@ class Run:
             return
         del marks[: len(passed)]
         psnr = evaluate_views(trainer, trainer.dataset.test.spread(HISTORY_VIEWS)).psnr
-        now = {"seconds": trainer.seconds, "step": trainer.step_count, "evaluations": self.n_evaluations}
+        now = {"seconds": trainer.seconds, "step": trainer.step_count, "evaluations": trainer.n_evaluations}
         self.history.append({**now, "psnr": psnr})
 
     def progress_text(self) -> str:

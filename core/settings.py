@@ -17,6 +17,7 @@ from typing_extensions import Doc
 
 Box = tuple[float, float, float, float, float, float]
 Precision = Literal["float32", "bfloat16"]
+Contraction = Literal["none", "max", "sphere", "ndc"]
 
 
 class Setting(Doc):
@@ -287,9 +288,15 @@ class TrainSettings:
     ] = 256
     march: MarchSettings = field(default_factory=lambda: MarchSettings(early_stop_eps=1e-4))
     """Training's own copy of the thresholds."""
+    contraction: Contraction | None = None
+    """How what lies around the box fits into the field, see `core.methods.CONTRACTIONS`; None: as suits the levels."""
 
     def __post_init__(self) -> None:
         validate(self)
+        if self.contraction not in (None, *get_args(Contraction)):
+            raise ValueError(
+                f"contraction must be one of {', '.join(get_args(Contraction))}, got {self.contraction!r}: choose one"
+            )
 
 
 _CPU_CONE_ANGLE = 1.0 / 32.0
@@ -346,6 +353,12 @@ def presets(
         march=march,
     )
     return field_settings, train_settings
+
+
+def endless(box: Box) -> float:
+    """Where rays end that go on for ever: far enough for nothing to shift between cameras, and for what is contracted
+    to lie within 1e-4 of the infinite; near enough for float32 to tell bins apart that are equal in disparity."""
+    return min(_rounded(1e4 * math.dist(box[:3], box[3:])), settings_of(MarchSettings)["far_plane"].high)
 
 
 def _rounded(step: float) -> float:

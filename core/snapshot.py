@@ -51,6 +51,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "reading": asdict(trainer.dataset.reading),
         "box": trainer.dataset.box,
         "up": trainer.dataset.up,
+        "near": trainer.dataset.near_plane,
         "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
         "seed": trainer.seed,
         "method": [name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)],
@@ -117,7 +118,8 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
         sampler_settings = settings_named(SAMPLERS, sampler, header.get("sampler", {}))
         where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
         reading = Reading(**header.get("reading") or {"downscale": header["downscale"]})  # the latter in older ones
-        box, levels, near = _numbers(header["box"], 6), settings[1].grid_levels, settings[1].march.near_plane
+        box, levels = _numbers(header["box"], 6), settings[1].grid_levels
+        near = float(header.get("near", settings[1].march.near_plane))  # older snapshots have training's only
         up = _numbers(header["up"], 3) if "up" in header else None  # snapshots of the first versions have none
         cameras = torch.tensor(header.get("cameras", []))  # snapshots before version 3 have none
         excluded = frozenset(header.get("excluded", ()))  # snapshots of the first versions have none

@@ -5,8 +5,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from core.boxes import distances_to_box
+from core.methods import SAMPLERS, name_of, read_by
+from core.sampler_settings import OccupancySettings
 from core.scale import Scale
 from core.settings import MARCH_NUMBERS, Box, MarchSettings, Setting, settings_of
 
@@ -88,7 +91,13 @@ class SweepCurve:
         return [min(point.psnr_vs_off, ceiling) for point in self.points], low - air, ceiling + air
 
 
-def swept_setting(name: str, march: MarchSettings, box: Box, position: Sequence[float]) -> Setting:
+def swept_setting(
+    name: str,
+    march: MarchSettings,
+    box: Box,
+    position: Sequence[float],
+    sampler: Any = OccupancySettings(),  # noqa: B008 - it is immutable
+) -> Setting:
     """A threshold's setting with its range narrowed to what is worth rendering.
 
     - The step size goes from 1/1536 to 1/12 of the box's diagonal: its whole range would take hours at the fine end.
@@ -99,12 +108,16 @@ def swept_setting(name: str, march: MarchSettings, box: Box, position: Sequence[
     Args:
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
         position: of the camera.
+        sampler: its settings, one of `core.methods.SAMPLERS`.
 
     Raises:
-        ValueError: the name is none of `MARCH_NUMBERS`, or the planes leave no range.
+        ValueError: the name is none of `MARCH_NUMBERS`, the sampler doesn't use it, or the planes leave no range.
     """
     if name not in MARCH_NUMBERS:
         raise ValueError(f"{name!r} can't be swept: choose one of {', '.join(MARCH_NUMBERS)}")
+    if name not in (swept := swept_names(sampler)):
+        kind = name_of(SAMPLERS, sampler)
+        raise ValueError(f"the sampler {kind} doesn't use {name}: sweep one of {', '.join(swept)}")
     setting = settings_of(MarchSettings)[name]
     if name == "render_step_size":
         low, high = (math.dist(box[:3], box[3:]) / n for n in _STEPS_ALONG_DIAGONAL)
@@ -130,6 +143,11 @@ def swept_setting(name: str, march: MarchSettings, box: Box, position: Sequence[
         high=high,
         log=name == "render_step_size",
     )
+
+
+def swept_names(sampler: Any) -> tuple[str, ...]:
+    """Those of `MARCH_NUMBERS` that a sampler of some settings uses."""
+    return tuple(name for name in MARCH_NUMBERS if name in read_by(sampler))
 
 
 def write_csv(path: Path, points: Sequence[SweepPoint]) -> None:

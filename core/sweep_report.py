@@ -52,7 +52,7 @@ def sweep_snapshot(
 
     Raises:
         FirstlightError: the folder is in use, or the snapshot or device can't be used.
-        ValueError: a name, number or size that can't be.
+        ValueError: a name, number or size that can't be, or a threshold that the snapshot's sampler doesn't use.
     """
     name = over.replace("-", "_")
     if name not in MARCH_NUMBERS:
@@ -64,7 +64,8 @@ def sweep_snapshot(
     trainer = load_snapshot(snapshot, device, own_field=own_field)
     march = replace(trainer.settings.march, **(thresholds or {}))
     view = _camera(trainer.dataset, camera, width_height).to(device)
-    setting = swept_setting(name, march, trainer.dataset.box, view.c2w[:3, 3].tolist())
+    position = view.c2w[:3, 3].tolist()
+    setting = swept_setting(name, march, trainer.dataset.box, position, trainer.sampler_settings)
     background = torch.ones(3, device=device)
     sweep = Sweep(trainer.field, trainer.sampler, view, march, background, name, setting, n_values, REPEATS)
     with progress_bars(console) as bars:

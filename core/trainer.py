@@ -16,7 +16,7 @@ from core.datasets.coverage import Coverage, vouched_cells
 from core.datasets.hull import occupied_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields import make_field
-from core.kernels.hash_grid import Space
+from core.fields.space import space_of
 from core.last_good import LastGood
 from core.rendering import trace_rays
 from core.sampler_settings import OccupancySettings
@@ -67,10 +67,11 @@ class Trainer:
     Attributes:
         grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
         sampler: what places samples; the grid itself for `OccupancySettings`.
+        n_evaluations: densities that all steps asked for, with gradient and without.
         excluded: the training views that are never sampled.
 
     Raises:
-        ValueError: see `exclude`.
+        ValueError: see `exclude` and `space_of`.
     """
 
     def __init__(
@@ -85,13 +86,13 @@ class Trainer:
     ):
         self.dataset, self.device, self.seed = dataset, device, seed
         self.field_settings, self.sampler_settings, self.settings = field_settings, sampler_settings, train_settings
-        self.step_count, self.seconds = 0, 0.0
+        self.step_count, self.seconds, self.n_evaluations = 0, 0.0, 0
         self._views = dataset.train.to(device)
         self.exclude(excluded)
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
         n_levels = train_settings.grid_levels
-        space = Space(dataset.box, n_levels > 1)
+        space = space_of(dataset, train_settings)
         self.field = make_field(field_settings, space, weights).to(device)
         self.grid = OccupancySampler(dataset.box, train_settings.grid_resolution, n_levels).to(device)
         scene = Scene(outer_box(dataset.box, n_levels), space, field_settings, weights)
@@ -153,7 +154,7 @@ class Trainer:
             torch.autograd.graph.increment_version(learnt)
             n_learnt = n_samples + traced.sampled.n_learnt
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
-        self.step_count += 1
+        self.step_count, self.n_evaluations = self.step_count + 1, self.n_evaluations + n_marched + n_samples
         self._fruitless_steps = 0 if n_samples else self._fruitless_steps + 1
         if self._fruitless_steps >= _MOST_FRUITLESS_STEPS:
             raise self._nothing_to_learn_from()
@@ -276,6 +277,7 @@ class Trainer:
         return {
             "step_count": self.step_count,
             "seconds": self.seconds,
+            "evaluations": self.n_evaluations,
             "samples_per_ray": self.samples_per_ray,
             "fruitless_steps": self._fruitless_steps,
             "grid_started_at": self._grid_started_at,
@@ -299,6 +301,7 @@ class Trainer:
         self.step_count, self.seconds = int(counters["step_count"]), float(counters["seconds"])
         self.samples_per_ray = float(counters["samples_per_ray"])
         self._fruitless_steps = int(counters["fruitless_steps"])
+        self.n_evaluations = int(counters.get("evaluations", 0))  # older snapshots have not counted them
         self._grid_started_at = int(counters.get("grid_started_at", 0))  # older snapshots' grids started with training
 
     def _parameters(self) -> dict[str, nn.Parameter]:
@@ -326,7 +329,7 @@ class Trainer:
 
     def _nothing_to_learn_from(self) -> TrainingCollapsed:
         march, since = self.settings.march, self.step_count - max(self._fruitless_steps - 1, 0)
-        empty = not any(self.grid.occupied(march.occ_thre))
+        empty = self.sampler is self.grid and not any(self.grid.occupied(march.occ_thre))
         return self._collapsed(nothing_to_learn_from(empty, since, march))
 
     def _set_learning_rate(self, fraction: float) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import run_viewer
 from core.datasets import open_dataset
+from core.opening import Overrides
 from core.reading import Reading
 from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
 from core.snapshot import save_snapshot
@@ -114,6 +115,10 @@ def test_wrong_arguments_exit_with_2(arguments, capsys):
         (["sweep", "gone.safetensors", "--over", "speed", "--output", "OUT"], "alpha_thre, early_stop_eps"),
         (["sweep", "s", "--over", "alpha_thre", "--output", "OUT", "--occ-thre", "7"], "occ_thre"),
         (["view", "--alpha-thre", "7"], "alpha_thre"),
+        (["view", "--field", "cubes"], "cubes"),
+        (["view", "--width", "64"], "width is no setting of ngp:"),
+        (["view", "--sampler", "rvs", "--use", "hierarchical"], "choose another field"),
+        (["view", "--sampler", "stratified", "--n-bins", "0"], "n_bins must be"),
         (["view", "--box", "0", "0", "0", "1", "1", "-1"], "0 to -1 along z"),
         (["train", "demo", "--levels", "9", "--output", "OUT"], "levels"),
         (["check", "demo", "--box", "0", "0", "90", "1", "1", "91"], "no camera sees"),
@@ -223,21 +228,27 @@ def test_doctor_names_what_does_not_load_and_how_to_install_it(missing):
 def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
     seen = {}
 
-    def run_window(session, dataset, reading, thresholds, picture, ui_scale, place):
-        seen.update(dataset=dataset, reading=reading, march=thresholds, view=picture, ui_scale=ui_scale, place=place)
+    def run_window(session, dataset, reading, thresholds, picture, ui_scale, wished):
+        seen.update(dataset=dataset, reading=reading, march=thresholds, view=picture, ui_scale=ui_scale, wished=wished)
         return 0
 
     monkeypatch.setattr("core.doctor.display_problem", lambda: None)
     monkeypatch.setattr("viewer.window.run_window", run_window)
     arguments = [str(ball), "--downscale", "2", "--ui-scale", "1.5", "--cone-angle", "0.01", "--show-box"]
-    assert run_viewer.main([*arguments, "--device", "cpu", "--levels", "2", "--up", "-x"]) == 0
+    arguments += ["--device", "cpu", "--levels", "2", "--up", "-x", "--field", "mlp", "--width", "64"]
+    assert run_viewer.main([*arguments, "--sampler", "rvs", "--use", "hierarchical"]) == 0
     assert seen == {
         "dataset": str(ball),
         "reading": Reading(2),
         "march": {"cone_angle": 0.01},
         "view": {"show_box": True},
         "ui_scale": 1.5,
-        "place": {"levels": 2, "up": "-x"},
+        "wished": Overrides(
+            field={"width": 64},
+            sampler={"use": "hierarchical"},
+            method={"field": "mlp", "sampler": "rvs"},
+            place={"levels": 2, "up": "-x"},
+        ),
     }
 
 

@@ -40,6 +40,8 @@ def captions(request: ViewRequest) -> tuple[Caption, ...]:
         settings = differing(request.other, request.march)
         sides = [tuple(f"{_name(s.setting)} {s[i]}" for s in settings) for i in (1, 2)]
         pair = [Caption(name, lines or ("same settings",)) for name, lines in zip("AB", sides, strict=True)]
+    elif view.compare is Compare.RUN and request.runs:
+        pair = [Caption(name, (title,)) for name, title in zip("AB", request.runs, strict=True)]
     elif view.compare is Compare.PHOTO and request.photo is not None:
         pair = [Caption("Photo"), Caption("Render")]
     else:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from core.methods import default_method
+from core.opening import is_snapshot
 from core.place import Place, axis_name
 from core.reading import AS_STORED
 from core.settings import MarchSettings, settings_of
@@ -17,13 +19,13 @@ from viewer.view_settings import ViewSettings
 
 
 def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
-    """`run_viewer.py SCENE` with a flag for each threshold, view setting and part of the scene's place that it doesn't
-    open with.
+    """`run_viewer.py SCENE` with a flag for each threshold, view setting and part of the scene's place and method that
+    it doesn't open with.
 
     The quotes are those of this system's shell.
     """
     words = ["run_viewer.py", scene.opened, *_flags(scene.reading, AS_STORED), *_place_flags(scene)]
-    words += [*_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
+    words += [*_method_flags(scene), *_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
@@ -55,6 +57,16 @@ def _place_flags(scene: SceneInfo) -> list[str]:
     for name, value in place_wishes(scene.place, scene.opened_place).items():
         words += [f"--{name}", *(_word(x) for x in (value if isinstance(value, tuple) else (value,)))]
     return words
+
+
+def _method_flags(scene: SceneInfo) -> list[str]:
+    """The kinds that a scene doesn't open with, and their settings that aren't the usual ones; a snapshot keeps its."""
+    if is_snapshot(scene.opened):
+        return []
+    usual = default_method(scene.times is not None)
+    values = {name: chosen for name, chosen in scene.method.method.items() if chosen != usual.get(name)}
+    values |= {**scene.method.field, **scene.method.sampler}
+    return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", _word(value))]
 
 
 def _flags(settings: Any, opened: Any) -> list[str]:

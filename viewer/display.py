@@ -15,6 +15,9 @@ from viewer.view_settings import Mode, Tint, ViewSettings
 LEFT = (1e-4, 1.0)
 """The range of transmittances that are told apart."""
 
+_SKY = 20.0
+"""What is so many times as far away as the nearest quarter of a picture is its sky."""
+
 TINT = np.float32([1.0, 0.42, 0.16])
 """Covers what is opaque."""
 
@@ -94,13 +97,15 @@ def depth_range(depths: np.ndarray, opacities: np.ndarray) -> tuple[float, float
     """Near and far of a depth picture: the 1st and 99th percentile of what is more than half opaque.
 
     They are rounded outwards to two digits of their difference, so that the scale does not flicker as the camera
-    moves. A picture without such a pixel takes all finite depths; without those it gets 0 and 1.
+    moves. A sky without end doesn't count: beside it all else would be of one colour. A picture without such a pixel
+    takes all finite depths; without those it gets 0 and 1.
     """
     seen = depths[(opacities > 0.5) & np.isfinite(depths)]
     if seen.size == 0:
         seen = depths[np.isfinite(depths)]
     if seen.size == 0:
         return 0.0, 1.0
+    seen = seen[seen <= _SKY * np.percentile(seen, 25.0, method="inverted_cdf")]
     # values that are there, not between two: they are the same for a picture beside itself
     low, high = (float(v) for v in np.percentile(seen, (1.0, 99.0), method="inverted_cdf"))
     digit = 10.0 ** math.floor(math.log10(max(high - low, 1e-3 * abs(high), 1e-6)))

@@ -1,16 +1,18 @@
 """What the marcher's settings come to in the view at hand, where that is more or other than their values say. Pure.
 
-Only the bounds that lie in the mathematics are told, see `core.kernels.marching`: nothing else stands between a slider
-and the march.
+Only the bounds that lie in the mathematics are told, see `core.kernels.marching`, and what the scene's sampler doesn't
+use: nothing else stands between a slider and the march.
 """
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.boxes import distances_to_box, marched_box
 from core.kernels.grid import FLOAT_SPACING
-from core.settings import Box, MarchSettings
+from core.methods import SAMPLERS, marches_grid, name_of, read_by
+from core.sampler_settings import OccupancySettings, RVSSettings
+from core.settings import MARCH_NUMBERS, Box, MarchSettings
 
 
 class Effect(NamedTuple):
@@ -25,7 +27,13 @@ class Effect(NamedTuple):
     sentence: str
 
 
-def effects(march: MarchSettings, position: Sequence[float], box: Box, training_step: float) -> dict[str, Effect]:
+def effects(
+    march: MarchSettings,
+    position: Sequence[float],
+    box: Box,
+    training_step: float,
+    sampler: Any = OccupancySettings(),  # noqa: B008 - it is immutable
+) -> dict[str, Effect]:
     """What the settings come to, by field name; a setting that is just its value is left out.
 
     Args:
@@ -33,19 +41,37 @@ def effects(march: MarchSettings, position: Sequence[float], box: Box, training_
         position: of the camera, x y z.
         box: the scene's bounds, those of the outermost grid level.
         training_step: the step that the grid's stored values are made with.
+        sampler: the settings of what places samples.
     """
     nearest, farthest = reach(marched_box(box, march.crop), position)
     first, last = max(nearest, march.near_plane), min(farthest, march.far_plane)
-    steps = (march.render_step_size,) * 2
     found = _planes(march, nearest, farthest)
+    if marches_grid(sampler):
+        found |= _of_the_grid(march, first, last, training_step)
+    elif march.alpha_thre > 0.0 and isinstance(sampler, RVSSettings) and sampler.use == "color":
+        opacity = 100.0 * march.alpha_thre
+        found["alpha_thre"] = Effect(f"opacity {opacity:.4g} %", f"Rays of an opacity below {opacity:.4g} % get none.")
+    if march.early_stop_eps > 0.0:
+        opacity = 100.0 * (1.0 - march.early_stop_eps)
+        found["early_stop_eps"] = Effect(f"opacity {opacity:.4g} %", f"Stops behind an opacity of {opacity:.4g} %.")
+    return found | _unused(sampler)
+
+
+def reach(box: Box, position: Sequence[float]) -> tuple[float, float]:
+    """The distances between which a box lies, seen from a point; infinity and 0 for one without an inside."""
+    if any(low >= high for low, high in zip(box[:3], box[3:], strict=True)):
+        return math.inf, 0.0
+    return distances_to_box(box, position)
+
+
+def _of_the_grid(march: MarchSettings, first: float, last: float, training_step: float) -> dict[str, Effect]:
+    """Of the steps through the grid and its threshold; samples lie between the distances `first` and `last`."""
+    steps, found = (march.render_step_size,) * 2, {}
     if first < last:
         steps = _step_at(march, first), _step_at(march, last)
         found |= _steps(march, first, last, *steps)
     if march.alpha_thre > 0.0:
         found["alpha_thre"] = _thinnest(*(-math.log1p(-march.alpha_thre) / step for step in reversed(steps)))
-    if march.early_stop_eps > 0.0:
-        opacity = 100.0 * (1.0 - march.early_stop_eps)
-        found["early_stop_eps"] = Effect(f"opacity {opacity:.4g} %", f"Stops behind an opacity of {opacity:.4g} %.")
     if march.occ_thre > 0.0:
         density = march.occ_thre / training_step
         found["occ_thre"] = Effect(
@@ -56,11 +82,15 @@ def effects(march: MarchSettings, position: Sequence[float], box: Box, training_
     return found
 
 
-def reach(box: Box, position: Sequence[float]) -> tuple[float, float]:
-    """The distances between which a box lies, seen from a point; infinity and 0 for one without an inside."""
-    if any(low >= high for low, high in zip(box[:3], box[3:], strict=True)):
-        return math.inf, 0.0
-    return distances_to_box(box, position)
+def _unused(sampler: Any) -> dict[str, Effect]:
+    """What a sampler doesn't use, and who does."""
+    kind, found = name_of(SAMPLERS, sampler), {}
+    for name in set(MARCH_NUMBERS) - set(read_by(sampler)):
+        found[name] = Effect(f"{kind}: not used", f"The sampler {kind} doesn't use it.")
+    if "occ_thre" in found:
+        more = "It decides which cells the panel Occupancy shows, and is set there."
+        found["occ_thre"] = found["occ_thre"]._replace(sentence=f"The sampler {kind} doesn't use it. {more}")
+    return found
 
 
 def _planes(march: MarchSettings, nearest: float, farthest: float) -> dict[str, Effect]:

@@ -54,6 +54,11 @@ def seen_by_text(facts: GridFacts | None, n_cameras: int) -> str:
     return f"Occupied cells: seen by {least} to {most} of {n_cameras} cameras, median {median}."
 
 
+def unused_text(sampler: str) -> str:
+    """What the grid is for in a scene whose sampler doesn't march it."""
+    return f"The sampler {sampler} doesn't march these cells: they only show where something is."
+
+
 def position_text(axis: str, share: float, box: tuple[float, ...], n_levels: int) -> str:
     """Where a slice plane lies, in scene units.
 

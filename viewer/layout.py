@@ -46,6 +46,7 @@ PANELS = {
     "images": Place(9130, BELOW, shown=False),
     "inspector": Place(9140, BELOW, shown=False),
     "dataset": Place(9170, BELOW, shown=False),
+    "method": Place(9180, BELOW, shown=False),
 }
 """By tag, in the order of their tabs."""
 

@@ -6,13 +6,16 @@ No torch object crosses. Arrays are numpy and are not written to after they are 
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
-from core.errors import CollapseKind
+from core.opening import Overrides
 from core.place import Place
 from core.reading import AS_STORED, Reading
-from core.settings import FieldSettings, MarchSettings, TrainSettings
+from core.sampler_settings import OccupancySettings
+from core.settings import MarchSettings, TrainSettings
+from viewer.runs import Collapse, Measured, Run
 from viewer.view_settings import ViewSettings
 
 
@@ -72,7 +75,8 @@ class ViewRequest:
         width, height: the full resolution in pixels; while the camera moves the session may render fewer.
         moving: the camera is in motion, so speed counts more than resolution.
         serial: grows with every request; a frame says which it answers.
-        other: the thresholds kept as A, while the view compares with them.
+        other: A's thresholds, while the view compares with them or with the former run.
+        runs: what A and B are called while A is the former run's picture; (): both are of the run that trains.
         photo: the dataset's view that the camera stands on exactly, if it does.
         ray: drawn into the picture.
         scene_serial: of the status whose scene is meant; None: whichever is open.
@@ -86,6 +90,7 @@ class ViewRequest:
     moving: bool
     serial: int
     other: MarchSettings | None = None
+    runs: tuple[str, ...] = ()
     photo: PhotoId | None = None
     ray: SceneRay | None = None
     scene_serial: int | None = None
@@ -99,10 +104,10 @@ class FrameStats:
         milliseconds: marching and drawing the picture; `march_ms`, `field_ms` and `composite_ms` are its stages (see
             `core.stopwatch.Stages`), drawing is the rest.
         rendered_width, rendered_height: the resolution that was marched; may be below the request's.
-        n_density, n_color: evaluations of the field.
+        n_density, n_color: evaluations of density, by the sampler's own fields too, and of colour.
         samples_per_ray: composited samples, a mean over all rays; `samples_median` and `samples_p95` over them too.
         occupied: of each grid level's cells, the share that the view marched, finest level first.
-        missed: share of the rays that met no occupied cell.
+        missed: share of the rays on which no density was asked for.
         stopped_early: share of the rays that ended because their transmittance fell below the threshold.
         reached_far: share of the rays that did neither, and left the scene on its far side.
         skipped: share of the samples of a march without a grid and without early stop that was never evaluated.
@@ -149,7 +154,7 @@ class Legend:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The picture of the settings kept as A beside the present one, at the rendered size.
+    """A's picture beside the present one, at the rendered size.
 
     Attributes:
         psnr: between both, in dB; inf without a difference.
@@ -203,6 +208,8 @@ class SceneInfo:
         test_cameras, test_fov_y, test_names: the same of the test views.
         times, test_times: (n,) float64, when the views were taken, 0 to 1; None where nothing moves.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
+        method: what to ask for to have its field and sampler again.
+        sampler: the settings of what places samples; see `core.methods`.
         train: the settings it was opened with.
         up: the unit vector that points upwards in it.
         points: (n, 3) float32, known points of its surfaces, or None; point_colors: (n, 3) float32 in [0, 1], theirs.
@@ -227,7 +234,7 @@ class SceneInfo:
     test_fov_y: np.ndarray
     test_names: tuple[str, ...]
     box: tuple[float, ...]
-    field: FieldSettings
+    method: Overrides
     train: TrainSettings
     background: tuple[float, float, float]
     opened: str = ""
@@ -239,6 +246,7 @@ class SceneInfo:
     sizes: np.ndarray | None = None
     times: np.ndarray | None = None
     test_times: np.ndarray | None = None
+    sampler: Any = field(default_factory=OccupancySettings)
 
     @property
     def place(self) -> Place:
@@ -263,20 +271,6 @@ class SceneInfo:
 
 
 @dataclass(frozen=True)
-class Collapse:
-    """How training collapsed.
-
-    Attributes:
-        since: the first step of which it is known.
-        last_good: the step that can be gone back to, or None.
-    """
-
-    kind: CollapseKind
-    since: int
-    last_good: int | None
-
-
-@dataclass(frozen=True)
 class Status:
     """The session at one moment; replaced as a whole.
 
@@ -284,11 +278,12 @@ class Status:
         message: what is going on, or what went wrong and what to do; one or two sentences.
         progress: share of loading done, 0 to 1, or None.
         seconds: training time only, without pauses and rendering.
-        losses, psnrs: curves as pairs (step, value); psnrs are held-out, in dB.
+        losses: a curve as pairs (step, value); psnrs: the held-out one.
         device, backend: e.g. "cpu" and "warp (no CUDA device)".
         march: the thresholds training uses now.
         excluded: the training views it leaves out now, by index.
         collapse: what happened, while training has failed because it collapsed.
+        former: the run that was trained before this one with another method, while it is kept.
         scene_serial: grows each time another scene (or a reset) takes over, so that the window can reset its camera.
     """
 
@@ -302,7 +297,7 @@ class Status:
     samples_per_second: float = 0.0
     views_per_second: float = 0.0
     losses: tuple[tuple[int, float], ...] = ()
-    psnrs: tuple[tuple[int, float], ...] = ()
+    psnrs: tuple[Measured, ...] = ()
     device: str = ""
     backend: str = ""
     scene: SceneInfo | None = None
@@ -310,6 +305,7 @@ class Status:
     march: MarchSettings = field(default_factory=MarchSettings)
     excluded: frozenset[int] = frozenset()
     collapse: Collapse | None = None
+    former: Run | None = None
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Rendered:
         seconds: marching it; `stages` are its parts.
         occupied: of each grid level's cells, the share that was marched.
         layers: what is shown of the grid, or None where it was not looked for.
-        other: the same view with the thresholds kept as A, while it is compared with them.
+        other: the same view as A shows it, while it is compared with that; of_former: by the former run.
         photo: the photo from the same place, while it is compared with it.
     """
 
@@ -48,6 +48,7 @@ class Rendered:
     occupied: tuple[float, ...]
     layers: GridLayers | None = None
     other: "Rendered | None" = None
+    of_former: bool = False
     photo: Photo | None = None
 
 
@@ -92,33 +93,42 @@ def render_request(
     cancelled: Callable[[], bool] | None = None,
     chunk: int = IMAGE_CHUNK,
     photo_of: PhotoFinder | None = None,
+    former: Trainer | None = None,
 ) -> Rendered | None:
     """March all that a request shows, at a size of its own; arguments as in `render_view` and `completed`."""
-    marched = []
-    for march in (request.march, request.other):
-        if march is not None:
-            marched.append(render_view(trainer, request.pose, size, march, request.view, cancelled, chunk))
+    marched, of_former = [], bool(request.runs)
+    for owner, march in ((trainer, request.march), (former if of_former else trainer, request.other)):
+        if owner is not None and march is not None:
+            marched.append(render_view(owner, request.pose, size, march, request.view, cancelled, chunk))
             if marched[-1] is None:
                 return None
-    rendered = replace(marched[0], other=marched[1] if len(marched) > 1 else None)
-    return completed(trainer, request, rendered, photo_of)
+    rendered = marched[0]
+    if len(marched) > 1:
+        rendered = replace(rendered, other=marched[1], of_former=of_former)
+    return completed(trainer, request, rendered, photo_of, former)
 
 
 def completed(
-    trainer: Trainer, request: ViewRequest, rendered: Rendered, photo_of: PhotoFinder | None = None
+    trainer: Trainer,
+    request: ViewRequest,
+    rendered: Rendered,
+    photo_of: PhotoFinder | None = None,
+    former: Trainer | None = None,
 ) -> Rendered:
     """A marched view with what it lacks of the grid and the photo that the request shows.
 
     Args:
         photo_of: gives the photo of a request at a size; None: `find_photo`.
+        former: the former run's, while one is kept. Without it nothing stands beside a view to compare it with.
     """
     height, width = rendered.output.opacities.shape
     view = request.view
     if rendered.layers is None:
         camera = camera_of(request.pose, width, height, trainer.device)
         rendered = replace(rendered, layers=find_layers(trainer, camera, rendered.march, view))
-    if rendered.other is not None:
-        rendered = replace(rendered, other=completed(trainer, replace(request, photo=None), rendered.other))
+    owner = former if rendered.of_former else trainer
+    if rendered.other is not None and owner is not None:
+        rendered = replace(rendered, other=completed(owner, replace(request, photo=None), rendered.other))
     if view.compare is Compare.PHOTO and request.photo is not None and rendered.photo is None:
         rendered = replace(rendered, photo=(photo_of or find_photo)(trainer, request, (width, height)))
     return rendered
@@ -161,7 +171,7 @@ def compose(
     Returns:
         (height, width, 4) float32 in [0, 1], C-contiguous, and what the colours stand for, nothing for true colour.
     """
-    if view.compare is Compare.SETTINGS and rendered.other is not None:
+    if view.compare in (Compare.SETTINGS, Compare.RUN) and rendered.other is not None:
         rgba, legends = _beside_other(rendered, pose, view, scene, transparent)
     elif view.compare is Compare.PHOTO and rendered.photo is not None:
         rgba, legends = _beside_photo(rendered, pose, view, scene, transparent)
@@ -191,7 +201,7 @@ def _painted(
 def _beside_other(
     rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
 ) -> tuple[np.ndarray, tuple[Legend, ...]]:
-    """The view with A's thresholds and with the present ones, on one scale; a difference has no overlays."""
+    """The view as A and as B show it, on one scale; a difference has no overlays."""
     outputs = [over_background(r, view.background) for r in (rendered.other, rendered)]
     if view.compare_as is CompareAs.DIFFERENCE:
         rgba, legend = comparison.difference(*outputs, view.mode, "A - B")
@@ -242,19 +252,27 @@ def make_picture(
     scene: SceneInfo,
     transparent: bool = False,
     cancelled: Callable[[], bool] | None = None,
+    former: Trainer | None = None,
 ) -> np.ndarray | None:
-    """The finished picture of a request at its full size, (height, width, 4) float32, or None if cancelled."""
-    rendered = render_whole(trainer, request, cancelled)
+    """The finished picture of a request at its full size, (height, width, 4) float32, or None if cancelled.
+
+    Args:
+        former: as for `completed`.
+    """
+    rendered = render_whole(trainer, request, cancelled, former)
     return None if rendered is None else finished(rendered, request, scene, transparent)
 
 
 def render_whole(
-    trainer: Trainer, request: ViewRequest, cancelled: Callable[[], bool] | None = None
+    trainer: Trainer,
+    request: ViewRequest,
+    cancelled: Callable[[], bool] | None = None,
+    former: Trainer | None = None,
 ) -> Rendered | None:
     """March all that a picture to keep shows, at the request's full size; None if cancelled."""
     if cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:
         trainer.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
-    return render_request(trainer, request, (request.width, request.height), cancelled)
+    return render_request(trainer, request, (request.width, request.height), cancelled, former=former)
 
 
 def finished(rendered: Rendered, request: ViewRequest, scene: SceneInfo, transparent: bool = False) -> np.ndarray:
@@ -265,5 +283,5 @@ def finished(rendered: Rendered, request: ViewRequest, scene: SceneInfo, transpa
 
 def has_divider(rendered: Rendered, view: ViewSettings) -> bool:
     """Whether the picture shows one thing left and another right of the divider."""
-    beside = {Compare.SETTINGS: rendered.other, Compare.PHOTO: rendered.photo}.get(view.compare)
-    return beside is not None and view.compare_as is CompareAs.DIVIDER
+    beside = rendered.photo if view.compare is Compare.PHOTO else rendered.other
+    return view.compare is not Compare.OFF and beside is not None and view.compare_as is CompareAs.DIVIDER

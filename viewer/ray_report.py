@@ -3,10 +3,14 @@
 import csv
 import io
 import math
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.inspection import CellSpans, Fate, RaySamples, Stop
+from core.inspection import CellSpans, Fate, RayGuide, RayReport, RaySamples, Stop
+from core.methods import SAMPLERS, name_of
+from core.samplers.base import GuideKind
 from viewer.messages import SceneRay
 from viewer.tools.inspector import Inspection
 
@@ -20,6 +24,21 @@ COLUMNS = (
 
 BEHIND_DIM = 0.35
 """How strongly samples behind the stop are shown, beside those before it."""
+
+LEAST_SHARE = 1 / 300
+"""Of the way through the box: how long a sample is drawn that has no length."""
+
+TICK, LONG_TICK = 0.12, 0.22
+"""Of a plot's height: places of samples, and places that a guide speaks of."""
+
+
+class Line(NamedTuple):
+    """A line of a plot over t; `kind` is what it is drawn as: a value of `GuideKind`, or None for what is rendered."""
+
+    label: str
+    kind: GuideKind | None
+    xs: np.ndarray
+    ys: np.ndarray
 
 
 def stop_text(inspection: Inspection) -> str:
@@ -57,6 +76,44 @@ def steps(t_starts: np.ndarray, t_ends: np.ndarray, values: np.ndarray) -> tuple
     return np.insert(xs, where, np.append(t_ends[lasts], t_starts[firsts])), np.insert(ys, where, 0.0)
 
 
+def density_lines(report: RayReport) -> tuple[Line, ...]:
+    """The densities that the sampler went by."""
+    return tuple(_line_of(guide) for guide in report.guides if guide.kind is GuideKind.DENSITY)
+
+
+def weight_lines(report: RayReport) -> tuple[Line, ...]:
+    """Weights by scene unit, so that areas compare: those in the pixel, and those that the sampler went by; below them
+    ticks where samples lie, or where one ends and the next begins."""
+    s, lines, edges = report.samples, [], report.samples.t_starts
+    if (s.t_ends > s.t_starts).any():
+        per_unit = s.weights / np.maximum(s.t_ends - s.t_starts, 1e-12)
+        lines.append(Line("weight", None, *steps(s.t_starts, s.t_ends, per_unit)))
+        edges = np.append(edges, s.t_ends[-1:])
+    lines += [_line_of(guide) for guide in report.guides if guide.kind is GuideKind.WEIGHTS]
+    lines = [line._replace(label=f"{line.label}, 1/units") for line in lines[:1]] + lines[1:]
+    top = max((float(np.max(line.ys, initial=0.0)) for line in lines), default=0.0)
+    lines.append(Line("samples", GuideKind.PLACES, *ticks(edges, TICK * top)))
+    for guide in report.guides:
+        if guide.kind is GuideKind.PLACES:
+            lines.append(Line(guide.name, GuideKind.PLACES, *ticks(guide.ts, LONG_TICK * top)))
+    return tuple(lines)
+
+
+def _line_of(guide: RayGuide) -> Line:
+    """A guide's densities, or its weights by scene unit."""
+    ts, heights = guide.ts, guide.heights
+    if len(heights) == len(ts):
+        return Line(guide.name, guide.kind, ts, heights)
+    if guide.kind is GuideKind.WEIGHTS:
+        heights = heights / np.maximum(np.diff(ts), 1e-12)
+    return Line(guide.name, guide.kind, *steps(ts[:-1], ts[1:], heights))
+
+
+def ticks(ts: np.ndarray, height: float) -> tuple[np.ndarray, np.ndarray]:
+    """A line along 0 that rises to a height at each place and falls again: x and y."""
+    return np.repeat(ts, 3), np.tile([0.0, height, 0.0], len(ts))
+
+
 def transmittance_line(samples: RaySamples) -> tuple[np.ndarray, np.ndarray]:
     """Transmittance before each sample and behind the last one of each span: x and y, to be joined."""
     lasts = spans(samples.t_starts, samples.t_ends)[:, 1]
@@ -67,14 +124,16 @@ def transmittance_line(samples: RaySamples) -> tuple[np.ndarray, np.ndarray]:
 def color_strip(samples: RaySamples, t_min: float, t_max: float, n: int) -> np.ndarray:
     """The samples' colours as n pixels between t_min and t_max, (n, 4) float32; empty where there is no sample.
 
-    A pixel's alpha is its sample's, over the largest of the samples that the pixel can see.
+    A pixel's alpha is its sample's, over the largest of the samples that the pixel can see. Samples without a length
+    are as wide as can be seen.
     """
     ts = t_min + (np.arange(n) + 0.5) / n * (t_max - t_min)
     rgba = np.zeros((n, 4), np.float32)
     if len(samples.t_starts) == 0:
         return rgba
-    which = np.maximum(np.searchsorted(samples.t_starts, ts, side="right") - 1, 0)
-    inside = (ts >= samples.t_starts[which]) & (ts < samples.t_ends[which])
+    t_starts, t_ends = _with_lengths(samples.t_starts, samples.t_ends, t_min, t_max)
+    which = np.maximum(np.searchsorted(t_starts, ts, side="right") - 1, 0)
+    inside = (ts >= t_starts[which]) & (ts < t_ends[which])
     behind = samples.fates == Fate.BEHIND_STOP
     alphas = np.nan_to_num(samples.alphas)
     largest = max(float(np.max(alphas, where=~behind, initial=0.0)), 1e-6)
@@ -84,9 +143,17 @@ def color_strip(samples: RaySamples, t_min: float, t_max: float, n: int) -> np.n
     return rgba
 
 
+def _with_lengths(
+    t_starts: np.ndarray, t_ends: np.ndarray, t_min: float, t_max: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Samples as they are drawn: those without a length have one that can be seen."""
+    half = np.where(t_ends > t_starts, 0.0, 0.5 * LEAST_SHARE * (t_max - t_min))
+    return t_starts - half, t_ends + half
+
+
 def cell_bands(cells: CellSpans, t_stop: float, t_min: float, t_max: float, n: int) -> np.ndarray:
-    """What the march did in the cells, as n values between t_min and t_max: 1 where it looked into an occupied cell,
-    0 where it skipped an empty one, -1 behind the stop."""
+    """The cells, as n values between t_min and t_max: 1 in an occupied one, which a march through the grid looks into,
+    0 in an empty one, -1 behind the stop."""
     ts = t_min + (np.arange(n) + 0.5) / n * (t_max - t_min)
     if len(cells.t_starts) == 0:
         return np.where(ts < t_stop, 0, -1)
@@ -101,12 +168,14 @@ def scene_ray(inspection: Inspection) -> SceneRay | None:
         return None
     kept = report.samples.fates == Fate.COMPOSITED
     t_starts, t_ends = report.samples.t_starts[kept], report.samples.t_ends[kept]
+    t_starts, t_ends = _with_lengths(t_starts, t_ends, report.t_min, report.t_max)
     joined = tuple((float(t_starts[i]), float(t_ends[j])) for i, j in spans(t_starts, t_ends))
     return SceneRay(report.origin, report.direction, report.t_min, report.t_stop, report.t_max, joined)
 
 
 def to_csv(inspection: Inspection, dataset: str) -> str:
-    """One row per sample. Lines that begin with # say which ray it is; lengths are in scene units."""
+    """One row per sample. Lines that begin with # say which ray it is, and what the sampler went by; lengths are in
+    scene units."""
     report, s = inspection.report, inspection.report.samples
     march = " ".join(f"{name}={value:g}" for name, value in vars(report.march).items() if isinstance(value, float))
     notes = {
@@ -114,6 +183,7 @@ def to_csv(inspection: Inspection, dataset: str) -> str:
         "training step": inspection.step,
         "origin [units]": report.origin,
         "direction": report.direction,
+        "sampler": " ".join((name_of(SAMPLERS, inspection.sampler), *_settings(inspection.sampler))),
         "thresholds": march,
         "crop [units]": report.march.crop,
         "stop": f"{report.stop} at {report.t_stop:.7g} units",
@@ -124,6 +194,11 @@ def to_csv(inspection: Inspection, dataset: str) -> str:
         "median depth [units]": report.median_depth,
         "samples composited, evaluated, without skipping": (report.n_kept, report.n_marched, report.n_dense),
     }
+    for guide in report.guides:
+        heights = {GuideKind.WEIGHTS: "weights", GuideKind.DENSITY: "densities [1/units]"}.get(guide.kind)
+        notes[f"{guide.name}, {'edges of ' + guide.kind if heights else guide.kind} [units]"] = tuple(guide.ts)
+        if heights:
+            notes[f"{guide.name}, {heights}"] = tuple(guide.heights)
     text = io.StringIO()
     for name, value in notes.items():
         shown = " ".join(f"{v:.9g}" for v in value) if isinstance(value, tuple) else value
@@ -134,3 +209,7 @@ def to_csv(inspection: Inspection, dataset: str) -> str:
     for row, fate in zip(np.column_stack(columns), s.fates, strict=True):
         table.writerow([*(f"{value:.9g}" for value in row), FATES[Fate(fate)]])
     return text.getvalue()
+
+
+def _settings(settings: Any) -> list[str]:
+    return [f"{name}={value}" for name, value in asdict(settings).items()]

@@ -120,9 +120,14 @@ def _changed(
         pose, photo = replace(request.pose, fov_y=math.radians(settings.fov)), None
     else:
         pose, photo = request.pose, request.photo
-    if settings.compare is Compare.SETTINGS and request.other is None:
+    other = None if request.runs else request.other
+    if settings.compare is Compare.SETTINGS and other is None:
         raise ValueError("--compare settings needs other settings: give --like a screenshot that compares two")
+    if settings.compare is Compare.RUN:
+        raise ValueError("--compare run needs a former run, and a snapshot keeps one alone: give --compare off")
     if settings.compare is Compare.PHOTO and photo is None:
         raise ValueError("--compare photo needs the camera of a photo: give --camera, or a screenshot taken on a view")
     march = replace(request.march, **thresholds)
-    return replace(request, pose=pose, width=width, height=height, march=march, view=settings, photo=photo)
+    return replace(
+        request, pose=pose, width=width, height=height, march=march, view=settings, other=other, runs=(), photo=photo
+    )

@@ -5,7 +5,7 @@ from enum import StrEnum
 from core.errors import CollapseKind
 from core.settings import MarchSettings
 from core.trainer import Trainer
-from viewer.messages import Collapse
+from viewer.runs import Collapse
 
 
 class Rescue(StrEnum):

@@ -10,7 +10,7 @@ from core.cameras import Camera
 from core.datasets.base import Dataset
 from core.datasets.placing import place_of
 from core.errors import FirstlightError
-from core.opening import is_snapshot, moved_trainer
+from core.opening import Overrides, is_snapshot, method_of, moved_trainer, other_trainer, render_thumbnail
 from core.place import Place
 from core.reading import AS_STORED, DEMOS
 from core.settings import MarchSettings
@@ -19,6 +19,7 @@ from viewer.curves import Curve, Rates
 from viewer.held_out import HeldOut
 from viewer.messages import SceneInfo
 from viewer.rescue import Rescue, rescue
+from viewer.runs import Measured, Run, title_of
 
 MOST_POINTS = 20_000
 """Known points that the window is told of: more would slow the picture and show nothing new."""
@@ -31,13 +32,17 @@ class Scene:
         trainer: stays this scene's own; nothing else may step it.
         opened: what was opened, see `SceneInfo.opened`; "": the dataset.
         opened_place: see `SceneInfo.opened_place`; None: its place now.
+
+    Attributes:
+        former: the scene as it was before training started again with another method; it isn't stepped.
     """
 
     def __init__(self, trainer: Trainer, opened: str = "", opened_place: Place | None = None):
         self.trainer = trainer
         self.info = describe(trainer, opened, opened_place)
         self.losses = Curve()
-        self.psnrs: tuple[tuple[int, float], ...] = ()
+        self.psnrs: tuple[Measured, ...] = ()
+        self.former: Scene | None = None
         self.rates = Rates()
         self._own_march = trainer.settings.march
         self._held_out = HeldOut(trainer.dataset.test, trainer.device) if len(trainer.dataset.test) else None
@@ -59,7 +64,8 @@ class Scene:
             return
         psnr = self._held_out.slice(self.trainer)
         if psnr is not None:
-            self.psnrs += ((self.trainer.step_count, psnr),)
+            trainer = self.trainer
+            self.psnrs += (Measured(trainer.step_count, psnr, trainer.seconds, trainer.n_evaluations),)
 
     def set_training_march(self, march: MarchSettings | None) -> None:
         """Train with other thresholds; None: with those the scene was opened with."""
@@ -74,7 +80,7 @@ class Scene:
         text = rescue(self.trainer, way, self._own_march)
         step = self.trainer.step_count
         self.losses.cut(step)
-        self.psnrs = tuple(point for point in self.psnrs if point[0] <= step)
+        self.psnrs = tuple(point for point in self.psnrs if point.step <= step)
         self.rates.clear()
         return text
 
@@ -86,6 +92,7 @@ class Scene:
         )
         scene = Scene(trainer, self.info.opened, self.info.opened_place)
         scene.set_training_march(old.settings.march)
+        scene.former = self.former
         return scene
 
     def moved(self, place: Place, seed: int) -> "Scene":
@@ -98,7 +105,60 @@ class Scene:
             trainer = moved_trainer(self.trainer, self.info.train, place, seed)
         except ValueError as error:
             raise FirstlightError(str(error)) from error
-        if is_snapshot(self.info.opened):  # the dataset's own place is where the new one begins
+        scene = self._of_dataset(trainer)
+        scene.former = self.former
+        return scene
+
+    def with_method(self, wished: Overrides, seed: int) -> "Scene":
+        """The same dataset, place and excluded views, and an untrained field with another method; this one is kept as
+        its former one. What was kept before is let go.
+
+        Raises:
+            FirstlightError: there is no such method, or it can't learn here.
+        """
+        try:
+            trainer = other_trainer(self.trainer, self.info.train, wished, seed)
+            render_thumbnail(trainer)  # what can't be shown fails before anything is given up
+        except ValueError as error:
+            raise FirstlightError(str(error)) from error
+        scene = self._of_dataset(trainer)
+        scene.former, self.former = self, None
+        return scene
+
+    def taken_up(self) -> "Scene":
+        """The former scene, which goes on where it stood; this one is kept as its former one.
+
+        Raises:
+            FirstlightError: none is kept.
+        """
+        if self.former is None:
+            raise FirstlightError("no former run is kept: start training with another method first")
+        scene, self.former = self.former, None
+        scene.former = self
+        scene.rates.clear()
+        return scene
+
+    def forget_former(self) -> None:
+        """Let the former scene go, and its memory."""
+        self.former = None
+
+    @property
+    def former_trainer(self) -> Trainer | None:
+        """The former scene's trainer; nothing may step it."""
+        return None if self.former is None else self.former.trainer
+
+    @property
+    def former_run(self) -> Run | None:
+        """What is told of the former scene."""
+        if self.former is None:
+            return None
+        trainer = self.former.trainer
+        return Run(title_of(self.former.info.method), trainer.step_count, trainer.seconds, self.former.psnrs)
+
+    def _of_dataset(self, trainer: Trainer) -> "Scene":
+        """A scene with another trainer. What was opened as a snapshot is its dataset from then on, whose own place is
+        where the new one begins."""
+        if is_snapshot(self.info.opened):
             return Scene(trainer, "", trainer.dataset.named)
         return Scene(trainer, self.info.opened, self.info.opened_place)
 
@@ -106,6 +166,20 @@ class Scene:
         """Take another unit vector for up; training goes on."""
         self.trainer.turn_up(up)
         self.info = replace(self.info, up=up)
+        if self.former is not None:
+            self.former.turn_up(up)
+
+    def include(self, view: int, included: bool) -> None:
+        """Train with or without one of the training views.
+
+        Raises:
+            FirstlightError: none would be left.
+        """
+        excluded = self.trainer.excluded
+        try:
+            self.trainer.exclude(excluded - {view} if included else excluded | {view})
+        except ValueError as error:
+            raise FirstlightError(str(error)) from error
 
 
 def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = None) -> SceneInfo:
@@ -130,7 +204,7 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         test_fov_y=_fov_y(dataset.test.cameras),
         test_names=tuple(dataset.test.names),
         box=tuple(dataset.box),
-        field=trainer.field_settings,
+        method=method_of(trainer),
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
         opened=opened if opened in DEMOS else str(Path(opened).expanduser().resolve()),
@@ -142,6 +216,7 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         sizes=None if cameras.sizes is None else cameras.sizes.cpu().numpy().copy(),
         times=_times(dataset.train.cameras) if dataset.train.moves else None,
         test_times=_times(dataset.test.cameras) if dataset.train.moves else None,
+        sampler=trainer.sampler_settings,
     )
 
 

@@ -77,6 +77,7 @@ def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, A
         },
         "march": dataclasses.asdict(view.march),
         "other": None if view.other is None else dataclasses.asdict(view.other),
+        "runs": list(view.runs),
         "photo": None if view.photo is None else dataclasses.asdict(view.photo),
         "view": dataclasses.asdict(view.view),
         "transparent": request.transparent,
@@ -132,6 +133,7 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
             moving=False,
             serial=0,
             other=None if other is None else _march_from(other),
+            runs=_tuples(metadata.get("runs", [])),
             photo=None if photo is None else PhotoId(Split(photo["split"]), int(photo["index"])),
             ray=_ray_from(metadata.get("ray")),
         )

@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +22,10 @@ from core.reading import AS_STORED, Reading
 from core.settings import MarchSettings
 from core.snapshot import save_snapshot
 from viewer import pictures, screenshots
-from viewer.messages import Collapse, Frame, Notice, ScreenshotRequest, State, Status, ViewRequest
+from viewer.mailbox import Mailbox
+from viewer.messages import Frame, Notice, ScreenshotRequest, State, Status, ViewRequest
 from viewer.rescue import Rescue
+from viewer.runs import Collapse
 from viewer.scene import Scene
 from viewer.tools import Toolbox
 from viewer.view_server import ViewServer
@@ -59,13 +61,10 @@ class Session:
         self.traceback = ""
         self._scene: Scene | None = None
         self._tools = Toolbox()
-        self._views = ViewServer(newer=self._has_mail, closing=lambda: self._closing)
-        self._wake = threading.Condition()
-        self._commands: deque[Callable[[], None]] = deque()
+        self._mail = Mailbox()
+        self._views = ViewServer(lambda: self._mail.waiting(self._scene is not None), lambda: self._mail.closed)
         self._openings = 0
-        self._requested: ViewRequest | None = None
         self._notices: deque[Notice] = deque()
-        self._closing = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -75,23 +74,21 @@ class Session:
 
     def close(self, timeout: float = 1.0) -> bool:
         """End the worker; gives whether it ended in time. One that is still in a slow step ends with the process."""
-        self._closing = True
-        with self._wake:
-            self._wake.notify_all()
+        self._mail.close()
         if self._thread is None:
             return True
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def open(self, path: str, reading: Reading = AS_STORED, place: Mapping[str, Any] | None = None) -> None:
+    def open(self, path: str, reading: Reading = AS_STORED, wished: Overrides | None = None) -> None:
         """Open a dataset, a demo by its name or a snapshot, and train it. A failure leaves the open scene as it is.
 
         Args:
-            place: values of `PlaceWishes` by name.
+            wished: its method and its place, where these aren't to be the usual ones.
         """
         self._openings += 1
         opening = self._openings
-        self._queue(lambda: self._open(path, reading, opening, place or {}))
+        self._queue(lambda: self._open(path, reading, opening, wished))
 
     def pause(self) -> None:
         """Let training stand; views are answered as before."""
@@ -103,7 +100,7 @@ class Session:
 
     def reset(self) -> None:
         """Start the open scene's training again from nothing."""
-        self._queue(self._reset)
+        self._take_over_by(lambda scene: scene.restarted(self._seed))
 
     def train_in(self, place: Place, scene_serial: int | None = None) -> None:
         """Start the open scene's training again from nothing in another place.
@@ -111,23 +108,36 @@ class Session:
         Args:
             scene_serial: as for `ViewRequest`; where another scene is open by then, nothing is done.
         """
-        self._queue(lambda: self._train_in(place), scene_serial)
+        self._take_over_by(lambda scene: scene.moved(place, self._seed), scene_serial)
+
+    def train_with(self, method: Overrides, scene_serial: int | None = None) -> None:
+        """Start the open scene's training again from nothing with another method. The present run is kept to be
+        compared; one that can't be made leaves it as it is. `scene_serial` as for `train_in`."""
+        self._take_over_by(lambda scene: scene.with_method(method, self._seed), scene_serial)
+
+    def take_up(self, scene_serial: int | None = None) -> None:
+        """Go on with the former run and keep the present one in its place. `scene_serial` as for `train_in`."""
+        self._take_over_by(Scene.taken_up, scene_serial)
+
+    def forget_former(self, scene_serial: int | None = None) -> None:
+        """Let the former run go. `scene_serial` as for `train_in`."""
+        self._with_scene(Scene.forget_former, scene_serial)
 
     def turn_up(self, up: tuple[float, float, float], scene_serial: int | None = None) -> None:
         """Take another unit vector for the scene's up; training goes on. `scene_serial` as for `train_in`."""
-        self._queue(lambda: self._turn_up(up), scene_serial)
+        self._with_scene(lambda scene: scene.turn_up(up), scene_serial)
 
     def rescue(self, way: Rescue) -> None:
         """Take a way out of a collapse and train on."""
-        self._queue(lambda: self._rescue(way))
+        self._with_scene(lambda scene: self._rescue(scene, way))
 
     def set_training_march(self, march: MarchSettings | None) -> None:
         """Train with these thresholds from the next step on; None: with those the scene was opened with."""
-        self._queue(lambda: self._set_training_march(march))
+        self._with_scene(lambda scene: scene.set_training_march(march))
 
     def include(self, view: int, included: bool, scene_serial: int | None = None) -> None:
         """Train with or without one of the training views from the next step on. `scene_serial` as for `train_in`."""
-        self._queue(lambda: self._include(view, included), scene_serial)
+        self._with_scene(lambda scene: scene.include(view, included), scene_serial)
 
     def save_snapshot(self, path: str) -> None:
         """Write the training's whole state to a file."""
@@ -139,7 +149,8 @@ class Session:
 
     def ask(self, tool: str, question: Any) -> None:
         """Ask one of `viewer.tools` for something, or with None for nothing more; `result` gives the newest answer."""
-        self._queue(lambda: self._ask(tool, question), getattr(question, "scene_serial", None))
+        meant = getattr(question, "scene_serial", None)
+        self._with_scene(lambda scene: self._tools.ask(tool, question, scene), meant)
 
     def result(self, tool: str) -> Any:
         """The newest result of a tool, or None."""
@@ -147,9 +158,7 @@ class Session:
 
     def request_view(self, request: ViewRequest) -> None:
         """Ask for a picture; it supersedes the one asked for before."""
-        with self._wake:
-            self._requested = request
-            self._wake.notify_all()
+        self._mail.request(request)
 
     def take_notices(self) -> list[Notice]:
         """What there is to tell the user; each notice is given once."""
@@ -167,7 +176,7 @@ class Session:
         worked = False
         try:
             worked = self._run_commands()
-            if self._scene is not None and not self._closing:
+            if self._scene is not None and not self._mail.closed:
                 worked |= self._serve_view(self._scene)
                 worked |= self._run_tools(self._scene)
                 worked |= self._train(self._scene)
@@ -177,27 +186,28 @@ class Session:
         return worked
 
     def _run(self) -> None:
-        while not self._closing:
+        while not self._mail.closed:
             if not self.tick():
-                with self._wake:
-                    self._wake.wait_for(self._has_mail, IDLE_PERIOD)
-
-    def _has_mail(self) -> bool:
-        """Whether a command or a view request waits, or the session closes."""
-        return self._closing or bool(self._commands) or (self._requested is not None and self._scene is not None)
+                self._mail.wait(self._scene is not None, IDLE_PERIOD)
 
     def _queue(self, command: Callable[[], None], meant: int | None = None) -> None:
         """Leave a command for the worker; one that is meant for a scene is dropped when another is open by then."""
-        with self._wake:
-            self._commands.append(lambda: None if self._is_stale(meant) else command())
-            self._wake.notify_all()
+        self._mail.leave(lambda: None if self._is_stale(meant) else command())
+
+    def _with_scene(self, act: Callable[[Scene], object], meant: int | None = None) -> None:
+        """Leave something to do with the open scene; nothing is done without one."""
+        self._queue(lambda: None if self._scene is None else act(self._scene), meant)
+
+    def _take_over_by(self, follow: Callable[[Scene], Scene], meant: int | None = None) -> None:
+        """Let the scene that follows the open one take over."""
+        self._with_scene(lambda scene: self._take_over(follow(scene)), meant)
 
     def _run_commands(self) -> bool:
         worked = False
-        while self._commands and not self._closing:
+        while (command := self._mail.take_command()) is not None:
             worked = True
             try:
-                self._commands.popleft()()
+                command()
             except _Interrupted:
                 pass
             except Exception as error:
@@ -211,8 +221,7 @@ class Session:
             self.traceback = traceback.format_exc()
 
     def _serve_view(self, scene: Scene) -> bool:
-        with self._wake:
-            request, self._requested = self._requested, None
+        request = self._mail.take_request()
         if request is not None and self._is_stale(request.scene_serial):
             request = None
         training = scene.trainer.seconds if self.status.state is State.TRAINING else None
@@ -226,7 +235,7 @@ class Session:
 
     def _run_tools(self, scene: Scene) -> bool:
         """A panel's work, while the camera rests. What fails there stops the tool and nothing else."""
-        if self._views.moving or self._closing:
+        if self._views.moving or self._mail.closed:
             return False
         try:
             return self._tools.slice(scene, self.status.state is State.TRAINING)
@@ -235,7 +244,7 @@ class Session:
             return True
 
     def _train(self, scene: Scene) -> bool:
-        if self.status.state is not State.TRAINING or self._closing:
+        if self.status.state is not State.TRAINING or self._mail.closed:
             return False
         scene.evaluate()
         fraction = self._views.controller.step_fraction(self._views.moving)
@@ -254,23 +263,22 @@ class Session:
         message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
         self._set(State.FAILED, message, collapse)
 
-    def _open(self, path: str, reading: Reading, opening: int, place: Mapping[str, Any]) -> None:
+    def _open(self, path: str, reading: Reading, opening: int, wished: Overrides | None) -> None:
         before = self.status
 
         def progress(share: float, text: str) -> None:
-            if self._closing or opening != self._openings:
+            if self._mail.closed or opening != self._openings:
                 raise _Interrupted
             self.status = replace(self.status, state=State.LOADING, message=text, progress=share)
 
         try:
             progress(0.0, f"opening {path}")
-            overrides = Overrides(place=place)
             try:
-                trainer = open_trainer(path, reading, self._device, self._seed, progress, overrides)
+                trainer = open_trainer(path, reading, self._device, self._seed, progress, wished)
             except ValueError as error:
-                if not place:
+                if wished is None:
                     raise
-                raise FirstlightError(str(error)) from error  # nothing could be learnt in the place asked for
+                raise FirstlightError(str(error)) from error  # nothing could be learnt in this place, or this way
             scene = Scene(trainer, path, None if is_snapshot(path) else trainer.dataset.named)
         except BaseException:
             self.status = before
@@ -293,6 +301,7 @@ class Session:
             scene=scene.info,
             scene_serial=self.status.scene_serial + 1,
             march=scene.trainer.settings.march,
+            former=scene.former_run,
         )
 
     def _pause(self) -> None:
@@ -306,39 +315,11 @@ class Session:
             self.traceback = ""
             self._set(State.TRAINING)
 
-    def _reset(self) -> None:
-        if self._scene is not None:
-            self._take_over(self._scene.restarted(self._seed))
-
-    def _train_in(self, place: Place) -> None:
-        if self._scene is not None:
-            self._take_over(self._scene.moved(place, self._seed))
-
-    def _turn_up(self, up: tuple[float, float, float]) -> None:
-        if self._scene is not None:
-            self._scene.turn_up(up)
-            self.status = replace(self.status, scene=self._scene.info)
-
-    def _rescue(self, way: Rescue) -> None:
-        if self._scene is None:
-            return
-        self._notices.append(Notice(self._scene.rescue(way)))
+    def _rescue(self, scene: Scene, way: Rescue) -> None:
+        self._notices.append(Notice(scene.rescue(way)))
         self._views.outdated()
         self._publish()  # training's thresholds first: the window looks at them once the collapse is over
         self._resume()
-
-    def _set_training_march(self, march: MarchSettings | None) -> None:
-        if self._scene is not None:
-            self._scene.set_training_march(march)
-
-    def _include(self, view: int, included: bool) -> None:
-        if self._scene is None:
-            return
-        excluded = self._scene.trainer.excluded
-        try:
-            self._scene.trainer.exclude(excluded - {view} if included else excluded | {view})
-        except ValueError as error:
-            raise FirstlightError(str(error)) from error
 
     def _save_snapshot(self, path: str) -> None:
         if self._scene is None:
@@ -349,8 +330,10 @@ class Session:
     def _screenshot(self, request: ScreenshotRequest) -> None:
         if self._scene is None:
             raise FirstlightError("there is no scene to take a picture of: open a dataset first")
-        trainer, info = self._scene.trainer, self._scene.info
-        rgba = pictures.make_picture(trainer, request.view, info, request.transparent, lambda: self._closing)
+        trainer, former, info = self._scene.trainer, self._scene.former_trainer, self._scene.info
+        rgba = pictures.make_picture(
+            trainer, request.view, info, request.transparent, lambda: self._mail.closed, former
+        )  # fmt: skip
         if rgba is not None:
             path = screenshots.save(request, rgba, info.name, trainer.step_count, info.path, device=self._device)
             self._notices.append(Notice(f"Saved {path}"))
@@ -358,10 +341,6 @@ class Session:
     def _is_stale(self, meant: int | None) -> bool:
         """Whether the window meant another scene than the open one: it may ask before it knows."""
         return meant is not None and meant != self.status.scene_serial
-
-    def _ask(self, tool: str, question: Any) -> None:
-        if self._scene is not None:
-            self._tools.ask(tool, question, self._scene)
 
     def _set(self, state: State, message: str = "", collapse: Collapse | None = None) -> None:
         self.status = replace(self.status, state=state, message=message, progress=None, collapse=collapse)
@@ -375,6 +354,7 @@ class Session:
         steps, rays, samples = rates or (0.0, 0.0, 0.0)
         self.status = replace(
             self.status,
+            scene=scene.info,
             step=scene.trainer.step_count,
             seconds=scene.trainer.seconds,
             steps_per_second=steps,
@@ -385,6 +365,7 @@ class Session:
             psnrs=scene.psnrs,
             march=scene.trainer.settings.march,
             excluded=scene.trainer.excluded,
+            former=scene.former_run,
         )
 
 

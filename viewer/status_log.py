@@ -69,9 +69,11 @@ def summary(status: Status, frame: Frame | None) -> dict[str, Any]:
         "seconds": status.seconds,
         "steps_per_second": status.steps_per_second,
         "loss": status.losses[-1][1] if status.losses else None,
-        "psnr": status.psnrs[-1][1] if status.psnrs else None,
+        "psnr": status.psnrs[-1].psnr if status.psnrs else None,
         "views_per_second": status.views_per_second,
         "excluded": sorted(status.excluded),
+        "method": None if status.scene is None else dict(status.scene.method.method),
+        "former": None if status.former is None else status.former.title,
     }
     if frame is not None:
         found["frame"] = {

@@ -37,7 +37,9 @@ class _Shown:
         """Whether it has the rays and thresholds asked for, and is not a moving camera's while rest asks for more."""
         old, new = ((r.pose, r.width, r.height, r.march) for r in (self.request, request))
         other = self.rendered.other
-        has_other = request.other is None or (other is not None and other.march == request.other)
+        has_other = request.other is None or (
+            other is not None and (other.march, self.rendered.of_former) == (request.other, bool(request.runs))
+        )
         return old == new and has_other and (request.moving or not self.in_motion)
 
 
@@ -122,7 +124,8 @@ class ViewServer:
             return self._closing() or (late and self._newer())
 
         size = (plan.width, plan.height)
-        rendered = pictures.render_request(trainer, request, size, cancelled, plan.chunk, self._photo_of)
+        photo_of, former = self._photo_of, scene.former_trainer
+        rendered = pictures.render_request(trainer, request, size, cancelled, plan.chunk, photo_of, former)
         ended = time.perf_counter()
         if rendered is None:
             self.controller.cancelled(plan, ended - began, ended)
@@ -145,7 +148,7 @@ class ViewServer:
             rendered = replace(rendered, photo=None)
         if request.view.background != before.view.background:
             errors = _errors(rendered, request)
-        rendered = pictures.completed(scene.trainer, request, rendered, self._photo_of)
+        rendered = pictures.completed(scene.trainer, request, rendered, self._photo_of, scene.former_trainer)
         self._shown = replace(shown, request=request, rendered=rendered, errors=errors)
         self._rates.add(time.perf_counter(), 1)
         return self._compose(request, self._shown, scene)
@@ -198,7 +201,7 @@ def frame_stats(rendered: pictures.Rendered, drawing: float) -> FrameStats:
         composite_ms=1e3 * stages.composite,
         rendered_width=width,
         rendered_height=height,
-        n_density=stages.n_density,
+        n_density=n_marched,
         n_color=stages.n_color,
         samples_per_ray=float(output.n_kept.mean()),
         samples_median=float(median),

@@ -32,6 +32,7 @@ class Compare(StrEnum):
 
     OFF = "off"
     SETTINGS = "settings"
+    RUN = "run"
     PHOTO = "photo"
 
 
@@ -126,7 +127,10 @@ class ViewSettings:
     ] = False
     compare: Annotated[
         Compare,
-        Setting("Compare the picture with the one of the settings kept as A, or with the photo.", label="Compare"),
+        Setting(
+            "Compare the picture with the one of the settings kept as A, with the former run's, or with the photo.",
+            label="Compare",
+        ),
     ] = Compare.OFF
     compare_as: Annotated[
         CompareAs,

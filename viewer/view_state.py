@@ -22,6 +22,7 @@ class ViewState:
         camera: None until a scene is open.
         march, view: replaced as a whole by the setters below, which validate.
         other: the thresholds kept as A, or None.
+        runs: what the former run and the present one are called; () while no former run is kept.
         ray: an inspected ray that the picture shows, or None.
         playback: when the picture is of; None while nothing moves in the scene.
         box: the open scene's bounds, or None.
@@ -32,6 +33,7 @@ class ViewState:
         self.march = march
         self.view = view
         self.other: MarchSettings | None = None
+        self.runs: tuple[str, ...] = ()
         self.camera: OrbitCamera | None = None
         self.playback: Playback | None = None
         self._on_view: tuple[OrbitCamera | None, float | None, PhotoId | None] = (None, None, None)
@@ -70,8 +72,12 @@ class ViewState:
     @property
     def comparing(self) -> Compare:
         """What the picture is compared with: `view.compare`, where there is such a thing."""
-        there = {Compare.SETTINGS: self.other, Compare.PHOTO: self.photo}.get(self.view.compare)
-        return self.view.compare if there is not None else Compare.OFF
+        there = {
+            Compare.SETTINGS: self.other is not None,
+            Compare.RUN: bool(self.runs),
+            Compare.PHOTO: self.photo is not None,
+        }
+        return self.view.compare if there.get(self.view.compare, False) else Compare.OFF
 
     @property
     def divider(self) -> float | None:
@@ -140,11 +146,13 @@ class ViewState:
         """A request for what the user sees now; None without a camera or without a pixel."""
         if self.camera is None or width < 1 or height < 1:
             return None
-        other = self.other if self.comparing is Compare.SETTINGS else None
-        view = replace(self.view, compare=self.comparing)
+        comparing = self.comparing
+        with_run = comparing is Compare.RUN  # both runs are marched alike, so that only what they learnt differs
+        other = {Compare.SETTINGS: self.other, Compare.RUN: self.march}.get(comparing)
+        view = replace(self.view, compare=comparing)
         return ViewRequest(
-            self.pose, width, height, self.march, view, moving, self.serial + 1, other, self.photo, self.ray,
-            self.scene_serial,
+            self.pose, width, height, self.march, view, moving, self.serial + 1, other, self.runs if with_run else (),
+            self.photo, self.ray, self.scene_serial,
         )  # fmt: skip
 
     def due(self, width: int, height: int, now: float, held: bool) -> ViewRequest | None:

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import dearpygui.dearpygui as dpg
-import numpy as np
 
 from core.errors import FirstlightError
+from core.opening import Overrides
 from core.reading import AS_STORED, Reading
 from core.settings import MarchSettings
 from core.user_folder import user_folder
 from viewer import navigation, recent
+from viewer.following import SceneFollower
 from viewer.messages import Frame, Status
 from viewer.panels.canvas import Canvas
 from viewer.panels.compare import ComparePanel
@@ -36,6 +37,7 @@ from viewer.panels.images import ImagesPanel
 from viewer.panels.inspector import InspectorPanel
 from viewer.panels.keys import Keyboard
 from viewer.panels.messages import Messages
+from viewer.panels.method import MethodPanel
 from viewer.panels.open_dialog import OpenDialog
 from viewer.panels.panels_menu import PanelsMenu
 from viewer.panels.pilot import Pilot
@@ -50,7 +52,6 @@ from viewer.panels.toolbar import Toolbar
 from viewer.panels.training import TrainingPanel
 from viewer.panels.view import ViewPanel
 from viewer.panels.widgets import visible_widgets
-from viewer.playback import Playback
 from viewer.status_log import StatusLog
 from viewer.view_settings import Mode, ViewSettings
 from viewer.view_state import ViewState
@@ -73,7 +74,7 @@ FIGURES_PERIOD = 0.2
 CLOSE_SECONDS = 0.7
 """The session may take this long to stop; the window promises to be gone within a second."""
 
-PANELS = (ThresholdsPanel, ViewPanel, ComparePanel, GridPanel, SweepPanel, ImagesPanel)
+PANELS = (ThresholdsPanel, ViewPanel, ComparePanel, GridPanel, SweepPanel, ImagesPanel, MethodPanel)
 """Besides training's, which has keys of its own."""
 
 STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
@@ -89,7 +90,7 @@ def run_window(
     width: int = 1280,
     height: int = 800,
     status_log: Path | None = None,
-    place: Mapping[str, Any] | None = None,
+    wished: Overrides | None = None,
 ) -> int:
     """Show the window until it is closed; starts the session and closes it.
 
@@ -101,7 +102,7 @@ def run_window(
         ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
         width, height: the window's first size in pixels.
         status_log: a file for `StatusLog`; the environment variable FIRSTLIGHT_STATUS_LOG names one as well.
-        place: values of `PlaceWishes` by name, for the first scene.
+        wished: the first scene's method and place, where these aren't to be the usual ones.
 
     Returns:
         The exit code, 0.
@@ -126,7 +127,7 @@ def run_window(
         dpg.show_viewport()
         session.start()
         if dataset_path is not None:
-            session.open(dataset_path, reading, place)
+            session.open(dataset_path, reading, wished)
         with suppress(KeyboardInterrupt):
             window.run()
         window.dock.save()
@@ -159,7 +160,6 @@ class Window:
         size: tuple[int, int],
     ):
         self.session, self.log = session, log
-        self._asked, self._asked_fov = thresholds, picture.get("fov")
         self.style = Style(ui_scale)
         self.state = ViewState(replace(MarchSettings(), **thresholds), replace(ViewSettings(), **picture))
         self.context = Context(session, self.state, self.style)
@@ -188,7 +188,10 @@ class Window:
         self._fly_keys: set[str] = set()
         self._inspect_key = False
         self._shortcuts = self._make_shortcuts()
-        self._scene_serial, self._scene = 0, None
+        self._follower = SceneFollower(
+            self.state, thresholds, picture, self.open_dialog.remember, self.pilot.go_home,
+            partial(self.context.say, error=True),
+        )  # fmt: skip
         self._failures: set[str] = set()
         self._mouse, self._active_at = (), 0.0
         self._fps, self._next_figures = 0.0, 0.0
@@ -247,7 +250,7 @@ class Window:
     def tick(self, now: float, elapsed: float) -> None:
         """One frame's work: input, the newest from the session, the newest wish to it."""
         status = self.session.status
-        self._follow_scene(status)
+        self._follower.follow(status)
         self.canvas.follow()
         self.toolbar.place()
         self._keys()
@@ -293,36 +296,6 @@ class Window:
             "reading": None if status.scene is None else asdict(status.scene.reading),
         }
         self.log.write(now, status, frame, visible_widgets(), **more, **said)
-
-    def _follow_scene(self, status: Status) -> None:
-        """Another scene, or the same one anew or in another place, has taken over; or its up was turned."""
-        scene, before = status.scene, self._scene
-        if scene is None:
-            return
-        self.state.turn_up(scene.up)
-        if status.scene_serial == self._scene_serial:
-            return
-        self._scene_serial = self.state.scene_serial = status.scene_serial
-        self._scene = scene
-        self.state.forget()
-        opened_before = before is not None and scene.opened in (before.opened, before.path)
-        opened_before = opened_before and (scene.times is None) == (before.times is None)
-        if opened_before and np.array_equal(scene.cameras, before.cameras):  # other axes turn cameras over
-            if scene.train != before.train or scene.box != before.box:
-                self.state.move(before, scene)
-            return
-        self.state.other = None
-        self.open_dialog.remember(scene.opened)
-        self.state.march, self.state.box = scene.train.march, scene.box
-        self.state.playback = None if scene.times is None else Playback()
-        try:
-            self.state.set_march(**self._asked)
-        except ValueError as error:  # what was asked for doesn't go with this scene's size or its own thresholds
-            self.context.say(f"The scene keeps its own thresholds: {error}", error=True)
-        self.pilot.go_home()
-        if self._asked_fov is not None:
-            self.state.set_view(fov=self._asked_fov)
-        self._asked, self._asked_fov = {}, None  # what was asked for is meant for the first scene
 
     def _place_floating(self) -> None:
         rect = self.canvas.rect

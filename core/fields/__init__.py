@@ -13,7 +13,7 @@ from core.fields.ngp import NGPField
 from core.fields.ngp_t import NGPTimeField
 from core.fields.own import OwnField
 from core.fields.t_nerf import TNeRFField
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.settings import FieldSettings
 
 _MADE_BY: dict[type, Callable[[Any, Space, torch.Generator | None], nn.Module]] = {

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from core.field_settings import DenseSettings
 from core.fields.activations import truncated_exp
 from core.fields.ngp import colors_seen, make_table, network_layers, thin_fog
-from core.kernels.hash_grid import Space, hash_encode, level_layout
+from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.space import Space
 from core.kernels.spherical_harmonics import N_HARMONICS
 
 _PER_LEVEL = 4

@@ -9,7 +9,7 @@ from core.field_settings import MLPSettings
 from core.fields.blocks import in_blocks
 from core.fields.mlp import DTYPES
 from core.fields.space import in_unit_cube
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 
 _DENSITY_SCALE, _FIRST_DENSITY = 25.0, 0.1
 """Densities, in box diagonals, of an output of one and of a fresh network: a thin fog, with room to become solid."""
@@ -40,7 +40,7 @@ class MLPField(nn.Module):
     def __init__(self, settings: MLPSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
         self.settings, self.space = settings, space
-        self._scale = _DENSITY_SCALE / math.dist(space.box[:3], space.box[3:])
+        self._scale = _DENSITY_SCALE / space.diagonal
         n_encoded = 3 * (1 + 2 * settings.position_frequencies)
         widths = [settings.width + n_encoded * (layer == settings.skip) for layer in range(1, settings.depth + 1)]
         widths[0] = n_encoded

@@ -1,6 +1,5 @@
 """The Instant-NGP radiance field (Müller et al. 2022, section 5.4): a hash grid, a density and a colour network."""
 
-import math
 from itertools import pairwise
 
 import torch
@@ -9,7 +8,8 @@ from torch import Tensor, nn
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
 from core.kernels.encoded_network import encoded_network, packed_table
-from core.kernels.hash_grid import Levels, Space, hash_encode, level_layout
+from core.kernels.hash_grid import Levels, hash_encode, level_layout
+from core.kernels.space import Space
 from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
 from core.settings import FieldSettings, Precision
 
@@ -73,7 +73,7 @@ def colors_seen(features: Tensor, directions: Tensor, layers: nn.ParameterList, 
 def thin_fog(space: Space) -> float:
     """The density of a fresh field: its optical thickness along the box's diagonal is 4 whatever the scene's units
     are, so that every part of the scene is seen and learnt at once."""
-    return 4.0 / math.dist(space.box[:3], space.box[3:])
+    return 4.0 / space.diagonal
 
 
 def make_table(levels: Levels, n_features: int, generator: torch.Generator | None) -> nn.Parameter:

@@ -13,7 +13,8 @@ from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
 from core.fields.ngp import colors_seen, make_table, network_layers, thin_fog
 from core.fields.space import in_unit_cube
-from core.kernels.hash_grid import UNIT_CUBE, Space, hash_encode, level_layout
+from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.space import UNIT_CUBE, Space
 from core.kernels.spherical_harmonics import N_HARMONICS
 
 _PROJECTIONS = ((0, 1, 3), (0, 2, 3), (1, 2, 3))

@@ -10,7 +10,7 @@ from core.field_settings import TNeRFSettings
 from core.fields.blocks import in_blocks
 from core.fields.nerf import MLPField, linear, positional_encoding
 from core.fields.space import in_unit_cube
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 
 
 class TNeRFField(nn.Module):

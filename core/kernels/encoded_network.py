@@ -11,8 +11,9 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.hash_grid import ROWS_CODE, Space
+from core.kernels.hash_grid import ROWS_CODE
 from core.kernels.launch import launch, making_kernels
+from core.kernels.space import Space
 
 _RUN = 256
 """Samples that a thread of the CPU takes through one level before the next: their features take 16 kilobytes."""
@@ -109,7 +110,8 @@ def _made(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
-        contracted: wp.bool,
+        contraction: wp.int32,
+        axes: wp.mat33f,
         levels: wp.array(dtype=wp.vec4i),
         table: wp.array(dtype=wp.int32),
         hidden_weights: wp.array(dtype=wp.float32),
@@ -123,7 +125,8 @@ def _made(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
-        contracted: wp.bool,
+        contraction: wp.int32,
+        axes: wp.mat33f,
         levels: wp.array(dtype=wp.vec4i),
         table: wp.array(dtype=wp.int32),
         hidden_weights: wp.array(dtype=wp.float32),
@@ -138,7 +141,8 @@ def _made(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
             positions,
             low,
             inverse_size,
-            contracted,
+            contraction,
+            axes,
             levels,
             table,
             hidden_weights,

@@ -11,30 +11,7 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.launch import launch
-from core.settings import Box
-
-
-class Space(NamedTuple):
-    """What a hash grid covers.
-
-    Attributes:
-        box: x0 y0 z0 x1 y1 z1.
-        contracted: whether all space around the box is covered too. The box then takes the middle half of the grid a
-            side, and a point m times as far from its centre as its faces, in the largest of the axes, comes to lie
-            2 - 1/m times as far (Barron et al. 2022, equation 10, in the maximum norm, whose balls are boxes).
-    """
-
-    box: Box
-    contracted: bool = False
-
-    def arguments(self) -> list:
-        """As the kernels take it: the lower corner, the inverse of the size, and whether it is contracted."""
-        low, high = self.box[:3], self.box[3:]
-        inverse_size = wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
-        return [wp.vec3f(*low), inverse_size, self.contracted]
-
-
-UNIT_CUBE = Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0))
+from core.kernels.space import PLACES_CODE, UNIT_CUBE, Space
 
 
 class Levels(NamedTuple):
@@ -70,12 +47,13 @@ _RUN = 256
 # AVX-512 must be asked for, or rows are cut in halves. A position outside the box belongs to the cell at its edge. Bit
 # 0 of a vertex' number steps in x, bit 1 in y, bit 2 in z; the primes are the paper's for y and z, x's is 1
 # (equation 4).
-ROWS_CODE = """
+_ROWS_CODE = """
 #ifdef __CUDA_ARCH__
     constexpr int LANES = 1;
     typedef float Row;
     typedef unsigned Entries;
     auto floor_of = [](Row x) { return floorf(x); };
+    auto root_of = [](Row x) { return sqrtf(x); };
     auto whole = [](Row x) { return (Entries)(int)x; };
     auto multiply_add = [](Row a, Row b, Row sum) { return fmaf(a, b, sum); };
 #define WIDE
@@ -86,6 +64,7 @@ ROWS_CODE = """
     typedef int Whole __attribute__((vector_size(64)));
 #define WIDE __attribute__((min_vector_width(512)))
     auto floor_of = [](Row x) WIDE { return __builtin_elementwise_floor(x); };
+    auto root_of = [](Row x) WIDE { return __builtin_elementwise_sqrt(x); };
     auto whole = [](Row x) WIDE { return (Entries)__builtin_convertvector(x, Whole); };
     auto multiply_add = [](Row a, Row b, Row sum) WIDE { return __builtin_elementwise_fma(a, b, sum); };
 #endif
@@ -94,27 +73,9 @@ ROWS_CODE = """
         Entries entry[8];
         Row weight[8];
     };
+"""
 
-    // where samples lie in the box, 0 to 1; contracted, the box is the middle half, and all space fits around it
-    auto places_of = [=](int i, int n, Row* at) WIDE {
-        const float* xyz = reinterpret_cast<const float*>(positions.data);
-        float* to = reinterpret_cast<float*>(at);
-        for (int j = 0; j < LANES; ++j)
-            for (int axis = 0; axis < 3; ++axis)
-                to[axis * LANES + j] = (xyz[3 * (i + (j < n ? j : 0)) + axis] - low[axis]) * inverse_size[axis];
-        if (contracted) {
-            Row off[3], furthest = zeros + 1.0f;
-            for (int axis = 0; axis < 3; ++axis) {
-                off[axis] = 2.0f * at[axis] - 1.0f;  // -1 to 1 inside the box
-                const Row size = off[axis] < zeros ? -off[axis] : off[axis];
-                furthest = size > furthest ? size : furthest;
-            }
-            const Row shrunk = 0.25f * (2.0f - 1.0f / furthest) / furthest;
-            for (int axis = 0; axis < 3; ++axis)
-                at[axis] = 0.5f + shrunk * off[axis];
-        }
-    };
-
+_VERTICES_CODE = """
     auto vertices_of = [=](const wp::vec_t<4, int>& level, const Row* at, Vertices& vertices) WIDE {
         const int resolution = level[0], hashed = level[3];
         const unsigned first_entry = level[1], mask = level[2], side = resolution + 1;
@@ -148,7 +109,9 @@ ROWS_CODE = """
         }
     };
 """
-"""Finds the vertices around positions; the code around it has `positions`, `low`, `inverse_size` and `contracted`."""
+
+ROWS_CODE = _ROWS_CODE + PLACES_CODE + _VERTICES_CODE
+"""Finds the vertices around positions; for what the code around it has, see `PLACES_CODE`."""
 
 _WALK = """
     for (int i = first; i < last; i += LANES) {
@@ -201,7 +164,8 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.K
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
-        contracted: wp.bool,
+        contraction: wp.int32,
+        axes: wp.mat33f,
         table: wp.array(dtype=wp.float32),
         features: wp.array(dtype=wp.float32),
     ): ...
@@ -212,7 +176,8 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.K
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
-        contracted: wp.bool,
+        contraction: wp.int32,
+        axes: wp.mat33f,
         levels: wp.array(dtype=wp.vec4i),
         table: wp.array(dtype=wp.float32),
         features: wp.array(dtype=wp.float32),
@@ -224,7 +189,9 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.K
             i += offset
         first = i * run
         last = wp.min(first + run, positions.shape[0])
-        walk(first, last, k, levels.shape[0], levels[k], positions, low, inverse_size, contracted, table, features)
+        walk(
+            first, last, k, levels.shape[0], levels[k], positions, low, inverse_size, contraction, axes, table, features
+        )
 
     return wp.Kernel(kernel, key=f"{name}_{n_features}")
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 
 from core.fields import make_field
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.sampler_settings import (
     HierarchicalSettings,
     OccupancySettings,
@@ -58,7 +58,7 @@ def _rvs(settings: RVSSettings, scene: Scene) -> Sampler:
 
 
 _MADE_BY: dict[type, Callable[[Any, Scene], Sampler]] = {
-    StratifiedSettings: lambda settings, scene: StratifiedSampler(settings, scene.box),
+    StratifiedSettings: lambda settings, scene: StratifiedSampler(settings, scene.box, spacing_in(scene.space)),
     HierarchicalSettings: _hierarchical,
     ProposalSettings: _proposal,
     RVSSettings: _rvs,

@@ -1,5 +1,6 @@
 """What the path asks of a sampler."""
 
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 import torch
@@ -23,6 +24,38 @@ class Pass(NamedTuple):
     colors: Tensor | None = None
 
 
+class GuideKind(StrEnum):
+    """What the heights of a guide are."""
+
+    WEIGHTS = "weights"
+    """Shares of the light, one a bin."""
+    DENSITY = "density"
+    """Per scene unit: one at each edge, linear between them, or one a bin, constant in it."""
+    PLACES = "places"
+    """None: places that were chosen."""
+
+
+class Guide(NamedTuple):
+    """What a sampler went by on one ray, on the way to its samples. To be looked at: nothing is computed with it.
+
+    Attributes:
+        name: what it is, in a few words.
+        ts: (n,) float32, ascending: edges of bins, or places; none on a ray that misses the scene.
+        heights: (n - 1,) or (n,) float32, see `GuideKind`; (0,) for places.
+    """
+
+    name: str
+    kind: GuideKind
+    ts: Tensor
+    heights: Tensor
+
+
+def weights_guide(name: str, known: Pass) -> Guide:
+    """The weights of a pass over one ray."""
+    samples = known.samples
+    return Guide(name, GuideKind.WEIGHTS, torch.cat([samples.t_starts, samples.t_ends[-1:]]), known.weights)
+
+
 class Sampled(NamedTuple):
     """The samples that a march kept, and what it learnt of them without gradient.
 
@@ -31,8 +64,7 @@ class Sampled(NamedTuple):
         sigmas: (n_samples,) float32; None where the sampler didn't ask for densities.
         features: (n_samples, n_features) float32; None likewise.
         trans: (n_rays,) float32, transmittance where the march ended; None: as the samples leave it.
-        n_dense: (n_rays,) int32, samples of a march that skips nothing.
-        n_marched: (n_rays,) int32, samples whose density was evaluated.
+        n_dense, n_marched: (n_rays,) int32, see `core.rays.RenderOutput`.
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below the threshold.
         weights: (n_samples,) float32, the samples' shares in the pixels, from a sampler that knows them; None: they
             follow from the densities.
@@ -69,6 +101,10 @@ class Sampler(Protocol):
             generator: jitters the samples; None places them deterministically.
             round_size: samples a ray takes in the first round; the picture doesn't depend on it.
         """
+        ...
+
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """What it goes by on one ray, besides a grid's cells, where `sample` places samples without a generator."""
         ...
 
 

@@ -8,7 +8,7 @@ from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
 from core.rays import Rays
 from core.sampler_settings import HierarchicalSettings
-from core.samplers.base import Pass, Sampled
+from core.samplers.base import Guide, GuideKind, Pass, Sampled, weights_guide
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles
 from core.settings import Box, MarchSettings
@@ -32,19 +32,22 @@ class HierarchicalSampler(nn.Module):
     def __init__(self, settings: HierarchicalSettings, box: Box, coarse: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
         super().__init__()
         self.coarse = coarse
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
-        n_coarse, n_fine = self._settings.n_coarse, self._settings.n_fine
-        edges = even_edges(*ray_ends(rays, self._box, march), n_coarse, self._spacing, generator)
-        coarse = self._coarse_pass(rays, edges)
-        weights = by_ray(coarse.weights.detach(), coarse.samples.packed_info, n_coarse) + _LEAST_WEIGHT
-        cuts = quantiles(edges, weights, one_in_each(edges.shape[0], n_fine, generator, edges.device))
+        edges, coarse, cuts = self._cut(rays, march, generator)
         fine = samples_between(self._spacing.stretched(torch.cat([edges, cuts], dim=1).sort(dim=1).values))
-        return seen_samples(field, rays, fine, march, n_before=n_coarse)._replace(passes=(coarse,))
+        return seen_samples(field, rays, fine, march, n_before=self._settings.n_coarse)._replace(passes=(coarse,))
+
+    @torch.no_grad()
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """See `Sampler.guides`: the coarse field's weights, and the edges that were added for them."""
+        _, coarse, cuts = self._cut(rays, march, None)
+        added = self._spacing.stretched(cuts[~cuts[:, 0].isnan()]).view(-1)
+        return weights_guide("coarse field", coarse), Guide("added", GuideKind.PLACES, added, added[:0])
 
     def at_step(self, step: int) -> None:
         """See `LearningSampler.at_step`: it is the same at every step."""
@@ -55,6 +58,14 @@ class HierarchicalSampler(nn.Module):
         ones = torch.ones_like(coarse.weights)[:, None]
         opacities = accumulate_along_rays(coarse.weights, ones, coarse.samples.packed_info)
         return torch.mean((coarse.colors + background * (1.0 - opacities) - target) ** 2)
+
+    def _cut(self, rays: Rays, march: MarchSettings, generator: torch.Generator | None) -> tuple[Tensor, Pass, Tensor]:
+        """Squashed edges of equal bins (n_rays, n_coarse + 1), the pass over them, edges to add (n_rays, n_fine)."""
+        n_coarse, n_fine = self._settings.n_coarse, self._settings.n_fine
+        edges = even_edges(*ray_ends(rays, self._box, march), n_coarse, self._spacing, generator)
+        coarse = self._coarse_pass(rays, edges)
+        weights = by_ray(coarse.weights.detach(), coarse.samples.packed_info, n_coarse) + _LEAST_WEIGHT
+        return edges, coarse, quantiles(edges, weights, one_in_each(len(edges), n_fine, generator, edges.device))
 
     def _coarse_pass(self, rays: Rays, edges: Tensor) -> Pass:
         """What the coarse field says between edges; its colours only where they are learnt from."""

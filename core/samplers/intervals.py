@@ -71,7 +71,7 @@ def seen_samples(field: Field, rays: Rays, samples: Samples, march: MarchSetting
     n_marched = counts + n_before * (counts > 0)
     if torch.is_grad_enabled() or max(march.alpha_thre, march.early_stop_eps) <= 0.0:
         nowhere = torch.zeros(n_rays, dtype=torch.bool, device=device)
-        return Sampled(samples, None, None, None, counts, n_marched, nowhere)
+        return Sampled(samples, None, None, None, n_marched, n_marched, nowhere)
     sigmas, features = densities_at(field, rays, samples)
     thickness = torch.zeros(n_rays, device=device)
     n_kept = torch.zeros(n_rays, dtype=torch.int32, device=device)
@@ -80,4 +80,4 @@ def seen_samples(field: Field, rays: Rays, samples: Samples, march: MarchSetting
     ranks = mark_visible(taus, samples.packed_info, everyone, march.alpha_thre, march.early_stop_eps, thickness, n_kept)
     kept, sigmas, features = kept_samples([Round(samples, sigmas, features, ranks)], n_kept)
     opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
-    return Sampled(kept, sigmas, features, torch.exp(-thickness), counts, n_marched, thickness > opaque)
+    return Sampled(kept, sigmas, features, torch.exp(-thickness), n_marched, n_marched, thickness > opaque)

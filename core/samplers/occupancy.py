@@ -26,7 +26,7 @@ from core.kernels.marching import March
 from core.kernels.upkeep import UNSEEN, fold, observe
 from core.kernels.visibility import Round, kept_samples, mark_visible
 from core.rays import Rays
-from core.samplers.base import Sampled
+from core.samplers.base import Guide, Sampled
 from core.settings import Box, MarchSettings, check_step
 
 _UPDATES_TO_EMPTY = 8
@@ -159,6 +159,10 @@ class OccupancySampler(nn.Module):
         return Sampled(
             samples, sigmas, features, torch.exp(-thickness), progress.n_dense(), n_marched, thickness > opaque
         )
+
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """See `Sampler.guides`: none, for it goes by the cells alone."""
+        return ()
 
     def first_cells(self, rays: Rays, march: MarchSettings, level: int = -1, shown: Tensor | None = None) -> CellHits:
         """Where rays meet the first cell of a set; of one level, or of all with -1.

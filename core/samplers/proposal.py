@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from core.fields.base import Field, in_pieces
 from core.fields.ngp import NGPField
-from core.kernels.hash_grid import Space
 from core.kernels.marching import midpoints
 from core.kernels.packed import render_weights
+from core.kernels.space import Space
 from core.rays import Rays, Samples
 from core.sampler_settings import ProposalSettings
-from core.samplers.base import Pass, Sampled
+from core.samplers.base import Guide, Pass, Sampled, weights_guide
 from core.samplers.histogram_losses import distortion_loss, interlevel_loss
 from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, quantiles
@@ -77,13 +77,27 @@ class ProposalSampler(nn.Module):
         self.proposals = nn.ModuleList(proposals)
         self.register_buffer("exponent", torch.zeros(()))
         self._n_bins = (settings.n_first, settings.n_second)[: settings.n_proposals]
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
         self.at_step(0)
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
+        passes, samples = self._proposed(rays, march, generator)
+        return seen_samples(field, rays, samples, march, n_before=sum(self._n_bins))._replace(passes=passes)
+
+    @torch.no_grad()
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """See `Sampler.guides`: the weights of each proposal."""
+        passes, _ = self._proposed(rays, march, None)
+        names = ("proposal",) if len(passes) == 1 else ("first proposal", "second proposal")
+        return tuple(weights_guide(name, known) for name, known in zip(names, passes, strict=True))
+
+    def _proposed(
+        self, rays: Rays, march: MarchSettings, generator: torch.Generator | None
+    ) -> tuple[tuple[Pass, ...], Samples]:
+        """The passes over the proposals, and the samples that follow."""
         edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins[0], self._spacing, generator)
         passes = []
         n_next = (*self._n_bins[1:], self._settings.n_final)
@@ -94,8 +108,7 @@ class ProposalSampler(nn.Module):
             passes.append(Pass(samples, weights))
             expected = (by_ray(weights.detach(), samples.packed_info, n_bins) + _LEAST_WEIGHT) ** self.exponent
             edges = quantiles(edges, expected, equal_shares(edges.shape[0], n, generator, edges.device))
-        samples = samples_between(self._spacing.stretched(edges))
-        return seen_samples(field, rays, samples, march, n_before=sum(self._n_bins))._replace(passes=tuple(passes))
+        return tuple(passes), samples_between(self._spacing.stretched(edges))
 
     def at_step(self, step: int) -> None:
         """See `LearningSampler.at_step`: an untaught proposal's weights count little."""

@@ -10,8 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.kernels.hash_grid import Space
+from core.kernels.grid import FAR_AWAY
+from core.kernels.space import Space
 from core.samplers.intervals import equal_shares
+from core.settings import Box
+
+_EVERYWHERE: Box = (-FAR_AWAY, -FAR_AWAY, -FAR_AWAY, FAR_AWAY, FAR_AWAY, FAR_AWAY)
 
 
 class Spacing(NamedTuple):
@@ -20,9 +24,15 @@ class Spacing(NamedTuple):
 
     Attributes:
         even_to: the distance, in scene units; inf: evenly throughout.
+        endless: whether rays go on behind the scene's box.
     """
 
     even_to: float = math.inf
+    endless: bool = False
+
+    def bounds(self, box: Box) -> Box:
+        """What bounds rays through a scene: its outermost box, or nothing but their planes and the crop."""
+        return _EVERYWHERE if self.endless else box
 
     def squashed(self, t: Tensor) -> Tensor:
         """t up to the distance d, and 2d - d^2 / t beyond, which goes on as steeply and never passes 2d."""
@@ -39,8 +49,13 @@ class Spacing(NamedTuple):
 
 
 def spacing_in(space: Space) -> Spacing:
-    """Even inside a box; where all space around it is covered too, even up to one diagonal of the box."""
-    return Spacing(math.dist(space.box[:3], space.box[3:])) if space.contracted else Spacing()
+    """Even inside a box; where all space around it is covered too, even up to one diagonal of the box. In normalised
+    device coordinates even up to the near plane only: behind it they are even in disparity themselves."""
+    if space.contraction == "none":
+        return Spacing()
+    if space.frame is not None:
+        return Spacing(1.0 / math.hypot(*space.frame.axes[6:]), space.endless)
+    return Spacing(space.diagonal, space.endless)
 
 
 def even_edges(

@@ -20,10 +20,10 @@ from core.field_settings import MLPSettings
 from core.fields.along_rays import densities_at
 from core.fields.base import Field
 from core.fields.nerf import MLPField
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.rays import Rays, Samples
 from core.sampler_settings import RVSSettings
-from core.samplers.base import Sampled
+from core.samplers.base import Guide, GuideKind, Sampled
 from core.samplers.intervals import equal_shares, packed_samples, ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, even_edges, one_in_each
 from core.samplers.spline import Spline, density_spline, depths, inverse, opacities
@@ -50,15 +50,14 @@ class RVSColorSampler:
     """
 
     def __init__(self, settings: RVSSettings, box: Box, spacing: Spacing = Spacing()):  # noqa: B008
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
         settings = self._settings
-        edges = even_edges(*ray_ends(rays, self._box, march), settings.n_bins, self._spacing, generator)
-        hit, spline = _spline_on(partial(densities_at, field), rays, self._spacing.stretched(edges), settings)
+        hit, spline = self._spline(field, rays, march, generator)
         n_hit, n, device = len(spline.knots), settings.n_samples, hit.device
         light = opacities(spline)
         # not "at least": what is no number must reach the picture
@@ -67,19 +66,30 @@ class RVSColorSampler:
         samples = packed_samples(ts, ts, hit.masked_scatter(hit, seen))
         weights = (light[seen, None] / n).expand(-1, n).reshape(-1)
         n_densities = n_hit * _n_densities(settings) if torch.is_grad_enabled() else 0
-        n_dense = hit.int() * _n_densities(settings)
+        n_in_spline = hit.int() * _n_densities(settings)
         return Sampled(
             samples,
             sigmas=None,
             features=None,
             trans=_on_all(hit, torch.exp(-spline.integrals[:, -1].detach()), 1.0),
-            n_dense=n_dense,
-            n_marched=n_dense + samples.packed_info[:, 1],
+            n_dense=n_in_spline + hit.int() * n,
+            n_marched=n_in_spline + samples.packed_info[:, 1],
             stopped=torch.zeros_like(hit),
             weights=weights,
             medians=_on_all(hit, _medians(spline), math.inf),
             n_learnt=n_densities,
         )
+
+    @torch.no_grad()
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """See `Sampler.guides`: the spline of the field's densities, and its weights."""
+        return _guides(self._spline(field, rays, march, None)[1], self._settings)
+
+    def _spline(
+        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None
+    ) -> tuple[Tensor, Spline]:
+        edges = even_edges(*ray_ends(rays, self._box, march), self._settings.n_bins, self._spacing, generator)
+        return _spline_on(partial(densities_at, field), rays, self._spacing.stretched(edges), self._settings)
 
 
 class RVSHierarchicalSampler(nn.Module):
@@ -97,7 +107,7 @@ class RVSHierarchicalSampler(nn.Module):
     def __init__(self, settings: RVSSettings, box: Box, proposal: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
         super().__init__()
         self.proposal = proposal
-        self._settings, self._box, self._spacing = settings, box, spacing
+        self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
         self._least = _THINNEST_PROPOSED / math.dist(box[:3], box[3:])
 
     def sample(
@@ -105,13 +115,17 @@ class RVSHierarchicalSampler(nn.Module):
     ) -> Sampled:
         """See `Sampler.sample`."""
         settings = self._settings
-        edges = even_edges(*ray_ends(rays, self._box, march), settings.n_bins, self._spacing, generator)
-        hit, spline = _spline_on(self._densities, rays, self._spacing.stretched(edges), settings)
+        hit, spline = self._spline(rays, march, generator)
         shares = equal_shares(len(spline.knots), settings.n_samples, generator, hit.device)
         inner = depths(spline, shares[:, 1:-1]).sort(dim=1).values  # rounding may have swapped neighbours
         ends = torch.cat([spline.knots[:, :1], inner, spline.knots[:, -1:]], dim=1)
         samples = packed_samples(ends[:, :-1], ends[:, 1:], hit)
         return seen_samples(field, rays, samples, march, n_before=_n_densities(settings))
+
+    @torch.no_grad()
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """See `Sampler.guides`: the spline of its own field's densities, and its weights."""
+        return _guides(self._spline(rays, march, None)[1], self._settings)
 
     def at_step(self, step: int) -> None:
         """See `LearningSampler.at_step`: it is the same at every step."""
@@ -119,6 +133,10 @@ class RVSHierarchicalSampler(nn.Module):
     def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
         """See `LearningSampler.loss`: none, for the error of the colours is all that it learns from."""
         return weights.new_zeros(())
+
+    def _spline(self, rays: Rays, march: MarchSettings, generator: torch.Generator | None) -> tuple[Tensor, Spline]:
+        edges = even_edges(*ray_ends(rays, self._box, march), self._settings.n_bins, self._spacing, generator)
+        return _spline_on(self._densities, rays, self._spacing.stretched(edges), self._settings)
 
     def _densities(self, rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
         sigmas, features = densities_at(self.proposal, rays, samples)
@@ -151,6 +169,16 @@ def _spline_on(
     samples = packed_samples(knots, knots, hit) if settings.spline == "linear" else samples_between(edges)
     sigmas, _ = densities(rays, samples)
     return hit, density_spline(knots, sigmas.view(len(knots), _n_densities(settings)))
+
+
+def _guides(spline: Spline, settings: RVSSettings) -> tuple[Guide, ...]:
+    """The spline on one ray, and how much light each of its bins scatters."""
+    knots = spline.knots.view(-1)
+    densities = spline.lefts.view(-1)
+    if settings.spline == "linear":
+        densities = torch.cat([densities, spline.rights.view(-1)[-1:]])
+    weights = -torch.exp(-spline.integrals).diff(dim=1).view(-1)
+    return Guide("spline", GuideKind.DENSITY, knots, densities), Guide("spline", GuideKind.WEIGHTS, knots, weights)
 
 
 def _n_densities(settings: RVSSettings) -> int:

@@ -5,8 +5,9 @@ import torch
 from core.fields.base import Field
 from core.rays import Rays
 from core.sampler_settings import StratifiedSettings
-from core.samplers.base import Sampled
-from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples
+from core.samplers.base import Guide, Sampled
+from core.samplers.intervals import ray_ends, samples_between, seen_samples
+from core.samplers.resampling import Spacing, even_edges
 from core.settings import Box, MarchSettings
 
 
@@ -15,15 +16,19 @@ class StratifiedSampler:
 
     Args:
         box: the scene's outermost bounds.
+        spacing: what the equal bins are equal in.
     """
 
-    def __init__(self, settings: StratifiedSettings, box: Box):
-        self._n_bins, self._box = settings.n_bins, box
+    def __init__(self, settings: StratifiedSettings, box: Box, spacing: Spacing = Spacing()):  # noqa: B008
+        self._n_bins, self._box, self._spacing = settings.n_bins, spacing.bounds(box), spacing
 
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
-        t_mins, t_maxs = ray_ends(rays, self._box, march)
-        shares = equal_shares(len(t_mins), self._n_bins, generator, t_mins.device)
-        return seen_samples(field, rays, samples_between(t_mins[:, None] + shares * (t_maxs - t_mins)[:, None]), march)
+        edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins, self._spacing, generator)
+        return seen_samples(field, rays, samples_between(self._spacing.stretched(edges)), march)
+
+    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+        """See `Sampler.guides`: none, for the samples are the bins."""
+        return ()

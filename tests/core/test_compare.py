@@ -48,6 +48,7 @@ def test_each_method_is_trained_measured_and_written_down(tmp_path):
         ("ngp+occupancy,ngp", "none twice"),
         ("cubes", "'cubes': choose one of ngp"),
         ("ngp+guess", "'guess': choose one of occupancy"),
+        ("ngp+proposal+cube", "'cube': choose one of none"),
     ],
 )
 def test_methods_that_cannot_be_are_refused_before_anything_is_opened(tmp_path, text, message):
@@ -102,6 +103,12 @@ def test_a_method_that_was_called_off_does_not_count(tmp_path, monkeypatch):
 def test_names_may_be_spaced_and_the_grid_left_out():
     assert parse_methods(" ngp , mlp + stratified,") == [("ngp", "occupancy"), ("mlp", "stratified")]
     assert parse_methods("a+b/my.py:Fog+rvs") == [("a+b/my.py:Fog", "rvs")]
+    assert parse_methods("ngp+proposal + sphere") == [("ngp", "proposal", "sphere")]
+
+
+def test_a_contraction_may_be_named_too(tmp_path):
+    outcomes, _ = compare(tmp_path, "ngp+stratified,ngp+stratified+sphere", 0.1)
+    assert [outcome.method for outcome in outcomes] == ["ngp+stratified", "ngp+stratified+sphere"]
 
 
 def test_marks_end_with_the_run_and_grow():

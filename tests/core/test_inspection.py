@@ -10,11 +10,12 @@ import torch
 from core.cameras import generate_rays
 from core.inspection import Fate, Stop, cells_along, inspect_ray
 from core.kernels.grid import GridState
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.rays import Rays
 from core.rendering import render_image, render_rays
 from core.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
 from core.samplers import Scene, make_sampler
+from core.samplers.base import GuideKind
 from core.samplers.occupancy import OccupancySampler
 from core.settings import THRESHOLDS_OFF, MarchSettings
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, Fog, camera
@@ -149,7 +150,7 @@ def test_samples_that_lie_where_weights_are_make_the_pixel_too(settings, thresho
         assert report.samples.weights.sum() == pytest.approx(report.opacity, abs=1e-5)
         kept = report.samples.fates == Fate.COMPOSITED
         assert kept.sum() == report.n_kept == int(image.n_kept[i // 5, i % 5])
-        assert len(kept) == report.n_dense <= report.n_marched
+        assert len(kept) <= report.n_dense == report.n_marched
         touching = report.samples.t_ends[:-1] == report.samples.t_starts[1:]
         assert touching.all() and (kept.all() or thresholds)
 
@@ -168,6 +169,67 @@ def test_samples_without_a_length_weigh_what_their_sampler_says(thresholds):
         assert samples.weights.sum() == pytest.approx(report.opacity, abs=1e-5)
         assert (samples.fates == Fate.COMPOSITED).sum() == report.n_kept
         assert report.n_kept == (0 if report.t_min == math.inf or report.opacity == 0.0 else 8)
+
+
+def inspect_with(settings, rays=None):
+    """The report of a ray through fog, without thresholds, by a sampler that has learnt nothing."""
+    cells = full_sampler()
+    sampler = make_sampler(settings, cells, Scene(BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0)))
+    return inspect_ray(Fog(), sampler, rays or ray(*ALONG_X), MARCH, WHITE, cells=cells)
+
+
+def edges_of(samples):
+    return np.append(samples.t_starts, samples.t_ends[-1])
+
+
+def test_a_grid_and_equal_bins_are_guide_enough():
+    assert inspect_slab(1.0).guides == inspect_with(StratifiedSettings(8)).guides == ()
+
+
+def test_coarse_bins_and_what_was_added_are_all_edges():
+    report = inspect_with(HierarchicalSettings(16, 24))
+    coarse, added = report.guides
+    assert (coarse.kind, added.kind) == (GuideKind.WEIGHTS, GuideKind.PLACES)
+    np.testing.assert_allclose(np.diff(coarse.ts), 2.0 / 16, rtol=1e-4)
+    np.testing.assert_array_equal(np.sort(np.concatenate([coarse.ts, added.ts])), edges_of(report.samples))
+    shares = np.interp(added.ts, coarse.ts, np.append(0.0, np.cumsum(coarse.heights + 1e-5)))
+    np.testing.assert_allclose(shares / np.sum(coarse.heights + 1e-5), (np.arange(24) + 0.5) / 24, atol=1e-4)
+
+
+def test_each_proposal_cuts_the_bins_of_the_next():
+    report = inspect_with(ProposalSettings(2, n_first=16, n_second=12, n_final=8, anneal_steps=0))
+    assert [guide.name for guide in report.guides] == ["first proposal", "second proposal"]
+    for guide, following in zip(report.guides, [report.guides[1].ts, edges_of(report.samples)], strict=True):
+        shares = np.interp(following, guide.ts, np.append(0.0, np.cumsum(guide.heights + 1e-2)))
+        np.testing.assert_allclose(np.diff(shares), np.mean(np.diff(shares)), rtol=1e-3)
+
+
+@pytest.mark.parametrize("spline", ["linear", "constant"])
+@pytest.mark.parametrize("use", ["color", "hierarchical"])
+def test_samples_lie_at_shares_of_the_splines_opacity(use, spline):
+    report = inspect_with(RVSSettings(use, spline, n_bins=12, n_samples=8))
+    density, weights = report.guides
+    assert (density.kind, weights.kind) == (GuideKind.DENSITY, GuideKind.WEIGHTS)
+    assert len(density.heights) == 12 + (spline == "linear") and len(density.ts) == 13
+    fine = np.linspace(density.ts[0], density.ts[-1], 20001)
+    middles = 0.5 * (fine[1:] + fine[:-1])
+    if spline == "linear":
+        densities = np.interp(middles, density.ts, density.heights)
+    else:
+        densities = density.heights[np.searchsorted(density.ts, middles) - 1]
+    opacities = -np.expm1(-np.append(0.0, np.cumsum(densities * np.diff(fine))))
+    np.testing.assert_allclose(np.cumsum(weights.heights), np.interp(weights.ts[1:], fine, opacities), atol=1e-4)
+    places, shares = edges_of(report.samples), np.arange(9) / 8
+    if use == "color":
+        places, shares = report.samples.t_starts, (np.arange(8) + 0.5) / 8
+    np.testing.assert_allclose(np.interp(places, fine, opacities) / opacities[-1], shares, atol=1e-3)
+
+
+def test_a_ray_that_misses_has_no_guides():
+    beside = ray((-3.0, 5.0, 0.0), (1.0, 0.0, 0.0))
+    for settings in (HierarchicalSettings(4, 4), ProposalSettings(), RVSSettings(), RVSSettings("hierarchical")):
+        report = inspect_with(settings, beside)
+        assert (report.stop, report.guides) == (Stop.MISSED, ())
 
 
 def test_rays_rendered_together_decide_only_what_is_evaluated_in_vain():

@@ -4,7 +4,7 @@ import pytest
 
 from core.datasets.placing import place_of
 from core.errors import DatasetError, FirstlightError, SnapshotError
-from core.opening import Overrides, moved_trainer, new_trainer, open_trainer
+from core.opening import Overrides, method_of, moved_trainer, new_trainer, open_trainer, other_trainer
 from core.place import Place
 from core.settings import presets
 from core.snapshot import save_snapshot
@@ -48,6 +48,33 @@ def test_in_another_place_only_what_was_asked_for_stays(tmp_path):
     assert moved.step().n_samples > 0
     with pytest.raises(ValueError, match="begin before"):
         moved_trainer(trainer, trainer.settings, Place((1.0,) * 6), 0)
+
+
+def test_with_another_method_place_views_and_thresholds_stay():
+    dataset = ball_dataset()
+    overrides = Overrides(
+        {"alpha_thre": 0.1}, {"learning_rate": 0.5}, {"n_levels": 3}, method={"sampler": "stratified"}
+    )
+    trainer = new_trainer(dataset, "cpu", 0, overrides, frozenset({1}))
+    again = method_of(trainer)
+    assert again == Overrides(field={"n_levels": 3}, method={"field": "ngp", "sampler": "stratified"})
+    assert new_trainer(dataset, "cpu", 0, again).field_settings == trainer.field_settings
+    wished = Overrides(method={"field": "mlp"}, field={"depth": 2, "width": 16, "skip": 0})
+    other = other_trainer(trainer, trainer.settings, wished, seed=4)
+    plain = new_trainer(dataset, "cpu", 0, wished)
+    assert (other.dataset, other.step_count, other.seed, other.excluded) == (dataset, 0, 4, {1})
+    assert other.field_settings == plain.field_settings and method_of(other).method["sampler"] == "occupancy"
+    assert other.settings == replace(plain.settings, march=replace(plain.settings.march, alpha_thre=0.1))
+    assert other.step().n_samples > 0
+    with pytest.raises(ValueError, match="no setting of mlp"):
+        other_trainer(trainer, trainer.settings, replace(wished, field={"n_levels": 3}), 0)
+
+
+def test_a_snapshot_keeps_its_method(tmp_path):
+    path = str(tmp_path / "one.safetensors")
+    for wished in (Overrides(method={"field": "ngp"}), Overrides(field={"n_levels": 3}), Overrides(sampler={"x": 1})):
+        with pytest.raises(FirstlightError, match="keeps its field and its sampler"):
+            open_trainer(path, overrides=wished)
 
 
 def test_a_snapshot_keeps_its_box_and_takes_another_up(tmp_path, monkeypatch):

@@ -8,8 +8,8 @@ import torch
 
 from core.cameras import Camera, generate_rays, look_at
 from core.fields.ngp import NGPField
-from core.kernels.hash_grid import Space
 from core.kernels.launch import using_threads
+from core.kernels.space import Space
 from core.rays import Rays
 from core.rendering import render_image, render_rays
 from core.samplers.occupancy import OccupancySampler

@@ -35,6 +35,7 @@ def test_the_next_ten_losses_are_those_of_a_run_that_never_stopped(trainer, tmp_
     save_snapshot(tmp_path / "a.safetensors", trainer)
     resumed = load_snapshot(tmp_path / "a.safetensors")
     assert resumed.step_count == steps and resumed.settings == trainer.settings
+    assert resumed.n_evaluations == trainer.n_evaluations and (trainer.n_evaluations > 0) == (steps > 0)
     assert [resumed.step().loss for _ in range(10)] == [trainer.step().loss for _ in range(10)]
 
 

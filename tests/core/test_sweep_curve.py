@@ -4,9 +4,10 @@ from dataclasses import astuple
 
 import pytest
 
+from core.sampler_settings import OccupancySettings, RVSSettings, StratifiedSettings
 from core.scale import Scale
 from core.settings import MARCH_NUMBERS, MarchSettings, settings_of
-from core.sweep_curve import SweepCurve, SweepPoint, swept_setting, write_csv
+from core.sweep_curve import SweepCurve, SweepPoint, swept_names, swept_setting, write_csv
 from tests.scenes import BOX
 
 MARCH = MarchSettings()
@@ -87,6 +88,15 @@ def test_planes_that_leave_nothing_of_the_box_are_told():
 def test_what_is_no_number_is_refused_with_the_names(name):
     with pytest.raises(ValueError, match=rf"{name}.*alpha_thre, early_stop_eps, render_step_size"):
         swept_setting(name, MARCH, BOX, OUTSIDE)
+
+
+def test_what_the_sampler_does_not_use_is_refused_with_what_it_does():
+    assert swept_names(OccupancySettings()) == MARCH_NUMBERS
+    assert swept_names(RVSSettings()) == ("alpha_thre", "near_plane", "far_plane")
+    for name in ("render_step_size", "cone_angle", "occ_thre"):
+        with pytest.raises(ValueError, match=rf"stratified doesn't use {name}: sweep one of alpha_thre, early_stop"):
+            swept_setting(name, MARCH, BOX, OUTSIDE, StratifiedSettings())
+    assert swept_setting("alpha_thre", MARCH, BOX, OUTSIDE, StratifiedSettings()).label == "Alpha threshold"
 
 
 def test_points_read_back_from_csv_exactly(tmp_path):

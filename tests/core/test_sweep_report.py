@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 from io import StringIO
 
 import pytest
@@ -7,9 +8,10 @@ from rich.console import Console
 
 from core.datasets import open_dataset
 from core.errors import FirstlightError, SnapshotError
+from core.opening import new_trainer
 from core.snapshot import save_snapshot
 from core.sweep_report import sweep_snapshot
-from tests.viewer.live import tiny_trainer, write_quick_ball
+from tests.viewer.live import TINY, tiny_trainer, write_quick_ball
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,16 @@ def test_a_snapshots_sweep_writes_its_folder(snapshot, tmp_path):
 def test_without_a_size_it_is_the_datasets(snapshot, tmp_path):
     curve = sweep_snapshot(str(snapshot), "occ_thre", tmp_path / "out", 2, console=Console(file=StringIO()))
     assert curve.n_rays == 24 * 24
+
+
+def test_a_threshold_that_the_snapshots_sampler_does_not_use_is_refused(tmp_path):
+    overrides = dataclasses.replace(TINY, method={"sampler": "stratified"}, sampler={"n_bins": 8})
+    save_snapshot(
+        tmp_path / "bins.safetensors",
+        new_trainer(open_dataset(write_quick_ball(tmp_path / "ball")), "cpu", 0, overrides),
+    )
+    with pytest.raises(ValueError, match="stratified doesn't use cone_angle: sweep one of alpha_thre"):
+        sweep_snapshot(str(tmp_path / "bins.safetensors"), "cone-angle", tmp_path / "out")
 
 
 def test_mistakes_are_told_before_anything_is_written(snapshot, tmp_path):

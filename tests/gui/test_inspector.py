@@ -3,6 +3,11 @@
 import numpy as np
 import pytest
 
+from core.datasets import open_dataset
+from core.opening import Overrides, new_trainer
+from core.reading import Reading
+from core.snapshot import save_snapshot
+
 
 @pytest.fixture(scope="module")
 def app(launch):
@@ -94,3 +99,40 @@ def test_in_inspect_mode_a_plain_click_picks_and_outside_it_orbits(app):
     app.click("ray.inspect")
     app.drag("picture", 60, 10)
     app.wait_for(lambda s: s["serial"] > serial, "the camera to turn")
+
+
+@pytest.fixture(scope="module")
+def proposing(launch, tmp_path_factory):
+    """The demo as a proposal's samples have shown it for a moment, small and paused."""
+    path = tmp_path_factory.mktemp("proposal") / "proposal.safetensors"
+    overrides = Overrides(
+        training={"target_samples": 512},
+        field={"n_levels": 2, "log2_hashmap_size": 10},
+        sampler={"n_first": 12, "n_final": 6, "proposal_resolution": 32},
+        method={"sampler": "proposal"},
+    )
+    trainer = new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, overrides)
+    trainer.step()
+    save_snapshot(path, trainer)
+    running = launch(str(path), "--alpha-thre", "0", "--early-stop-eps", "0")
+    running.pause_after(steps=2)
+    return running
+
+
+def test_the_panels_follow_the_sampler(proposing):
+    proposing.wait_for_picture("a finished picture")
+    pick(proposing, 0.5, 0.6)
+    proposing.widget("ray.text")
+    proposing.wait_for_picture("the smaller picture")
+    notes, rows = export(proposing)
+    assert notes["sampler"].startswith("proposal n_proposals=1 n_first=12")
+    assert len(numbers(notes["proposal, edges of weights [units]"])) == 13
+    assert len(numbers(notes["proposal, weights"])) == 12 and len(rows) == 1 + 6
+    before = proposing.state()["march"]
+    for unused in ("march.render_step_size", "march.occ_thre"):
+        proposing.click(unused, across=0.9)
+    proposing.click("march.cone_angle.sweep")
+    proposing.keep_screen("inspector-proposal")
+    assert proposing.next_state()["march"] == before and "sweep.name" not in proposing.state()["widgets"]
+    proposing.click("march.alpha_thre", across=0.9)
+    proposing.wait_for(lambda s: s["march"]["alpha_thre"] > 0.01, "the alpha threshold that is used")

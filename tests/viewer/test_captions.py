@@ -42,6 +42,12 @@ def test_a_blend_says_its_shares_and_a_single_picture_its_name():
     assert captions(photo) == (Caption("Photo"), Caption("Render"))
 
 
+def test_runs_are_called_by_their_methods():
+    runs = replace(request(other=B, compare=Compare.RUN), runs=("mlp + rvs, step 7", "ngp + occupancy"))
+    assert captions(runs) == (Caption("A", ("mlp + rvs, step 7",)), Caption("B", ("ngp + occupancy",)))
+    assert captions(request(other=B, compare=Compare.RUN)) == ()
+
+
 def test_a_plain_picture_has_none():
     assert captions(request()) == ()
     assert captions(request(other=None, compare=Compare.SETTINGS)) == ()

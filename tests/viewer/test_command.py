@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import run_viewer
+from core.opening import Overrides
 from core.place import wished
 from core.reading import Reading
 from tests.viewer.live import open_scene, write_quick_ball
@@ -84,5 +85,16 @@ def test_a_scene_that_was_put_elsewhere_opens_there_again(scene):
     assert "--up" not in command(tilted, scene.train.march, opened_view(tilted))
 
 
+def test_a_scene_with_another_method_opens_with_it_again(scene):
+    method = Overrides(method={"field": "mlp", "sampler": "rvs"}, field={"depth": 4}, sampler={"use": "hierarchical"})
+    view = read(command(replace(scene, method=method), scene.train.march, opened_view(scene)), scene)[0]
+    assert (view.method, view.network, view.sampling) == (method.method, method.field, method.sampler)
+    usual = Overrides(method={"field": "ngp", "sampler": "occupancy"})
+    assert "--field" not in command(replace(scene, method=usual), scene.train.march, opened_view(scene))
+    snapshot = replace(scene, method=method, opened="s.safetensors")
+    assert "--field" not in command(snapshot, scene.train.march, opened_view(scene)), "it keeps its own"
+
+
 def test_the_demo_goes_by_its_name(scene):
-    assert command(replace(scene, opened="demo"), scene.train.march, opened_view(scene)) == "run_viewer.py demo"
+    scene = replace(scene, opened="demo", method=Overrides(method=scene.method.method))
+    assert command(scene, scene.train.march, opened_view(scene)) == "run_viewer.py demo"

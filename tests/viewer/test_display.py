@@ -80,6 +80,14 @@ def test_depth_range_ignores_what_is_almost_transparent_and_outliers():
     assert 4.0 <= high < 4.5
 
 
+def test_depth_range_is_that_of_what_stands_before_a_sky_without_end():
+    depths = np.linspace(3.0, 30.0, 1000).astype(np.float32)
+    _, without = depth_range(depths, np.ones(1000, np.float32))
+    depths[700:] = 5e4
+    low, high = depth_range(depths, np.ones(1000, np.float32))
+    assert 1.5 < low <= 3.1 and 20.0 < high < without
+
+
 @pytest.mark.parametrize("value", [np.inf, 3.0])
 def test_depth_range_of_an_empty_or_flat_picture_has_an_extent(value):
     low, high = depth_range(np.full(9, value, np.float32), np.zeros(9, np.float32))

@@ -6,8 +6,10 @@ import torch
 from core.boxes import marched_box
 from core.kernels.grid import GridState
 from core.kernels.marching import March
+from core.methods import read_by
 from core.rays import Rays
-from core.settings import MarchSettings
+from core.sampler_settings import RVSSettings, StratifiedSettings
+from core.settings import MARCH_NUMBERS, MarchSettings
 from viewer.effective import effects, reach
 
 BOX = (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0)
@@ -108,6 +110,17 @@ def test_thresholds_as_densities():
     shown = texts(alpha_thre=0.5, render_step_size=0.02, occ_thre=0.1, training_step=0.005)
     assert shown["alpha_thre"] == f"density {math.log(2) / 0.02:.3g} /unit"
     assert shown["occ_thre"] == "density 20 /unit"
+
+
+@pytest.mark.parametrize("sampler", [StratifiedSettings(), RVSSettings(), RVSSettings("hierarchical")])
+def test_what_the_sampler_does_not_use_says_so(sampler):
+    march = MarchSettings(cone_angle=0.005, alpha_thre=0.02, early_stop_eps=0.1)
+    found = effects(march, OUTSIDE, BOX, 0.01, sampler)
+    unused = {name for name, effect in found.items() if effect.short.endswith("not used")}
+    assert unused == set(MARCH_NUMBERS) - set(read_by(sampler)) and "occ_thre" in unused
+    assert "panel Occupancy" in found["occ_thre"].sentence
+    assert found["near_plane"].short == "box at 3"
+    assert ("alpha_thre" in found) == (sampler == RVSSettings()), "only there it isn't by the step"
 
 
 def test_what_is_off_has_no_effect_to_tell():

@@ -7,7 +7,6 @@ import pytest
 import torch
 from PIL import Image
 
-from core.field_settings import NGPTimeSettings
 from tests.ball import write_times
 from tests.viewer.live import ask, live_session, paused_after, screenshot_request, trainer_of, write_quick_ball
 from viewer.messages import PhotoId, Pose, Split
@@ -58,7 +57,7 @@ def pixels(path):
 def test_it_opens_with_a_field_with_time_and_says_so(moving):
     session, _ = moving
     scene = session.status.scene
-    assert type(scene.field) is NGPTimeSettings
+    assert scene.method.method["field"] == "ngp-t"
     np.testing.assert_allclose(scene.times, TIMES["train"])
     assert scene.time_of(PhotoId(Split.TEST, 1)) == 0.5
     assert any("times, 0 to 1, so the field is ngp-t" in notice.text for notice in session.take_notices())

@@ -7,23 +7,41 @@ import pytest
 import torch
 
 from core.inspection import CellSpans, Fate, Stop, inspect_ray
+from core.kernels.space import Space
 from core.rays import Rays
+from core.sampler_settings import HierarchicalSettings, OccupancySettings, ProposalSettings, RVSSettings
+from core.samplers import Scene, make_sampler
+from core.samplers.base import GuideKind
 from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings
-from tests.scenes import BOX, Ball
-from viewer.ray_report import cell_bands, color_strip, scene_ray, spans, steps, stop_text, to_csv, transmittance_line
+from tests.scenes import BOX, SMALL_FIELD, Ball
+from viewer.ray_report import (
+    LEAST_SHARE,
+    cell_bands,
+    color_strip,
+    density_lines,
+    scene_ray,
+    spans,
+    steps,
+    stop_text,
+    ticks,
+    to_csv,
+    transmittance_line,
+    weight_lines,
+)
 from viewer.tools.inspector import Inspection, PhotoColor, RayQuestion
 
 WHITE = (1.0, 1.0, 1.0)
 
 
-def inspection(sigma=30.0, y=0.0, photo=None, **thresholds) -> Inspection:
+def inspection(sigma=30.0, y=0.0, photo=None, settings=OccupancySettings(), **thresholds) -> Inspection:  # noqa: B008
     """A ray along x past a ball of radius 0.6; it is in the box from t = 2 to t = 4 and meets the ball at t = 2.4."""
     march = MarchSettings(render_step_size=0.02, **({"occ_thre": 0.0, "early_stop_eps": 0.01} | thresholds))
-    sampler = OccupancySampler(BOX, 8)
+    cells = OccupancySampler(BOX, 8)
+    sampler = make_sampler(settings, cells, Scene(BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0)))
     rays = Rays(torch.tensor([[-3.0, y, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]]))
-    report = inspect_ray(Ball(sigma), sampler, rays, march, torch.ones(3))
-    return Inspection(RayQuestion(report.origin, report.direction, march, WHITE, 1), report, photo, 7)
+    report = inspect_ray(Ball(sigma), sampler, rays, march, torch.ones(3), cells=cells)
+    return Inspection(RayQuestion(report.origin, report.direction, march, WHITE, 1), report, photo, 7, settings)
 
 
 def test_words_say_where_and_why():
@@ -50,6 +68,37 @@ def test_the_area_under_the_density_is_the_optical_thickness():
     s = inspection(early_stop_eps=0.0).report.samples
     xs, ys = steps(s.t_starts, s.t_ends, s.sigmas)
     assert np.sum(np.diff(xs) * 0.5 * (ys[1:] + ys[:-1])) == pytest.approx(30.0 * 1.2, abs=1.0)
+
+
+def test_areas_under_weights_are_shares_of_the_light():
+    report = inspection(early_stop_eps=0.0, settings=ProposalSettings(2)).report
+    lines = weight_lines(report)
+    assert [line.label for line in lines] == ["weight, 1/units", "first proposal", "second proposal", "samples"]
+    shares = [report.opacity, *(float(guide.heights.sum()) for guide in report.guides)]
+    for line, share in zip(lines, shares, strict=False):
+        assert np.sum(np.diff(line.xs) * 0.5 * (line.ys[1:] + line.ys[:-1])) == pytest.approx(share, abs=1e-4)
+    assert density_lines(report) == ()
+
+
+def test_ticks_stand_where_samples_and_added_edges_lie():
+    report = inspection(settings=HierarchicalSettings(8, 4)).report
+    *_, samples, added = weight_lines(report)
+    assert (samples.label, added.label, added.kind) == ("samples", "added", GuideKind.PLACES)
+    assert len(samples.xs) == 3 * (8 + 4 + 1) and samples.xs[[0, -1]].tolist() == pytest.approx([2.0, 4.0])
+    assert added.xs[1::3].tolist() == report.guides[1].ts.tolist()
+    assert added.ys.max() > samples.ys.max() > 0.0 == added.ys[::3].max()
+    assert [x.tolist() for x in ticks(np.array([1.0, 3.0]), 0.5)] == [[1, 1, 1, 3, 3, 3], [0, 0.5, 0, 0, 0.5, 0]]
+
+
+def test_samples_without_a_length_are_seen():
+    found = inspection(settings=RVSSettings(n_bins=32, n_samples=4))
+    report = found.report
+    (spline,), lines = density_lines(report), weight_lines(report)
+    assert len(spline.xs) == len(spline.ys) == 33 and spline.ys.max() == 30.0
+    assert [line.label for line in lines] == ["spline, 1/units", "samples"]
+    colored = color_strip(report.samples, 2.0, 4.0, 3000)[:, 3] > 0.0
+    assert colored.sum() == pytest.approx(4 * 3000 * LEAST_SHARE, abs=4)
+    assert [b > a for a, b in scene_ray(found).kept] == [True] * 4
 
 
 def test_transmittance_goes_from_all_to_what_is_left():
@@ -103,5 +152,23 @@ def test_the_table_reads_back():
     assert header[:3] == ["t_start [units]", "t_end [units]", "density [1/units]"] and len(header) == len(rows[0])
     assert notes["photo colour, 0 to 1"] == "0.25 0.5 0.75" and "alpha_thre=0.1" in notes["thresholds"]
     assert notes["stop"].startswith("opaque at ") and notes["dataset"] == "some/scene"
+    assert notes["sampler"] == "occupancy" and not any("weights" in name for name in notes)
     empty = to_csv(inspection(y=1.5), "x").splitlines()
     assert empty[-1].startswith("t_start") and "# photo colour, 0 to 1: none" in empty
+
+
+def test_the_table_says_what_the_sampler_went_by():
+    found = inspection(settings=RVSSettings(spline="constant", n_bins=6, n_samples=2))
+    lines = to_csv(found, "some/scene").splitlines()
+    notes = dict(line[2:].split(": ", 1) for line in lines if line.startswith("#"))
+    assert notes["sampler"] == "rvs use=color spline=constant n_bins=6 n_samples=2"
+    density, weights = found.report.guides
+    for name, values in (
+        ("spline, edges of density [units]", density.ts),
+        ("spline, densities [1/units]", density.heights),
+        ("spline, weights", weights.heights),
+    ):
+        np.testing.assert_array_equal(np.float32(notes[name].split()), values)
+    assert sum(not line.startswith("#") for line in lines) == 1 + 2
+    added = to_csv(inspection(settings=HierarchicalSettings(4, 3)), "x")
+    assert "\n# added, places [units]: " in added and "\n# coarse field, weights: " in added

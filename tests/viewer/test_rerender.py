@@ -129,6 +129,8 @@ def test_a_comparison_without_anything_to_compare_with_is_refused(taken, tmp_pat
     new = str(tmp_path / "new.png")
     with pytest.raises(ValueError, match="--compare settings needs"):
         rerender(str(snapshot), new, camera=4, view={"compare": Compare.SETTINGS})
+    with pytest.raises(ValueError, match=r"--compare run needs a former run.*--compare off"):
+        rerender(str(snapshot), new, camera=4, view={"compare": Compare.RUN})
     with pytest.raises(ValueError, match="--compare photo needs"):
         rerender(str(snapshot), new, like=str(shots[0]), view={"compare": Compare.PHOTO})
     with pytest.raises(ValueError, match="--compare photo needs"):

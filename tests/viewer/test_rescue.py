@@ -7,8 +7,9 @@ import torch
 
 from core.errors import CollapseKind
 from tests.viewer.live import ask, errors_of, trainer_of
-from viewer.messages import Collapse, State
+from viewer.messages import State
 from viewer.rescue import Rescue, label, ways_out
+from viewer.runs import Collapse
 
 
 @pytest.fixture(autouse=True)

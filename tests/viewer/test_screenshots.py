@@ -74,6 +74,8 @@ def test_what_was_compared_with_is_kept(tmp_path):
     compared = replace(asked.view, other=other, photo=PhotoId(Split.TEST, 3), view=view)
     metadata = read_metadata(save(replace(asked, view=compared), picture(), "demo", 1, "d"))
     assert request_from(metadata).view == compared
+    runs = replace(compared, runs=("before", "now"), view=replace(view, compare=Compare.RUN))
+    assert request_from(json.loads(json.dumps(describe(replace(asked, view=runs), 1, "d")))).view == runs
 
 
 def test_a_picture_from_before_there_were_comparisons_is_read(tmp_path):
@@ -81,7 +83,7 @@ def test_a_picture_from_before_there_were_comparisons_is_read(tmp_path):
     metadata = json.loads(json.dumps(describe(asked, 1, "d")))
     for name in ("compare", "compare_as", "divider", "blend"):
         del metadata["view"][name]
-    del metadata["other"], metadata["photo"]
+    del metadata["other"], metadata["photo"], metadata["runs"]
     assert request_from(metadata).view == asked.view
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from core.opening import Overrides
 from core.settings import MarchSettings
 from tests.viewer.live import ask, errors_of, live_session, screenshot_request, state_of, trainer_of
 from viewer.controller import ViewController
@@ -244,9 +245,10 @@ def test_held_out_psnr_is_measured_as_training_goes_on(session):
     trainer.seconds = 1.5
     for _ in range(4):
         session.tick()
-    ((step, psnr),) = session.status.psnrs
-    assert step == 2
-    assert 0.0 < psnr < 60.0
+    (point,) = session.status.psnrs
+    assert point.step == 2
+    assert 0.0 < point.psnr < 60.0
+    assert point.seconds > 1.5 and 0 < point.evaluations < trainer.n_evaluations
 
 
 def test_a_snapshot_goes_on_where_it_was(session, tmp_path):
@@ -337,7 +339,7 @@ def test_a_snapshot_that_is_put_elsewhere_is_its_dataset_again(session, tmp_path
 def test_a_scene_opens_where_it_is_asked_to(session):
     own = session.status.scene.place
     box = (-1.0, -1.0, -1.0, 1.5, 1.5, 1.5)
-    session.open(session.status.scene.path, place={"box": box, "up": "+x"})
+    session.open(session.status.scene.path, wished=Overrides(place={"box": box, "up": "+x"}))
     session._run_commands()
     assert session.status.scene.place == own._replace(box=box, up=(1.0, 0.0, 0.0))
     assert session.status.scene.opened_place == own
@@ -345,7 +347,7 @@ def test_a_scene_opens_where_it_is_asked_to(session):
 
 def test_an_asked_for_place_that_no_camera_sees_is_refused_as_advice(session):
     before = session.status.scene
-    session.open(before.path, place={"box": (50.0, 50.0, 50.0, 51.0, 51.0, 51.0)})
+    session.open(before.path, wished=Overrides(place={"box": (50.0, 50.0, 50.0, 51.0, 51.0, 51.0)}))
     session.tick()
     (error,) = errors_of(session)
     assert error.startswith("no camera sees anything of the box") and session.traceback == ""

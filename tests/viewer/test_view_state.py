@@ -109,6 +109,19 @@ def test_what_was_kept_as_a_is_asked_for_while_it_is_compared():
     assert (s.current(10, 10).other, s.current(10, 10).march) == (request.march, kept)
 
 
+def test_the_former_run_is_asked_for_with_the_present_thresholds_while_there_is_one():
+    s = state()
+    s.set_view(compare=Compare.RUN)
+    assert (s.current(10, 10).view.compare, s.current(10, 10).runs) == (Compare.OFF, ())
+    s.runs = ("before", "now")
+    s.set_march(alpha_thre=0.1)
+    request = s.current(10, 10)
+    assert (request.other, request.runs, request.view.compare) == (s.march, s.runs, Compare.RUN)
+    assert s.divider == 0.5
+    s.set_view(compare=Compare.OFF)
+    assert (s.current(10, 10).other, s.current(10, 10).runs) == (None, ())
+
+
 def test_the_photo_is_named_until_the_camera_leaves_it():
     s, photo = state(), PhotoId(Split.TEST, 3)
     assert s.photo is None

@@ -1,4 +1,4 @@
-"""Two settings, or the photo and the view, in one picture: what is compared, how, and what the figures say."""
+"""Two settings, two runs, or photo and view, in one picture: what is compared, how, and what the figures say."""
 
 import math
 
@@ -10,6 +10,7 @@ from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
 from viewer.panels.context import Context
 from viewer.panels.style import ACCENT, DASH, DIM, SECOND, TIMES
 from viewer.panels.widgets import Choice, SettingSlider, button, short
+from viewer.runs import title_of
 from viewer.tools.scattered import Difference
 from viewer.view_settings import DEFAULTS, Compare, CompareAs, ViewSettings
 from viewer.view_state import ViewState
@@ -17,6 +18,11 @@ from viewer.view_state import ViewState
 WHAT = {
     Compare.OFF: ("Off", "Show the present picture alone."),
     Compare.SETTINGS: ("A and B", "Compare the settings kept as A with the present ones, B."),
+    Compare.RUN: (
+        "Former run",
+        "Compare the run before, A, with the present one, B, both with the present thresholds. There is one once "
+        "training started again with another method, see the panel Method.",
+    ),
     Compare.PHOTO: (
         "Photo",
         "Compare the photo with the picture, while the camera stands on a view of the dataset. "
@@ -61,7 +67,7 @@ class ComparePanel:
                    "is B.", width=style.px(WIDTH // 2), tag="compare.keep")  # fmt: skip
             button("Swap A and B", style, self._swap, "A's thresholds become the present ones and the other way "
                    "round.", width=style.px(WIDTH // 2), tag="compare.swap")  # fmt: skip
-        self._what = Choice("compare.what", WHAT, style, style.px(WIDTH // 3 - 1), self._compare)
+        self._what = Choice("compare.what", WHAT, style, style.px(WIDTH // 4 - 1), self._compare)
         self._how = Choice("compare.how", HOW, style, style.px(WIDTH // 4 - 1), lambda v: state.set_view(compare_as=v))
         self._sliders = {CompareAs.DIVIDER: self._slider("divider"), CompareAs.BLEND: self._slider("blend")}
         dpg.add_separator()
@@ -82,7 +88,7 @@ class ComparePanel:
         for how, (group, slider, name) in self._sliders.items():
             dpg.configure_item(group, show=view.compare_as is how)
             slider.show(getattr(view, name), getattr(DEFAULTS, name))
-        self._show_rows([] if state.other is None else rows(state.other, state.march, frame))
+        self._show_rows(rows(state, status, frame))
         dpg.set_value(self._between, between_text(state, frame))
         on_view = state.photo is not None and status.scene is not None
         dpg.set_value(self._photo, photo_name(state.photo, status.scene) if on_view else HINT)
@@ -98,6 +104,8 @@ class ComparePanel:
         state = self._context.state
         if what is Compare.SETTINGS and state.other is None:
             state.keep_as_a()
+        if what is Compare.RUN and not state.runs:
+            self._context.say("There is no former run yet: start training with another method in the panel Method.")
         state.set_view(compare=what)
 
     def _swap(self) -> None:
@@ -135,9 +143,15 @@ class ComparePanel:
                 dpg.set_value(cell, text)
 
 
-def rows(other: MarchSettings, march: MarchSettings, frame: Frame | None) -> list[tuple[str, str, str]]:
-    """The settings in which A and B differ, and what their pictures cost: name, A, B."""
-    found = [(d.setting.label or "Crop box", d.first, d.second) for d in differing(other, march)]
+def rows(state: ViewState, status: Status, frame: Frame | None) -> list[tuple[str, str, str]]:
+    """In what A and B differ, and what their pictures cost: name, A, B."""
+    if state.comparing is Compare.RUN and status.former is not None:
+        found = [("Method", status.former.title, title_of(status.scene.method))]
+        found.append(("Step", f"{status.former.step}", f"{status.step}"))
+    elif state.other is None:
+        return []
+    else:
+        found = [(d.setting.label or "Crop box", d.first, d.second) for d in differing(state.other, state.march)]
     if frame is not None and frame.comparison is not None:
         found += [(name, text(frame.comparison.stats), text(frame.stats)) for name, text in COSTS.items()]
     return found
@@ -145,9 +159,10 @@ def rows(other: MarchSettings, march: MarchSettings, frame: Frame | None) -> lis
 
 def between_text(state: ViewState, frame: Frame | None) -> str:
     """How A's picture and B's differ, or what to do to see it."""
-    if state.other is None:
+    with_run = state.comparing is Compare.RUN
+    if state.other is None and not with_run:
         return "Nothing is kept as A yet. Keep the present settings, then change a threshold."
-    if state.comparing is not Compare.SETTINGS:
+    if state.comparing is not Compare.SETTINGS and not with_run:
         return "A is kept. Choose A and B to compare it with the present settings."
     if frame is None or frame.comparison is None:
         return DASH

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import dearpygui.dearpygui as dpg
 
+from core.methods import SAMPLERS, marches_grid, name_of
 from core.settings import settings_of
 from viewer import grid_plot
 from viewer.cells import LEVEL_COLORS
@@ -50,6 +51,8 @@ class GridPanel:
         captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
         self._figures = Figures(captions, style, 4, "grid", tips)
         self._levels = _Levels(style)
+        self._unused = dpg.add_text("", color=DIM, wrap=0, tag="grid.unused", show=False)
+        dpg.bind_item_font(self._unused, style.small)
         self._seen_by = dpg.add_text("", color=DIM, wrap=0)
         dpg.bind_item_font(self._seen_by, style.small)
 
@@ -91,6 +94,8 @@ class GridPanel:
             empty=DASH if facts is None else f"{100.0 * facts.n_empty / facts.n_cells:.1f} %",
             below=DASH if facts is None else f"{100.0 * facts.n_below / facts.n_cells:.1f} %",
         )
+        dpg.configure_item(self._unused, show=not marches_grid(status.scene.sampler))
+        dpg.set_value(self._unused, grid_plot.unused_text(name_of(SAMPLERS, status.scene.sampler)))
         dpg.set_value(self._seen_by, grid_plot.seen_by_text(facts, status.scene.n_train))
 
     def _follow_settings(self, status: Status) -> None:

@@ -4,12 +4,13 @@ import dearpygui.dearpygui as dpg
 import numpy as np
 
 from core.errors import FirstlightError
+from core.methods import marches_grid
 from viewer.messages import Frame, SceneRay, Status
 from viewer.navigation import Pick
 from viewer.new_files import write_new
 from viewer.panels.canvas import Canvas
 from viewer.panels.context import Context
-from viewer.panels.ray_plots import LEGEND, RayPlots
+from viewer.panels.ray_plots import LEGEND, OFF_GRID, RayPlots
 from viewer.panels.style import DASH, DIM
 from viewer.panels.widgets import Figures, button, tooltip
 from viewer.ray_report import scene_ray, stop_text, to_csv
@@ -30,7 +31,8 @@ FIGURES = {
     "marched": ("Evaluated", "Samples whose density was evaluated. Samples are taken in rounds, so that some "
                 "behind the stop are evaluated in vain."),
     "skipped": ("Skipped", "Samples of a march that takes every step from one side of the box to the other, which were "
-                "never evaluated: in empty cells, or behind the stop."),
+                "never evaluated: in empty cells, or behind the stop. Of samplers that march no grid, samples that "
+                "were left out."),
 }  # fmt: skip
 
 ARM, GAP = 9.0, 3.0
@@ -69,8 +71,8 @@ class InspectorPanel:
                 "Inspect", style, self.toggle, "While this is on, a click on the picture picks a pixel. So does a "
                 "click while I is held.", tag="ray.inspect", width=style.px(90),
             )  # fmt: skip
-            button("Export CSV", style, self._export, f"Write the samples to a new file in the folder {FOLDER}.",
-                   tag="ray.export", width=style.px(100))  # fmt: skip
+            button("Export CSV", style, self._export, f"Write the samples, and what the sampler went by, to a new file "
+                   f"in the folder {FOLDER}.", tag="ray.export", width=style.px(100))  # fmt: skip
             button("Clear", style, self.clear, "Let go of the ray.", tag="ray.clear", width=-1)
         self._text = dpg.add_text(HINT, wrap=style.px(WIDTH - 8), tag="ray.text")
         with dpg.table(header_row=False, policy=dpg.mvTable_SizingStretchSame, pad_outerX=False):
@@ -83,6 +85,7 @@ class InspectorPanel:
                 "blue are 0 to 1.", style)  # fmt: skip
         captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
         self._figures = Figures(captions, style, 3, "ray", tips)
+        self._bands = []
         with dpg.group(horizontal=True, horizontal_spacing=style.px(5)):
             for i, (text, color) in enumerate(LEGEND):
                 if i:
@@ -91,7 +94,8 @@ class InspectorPanel:
                     color, width=style.px(13), height=style.px(13), no_alpha=True, no_border=True, no_drag_drop=True,
                     no_tooltip=True,
                 )  # fmt: skip
-                dpg.bind_item_font(dpg.add_text(text, color=DIM), style.small)
+                self._bands.append(dpg.add_text(text, color=DIM))
+                dpg.bind_item_font(self._bands[-1], style.small)
 
     def toggle(self) -> None:
         """Switch inspect mode on or off."""
@@ -175,6 +179,8 @@ class InspectorPanel:
             self._photo.show(None)
             return
         report = found.report
+        for item, (marched, _), other in zip(self._bands, LEGEND, OFF_GRID, strict=True):
+            dpg.set_value(item, marched if marches_grid(found.sampler) else other)
         dpg.set_value(self._text, stop_text(found))
         self._rendered.show(report.color)
         self._photo.show(found.photo.color if found.photo else None)

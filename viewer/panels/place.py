@@ -11,13 +11,11 @@ from viewer.panels.box_handles import BoxHandles
 from viewer.panels.canvas import Canvas
 from viewer.panels.context import Context
 from viewer.panels.style import ALARM, DIM
-from viewer.panels.widgets import button, label, tooltip
+from viewer.panels.widgets import NUMBER_HELP, button, label, plain, tooltip
 from viewer.tools.fit import Fit, FitQuestion
 
 WIDTH = 318
 """Of a row, at scale 1."""
-
-NUMBER_HELP = "Drag to change it. To enter a number, double-click or hold Ctrl and click, type and press Enter."
 
 BOX_HELP = "Where the box that is learnt finest begins and ends along this axis, in the units of the camera positions."
 LEVELS_HELP = (
@@ -47,7 +45,7 @@ class PlacePanel:
         dpg.bind_item_theme(self._levels, style.written)
         self._number(
             "Near plane", "units", NEAR_HELP, "place.near", dpg.add_drag_float, format="%.4g", min_value=0.0,
-            max_value=1e9, callback=lambda _, value: self._draft.set(near_plane=_plain(value)),
+            max_value=1e9, callback=lambda _, value: self._draft.set(near_plane=plain(value)),
         )  # fmt: skip
         with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
             tooltip(label("Up", style), UP_HELP, style)
@@ -79,7 +77,7 @@ class PlacePanel:
                     for index in (axis, axis + 3):
                         item = dpg.add_drag_float(
                             tag=f"place.box.{index}", width=-1, format="%.5g", user_data=index,
-                            callback=lambda _, value, index: self._draft.set_number(index, _plain(value)),
+                            callback=lambda _, value, index: self._draft.set_number(index, plain(value)),
                         )  # fmt: skip
                         self._typed(item)
                     self._sides.append(dpg.add_text(""))
@@ -206,8 +204,3 @@ class PlacePanel:
     def _train_in(self) -> None:
         if self._draft.place is not None and self._draft.changed and not self._draft.problem:
             self._context.session.train_in(self._draft.place, self._context.state.scene_serial)
-
-
-def _plain(value: float) -> float:
-    """A widget's float32 as the number that was meant."""
-    return float(f"{value:.6g}")

@@ -1,11 +1,17 @@
-"""Plots of one ray on a common t axis: density, alpha and weight, transmittance, colours; bands for the cells."""
+"""Plots of one ray on a common t axis: density, alpha and weight, transmittance, colours; bands for the cells.
+
+Where the sampler doesn't march the grid, its samples are of various lengths: instead of alpha and weight of each the
+second plot shows weights by scene unit, those that the sampler went by and those in the pixel.
+"""
 
 import dearpygui.dearpygui as dpg
 import numpy as np
 
 from core.inspection import Fate
+from core.methods import marches_grid, read_by
+from core.samplers.base import GuideKind
 from viewer.panels.style import ALARM, Style
-from viewer.ray_report import cell_bands, color_strip, steps, transmittance_line
+from viewer.ray_report import Line, cell_bands, color_strip, density_lines, steps, transmittance_line, weight_lines
 from viewer.tools.inspector import Inspection
 
 RATIOS = (0.24, 0.24, 0.24, 0.28)
@@ -19,6 +25,9 @@ BANDS = {1: (0.42, 0.70, 0.84, 0.20), 0: (0.0, 0.0, 0.0, 0.0), -1: (0.0, 0.0, 0.
 
 LEGEND = (("visited cells", (46, 65, 77)), ("skipped", (22, 24, 28)), ("behind the stop", (9, 10, 12)))
 """What the bands are called, and their colours on the plots' ground."""
+
+OFF_GRID = ("occupied cells", "empty", "behind the stop")
+"""What they are called where the sampler doesn't march the grid."""
 
 
 class RayPlots:
@@ -44,6 +53,12 @@ class RayPlots:
         self._alpha.add_mark("expected depth", style.ray_expected)
         self._trans.add_mark("median depth", style.ray_median)
         self._strip.add_image(self._colors)
+        self._looks = {
+            None: (style.ray_second,),
+            GuideKind.WEIGHTS: (style.ray_guide, style.ray_first),
+            GuideKind.DENSITY: (style.ray_knots,),
+            GuideKind.PLACES: (style.ray_ticks, style.ray_guide_ticks),
+        }
         self.show(None)
 
     def show(self, inspection: Inspection | None) -> None:
@@ -52,6 +67,7 @@ class RayPlots:
             self._clear()
             return
         report, s = inspection.report, inspection.report.samples
+        read, on_grid = read_by(inspection.sampler), marches_grid(inspection.sampler)
         span = report.t_min, report.t_max
         bands = cell_bands(report.cells, report.t_stop, *span, PIXELS)
         dpg.set_value(self._bands, np.float32([BANDS[int(b)] for b in bands]))
@@ -61,20 +77,30 @@ class RayPlots:
             [steps(s.t_starts[part], s.t_ends[part], values[part]) for part in (before, ~before)]
             for values in (s.sigmas, s.alphas, s.weights)
         )
-        self._density.show(span, _top(s.sigmas), density=densities[0], behind=densities[1])
-        self._alpha.show(span, _top(s.alphas), alpha=alphas[0], behind=alphas[1], weight=weights[0])
+        guides = density_lines(report)
+        top = _top(np.concatenate([s.sigmas, *(line.ys for line in guides)]))
+        self._density.show(span, top, density=densities[0], behind=densities[1])
+        self._density.show_more(guides, self._looks)
+        self._alpha.keep(on_grid, "alpha", "weight")
+        if on_grid:
+            self._alpha.show(span, _top(s.alphas), alpha=alphas[0], behind=alphas[1], weight=weights[0])
+            self._alpha.show_more((), self._looks)
+        else:
+            lines = weight_lines(report)
+            self._alpha.show(span, _top(np.concatenate([line.ys for line in lines])))
+            self._alpha.show_more(lines, self._looks)
         ts, trans = transmittance_line(s)
         n_before = int(np.searchsorted(ts, report.t_stop, side="right"))
         seen, behind = ((ts[part], trans[part]) for part in (slice(n_before), slice(max(0, n_before - 1), None)))
         self._trans.show(span, 1.08, trans=seen, behind=behind)
         self._strip.show(span, 1.0)
-        self._alpha.level(report.march.alpha_thre)
-        self._trans.level(report.march.early_stop_eps)
+        self._alpha.level(report.march.alpha_thre, on_grid)
+        self._trans.level(report.march.early_stop_eps, "early_stop_eps" in read)
         self._alpha.mark(report.depth)
         self._trans.mark(report.median_depth)
         for plot in self._plots:
             plot.stop(report.t_stop)
-        self._density.name_stop(report.stop.value, report.t_stop, span, _top(s.sigmas))
+        self._density.name_stop(report.stop.value, report.t_stop, span, top)
 
     @property
     def _plots(self) -> tuple["_Plot", ...]:
@@ -85,6 +111,7 @@ class RayPlots:
             dpg.set_value(texture, _empty())
         for plot in self._plots:
             plot.show((0.0, 1.0), 1.0)
+            plot.show_more((), self._looks)
             plot.stop(np.inf)
         self._alpha.level(0.0)
         self._trans.level(0.0)
@@ -99,6 +126,7 @@ class _Plot:
     def __init__(self, tag: str, bands: int, style: Style, named: bool = False):
         self._lines: dict[str, int] = {}
         self._images: list[int] = []
+        self._more: list[int] = []
         self._level = self._mark = self._note = 0
         with dpg.plot(tag=tag, no_menus=True, no_inputs=True, no_mouse_pos=True, no_title=True) as self._plot:
             if not named:
@@ -145,8 +173,31 @@ class _Plot:
             xs, ys = lines.get(name, ((), ()))
             dpg.set_value(series, [[float(x) for x in xs], [float(y) for y in ys]])
 
-    def level(self, value: float) -> None:
-        """Move the horizontal line; 0 hides it."""
+    def show_more(self, lines: tuple[Line, ...], looks: dict[GuideKind | None, tuple[int, ...]]) -> None:
+        """Plot further lines, each with its entry in the legend.
+
+        Args:
+            looks: the themes of each kind's first line, of its second, and so on.
+        """
+        while len(self._more) < len(lines):
+            self._more.append(dpg.add_line_series([], [], parent=self._y))
+        for i, series in enumerate(self._more):
+            dpg.configure_item(series, show=i < len(lines))
+        n_before = dict.fromkeys(looks, 0)
+        for line, series in zip(lines, self._more, strict=False):
+            dpg.configure_item(series, label=line.label)
+            dpg.set_value(series, [line.xs.tolist(), line.ys.tolist()])
+            dpg.bind_item_theme(series, looks[line.kind][n_before[line.kind] % len(looks[line.kind])])
+            n_before[line.kind] += 1
+
+    def keep(self, kept: bool, *names: str) -> None:
+        """Whether lines of these names stand in the legend."""
+        for name in names:
+            dpg.configure_item(self._lines[name], show=kept)
+
+    def level(self, value: float, used: bool = True) -> None:
+        """Move the horizontal line; 0 hides it, and one that isn't used has no place in the legend."""
+        dpg.configure_item(self._level, show=used)
         dpg.set_value(self._level, [[value] if value > 0.0 else []])
 
     def mark(self, t: float) -> None:

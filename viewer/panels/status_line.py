@@ -1,4 +1,4 @@
-"""The line at the lower edge: device and backend, resolution and why it is lowered, frames per second."""
+"""The line at the lower edge: device, backend and method, resolution and why it is lowered, frames per second."""
 
 import dearpygui.dearpygui as dpg
 
@@ -6,6 +6,7 @@ from viewer.messages import Frame, Status
 from viewer.panels.dock import bar
 from viewer.panels.style import TIMES, Style
 from viewer.panels.widgets import tooltip
+from viewer.runs import names_of
 
 
 class StatusLine:
@@ -30,6 +31,8 @@ class StatusLine:
             parts.append(status.device.upper())
         if status.backend:
             parts.append(status.backend)
+        if status.scene is not None:
+            parts.append(names_of(status.scene.method))
         dpg.set_value("status.left", "   ·   ".join(parts))
         right = [f"view {status.views_per_second:.1f} /s", f"window {window_fps:.0f} fps"]
         if frame is not None:

@@ -19,6 +19,7 @@ FRAME_ACTIVE: Color = (63, 70, 82, 255)
 LINE: Color = (52, 57, 66, 255)
 TEXT: Color = (222, 225, 230, 255)
 DIM: Color = (146, 153, 165, 255)
+FADED: Color = (96, 102, 112, 255)
 ACCENT: Color = (232, 168, 68, 255)
 ACCENT_HOVERED: Color = (244, 187, 96, 255)
 ON_ACCENT: Color = (28, 22, 12, 255)
@@ -90,6 +91,7 @@ class Style:
             },
         )
         self.dim = _theme({dpg.mvThemeCol_Text: DIM}, {})
+        self.disabled = _disabled()
         middle = {dpg.mvStyleVar_SelectableTextAlign: (0.0, 0.5)}
         self.row = _theme({dpg.mvThemeCol_Header: FRAME}, middle)
         self.dim_row = _theme({dpg.mvThemeCol_Header: FRAME, dpg.mvThemeCol_Text: DIM}, middle)
@@ -99,9 +101,14 @@ class Style:
             _line(color, dpg.mvPlotMarker_Circle, 3.0 * scale) for color in (SECOND, ACCENT, GOOD)
         )
         self.sweep_knee, self.sweep_present = _upright(ALARM), _upright(TEXT)
+        self.run_former, self.run_present = (
+            _line(color, dpg.mvPlotMarker_Circle, 2.5 * scale) for color in (ACCENT, SECOND)
+        )
         self.threshold = _upright(ACCENT, 2.0)
         self.bars_off, self.bars_on = _bars(FRAME_ACTIVE), _bars(SECOND)
         self.ray_first, self.ray_second, self.ray_behind = (_line(color) for color in (ACCENT, SECOND, (*DIM[:3], 140)))
+        self.ray_guide, self.ray_knots = _line(GOOD), _line(GOOD, dpg.mvPlotMarker_Circle, 1.6 * scale)
+        self.ray_ticks, self.ray_guide_ticks = _line((*TEXT[:3], 150)), _line(ACCENT)
         self.ray_stop, self.ray_level, self.ray_expected, self.ray_median = (
             _upright(color) for color in (ALARM, DIM, TEXT, SECOND)
         )
@@ -214,6 +221,18 @@ def _button(face: Color, hovered: Color, text: Color) -> int:
         },
         {},
     )
+
+
+def _disabled() -> int:
+    """Widgets that can't be used now, all of which Dear PyGui asks for in a component of its own."""
+    colors = {dpg.mvThemeCol_Text: FADED, dpg.mvThemeCol_SliderGrab: FRAME_ACTIVE}
+    colors |= dict.fromkeys((dpg.mvThemeCol_FrameBg, dpg.mvThemeCol_FrameBgHovered, dpg.mvThemeCol_Button), PANEL)
+    with dpg.theme() as theme:
+        for kind in (dpg.mvSliderFloat, dpg.mvInputText, dpg.mvButton):
+            with dpg.theme_component(kind, enabled_state=False):
+                for target, color in colors.items():
+                    dpg.add_theme_color(target, color)
+    return theme
 
 
 def _line(color: Color, marker: int = dpg.mvPlotMarker_None, size: float = 0.0) -> int:

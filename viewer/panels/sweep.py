@@ -6,7 +6,7 @@ from dataclasses import replace
 import dearpygui.dearpygui as dpg
 
 from core.settings import MARCH_NUMBERS, MarchSettings, settings_of
-from core.sweep_curve import KNEE_DECIBELS, SweepCurve, SweepPoint
+from core.sweep_curve import KNEE_DECIBELS, SweepCurve, SweepPoint, swept_names
 from viewer.messages import Frame, Status
 from viewer.panels.context import Context
 from viewer.panels.style import ALARM, DIM, LINE, TIMES, Color, Style
@@ -30,6 +30,7 @@ class SweepPanel:
     def __init__(self, context: Context):
         self._context = context
         self._shown: SweepResult | None = None
+        self._names = MARCH_NUMBERS
         style = context.style
         with dpg.group(horizontal=True):
             dpg.add_combo(list(LABELS), tag="sweep.name", width=style.px(158), default_value=next(iter(LABELS)))
@@ -56,6 +57,8 @@ class SweepPanel:
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Show how far the sweep is; a click on a plot chooses the value under the mouse."""
+        if status.scene is not None and (names := swept_names(status.scene.sampler)) != self._names:
+            self._offer(names)
         result = self._context.session.result("sweep")
         if result is not self._shown:
             self._shown = result
@@ -76,6 +79,13 @@ class SweepPanel:
             present = getattr(self._context.state.march, curve.name)
             for plot in self._plots:
                 plot.mark(curve, present)
+
+    def _offer(self, names: tuple[str, ...]) -> None:
+        """Let these thresholds be chosen."""
+        self._names, labels = names, [label for label, name in LABELS.items() if name in names]
+        dpg.configure_item("sweep.name", items=labels)
+        if dpg.get_value("sweep.name") not in labels:
+            dpg.set_value("sweep.name", labels[0])
 
     def _show(self, result: SweepResult | None) -> None:
         running = result is not None and result.running

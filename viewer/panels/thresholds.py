@@ -5,6 +5,7 @@ import math
 import dearpygui.dearpygui as dpg
 
 from core.boxes import outer_box
+from core.methods import marches_grid, read_by
 from core.settings import MARCH_NUMBERS, MarchSettings, settings_of
 from viewer.command import command
 from viewer.effective import Effect, effects
@@ -24,7 +25,7 @@ COPY_HELP = (
 
 FIGURES = {
     "ms": ("Frame", "Rendering this picture, drawing included."),
-    "march": ("March", "Finding samples in occupied cells, and deciding which are seen."),
+    "march": ("March", "Placing samples, with fields of the sampler's own, and deciding which are seen."),
     "field": ("Field", "Encodings and networks, for density and for colour."),
     "composite": ("Composite", "Making rays, weights, and sums over the samples."),
     "samples": ("Samples/ray", "Composited samples per ray: the mean."),
@@ -33,13 +34,15 @@ FIGURES = {
     "marched": ("Tried/ray", "Samples per ray whose density was evaluated: the mean."),
     "density": ("Densities", "Evaluations of density in this picture."),
     "color": ("Colours", "Evaluations of colour in this picture."),
-    "occupied": ("Occupied", "Share of the grid's cells that the view marches; for each level see Occupancy."),
-    "skipped": ("Skipped", "Of the samples of a march that takes every step, the share that was never evaluated."),
-    "missed": ("Missed", "Share of the rays that met no occupied cell."),
+    "occupied": ("Occupied", "Share of the grid's cells that the view marches, if the sampler marches them; for each "
+                 "level see Occupancy."),
+    "skipped": ("Skipped", "Of the samples of a march that takes every step, the share that was never evaluated, if "
+                "the sampler marches the grid."),
+    "missed": ("Missed", "Share of the rays that met no occupied cell, or where there is no grid to march, no box."),
     "stopped": ("Stopped", "Share of the rays that ended early because almost no light passed any more."),
     "far": ("Far side", "Share of the rays that went through the scene to its far side."),
     "psnr": ("Against off", "PSNR of this view against the same view with alpha threshold, early stop and occupancy "
-             "threshold off. Measured while the camera rests, pixel by pixel."),
+             "threshold off, those of them that the sampler uses. Measured while the camera rests, pixel by pixel."),
 }  # fmt: skip
 """Caption and explanation, in reading order, four to a row."""
 
@@ -79,8 +82,10 @@ class ThresholdsPanel:
         found, diagonal = self._effects(status), None
         if status.scene is not None:
             diagonal = math.dist(status.scene.box[:3], status.scene.box[3:])
+        used = MARCH_NUMBERS if status.scene is None else read_by(status.scene.sampler)
         for name, slider in self._sliders.items():
-            slider.show(getattr(march, name), getattr(status.march, name), found.get(name), diagonal)
+            values = getattr(march, name), getattr(status.march, name)
+            slider.show(*values, found.get(name), diagonal, name in used)
         dpg.set_value(self._shared, self._context.sharing.on)
         if frame is not self._asked or self._context.returned:
             self._asked = frame
@@ -89,7 +94,8 @@ class ThresholdsPanel:
             self._figures.show(**dict.fromkeys(FIGURES, DASH))
         else:
             psnr, error = difference_texts(self._context.session.result("reference"))
-            self._figures.show(**cost_texts(frame.stats), psnr=psnr)
+            on_grid = status.scene is None or marches_grid(status.scene.sampler)
+            self._figures.show(**cost_texts(frame.stats, on_grid), psnr=psnr)
             dpg.set_value(self._error, error)
 
     def _effects(self, status: Status) -> dict[str, Effect]:
@@ -98,7 +104,8 @@ class ThresholdsPanel:
         if scene is None or camera is None:
             return {}
         box = outer_box(scene.box, scene.train.grid_levels)
-        return effects(self._context.state.march, camera.position, box, status.march.render_step_size)
+        step = status.march.render_step_size
+        return effects(self._context.state.march, camera.position, box, step, scene.sampler)
 
     def _sweeper(self, name: str):
         return lambda: self._context.sweep(name)
@@ -119,8 +126,8 @@ class ThresholdsPanel:
         self._context.say(f"Copied: {line}")
 
 
-def cost_texts(s: FrameStats) -> dict[str, str]:
-    """The figures of a frame as text, by their names in `FIGURES`."""
+def cost_texts(s: FrameStats, on_grid: bool) -> dict[str, str]:
+    """The figures of a frame as text, by their names in `FIGURES`; some only where the grid was marched."""
     return {
         "ms": f"{s.milliseconds:.0f} ms",
         "march": f"{s.march_ms:.1f} ms",
@@ -130,10 +137,10 @@ def cost_texts(s: FrameStats) -> dict[str, str]:
         "median": f"{s.samples_median:.0f}",
         "p95": f"{s.samples_p95:.0f}",
         "marched": f"{s.n_density / (s.rendered_width * s.rendered_height):.1f}",
-        "skipped": f"{100.0 * s.skipped:.1f} %",
+        "skipped": f"{100.0 * s.skipped:.1f} %" if on_grid else DASH,
         "density": short(s.n_density),
         "color": short(s.n_color),
-        "occupied": f"{100.0 * sum(s.occupied) / len(s.occupied):.1f} %",
+        "occupied": f"{100.0 * sum(s.occupied) / len(s.occupied):.1f} %" if on_grid else DASH,
         "missed": f"{100.0 * s.missed:.0f} %",
         "stopped": f"{100.0 * s.stopped_early:.0f} %",
         "far": f"{100.0 * s.reached_far:.0f} %",

@@ -74,14 +74,14 @@ class TrainingPanel:
             step=f"{status.step}",
             time=clock(status.seconds),
             loss=f"{status.losses[-1][1]:.3g}" if status.losses else DASH,
-            psnr=f"{status.psnrs[-1][1]:.1f} dB" if status.psnrs else DASH,
+            psnr=f"{status.psnrs[-1].psnr:.1f} dB" if status.psnrs else DASH,
             steps=f"{status.steps_per_second:.1f}",
             rays=short(status.rays_per_second),
             samples=short(status.samples_per_second),
         )
         last = max((curve[-1][0] for curve in (status.losses, status.psnrs) if curve), default=0)
         self._loss.show(status.losses, last)
-        self._psnr.show(status.psnrs, last)
+        self._psnr.show(tuple(point[:2] for point in status.psnrs), last)
 
     def _save(self) -> None:
         status = self._context.session.status

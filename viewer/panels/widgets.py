@@ -15,6 +15,8 @@ LABEL_WIDTH, VALUE_WIDTH, SWEEP_WIDTH = 130, 66, 20
 
 SLIDER_HELP = "A double click puts it back. To enter a number, click the value, type and press Enter."
 
+NUMBER_HELP = "Drag to change it. To enter a number, double-click or hold Ctrl and click, type and press Enter."
+
 FLOATING = dict(
     no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, autosize=True, no_docking=True,
     no_saved_settings=True,
@@ -66,9 +68,10 @@ class SettingSlider:
         self._shown: float | None = None
         self._resetting = False
         self._effect: Effect | None = None
+        self._enabled = True
         style = context.style
         behind = style.px(SWEEP_WIDTH + 4) if sweep else 0
-        with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
+        with dpg.group(horizontal=True, horizontal_spacing=style.px(4)) as self._row:
             name = label(setting.label, style, width, setting.unit)
             dpg.add_slider_float(
                 tag=self._slider, width=-style.px(VALUE_WIDTH + 4) - behind, max_value=1.0, format="", no_input=True,
@@ -81,16 +84,17 @@ class SettingSlider:
                 auto_select_all=True,
                 callback=lambda _, text: self._type(text),
             )
+            self._parts = [self._slider, self._field]
             if sweep:
-                button("~", style, sweep, "Sweep: what each value costs and saves in this view.", tag=f"{tag}.sweep",
-                       width=-1)  # fmt: skip
+                tip = "Sweep: what each value costs and saves in this view."
+                self._parts.append(button("~", style, sweep, tip, tag=f"{tag}.sweep", width=-1))
         dpg.bind_item_theme(self._slider, style.written)
         dpg.bind_item_font(self._slider, style.small)
         context.inputs.append(self._field)
         context.handles.append(self._slider)
         with dpg.item_handler_registry() as clicks:
             dpg.add_item_double_clicked_handler(dpg.mvMouseButton_Left, callback=lambda: self._reset())
-        self._sentences = []
+        self._sentences, self._helps = [], []
         for item in (name, self._slider):
             dpg.bind_item_handler_registry(item, clicks)
             with dpg.tooltip(item, delay=0.4):
@@ -98,16 +102,26 @@ class SettingSlider:
                 for line in filter(None, lines):
                     dpg.add_text(line, wrap=style.px(320))
                 self._sentences.append(dpg.add_text("", wrap=style.px(320), color=ACCENT, show=False))
-                dpg.add_text(SLIDER_HELP, wrap=style.px(320), color=DIM)
+                self._helps.append(dpg.add_text(SLIDER_HELP, wrap=style.px(320), color=DIM))
 
-    def show(self, value: float, home: float, effect: Effect | None = None, diagonal: float | None = None) -> None:
+    def show(
+        self,
+        value: float,
+        home: float,
+        effect: Effect | None = None,
+        diagonal: float | None = None,
+        enabled: bool = True,
+    ) -> None:
         """Follow the setting's value.
 
         Args:
             home: what a double click goes back to.
             effect: what the value comes to in this view.
             diagonal: of the scene's box, for the slider's range.
+            enabled: whether the value can be changed.
         """
+        if enabled != self._enabled:
+            self._enable(enabled)
         if self._resetting and not dpg.is_item_active(self._slider):
             self._resetting = False
             self._set(home)
@@ -130,9 +144,18 @@ class SettingSlider:
             dpg.configure_item(item, show=effect is not None)
             dpg.set_value(item, effect.sentence if effect else "")
 
+    def _enable(self, enabled: bool) -> None:
+        self._enabled = enabled
+        for item in self._parts:
+            dpg.configure_item(item, enabled=enabled)
+        for item in self._helps:
+            dpg.configure_item(item, show=enabled)
+        dpg.bind_item_theme(self._row, 0 if enabled else self._context.style.disabled)
+        dpg.bind_item_theme(self._slider, self._context.style.written if enabled else self._context.style.disabled)
+
     def _reset(self) -> None:
         """Begin to go home: while the button is down the slider takes the mouse's place again and again."""
-        self._resetting = True
+        self._resetting = self._enabled
 
     def _drag(self, position: float) -> None:
         if not self._resetting:
@@ -253,6 +276,11 @@ def button(text: str, style: Style, callback: Callable[[], Any], tip: str = "", 
     if tip:
         tooltip(item, tip, style)
     return item
+
+
+def plain(value: float) -> float:
+    """A widget's float32 as the number that was meant."""
+    return float(f"{value:.6g}")
 
 
 def short(value: float) -> str:

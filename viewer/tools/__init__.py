@@ -16,6 +16,7 @@ from viewer.tools.fit import FitTool
 from viewer.tools.grid import GridTool
 from viewer.tools.images import ImagesTool
 from viewer.tools.inspector import InspectorTool
+from viewer.tools.method import MethodTool
 from viewer.tools.photo import RENDER_AND_PHOTO
 from viewer.tools.reference import WITH_AND_WITHOUT
 from viewer.tools.scattered import ScatteredTool
@@ -31,6 +32,7 @@ TOOLS: dict[str, Callable[[], Tool]] = {
     "grid": GridTool,
     "fit": FitTool,
     "inspector": InspectorTool,
+    "method": MethodTool,
 }
 
 

@@ -2,7 +2,8 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -11,6 +12,7 @@ from core.datasets.base import Dataset
 from core.inspection import RayReport, inspect_ray
 from core.rays import Rays
 from core.rendering import IMAGE_CHUNK
+from core.sampler_settings import OccupancySettings
 from core.settings import MarchSettings
 from viewer.scene import Scene
 from viewer.tools.base import ASKED_FOR
@@ -57,12 +59,14 @@ class Inspection:
     Attributes:
         photo: of the dataset's view from the ray's origin, if there is one.
         step: the training step whose weights it shows.
+        sampler: the settings of what placed the samples.
     """
 
     question: RayQuestion
     report: RayReport
     photo: PhotoColor | None
     step: int
+    sampler: Any = field(default_factory=OccupancySettings)
 
 
 class InspectorTool:
@@ -106,7 +110,8 @@ class InspectorTool:
         background = torch.tensor(question.background, device=trainer.device)
         together = min(question.n_pixels, IMAGE_CHUNK)
         report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, together, trainer.grid)
-        self.result = Inspection(question, report, photo_color(trainer.dataset, question), trainer.step_count)
+        photo = photo_color(trainer.dataset, question)
+        self.result = Inspection(question, report, photo, trainer.step_count, trainer.sampler_settings)
         self._answered_at = time.perf_counter()
 
 

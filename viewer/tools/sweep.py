@@ -91,7 +91,8 @@ class SweepTool:
         camera = camera_of(request.pose, width, height, trainer.device)
         position = camera.c2w[:3, 3].tolist()
         try:
-            setting = swept_setting(question.name, request.march, trainer.dataset.box, position)
+            box, sampler_settings = trainer.dataset.box, trainer.sampler_settings
+            setting = swept_setting(question.name, request.march, box, position, sampler_settings)
         except ValueError as error:
             self.result = replace(blank, problem=str(error))
             return

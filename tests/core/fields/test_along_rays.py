@@ -9,7 +9,7 @@ from core.cameras import generate_rays
 from core.errors import FieldError
 from core.fields.along_rays import AlongRays
 from core.fields.ngp import NGPField
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.rendering import render_image, render_rays
 from core.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
 from core.samplers import Scene, make_sampler

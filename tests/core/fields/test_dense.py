@@ -8,22 +8,22 @@ import torch
 from core.field_settings import DenseSettings
 from core.fields.dense import DenseField
 from core.fields.space import in_unit_cube
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from tests.scenes import BOX
 
 
-def make(contracted=False, **changes):
+def make(contraction="none", **changes):
     settings = DenseSettings(**{"resolution": 6, "n_features": 8, "hidden_dim": 16, **changes})
-    return DenseField(settings, Space(BOX, contracted), torch.Generator().manual_seed(0))
+    return DenseField(settings, Space(BOX, contraction), torch.Generator().manual_seed(0))
 
 
 def places(n=300, reach=1.0):
     return reach * (2.0 * torch.rand(n, 3, generator=torch.Generator().manual_seed(1)) - 1.0)
 
 
-@pytest.mark.parametrize("contracted", [False, True])
-def test_features_are_the_trilinear_mix_of_the_voxels_corners(contracted):
-    field, x = make(contracted), places(reach=5.0 if contracted else 1.0)
+@pytest.mark.parametrize("contraction", ["none", "max", "sphere"])
+def test_features_are_the_trilinear_mix_of_the_voxels_corners(contraction):
+    field, x = make(contraction), places(reach=1.0 if contraction == "none" else 5.0)
     with torch.no_grad():
         field.table.uniform_(-1.0, 1.0, generator=torch.Generator().manual_seed(2))
     # torch's twin has the axes z, y, x, and features before them
@@ -37,7 +37,7 @@ def test_features_are_the_trilinear_mix_of_the_voxels_corners(contracted):
 
 
 def test_a_fresh_one_is_thin_fog_everywhere_and_colours_are_colours():
-    for field, x in ((make(), places()), (make(True), places(reach=100.0))):
+    for field, x in ((make(), places()), (make("max"), places(reach=100.0))):
         sigmas, features = field.density(x)
         thickness = sigmas * math.dist(BOX[:3], BOX[3:])
         assert bool(((thickness > 1.0) & (thickness < 10.0)).all())

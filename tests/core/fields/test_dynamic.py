@@ -5,7 +5,7 @@ import torch
 
 from core.field_settings import NGPTimeSettings, TNeRFSettings
 from core.fields import make_field
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.methods import FIELDS
 from core.rendering import render_image
 from core.samplers.occupancy import OccupancySampler
@@ -23,8 +23,8 @@ SMALL = {
 RATES = {"ngp-t": 1e-2, "tnerf": 2e-3}
 
 
-def fresh(name, contracted=False):
-    return make_field(SMALL[name], Space(BOX, contracted), torch.Generator().manual_seed(0))
+def fresh(name, contraction="none"):
+    return make_field(SMALL[name], Space(BOX, contraction), torch.Generator().manual_seed(0))
 
 
 def at(places, time):
@@ -70,9 +70,9 @@ def test_a_fresh_field_gives_the_same_picture_at_all_times(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("contracted", [False, True])
-def test_densities_don_t_change_in_a_scene_of_which_nothing_is_known_yet(name, contracted):
-    field = fresh(name, contracted)
+@pytest.mark.parametrize("contraction", ["none", "max", "sphere"])
+def test_densities_don_t_change_in_a_scene_of_which_nothing_is_known_yet(name, contraction):
+    field = fresh(name, contraction)
     x = 3.0 * places()
     still = field.density(x)[0]
     assert bool((still > 0.0).any())

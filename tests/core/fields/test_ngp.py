@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.fields.ngp import NGPField
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from tests.scenes import BOX, SMALL_FIELD
 
 

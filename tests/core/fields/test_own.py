@@ -7,8 +7,8 @@ from core.datasets import open_dataset
 from core.errors import FieldError, SnapshotError
 from core.field_settings import OwnSettings
 from core.fields import make_field
-from core.kernels.hash_grid import Space
 from core.kernels.launch import using_threads
+from core.kernels.space import Space
 from core.opening import Overrides, new_trainer, open_trainer
 from core.rendering import render_image
 from core.samplers.occupancy import OccupancySampler

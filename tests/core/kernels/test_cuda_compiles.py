@@ -10,7 +10,7 @@ import warp as wp
 
 import core.kernels
 from core.fields.ngp import NGPField
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from tests.scenes import BOX, SMALL_FIELD
 
 MODULES = sorted(path.stem for path in Path(core.kernels.__path__[0]).glob("*.py") if "@wp." in path.read_text("utf-8"))

@@ -5,8 +5,10 @@ import torch
 
 from core.fields.mlp import mlp
 from core.kernels.encoded_network import encoded_network, packed_table
-from core.kernels.hash_grid import UNIT_CUBE, Space, hash_encode, level_layout
+from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.launch import run_together, using_threads
+from core.kernels.space import UNIT_CUBE, Space
+from core.place import Frame
 
 LEVELS = level_layout(5, 4, 64, 10)
 
@@ -65,9 +67,11 @@ def test_threads_may_be_the_first_to_ask_for_a_size_together():
     assert all(torch.equal(result, results[0]) for result in results)
 
 
-def test_it_contracts_space_as_the_encoding_does():
+@pytest.mark.parametrize("contraction", ["max", "sphere", "ndc"])
+def test_it_contracts_space_as_the_encoding_does(contraction):
     table, weights = random_network()
-    space = Space((0.0, -1.0, 2.0, 1.0, 1.0, 5.0), contracted=True)
+    frame = Frame((0.0, 0.0, 40.0), (1.0, 0.0, 0.1, 0.0, 1.5, 0.0, 0.0, 0.1, -0.5)) if contraction == "ndc" else None
+    space = Space((0.0, -1.0, 2.0, 1.0, 1.0, 5.0), contraction, frame)
     positions = 30.0 * torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     found = encoded_network(positions, packed_table(table), LEVELS.info, space, weights)
     expected = mlp(hash_encode(positions, table, LEVELS.info, space), weights, "float32")

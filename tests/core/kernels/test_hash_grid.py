@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from core.kernels.hash_grid import Space, hash_encode, level_layout
+from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.launch import using_threads
+from core.kernels.space import Space
 from tests.core.kernels import twins
 
 
@@ -103,7 +104,7 @@ def test_contracted_space_is_what_the_definition_says():
     )
     inside = torch.tensor([0.0, -1.0, 2.0]) + torch.rand(200, 3) * torch.tensor([1.0, 2.0, 3.0])
     positions = torch.cat([positions, inside])
-    features = hash_encode(positions, table, levels.info, Space(box, contracted=True))
+    features = hash_encode(positions, table, levels.info, Space(box, "max"))
     features.sum().backward()
     twin_table = table.detach().clone().requires_grad_()
     expected = hash_encode(contracted(positions, box), twin_table, levels.info)

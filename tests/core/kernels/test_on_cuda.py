@@ -10,11 +10,13 @@ from core.fields.ngp import NGPField
 from core.kernels.cells import cells_on_plane, first_cells
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.grid import GridState, geometry
-from core.kernels.hash_grid import Space, hash_encode, level_layout
+from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
+from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe
+from core.place import Frame
 from core.rays import Rays
 from core.rendering import render_rays
 from core.samplers.occupancy import OccupancySampler
@@ -61,9 +63,11 @@ def _hash_grid(device):
     levels = level_layout(6, 4, 64, 10)
     positions, table, info = on(device, 3.0 * numbers(500, 3) - 1.0, numbers(levels.n_entries, 2, seed=1), levels.info)
     results = []
-    for contracted in (False, True):
+    frame = Frame((0.5, 0.5, 1.5), (1.0, 0.1, 0.0, 0.0, 1.0, 0.2, 0.0, 0.0, -0.8))
+    box = (0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
+    for space in (Space(box), Space(box, "max"), Space(box, "sphere"), Space(box, "ndc", frame)):
         table.requires_grad_()
-        features = hash_encode(positions, table, info, Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), contracted))
+        features = hash_encode(positions, table, info, space)
         results += [features, *torch.autograd.grad(features.square().sum(), table)]
     return results
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.fields import make_field
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.rays import Rays
 from core.rendering import render_rays, trace_rays
 from core.sampler_settings import HierarchicalSettings, StratifiedSettings

@@ -7,7 +7,7 @@ import torch
 
 from core.field_settings import MLPSettings
 from core.fields import make_field
-from core.kernels.hash_grid import Space
+from core.kernels.space import Space
 from core.methods import method_settings
 from core.rays import Rays
 from core.rendering import render_rays, trace_rays

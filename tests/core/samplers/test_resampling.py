@@ -1,12 +1,18 @@
 """Inverse transform against the density it is of, and spacings against what they promise."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from core.kernels.hash_grid import Space
+from core.fields.space import in_unit_cube
+from core.kernels.space import Space
+from core.place import Frame
+from core.rays import Rays
+from core.samplers.intervals import ray_ends
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles, spacing_in
+from core.settings import MarchSettings, endless
 from tests.scenes import BOX
 
 CPU = torch.device("cpu")
@@ -82,7 +88,7 @@ def test_stretching_undoes_squashing(even_to):
 
 
 def test_bins_are_even_in_the_box_and_even_in_disparity_behind_it():
-    spacing = spacing_in(Space(BOX, contracted=True))
+    spacing = spacing_in(Space(BOX, "max"))
     assert spacing.even_to == pytest.approx(math.sqrt(12.0)) and spacing_in(Space(BOX)).even_to == math.inf
     t = spacing.stretched(even_edges(torch.tensor([1.0]), torch.tensor([60.0]), 200, spacing, None)[0])
     assert (float(t[0]), float(t[-1])) == (1.0, pytest.approx(60.0, rel=1e-4))
@@ -91,3 +97,27 @@ def test_bins_are_even_in_the_box_and_even_in_disparity_behind_it():
     disparities = -(1.0 / far).diff()
     torch.testing.assert_close(disparities, disparities[:1].expand(len(far) - 1), rtol=2e-2, atol=0.0)
     assert len(near) > 50 and len(far) > 50
+
+
+def test_only_where_rays_are_endless_no_box_bounds_them():
+    frame = Frame((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0 / 0.3))
+    spaces = Space(BOX), Space(BOX, "max"), Space(BOX, "sphere"), Space(BOX, "ndc", frame)
+    assert [spacing_in(space).bounds(BOX) == BOX for space in spaces] == [True, True, False, False]
+    assert spacing_in(spaces[3]).even_to == pytest.approx(0.3), "even in disparity from the near plane on"
+    rays = Rays(torch.tensor([[5.0, 5.0, 0.0]]).repeat(2, 1), torch.tensor([[1.0, 0.0, 0.0], [0.6, 0.0, -0.8]]))
+    march = MarchSettings(near_plane=0.5, far_plane=endless(BOX))
+    t_mins, t_maxs = ray_ends(rays, spacing_in(spaces[2]).bounds(BOX), march)
+    assert t_mins.tolist() == [0.5, 0.5] and t_maxs.tolist() == [endless(BOX)] * 2
+    assert bool(ray_ends(rays, BOX, march)[0].isnan().all()), "they miss the box"
+    cropped = ray_ends(rays, spacing_in(spaces[2]).bounds(BOX), replace(march, crop=(6.0, 4.0, -1.0, 9.0, 6.0, 1.0)))
+    torch.testing.assert_close(torch.stack(cropped), torch.tensor([[1.0, torch.nan], [4.0, torch.nan]]), equal_nan=True)
+
+
+@pytest.mark.parametrize("even_to", [0.01, 1.0])
+def test_bins_to_where_endless_rays_end_can_be_told_apart(even_to):
+    spacing = Spacing(even_to, True)
+    edges = even_edges(torch.tensor([0.005]), torch.tensor([endless(BOX)]), 512, spacing, None)
+    t = spacing.stretched(edges)[0]
+    assert bool((t.diff() > 0.0).all()) and float(t[-1]) == pytest.approx(endless(BOX), rel=0.5)
+    shares = in_unit_cube(torch.tensor([[float(t[-1]), 0.0, 0.0], [1e12, 0.0, 0.0]]), Space(BOX, "sphere"))
+    assert float(shares.diff(dim=0).abs().max()) < 1e-4, "what lies there can't be told from the infinite"

@@ -1,0 +1,43 @@
+"""Another method chosen in the real window, started with, and compared with the run before."""
+
+from tests.viewer.live import write_quick_ball
+
+STRATIFIED = 1
+"""Where it stands in the list."""
+
+
+def choose(app, widget: str, index: int) -> None:
+    """Open a list and click its entry."""
+    x, y, width, height = app.settled_widget(widget)
+    app.click(widget)
+    app.xdotool("mousemove", x + width // 3, y + height + 12 + 18 * index)
+    app.next_state()
+    app.xdotool("mousedown", 1)
+    app.next_state()
+    app.xdotool("mouseup", 1)
+    app.next_state()
+
+
+def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factory):
+    app = launch(str(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")), "--render-step-size", "0.04")
+    app.pause_after(20)
+    app.bring("method", "method.start")
+    choose(app, "method.sampler", STRATIFIED)
+    app.widget("method.sampler.stratified.n_bins")
+    camera = app.state()["camera"]
+    app.click("method.start")
+    app.keep_screen("method-asked")
+    assert app.state()["method"]["sampler"] == "occupancy", "it asks first"
+    app.click("method.sure")
+    state = app.wait_for(lambda s: s["method"]["sampler"] == "stratified" and s["step"] > 0, "the other method")
+    assert state["former"] == "ngp + occupancy" and state["camera"] == camera
+    app.click("method.compare")
+    app.wait_for(lambda s: s["view"]["compare"] == "run", "both pictures")
+    app.wait_for(lambda s: s["frame"]["serial"] == s["serial"], "their frame")
+    app.keep_screen("method-compared")
+    app.click("method.take_up")
+    state = app.wait_for(lambda s: s["method"]["sampler"] == "occupancy", "the run before")
+    assert state["former"] == "ngp + stratified" and state["step"] >= 20
+    app.click("method.forget")
+    app.wait_for(lambda s: s["former"] is None, "one run alone")
+    assert not app.state()["errors"]

@@ -1,0 +1,200 @@
+"""What learns and where it looks: chosen, explained, started again with, and compared with the run before."""
+
+from functools import partial
+
+import dearpygui.dearpygui as dpg
+
+from core.methods import CHOICES, default_contraction, kind_named
+from viewer.messages import Frame, Status
+from viewer.method_draft import MethodDraft, question_text
+from viewer.panels.context import Context
+from viewer.panels.run_plots import RunPlots
+from viewer.panels.setting_fields import SettingFields
+from viewer.panels.style import ACCENT, ALARM, DASH, DIM, SECOND
+from viewer.panels.widgets import button, clock, label, tooltip
+from viewer.runs import Measured, title_of
+from viewer.tools.method import MethodAnswer, MethodQuestion
+from viewer.view_settings import Compare
+
+CHOICES_WIDTH, SETTINGS_WIDTH, LABEL_WIDTH, WRAP = 316, 248, 80, 296
+"""Of the panel's first two columns, of the choices' labels, and of text beside a scroll bar, at scale 1."""
+
+TAKE_UP_HELP = "Train A on where it stood; the present run is kept in its place."
+FORGET_HELP = "Let A go. Until then its weights and its optimiser stay in memory, so that it can be rendered."
+COMPARE_HELP = (
+    "Show A's picture beside the present one, B, both with the present thresholds. How they share the picture, the "
+    "panel Compare says."
+)
+RUNS_HELP = "A is the former run, B the present one; PSNR is that of a few views that training never sees."
+NO_FORMER = "Start with another method, and the present run becomes A: its curves and its pictures stay to be compared."
+
+
+class MethodPanel:
+    """A panel, see `viewer.panels.dock.Panel`."""
+
+    tag, title, tools = "method", "Method", ("method",)
+
+    def __init__(self, context: Context):
+        self._context, self._draft = context, MethodDraft()
+        self._asked: MethodQuestion | None = None
+        self._confirming: MethodQuestion | None = None
+        style = context.style
+        with dpg.group(horizontal=True):
+            with dpg.child_window(width=style.px(CHOICES_WIDTH), border=False, no_scrollbar=True):
+                with dpg.child_window(width=-1, border=False) as self._list:
+                    self._build_choices()
+                with dpg.group() as self._foot:
+                    self._build_start()
+            with dpg.child_window(width=style.px(SETTINGS_WIDTH), border=False):
+                self._build_settings()
+            with dpg.child_window(width=-1, border=False):
+                self._build_runs()
+
+    def _build_choices(self) -> None:
+        style = self._context.style
+        self._choices: dict[str, tuple[int, int]] = {}
+        for choice, (title, kinds) in CHOICES.items():
+            with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
+                label(title, style, LABEL_WIDTH)
+                combo = dpg.add_combo(
+                    list(kinds), tag=f"method.{choice}", width=-1, user_data=choice,
+                    callback=lambda _, name, choice: self._draft.choose(choice, name),
+                )  # fmt: skip
+            sentence = dpg.add_text("", color=DIM, wrap=style.px(WRAP), tag=f"method.{choice}.sentence")
+            dpg.bind_item_font(sentence, style.small)
+            self._choices[choice] = combo, sentence
+
+    def _build_start(self) -> None:
+        style, half = self._context.style, self._context.style.px((CHOICES_WIDTH - 8) // 2)
+        self._said = dpg.add_text("", tag="method.said", wrap=style.px(WRAP))
+        with dpg.group(horizontal=True) as self._first:
+            self._start = button(
+                "Train with it…", style, self._ask_first, "Start training again with this method. It asks first.",
+                tag="method.start", width=half,
+            )  # fmt: skip
+            button("Revert", style, self._draft.revert, "Back to the method that is trained.", tag="method.revert",
+                   width=half)  # fmt: skip
+        with dpg.group(horizontal=True, show=False) as self._second:
+            sure = button("Start", style, self._train, "The present run is kept for comparison.", tag="method.sure",
+                          width=half)  # fmt: skip
+            dpg.bind_item_theme(sure, style.chosen)
+            button("Not now", style, self._stay, "Train on as it is.", tag="method.stay", width=half)
+
+    def _build_settings(self) -> None:
+        """Those of a field last: it has many, and most are seldom changed."""
+        self._fields: dict[tuple[str, str], SettingFields] = {}
+        for choice, (_, kinds) in reversed(CHOICES.items()):
+            for name, kind in kinds.items():
+                if kind.settings is None:
+                    continue
+                change = partial(self._draft.set, choice)
+                tag, title = f"method.{choice}.{name}", f"Settings of {name}"
+                self._fields[choice, name] = SettingFields(self._context, tag, title, kind.settings, change)
+
+    def _build_runs(self) -> None:
+        style = self._context.style
+        self._runs = []
+        for name, color in (("A", ACCENT), ("B", SECOND)):
+            with dpg.group(horizontal=True) as row:
+                dpg.bind_item_font(dpg.add_text(name, color=color), style.strong)
+                self._runs.append((row, dpg.add_text("", tag=f"method.run.{name}")))
+            tooltip(row, RUNS_HELP, style)
+        self._none = dpg.add_text(NO_FORMER, color=DIM, wrap=0)
+        with dpg.group(horizontal=True) as self._former:
+            self._compare = button("Compare pictures", style, self._toggle_compare, COMPARE_HELP, tag="method.compare")
+            button("Take A up again", style, self._take_up, TAKE_UP_HELP, tag="method.take_up")
+            button("Forget A", style, self._forget, FORGET_HELP, tag="method.forget")
+        self._plots = RunPlots(style, -1)
+
+    def update(self, status: Status, frame: Frame | None) -> None:
+        """Follow the method that is trained; show what is chosen, and how both runs went."""
+        scene = status.scene
+        usual = {} if scene is None else {"contraction": default_contraction(scene.train.grid_levels)}
+        self._draft.follow(None if scene is None else scene.method, usual)
+        answer = self._ask(status)
+        for choice, (_, kinds) in CHOICES.items():
+            combo, sentence = self._choices[choice]
+            name = self._draft.name(choice)
+            dpg.set_value(combo, name)
+            kind = kind_named(kinds, name) if name else None
+            dpg.set_value(sentence, "" if kind is None else f"{kind.sentence} {kind.cost}")
+        self._show_settings(answer)
+        self._show_start(status, answer)
+        self._show_runs(status)
+
+    def _ask(self, status: Status) -> MethodAnswer | None:
+        """Ask whether training could start so; gives the newest answer, of which the settings may still be shown."""
+        question = MethodQuestion(self._draft.wished, status.scene_serial)
+        if question != self._asked or self._context.returned:
+            self._asked = question
+            self._context.session.ask("method", None if status.scene is None else question)
+        return self._context.session.result("method")
+
+    def _show_settings(self, answer: MethodAnswer | None) -> None:
+        """The usual settings and what was changed of them, once they are known for what is chosen."""
+        for (choice, name), fields in self._fields.items():
+            if name != self._draft.name(choice):
+                fields.show(None)
+            elif answer is not None and answer.question.wished.method.get(choice) == name:
+                fields.show(answer.usual.get(choice), self._draft.values(choice))
+
+    def _show_start(self, status: Status, answer: MethodAnswer | None) -> None:
+        known = answer is not None and answer.question == self._asked  # until then it may well be possible
+        ready = self._draft.changed and not (known and (answer.problem or answer.trained))
+        if self._confirming != self._asked or not ready:
+            self._confirming = None
+        confirming = self._confirming is not None
+        text = question_text(status, self._draft.wished) if confirming else ""
+        if known and answer.problem:
+            text = answer.problem[:1].upper() + answer.problem[1:] + "."
+        dpg.set_value(self._said, text)
+        dpg.configure_item(self._said, show=bool(text), color=ALARM if known and answer.problem else ACCENT)
+        foot = dpg.get_item_rect_size(self._foot)[1]  # what is said may take several lines; the buttons stay in sight
+        dpg.configure_item(self._list, height=-(foot + self._context.style.px(4)))
+        dpg.configure_item(self._first, show=not confirming)
+        dpg.configure_item(self._second, show=confirming)
+        dpg.configure_item(self._start, enabled=ready)
+        dpg.bind_item_theme(self._start, self._context.style.chosen if ready else self._context.style.plain)
+
+    def _show_runs(self, status: Status) -> None:
+        former, scene = status.former, status.scene
+        texts = ["", ""]
+        if former is not None:
+            texts[0] = _run_text(former.title, former.step, former.seconds, former.psnrs)
+        if scene is not None:
+            texts[1] = _run_text(title_of(scene.method), status.step, status.seconds, status.psnrs)
+        for (row, item), text in zip(self._runs, texts, strict=True):
+            dpg.configure_item(row, show=bool(text))
+            dpg.set_value(item, text)
+        dpg.configure_item(self._none, show=former is None)
+        dpg.configure_item(self._former, show=former is not None)
+        comparing = self._context.state.comparing is Compare.RUN
+        dpg.bind_item_theme(self._compare, self._context.style.chosen if comparing else self._context.style.plain)
+        self._plots.show(() if former is None else former.psnrs, status.psnrs)
+
+    def _ask_first(self) -> None:
+        self._confirming = self._asked
+
+    def _stay(self) -> None:
+        self._confirming = None
+
+    def _train(self) -> None:
+        if self._confirming is not None:
+            self._context.session.train_with(*self._confirming)
+            self._confirming = None
+
+    def _toggle_compare(self) -> None:
+        state = self._context.state
+        state.set_view(compare=Compare.OFF if state.comparing is Compare.RUN else Compare.RUN)
+
+    def _take_up(self) -> None:
+        self._context.session.take_up(self._context.state.scene_serial)
+
+    def _forget(self) -> None:
+        self._context.session.forget_former(self._context.state.scene_serial)
+
+
+def _run_text(title: str, step: int, seconds: float, psnrs: tuple[Measured, ...]) -> str:
+    """A run in one line."""
+    psnr = f"{psnrs[-1].psnr:.1f} dB" if psnrs else DASH
+    return f"{title}   ·   step {step}, {clock(seconds)}, {psnr}"

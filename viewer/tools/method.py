@@ -1,0 +1,67 @@
+"""Whether the open scene could be trained with a method, and with which settings unless asked."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from core.opening import Overrides, settings_for
+from viewer.scene import Scene
+from viewer.tools.base import ASKED_FOR
+
+
+class MethodQuestion(NamedTuple):
+    """What one would like to train with; `scene_serial` is that of the status whose scene is meant."""
+
+    wished: Overrides
+    scene_serial: int
+
+
+class MethodAnswer(NamedTuple):
+    """What is known of it.
+
+    Attributes:
+        usual: the settings of field and sampler where none is asked for, by the names of these choices; {} where there
+            are none.
+        problem: why it can't be trained in one sentence, "" if it can.
+        trained: it is what the scene is trained with.
+    """
+
+    question: MethodQuestion
+    usual: Mapping[str, Any]
+    problem: str
+    trained: bool
+
+
+class MethodTool:
+    """A tool, see `viewer.tools.base.Tool`."""
+
+    share = ASKED_FOR
+
+    def __init__(self) -> None:
+        self.result: MethodAnswer | None = None
+        self._question: MethodQuestion | None = None
+
+    def ask(self, question: MethodQuestion | None, scene: Scene) -> None:
+        self._question = question
+
+    def new_scene(self, scene: Scene) -> None:
+        self._question = self.result = None
+
+    def slice(self, scene: Scene) -> bool:
+        question, self._question = self._question, None
+        if question is None:
+            return False
+        self.result = answer(question, scene)
+        return True
+
+
+def answer(question: MethodQuestion, scene: Scene) -> MethodAnswer:
+    """Ask for the settings as training would."""
+    trainer, wished, usual = scene.trainer, question.wished, {}
+    try:
+        plain = settings_for(trainer.dataset, trainer.device, Overrides(method=wished.method))
+        usual = {"field": plain.field, "sampler": plain.sampler}
+        found = settings_for(trainer.dataset, trainer.device, wished)
+    except ValueError as error:
+        return MethodAnswer(question, usual, str(error), False)
+    trained = settings_for(trainer.dataset, trainer.device, scene.info.method)
+    return MethodAnswer(question, usual, "", found == trained and wished.method == scene.info.method.method)
