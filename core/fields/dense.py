@@ -20,9 +20,9 @@ from core.kernels.spherical_harmonics import N_HARMONICS
 _PER_LEVEL = 4
 """Features that the kernel reads at once."""
 
-_STEEPNESS = 12.0
+_STEEPNESS = 6.0
 """How many times as fast as the others the feature learns that is the logarithm of the density: Adam moves all by the
-same, and what is solid is some hundred times as dense as fog."""
+same, and what is solid is some hundred times as dense as fog. More suits a single object, less photos of a place."""
 
 
 class DenseField(nn.Module):

@@ -80,7 +80,7 @@ def test_the_default_method_keeps_the_settings_of_the_device():
 
 
 def test_what_does_not_exist_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"'cubes'.*ngp, dense, mlp"):
+    with pytest.raises(ValueError, match=r"'cubes'.*ngp, mlp, dense"):
         method_settings("cubes", DEFAULT_SAMPLER, FieldSettings(), TrainSettings())
     with pytest.raises(ValueError, match="n_levels is no setting of stratified"):
         with_overrides(SAMPLERS, StratifiedSettings(), {"n_levels": 3})

@@ -153,7 +153,7 @@ def test_the_readmes_field_learns_and_its_snapshot_runs_no_code_that_was_not_nam
     moved = tmp_path / "elsewhere" / "other.py"
     moved.parent.mkdir()
     (tmp_path / "waves.py").rename(moved)
-    again = load_snapshot(snapshot, own_field=f"{moved}:Waves")
+    again = open_trainer(str(snapshot), overrides=Overrides(method={"field": f"{moved}:Waves"}))
     assert again.step().loss == trainer.step().loss
     with pytest.raises(SnapshotError, match="doesn't fit"):
         load_snapshot(snapshot, own_field=f"{written(tmp_path)}:Wide")
