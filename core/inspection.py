@@ -100,8 +100,9 @@ class RayReport:
         origin, direction: of the ray; the direction has length 1.
         march: the thresholds it was marched with.
         cells: between `t_min` and `t_max`.
-        t_min, t_max: where the ray lies in the box and between the planes; both inf where it never does.
-        stop, t_stop: why and where the ray ended; inf where it missed the box.
+        t_min, t_max: where the ray lies in the box and between the planes; where it never does, its samples' first and
+            last t, if the sampler goes on behind the box, or both inf.
+        stop, t_stop: why and where the ray ended, maybe behind the box; inf where it missed all.
         color, opacity, depth, median_depth, trans: of the pixel, as in `RenderOutput`.
         n_dense, n_marched, n_kept: samples without a grid, evaluated ones and composited ones, as in `RenderOutput`.
         guides: what the sampler went by, in order; none of one that goes by cells or by nothing, or on a missed ray.
@@ -167,14 +168,17 @@ def inspect_ray(
     t_min, t_max = float(progress.t_mins), float(progress.t_maxs)
     if t_min >= t_max:
         t_min = t_max = math.inf
-    stop, t_stop = _end(samples, stopped, t_max, march.far_plane)
     origin, direction = (tuple(x[0].tolist()) for x in rays[:2])
+    crossed = cells_along(grid, origin, direction, t_min, t_max)
+    if t_max == math.inf and len(samples.t_starts):
+        t_min, t_max = float(samples.t_starts[0]), float(samples.t_ends[-1])
+    stop, t_stop = _end(samples, stopped, t_max, march.far_plane)
     return RayReport(
         origin=origin,
         direction=direction,
         march=march,
         samples=samples,
-        cells=cells_along(grid, origin, direction, t_min, t_max),
+        cells=crossed,
         t_min=t_min,
         t_max=t_max,
         stop=stop,
@@ -220,7 +224,11 @@ def _end(samples: RaySamples, stopped: bool, t_max: float, far_plane: float) -> 
         return Stop.MISSED, t_max
     if len(samples.t_starts) == 0:
         return Stop.NOTHING, t_max
-    return Stop.FAR_PLANE if t_max >= np.float32(far_plane) else Stop.LEFT_BOX, t_max
+    if t_max >= np.float32(far_plane):
+        return Stop.FAR_PLANE, t_max
+    if (last := float(samples.t_ends[-1])) >= far_plane * (1.0 - 1e-4):  # behind the box
+        return Stop.FAR_PLANE, last
+    return Stop.LEFT_BOX, t_max
 
 
 def cells_along(

@@ -30,7 +30,7 @@ class Effect(NamedTuple):
 def effects(
     march: MarchSettings,
     position: Sequence[float],
-    box: Box,
+    box: Box | None,
     training_step: float,
     sampler: Any = OccupancySettings(),  # noqa: B008 - it is immutable
 ) -> dict[str, Effect]:
@@ -39,11 +39,12 @@ def effects(
     Args:
         march: of the view.
         position: of the camera, x y z.
-        box: the scene's bounds, those of the outermost grid level.
+        box: the scene's bounds, those of the outermost grid level; None: rays go on behind it.
         training_step: the step that the grid's stored values are made with.
         sampler: the settings of what places samples.
     """
-    nearest, farthest = reach(marched_box(box, march.crop), position)
+    inside = march.crop if box is None else marched_box(box, march.crop)
+    nearest, farthest = (0.0, math.inf) if inside is None else reach(inside, position)
     first, last = max(nearest, march.near_plane), min(farthest, march.far_plane)
     found = _planes(march, nearest, farthest)
     if marches_grid(sampler):

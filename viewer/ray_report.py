@@ -170,7 +170,8 @@ def scene_ray(inspection: Inspection) -> SceneRay | None:
     t_starts, t_ends = report.samples.t_starts[kept], report.samples.t_ends[kept]
     t_starts, t_ends = _with_lengths(t_starts, t_ends, report.t_min, report.t_max)
     joined = tuple((float(t_starts[i]), float(t_ends[j])) for i, j in spans(t_starts, t_ends))
-    return SceneRay(report.origin, report.direction, report.t_min, report.t_stop, report.t_max, joined)
+    t_max = max(report.t_max, report.t_stop)
+    return SceneRay(report.origin, report.direction, report.t_min, report.t_stop, t_max, joined)
 
 
 def to_csv(inspection: Inspection, dataset: str) -> str:

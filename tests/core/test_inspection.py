@@ -16,7 +16,9 @@ from core.rendering import render_image, render_rays
 from core.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
 from core.samplers import Scene, make_sampler
 from core.samplers.base import GuideKind
+from core.samplers.hierarchical import HierarchicalSampler
 from core.samplers.occupancy import OccupancySampler
+from core.samplers.resampling import Spacing
 from core.settings import THRESHOLDS_OFF, MarchSettings
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, Fog, camera
 
@@ -230,6 +232,17 @@ def test_a_ray_that_misses_has_no_guides():
     for settings in (HierarchicalSettings(4, 4), ProposalSettings(), RVSSettings(), RVSSettings("hierarchical")):
         report = inspect_with(settings, beside)
         assert (report.stop, report.guides) == (Stop.MISSED, ())
+
+
+def test_samples_behind_the_box_are_told_to_their_end():
+    cells, march = full_sampler(), replace(MARCH, far_plane=50.0)
+    sampler = HierarchicalSampler(HierarchicalSettings(16, 8), BOX, Fog(), Spacing(2.0, endless=True))
+    along = inspect_ray(Ball(0.0), sampler, ray(*ALONG_X), march, WHITE, cells=cells)
+    assert (along.stop, along.t_stop, along.t_min) == (Stop.FAR_PLANE, pytest.approx(50.0, rel=1e-4), 2.0)
+    assert (along.t_max, along.cells.t_ends[-1]) == (4.0, 4.0) and along.samples.t_ends[-1] > 49.0
+    beside = inspect_ray(Ball(0.0), sampler, ray((-3.0, 5.0, 0.0), (1.0, 0.0, 0.0)), march, WHITE, cells=cells)
+    assert (beside.stop, beside.t_min, beside.t_max) == (Stop.FAR_PLANE, 0.0, pytest.approx(50.0, rel=1e-4))
+    assert len(beside.cells.t_starts) == 0 and beside.n_kept == 24
 
 
 def test_rays_rendered_together_decide_only_what_is_evaluated_in_vain():

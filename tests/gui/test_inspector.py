@@ -120,7 +120,6 @@ def proposing(launch, tmp_path_factory):
 
 
 def test_the_panels_follow_the_sampler(proposing):
-    proposing.wait_for_picture("a finished picture")
     pick(proposing, 0.5, 0.6)
     proposing.widget("ray.text")
     proposing.wait_for_picture("the smaller picture")

@@ -123,6 +123,13 @@ def test_what_the_sampler_does_not_use_says_so(sampler):
     assert ("alpha_thre" in found) == (sampler == RVSSettings()), "only there it isn't by the step"
 
 
+def test_where_rays_go_on_behind_the_box_only_a_crop_ends_them():
+    march, sampler = MarchSettings(far_plane=1e4), StratifiedSettings()
+    assert not {"near_plane", "far_plane"} & set(effects(march, OUTSIDE, None, 0.01, sampler))
+    march = MarchSettings(far_plane=1e4, crop=(-1.0, 0.0, -1.0, 1.0, 0.5, 1.0))
+    assert effects(march, OUTSIDE, None, 0.01, sampler)["near_plane"].short == "box at 4"
+
+
 def test_what_is_off_has_no_effect_to_tell():
     assert not {"alpha_thre", "early_stop_eps", "occ_thre", "cone_angle"} & set(
         texts(alpha_thre=0.0, early_stop_eps=0.0, occ_thre=0.0)

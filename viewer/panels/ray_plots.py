@@ -209,7 +209,8 @@ class _Plot:
         dpg.set_value(self._stop, [[t] if np.isfinite(t) else []])
 
     def name_stop(self, reason: str, t: float, span: tuple[float, float], top: float) -> None:
-        """Write the reason beside the mark, on the side that has more room."""
+        """Write the reason beside the mark, or at the edge that it lies behind, on the side that has more room."""
+        t = min(max(t, span[0]), span[1])
         if self._note:  # the text of one that is there can't be changed
             dpg.delete_item(self._note)
         side = -1 if t > 0.5 * (span[0] + span[1]) else 1
