@@ -31,7 +31,12 @@ class MLPSettings:
     depth: Annotated[int, Setting("Layers before the density.", low=1, high=16)] = 8
     width: Annotated[int, Setting("Units of each of these layers.", low=8, high=1024)] = 256
     skip: Annotated[
-        int, Setting("The layer, counted from 1, that sees the encoded position again; 0: none.", low=0, high=16)
+        int,
+        Setting(
+            "The layer, counted from 1, that sees the encoded position again; 0, or behind the last: none.",
+            low=0,
+            high=16,
+        ),
     ] = 5
     color_width: Annotated[int, Setting("Units of the colour network's layer.", low=8, high=1024)] = 128
     position_frequencies: Annotated[int, Setting("Octaves of the positional encoding.", low=0, high=16)] = 10
@@ -42,8 +47,6 @@ class MLPSettings:
 
     def __post_init__(self) -> None:
         validate(self)
-        if self.skip > self.depth:
-            raise ValueError(f"skip {self.skip} is behind the last of {self.depth} layers: choose 0 to {self.depth}")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from core.kernels.launch import lanes_on, run_together
 _BLOCK = 4096
 """Rows of a block: the activations of 8 layers of 256 take 32 megabytes while it runs."""
 
+_GRANULE = 256
+"""On the CPU all blocks have a multiple of these rows: it compiles a bfloat16 product for each size that it meets."""
+
 Network = Callable[..., Tensor]
 """Takes columns of n rows each, gives (n, n_out)."""
 
@@ -36,7 +39,7 @@ class _Blocks(torch.autograd.Function):
         columns = tensors[:n_columns]
         ctx.network, ctx.n_columns = network, n_columns
         ctx.save_for_backward(*tensors)
-        return torch.cat(run_together([partial(network, *block) for block in _cut(columns)]))
+        return torch.cat(run_together([partial(network, *block) for block in _cut(columns)]))[: columns[0].shape[0]]
 
     @staticmethod
     def backward(ctx, grads: Tensor):
@@ -50,17 +53,29 @@ class _Blocks(torch.autograd.Function):
             wanted = [x for x, need in zip(inputs, needed, strict=True) if need] + parameters
             return torch.autograd.grad(outputs, wanted, block_grads, allow_unused=True)
 
-        blocks = zip(_cut(columns), _cut((grads,)), strict=True)
+        n, granule = grads.shape[0], _granule(grads)
+        padded = torch.nn.functional.pad(grads, (0, 0, 0, -n % granule))
+        blocks = zip(_cut(columns), _cut((padded,)), strict=True)
         found = list(zip(*run_together([partial(run, block, *g) for block, g in blocks]), strict=True))
         column_grads = iter(found[: sum(needed)])
         parameter_grads = [None if same[0] is None else torch.stack(same).sum(0) for same in found[sum(needed) :]]
-        return None, None, *(torch.cat(next(column_grads)) if need else None for need in needed), *parameter_grads
+        given = [torch.cat(next(column_grads))[:n] if need else None for need in needed]
+        return None, None, *given, *parameter_grads
 
 
 def _cut(columns: tuple[Tensor, ...]) -> list[list[Tensor]]:
-    """On the CPU as many blocks as threads, or more of them where they got too large; elsewhere one."""
-    n = columns[0].shape[0]
+    """On the CPU as many blocks as threads, or more of them where they got too large; elsewhere one. The last row fills
+    the last block up: it is one that the network bears."""
+    n, granule = columns[0].shape[0], _granule(columns[0])
+    if missing := -n % granule:
+        columns = tuple(torch.cat([x, x[-1:].expand(missing, -1)]) for x in columns)
+        n += missing
     size = max(n, 1)
     if columns[0].device.type == "cpu":
-        size = min(_BLOCK, max(1, -(-n // lanes_on(columns[0].device))))
+        share = -(-n // lanes_on(columns[0].device))
+        size = min(_BLOCK, max(granule, share + -share % granule))
     return [[x[first : first + size] for x in columns] for first in range(0, max(n, 1), size)]
+
+
+def _granule(x: Tensor) -> int:
+    return _GRANULE if x.device.type == "cpu" else 1
