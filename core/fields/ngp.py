@@ -72,8 +72,8 @@ def colors_seen(features: Tensor, directions: Tensor, layers: nn.ParameterList, 
 
 def thin_fog(space: Space) -> float:
     """The density of a fresh field: its optical thickness along the box's diagonal is 4 whatever the scene's units
-    are, so that every part of the scene is seen and learnt at once."""
-    return 4.0 / space.diagonal
+    are, so that every part of the scene is seen and learnt at once; 1 where rays go on behind the box."""
+    return (4.0 if space.contraction == "none" else 1.0) / space.diagonal
 
 
 def make_table(levels: Levels, n_features: int, generator: torch.Generator | None) -> nn.Parameter:

@@ -76,19 +76,15 @@ class App:
 
     def wait_for_picture(self, what: str) -> np.ndarray:
         """Wait until the newest wish is shown at full resolution and stays: the picture's pixels (h, w, 3)."""
-        before = {}
 
-        def settled(state: dict) -> bool:
-            nonlocal before
+        def shown(state: dict) -> tuple[int, int] | None:
             frame = state.get("frame")
-            if frame is None or state["time"] == before.get("time"):
-                return False
-            last = before.get("frame") or {}
-            steady = last.get("width") == frame["width"] and last["serial"] == frame["serial"] == state["serial"]
-            before = dict(state)
-            return steady and not frame["moving"] and frame["width"] == state["widgets"]["picture"][2]
+            if frame is None or frame["moving"] or frame["serial"] != state["serial"]:
+                return None
+            return None if frame["width"] != state["widgets"]["picture"][2] else (frame["serial"], frame["width"])
 
-        self.wait_for(settled, what)
+        while shown(self.wait_for(lambda s: shown(s) is not None, what)) != shown(self.next_state()):
+            pass
         return self.pixels("picture")
 
     def next_state(self) -> dict:
