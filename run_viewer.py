@@ -88,8 +88,8 @@ def check_method(method: Method, network: Field, sampling: Sampling) -> None:
     moves = not network.keys() <= still.keys() and network.keys() <= moving.keys()
     names = default_method(moves) | method
     kind_named(CONTRACTIONS, names.pop("contraction", "none"))
-    found = method_settings(**names, ngp=FieldSettings(), train=TrainSettings())
-    refuse(with_overrides(FIELDS, found.field, network), with_overrides(SAMPLERS, found.sampler, sampling))
+    found = method_settings(**names, ngp=FieldSettings(), train=TrainSettings(), changes=network)
+    refuse(found.field, with_overrides(SAMPLERS, found.sampler, sampling))
 
 
 OwnField = Annotated[

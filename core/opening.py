@@ -83,8 +83,7 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
         ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
     """
     method = default_method(dataset.train.moves) | dict(overrides.method)
-    field_settings, sampler_settings, train_settings = _presets(dataset, device, **method)
-    field_settings = with_overrides(FIELDS, field_settings, overrides.field)
+    field_settings, sampler_settings, train_settings = _presets(dataset, device, **method, changes=overrides.field)
     sampler_settings = with_overrides(SAMPLERS, sampler_settings, overrides.sampler)
     refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
@@ -151,7 +150,12 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
 
 
 def _presets(
-    dataset: Dataset, device: str, field: str, sampler: str, contraction: Contraction | None = None
+    dataset: Dataset,
+    device: str,
+    field: str,
+    sampler: str,
+    contraction: Contraction | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> MethodSettings:
     ngp, train = presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
     if contraction is not None:
@@ -159,7 +163,7 @@ def _presets(
         train = replace(train, contraction=contraction)
     if contraction in ENDLESS:
         train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
-    return method_settings(field, sampler, ngp, train)
+    return method_settings(field, sampler, ngp, train, device == "cpu", changes)
 
 
 def open_trainer(

@@ -76,7 +76,16 @@ def test_every_kind_can_be_made_and_is_found_again_by_its_settings():
 
 def test_the_default_method_keeps_the_settings_of_the_device():
     chosen = method_settings(DEFAULT_FIELD, DEFAULT_SAMPLER, SMALL_FIELD, SMALL_TRAINING)
-    assert chosen.field is SMALL_FIELD and chosen.train is SMALL_TRAINING
+    assert chosen.field == SMALL_FIELD and chosen.train is SMALL_TRAINING
+
+
+def test_a_network_is_small_on_a_cpu_and_its_rate_follows_its_width():
+    rates = []
+    for on_cpu, changes in ((False, {}), (True, {"width": 256}), (True, {"width": 128}), (True, {})):
+        found = method_settings("mlp", DEFAULT_SAMPLER, SMALL_FIELD, SMALL_TRAINING, on_cpu, changes)
+        assert found.field.width == changes.get("width", 64 if on_cpu else 256)
+        rates.append(found.train.learning_rate)
+    assert rates[0] == rates[1] == 5e-4 and rates == sorted(rates) and rates[3] == pytest.approx(4e-3)
 
 
 def test_what_does_not_exist_is_refused_by_name():

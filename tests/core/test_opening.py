@@ -36,7 +36,7 @@ def test_a_scene_opens_in_the_place_that_is_asked_for(tmp_path):
 
 def test_in_another_place_only_what_was_asked_for_stays(tmp_path):
     dataset = ball_dataset()
-    overrides = Overrides(thresholds={"alpha_thre": 0.1}, training={"learning_rate": 0.5}, field={"n_levels": 3})
+    overrides = Overrides(thresholds={"alpha_thre": 0.02}, training={"learning_rate": 0.5}, field={"n_levels": 3})
     trainer = new_trainer(dataset, "cpu", 0, overrides)
     trainer.exclude(frozenset({1}))
     place = Place((-2.0, -2.0, -2.0, 2.0, 2.0, 2.0), 3, 0.25, (1.0, 0.0, 0.0))
@@ -44,7 +44,7 @@ def test_in_another_place_only_what_was_asked_for_stays(tmp_path):
     field, train = presets("cpu", place.box, trainer.field_settings.precision, 3, 0.25)
     assert (moved.step_count, moved.seed, moved.excluded) == (0, 4, {1})
     assert moved.field_settings == replace(field, n_levels=3)
-    assert moved.settings == replace(train, learning_rate=0.5, march=replace(train.march, alpha_thre=0.1))
+    assert moved.settings == replace(train, learning_rate=0.5, march=replace(train.march, alpha_thre=0.02))
     assert moved.step().n_samples > 0
     with pytest.raises(ValueError, match="begin before"):
         moved_trainer(trainer, trainer.settings, Place((1.0,) * 6), 0)
