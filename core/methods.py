@@ -51,7 +51,7 @@ FIELDS: dict[str, Kind] = {
     "mlp": Kind(
         MLPSettings,
         "One large network of sines and cosines of the position (the NeRF paper).",
-        "About 600,000 products a sample at its full size, which learns in hours; 30,000 at a CPU's.",
+        "About 600,000 products a sample at its full size, which learns in hours; 24,000 at a CPU's.",
         smooth=True,
     ),
     "dense": Kind(
@@ -68,7 +68,7 @@ FIELDS: dict[str, Kind] = {
     "tnerf": Kind(
         TNeRFSettings,
         "A small network moves each place at each time to where the paper's network looks it up (T-NeRF).",
-        "About 620,000 products a sample at its full size, which learns in hours; 50,000 at a CPU's.",
+        "About 620,000 products a sample at its full size, which learns in hours; 39,000 at a CPU's.",
         smooth=True,
         dynamic=True,
     ),
