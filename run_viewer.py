@@ -42,6 +42,7 @@ def positional(name: str, help: str):
     return tyro.conf.Positional, tyro.conf.arg(metavar=name, help=help)
 
 
+Dataset = Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
 Device = Annotated[
     Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best there is unless given.")
 ]
@@ -118,7 +119,7 @@ class View:
         str,
         *positional(
             "DATASET|SNAPSHOT",
-            "A dataset, a folder of photos, a video, demo, demo-dynamic, demo-unbounded, or a snapshot to go on from.",
+            f"A dataset, a folder of photos, a video, {', '.join(DEMOS)}, or a snapshot to go on from.",
         ),
     ] = "demo"
     reading: Opened = field(default_factory=dict)
@@ -164,7 +165,7 @@ class View:
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
+    dataset: Dataset
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
@@ -181,6 +182,7 @@ class Train:
 
     def run(self) -> int:
         reading = Reading(**self.reading)
+        check_method(self.method, self.network, self.sampling)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
         from core.opening import Overrides
         from core.report import train_and_report
@@ -267,7 +269,7 @@ class Sweep:
 class Compare:
     """Train several methods for the same time, one after the other; writes compare.csv and compare.png."""
 
-    dataset: Annotated[str, *positional("DATASET", "A dataset, a folder of photos, a video, or demo.")]
+    dataset: Dataset
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
     methods: Annotated[
         str,
@@ -302,7 +304,7 @@ class Compare:
 class Check:
     """Look a dataset over: what it is, what it needs, and what seems wrong."""
 
-    dataset: Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
+    dataset: Dataset
     reading: Opened = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
     place: Place = field(default_factory=dict)
@@ -335,9 +337,7 @@ class Check:
 class Bench:
     """Measure each stage, and its share of what this machine can do."""
 
-    dataset: Annotated[
-        str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")
-    ] = "demo"
+    dataset: Dataset = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"

@@ -88,10 +88,12 @@ def still_life() -> list[Part]:
 
 
 def raised(place: np.ndarray, height: float) -> np.ndarray:
+    """The place (3,) so many units above another."""
     return place + np.array([0, 0, height])
 
 
 def disc_at(origin: np.ndarray, radius: float, half_height: float, paint: toy.Paint) -> Part:
+    """A glossy disc about an upright axis; lengths in units."""
     return turned(Profile(0, radius - half_height, 0.002, half_height), origin, paint, GLOSSY)
 
 

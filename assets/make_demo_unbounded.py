@@ -69,8 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
     splits = {"train": train_poses(options.views), "test": test_poses(max(options.views * 16 // 100, 1))}
     frames, folder = [], options.output / "images"
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.jpg"):
-        old.unlink()
+    for split in splits:
+        for old in folder.glob(f"{split}_???.jpg"):
+            old.unlink()
     for split, poses in splits.items():
         for i, c2w in enumerate(poses):
             print(f"\r{split}: {i + 1} of {len(poses)}", end="", flush=True)

@@ -12,7 +12,7 @@ class DenseSettings:
     """A voxel grid of features and a small network for colour."""
 
     resolution: Annotated[int, Setting("Voxels per side.", low=2, high=512)] = 128
-    n_features: Annotated[int, Setting("Features at each corner of a voxel, a multiple of 4.", low=4, high=32)] = 8
+    voxel_features: Annotated[int, Setting("Features at each corner of a voxel, a multiple of 4.", low=4, high=32)] = 8
     hidden_dim: Annotated[int, Setting("Width of the colour network's hidden layers.", low=8, high=256)] = 64
     precision: Annotated[
         Precision, Setting("Number format of the networks' matrix products; weights stay float32.")
@@ -20,8 +20,8 @@ class DenseSettings:
 
     def __post_init__(self) -> None:
         validate(self)
-        if self.n_features % 4:
-            raise ValueError(f"n_features must be a multiple of 4, got {self.n_features}")
+        if self.voxel_features % 4:
+            raise ValueError(f"voxel_features must be a multiple of 4, got {self.voxel_features}: choose 4, 8 .. 32")
 
 
 @dataclass(frozen=True)

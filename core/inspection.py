@@ -170,9 +170,9 @@ def inspect_ray(
         t_min = t_max = math.inf
     origin, direction = (tuple(x[0].tolist()) for x in rays[:2])
     crossed = cells_along(grid, origin, direction, t_min, t_max)
+    stop, t_stop = _end(samples, stopped, t_max, march.far_plane)
     if t_max == math.inf and len(samples.t_starts):
         t_min, t_max = float(samples.t_starts[0]), float(samples.t_ends[-1])
-    stop, t_stop = _end(samples, stopped, t_max, march.far_plane)
     return RayReport(
         origin=origin,
         direction=direction,
@@ -217,18 +217,15 @@ def _with_fates(whole: Sampled, rgbs: Tensor, kept: Samples, early_stop_eps: flo
 
 
 def _end(samples: RaySamples, stopped: bool, t_max: float, far_plane: float) -> tuple[Stop, float]:
-    """Why and where a ray ended; `t_max` is inf for one that misses the box."""
+    """Why and where a ray ended; `t_max` is where it leaves the box, inf for one that misses it."""
     if stopped:
         return Stop.OPAQUE, float(samples.t_ends[samples.fates != Fate.BEHIND_STOP][-1])
-    if t_max == math.inf:
-        return Stop.MISSED, t_max
     if len(samples.t_starts) == 0:
-        return Stop.NOTHING, t_max
-    if t_max >= np.float32(far_plane):
-        return Stop.FAR_PLANE, t_max
-    if (last := float(samples.t_ends[-1])) >= far_plane * (1.0 - 1e-4):  # behind the box
+        return (Stop.MISSED if t_max == math.inf else Stop.NOTHING), t_max
+    last = float(samples.t_ends[-1])
+    if t_max == math.inf or last > t_max * (1.0 + 1e-4):  # its sampler goes on behind the box
         return Stop.FAR_PLANE, last
-    return Stop.LEFT_BOX, t_max
+    return Stop.FAR_PLANE if t_max >= np.float32(far_plane) else Stop.LEFT_BOX, t_max
 
 
 def cells_along(

@@ -203,8 +203,8 @@ def method_settings(
     """
     kind, sampler_class = kind_named(FIELDS, field), kind_named(SAMPLERS, sampler).settings
     field_settings = with_overrides(FIELDS, _usual_field(kind.settings, field, ngp, on_cpu), changes or {})
-    if kind.dynamic:  # a cell stays occupied that holds something at any time, and an update looks at one time only
-        train = replace(train, grid_decay=0.5 + 0.5 * train.grid_decay)
+    if kind.dynamic:
+        train = for_times(train)
     if not isinstance(field_settings, MLPSettings | OwnSettings):
         return MethodSettings(field_settings, sampler_class(), train)
     width = field_settings.width if isinstance(field_settings, MLPSettings) else _NETWORK_WIDTH
@@ -213,6 +213,12 @@ def method_settings(
     sampler_settings = ProposalSettings(rate_factor=factor) if sampler_class is ProposalSettings else sampler_class()
     train = replace(train, learning_rate=rate, grid_samples=min(train.grid_samples, 1 << 12))
     return MethodSettings(field_settings, sampler_settings, train)
+
+
+def for_times(train: TrainSettings) -> TrainSettings:
+    """Training of a field that looks at times: a cell stays occupied that holds something at any time, and an update of
+    the grid looks at one time only."""
+    return replace(train, grid_decay=0.5 + 0.5 * train.grid_decay)
 
 
 def _usual_field(settings: type, name: str, ngp: FieldSettings, on_cpu: bool) -> Any:
@@ -231,7 +237,7 @@ def _usual_field(settings: type, name: str, ngp: FieldSettings, on_cpu: bool) ->
 def _dense_resolution(ngp: FieldSettings) -> int:
     """Voxels per side of a dense grid that stores `_DENSE_SHARE` times as many values as a hash grid may."""
     n_values = _DENSE_SHARE * ngp.n_levels * ngp.n_features << ngp.log2_hashmap_size
-    return round((n_values / DenseSettings().n_features) ** (1.0 / 3.0)) - 1
+    return round((n_values / DenseSettings().voxel_features) ** (1.0 / 3.0)) - 1
 
 
 def default_contraction(n_levels: int) -> Contraction:

@@ -19,6 +19,7 @@ from core.methods import (
     MethodSettings,
     default_contraction,
     default_method,
+    for_times,
     is_own,
     kind_named,
     method_settings,
@@ -161,6 +162,8 @@ def _presets(
     if contraction is not None:
         kind_named(CONTRACTIONS, contraction)
         train = replace(train, contraction=contraction)
+    if is_own(field) and dataset.train.moves:  # whether it looks at times, its code says, which isn't run yet
+        train = for_times(train)
     if contraction in ENDLESS:
         train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
     return method_settings(field, sampler, ngp, train, device == "cpu", changes)

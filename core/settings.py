@@ -78,9 +78,8 @@ def without_none(hint: Any) -> Any:
 
 @cache
 def _choices_of(cls: type) -> dict[str, tuple]:
-    """What the settings of a settings dataclass may be that are one of a few words, by name."""
-    hints = get_type_hints(cls, include_extras=True)
-    kinds = {name: without_none(hints[name]) for name in settings_of(cls)}
+    """What the fields of a settings dataclass may be that are one of a few words, by name."""
+    kinds = {name: without_none(hint) for name, hint in get_type_hints(cls, include_extras=True).items()}
     return {name: get_args(kind) for name, kind in kinds.items() if get_origin(kind) is Literal}
 
 
@@ -293,10 +292,6 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         validate(self)
-        if self.contraction not in (None, *get_args(Contraction)):
-            raise ValueError(
-                f"contraction must be one of {', '.join(get_args(Contraction))}, got {self.contraction!r}: choose one"
-            )
 
 
 _CPU_CONE_ANGLE = 1.0 / 32.0

@@ -27,9 +27,9 @@ from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer
 
 _KEY = "firstlight"
-_VERSION = 3
-"""1: the colour network knew one value less of the density's. 2: space around the box was not contracted, so that those
-of a single grid level are the same."""
+_VERSION = 4
+"""1: the colour network knew one value less of the density's. 2: space around the box was not contracted. 3: densities
+there were four times as large. Those of 2 and 3 with a single grid level are the same as now."""
 
 _COMPARED_CAMERAS = 3
 """Cameras whose poses are compared with the dataset's: poses that were found anew are others."""
@@ -107,7 +107,8 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if header["version"] != _VERSION and not (header["version"] == 2 and header["train"]["grid_levels"] == 1):
+        alike = header["version"] in (2, 3) and header["train"]["grid_levels"] == 1
+        if header["version"] != _VERSION and not alike:
             raise SnapshotError(
                 f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}: train anew"
             )

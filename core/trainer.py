@@ -154,7 +154,9 @@ class Trainer:
             torch.autograd.graph.increment_version(learnt)
             n_learnt = n_samples + traced.sampled.n_learnt
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
-        self.step_count, self.n_evaluations = self.step_count + 1, self.n_evaluations + n_marched + n_samples
+        self.step_count += 1
+        # where the march asked for densities, those of what it kept were asked for once more, with gradient
+        self.n_evaluations += n_marched + (n_samples if traced.sampled.sigmas is not None else 0)
         self._fruitless_steps = 0 if n_samples else self._fruitless_steps + 1
         if self._fruitless_steps >= _MOST_FRUITLESS_STEPS:
             raise self._nothing_to_learn_from()

@@ -116,6 +116,7 @@ def test_wrong_arguments_exit_with_2(arguments, capsys):
         (["sweep", "s", "--over", "alpha_thre", "--output", "OUT", "--occ-thre", "7"], "occ_thre"),
         (["view", "--alpha-thre", "7"], "alpha_thre"),
         (["view", "--field", "cubes"], "cubes"),
+        (["train", "no/such/folder", "--field", "cubes", "--output", "OUT"], "cubes"),
         (["view", "--width", "64"], "width is no setting of ngp:"),
         (["view", "--sampler", "rvs", "--use", "hierarchical"], "choose another field"),
         (["view", "--sampler", "stratified", "--n-bins", "0"], "n_bins must be"),

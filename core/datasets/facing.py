@@ -33,7 +33,9 @@ def facing_frame(cameras: Camera, near_plane: float) -> Frame:
             f"ndc needs cameras that face one way: these see up to {widest:.0f} degrees off their mean direction, "
             f"expected at most {_WIDEST:.0f}; choose sphere"
         )
-    right = torch.nn.functional.normalize(torch.linalg.cross(forward, c2w[:, :3, 1].mean(0)), dim=0)
+    ups = c2w[:, :3, 1]
+    up = ups[0] if ups.mean(0).norm() < 0.1 else ups.mean(0)  # cameras may be held this way and that
+    right = torch.nn.functional.normalize(torch.linalg.cross(forward, up), dim=0)
     across = torch.stack([right, torch.linalg.cross(right, forward)])
     middle = centres.mean(0)
     origin = middle + ((centres - middle) @ forward).min() * forward

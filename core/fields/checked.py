@@ -14,12 +14,13 @@ def checked_densities(given: Any, n: int, who: str) -> Tensor:
         who: gave them, for the message.
 
     Raises:
-        FieldError: they have another shape, or one is below 0. What is no number passes: training tells of it.
+        FieldError: they have another shape, or one is below 0, which is looked for on the CPU only: elsewhere it would
+            wait for the device. What is no number passes: training tells of it.
     """
     if not isinstance(given, Tensor) or given.shape not in ((n,), (n, 1)):
         raise FieldError(f"{who}: expected densities of shape ({n},) or ({n}, 1), found {told(given)}: give one each")
     sigmas = given.reshape(n).float()
-    if bool((sigmas < 0.0).any()):
+    if sigmas.device.type == "cpu" and bool((sigmas < 0.0).any()):
         lowest = float(sigmas.detach().min())
         raise FieldError(f"{who}: expected densities of at least 0, found {lowest:g}: end in a softplus, say")
     return sigmas

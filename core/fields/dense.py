@@ -36,13 +36,13 @@ class DenseField(nn.Module):
     def __init__(self, settings: DenseSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
         self.settings, self.space = settings, space
-        resolution, n_levels = settings.resolution, settings.n_features // _PER_LEVEL
+        resolution, n_levels = settings.resolution, settings.voxel_features // _PER_LEVEL
         levels = level_layout(n_levels, resolution, resolution, math.ceil(3 * math.log2(resolution + 1)))
         self.register_buffer("levels", levels.info, persistent=False)
         self._density_scale = thin_fog(space)
         self.table = make_table(levels, _PER_LEVEL, generator)
         hidden = settings.hidden_dim
-        self.color_layers = network_layers([settings.n_features + N_HARMONICS, hidden, hidden, 3], generator)
+        self.color_layers = network_layers([settings.voxel_features + N_HARMONICS, hidden, hidden, 3], generator)
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         features = hash_encode(positions[:, :3], self.table, self.levels, self.space)

@@ -90,7 +90,7 @@ class OwnField(nn.Module):
     def _shared_out(self, network, *columns: Tensor) -> Tensor:
         """What a network makes of columns, on all threads of a CPU while it learns, as our own networks do."""
         if not columns[0].shape[0]:  # a module may not bear no rows, and yet what it gives must have a gradient
-            return network(*(x.new_zeros(1, x.shape[1]) for x in columns))[:0]
+            return network(*(x.new_ones(1, x.shape[1]) for x in columns))[:0]
         if columns[0].device.type == "cpu" and torch.is_grad_enabled():
             return in_blocks(network, columns, self._learnt)
         return network(*columns)

@@ -48,7 +48,7 @@ def made(own_class: type[nn.Module], settings: OwnSettings, box: Box, generator:
     arguments = {"aabb": torch.tensor(box)} if "aabb" in parameters else {}
     with torch.random.fork_rng(devices=[]):
         if generator is not None:
-            torch.manual_seed(int(torch.randint(1 << 31, (), generator=generator)))
+            torch.default_generator.manual_seed(int(torch.randint(1 << 31, (), generator=generator)))
         try:
             return own_class(**arguments)
         except Exception as error:

@@ -15,6 +15,9 @@ from core.kernels.space import Space
 from core.samplers.intervals import equal_shares
 from core.settings import Box
 
+_LEAST_DISPARITY = 2.0**-23
+"""What float32 tells from nothing, beside the distance up to which samples lie evenly: no edge is at infinity."""
+
 _EVERYWHERE: Box = (-FAR_AWAY, -FAR_AWAY, -FAR_AWAY, FAR_AWAY, FAR_AWAY, FAR_AWAY)
 
 
@@ -44,7 +47,7 @@ class Spacing(NamedTuple):
         """The inverse of `squashed`."""
         if self.even_to == math.inf:
             return lengths
-        beyond = self.even_to / (2.0 - lengths / self.even_to).clamp_max(1.0)
+        beyond = self.even_to / (2.0 - lengths / self.even_to).clamp(_LEAST_DISPARITY, 1.0)
         return torch.where(lengths <= self.even_to, lengths, beyond)
 
 

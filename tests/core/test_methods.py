@@ -25,7 +25,7 @@ from core.methods import (
     settings_named,
     with_overrides,
 )
-from core.opening import Overrides, moved_trainer, new_trainer
+from core.opening import Overrides, moved_trainer, new_trainer, settings_for
 from core.reading import Reading
 from core.rendering import render_image
 from core.sampler_settings import RVSSettings, StratifiedSettings
@@ -86,6 +86,23 @@ def test_a_network_is_small_on_a_cpu_and_its_rate_follows_its_width():
         assert found.field.width == changes.get("width", 64 if on_cpu else 256)
         rates.append(found.train.learning_rate)
     assert rates[0] == rates[1] == 5e-4 and rates == sorted(rates) and rates[3] == pytest.approx(4e-3)
+
+
+@pytest.mark.parametrize(("sampler", "per_sample"), [("stratified", 1), ("occupancy", None)])
+def test_evaluations_are_counted_once_each(sampler, per_sample):
+    trainer = new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, few("ngp", sampler))
+    stats = trainer.step()
+    asked = stats.n_marched + stats.n_samples if per_sample is None else per_sample * stats.n_samples
+    assert trainer.n_evaluations == asked > 0
+
+
+def test_a_field_of_ones_own_keeps_cells_where_something_is_at_any_time():
+    still, moving = (open_dataset(name, Reading(8)) for name in ("demo", "demo-dynamic"))
+    decays = [
+        settings_for(dataset, "cpu", Overrides(method={"field": field})).train.grid_decay
+        for dataset, field in ((still, "my.py:Own"), (moving, "my.py:Own"), (moving, "ngp-t"))
+    ]
+    assert decays[0] < decays[1] == decays[2]
 
 
 def test_what_does_not_exist_is_refused_by_name():

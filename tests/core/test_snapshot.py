@@ -167,6 +167,10 @@ def test_a_snapshot_with_other_tensors_or_another_version(trainer, tmp_path):
     save_file(tensors, tmp_path / "b.safetensors", metadata={"firstlight": json.dumps(header)})
     with pytest.raises(SnapshotError, match="doesn't fit"):
         load_snapshot(tmp_path / "b.safetensors")
+    header |= {"version": 3, "train": header["train"] | {"grid_levels": 2}}
+    save_file(tensors, tmp_path / "old.safetensors", metadata={"firstlight": json.dumps(header)})
+    with pytest.raises(SnapshotError, match=r"version 3.*train anew"):
+        load_snapshot(tmp_path / "old.safetensors")
     header["version"] = 99
     save_file(tensors, tmp_path / "c.safetensors", metadata={"firstlight": json.dumps(header)})
     with pytest.raises(SnapshotError, match="version 99"):

@@ -28,7 +28,14 @@ def strewn(n=6, size=16) -> Camera:
     return Camera(torch.stack(poses), pinhole_matrix(0.8, size, size).repeat(n, 1, 1), size, size)
 
 
-@pytest.mark.parametrize("cameras", [abreast(3, 16), strewn()])
+def held_this_way_and_that() -> Camera:
+    """Two that look one way, of which the second stands on its head."""
+    cameras = abreast(2, 16)
+    cameras.c2w[1, :3, :2] *= -1.0
+    return cameras
+
+
+@pytest.mark.parametrize("cameras", [abreast(3, 16), strewn(), held_this_way_and_that()])
 def test_all_that_is_seen_fills_the_cube(cameras):
     space = Space((-1.0,) * 3 + (1.0,) * 3, "ndc", facing_frame(cameras, NEAR))
     found = []

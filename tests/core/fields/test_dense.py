@@ -13,7 +13,7 @@ from tests.scenes import BOX
 
 
 def make(contraction="none", **changes):
-    settings = DenseSettings(**{"resolution": 6, "n_features": 8, "hidden_dim": 16, **changes})
+    settings = DenseSettings(**{"resolution": 6, "voxel_features": 8, "hidden_dim": 16, **changes})
     return DenseField(settings, Space(BOX, contraction), torch.Generator().manual_seed(0))
 
 
@@ -53,7 +53,7 @@ def test_all_that_is_met_learns():
         assert parameter.grad is not None and float((parameter.grad != 0.0).float().mean()) > 0.6, name
 
 
-@pytest.mark.parametrize(("name", "value"), [("n_features", 6), ("n_features", 0), ("resolution", 1)])
+@pytest.mark.parametrize(("name", "value"), [("voxel_features", 6), ("voxel_features", 0), ("resolution", 1)])
 def test_sizes_that_no_grid_has_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         DenseSettings(**{name: value})

@@ -121,3 +121,10 @@ def test_bins_to_where_endless_rays_end_can_be_told_apart(even_to):
     assert bool((t.diff() > 0.0).all()) and float(t[-1]) == pytest.approx(endless(BOX), rel=0.5)
     shares = in_unit_cube(torch.tensor([[float(t[-1]), 0.0, 0.0], [1e12, 0.0, 0.0]]), Space(BOX, "sphere"))
     assert float(shares.diff(dim=0).abs().max()) < 1e-4, "what lies there can't be told from the infinite"
+
+
+@pytest.mark.parametrize(("even_to", "far"), [(1e-3, 35_000.0), (1e-6, 35_000.0), (3.5, 1e9)])
+def test_no_edge_is_at_infinity(even_to, far):
+    spacing = Spacing(even_to, True)
+    t = spacing.stretched(even_edges(torch.tensor([1e-7]), torch.tensor([far]), 64, spacing, None))
+    assert bool(t.isfinite().all()) and bool((t.diff() > 0.0).all())
