@@ -54,6 +54,21 @@ def test_another_method_leaves_camera_thresholds_and_a_alone(followed, scene):
     assert s.runs == ()
 
 
+def test_a_snapshots_run_that_is_taken_up_again_leaves_the_window_as_it_is(followed, scene):
+    follower, s, told = followed
+    snapshot = replace(scene, opened="/somewhere/s.safetensors")
+    follower.follow(Status(scene=snapshot, scene_serial=1))
+    s.place(s.camera.orbited(0.3, 0.1))
+    s.march = replace(s.march, occ_thre=0.3)
+    s.keep_as_a()
+    before = s.camera, s.march, s.other, list(told)
+    follower.follow(Status(scene=scene, scene_serial=2, former=FORMER))
+    follower.follow(Status(scene=snapshot, scene_serial=3, former=FORMER))
+    assert (s.camera, s.march, s.other, told) == before and s.scene_serial == 3
+    follower.follow(Status(scene=replace(scene, opened="/somewhere/else.safetensors"), scene_serial=4))
+    assert told[-1] == "home" and s.other is None, "another snapshot of the dataset is another scene"
+
+
 def test_in_another_place_the_thresholds_follow(followed, scene):
     follower, s, _ = followed
     follower.follow(Status(scene=scene, scene_serial=1))
