@@ -68,8 +68,11 @@ class Scene:
             self.psnrs += (Measured(trainer.step_count, psnr, trainer.seconds, trainer.n_evaluations),)
 
     def set_training_march(self, march: MarchSettings | None) -> None:
-        """Train with other thresholds; None: with those the scene was opened with."""
+        """Train with other thresholds; None: with those the scene was opened with, in the former scene as well, which
+        may have been left with others."""
         self.trainer.set_march(march or self._own_march)
+        if march is None and self.former is not None:
+            self.former.set_training_march(None)
 
     def rescue(self, way: Rescue) -> str:
         """Take a way out of a collapse; gives what was done. Curves end where training goes on.

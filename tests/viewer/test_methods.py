@@ -142,6 +142,16 @@ def test_a_run_that_is_taken_up_again_goes_on_as_if_nothing_had_been(session, ba
     assert session.status.step == 2 and session.status.former.step == 4
 
 
+def test_thresholds_that_training_gives_back_are_no_longer_the_former_runs_either(session):
+    own = session.status.march
+    session.set_training_march(dataclasses.replace(own, alpha_thre=0.3))
+    session.train_with(COARSE)
+    session.set_training_march(None)
+    session.take_up()
+    session.tick()
+    assert session.status.march == own
+
+
 def test_without_a_former_run_there_is_none_to_take_up_or_to_show(changed):
     changed.forget_former(changed.status.scene_serial)
     changed.tick()
