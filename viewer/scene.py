@@ -208,6 +208,7 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         test_names=tuple(dataset.test.names),
         box=tuple(dataset.box),
         method=method_of(trainer),
+        sampler=trainer.sampler_settings,
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
         opened=opened if opened in DEMOS else str(Path(opened).expanduser().resolve()),
@@ -219,7 +220,6 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         sizes=None if cameras.sizes is None else cameras.sizes.cpu().numpy().copy(),
         times=_times(dataset.train.cameras) if dataset.train.moves else None,
         test_times=_times(dataset.test.cameras) if dataset.train.moves else None,
-        sampler=trainer.sampler_settings,
     )
 
 
