@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from core.cameras import generate_rays
+from core.sampler_settings import StratifiedSettings
 from tests.viewer.live import open_scene, view_request
 from viewer import pictures
 from viewer.view_settings import CellsColor, Mode, SliceAxis, ViewSettings
@@ -131,6 +132,18 @@ def test_legends_say_what_the_colours_stand_for(scene, request_):
     value = ["Stored density * step (log)"]
     assert titles(slice_axis=SliceAxis.X, cells_opacity=0.4, cells_color=CellsColor.VALUE) == value
     assert titles(slice_axis=SliceAxis.X, cells_color=CellsColor.CHANGED) == value
+
+
+@pytest.mark.parametrize("contraction", ["max", "sphere"])
+def test_what_is_far_away_is_sky_only_where_rays_never_end(scene, request_, contraction):
+    view, ones = ViewSettings(mode=Mode.DEPTH), np.ones((24, 32), np.float32)
+    depths = np.where(np.arange(32) < 16, ones, 50.0 * ones)
+    picture = pictures.render_view(scene.trainer, request_.pose, (32, 24), request_.march, view)
+    picture = dataclasses.replace(picture, output=picture.output._replace(depths=depths, opacities=ones))
+    train = dataclasses.replace(scene.info.train, contraction=contraction)
+    info = dataclasses.replace(scene.info, sampler=StratifiedSettings(), train=train)
+    _, (legend,) = pictures.compose(picture, request_.pose, view, info)
+    assert legend.low == pytest.approx(1.0 if contraction == "sphere" else 50.0, abs=0.1)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
