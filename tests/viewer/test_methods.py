@@ -217,6 +217,23 @@ def test_the_worker_says_what_is_usual_and_what_is_trained(changed):
     assert not answered(changed, dataclasses.replace(COARSE, method={"field": "ngp", "sampler": "rvs"})).trained
 
 
+def test_what_is_usual_of_a_sampler_goes_with_the_field_that_is_wished(changed):
+    names = {"field": "mlp", "sampler": "proposal"}
+    plain = answered(changed, Overrides(method=names)).usual
+    narrow = answered(changed, Overrides(method=names, field={"width": 16})).usual
+    assert narrow["field"] == plain["field"] and narrow["sampler"].rate_factor < plain["sampler"].rate_factor
+    wrong = answered(changed, Overrides(method=names, field={"width": 0}))
+    assert "width must be" in wrong.problem and wrong.usual == plain
+
+
+def test_a_trained_method_that_can_not_be_had_again_is_told_and_fails_nothing(changed):
+    broken = dataclasses.replace(COARSE, sampler={"n_bins": 0})
+    changed._scene.info = dataclasses.replace(changed._scene.info, method=broken)
+    assert "n_bins must be" in answered(changed, COARSE).problem
+    assert answered(changed, Overrides(method={"field": "ngp", "sampler": "rvs"})).problem == ""
+    assert errors_of(changed) == []
+
+
 def test_a_draft_follows_the_method_that_is_trained_and_keeps_each_kinds_settings():
     draft = MethodDraft()
     draft.choose("field", "mlp")
