@@ -272,7 +272,9 @@ def render_whole(
 ) -> Rendered | None:
     """March all that a picture to keep shows, at the request's full size; None if cancelled."""
     if cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:
-        trainer.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
+        for owner in (trainer, former if request.runs else None):
+            if owner is not None:
+                owner.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
     return render_request(trainer, request, (request.width, request.height), cancelled, former=former)
 
 

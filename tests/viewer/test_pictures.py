@@ -8,7 +8,7 @@ from core.cameras import generate_rays
 from core.sampler_settings import StratifiedSettings
 from tests.viewer.live import open_scene, view_request
 from viewer import pictures
-from viewer.view_settings import CellsColor, Mode, SliceAxis, ViewSettings
+from viewer.view_settings import CellsColor, Compare, Mode, SliceAxis, ViewSettings
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,17 @@ def test_a_view_counts_one_piece_of_the_cameras_and_a_picture_to_keep_all_of_the
     asked = dataclasses.replace(request_, view=dataclasses.replace(request_.view, **view))
     pictures.make_picture(trainer, asked, scene.info)
     assert trainer.coverage.done == 1.0
+
+
+def test_of_a_former_run_a_picture_to_keep_counts_all_cameras_too(scene, request_, ball):
+    former = open_scene(ball).trainer
+    view = dataclasses.replace(request_.view, cells_opacity=0.4, cells_color=CellsColor.CAMERAS, compare=Compare.RUN)
+    asked = dataclasses.replace(request_, view=view, other=request_.march)
+    pictures.make_picture(scene.trainer, asked, scene.info, former=former)
+    assert former.coverage.done == 0.0, "it isn't shown"
+    asked = dataclasses.replace(asked, runs=("before", "now"))
+    pictures.make_picture(scene.trainer, asked, scene.info, former=former)
+    assert former.coverage.done == 1.0
 
 
 def test_what_changed_is_drawn_instead_of_what_is_occupied(scene, request_):
