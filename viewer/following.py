@@ -8,6 +8,7 @@ import numpy as np
 from viewer.messages import SceneInfo, Status
 from viewer.playback import Playback
 from viewer.runs import title_of
+from viewer.view_settings import Compare
 from viewer.view_state import ViewState
 
 
@@ -42,7 +43,10 @@ class SceneFollower:
         if scene is None:
             return
         state.turn_up(scene.up)
-        state.runs = () if status.former is None else (_at_step(status), title_of(scene.method))
+        runs = () if status.former is None else (_at_step(status), title_of(scene.method))
+        if state.runs and not runs and state.view.compare is Compare.RUN:
+            state.set_view(compare=Compare.OFF)  # or the next former run would show without having been asked for
+        state.runs = runs
         if status.scene_serial == self._serial:
             return
         self._serial = state.scene_serial = status.scene_serial

@@ -10,6 +10,7 @@ from tests.viewer.test_view_state import state
 from viewer.following import SceneFollower
 from viewer.messages import Status
 from viewer.runs import Run
+from viewer.view_settings import Compare
 
 FORMER = Run("mlp + occupancy", 7, 1.0, ())
 
@@ -50,8 +51,11 @@ def test_another_method_leaves_camera_thresholds_and_a_alone(followed, scene):
     follower.follow(Status(scene=slower, scene_serial=2, former=FORMER))
     assert (s.camera, s.march, s.other, told.count("home")) == (camera, march, march, 1)
     assert s.runs[0] == "mlp + occupancy, step 7" and s.runs[1].startswith("ngp + occupancy")
+    s.set_view(compare=Compare.RUN)
+    follower.follow(Status(scene=slower, scene_serial=2, former=FORMER))
+    assert s.comparing is Compare.RUN
     follower.follow(Status(scene=slower, scene_serial=2))
-    assert s.runs == ()
+    assert (s.runs, s.view.compare) == ((), Compare.OFF)
 
 
 def test_a_snapshots_run_that_is_taken_up_again_leaves_the_window_as_it_is(followed, scene):
