@@ -264,6 +264,7 @@ def test_titles_and_labels_can_be_read():
     many = Overrides(method={"field": "mlp", "sampler": "rvs"}, field={"a": 1, "b": 0.25}, sampler={"c": "x", "d": 4})
     assert title_of(many) == "mlp + rvs (a 1, b 0.25, c x, …)"
     assert title_of(Overrides(method={"sampler": "rvs", "field": "mlp"})) == "mlp + rvs"
+    assert title_of(Overrides(method={"field": "some/where/f.py:Mine", "sampler": "rvs"})) == "f.py:Mine + rvs"
     setting = dataclasses.make_dataclass("Named", ["label"])
     assert label_of("n_first", setting("")) == "First" and label_of("color_width", setting("")) == "Color width"
     assert label_of("n_first", setting("Samples")) == "Samples"
