@@ -95,14 +95,15 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
 
 def method_of(trainer: Trainer) -> Overrides:
     """What to ask for to have a trainer's method again on its dataset: the names of field and sampler, that of a
-    contraction that isn't the usual one, and of the settings of field and sampler those that differ from the presets.
+    contraction that isn't the usual one, and of the settings of field and sampler those that differ from the presets;
+    those of the sampler may follow from the field's.
     """
     names = {"field": name_of(FIELDS, trainer.field_settings), "sampler": name_of(SAMPLERS, trainer.sampler_settings)}
     contraction, usual = trainer.settings.contraction, default_contraction(trainer.settings.grid_levels)
     if contraction not in (None, usual):
         names["contraction"] = contraction
-    usual = _presets(trainer.dataset, trainer.device, **names)
-    field = differences(trainer.field_settings, usual.field)
+    field = differences(trainer.field_settings, _presets(trainer.dataset, trainer.device, **names).field)
+    usual = _presets(trainer.dataset, trainer.device, **names, changes=field)
     return Overrides(field=field, sampler=differences(trainer.sampler_settings, usual.sampler), method=names)
 
 

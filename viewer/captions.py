@@ -33,9 +33,15 @@ def differing(first: MarchSettings, second: MarchSettings) -> tuple[Differing, .
     )
 
 
-def captions(request: ViewRequest) -> tuple[Caption, ...]:
-    """Of the first picture, then of the second, as far as the request shows them; () while it compares nothing."""
+def captions(request: ViewRequest, with_a: bool) -> tuple[Caption, ...]:
+    """Of the first picture, then of the second, as far as the request shows them; () while it compares nothing.
+
+    Args:
+        with_a: A was rendered; a run may be let go before that.
+    """
     view = request.view
+    if view.compare in (Compare.SETTINGS, Compare.RUN) and not with_a:
+        return ()
     if view.compare is Compare.SETTINGS and request.other is not None:
         settings = differing(request.other, request.march)
         sides = [tuple(f"{_name(s.setting)} {s[i]}" for s in settings) for i in (1, 2)]

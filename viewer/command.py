@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from core.methods import default_method
+from core.methods import default_method, is_own
 from core.opening import is_snapshot
 from core.place import Place, axis_name
 from core.reading import AS_STORED
@@ -60,9 +60,11 @@ def _place_flags(scene: SceneInfo) -> list[str]:
 
 
 def _method_flags(scene: SceneInfo) -> list[str]:
-    """The kinds that a scene doesn't open with, and their settings that aren't the usual ones; a snapshot keeps its."""
+    """The kinds that a scene doesn't open with, and their settings that aren't the usual ones; a snapshot keeps all but
+    the code of a field of the user's own."""
     if is_snapshot(scene.opened):
-        return []
+        field = scene.method.method["field"]
+        return ["--field", field] if is_own(field) else []
     usual = default_method(scene.times is not None)
     values = {name: chosen for name, chosen in scene.method.method.items() if chosen != usual.get(name)}
     values |= {**scene.method.field, **scene.method.sampler}

@@ -16,19 +16,22 @@ LEFT = (1e-4, 1.0)
 """The range of transmittances that are told apart."""
 
 _SKY = 20.0
-"""What is so many times as far away as the nearest quarter of a picture is its sky."""
+"""Where rays never end, what is so many times as far away as the nearest quarter of a picture is its sky."""
 
 TINT = np.float32([1.0, 0.42, 0.16])
 """Covers what is opaque."""
 
 
-def to_rgba(output: RenderOutput, view: ViewSettings, transparent: bool = False) -> tuple[np.ndarray, Legend | None]:
+def to_rgba(
+    output: RenderOutput, view: ViewSettings, transparent: bool = False, endless: bool = False
+) -> tuple[np.ndarray, Legend | None]:
     """The picture of a rendered view.
 
     Args:
         output: numpy arrays of shape (height, width, ...), rendered over `view.background`.
         transparent: in colour and the depth modes, keep the opacity as alpha, with straight colour, instead of the
             background. The other modes are measures of every pixel and stay opaque.
+        endless: as for `depth_range`.
 
     Returns:
         (height, width, 4) float32 in [0, 1], C-contiguous, and the legend; None for true colour.
@@ -39,18 +42,19 @@ def to_rgba(output: RenderOutput, view: ViewSettings, transparent: bool = False)
                 return _with_alpha(_straight(output.colors, output.opacities, view.background), output.opacities), None
             return _with_alpha(output.colors), None
         case _:
-            rgb, alpha, legend = paint(output, view.mode)
+            rgb, alpha, legend = paint(output, view.mode, endless)
             if transparent:
                 return _with_alpha(rgb, alpha), legend
             alpha = alpha[..., None]
             return _with_alpha(rgb * alpha + np.float32(view.background) * (1.0 - alpha)), legend
 
 
-def paint(output: RenderOutput, mode: Mode | Tint) -> tuple[np.ndarray, np.ndarray, Legend]:
+def paint(output: RenderOutput, mode: Mode | Tint, endless: bool = False) -> tuple[np.ndarray, np.ndarray, Legend]:
     """Colours that stand for a measure of each pixel.
 
     Args:
         mode: any but colour.
+        endless: as for `depth_range`.
 
     Returns:
         rgb (height, width, 3); alpha (height, width), how far the measure exists at a pixel; the legend.
@@ -64,11 +68,11 @@ def paint(output: RenderOutput, mode: Mode | Tint) -> tuple[np.ndarray, np.ndarr
             rgb = apply_colormap(log_share(output.trans, *LEFT), "heat")
             return rgb, everywhere, Legend("Transmittance where the ray ended (log)", "heat", "", *LEFT, log=True)
         case Mode.DEPTH:
-            low, high = depth_range(output.depths, output.opacities)
+            low, high = depth_range(output.depths, output.opacities, endless)
             rgb = apply_colormap((high - output.depths) / (high - low), "depth")
             return rgb, output.opacities, Legend("Depth", "depth", "units", high, low)
         case Mode.HALF_DEPTH:
-            low, high = depth_range(output.depths, output.opacities)
+            low, high = depth_range(output.depths, output.opacities, endless)
             rgb = apply_colormap((high - output.median_depths) / (high - low), "depth")
             alpha = np.isfinite(output.median_depths).astype(np.float32)
             return rgb, alpha, Legend("Depth where half the light is left", "depth", "units", high, low)
@@ -80,11 +84,17 @@ def paint(output: RenderOutput, mode: Mode | Tint) -> tuple[np.ndarray, np.ndarr
     raise ValueError(f"{mode} is no measure of a pixel")
 
 
-def tinted(rgba: np.ndarray, output: RenderOutput, view: ViewSettings) -> tuple[np.ndarray, Legend | None]:
-    """Lay the measure `view.tint` over a picture (height, width, 4); and its legend, None for a single colour."""
+def tinted(
+    rgba: np.ndarray, output: RenderOutput, view: ViewSettings, endless: bool = False
+) -> tuple[np.ndarray, Legend | None]:
+    """Lay the measure `view.tint` over a picture (height, width, 4); and its legend, None for a single colour.
+
+    Args:
+        endless: as for `depth_range`.
+    """
     if view.tint is Tint.OPACITY:
         return blend(rgba, TINT, view.tint_strength * output.opacities), None
-    rgb, alpha, legend = paint(output, view.tint)
+    rgb, alpha, legend = paint(output, view.tint, endless)
     return blend(rgba, rgb, view.tint_strength * alpha), legend
 
 
@@ -93,19 +103,22 @@ def log_share(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.log(np.clip(values, low, high) / low) / math.log(high / low)
 
 
-def depth_range(depths: np.ndarray, opacities: np.ndarray) -> tuple[float, float]:
+def depth_range(depths: np.ndarray, opacities: np.ndarray, endless: bool = False) -> tuple[float, float]:
     """Near and far of a depth picture: the 1st and 99th percentile of what is more than half opaque.
 
     They are rounded outwards to two digits of their difference, so that the scale does not flicker as the camera
-    moves. A sky without end doesn't count: beside it all else would be of one colour. A picture without such a pixel
-    takes all finite depths; without those it gets 0 and 1.
+    moves. A picture without such a pixel takes all finite depths; without those it gets 0 and 1.
+
+    Args:
+        endless: rays never end. What may be sky doesn't count then: beside it all else would be of one colour.
     """
     seen = depths[(opacities > 0.5) & np.isfinite(depths)]
     if seen.size == 0:
         seen = depths[np.isfinite(depths)]
     if seen.size == 0:
         return 0.0, 1.0
-    seen = seen[seen <= _SKY * np.percentile(seen, 25.0, method="inverted_cdf")]
+    if endless:
+        seen = seen[seen <= _SKY * np.percentile(seen, 25.0, method="inverted_cdf")]
     # values that are there, not between two: they are the same for a picture beside itself
     low, high = (float(v) for v in np.percentile(seen, (1.0, 99.0), method="inverted_cdf"))
     digit = 10.0 ** math.floor(math.log10(max(high - low, 1e-3 * abs(high), 1e-6)))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from core.boxes import distances_to_box, marched_box
 from core.kernels.grid import FLOAT_SPACING
 from core.methods import SAMPLERS, marches_grid, name_of, read_by
-from core.sampler_settings import OccupancySettings, RVSSettings
+from core.sampler_settings import RVSSettings
 from core.settings import MARCH_NUMBERS, Box, MarchSettings
 
 
@@ -32,14 +32,14 @@ def effects(
     position: Sequence[float],
     box: Box | None,
     training_step: float,
-    sampler: Any = OccupancySettings(),  # noqa: B008 - it is immutable
+    sampler: Any,
 ) -> dict[str, Effect]:
     """What the settings come to, by field name; a setting that is just its value is left out.
 
     Args:
         march: of the view.
         position: of the camera, x y z.
-        box: the scene's bounds, those of the outermost grid level; None: rays go on behind it.
+        box: see `SceneInfo.bounds`.
         training_step: the step that the grid's stored values are made with.
         sampler: the settings of what places samples.
     """
@@ -50,8 +50,8 @@ def effects(
     if marches_grid(sampler):
         found |= _of_the_grid(march, first, last, training_step)
     elif march.alpha_thre > 0.0 and isinstance(sampler, RVSSettings) and sampler.use == "color":
-        opacity = 100.0 * march.alpha_thre
-        found["alpha_thre"] = Effect(f"opacity {opacity:.4g} %", f"Rays of an opacity below {opacity:.4g} % get none.")
+        opacity = f"{100.0 * march.alpha_thre:.4g} %"
+        found["alpha_thre"] = Effect(f"opacity {opacity}", f"Rays of an opacity below {opacity} get no samples.")
     if march.early_stop_eps > 0.0:
         opacity = 100.0 * (1.0 - march.early_stop_eps)
         found["early_stop_eps"] = Effect(f"opacity {opacity:.4g} %", f"Stops behind an opacity of {opacity:.4g} %.")

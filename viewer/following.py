@@ -8,6 +8,7 @@ import numpy as np
 from viewer.messages import SceneInfo, Status
 from viewer.playback import Playback
 from viewer.runs import title_of
+from viewer.view_settings import Compare
 from viewer.view_state import ViewState
 
 
@@ -42,15 +43,17 @@ class SceneFollower:
         if scene is None:
             return
         state.turn_up(scene.up)
-        state.runs = () if status.former is None else (_at_step(status), title_of(scene.method))
+        runs = () if status.former is None else (_at_step(status), title_of(scene.method))
+        if state.runs and not runs and state.view.compare is Compare.RUN:
+            state.set_view(compare=Compare.OFF)  # or the next former run would show without having been asked for
+        state.runs = runs
         if status.scene_serial == self._serial:
             return
         self._serial = state.scene_serial = status.scene_serial
         self._scene = scene
         state.forget()
-        opened_before = before is not None and scene.opened in (before.opened, before.path)
-        opened_before = opened_before and (scene.times is None) == (before.times is None)
-        if opened_before and np.array_equal(scene.cameras, before.cameras):  # other axes turn cameras over
+        same = goes_on(status, before) and (scene.times is None) == (before.times is None)
+        if same and np.array_equal(scene.cameras, before.cameras):  # other axes turn cameras over
             if scene.train.march != before.train.march or scene.box != before.box:
                 state.move(before, scene)
             return
@@ -70,6 +73,19 @@ class SceneFollower:
         if self._asked_fov is not None:
             state.set_view(fov=self._asked_fov)
         self._asked, self._asked_fov = {}, None
+
+
+def goes_on(status: Status, before: SceneInfo | None) -> bool:
+    """Whether a status's scene is the one before it, though perhaps not its snapshot: opened as that was, or beside a
+    former run, which a scene that was just opened never has.
+
+    Args:
+        before: None: there was none.
+    """
+    if before is None:
+        return False
+    scene = status.scene
+    return scene.opened in (before.opened, before.path) or (status.former is not None and scene.path == before.path)
 
 
 def _at_step(status: Status) -> str:

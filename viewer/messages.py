@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from core.boxes import outer_box
+from core.methods import ENDLESS, marches_grid
 from core.opening import Overrides
 from core.place import Place
 from core.reading import AS_STORED, Reading
-from core.sampler_settings import OccupancySettings
-from core.settings import MarchSettings, TrainSettings
+from core.settings import Box, MarchSettings, TrainSettings
 from viewer.runs import Collapse, Measured, Run
 from viewer.view_settings import ViewSettings
 
@@ -235,6 +236,7 @@ class SceneInfo:
     test_names: tuple[str, ...]
     box: tuple[float, ...]
     method: Overrides
+    sampler: Any
     train: TrainSettings
     background: tuple[float, float, float]
     opened: str = ""
@@ -246,12 +248,18 @@ class SceneInfo:
     sizes: np.ndarray | None = None
     times: np.ndarray | None = None
     test_times: np.ndarray | None = None
-    sampler: Any = field(default_factory=OccupancySettings)
 
     @property
     def place(self) -> Place:
         """Where it is trained."""
         return Place(self.box, self.train.grid_levels, self.train.march.near_plane, self.up)
+
+    @property
+    def bounds(self) -> Box | None:
+        """The outermost of its boxes, in which all samples lie; None: they have no end."""
+        if self.train.contraction in ENDLESS and not marches_grid(self.sampler):
+            return None
+        return outer_box(self.box, self.train.grid_levels)
 
     @property
     def image_sizes(self) -> np.ndarray:

@@ -189,10 +189,11 @@ def _painted(
     output: RenderOutput, view: ViewSettings, scene: SceneInfo, transparent: bool
 ) -> tuple[np.ndarray, tuple[Legend, ...]]:
     """What the pixels show, before anything of the scene is drawn over them; the legends of all that will be."""
-    rgba, legend = display.to_rgba(output, view, transparent)
+    endless = scene.bounds is None
+    rgba, legend = display.to_rgba(output, view, transparent, endless)
     legends = [legend]
     if view.tint_strength > 0.0:
-        rgba, legend = display.tinted(rgba, output, view)
+        rgba, legend = display.tinted(rgba, output, view, endless)
         legends.append(legend)
     legends += cells.legends(view, scene)
     return rgba, tuple(dict.fromkeys(x for x in legends if x is not None))
@@ -271,7 +272,9 @@ def render_whole(
 ) -> Rendered | None:
     """March all that a picture to keep shows, at the request's full size; None if cancelled."""
     if cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:
-        trainer.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
+        for owner in (trainer, former if request.runs else None):
+            if owner is not None:
+                owner.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
     return render_request(trainer, request, (request.width, request.height), cancelled, former=former)
 
 

@@ -1,6 +1,7 @@
 """What the window is told of a training run: its method's name, its curve, and how it collapsed."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import CollapseKind
@@ -54,8 +55,8 @@ class Collapse:
 
 
 def names_of(method: Overrides) -> str:
-    """A method's names, such as "ngp + occupancy"."""
-    return " + ".join(method.method[choice] for choice in CHOICES if choice in method.method)
+    """A method's names, such as "ngp + occupancy"; of a field of the user's own without the folder."""
+    return " + ".join(Path(method.method[choice]).name for choice in CHOICES if choice in method.method)
 
 
 def title_of(method: Overrides) -> str:

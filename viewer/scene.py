@@ -68,8 +68,11 @@ class Scene:
             self.psnrs += (Measured(trainer.step_count, psnr, trainer.seconds, trainer.n_evaluations),)
 
     def set_training_march(self, march: MarchSettings | None) -> None:
-        """Train with other thresholds; None: with those the scene was opened with."""
+        """Train with other thresholds; None: with those the scene was opened with, in the former scene as well, which
+        may have been left with others."""
         self.trainer.set_march(march or self._own_march)
+        if march is None and self.former is not None:
+            self.former.set_training_march(None)
 
     def rescue(self, way: Rescue) -> str:
         """Take a way out of a collapse; gives what was done. Curves end where training goes on.
@@ -205,6 +208,7 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         test_names=tuple(dataset.test.names),
         box=tuple(dataset.box),
         method=method_of(trainer),
+        sampler=trainer.sampler_settings,
         train=trainer.settings,
         background=(1.0, 1.0, 1.0),
         opened=opened if opened in DEMOS else str(Path(opened).expanduser().resolve()),
@@ -216,7 +220,6 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         sizes=None if cameras.sizes is None else cameras.sizes.cpu().numpy().copy(),
         times=_times(dataset.train.cameras) if dataset.train.moves else None,
         test_times=_times(dataset.test.cameras) if dataset.train.moves else None,
-        sampler=trainer.sampler_settings,
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from core.settings import MarchSettings
-from viewer.messages import Status
+from viewer.following import goes_on
+from viewer.messages import SceneInfo, Status
 
 
 class Sharing:
@@ -19,7 +20,8 @@ class Sharing:
     def __init__(self, send: Callable[[MarchSettings | None], None]):
         self._send, self.on = send, False
         self._sent: MarchSettings | None = None
-        self._scene: tuple = ()
+        self._serial = 0
+        self._scene: SceneInfo | None = None
         self._collapsed = False
 
     def set(self, on: bool) -> None:
@@ -43,14 +45,12 @@ class Sharing:
 
     def _follow_scene(self, status: Status) -> None:
         """A scene trains with its own thresholds, but one that starts anew keeps what the user ticked."""
-        opened = () if status.scene is None else (status.scene.opened, status.scene.box)
-        scene = (status.scene_serial, *opened)
-        if scene == self._scene:
+        scene, before = status.scene, self._scene
+        if scene is None or status.scene_serial == self._serial:
             return
-        self._sent = None
-        if scene[1:] != self._scene[1:]:
+        self._serial, self._scene, self._sent = status.scene_serial, scene, None
+        if not goes_on(status, before) or scene.box != before.box:
             self.on = False
-        self._scene = scene
 
     def _follow_rescue(self, status: Status) -> None:
         """A way out of a collapse gave training other thresholds: they are no longer the view's."""

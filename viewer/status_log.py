@@ -87,5 +87,6 @@ def summary(status: Status, frame: Frame | None) -> dict[str, Any]:
             "height": frame.stats.rendered_height,
             "samples_per_ray": frame.stats.samples_per_ray,
             "occupied": frame.stats.occupied,
+            "compared": frame.comparison is not None,
         }
     return found

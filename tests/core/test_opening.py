@@ -70,6 +70,17 @@ def test_with_another_method_place_views_and_thresholds_stay():
         other_trainer(trainer, trainer.settings, replace(wished, field={"n_levels": 3}), 0)
 
 
+def test_a_rate_that_follows_the_networks_width_is_nobodys_wish():
+    dataset = ball_dataset()
+    wished = Overrides({}, {}, {"width": 16, "depth": 2, "skip": 0}, method={"field": "mlp", "sampler": "proposal"})
+    trainer = new_trainer(dataset, "cpu", 0, wished)
+    wide = new_trainer(dataset, "cpu", 0, replace(wished, field=wished.field | {"width": 128}))
+    assert trainer.sampler_settings.rate_factor != wide.sampler_settings.rate_factor
+    assert method_of(trainer) == wished
+    chosen = replace(wished, sampler={"rate_factor": 0.25})
+    assert method_of(new_trainer(dataset, "cpu", 0, chosen)) == chosen
+
+
 def test_a_snapshot_keeps_its_method(tmp_path):
     path = str(tmp_path / "one.safetensors")
     for wished in (Overrides(method={"field": "ngp"}), Overrides(field={"n_levels": 3}), Overrides(sampler={"x": 1})):

@@ -140,7 +140,7 @@ def scene(positions) -> SceneInfo:
         name="s", path="s", format="f", notes=(), n_train=len(cameras), n_test=0, image_width=4, image_height=4,
         cameras=cameras, camera_fov_y=np.linspace(0.5, 0.7, len(cameras)), view_names=(), test_cameras=cameras[::-1],
         test_fov_y=np.linspace(0.8, 0.9, len(cameras)), test_names=(), box=(-1, -1, -1, 1, 1, 1),
-        method=None, train=None, background=(1.0, 1.0, 1.0),
+        method=None, sampler=None, train=None, background=(1.0, 1.0, 1.0),
     )  # fmt: skip
 
 

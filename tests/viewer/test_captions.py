@@ -26,32 +26,38 @@ def test_only_what_differs_is_named_with_its_unit():
 
 
 def test_both_sides_say_their_own_values():
-    a, b = captions(request(compare=Compare.SETTINGS))
+    a, b = captions(request(compare=Compare.SETTINGS), True)
     assert (a.name, b.name) == ("A", "B")
     assert a.lines == ("early stop 0.001", "step size 0.01 units", "crop box none")
     assert b.lines[:2] == ("early stop off", "step size 0.02 units")
-    same = captions(request(other=B, compare=Compare.SETTINGS))
+    same = captions(request(other=B, compare=Compare.SETTINGS), True)
     assert [c.lines for c in same] == [("same settings",)] * 2
 
 
 def test_a_blend_says_its_shares_and_a_single_picture_its_name():
-    blend = captions(request(compare=Compare.SETTINGS, compare_as=CompareAs.BLEND, blend=0.25))
+    blend = captions(request(compare=Compare.SETTINGS, compare_as=CompareAs.BLEND, blend=0.25), True)
     assert [c.name for c in blend] == ["A 75 %", "B 25 %"]
-    assert [c.name for c in captions(request(compare=Compare.SETTINGS, compare_as=CompareAs.FIRST))] == ["A"]
+    assert [c.name for c in captions(request(compare=Compare.SETTINGS, compare_as=CompareAs.FIRST), True)] == ["A"]
     photo = replace(request(compare=Compare.PHOTO), photo=PhotoId(Split.TEST, 1))
-    assert captions(photo) == (Caption("Photo"), Caption("Render"))
+    assert captions(photo, False) == (Caption("Photo"), Caption("Render"))
 
 
 def test_runs_are_called_by_their_methods():
     runs = replace(request(other=B, compare=Compare.RUN), runs=("mlp + rvs, step 7", "ngp + occupancy"))
-    assert captions(runs) == (Caption("A", ("mlp + rvs, step 7",)), Caption("B", ("ngp + occupancy",)))
-    assert captions(request(other=B, compare=Compare.RUN)) == ()
+    assert captions(runs, True) == (Caption("A", ("mlp + rvs, step 7",)), Caption("B", ("ngp + occupancy",)))
+    assert captions(request(other=B, compare=Compare.RUN), True) == ()
+
+
+def test_only_what_was_rendered_has_a_name():
+    runs = replace(request(other=B, compare=Compare.RUN), runs=("mlp + rvs, step 7", "ngp + occupancy"))
+    assert captions(runs, False) == (), "the run was let go meanwhile"
+    assert captions(request(compare=Compare.SETTINGS), False) == ()
 
 
 def test_a_plain_picture_has_none():
-    assert captions(request()) == ()
-    assert captions(request(other=None, compare=Compare.SETTINGS)) == ()
-    assert captions(request(compare=Compare.PHOTO)) == ()
+    assert captions(request(), True) == ()
+    assert captions(request(other=None, compare=Compare.SETTINGS), True) == ()
+    assert captions(request(compare=Compare.PHOTO), True) == ()
 
 
 def test_errors_are_told_in_decibels_and_255ths_unless_they_are_no_numbers():

@@ -93,6 +93,9 @@ def test_a_scene_with_another_method_opens_with_it_again(scene):
     assert "--field" not in command(replace(scene, method=usual), scene.train.march, opened_view(scene))
     snapshot = replace(scene, method=method, opened="s.safetensors")
     assert "--field" not in command(snapshot, scene.train.march, opened_view(scene)), "it keeps its own"
+    own = replace(snapshot, method=Overrides(method={"field": "f.py:Mine", "sampler": "rvs"}, sampler={"n_bins": 8}))
+    line = command(own, scene.train.march, opened_view(scene))
+    assert line.endswith("--field f.py:Mine"), "all but its code"
 
 
 def test_the_demo_goes_by_its_name(scene):

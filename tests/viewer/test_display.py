@@ -82,9 +82,11 @@ def test_depth_range_ignores_what_is_almost_transparent_and_outliers():
 
 def test_depth_range_is_that_of_what_stands_before_a_sky_without_end():
     depths = np.linspace(3.0, 30.0, 1000).astype(np.float32)
-    _, without = depth_range(depths, np.ones(1000, np.float32))
+    opaque = np.ones(1000, np.float32)
+    _, without = depth_range(depths, opaque, endless=True)
     depths[700:] = 5e4
-    low, high = depth_range(depths, np.ones(1000, np.float32))
+    low, high = depth_range(depths, opaque, endless=True)
+    assert depth_range(depths, opaque)[1] >= 5e4, "a scene with an end has no sky"
     assert 1.5 < low <= 3.1 and 20.0 < high < without
 
 

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,17 +9,19 @@ from core.kernels.grid import GridState
 from core.kernels.marching import March
 from core.methods import read_by
 from core.rays import Rays
-from core.sampler_settings import RVSSettings, StratifiedSettings
-from core.settings import MARCH_NUMBERS, MarchSettings
+from core.sampler_settings import OccupancySettings, RVSSettings, StratifiedSettings
+from core.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
+from tests.viewer.test_camera_controls import scene
 from viewer.effective import effects, reach
 
 BOX = (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0)
 OUTSIDE = (0.0, -4.0, 0.0)
+GRID = OccupancySettings()
 
 
 def texts(march=None, position=OUTSIDE, box=BOX, training_step=0.01, **changes):
     march = march or MarchSettings(**changes)
-    return {name: effect.short for name, effect in effects(march, position, box, training_step).items()}
+    return {name: effect.short for name, effect in effects(march, position, box, training_step, GRID).items()}
 
 
 def samples(march, position, direction, box=BOX):
@@ -99,7 +102,7 @@ def test_a_cone_that_begins_behind_the_scene_has_no_effect():
 
 def test_from_far_away_float32_makes_the_steps():
     march = MarchSettings(render_step_size=1e-4, far_plane=1e9)
-    effect = effects(march, (0.0, -1e4, 0.0), BOX, 0.01)["render_step_size"]
+    effect = effects(march, (0.0, -1e4, 0.0), BOX, 0.01, GRID)["render_step_size"]
     starts, _ = samples(march, (0.0, -1e4, 0.0), (0.0, 1.0, 0.0))
     shortest = float(effect.short.split(" to ")[0])
     assert 0.5 * shortest < float(starts.diff().min()) <= shortest
@@ -121,6 +124,7 @@ def test_what_the_sampler_does_not_use_says_so(sampler):
     assert "panel Occupancy" in found["occ_thre"].sentence
     assert found["near_plane"].short == "box at 3"
     assert ("alpha_thre" in found) == (sampler == RVSSettings()), "only there it isn't by the step"
+    assert "alpha_thre" not in found or found["alpha_thre"].sentence.endswith("get no samples.")
 
 
 def test_where_rays_go_on_behind_the_box_only_a_crop_ends_them():
@@ -128,6 +132,21 @@ def test_where_rays_go_on_behind_the_box_only_a_crop_ends_them():
     assert not {"near_plane", "far_plane"} & set(effects(march, OUTSIDE, None, 0.01, sampler))
     march = MarchSettings(far_plane=1e4, crop=(-1.0, 0.0, -1.0, 1.0, 0.5, 1.0))
     assert effects(march, OUTSIDE, None, 0.01, sampler)["near_plane"].short == "box at 4"
+
+
+@pytest.mark.parametrize(
+    ("sampler", "contraction", "bounded"),
+    [
+        (StratifiedSettings(), "sphere", False),
+        (StratifiedSettings(), "ndc", False),
+        (StratifiedSettings(), "max", True),
+        (StratifiedSettings(), None, True),
+        (GRID, "sphere", True),
+    ],
+)
+def test_only_where_no_grid_is_marched_rays_go_on_for_ever(sampler, contraction, bounded):
+    info = replace(scene([OUTSIDE]), sampler=sampler, train=TrainSettings(grid_levels=2, contraction=contraction))
+    assert info.bounds == ((-2.0, -2.0, -2.0, 2.0, 2.0, 2.0) if bounded else None)
 
 
 def test_what_is_off_has_no_effect_to_tell():

@@ -10,6 +10,7 @@ from tests.viewer.test_view_state import state
 from viewer.following import SceneFollower
 from viewer.messages import Status
 from viewer.runs import Run
+from viewer.view_settings import Compare
 
 FORMER = Run("mlp + occupancy", 7, 1.0, ())
 
@@ -50,8 +51,26 @@ def test_another_method_leaves_camera_thresholds_and_a_alone(followed, scene):
     follower.follow(Status(scene=slower, scene_serial=2, former=FORMER))
     assert (s.camera, s.march, s.other, told.count("home")) == (camera, march, march, 1)
     assert s.runs[0] == "mlp + occupancy, step 7" and s.runs[1].startswith("ngp + occupancy")
+    s.set_view(compare=Compare.RUN)
+    follower.follow(Status(scene=slower, scene_serial=2, former=FORMER))
+    assert s.comparing is Compare.RUN
     follower.follow(Status(scene=slower, scene_serial=2))
-    assert s.runs == ()
+    assert (s.runs, s.view.compare) == ((), Compare.OFF)
+
+
+def test_a_snapshots_run_that_is_taken_up_again_leaves_the_window_as_it_is(followed, scene):
+    follower, s, told = followed
+    snapshot = replace(scene, opened="/somewhere/s.safetensors")
+    follower.follow(Status(scene=snapshot, scene_serial=1))
+    s.place(s.camera.orbited(0.3, 0.1))
+    s.march = replace(s.march, occ_thre=0.3)
+    s.keep_as_a()
+    before = s.camera, s.march, s.other, list(told)
+    follower.follow(Status(scene=scene, scene_serial=2, former=FORMER))
+    follower.follow(Status(scene=snapshot, scene_serial=3, former=FORMER))
+    assert (s.camera, s.march, s.other, told) == before and s.scene_serial == 3
+    follower.follow(Status(scene=replace(scene, opened="/somewhere/else.safetensors"), scene_serial=4))
+    assert told[-1] == "home" and s.other is None, "another snapshot of the dataset is another scene"
 
 
 def test_in_another_place_the_thresholds_follow(followed, scene):

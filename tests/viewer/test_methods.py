@@ -142,6 +142,16 @@ def test_a_run_that_is_taken_up_again_goes_on_as_if_nothing_had_been(session, ba
     assert session.status.step == 2 and session.status.former.step == 4
 
 
+def test_thresholds_that_training_gives_back_are_no_longer_the_former_runs_either(session):
+    own = session.status.march
+    session.set_training_march(dataclasses.replace(own, alpha_thre=0.3))
+    session.train_with(COARSE)
+    session.set_training_march(None)
+    session.take_up()
+    session.tick()
+    assert session.status.march == own
+
+
 def test_without_a_former_run_there_is_none_to_take_up_or_to_show(changed):
     changed.forget_former(changed.status.scene_serial)
     changed.tick()
@@ -207,6 +217,23 @@ def test_the_worker_says_what_is_usual_and_what_is_trained(changed):
     assert not answered(changed, dataclasses.replace(COARSE, method={"field": "ngp", "sampler": "rvs"})).trained
 
 
+def test_what_is_usual_of_a_sampler_goes_with_the_field_that_is_wished(changed):
+    names = {"field": "mlp", "sampler": "proposal"}
+    plain = answered(changed, Overrides(method=names)).usual
+    narrow = answered(changed, Overrides(method=names, field={"width": 16})).usual
+    assert narrow["field"] == plain["field"] and narrow["sampler"].rate_factor < plain["sampler"].rate_factor
+    wrong = answered(changed, Overrides(method=names, field={"width": 0}))
+    assert "width must be" in wrong.problem and wrong.usual == plain
+
+
+def test_a_trained_method_that_can_not_be_had_again_is_told_and_fails_nothing(changed):
+    broken = dataclasses.replace(COARSE, sampler={"n_bins": 0})
+    changed._scene.info = dataclasses.replace(changed._scene.info, method=broken)
+    assert "n_bins must be" in answered(changed, COARSE).problem
+    assert answered(changed, Overrides(method={"field": "ngp", "sampler": "rvs"})).problem == ""
+    assert errors_of(changed) == []
+
+
 def test_a_draft_follows_the_method_that_is_trained_and_keeps_each_kinds_settings():
     draft = MethodDraft()
     draft.choose("field", "mlp")
@@ -237,6 +264,7 @@ def test_titles_and_labels_can_be_read():
     many = Overrides(method={"field": "mlp", "sampler": "rvs"}, field={"a": 1, "b": 0.25}, sampler={"c": "x", "d": 4})
     assert title_of(many) == "mlp + rvs (a 1, b 0.25, c x, …)"
     assert title_of(Overrides(method={"sampler": "rvs", "field": "mlp"})) == "mlp + rvs"
+    assert title_of(Overrides(method={"field": "some/where/f.py:Mine", "sampler": "rvs"})) == "f.py:Mine + rvs"
     setting = dataclasses.make_dataclass("Named", ["label"])
     assert label_of("n_first", setting("")) == "First" and label_of("color_width", setting("")) == "Color width"
     assert label_of("n_first", setting("Samples")) == "Samples"

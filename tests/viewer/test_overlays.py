@@ -34,8 +34,8 @@ def scene(position=(0.5, 0.0, 0.5)) -> SceneInfo:
         name="s", path="s", format="f", notes=(), n_train=1, n_test=0, image_width=4, image_height=3,
         cameras=look_at(position, (0.0, 0.0, 0.0)).numpy()[None], camera_fov_y=np.array([0.7]),
         view_names=(), test_cameras=np.zeros((0, 4, 4)), test_fov_y=np.zeros(0), test_names=(),
-        box=(-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), method=None, train=TrainSettings(grid_resolution=32),
-        background=(1.0, 1.0, 1.0),
+        box=(-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), method=None, sampler=None,
+        train=TrainSettings(grid_resolution=32), background=(1.0, 1.0, 1.0),
     )  # fmt: skip
 
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from core.cameras import generate_rays
+from core.sampler_settings import StratifiedSettings
 from tests.viewer.live import open_scene, view_request
 from viewer import pictures
-from viewer.view_settings import CellsColor, Mode, SliceAxis, ViewSettings
+from viewer.view_settings import CellsColor, Compare, Mode, SliceAxis, ViewSettings
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,17 @@ def test_a_view_counts_one_piece_of_the_cameras_and_a_picture_to_keep_all_of_the
     assert trainer.coverage.done == 1.0
 
 
+def test_of_a_former_run_a_picture_to_keep_counts_all_cameras_too(scene, request_, ball):
+    former = open_scene(ball).trainer
+    view = dataclasses.replace(request_.view, cells_opacity=0.4, cells_color=CellsColor.CAMERAS, compare=Compare.RUN)
+    asked = dataclasses.replace(request_, view=view, other=request_.march)
+    pictures.make_picture(scene.trainer, asked, scene.info, former=former)
+    assert former.coverage.done == 0.0, "it isn't shown"
+    asked = dataclasses.replace(asked, runs=("before", "now"))
+    pictures.make_picture(scene.trainer, asked, scene.info, former=former)
+    assert former.coverage.done == 1.0
+
+
 def test_what_changed_is_drawn_instead_of_what_is_occupied(scene, request_):
     sampler = scene.trainer.sampler
     kept = sampler.changed.clone()
@@ -131,6 +143,18 @@ def test_legends_say_what_the_colours_stand_for(scene, request_):
     value = ["Stored density * step (log)"]
     assert titles(slice_axis=SliceAxis.X, cells_opacity=0.4, cells_color=CellsColor.VALUE) == value
     assert titles(slice_axis=SliceAxis.X, cells_color=CellsColor.CHANGED) == value
+
+
+@pytest.mark.parametrize("contraction", ["max", "sphere"])
+def test_what_is_far_away_is_sky_only_where_rays_never_end(scene, request_, contraction):
+    view, ones = ViewSettings(mode=Mode.DEPTH), np.ones((24, 32), np.float32)
+    depths = np.where(np.arange(32) < 16, ones, 50.0 * ones)
+    picture = pictures.render_view(scene.trainer, request_.pose, (32, 24), request_.march, view)
+    picture = dataclasses.replace(picture, output=picture.output._replace(depths=depths, opacities=ones))
+    train = dataclasses.replace(scene.info.train, contraction=contraction)
+    info = dataclasses.replace(scene.info, sampler=StratifiedSettings(), train=train)
+    _, (legend,) = pictures.compose(picture, request_.pose, view, info)
+    assert legend.low == pytest.approx(1.0 if contraction == "sphere" else 50.0, abs=0.1)
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -10,7 +10,7 @@ from viewer.messages import Status
 from viewer.sharing import Sharing
 
 MARCH = MarchSettings(alpha_thre=0.01)
-BALL, CUBE = (SimpleNamespace(opened=name, box=(0.0,) * 3 + (1.0,) * 3) for name in ("ball", "cube"))
+BALL, CUBE = (SimpleNamespace(opened=name, path=name, box=(0.0,) * 3 + (1.0,) * 3) for name in ("ball", "cube"))
 STATUS = Status(scene=BALL, scene_serial=1)
 
 
@@ -50,6 +50,14 @@ def test_a_reset_keeps_the_wish_and_another_scene_ends_it(sharing, sent):
     assert sharing.on and sent == [MARCH, MARCH], "the scene that starts anew has to be told again"
     sharing.update(replace(STATUS, scene=CUBE, scene_serial=3), MARCH, held=False)
     assert not sharing.on and len(sent) == 2
+
+
+def test_a_run_that_is_taken_up_keeps_the_wish(sharing, sent):
+    snapshot, other = (SimpleNamespace(**vars(BALL) | {"opened": f"{name}.safetensors"}) for name in "ab")
+    sharing.update(replace(STATUS, scene=snapshot, scene_serial=2, former=object()), MARCH, held=False)
+    assert sharing.on and sent == [MARCH]
+    sharing.update(replace(STATUS, scene=other, scene_serial=3), MARCH, held=False)
+    assert not sharing.on, "another snapshot of the dataset is another scene"
 
 
 def test_a_way_out_of_a_collapse_with_other_thresholds_ends_it(sharing, sent):

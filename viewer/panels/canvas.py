@@ -66,7 +66,7 @@ class Canvas:
         if self._image is not None:
             dpg.configure_item(self._image, pmax=size)
         self._draw_legends(self._legends)
-        self._sides.draw(None if self._frame is None else self._frame.request, *size)
+        self._sides.draw(self._frame, *size)
 
     @property
     def hovered(self) -> bool:
@@ -89,7 +89,7 @@ class Canvas:
         if frame is self._frame:
             return
         self._frame = frame
-        self._sides.draw(None if frame is None else frame.request, self.rect.width, self.rect.height)
+        self._sides.draw(frame, self.rect.width, self.rect.height)
         dpg.configure_item(self._backdrop, show=frame is None)  # the picture covers it
         if frame is None:
             self._filled = None

@@ -49,6 +49,7 @@ MOST_ROWS = len(settings_of(MarchSettings)) + len(COSTS)
 WIDTH = 318
 """Of a row of buttons, at scale 1."""
 
+NO_FORMER = "There is no former run yet: start training with another method in the panel Method."
 HINT = "Stand on a view of the dataset to compare with its photo: press [ or ], or click one in the panel Images."
 
 
@@ -105,7 +106,7 @@ class ComparePanel:
         if what is Compare.SETTINGS and state.other is None:
             state.keep_as_a()
         if what is Compare.RUN and not state.runs:
-            self._context.say("There is no former run yet: start training with another method in the panel Method.")
+            self._context.say(NO_FORMER)
         state.set_view(compare=what)
 
     def _swap(self) -> None:
@@ -159,6 +160,8 @@ def rows(state: ViewState, status: Status, frame: Frame | None) -> list[tuple[st
 
 def between_text(state: ViewState, frame: Frame | None) -> str:
     """How A's picture and B's differ, or what to do to see it."""
+    if state.view.compare is Compare.RUN and not state.runs:
+        return NO_FORMER
     with_run = state.comparing is Compare.RUN
     if state.other is None and not with_run:
         return "Nothing is kept as A yet. Keep the present settings, then change a threshold."

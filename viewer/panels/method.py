@@ -22,8 +22,8 @@ CHOICES_WIDTH, SETTINGS_WIDTH, LABEL_WIDTH, WRAP = 316, 248, 80, 296
 TAKE_UP_HELP = "Train A on where it stood; the present run is kept in its place."
 FORGET_HELP = "Let A go. Until then its weights and its optimiser stay in memory, so that it can be rendered."
 COMPARE_HELP = (
-    "Show A's picture beside the present one, B, both with the present thresholds. How they share the picture, the "
-    "panel Compare says."
+    "Show A's picture beside the present one, B, both with the present thresholds, near and far plane among them. How "
+    "they share the picture, the panel Compare says."
 )
 RUNS_HELP = "A is the former run, B the present one; PSNR is that of a few views that training never sees."
 NO_FORMER = "Start with another method, and the present run becomes A: its curves and its pictures stay to be compared."

@@ -3,7 +3,7 @@
 import dearpygui.dearpygui as dpg
 
 from viewer.captions import Caption, captions
-from viewer.messages import ViewRequest
+from viewer.messages import Frame
 from viewer.panels.style import ACCENT, CLEAR, SECOND, TEXT, Style
 from viewer.view_settings import CompareAs
 
@@ -23,11 +23,11 @@ class Sides:
         self._line: tuple[int, ...] = ()
         self._marked = False
 
-    def draw(self, request: ViewRequest | None, width: int, height: int) -> None:
+    def draw(self, frame: Frame | None, width: int, height: int) -> None:
         """Follow what a frame shows, on a picture of some size."""
-        shown = () if request is None else captions(request)
-        divided = bool(shown) and request.view.compare_as is CompareAs.DIVIDER
-        wanted = (shown, round(request.view.divider * width) if divided else None, width, height)
+        shown = () if frame is None else captions(frame.request, frame.comparison is not None)
+        divided = bool(shown) and frame.request.view.compare_as is CompareAs.DIVIDER
+        wanted = (shown, round(frame.request.view.divider * width) if divided else None, width, height)
         if wanted == self._drawn:
             return
         self._drawn, self._line = wanted, ()

@@ -4,8 +4,7 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from core.boxes import outer_box
-from core.methods import ENDLESS, marches_grid, read_by
+from core.methods import marches_grid, read_by
 from core.settings import MARCH_NUMBERS, MarchSettings, settings_of
 from viewer.command import command
 from viewer.effective import Effect, effects
@@ -103,9 +102,8 @@ class ThresholdsPanel:
         scene, camera = status.scene, self._context.state.camera
         if scene is None or camera is None:
             return {}
-        box = None if scene.train.contraction in ENDLESS else outer_box(scene.box, scene.train.grid_levels)
         step = status.march.render_step_size
-        return effects(self._context.state.march, camera.position, box, step, scene.sampler)
+        return effects(self._context.state.march, camera.position, scene.bounds, step, scene.sampler)
 
     def _sweeper(self, name: str):
         return lambda: self._context.sweep(name)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +12,6 @@ from core.datasets.base import Dataset
 from core.inspection import RayReport, inspect_ray
 from core.rays import Rays
 from core.rendering import IMAGE_CHUNK
-from core.sampler_settings import OccupancySettings
 from core.settings import MarchSettings
 from viewer.scene import Scene
 from viewer.tools.base import ASKED_FOR
@@ -66,7 +65,7 @@ class Inspection:
     report: RayReport
     photo: PhotoColor | None
     step: int
-    sampler: Any = field(default_factory=OccupancySettings)
+    sampler: Any
 
 
 class InspectorTool:

@@ -1,6 +1,8 @@
 """Whether the open scene could be trained with a method, and with which settings unless asked."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from core.opening import Overrides, settings_for
@@ -19,8 +21,8 @@ class MethodAnswer(NamedTuple):
     """What is known of it.
 
     Attributes:
-        usual: the settings of field and sampler where none is asked for, by the names of these choices; {} where there
-            are none.
+        usual: the settings of field and sampler where none is asked for, by the names of these choices, the sampler's
+            with the field that is asked for; {} where there are none.
         problem: why it can't be trained in one sentence, "" if it can.
         trained: it is what the scene is trained with.
     """
@@ -56,12 +58,14 @@ class MethodTool:
 
 def answer(question: MethodQuestion, scene: Scene) -> MethodAnswer:
     """Ask for the settings as training would."""
-    trainer, wished, usual = scene.trainer, question.wished, {}
+    settings = partial(settings_for, scene.trainer.dataset, scene.trainer.device)
+    wished, trained, usual = question.wished, scene.info.method, {}
     try:
-        plain = settings_for(trainer.dataset, trainer.device, Overrides(method=wished.method))
+        plain = settings(Overrides(method=wished.method))
         usual = {"field": plain.field, "sampler": plain.sampler}
-        found = settings_for(trainer.dataset, trainer.device, wished)
+        usual["sampler"] = settings(replace(wished, sampler={})).sampler  # it follows the field's settings
+        found = settings(wished)
+        same = wished.method == trained.method and found == settings(trained)
     except ValueError as error:
         return MethodAnswer(question, usual, str(error), False)
-    trained = settings_for(trainer.dataset, trainer.device, scene.info.method)
-    return MethodAnswer(question, usual, "", found == trained and wished.method == scene.info.method.method)
+    return MethodAnswer(question, usual, "", same)
