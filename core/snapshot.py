@@ -20,7 +20,7 @@ from core.datasets import open_dataset
 from core.datasets.placing import placed
 from core.errors import DatasetError, SnapshotError
 from core.field_settings import OwnSettings
-from core.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, FIELDS, SAMPLERS, is_own, name_of, settings_named
+from core.methods import FIELDS, SAMPLERS, is_own, name_of, settings_named
 from core.place import Place
 from core.reading import Reading
 from core.settings import MarchSettings, TrainSettings
@@ -28,8 +28,8 @@ from core.trainer import Trainer
 
 _KEY = "firstlight"
 _VERSION = 4
-"""1: the colour network knew one value less of the density's. 2: space around the box was not contracted. 3: densities
-there were four times as large. Those of 2 and 3 with a single grid level are the same as now."""
+"""1: the colour network knew one value less of the density's. 2: space around the box was not contracted. 3: what the
+network gives was the logarithm of the density itself, and fresh fog in contracted space four times as thick."""
 
 _COMPARED_CAMERAS = 3
 """Cameras whose poses are compared with the dataset's: poses that were found anew are others."""
@@ -107,23 +107,22 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        alike = header["version"] in (2, 3) and header["train"]["grid_levels"] == 1
-        if header["version"] != _VERSION and not alike:
+        if header["version"] != _VERSION:
             raise SnapshotError(
                 f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}: train anew"
             )
         train = dict(header["train"])
         train["march"] = MarchSettings(**_with_tuples(train["march"]))
-        field, sampler = header.get("method", (DEFAULT_FIELD, DEFAULT_SAMPLER))  # older snapshots knew no other
+        field, sampler = header["method"]
         settings = _field_settings(path, field, header["field"], own_field), TrainSettings(**train)
-        sampler_settings = settings_named(SAMPLERS, sampler, header.get("sampler", {}))
+        sampler_settings = settings_named(SAMPLERS, sampler, header["sampler"])
         where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
-        reading = Reading(**header.get("reading") or {"downscale": header["downscale"]})  # the latter in older ones
+        reading = Reading(**header["reading"])
         box, levels = _numbers(header["box"], 6), settings[1].grid_levels
-        near = float(header.get("near", settings[1].march.near_plane))  # older snapshots have training's only
-        up = _numbers(header["up"], 3) if "up" in header else None  # snapshots of the first versions have none
-        cameras = torch.tensor(header.get("cameras", []))  # snapshots before version 3 have none
-        excluded = frozenset(header.get("excluded", ()))  # snapshots of the first versions have none
+        near = float(header["near"])
+        up = _numbers(header["up"], 3)
+        cameras = torch.tensor(header["cameras"])
+        excluded = frozenset(header["excluded"])
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
     try:
@@ -131,12 +130,12 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
     except DatasetError as error:
         raise SnapshotError(f"{path} was trained on a dataset that can't be opened: {error}") from error
     poses = dataset.train.cameras.c2w[: len(cameras)]
-    if len(cameras) and not (poses.shape == cameras.shape and torch.allclose(poses, cameras, rtol=1e-3, atol=1e-4)):
+    if not (poses.shape == cameras.shape and torch.allclose(poses, cameras, rtol=1e-3, atol=1e-4)):
         raise SnapshotError(
             f"{path} was trained with other poses than {where} has now: if they were found from photos, the cache that "
             "kept them is gone; train anew"
         )
-    dataset = placed(dataset, Place(box, levels, near, up or dataset.up))
+    dataset = placed(dataset, Place(box, levels, near, up))
     trainer = Trainer(dataset, *settings, device=device, seed=seed, sampler_settings=sampler_settings)
     try:
         trainer.load_state(tensors, counters)

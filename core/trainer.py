@@ -303,8 +303,8 @@ class Trainer:
         self.step_count, self.seconds = int(counters["step_count"]), float(counters["seconds"])
         self.samples_per_ray = float(counters["samples_per_ray"])
         self._fruitless_steps = int(counters["fruitless_steps"])
-        self.n_evaluations = int(counters.get("evaluations", 0))  # older snapshots have not counted them
-        self._grid_started_at = int(counters.get("grid_started_at", 0))  # older snapshots' grids started with training
+        self.n_evaluations = int(counters["evaluations"])
+        self._grid_started_at = int(counters["grid_started_at"])
 
     def _parameters(self) -> dict[str, nn.Parameter]:
         """All that is learnt, by name."""

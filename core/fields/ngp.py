@@ -13,6 +13,10 @@ from core.kernels.space import Space
 from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
 from core.settings import FieldSettings, Precision
 
+STEEPNESS = 3.0
+"""How many times as fast as colours the logarithm of the density learns: what is solid is some hundred times as dense
+as fog, a long way for Adam, which moves all by the same."""
+
 
 class NGPField(nn.Module):
     """A `Field` over a box, or over a box and all space around it.
@@ -46,7 +50,7 @@ class NGPField(nn.Module):
             )
         else:
             features = self.decode(hash_encode(positions, self.table, self.levels, self.space))
-        return self._density_scale * truncated_exp(features[:, 0]), features
+        return self._density_scale * truncated_exp(STEEPNESS * features[:, 0]), features
 
     def _packed_table(self) -> Tensor:
         """The table as marches read it, made anew when torch's version of the table says that it changed."""
@@ -57,8 +61,8 @@ class NGPField(nn.Module):
         return packed[1]
 
     def decode(self, encoded: Tensor) -> Tensor:
-        """Features (n, geo_feature_dim) of encoded positions (n, n_levels * n_features); the first is the logarithm of
-        the unscaled density."""
+        """Features (n, geo_feature_dim) of encoded positions (n, n_levels * n_features); the first times `STEEPNESS` is
+        the logarithm of the unscaled density."""
         return mlp(encoded, list(self.density_layers), self.settings.precision)
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:

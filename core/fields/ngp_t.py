@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from core.field_settings import NGPTimeSettings
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
-from core.fields.ngp import colors_seen, make_table, network_layers, thin_fog
+from core.fields.ngp import STEEPNESS, colors_seen, make_table, network_layers, thin_fog
 from core.fields.space import in_unit_cube
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.space import UNIT_CUBE, Space
@@ -61,7 +61,7 @@ class NGPTimeField(nn.Module):
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         features = mlp(self._encoded(positions), list(self.density_layers), self.settings.precision)
-        return self._density_scale * truncated_exp(features[:, 0]), features
+        return self._density_scale * truncated_exp(STEEPNESS * features[:, 0]), features
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         return colors_seen(features, directions, self.color_layers, self.settings.precision)
