@@ -163,6 +163,8 @@ def _presets(
     if contraction is not None:
         kind_named(CONTRACTIONS, contraction)
         train = replace(train, contraction=contraction)
+    if contraction not in (None, "none") and dataset.n_levels == 1:  # fresh fog is thinner there, and steps don't grow
+        train = replace(train, march=replace(train.march, alpha_thre=0.25 * train.march.alpha_thre))
     if is_own(field) and dataset.train.moves:  # whether it looks at times, its code says, which isn't run yet
         train = for_times(train)
     if contraction in ENDLESS:

@@ -157,6 +157,8 @@ def _field_settings(path: Path, name: str, values: dict, own_field: str | None) 
             f"{path} was trained with a field of somebody's own, code that runs only if you name it: if you trust it, "
             f"add --field {name}"
         )
+    if not is_own(own_field):
+        raise SnapshotError(f"{path} was trained with {name}, not with the field {own_field}: add --field {name}")
     return OwnSettings(own_field)
 
 

@@ -50,9 +50,12 @@ def made(own_class: type[nn.Module], settings: OwnSettings, box: Box, generator:
         if generator is not None:
             torch.default_generator.manual_seed(int(torch.randint(1 << 31, (), generator=generator)))
         try:
-            return own_class(**arguments)
-        except Exception as error:
+            own = own_class(**arguments)
+        except (Exception, SystemExit) as error:
             raise raised(settings, "its constructor, which gets aabb or nothing,", error) from error
+    if "_parameters" not in vars(own):
+        raise FieldError(f"{settings.source}: expected super().__init__() in its constructor, found none: add it")
+    return own
 
 
 def raised(settings: OwnSettings, what: str, error: BaseException) -> FieldError:

@@ -235,6 +235,12 @@ def test_a_contraction_goes_along_to_another_place_and_near_planes_of_the_march_
     assert load_snapshot(tmp_path / "snapshot.safetensors").field.space == trainer.field.space
 
 
+@pytest.mark.parametrize("contraction", ["max", "sphere"])
+def test_an_object_without_surroundings_is_learnt_contracted_too(contraction):
+    trainer = new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": contraction}))
+    assert trainer.step().n_samples > 1000
+
+
 def test_where_cameras_stand_around_the_scene_ndc_is_refused():
     with pytest.raises(ValueError, match=r"ndc needs cameras that face one way: .*; choose sphere"):
         new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": "ndc"}))

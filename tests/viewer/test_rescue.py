@@ -63,7 +63,7 @@ def test_nan_is_told_with_its_step_and_left_by_going_back(session):
 
 
 def test_shared_thresholds_that_empty_the_grid_are_lowered(session):
-    train(session, 40)
+    train(session, 20)
     session.set_training_march(replace(session.status.march, near_plane=0.0, occ_thre=1.0, render_step_size=1e-3))
     collapse = until_failed(session)
     assert collapse.kind is CollapseKind.EMPTY_GRID

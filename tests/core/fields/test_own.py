@@ -106,6 +106,22 @@ def test_times_reach_a_class_that_looks_at_them(tmp_path):
     torch.testing.assert_close(moving.density(x[:, :3])[0], still.density(x)[0])
 
 
+NO_SUPER = """
+import torch
+
+
+class Fog(torch.nn.Module):
+    def __init__(self):
+        self.width = 1
+
+    def density(self, positions):
+        return positions[:, 0].square()
+
+    def forward(self, positions, directions):
+        return directions.square()
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
@@ -117,6 +133,7 @@ def test_times_reach_a_class_that_looks_at_them(tmp_path):
         (FOG.replace("class Fog(", "class Haze(").replace("(Fog)", "(Haze)"), "found Haze, Parted, Moving, Wide"),
         (FOG.replace("def density", "def opacity"), r"expected a method density\(positions\)"),
         (FOG.replace("def forward", "def colour"), r"expected a method forward\(positions, directions\), or color"),
+        (NO_SUPER, r"expected super\(\).__init__\(\) in its constructor"),
         (FOG.replace("__init__(self)", "__init__(self, width)"), r"its constructor, .* missing 1 required .*'width'"),
         (FOG.replace("prod(-1, keepdim=True)", "prod(0)"), r"densities of shape \(8,\) or \(8, 1\), found \(3,\)"),
         (FOG.replace("2.0 *", "-2.0 *"), r"densities of at least 0, found -"),
