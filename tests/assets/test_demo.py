@@ -1,16 +1,14 @@
 """The committed demo dataset: complete, small, geometrically consistent, and what its script makes."""
 
-import importlib
 import json
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+from tests.assets.scripts import ASSETS, premultiplied, script_named
+
 DEMO = ASSETS / "demo"
 SIZE = 256
 SPLITS = {"train": 100, "test": 20}
@@ -18,11 +16,7 @@ SPLITS = {"train": 100, "test": 20}
 
 @pytest.fixture(scope="module")
 def make_demo():
-    sys.path.insert(0, str(ASSETS))
-    try:
-        return importlib.import_module("make_demo")
-    finally:
-        sys.path.remove(str(ASSETS))
+    return script_named("make_demo")
 
 
 def document(split: str) -> dict:
@@ -35,8 +29,7 @@ def poses(split: str) -> np.ndarray:
 
 def picture(split: str, i: int) -> np.ndarray:
     """(SIZE, SIZE, 4) premultiplied, 0 to 1."""
-    rgba = np.asarray(Image.open(DEMO / split / f"r_{i}.png"), np.float64) / 255
-    return np.concatenate([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], axis=-1)
+    return premultiplied(DEMO / split / f"r_{i}.png")
 
 
 def depth(i: int) -> np.ndarray:

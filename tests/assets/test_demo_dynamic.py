@@ -1,17 +1,14 @@
 """The committed dynamic demo: complete, small, moving as its script says, and opened by its name."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from core.datasets import open_dataset
+from tests.assets.scripts import ASSETS, premultiplied, script_named
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 DEMO = ASSETS / "demo_dynamic"
 SIZE = 200
 SPLITS = {"train": 120, "test": 20}
@@ -19,11 +16,7 @@ SPLITS = {"train": 120, "test": 20}
 
 @pytest.fixture(scope="module")
 def script():
-    sys.path.insert(0, str(ASSETS))
-    try:
-        return importlib.import_module("make_demo_dynamic")
-    finally:
-        sys.path.remove(str(ASSETS))
+    return script_named("make_demo_dynamic")
 
 
 def frames(split: str) -> list[dict]:
@@ -32,8 +25,7 @@ def frames(split: str) -> list[dict]:
 
 def picture(split: str, i: int) -> np.ndarray:
     """(SIZE, SIZE, 4) premultiplied, 0 to 1."""
-    rgba = np.asarray(Image.open(DEMO / split / f"r_{i}.png"), np.float64) / 255
-    return np.concatenate([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], axis=-1)
+    return premultiplied(DEMO / split / f"r_{i}.png")
 
 
 @pytest.mark.parametrize(("split", "count"), SPLITS.items())

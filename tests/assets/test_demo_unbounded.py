@@ -1,9 +1,7 @@
 """The committed unbounded demo: complete, small, what its script makes, and opened by its name as photos of a place."""
 
-import importlib
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +9,8 @@ import torch
 from PIL import Image
 
 from core.datasets import open_dataset
+from tests.assets.scripts import ASSETS, script_named
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 DEMO = ASSETS / "demo_unbounded"
 SIZE = 176
 SPLITS = {"train": 100, "test": 16}
@@ -20,11 +18,7 @@ SPLITS = {"train": 100, "test": 16}
 
 @pytest.fixture(scope="module")
 def script():
-    sys.path.insert(0, str(ASSETS))
-    try:
-        return importlib.import_module("make_demo_unbounded")
-    finally:
-        sys.path.remove(str(ASSETS))
+    return script_named("make_demo_unbounded")
 
 
 @pytest.fixture(scope="module")
