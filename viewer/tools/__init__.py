@@ -12,11 +12,12 @@ from viewer.scene import Scene
 from viewer.tools.base import AT_ONCE, Tool
 from viewer.tools.check import CheckTool
 from viewer.tools.emptied import EmptiedTool
-from viewer.tools.fit import FitTool
+from viewer.tools.fit import fit
 from viewer.tools.grid import GridTool
 from viewer.tools.images import ImagesTool
 from viewer.tools.inspector import InspectorTool
-from viewer.tools.method import MethodTool
+from viewer.tools.method import answer as answer_method
+from viewer.tools.once import OnceTool
 from viewer.tools.photo import RENDER_AND_PHOTO
 from viewer.tools.reference import WITH_AND_WITHOUT
 from viewer.tools.scattered import ScatteredTool
@@ -30,9 +31,9 @@ TOOLS: dict[str, Callable[[], Tool]] = {
     "photo": partial(ScatteredTool, RENDER_AND_PHOTO),
     "images": ImagesTool,
     "grid": GridTool,
-    "fit": FitTool,
+    "fit": partial(OnceTool, fit),
     "inspector": InspectorTool,
-    "method": MethodTool,
+    "method": partial(OnceTool, answer_method),
 }
 
 

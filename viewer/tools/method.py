@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from core.opening import Overrides, settings_for
 from viewer.scene import Scene
-from viewer.tools.base import ASKED_FOR
 
 
 class MethodQuestion(NamedTuple):
@@ -31,29 +30,6 @@ class MethodAnswer(NamedTuple):
     usual: Mapping[str, Any]
     problem: str
     trained: bool
-
-
-class MethodTool:
-    """A tool, see `viewer.tools.base.Tool`."""
-
-    share = ASKED_FOR
-
-    def __init__(self) -> None:
-        self.result: MethodAnswer | None = None
-        self._question: MethodQuestion | None = None
-
-    def ask(self, question: MethodQuestion | None, scene: Scene) -> None:
-        self._question = question
-
-    def new_scene(self, scene: Scene) -> None:
-        self._question = self.result = None
-
-    def slice(self, scene: Scene) -> bool:
-        question, self._question = self._question, None
-        if question is None:
-            return False
-        self.result = answer(question, scene)
-        return True
 
 
 def answer(question: MethodQuestion, scene: Scene) -> MethodAnswer:
