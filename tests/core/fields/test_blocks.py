@@ -15,7 +15,8 @@ def test_blocks_give_what_the_network_gives_and_its_gradients():
     for n in (1, 2):
         with using_threads(n):
             found = torch.autograd.grad((in_blocks(layers, (x,), parameters) * weights).sum(), [x, *parameters])
-            assert torch.equal(in_blocks(layers, (x,), parameters).detach(), layers(x).detach())
+            # to the last digit only where a product's sums don't depend on how many rows it has
+            torch.testing.assert_close(in_blocks(layers, (x,), parameters), layers(x), rtol=1e-12, atol=1e-12)
         for a, b in zip(found, expected, strict=True):
             torch.testing.assert_close(a, b)
 
