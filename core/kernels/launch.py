@@ -5,6 +5,7 @@ thread pool; the networks' matrix products share the pool (`run_together`). Ever
 an int: the slice's first index along the split axis, which the kernel adds to that axis of `wp.tid()`.
 """
 
+import ctypes
 import math
 import os
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -97,41 +99,91 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
     """Run `kernel` over the index space `dim`.
 
     Args:
-        inputs: the kernel's arguments after `offset`; torch tensors are passed without a copy and must be contiguous,
-            vectors must be fresh ones, for recorded launches reuse them.
+        inputs: the kernel's arguments after `offset`; torch tensors are passed without a copy, and must be contiguous
+            where the kernel reads them by address. Vectors and structs must not change once they were handed over.
         split_axis: the axis along which slices write to disjoint memory.
         grain: work items that are worth a thread of their own, some tenths of a millisecond.
     """
     if 0 in dim:
         return
-    tensors = [x for x in inputs if isinstance(x, torch.Tensor)]
-    device = tensors[0].device
-    arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
-    plain = [x.__ctype__() if hasattr(x, "__ctype__") else x for x in arguments]
+    device = next(x for x in inputs if isinstance(x, torch.Tensor)).device
+    recorded = _recorded(kernel, device)
     if device.type == "cuda":
-        (command,) = _commands(kernel, 1, dim, arguments, f"cuda:{device.index}")
-        command.set_dim(dim)
-        command.set_params_from_ctypes([0, *plain])
+        (command,) = recorded.filled(dim, inputs, [(0, dim)])
         command.launch(_stream(device.index, torch.cuda.current_stream(device).cuda_stream))
         return
 
     n = dim[split_axis]
     n_slices = max(1, min(lanes_on(device), n, math.prod(dim) // grain))
     bounds = [n * i // n_slices for i in range(n_slices + 1)]
-    commands = _commands(kernel, n_slices, dim, arguments, "cpu")
-    for command, first, last in zip(commands, bounds[:-1], bounds[1:], strict=True):
-        command.set_dim((*dim[:split_axis], last - first, *dim[split_axis + 1 :]))
-        command.set_params_from_ctypes([first, *plain])
-    run_together([command.launch for command in commands])
+    slices = [(first, (*dim[:split_axis], last - first, *dim[split_axis + 1 :])) for first, last in pairwise(bounds)]
+    run_together([command.launch for command in recorded.filled(dim, inputs, slices)])
 
 
-def _commands(kernel: wp.Kernel, n: int, dim: tuple[int, ...], arguments: list, device: str) -> list[wp.Launch]:
-    """This thread's recorded launches of a kernel, to be filled and replayed: far quicker than to launch anew."""
-    commands = _thread.__dict__.setdefault("commands", {}).setdefault((kernel, device), [])
-    while len(commands) < n:
-        with making_kernels:  # the first one compiles or loads the kernel, which threads must not do together
-            commands.append(wp.launch(kernel, dim, [0, *arguments], device=device, record_cmd=True))
-    return commands[:n]
+class _Recorded:
+    """A thread's launches of one kernel on one device, to be filled and replayed: far quicker than to launch anew.
+
+    A contiguous tensor of the kind that was handed over before only moves the array's address and its length: to
+    describe one anew takes as long as to launch a kernel.
+    """
+
+    def __init__(self, kernel: wp.Kernel, device: torch.device):
+        self._kernel, self._device = kernel, f"cuda:{device.index}" if device.type == "cuda" else "cpu"
+        self._types = [arg.type for arg in kernel.adj.args[1:]]
+        self._commands: list[wp.Launch] = []
+        self._slices: list[tuple[int, tuple[int, ...]]] = []
+        self._given: list = [None] * len(self._types)  # an array's kind, or what else was given
+        self._arrays: list = [None] * len(self._types)
+
+    def filled(self, dim: tuple[int, ...], inputs: list, slices: list[tuple[int, tuple[int, ...]]]) -> list[wp.Launch]:
+        """Launches with these arguments, one for each slice: its offset and its index space."""
+        if len(self._commands) < len(slices):
+            self._record(dim, inputs, len(slices))
+        for i, value in enumerate(inputs):
+            if isinstance(value, torch.Tensor):
+                given, array = (value.dtype, value.shape[1:], value.is_contiguous()), self._arrays[i]
+                if given == self._given[i] and given[2]:
+                    array.data, array.shape[0] = value.data_ptr(), value.shape[0]
+                    continue
+                value = wp.from_torch(value.detach(), dtype=self._types[i].dtype, return_ctype=True)
+                self._arrays[i] = value
+            elif value is self._given[i]:
+                continue
+            else:
+                given, value = value, value.__ctype__() if hasattr(value, "__ctype__") else value
+            self._given[i] = given
+            for command in self._commands:
+                command.set_param_at_index_from_ctype(i + 1, value)
+        for k, (command, piece) in enumerate(zip(self._commands, slices, strict=False)):
+            if piece != self._slices[k]:
+                self._slices[k] = piece
+                command.set_param_at_index_from_ctype(0, piece[0])
+                command.set_dim(piece[1])
+        return self._commands[: len(slices)]
+
+    def _record(self, dim: tuple[int, ...], inputs: list, n: int) -> None:
+        arguments = [_as_warp(x, kind) for x, kind in zip(inputs, self._types, strict=True)]
+        while len(self._commands) < n:
+            with making_kernels:  # the first one compiles or loads the kernel, which threads must not do together
+                command = wp.launch(self._kernel, dim, [0, *arguments], device=self._device, record_cmd=True)
+            self._commands.append(command)
+            self._slices.append((0, dim))
+        self._given = [None] * len(self._types)
+
+
+def _as_warp(value, kind):
+    if isinstance(value, torch.Tensor):
+        return wp.from_torch(value.detach(), dtype=kind.dtype)
+    # a recorded launch writes later vectors over the first one, which may be somebody's
+    return type(value).from_buffer_copy(value) if isinstance(value, ctypes.Array) else value
+
+
+def _recorded(kernel: wp.Kernel, device: torch.device) -> _Recorded:
+    """This thread's launches of a kernel."""
+    known = _thread.__dict__.setdefault("recorded", {})
+    if (recorded := known.get((kernel, device))) is None:
+        recorded = known[kernel, device] = _Recorded(kernel, device)
+    return recorded
 
 
 @cache
@@ -175,12 +227,6 @@ def run_together(tasks: list[Callable[[], T]]) -> list[T]:
 def _is_sharing() -> bool:
     """Whether this thread works on one of several tasks already."""
     return getattr(_thread, "is_sharing", False)
-
-
-def _as_warp(value, arg_type):
-    if isinstance(value, torch.Tensor):
-        return wp.from_torch(value.detach(), dtype=arg_type.dtype, return_ctype=True)
-    return value
 
 
 set_threads(_n_threads)

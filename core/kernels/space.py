@@ -3,6 +3,7 @@
 """
 
 import math
+from functools import cache
 from typing import NamedTuple, get_args
 
 import warp as wp
@@ -42,12 +43,17 @@ class Space(NamedTuple):
 
     def arguments(self) -> list:
         """As the kernels take it: an origin and factors, the contraction's number, and the frame's axes."""
-        number = get_args(Contraction).index(self.contraction)
-        if self.frame is not None:
-            return [wp.vec3f(*self.frame.origin), wp.vec3f(1.0, 1.0, 1.0), number, wp.mat33f(*self.frame.axes)]
-        low, high = self.box[:3], self.box[3:]
-        inverse_size = wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
-        return [wp.vec3f(*low), inverse_size, number, wp.mat33f()]
+        return _arguments(self)
+
+
+@cache
+def _arguments(space: Space) -> list:
+    number = get_args(Contraction).index(space.contraction)
+    if space.frame is not None:
+        return [wp.vec3f(*space.frame.origin), wp.vec3f(1.0, 1.0, 1.0), number, wp.mat33f(*space.frame.axes)]
+    low, high = space.box[:3], space.box[3:]
+    inverse_size = wp.vec3f(*(1.0 / (b - a) for a, b in zip(low, high, strict=True)))
+    return [wp.vec3f(*low), inverse_size, number, wp.mat33f()]
 
 
 UNIT_CUBE = Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0))

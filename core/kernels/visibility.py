@@ -1,13 +1,17 @@
 """Which samples of a march are seen, and where they stand among those that are kept."""
 
+import math
 from typing import NamedTuple
 
 import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.grid import FAR_AWAY
 from core.kernels.launch import launch
 from core.rays import Samples
+
+_FAR_AWAY = wp.constant(FAR_AWAY)
 
 
 @wp.kernel
@@ -15,57 +19,86 @@ def _visibility(
     offset: wp.int32,
     packed_info: wp.array(dtype=wp.vec2i),
     rays: wp.array(dtype=wp.int32),
-    taus: wp.array(dtype=wp.float32),
+    sigmas: wp.array(dtype=wp.float32),
+    t_starts: wp.array(dtype=wp.float32),
+    t_ends: wp.array(dtype=wp.float32),
+    t_nexts: wp.array(dtype=wp.float32),
     alpha_thre: wp.float32,
     early_stop_eps: wp.float32,
+    opaque: wp.float32,
     thickness: wp.array(dtype=wp.float32),
     n_kept: wp.array(dtype=wp.int32),
+    n_marched: wp.array(dtype=wp.int32),
     ranks: wp.array(dtype=wp.int32),
+    goes_on: wp.array(dtype=wp.bool),
 ):
     i = wp.tid() + offset
     ray = rays[i]
     first = packed_info[i][0]
+    n = packed_info[i][1]
     passed = thickness[ray]
     kept = n_kept[ray]
-    for j in range(first, first + packed_info[i][1]):
+    for j in range(first, first + n):
         ranks[j] = -1
+        tau = sigmas[j] * (t_ends[j] - t_starts[j])
         # "not below" rather than "at least": a NaN must reach the loss, where it is noticed, not vanish here
         if not (wp.exp(-passed) < early_stop_eps):
-            if not (1.0 - wp.exp(-taus[j]) < alpha_thre):
+            if not (1.0 - wp.exp(-tau) < alpha_thre):
                 ranks[j] = kept
                 kept += 1
-            passed += taus[j]
+            passed += tau
     thickness[ray] = passed
     n_kept[ray] = kept
+    n_marched[ray] = n_marched[ray] + n
+    goes_on[i] = t_nexts[ray] < _FAR_AWAY and not (passed > opaque)
 
 
-def mark_visible(
-    taus: Tensor,
-    packed_info: Tensor,
-    rays: Tensor,
-    alpha_thre: float,
-    early_stop_eps: float,
-    thickness: Tensor,
-    n_kept: Tensor,
-) -> Tensor:
-    """Decide which samples of a round are kept: alpha >= alpha_thre, and transmittance before it >= early_stop_eps.
-
-    This transmittance counts dropped samples too, so the decision doesn't depend on how samples are split into rounds.
+class Visibility:
+    """What marched rays have passed so far.
 
     Args:
-        taus: (n_samples,) float32, sigma * (t_end - t_start).
-        packed_info: (n_active, 2) int32 into this round's samples.
-        rays: (n_active,) int32, the rays that march in this round.
-        thickness: (n_rays,) float32, optical thickness passed so far; updated.
-        n_kept: (n_rays,) int32, samples kept so far; updated.
+        march: a `MarchSettings`.
 
-    Returns:
-        ranks: (n_samples,) int32, the sample's place among its ray's kept samples, or -1 if it is dropped.
+    Attributes:
+        thickness: (n_rays,) float32, the optical thickness passed.
+        n_kept, n_marched: (n_rays,) int32, samples kept, and all that were looked at.
+        opaque: the thickness behind which a ray stops.
     """
-    ranks = torch.empty(taus.shape[0], dtype=torch.int32, device=taus.device)
-    inputs = [packed_info, rays, taus, alpha_thre, early_stop_eps, thickness, n_kept, ranks]
-    launch(_visibility, (packed_info.shape[0],), inputs)
-    return ranks
+
+    def __init__(self, n_rays: int, march, device: torch.device):
+        self._thresholds = [march.alpha_thre, march.early_stop_eps]
+        self.opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
+        self.thickness = torch.zeros(n_rays, device=device)
+        self.n_kept, self.n_marched = torch.zeros(2, n_rays, dtype=torch.int32, device=device)
+
+    def mark(self, samples: Samples, sigmas: Tensor, rays: Tensor, t_nexts: Tensor) -> tuple[Tensor, Tensor]:
+        """Decide which samples of a round are kept: alpha >= alpha_thre, and transmittance before it >= early_stop_eps.
+
+        This transmittance counts dropped samples too, so the decision doesn't depend on how samples are split into
+        rounds.
+
+        Args:
+            samples: packed over `rays`.
+            sigmas: (n_samples,) float32.
+            rays: (n_active,) int32, the rays that march in this round.
+            t_nexts: (n_rays,) float32, where each ray goes on; FAR_AWAY where it is done.
+
+        Returns:
+            ranks: (n_samples,) int32, the sample's place among its ray's kept samples, or -1 if it is dropped.
+            goes_on: (n_active,) bool, the rays that have a way before them and light left.
+        """
+        n_active, device = rays.shape[0], rays.device
+        ranks = torch.empty(samples.n_samples, dtype=torch.int32, device=device)
+        goes_on = torch.empty(n_active, dtype=torch.bool, device=device)
+        inputs = [samples.packed_info, rays, sigmas.contiguous(), samples.t_starts, samples.t_ends, t_nexts]
+        passed = [self.thickness, self.n_kept, self.n_marched]
+        launch(_visibility, (n_active,), [*inputs, *self._thresholds, self.opaque, *passed, ranks, goes_on])
+        return ranks, goes_on
+
+    @property
+    def stopped(self) -> Tensor:
+        """(n_rays,) bool, rays whose light fell below the threshold."""
+        return self.thickness > self.opaque
 
 
 @wp.kernel
@@ -97,7 +130,7 @@ def _place(
 
 
 class Round(NamedTuple):
-    """Samples of one round of a march, what the field knows of them, and which are kept: see `mark_visible`."""
+    """Samples of one round of a march, what the field knows of them, and which are kept: see `Visibility.mark`."""
 
     samples: Samples
     sigmas: Tensor

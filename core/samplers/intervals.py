@@ -4,16 +4,14 @@ A ray's edges are ascending t; between each two of them lies one sample, which s
 in its middle. Rays that miss the scene have edges that are all NaN, and no samples.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
 from core.boxes import marched_box
 from core.fields.along_rays import densities_at
 from core.fields.base import Field
-from core.kernels.grid import intersect_box
-from core.kernels.visibility import Round, kept_samples, mark_visible
+from core.kernels.grid import FAR_AWAY, intersect_box
+from core.kernels.visibility import Round, Visibility, kept_samples
 from core.rays import Rays, Samples
 from core.samplers.base import Sampled
 from core.settings import Box, MarchSettings
@@ -73,11 +71,10 @@ def seen_samples(field: Field, rays: Rays, samples: Samples, march: MarchSetting
         nowhere = torch.zeros(n_rays, dtype=torch.bool, device=device)
         return Sampled(samples, None, None, None, n_marched, n_marched, nowhere)
     sigmas, features = densities_at(field, rays, samples)
-    thickness = torch.zeros(n_rays, device=device)
-    n_kept = torch.zeros(n_rays, dtype=torch.int32, device=device)
+    visibility = Visibility(n_rays, march, device)
     everyone = torch.arange(n_rays, dtype=torch.int32, device=device)
-    taus = sigmas * (samples.t_ends - samples.t_starts)
-    ranks = mark_visible(taus, samples.packed_info, everyone, march.alpha_thre, march.early_stop_eps, thickness, n_kept)
-    kept, sigmas, features = kept_samples([Round(samples, sigmas, features, ranks)], n_kept)
-    opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
-    return Sampled(kept, sigmas, features, torch.exp(-thickness), n_marched, n_marched, thickness > opaque)
+    nowhere = torch.full((n_rays,), FAR_AWAY, device=device)  # nothing comes behind these samples
+    ranks, _ = visibility.mark(samples, sigmas, everyone, nowhere)
+    kept, sigmas, features = kept_samples([Round(samples, sigmas, features, ranks)], visibility.n_kept)
+    trans = torch.exp(-visibility.thickness)
+    return Sampled(kept, sigmas, features, trans, n_marched, n_marched, visibility.stopped)

@@ -24,7 +24,7 @@ from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState, geometry
 from core.kernels.marching import March
 from core.kernels.upkeep import UNSEEN, fold, observe
-from core.kernels.visibility import Round, kept_samples, mark_visible
+from core.kernels.visibility import Round, Visibility, kept_samples
 from core.rays import Rays
 from core.samplers.base import Guide, Sampled
 from core.settings import Box, MarchSettings, check_step
@@ -133,32 +133,19 @@ class OccupancySampler(nn.Module):
         n_rays, device = rays.rays_o.shape[0], rays.rays_o.device
         jitter = None if generator is None else torch.rand(n_rays, generator=generator, device=device)
         progress = March(self.grid_state(march.occ_thre), rays, march, jitter)
-        thickness = torch.zeros(n_rays, device=device)
-        n_kept = torch.zeros(n_rays, dtype=torch.int32, device=device)
-        n_marched = torch.zeros_like(n_kept)
-        opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
+        visibility = Visibility(n_rays, march, device)
         rounds = []
         active = _indices(progress.t_nexts < FAR_AWAY)
         while active.shape[0] > 0 or not rounds:
             samples = progress.round(active, round_size)
             sigmas, features = densities_at(field, rays, samples)
-            ranks = mark_visible(
-                sigmas * (samples.t_ends - samples.t_starts),
-                samples.packed_info,
-                active,
-                march.alpha_thre,
-                march.early_stop_eps,
-                thickness,
-                n_kept,
-            )
-            n_marched[active] += samples.packed_info[:, 1]
+            ranks, goes_on = visibility.mark(samples, sigmas, active, progress.t_nexts)
             rounds.append(Round(samples, sigmas, features, ranks))
-            active = active[(progress.t_nexts[active] < FAR_AWAY) & ~(thickness[active] > opaque)]
+            active = active[goes_on]
             round_size = min(2 * round_size, max(1, _MOST_IN_A_ROUND // max(1, active.shape[0])))
-        samples, sigmas, features = kept_samples(rounds, n_kept)
-        return Sampled(
-            samples, sigmas, features, torch.exp(-thickness), progress.n_dense(), n_marched, thickness > opaque
-        )
+        samples, sigmas, features = kept_samples(rounds, visibility.n_kept)
+        trans, n_dense = torch.exp(-visibility.thickness), progress.n_dense()
+        return Sampled(samples, sigmas, features, trans, n_dense, visibility.n_marched, visibility.stopped)
 
     def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
         """See `Sampler.guides`: none, for it goes by the cells alone."""

@@ -5,8 +5,11 @@ import math
 import pytest
 import torch
 
+from core.kernels.grid import FAR_AWAY
 from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
-from core.kernels.visibility import mark_visible
+from core.kernels.visibility import Visibility
+from core.rays import Samples
+from core.settings import MarchSettings
 from tests.core.kernels import twins
 
 COUNTS = [[3, 0, 5, 1], [0, 0], [40] * 70, list(range(60))]
@@ -101,27 +104,26 @@ def test_a_homogeneous_slab_lets_through_exp_of_minus_sigma_length(sigma):
 def test_visibility_equals_the_twin_in_any_rounds(alpha_thre, early_stop_eps):
     counts = [30, 0, 17, 64]
     info, sigmas, t_starts, t_ends = random_samples(counts)
-    taus = sigmas * (t_ends - t_starts)
-    expected = twins.visible(taus.double(), info, alpha_thre, early_stop_eps)
+    taus = (sigmas * (t_ends - t_starts)).double()
+    expected = twins.visible(taus, info, alpha_thre, early_stop_eps)
+    march, everyone = MarchSettings(alpha_thre=alpha_thre, early_stop_eps=early_stop_eps), torch.arange(4).int()
     for split in (1, 2, 7):
-        thickness, n_kept = torch.zeros(4), torch.zeros(4, dtype=torch.int32)
+        visibility = Visibility(4, march, torch.device("cpu"))
         kept = torch.zeros_like(expected)
         for part in range(split):
             firsts = info[:, 0] + info[:, 1] * part // split
             lengths = info[:, 0] + info[:, 1] * (part + 1) // split - firsts
             order = torch.cat([torch.arange(a, a + n) for a, n in zip(firsts, lengths, strict=True)])
-            ranks = mark_visible(
-                taus[order],
-                twins.packed_info(lengths),
-                torch.arange(4, dtype=torch.int32),
-                alpha_thre,
-                early_stop_eps,
-                thickness,
-                n_kept,
-            )
+            rays = everyone.repeat_interleave(lengths)
+            samples = Samples(t_starts[order], t_ends[order], rays, twins.packed_info(lengths))
+            ranks, goes_on = visibility.mark(samples, sigmas[order], everyone, torch.tensor([9.0, 9.0, FAR_AWAY, 9.0]))
             kept[order] = ranks >= 0
         assert torch.equal(kept, expected)
-        assert n_kept.tolist() == [int(expected[a : a + n].sum()) for a, n in info.tolist()]
+        assert visibility.n_kept.tolist() == [int(expected[a : a + n].sum()) for a, n in info.tolist()]
+        assert visibility.n_marched.tolist() == counts
+        left = [math.exp(-float(taus[a : a + n].sum())) >= early_stop_eps for a, n in info.tolist()]
+        assert goes_on.tolist() == [left[0], left[1], False, left[3]]
+        assert visibility.stopped.tolist() == [not x for x in left]
 
 
 def test_no_rays_and_no_samples():
