@@ -152,7 +152,7 @@ def inspect_ray(
     """
     if rays.rays_o.shape[0] != 1:
         raise ValueError(f"one ray is inspected at a time, got {rays.rays_o.shape[0]}: pass rays of shape (1, 3)")
-    round_size = first_round_size(together)
+    round_size = first_round_size(together, background.device)
     out = render_rays(field, sampler, rays, march, background, round_size=round_size)
     kept = sampler.sample(field, rays, march, None, round_size).samples
     everything = replace(march, alpha_thre=0.0, early_stop_eps=0.0)

@@ -19,13 +19,13 @@ from core.settings import MarchSettings
 _SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
 """Samples a ray takes in its first round: small rounds evaluate less behind surfaces, large ones save launches."""
 
-_FIRST_ROUND = 1 << 15
+_FIRST_ROUND = {"cpu": 1 << 15, "cuda": 1 << 20}
 """Samples of all rays in the first round, where the limits allow: a few rays march far at once, many stop soon."""
 
 _WORTH_A_THREAD = 1 << 12
 """Rays of a picture that are worth a thread of their own, with all its launches."""
 
-IMAGE_CHUNK = 1 << 16
+_IMAGE_CHUNK = {"cpu": 1 << 16, "cuda": 1 << 17}
 """Rays of a picture that are rendered at once."""
 
 
@@ -73,7 +73,7 @@ def trace_rays(
         round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: as suits the rays.
     """
     if round_size is None:
-        round_size = first_round_size(rays.rays_o.shape[0])
+        round_size = first_round_size(rays.rays_o.shape[0], rays.rays_o.device)
     sampled = sampler.sample(field, rays, march, generator, round_size)
     samples, known = sampled.samples, None
     if sampled.sigmas is not None and not torch.is_grad_enabled():  # a march asks for densities without gradient
@@ -96,13 +96,18 @@ def trace_rays(
     return Traced(RenderOutput(colors, opacities, depths, medians, trans, *counts, sampled.stopped), sampled, weights)
 
 
-def first_round_size(n_rays: int) -> int:
+def image_chunk(device: torch.device) -> int:
+    """Rays of a picture that `render_image` renders at once where it is left to choose."""
+    return _IMAGE_CHUNK[device.type]
+
+
+def first_round_size(n_rays: int, device: torch.device) -> int:
     """Samples that each ray takes in the first round where `render_rays` is left to choose.
 
     Rounds decide how far behind an early stop a ray has marched: pictures rendered in slices of various sizes evaluate
     the same samples if all are given the same size of rounds.
     """
-    return min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND // max(1, n_rays)))
+    return min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND[device.type] // max(1, n_rays)))
 
 
 @torch.no_grad()
@@ -113,11 +118,12 @@ def render_image(
     march: MarchSettings,
     background: Tensor,
     cancelled: Callable[[], bool] | None = None,
-    chunk: int = IMAGE_CHUNK,
+    chunk: int | None = None,
 ) -> RenderOutput | None:
     """Render all pixels of a camera, `chunk` rays at a time; on the CPU, each thread has a chunk of its own.
 
     Args:
+        chunk: None: as suits the device.
         background: (3,) float32.
         cancelled: asked between chunks; once it says yes, None is returned.
 
@@ -132,10 +138,11 @@ def render_image(
             "a picture is rendered in slices, and nerfacc's functions number the rays of all of it: "
             "give all its rays to render_rays"
         )
-    n_pixels = camera.width * camera.height
-    lanes = min(lanes_on(camera.c2w.device), max(1, n_pixels // _WORTH_A_THREAD))
-    round_size = first_round_size(min(chunk, n_pixels))
-    chunk = -(-min(chunk, n_pixels) // lanes)
+    n_pixels, device = camera.width * camera.height, camera.c2w.device
+    chunk = min(chunk or image_chunk(device), n_pixels)
+    lanes = min(lanes_on(device), max(1, n_pixels // _WORTH_A_THREAD))
+    round_size = first_round_size(chunk, device)
+    chunk = -(-chunk // lanes)
 
     def render(first: int) -> RenderOutput:
         rays = generate_rays(camera, first, first + chunk)

@@ -15,7 +15,7 @@ from torch import Tensor
 from core.cameras import Camera, generate_rays
 from core.evaluation import psnr
 from core.fields.base import Field
-from core.rendering import IMAGE_CHUNK, first_round_size, render_rays
+from core.rendering import first_round_size, image_chunk, render_rays
 from core.samplers.base import Sampler
 from core.scale import Scale
 from core.settings import THRESHOLDS_OFF, MarchSettings, Setting
@@ -64,9 +64,10 @@ class Sweep:
         scale = Scale(setting)
         self.curve = SweepCurve(name, scale, getattr(march, name), camera.width * camera.height)
         self._values = scale.spread(n_values)
-        self._round_size = first_round_size(min(self.curve.n_rays, IMAGE_CHUNK))
+        self._chunk = image_chunk(background.device)
+        self._round_size = first_round_size(min(self.curve.n_rays, self._chunk), background.device)
         self._work = self._run()
-        self._n_next, self._n_done = IMAGE_CHUNK, 0
+        self._n_next, self._n_done = self._chunk, 0
 
     @property
     def share(self) -> float:
@@ -74,12 +75,13 @@ class Sweep:
         return self._n_done / (self.curve.n_rays * (1 + len(self._values) * self._repeats))
 
     @torch.no_grad()
-    def advance(self, n_rays: int = IMAGE_CHUNK) -> bool:
-        """Render the next rays of the picture under way, at most `n_rays`; False if all was done.
+    def advance(self, n_rays: int | None = None) -> bool:
+        """Render the next rays of the picture under way, at most `n_rays` or as many as a picture's chunk has; False
+        if all was done.
 
         The counts don't depend on how many; the times do where they are too few to fill the machine.
         """
-        self._n_next = n_rays
+        self._n_next = n_rays or self._chunk
         return next(self._work, False)
 
     def _run(self) -> Generator[bool, None, None]:

@@ -141,13 +141,14 @@ class Trainer:
             loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        value = float(error.detach())
         learnt = [parameter for parameter in self._parameters().values() if parameter.grad is not None]
-        gradients = torch.stack([parameter.grad.sum() for parameter in learnt])
-        if not (math.isfinite(value) and bool(gradients.isfinite().all())):
+        gradients = [parameter.grad.sum() for parameter in learnt]  # of which one is not finite if a number in it isn't
+        figures = [error.detach(), *gradients, out.n_marched.sum()]
+        value, *gradients, n_marched = torch.stack([x.double() for x in figures]).tolist()  # waits for CUDA once
+        if not all(map(math.isfinite, [value, *gradients])):
             what = f"the loss ({value:g}) or its gradient"
             raise self._collapsed(not_finite(what, self.step_count + 1, settings))
-        n_samples, n_marched = torch.stack([out.n_kept.sum(), out.n_marched.sum()]).tolist()  # waits for CUDA once
+        n_samples, n_marched = traced.sampled.samples.n_samples, int(n_marched)
         if n_samples:  # without one there is no gradient, and Adam's momentum alone would move the weights
             self._optimizer.step()
             # fused Adam writes unnoticed by torch, and the field keeps what it made of its table by version

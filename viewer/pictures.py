@@ -11,7 +11,7 @@ from core.cameras import Camera, pinhole_matrix
 from core.datasets.base import Views
 from core.evaluation import PixelErrors
 from core.rays import RenderOutput
-from core.rendering import IMAGE_CHUNK, render_image
+from core.rendering import render_image
 from core.settings import MarchSettings
 from core.stopwatch import Stages, Stopwatch
 from core.trainer import Trainer
@@ -66,13 +66,13 @@ def render_view(
     march: MarchSettings,
     view: ViewSettings,
     cancelled: Callable[[], bool] | None = None,
-    chunk: int = IMAGE_CHUNK,
+    chunk: int | None = None,
 ) -> Rendered | None:
     """March a view.
 
     Args:
         size: width and height in pixels.
-        cancelled: asked between chunks of `chunk` rays; once it says yes, None is returned.
+        cancelled: asked between chunks of `chunk` rays (None: as suits the device); once it says yes, None is returned.
     """
     began = time.perf_counter()
     camera = camera_of(pose, *size, trainer.device)
@@ -91,7 +91,7 @@ def render_request(
     request: ViewRequest,
     size: tuple[int, int],
     cancelled: Callable[[], bool] | None = None,
-    chunk: int = IMAGE_CHUNK,
+    chunk: int | None = None,
     photo_of: PhotoFinder | None = None,
     former: Trainer | None = None,
 ) -> Rendered | None:

@@ -2,10 +2,13 @@
 
 The twin of `hash_encode`, of a table rounded to bfloat16, followed by `core.fields.mlp.mlp` in float32. A thread of
 the CPU takes a run of samples through all levels and then sixteen of them at a time through the layers: all between
-the table and the result stays in the cache, and there is one launch in place of a dozen.
+the table and the result stays in the cache, and there is one launch in place of a dozen. A thread on CUDA takes one
+sample, whose hidden layer stays in its registers: each level's features are added to it as they are found.
 """
 
+import math
 from functools import cache
+from typing import NamedTuple
 
 import torch
 import warp as wp
@@ -18,15 +21,67 @@ from core.kernels.space import Space
 _RUN = 256
 """Samples that a thread of the CPU takes through one level before the next: their features take 16 kilobytes."""
 
-# Eight rows are summed at once, for a sum can't be added to again before it is done. A pair of features is one word of
-# the table: the even one in its low half.
+# On the CPU eight rows are summed at once, for a sum can't be added to again before it is done. A pair of features is
+# one word of the table, the even one in its low half. CUDA reads a row's weights some at a time, all threads the same.
 _EVALUATE = """
-    constexpr int RUN = LANES == 1 ? 1 : RUN_LENGTH, N_ROWS = RUN / LANES;
+    constexpr int N_LEVELS = N_IN / N_FEATURES;
+#ifdef __CUDA_ARCH__
+    struct alignas(4 * HIDDEN_GROUP) HiddenGroup { float at[HIDDEN_GROUP]; };
+    struct alignas(4 * OUTPUT_GROUP) OutputGroup { float at[OUTPUT_GROUP]; };
+    const HiddenGroup* hidden_rows = reinterpret_cast<const HiddenGroup*>(hidden_weights.data);
+    const OutputGroup* output_rows = reinterpret_cast<const OutputGroup*>(output_weights.data);
+    float at[3], hidden[N_HIDDEN] = {}, outputs[N_OUT] = {};
+    places_of(first, 1, at);
+#pragma unroll 1
+    for (int k = 0; k < N_LEVELS; ++k) {
+        Vertices vertices;
+        vertices_of(levels.data[k], at, vertices);
+        float encoded[N_FEATURES] = {};
+#pragma unroll
+        for (int v = 0; v < 8; ++v)
+#pragma unroll
+            for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
+                const unsigned word = table.data[vertices.entry[v] * (N_FEATURES / 2) + pair];
+                encoded[2 * pair] += vertices.weight[v] * __uint_as_float(word << 16);
+                encoded[2 * pair + 1] += vertices.weight[v] * __uint_as_float(word & 0xffff0000u);
+            }
+#pragma unroll
+        for (int c = 0; c < N_FEATURES; ++c)
+#pragma unroll
+            for (int group = 0; group < N_HIDDEN / HIDDEN_GROUP; ++group) {
+                const HiddenGroup weights = hidden_rows[(k * N_FEATURES + c) * (N_HIDDEN / HIDDEN_GROUP) + group];
+#pragma unroll
+                for (int u = 0; u < HIDDEN_GROUP; ++u)
+                    hidden[group * HIDDEN_GROUP + u] += weights.at[u] * encoded[c];
+            }
+    }
+#pragma unroll
+    for (int h = 0; h < N_HIDDEN; ++h) {
+        const float x = hidden[h] < 0.0f ? 0.0f : hidden[h];
+#pragma unroll
+        for (int group = 0; group < N_OUT / OUTPUT_GROUP; ++group) {
+            const OutputGroup weights = output_rows[h * (N_OUT / OUTPUT_GROUP) + group];
+#pragma unroll
+            for (int u = 0; u < OUTPUT_GROUP; ++u)
+                outputs[group * OUTPUT_GROUP + u] += weights.at[u] * x;
+        }
+    }
+    OutputGroup* to = reinterpret_cast<OutputGroup*>(features.data + (size_t)first * N_OUT);
+#pragma unroll
+    for (int group = 0; group < N_OUT / OUTPUT_GROUP; ++group) {
+        OutputGroup values;
+#pragma unroll
+        for (int u = 0; u < OUTPUT_GROUP; ++u)
+            values.at[u] = outputs[group * OUTPUT_GROUP + u];
+        to[group] = values;
+    }
+#else
+    constexpr int N_ROWS = RUN_LENGTH / LANES;
     Row at[N_ROWS][3], encoded[N_IN][N_ROWS];
     for (int i = first, row = 0; i < last; i += LANES, ++row)
         places_of(i, last - i, at[row]);
 
-    for (int k = 0; k < N_IN / N_FEATURES; ++k)
+    for (int k = 0; k < N_LEVELS; ++k)
         for (int i = first, row = 0; i < last; i += LANES, ++row) {
             Vertices vertices;
             vertices_of(levels.data[k], at[row], vertices);
@@ -57,6 +112,7 @@ _EVALUATE = """
             for (int o = 0; o < N_OUT; ++o)
                 features.data[(size_t)(i + j) * N_OUT + o] = reinterpret_cast<const float*>(outputs)[o * LANES + j];
     }
+#endif
 """
 
 _LAYER_CODE = """
@@ -66,7 +122,7 @@ _LAYER_CODE = """
                 const Row x = FROM;
 #pragma unroll
                 for (int u = 0; u < AT_ONCE; ++u)
-                    sums[u] = multiply_add(WEIGHTS.data[(o + u) * N_FROM + c] - zeros, x, sums[u]);
+                    sums[u] = multiply_add(WEIGHTS.data[c * N_TO + o + u] - zeros, x, sums[u]);
             }
             for (int u = 0; u < AT_ONCE; ++u)
                 TO[o + u] = RESULT;
@@ -90,7 +146,8 @@ def _code(n_in: int, n_hidden: int, n_out: int, n_features: int) -> str:
     # a sum that is no number stays so
     first = _layer(n_in, n_hidden, "encoded[c][row]", "hidden", "hidden_weights", "sums[u] < zeros ? zeros : sums[u]")
     second = _layer(n_hidden, n_out, "hidden[c]", "outputs", "output_weights", "sums[u]")
-    code = _replaced(ROWS_CODE + _EVALUATE, LAYER_1=first, LAYER_2=second, RUN_LENGTH=_RUN)
+    groups = {"HIDDEN_GROUP": math.gcd(4, n_hidden), "OUTPUT_GROUP": math.gcd(4, n_out)}
+    code = _replaced(ROWS_CODE + _EVALUATE, LAYER_1=first, LAYER_2=second, RUN_LENGTH=_RUN, **groups)
     return _replaced(code, N_IN=n_in, N_HIDDEN=n_hidden, N_OUT=n_out, N_FEATURES=n_features)
 
 
@@ -153,31 +210,41 @@ def _made(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
     return wp.Kernel(kernel, key=f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}")
 
 
-def packed_table(table: Tensor) -> Tensor:
-    """A table (n_entries, n_features) rounded to bfloat16, two features a word: (n_entries, n_features / 2) int32.
+class PackedNetwork(NamedTuple):
+    """A hash grid's table and the two layers behind it, as the kernel reads them.
 
-    It takes half the memory, which is what lets it stay in a CPU's cache.
+    Attributes:
+        table: (n_entries, n_features / 2) int32, the entries rounded to bfloat16, two features a word. It takes half
+            the memory, which is what lets it stay in a CPU's cache.
+        hidden_weights, output_weights: (n_in, n_hidden) and (n_hidden, n_out) float32, the weights of one input beside
+            each other.
     """
-    return table.detach().bfloat16().view(torch.int32)
+
+    table: Tensor
+    hidden_weights: Tensor
+    output_weights: Tensor
 
 
 @torch.no_grad()
-def encoded_network(positions: Tensor, table: Tensor, levels: Tensor, space: Space, weights: list[Tensor]) -> Tensor:
-    """What a network of two layers makes of the features of positions.
+def packed_network(table: Tensor, weights: list[Tensor]) -> PackedNetwork:
+    """Pack a table (n_entries, n_features) and the weights (n_hidden, n_levels * n_features) and (n_out, n_hidden)."""
+    return PackedNetwork(table.bfloat16().view(torch.int32), *(weight.T.contiguous() for weight in weights))
+
+
+@torch.no_grad()
+def encoded_network(positions: Tensor, network: PackedNetwork, levels: Tensor, space: Space) -> Tensor:
+    """What a network of two layers, with a ReLU between, makes of the features of positions.
 
     Args:
         positions, levels, space: see `core.kernels.hash_grid.hash_encode`.
-        table: see `packed_table`.
-        weights: (n_hidden, n_levels * n_features) and (n_out, n_hidden) float32, with a ReLU between.
 
     Returns:
         (n, n_out) float32.
     """
-    hidden_weights, output_weights = weights
-    sizes = (*reversed(hidden_weights.shape), output_weights.shape[0], 2 * table.shape[1])
-    features = torch.empty(positions.shape[0], output_weights.shape[0], device=positions.device)
+    sizes = (*network.hidden_weights.shape, network.output_weights.shape[1], 2 * network.table.shape[1])
+    features = torch.empty(positions.shape[0], network.output_weights.shape[1], device=positions.device)
     run = _RUN if positions.device.type == "cpu" else 1
     inputs = [run, positions.contiguous(), *space.arguments(), levels]
-    matrices = [x.reshape(-1) for x in (table, hidden_weights, output_weights, features)]
+    matrices = [x.view(-1) for x in (*network, features)]
     launch(_kernel(*sizes), (-(-positions.shape[0] // run),), inputs + matrices, grain=8)
     return features

@@ -130,31 +130,50 @@ _WALK = """
 """
 
 _GATHER = """
+            struct alignas(4 * N_FEATURES) Entry { float at[N_FEATURES]; };
             float sum[N_FEATURES] = {};
-            for (int v = 0; v < 8; ++v)
+            for (int v = 0; v < 8; ++v) {
+                const Entry& from = reinterpret_cast<const Entry*>(table.data)[entry[v * LANES + j]];
                 for (int c = 0; c < N_FEATURES; ++c)
-                    sum[c] += weight[v * LANES + j] * table.data[(size_t)entry[v * LANES + j] * N_FEATURES + c];
+                    sum[c] += weight[v * LANES + j] * from.at[c];
+            }
             for (int c = 0; c < N_FEATURES; ++c)
                 feature[c] = sum[c];
 """
 
+# From Hopper on, all features of an entry are added in one go.
 _SCATTER = """
-            for (int v = 0; v < 8; ++v)
-                for (int c = 0; c < N_FEATURES; ++c) {
-                    float* to = table.data + (size_t)entry[v * LANES + j] * N_FEATURES + c;
-#ifdef __CUDA_ARCH__
-                    atomicAdd(to, weight[v * LANES + j] * feature[c]);
+            for (int v = 0; v < 8; ++v) {
+                float* to = table.data + (size_t)entry[v * LANES + j] * N_FEATURES;
+                float part[N_FEATURES];
+                for (int c = 0; c < N_FEATURES; ++c)
+                    part[c] = weight[v * LANES + j] * feature[c];
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+                ADD_TOGETHER
 #else
-                    *to += weight[v * LANES + j] * feature[c];
+                for (int c = 0; c < N_FEATURES; ++c)
+#ifdef __CUDA_ARCH__
+                    atomicAdd(to + c, part[c]);
+#else
+                    to[c] += part[c];
 #endif
-                }
+#endif
+            }
 """
+
+_ADD_TOGETHER = {
+    2: """asm volatile("red.global.add.v2.f32 [%0], {%1, %2};" :: "l"(to), "f"(part[0]), "f"(part[1]) : "memory");""",
+    4: """asm volatile("red.global.add.v4.f32 [%0], {%1, %2, %3, %4};"
+                             :: "l"(to), "f"(part[0]), "f"(part[1]), "f"(part[2]), "f"(part[3]) : "memory");""",
+}
 
 
 def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.Kernel:
     """A kernel over (levels, runs of samples) that hands each run of one level to a piece of C++."""
 
-    @wp.func_native((ROWS_CODE + _WALK).replace("DO", body).replace("N_FEATURES", str(n_features)))
+    code = (ROWS_CODE + _WALK).replace("DO", body).replace("ADD_TOGETHER", _ADD_TOGETHER[n_features])
+
+    @wp.func_native(code.replace("N_FEATURES", str(n_features)))
     def walk(
         first: wp.int32,
         last: wp.int32,

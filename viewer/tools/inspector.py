@@ -11,7 +11,7 @@ from core.cameras import image_points
 from core.datasets.base import Dataset
 from core.inspection import RayReport, inspect_ray
 from core.rays import Rays
-from core.rendering import IMAGE_CHUNK
+from core.rendering import image_chunk
 from core.settings import MarchSettings
 from viewer.scene import Scene
 from viewer.tools.base import ASKED_FOR
@@ -107,7 +107,7 @@ class InspectorTool:
         seen = question.origin, question.direction, question.time
         rays = Rays(*(None if x is None else torch.tensor([x], device=trainer.device) for x in seen))
         background = torch.tensor(question.background, device=trainer.device)
-        together = min(question.n_pixels, IMAGE_CHUNK)
+        together = min(question.n_pixels, image_chunk(background.device))
         report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, together, trainer.grid)
         photo = photo_color(trainer.dataset, question)
         self.result = Inspection(question, report, photo, trainer.step_count, trainer.sampler_settings)
