@@ -2,7 +2,8 @@
 """Measure on a CUDA GPU what RESULTS.md wants to know of it, with both backends: python -m tests.benchmarks.gpu DATASET
 
 Prints Markdown: whether the kernels agree, PSNR after short and long training, memory, views while the camera moves,
-and each stage against what the GPU can do. Takes about five minutes, and some more to build nerfacc's kernels.
+each stage against what the GPU can do, and where a step's time goes. Takes about five minutes, and some more to build
+nerfacc's kernels. `--settings` compares presets instead, by short runs with some settings changed.
 """
 
 import argparse
@@ -14,21 +15,49 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from core.backends import choose_backend
 from core.bench import measure_machine, measure_stages
 from core.bench_report import Machine, Stage
+from core.datasets import open_dataset
 from core.device import choose_device
 from core.errors import BackendUnavailable
+from core.evaluation import evaluate
+from core.opening import Overrides, new_trainer, render_thumbnail
 from core.reading import Reading
 from core.report import train_and_report
 from core.snapshot import load_snapshot
+from core.trainer import Trainer
 from tests.viewer.live import view_request
 from viewer.session import Session
 
 _EQUALITY = ("tests/core/kernels/test_on_cuda.py", "tests/core/kernels/test_backends.py")
 _SIZE = 800
+_PROFILED_STEPS, _MOST_OPERATIONS = 16, 24
 _VIEWING_SECONDS = 8.0
+
+_SHORT_SECONDS = 6.0
+_SETTINGS: dict[str, dict[str, dict]] = {
+    "preset": {},
+    "batches of 2^17 samples": {"training": {"target_samples": 1 << 17}},
+    "batches of 2^19 samples": {"training": {"target_samples": 1 << 19, "max_rays": 1 << 19}},
+    "steps of 0.005": {"thresholds": {"render_step_size": 5e-3}},
+    ".. and batches of 2^19": {
+        "thresholds": {"render_step_size": 5e-3},
+        "training": {"target_samples": 1 << 19, "max_rays": 1 << 19},
+    },
+    ".. and alpha threshold and early stop of 0.001": {
+        "thresholds": {"render_step_size": 5e-3, "alpha_thre": 1e-3, "early_stop_eps": 1e-3}
+    },
+    "steps of 0.01, alpha threshold 0.005, early stop 0.001": {
+        "thresholds": {"render_step_size": 1e-2, "alpha_thre": 5e-3, "early_stop_eps": 1e-3}
+    },
+    "a rate of 0.02": {"training": {"learning_rate": 2e-2}},
+    "8 levels of 4 features": {"field": {"n_levels": 8, "n_features": 4}},
+    "tables of 2^18 entries": {"field": {"log2_hashmap_size": 18}},
+}
+"""What could be better than the preset for CUDA, by what it changes; see `Overrides`."""
 
 
 def main() -> None:
@@ -37,8 +66,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[3.0, 60.0], help="training times, one run each")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--downscale", type=int, default=1)
+    parser.add_argument("--settings", action="store_true", help="compare settings by short runs, and nothing else")
     args = parser.parse_args()
     device = choose_device(args.device)
+    if args.settings:
+        _compare_settings(args.dataset, args.downscale, device)
+        return
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     print(f"{name}, torch {torch.__version__}; Python {sys.version.split()[0]}; {_equality()}\n")
     for wish in ("warp", "nerfacc"):
@@ -49,6 +82,24 @@ def main() -> None:
             continue
         print(f"## {backend.name}\n", flush=True)
         _measure(args.dataset, args.downscale, args.seconds, device)
+
+
+def _compare_settings(path: str, downscale: int, device: str) -> None:
+    """What short runs with some settings changed come to."""
+    dataset, background = open_dataset(path, Reading(downscale)), torch.ones(3, device=device)
+    print(f"| {_SHORT_SECONDS:g} s of training, {device} | PSNR of five views | steps | ms a step | rays a step |")
+    print("|---|---|---|---|---|")
+    for name, changes in _SETTINGS.items():
+        training = {"horizon_seconds": _SHORT_SECONDS, **changes.get("training", {})}
+        trainer = new_trainer(dataset, device, 0, Overrides(**{**changes, "training": training}))
+        render_thumbnail(trainer)
+        done = [trainer.step()]
+        while trainer.seconds < _SHORT_SECONDS:
+            done.append(trainer.step())
+        views, march = dataset.test.spread(5), trainer.settings.march
+        psnr = evaluate(trainer.field, trainer.sampler, views, march, background).psnr
+        milliseconds, n_rays = 1e3 * median(x.seconds for x in done), int(median(x.n_rays for x in done))
+        print(f"| {name} | {psnr:.2f} dB | {len(done)} | {milliseconds:.2f} | {n_rays:,} |", flush=True)
 
 
 def _equality() -> str:
@@ -78,6 +129,7 @@ def _measure(dataset: str, downscale: int, seconds: list[float], device: str) ->
         trainer = load_snapshot(snapshot, device)
         machine = measure_machine(device, trainer.field_settings.precision)
         _print_stages(measure_stages(trainer, machine), machine)
+        _print_step(trainer, device)
 
 
 def _print_views(snapshot: Path, device: str, alone: float) -> None:
@@ -112,6 +164,24 @@ def _print_stages(stages: list[Stage], machine: Machine) -> None:
     for stage in stages:
         share = f"{stage.share:.0%} of {stage.limit}"
         print(f"| {stage.name} | {stage.milliseconds:.2f} | {stage.n_items:,} {stage.unit} | {share} |")
+    print()
+
+
+def _print_step(trainer: Trainer, device: str) -> None:
+    """What the device does in a step, the longest first: what is missing of the step's time, it waits for Python."""
+    seconds = median(trainer.step().seconds for _ in range(_PROFILED_STEPS))
+    activities = [ProfilerActivity.CUDA if device == "cuda" else ProfilerActivity.CPU]
+    with profile(activities=activities) as profiled:
+        for _ in range(_PROFILED_STEPS):
+            trainer.step()
+    kind = "device" if device == "cuda" else "cpu"
+    used = [(getattr(x, f"self_{kind}_time_total"), x.count, x.key) for x in profiled.key_averages()]
+    used = sorted((x for x in used if x[0] > 0.0), reverse=True)
+    busy, n = sum(x[0] for x in used) / _PROFILED_STEPS, sum(x[1] for x in used) / _PROFILED_STEPS
+    print(f"A step takes {1e3 * seconds:.2f} ms; {n:.0f} operations keep the device busy for {1e-3 * busy:.2f} ms.\n")
+    print("| operation | times a step | ms a step |\n|---|---|---|")
+    for microseconds, count, name in used[:_MOST_OPERATIONS]:
+        print(f"| {name[:80]} | {count / _PROFILED_STEPS:.1f} | {1e-3 * microseconds / _PROFILED_STEPS:.3f} |")
     print()
 
 
