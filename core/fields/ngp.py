@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
-from core.kernels.encoded_network import PackedNetwork, encoded_network, packed_network
+from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import Levels, hash_encode, level_layout
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
@@ -32,7 +32,7 @@ class NGPField(nn.Module):
         levels = level_layout(
             settings.n_levels, settings.base_resolution, settings.max_resolution, settings.log2_hashmap_size
         )
-        self._packed: tuple[tuple, PackedNetwork] | None = None
+        self._packed: tuple[tuple[int, int], Tensor] | None = None
         self._density_scale = thin_fog(space)
         self.register_buffer("levels", levels.info, persistent=False)
         self.table = make_table(levels, settings.n_features, generator)
@@ -46,16 +46,17 @@ class NGPField(nn.Module):
         if torch.is_grad_enabled():
             features = self.decode(hash_encode(positions, self.table, self.levels, self.space))
         else:  # one kernel beats a dozen
-            features = encoded_network(positions, self._packed_network(), self.levels, self.space)
+            features = encoded_network(
+                positions, self._packed_table(), self.levels, self.space, list(self.density_layers)
+            )
         return self._density_scale * truncated_exp(STEEPNESS * features[:, 0]), features
 
-    def _packed_network(self) -> PackedNetwork:
-        """Table and density network as marches read them, made anew when torch's versions say that they changed."""
-        learnt = self.table, *self.density_layers
-        version = tuple((x.data_ptr(), x._version) for x in learnt)
+    def _packed_table(self) -> Tensor:
+        """The table as marches read it, made anew when torch's version of the table says that it changed."""
+        version = self.table.data_ptr(), self.table._version
         packed = self._packed
         if packed is None or packed[0] != version:  # two threads may both make it, and make the same
-            self._packed = packed = version, packed_network(self.table, list(self.density_layers))
+            self._packed = packed = version, packed_table(self.table)
         return packed[1]
 
     def decode(self, encoded: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ sample, whose hidden layer stays in its registers: each level's features are add
 
 import math
 from functools import cache
-from typing import NamedTuple
 
 import torch
 import warp as wp
@@ -210,41 +209,31 @@ def _made(n_in: int, n_hidden: int, n_out: int, n_features: int) -> wp.Kernel:
     return wp.Kernel(kernel, key=f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}")
 
 
-class PackedNetwork(NamedTuple):
-    """A hash grid's table and the two layers behind it, as the kernel reads them.
+def packed_table(table: Tensor) -> Tensor:
+    """A table (n_entries, n_features) rounded to bfloat16, two features a word: (n_entries, n_features / 2) int32.
 
-    Attributes:
-        table: (n_entries, n_features / 2) int32, the entries rounded to bfloat16, two features a word. It takes half
-            the memory, which is what lets it stay in a CPU's cache.
-        hidden_weights, output_weights: (n_in, n_hidden) and (n_hidden, n_out) float32, the weights of one input beside
-            each other.
+    It takes half the memory, which is what lets it stay in a CPU's cache.
     """
-
-    table: Tensor
-    hidden_weights: Tensor
-    output_weights: Tensor
+    return table.detach().bfloat16().view(torch.int32)
 
 
 @torch.no_grad()
-def packed_network(table: Tensor, weights: list[Tensor]) -> PackedNetwork:
-    """Pack a table (n_entries, n_features) and the weights (n_hidden, n_levels * n_features) and (n_out, n_hidden)."""
-    return PackedNetwork(table.bfloat16().view(torch.int32), *(weight.T.contiguous() for weight in weights))
-
-
-@torch.no_grad()
-def encoded_network(positions: Tensor, network: PackedNetwork, levels: Tensor, space: Space) -> Tensor:
-    """What a network of two layers, with a ReLU between, makes of the features of positions.
+def encoded_network(positions: Tensor, table: Tensor, levels: Tensor, space: Space, weights: list[Tensor]) -> Tensor:
+    """What a network of two layers makes of the features of positions.
 
     Args:
         positions, levels, space: see `core.kernels.hash_grid.hash_encode`.
+        table: see `packed_table`.
+        weights: (n_hidden, n_levels * n_features) and (n_out, n_hidden) float32, with a ReLU between.
 
     Returns:
         (n, n_out) float32.
     """
-    sizes = (*network.hidden_weights.shape, network.output_weights.shape[1], 2 * network.table.shape[1])
-    features = torch.empty(positions.shape[0], network.output_weights.shape[1], device=positions.device)
+    by_input = [weight.T.contiguous() for weight in weights]  # the weights of one input beside each other
+    sizes = (*by_input[0].shape, by_input[1].shape[1], 2 * table.shape[1])
+    features = torch.empty(positions.shape[0], by_input[1].shape[1], device=positions.device)
     run = _RUN if positions.device.type == "cpu" else 1
     inputs = [run, positions.contiguous(), *space.arguments(), levels]
-    matrices = [x.view(-1) for x in (*network, features)]
+    matrices = [x.view(-1) for x in (table, *by_input, features)]
     launch(_kernel(*sizes), (-(-positions.shape[0] // run),), inputs + matrices, grain=8)
     return features

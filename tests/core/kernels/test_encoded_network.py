@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.fields.mlp import mlp
-from core.kernels.encoded_network import encoded_network, packed_network
+from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.launch import run_together, using_threads
 from core.kernels.space import UNIT_CUBE, Space
@@ -25,7 +25,7 @@ def random_network(n_features=2, n_hidden=24, n_out=5):
 def test_it_equals_encoding_and_network(n, n_features, n_hidden, n_out):
     table, weights = random_network(n_features, n_hidden, n_out)
     positions = 1.2 * torch.rand(n, 3, generator=torch.Generator().manual_seed(1)) - 0.1
-    found = encoded_network(positions, packed_network(table, weights), LEVELS.info, UNIT_CUBE)
+    found = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights)
     expected = mlp(hash_encode(positions, table, LEVELS.info), weights, "float32")
     assert found.shape == (n, n_out)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
@@ -36,8 +36,8 @@ def test_it_takes_the_box_into_account():
     box = (-2.0, 0.0, 1.0, 2.0, 1.0, 4.0)
     unit = torch.rand(100, 3)
     positions = torch.tensor(box[:3]) + unit * torch.tensor([4.0, 1.0, 3.0])
-    expected = encoded_network(unit, packed_network(table, weights), LEVELS.info, UNIT_CUBE)
-    found = encoded_network(positions, packed_network(table, weights), LEVELS.info, Space(box))
+    expected = encoded_network(unit, packed_table(table), LEVELS.info, UNIT_CUBE, weights)
+    found = encoded_network(positions, packed_table(table), LEVELS.info, Space(box), weights)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
@@ -45,7 +45,7 @@ def test_what_is_no_number_spoils_its_own_row_only():
     table, weights = random_network()
     positions = torch.full((40, 3), 0.5)
     positions[7, 1] = torch.nan
-    spoilt = encoded_network(positions, packed_network(table, weights), LEVELS.info, UNIT_CUBE).isnan().all(1)
+    spoilt = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights).isnan().all(1)
     assert spoilt[7] and int(spoilt.sum()) == 1
 
 
@@ -54,14 +54,14 @@ def test_the_number_of_threads_changes_nothing():
     positions, results = torch.rand(9000, 3), []
     for n in (1, 2, 3):
         with using_threads(n):
-            results.append(encoded_network(positions, packed_network(table, weights), LEVELS.info, UNIT_CUBE))
+            results.append(encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights))
     assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
 
 
 def test_threads_may_be_the_first_to_ask_for_a_size_together():
     table, weights = random_network(n_hidden=11, n_out=3)
     positions = torch.rand(64, 3)
-    tasks = [lambda: encoded_network(positions, packed_network(table, weights), LEVELS.info, UNIT_CUBE)] * 4
+    tasks = [lambda: encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights)] * 4
     with using_threads(4):
         results = run_together(tasks)
     assert all(torch.equal(result, results[0]) for result in results)
@@ -73,6 +73,6 @@ def test_it_contracts_space_as_the_encoding_does(contraction):
     frame = Frame((0.0, 0.0, 40.0), (1.0, 0.0, 0.1, 0.0, 1.5, 0.0, 0.0, 0.1, -0.5)) if contraction == "ndc" else None
     space = Space((0.0, -1.0, 2.0, 1.0, 1.0, 5.0), contraction, frame)
     positions = 30.0 * torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
-    found = encoded_network(positions, packed_network(table, weights), LEVELS.info, space)
+    found = encoded_network(positions, packed_table(table), LEVELS.info, space, weights)
     expected = mlp(hash_encode(positions, table, LEVELS.info, space), weights, "float32")
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -8,7 +8,7 @@ import torch
 from core.fields.mlp import mlp
 from core.fields.ngp import NGPField
 from core.kernels.cells import cells_on_plane, first_cells
-from core.kernels.encoded_network import encoded_network, packed_network
+from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.grid import GridState, geometry
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
@@ -76,7 +76,7 @@ def _encoded_network(device):
     levels = level_layout(4, 4, 64, 10)
     positions, table, info = on(device, numbers(300, 3), numbers(levels.n_entries, 2, seed=1), levels.info)
     weights = on(device, numbers(32, 8, seed=2) - 0.5, numbers(16, 32, seed=3) - 0.5)
-    return [encoded_network(positions, packed_network(table, weights), info, Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0)))]
+    return [encoded_network(positions, packed_table(table), info, Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0)), weights)]
 
 
 def _harmonics(device):
