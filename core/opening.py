@@ -7,6 +7,7 @@ from typing import Any
 
 from core.datasets import open_dataset, tiny_nerf, video
 from core.datasets.base import Dataset, Progress
+from core.datasets.footprint import pixels_across
 from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
@@ -159,7 +160,8 @@ def _presets(
     contraction: Contraction | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> MethodSettings:
-    ngp, train = presets(device, dataset.box, fastest_precision(device), dataset.n_levels, dataset.near_plane)
+    pixels, precision = _pixels_across(dataset, contraction), fastest_precision(device)
+    ngp, train = presets(device, dataset.box, precision, dataset.n_levels, dataset.near_plane, pixels)
     if contraction is not None:
         kind_named(CONTRACTIONS, contraction)
         train = replace(train, contraction=contraction)
@@ -170,6 +172,13 @@ def _presets(
     if contraction in ENDLESS:
         train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
     return method_settings(field, sampler, ngp, train, device == "cpu", changes)
+
+
+def _pixels_across(dataset: Dataset, contraction: Contraction | None) -> float:
+    """Pixels of a training view across what a field covers, as large as they are at the box."""
+    contracted = (contraction or default_contraction(dataset.n_levels)) != "none"
+    sides = 2 if contracted else 2 ** (dataset.n_levels - 1)  # contracted, half a side is left to all around the box
+    return sides * pixels_across(dataset.train.cameras, dataset.box)
 
 
 def open_trainer(

@@ -297,13 +297,35 @@ class TrainSettings:
 _CPU_CONE_ANGLE = 1.0 / 32.0
 """Around the first box a CPU steps by this share of the distance."""
 
+_LEAST_FINEST = 64
+"""Cells per side that the finest level has however small the pictures are: they still tell where edges lie."""
+
+
+def finest_resolution(pixels: float, most: int) -> int:
+    """Cells per side of a hash grid's finest level: one for each pixel that lies across what the grid covers.
+
+    No view tells finer cells apart. They learn what single rays happened to hit, which other views show as noise, and
+    levels that aren't spent on them lie closer together where there is something to tell.
+
+    Args:
+        pixels: of a training view; see `core.datasets.footprint`.
+        most: cells that the table bears.
+    """
+    return round(min(max(pixels, _LEAST_FINEST), most))
+
 
 def presets(
-    device: str, box: Box, precision: Precision = "float32", n_levels: int = 1, near_plane: float = 0.0
+    device: str,
+    box: Box,
+    precision: Precision = "float32",
+    n_levels: int = 1,
+    near_plane: float = 0.0,
+    pixels: float = math.inf,
 ) -> tuple[FieldSettings, TrainSettings]:
     """Settings that suit a device and the size of a scene.
 
-    A CPU gets tables that fit its cache and batches whose activations do (2^14 samples); a GPU gets instant-ngp's.
+    A CPU gets tables that fit its cache and batches whose activations do (2^14 samples), and a finest level as fine as
+    the views; a GPU gets instant-ngp's, with which that wasn't measured.
     Photos of a place, several levels deep, take more samples a ray, and on a CPU larger tables and batches; fog that is
     thinner there than what a ray can be without is passed over.
 
@@ -314,6 +336,7 @@ def presets(
             and so does the far plane, which lies well behind whatever can be seen.
         n_levels: nested boxes that the scene fills; with several, steps grow with distance (instant-ngp: t / 256).
         near_plane: the distance from a camera below which nothing is.
+        pixels: of a training view, across what the field covers; see `finest_resolution`.
     """
     diagonal = math.dist(box[:3], box[3:])
     far_plane = _rounded(30.0 * diagonal * 2 ** (n_levels - 1))
@@ -326,7 +349,7 @@ def presets(
     field_settings = FieldSettings(
         n_levels=8,
         log2_hashmap_size=17 if placed_in_space else 16,
-        max_resolution=1024 if placed_in_space else 512,
+        max_resolution=finest_resolution(pixels, 1024 if placed_in_space else 512),
         precision=precision,
     )
     march = MarchSettings(

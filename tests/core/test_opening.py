@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from core.boxes import grown
+from core.datasets.footprint import pixels_across
 from core.datasets.placing import place_of
 from core.errors import DatasetError, FirstlightError, SnapshotError
 from core.opening import Overrides, method_of, moved_trainer, new_trainer, open_trainer, other_trainer
@@ -41,13 +43,41 @@ def test_in_another_place_only_what_was_asked_for_stays(tmp_path):
     trainer.exclude(frozenset({1}))
     place = Place((-2.0, -2.0, -2.0, 2.0, 2.0, 2.0), 3, 0.25, (1.0, 0.0, 0.0))
     moved = moved_trainer(trainer, trainer.settings, place, seed=4)
-    field, train = presets("cpu", place.box, trainer.field_settings.precision, 3, 0.25)
+    pixels = 2.0 * pixels_across(dataset.train.cameras, place.box)  # a box of several levels has half the field's side
+    field, train = presets("cpu", place.box, trainer.field_settings.precision, 3, 0.25, pixels)
     assert (moved.step_count, moved.seed, moved.excluded) == (0, 4, {1})
     assert moved.field_settings == replace(field, n_levels=3)
     assert moved.settings == replace(train, learning_rate=0.5, march=replace(train.march, alpha_thre=0.02))
     assert moved.step().n_samples > 0
     with pytest.raises(ValueError, match="begin before"):
         moved_trainer(trainer, trainer.settings, Place((1.0,) * 6), 0)
+
+
+def test_the_finest_level_follows_the_pictures_and_a_wish_for_another_stays(tmp_path):
+    small, large = (new_trainer(ball_dataset(size), "cpu", 0) for size in (100, 200))
+    sides = [trainer.field_settings.max_resolution for trainer in (small, large)]
+    assert sides[1] == pytest.approx(2 * sides[0], abs=1)
+    assert method_of(small).field == {}
+    place = place_of(small.dataset)
+    for contraction, share in (("none", 1), ("max", 2)):  # of which the box keeps half a side
+        trainer = new_trainer(small.dataset, "cpu", 0, Overrides(method={"contraction": contraction}))
+        assert trainer.field_settings.max_resolution == pytest.approx(share * sides[0], abs=1)
+        assert method_of(trainer).field == {}
+    nearer = place._replace(box=grown(place.box, 0.75))
+    assert moved_trainer(small, small.settings, nearer, 0).field_settings.max_resolution < sides[0]
+    wished = new_trainer(small.dataset, "cpu", 0, Overrides(field={"max_resolution": 256}))
+    assert method_of(wished).field == {"max_resolution": 256}
+    assert moved_trainer(wished, wished.settings, nearer, 0).field_settings.max_resolution == 256
+
+
+def test_a_snapshot_keeps_the_finest_level_that_it_was_trained_with(tmp_path):
+    path = str(write_quick_ball(tmp_path / "ball"))
+    few = {"n_levels": 2, "log2_hashmap_size": 10, "max_resolution": 512}
+    trainer = open_trainer(path, overrides=Overrides(field=few))
+    trainer.step()
+    save_snapshot(tmp_path / "one.safetensors", trainer)
+    again = open_trainer(str(tmp_path / "one.safetensors"))
+    assert again.field_settings == trainer.field_settings and method_of(again).field == few
 
 
 def test_with_another_method_place_views_and_thresholds_stay():
