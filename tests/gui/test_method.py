@@ -39,5 +39,10 @@ def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factor
     state = app.wait_for(lambda s: s["method"]["sampler"] == "occupancy", "the run before")
     assert state["former"] == "ngp + stratified" and state["step"] >= 20
     app.click("method.forget")
+    app.click("method.forget.stay")
+    app.click("method.forget")
+    app.keep_screen("method-forget")
+    assert app.next_state()["former"] is not None, "it asks first"
+    app.click("method.forget.sure")
     app.wait_for(lambda s: s["former"] is None, "one run alone")
     assert not app.state()["errors"]
