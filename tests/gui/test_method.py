@@ -18,16 +18,23 @@ def choose(app, widget: str, index: int) -> None:
     app.next_state()
 
 
+def places(app) -> dict[str, tuple[int, int, int, int]]:
+    """Where the lists to choose from are, and the sentences below them."""
+    names = [f"method.{choice}{part}" for choice in ("field", "sampler", "contraction") for part in ("", ".sentence")]
+    return {name: app.widget(name) for name in names}
+
+
 def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factory):
     app = launch(str(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")), "--render-step-size", "0.04")
     app.pause_after(20)
     app.bring("method", "method.start")
     choose(app, "method.sampler", STRATIFIED)
     app.widget("method.sampler.stratified.n_bins")
-    camera = app.state()["camera"]
+    camera, choices = app.state()["camera"], places(app)
     app.click("method.start")
     app.keep_screen("method-asked")
     assert app.state()["method"]["sampler"] == "occupancy", "it asks first"
+    assert places(app) == choices, "the question hides or moves a choice"
     app.click("method.sure")
     state = app.wait_for(lambda s: s["method"]["sampler"] == "stratified" and s["step"] > 0, "the other method")
     assert state["former"] == "ngp + occupancy" and state["camera"] == camera

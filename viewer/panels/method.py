@@ -44,13 +44,13 @@ class MethodPanel:
         self._forgetting: int | None = None
         style = context.style
         with dpg.group(horizontal=True):
-            with dpg.child_window(width=style.px(CHOICES_WIDTH), border=False, no_scrollbar=True):
+            with dpg.child_window(width=style.px(CHOICES_WIDTH), border=False):
+                self._build_choices()
+            with dpg.child_window(width=style.px(SETTINGS_WIDTH), border=False, no_scrollbar=True):
                 with dpg.child_window(width=-1, border=False) as self._list:
-                    self._build_choices()
+                    self._build_settings()
                 with dpg.group() as self._foot:
                     self._build_start()
-            with dpg.child_window(width=style.px(SETTINGS_WIDTH), border=False):
-                self._build_settings()
             with dpg.child_window(width=-1, border=False):
                 self._build_runs()
 
@@ -69,11 +69,9 @@ class MethodPanel:
             self._choices[choice] = combo, sentence
 
     def _build_start(self) -> None:
-        style, half, wrap = (
-            self._context.style,
-            self._context.style.px((CHOICES_WIDTH - 8) // 2),
-            self._context.style.px(WRAP),
-        )
+        """Below the settings, which can be scrolled: what is said may take several lines, and hides no choice."""
+        style, half = self._context.style, self._context.style.px((SETTINGS_WIDTH - 8) // 2)
+        wrap = style.px(SETTINGS_WIDTH)
         self._problem = dpg.add_text("", tag="method.problem", color=ALARM, wrap=wrap)
         with dpg.group(horizontal=True) as self._first:
             self._start = button(
