@@ -45,7 +45,12 @@ def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factor
     app.click("method.take_up")
     state = app.wait_for(lambda s: s["method"]["sampler"] == "occupancy", "the run before")
     assert state["former"] == "ngp + stratified" and state["step"] >= 20
+    x, _, width, _ = app.widget("picture")
+    right_edge = x + width  # the panel's too, which lies below
     app.click("method.forget")
+    for run in ("method.run.A", "method.run.B"):
+        x, _, width, _ = app.widget(run)
+        assert x + width <= right_edge, "a run's line is cut off"
     app.click("method.forget.stay")
     app.click("method.forget")
     app.keep_screen("method-forget")

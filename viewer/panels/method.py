@@ -101,7 +101,7 @@ class MethodPanel:
         for name, color in (("A", ACCENT), ("B", SECOND)):
             with dpg.group(horizontal=True) as row:
                 dpg.bind_item_font(dpg.add_text(name, color=color), style.strong)
-                self._runs.append((row, dpg.add_text("", tag=f"method.run.{name}")))
+                self._runs.append((row, dpg.add_text("", tag=f"method.run.{name}", wrap=0)))
             tooltip(row, RUNS_HELP, style)
         self._none = dpg.add_text(NO_FORMER, color=DIM, wrap=0)
         with dpg.group(horizontal=True) as self._former:
@@ -212,6 +212,6 @@ class MethodPanel:
 
 
 def _run_text(title: str, step: int, seconds: float, psnrs: tuple[Measured, ...]) -> str:
-    """A run in one line."""
+    """A run, what matters first: titles may be long."""
     psnr = f"{psnrs[-1].psnr:.1f} dB" if psnrs else DASH
-    return f"{title}   ·   step {step}, {clock(seconds)}, {psnr}"
+    return f"{psnr}   ·   step {step}, {clock(seconds)}   ·   {title}"
