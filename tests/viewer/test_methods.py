@@ -131,6 +131,8 @@ def test_a_run_that_is_taken_up_again_goes_on_as_if_nothing_had_been(session, ba
     session.train_with(COARSE)
     session.tick()
     session.take_up(session.status.scene_serial)
+    session._run_commands()
+    assert session.status.step == 3, "no moment of it is told beside the other run's figures"
     session.tick()
     undisturbed.resume()
     undisturbed.tick()
