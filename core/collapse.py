@@ -13,10 +13,10 @@ _SMALLEST_THRESHOLD = 1e-6
 def not_finite(what: str, since: int, settings: TrainSettings) -> TrainingCollapsed:
     """A loss, gradient or density is NaN or infinite."""
     return TrainingCollapsed(
-        f"{what} is not finite since step {since}: go back to the last good state, or reset training with a lower "
-        f"learning rate (now {settings.learning_rate:g})",
+        f"{what} is not finite since step {since}: a lower learning rate helps (now {settings.learning_rate:g})",
         CollapseKind.NOT_FINITE,
         since,
+        ("learning_rate",),
     )
 
 
@@ -24,18 +24,26 @@ def nothing_to_learn_from(grid_is_empty: bool, since: int, march: MarchSettings)
     """No cell is occupied, or none of many batches kept a sample."""
     if grid_is_empty:
         return TrainingCollapsed(
-            f"no grid cell is occupied any more since step {since}: lower training's occupancy threshold (now "
-            f"{march.occ_thre:g}) and rebuild the grid",
+            f"no grid cell is occupied any more since step {since}: a lower occupancy threshold in training helps (now "
+            f"{march.occ_thre:g})",
             CollapseKind.EMPTY_GRID,
             since,
+            ("occ_thre",),
         )
     return TrainingCollapsed(
-        f"no batch found a sample to learn from since step {since}: lower training's alpha threshold (now "
-        f"{march.alpha_thre:g}), or look at its near and far planes (now {march.near_plane:g} and "
-        f"{march.far_plane:g}) and its crop box",
+        f"no batch found a sample to learn from since step {since}: a lower alpha threshold in training helps (now "
+        f"{march.alpha_thre:g}), or near and far planes (now {march.near_plane:g} and {march.far_plane:g}) and a crop "
+        "box that leave more of the scene",
         CollapseKind.NO_SAMPLES,
         since,
+        ("alpha_thre", "near_plane", "far_plane", "crop"),
     )
+
+
+def with_flags(collapse: TrainingCollapsed) -> str:
+    """The message for a command line, where flags of `train` stand for the window's buttons."""
+    flags = ", ".join(f"--{name.replace('_', '-')}" for name in collapse.settings)
+    return f"{collapse}; train has {flags}" if flags else str(collapse)
 
 
 def lowered(march: MarchSettings, densest: float) -> MarchSettings:

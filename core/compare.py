@@ -11,6 +11,7 @@ from rich.table import Table
 from torch import Tensor
 
 from core.bars import Bar, progress_bars
+from core.collapse import with_flags
 from core.datasets import open_dataset
 from core.datasets.base import Dataset
 from core.datasets.placing import placed_as_wished
@@ -89,6 +90,10 @@ def compare_methods(
     save_comparison(folder / "compare.png", _title(opened, seconds), outcomes, _photo(opened))
     console.print(_title(opened, seconds), highlight=False)
     console.print(_table(outcomes))
+    for outcome in outcomes:
+        if outcome.collapse:
+            line = f"{outcome.method} collapsed: {outcome.collapse}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     return outcomes
 
 
@@ -141,7 +146,7 @@ def _outcome(name: str, run: Run, n_views: int) -> Outcome:
         trainer.step_count,
         tuple(run.history),
         out.colors.clamp(0.0, 1.0).cpu(),
-        "" if run.collapse is None else str(run.collapse),
+        "" if run.collapse is None else with_flags(run.collapse),
     )
 
 

@@ -44,8 +44,9 @@ class TrainingCollapsed(FirstlightError):
     Attributes:
         kind: what happened.
         since: the first step of which it is known, counted from 1.
+        settings: those of training that may help if they are others, by name.
     """
 
-    def __init__(self, message: str, kind: CollapseKind, since: int):
+    def __init__(self, message: str, kind: CollapseKind, since: int, settings: tuple[str, ...] = ()):
         super().__init__(message)
-        self.kind, self.since = kind, since
+        self.kind, self.since, self.settings = kind, since, settings

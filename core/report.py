@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.backends import describe_backend
 from core.bars import Bar, progress_bars
+from core.collapse import with_flags
 from core.datasets.placing import place_of
 from core.device import choose_device, peak_memory_mb
 from core.errors import FirstlightError, TrainingCollapsed
@@ -82,7 +83,8 @@ def train_and_report(
     (output / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     if run.collapse is not None:
         collapse = run.collapse
-        raise TrainingCollapsed(f"{collapse}; what was learnt is in {output}", collapse.kind, collapse.since)
+        text = f"{with_flags(collapse)}; what was learnt is in {output}"
+        raise TrainingCollapsed(text, collapse.kind, collapse.since, collapse.settings)
     return report
 
 

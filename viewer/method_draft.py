@@ -6,7 +6,7 @@ from typing import Any
 from core.opening import Overrides
 from core.settings import Setting
 from viewer.messages import Status
-from viewer.runs import names_of
+from viewer.runs import Run, names_of
 
 
 class MethodDraft:
@@ -78,6 +78,12 @@ def question_text(status: Status, wished: Overrides) -> str:
     if status.former is not None:
         text += f" The one kept so far, {status.former.title} (step {status.former.step}), is let go."
     return text
+
+
+def forget_text(former: Run) -> str:
+    """What is asked before the former run is let go."""
+    psnr = f", {former.psnrs[-1].psnr:.1f} dB" if former.psnrs else ""
+    return f"Forget A? That run, {former.title} (step {former.step}{psnr}), is let go and can't be had back."
 
 
 def label_of(name: str, setting: Setting) -> str:

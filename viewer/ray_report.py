@@ -13,8 +13,12 @@ from core.methods import SAMPLERS, name_of
 from core.samplers.base import GuideKind
 from viewer.messages import SceneRay
 from viewer.tools.inspector import Inspection
+from viewer.view_settings import Compare
 
 FATES = {Fate.COMPOSITED: "composited", Fate.BELOW_ALPHA: "below alpha threshold", Fate.BEHIND_STOP: "behind the stop"}
+
+WHOSE = {Compare.SETTINGS: "A, the kept settings", Compare.RUN: "A, the former run"}
+"""Of which picture a ray is, unless of the present one."""
 
 COLUMNS = (
     "t_start [units]", "t_end [units]", "density [1/units]", "alpha", "transmittance before", "weight", "red", "green",
@@ -41,9 +45,14 @@ class Line(NamedTuple):
     ys: np.ndarray
 
 
-def stop_text(inspection: Inspection) -> str:
+def ray_text(inspection: Inspection) -> str:
+    """Where and why the ray ended, and whose it is if it isn't the present picture's."""
+    whose = WHOSE.get(inspection.question.of)
+    return stop_text(inspection.report) if whose is None else f"Ray of {whose}. {stop_text(inspection.report)}"
+
+
+def stop_text(report: RayReport) -> str:
     """Where and why the ray ended."""
-    report = inspection.report
     left = f"with {100.0 * report.trans:.3g} % of the light left"
     match report.stop:
         case Stop.OPAQUE:
@@ -181,6 +190,7 @@ def to_csv(inspection: Inspection, dataset: str) -> str:
     march = " ".join(f"{name}={value:g}" for name, value in vars(report.march).items() if isinstance(value, float))
     notes = {
         "dataset": dataset,
+        "ray of": WHOSE.get(inspection.question.of, "the present picture"),
         "training step": inspection.step,
         "origin [units]": report.origin,
         "direction": report.direction,

@@ -302,6 +302,10 @@ class Session:
             scene_serial=self.status.scene_serial + 1,
             march=scene.trainer.settings.march,
             former=scene.former_run,
+            step=scene.trainer.step_count,
+            seconds=scene.trainer.seconds,
+            losses=scene.losses.points,
+            psnrs=scene.psnrs,
         )
 
     def _pause(self) -> None:

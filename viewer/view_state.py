@@ -85,6 +85,17 @@ class ViewState:
         divided = self.comparing is not Compare.OFF and self.view.compare_as is CompareAs.DIVIDER
         return self.view.divider if divided else None
 
+    @property
+    def march_of_a(self) -> MarchSettings | None:
+        """The thresholds of A's picture; None while the present picture isn't compared with one."""
+        # both runs are marched alike, so that only what they learnt differs
+        return {Compare.SETTINGS: self.other, Compare.RUN: self.march}.get(self.comparing)
+
+    def a_at(self, across: float) -> Compare:
+        """As what A is seen alone at a share of the picture's width: `SETTINGS` or `RUN`; `OFF` where it isn't."""
+        alone = {CompareAs.DIVIDER: across < self.view.divider, CompareAs.FIRST: True}.get(self.view.compare_as, False)
+        return self.comparing if alone and self.march_of_a is not None else Compare.OFF
+
     def place(self, camera: OrbitCamera, photo: PhotoId | None = None, time: float | None = None) -> None:
         """Look from another camera; the field of view's slider follows it.
 
@@ -146,13 +157,11 @@ class ViewState:
         """A request for what the user sees now; None without a camera or without a pixel."""
         if self.camera is None or width < 1 or height < 1:
             return None
-        comparing = self.comparing
-        with_run = comparing is Compare.RUN  # both runs are marched alike, so that only what they learnt differs
-        other = {Compare.SETTINGS: self.other, Compare.RUN: self.march}.get(comparing)
-        view = replace(self.view, compare=comparing)
+        view = replace(self.view, compare=self.comparing)
+        runs = self.runs if self.comparing is Compare.RUN else ()
         return ViewRequest(
-            self.pose, width, height, self.march, view, moving, self.serial + 1, other, self.runs if with_run else (),
-            self.photo, self.ray, self.scene_serial,
+            self.pose, width, height, self.march, view, moving, self.serial + 1, self.march_of_a, runs, self.photo,
+            self.ray, self.scene_serial,
         )  # fmt: skip
 
     def due(self, width: int, height: int, now: float, held: bool) -> ViewRequest | None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.collapse import lowered
+from core.collapse import lowered, not_finite, nothing_to_learn_from, with_flags
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
-from core.settings import MarchSettings
+from core.settings import MarchSettings, TrainSettings, settings_of
 from core.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
 
@@ -160,7 +160,7 @@ def test_an_alpha_threshold_above_every_sample_leaves_no_samples_and_is_lowered(
     weights = trainer.field.table.detach().clone()
     collapse = collapse_of(trainer)
     assert (collapse.kind, collapse.since) == (CollapseKind.NO_SAMPLES, first)
-    assert "alpha threshold (now 0.5)" in str(collapse)
+    assert "a lower alpha threshold in training helps (now 0.5)" in str(collapse)
     torch.testing.assert_close(trainer.field.table.detach(), weights, rtol=0, atol=0)  # fruitless steps change nothing
     march = trainer.lower_thresholds()
     assert march == trainer.settings.march and march.alpha_thre <= 0.05
@@ -178,6 +178,28 @@ def test_planes_that_shut_the_scene_out_leave_no_samples_and_going_back_restores
     assert trainer.settings.march == own
     assert trainer.settings.learning_rate == rate  # it was not at fault
     assert_learns(trainer, 1.2 * before)
+
+
+@pytest.mark.parametrize(
+    ("collapse", "helps"),
+    [
+        (not_finite("the loss", 7, TrainSettings(learning_rate=0.25)), "learning rate helps (now 0.25)"),
+        (
+            nothing_to_learn_from(True, 7, MarchSettings(occ_thre=0.5)),
+            "occupancy threshold in training helps (now 0.5)",
+        ),
+        (nothing_to_learn_from(False, 7, MarchSettings(alpha_thre=0.5)), "alpha threshold in training helps (now 0.5)"),
+    ],
+)
+def test_a_collapse_says_since_when_and_what_helps_and_a_command_line_with_which_flags(collapse, helps):
+    text = str(collapse)
+    assert "since step 7" in text and helps in text
+    assert not any(word in text for word in ("--", "go back", "rebuild", "reset")), "some can't be had everywhere"
+    told, flags = with_flags(collapse).split("; train has ")
+    assert told == text
+    of_train = settings_of(TrainSettings).keys() | settings_of(MarchSettings).keys()
+    assert {flag.removeprefix("--").replace("-", "_") for flag in flags.split(", ")} <= of_train
+    assert with_flags(TrainingCollapsed("gone", CollapseKind.NOT_FINITE, 3)) == "gone"
 
 
 @pytest.mark.parametrize("densest", [0.0, 1e-9, 1e-4, 0.02, 5.0])

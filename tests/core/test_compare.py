@@ -6,10 +6,13 @@ from PIL import Image
 from rich.console import Console
 
 import core.compare
+from core.collapse import not_finite
 from core.compare import compare_methods, marks_until, parse_methods
 from core.errors import DatasetError, FirstlightError
 from core.outcomes import COLUMNS
 from core.reading import Reading
+from core.sampler_settings import StratifiedSettings
+from core.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING
 
 
@@ -98,6 +101,22 @@ def test_a_method_that_was_called_off_does_not_count(tmp_path, monkeypatch):
     monkeypatch.setattr("core.compare.train_run", calling_off(0))
     with pytest.raises(FirstlightError, match="called off before"):
         compare(tmp_path / "nothing")
+
+
+def test_a_method_that_collapsed_is_told_with_its_reason_in_one_line(tmp_path, monkeypatch):
+    step = Trainer.step
+
+    def collapsing(trainer, *arguments):
+        if isinstance(trainer.sampler_settings, StratifiedSettings):
+            raise not_finite("the loss", 1, trainer.settings)
+        return step(trainer, *arguments)
+
+    monkeypatch.setattr(Trainer, "step", collapsing)
+    outcomes, text = compare(tmp_path)
+    assert [bool(outcome.collapse) for outcome in outcomes] == [False, True]
+    (line,) = (line for line in text.splitlines() if line.startswith("ngp+stratified collapsed: "))
+    assert "since step 1" in line and line.endswith("train has --learning-rate")
+    assert "ngp+occupancy collapsed" not in text
 
 
 def test_names_may_be_spaced_and_the_grid_left_out():

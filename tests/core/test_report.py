@@ -116,11 +116,11 @@ def test_a_collapse_is_told_and_what_was_learnt_is_written(ball, tmp_path, monke
 
     def collapsing(trainer, *arguments):
         if trainer.step_count == 4:
-            raise TrainingCollapsed("no grid cell is occupied any more", CollapseKind.EMPTY_GRID, 4)
+            raise TrainingCollapsed("no grid cell is occupied any more", CollapseKind.EMPTY_GRID, 4, ("occ_thre",))
         return step(trainer, *arguments)
 
     monkeypatch.setattr(Trainer, "step", collapsing)
-    with pytest.raises(TrainingCollapsed, match=r"no grid cell.*what was learnt is in"):
+    with pytest.raises(TrainingCollapsed, match=r"no grid cell.*train has --occ-thre; what was learnt is in"):
         train_and_report(ball, tmp_path / "report", steps=30, device="cpu")
     assert json.loads((tmp_path / "report" / "report.json").read_text())["steps"] == 4
     assert (tmp_path / "report" / "snapshot.safetensors").is_file()

@@ -111,6 +111,28 @@ def test_in_inspect_mode_a_plain_click_picks_and_outside_it_orbits(app):
     app.wait_for(lambda s: s["serial"] > serial, "the camera to turn")
 
 
+def test_on_as_half_the_ray_is_as_until_a_is_compared_no_more(app):
+    kept = app.state()["march"]["early_stop_eps"]
+    app.bring("compare", "compare.keep")
+    app.click("compare.keep")
+    app.click("march.early_stop_eps", across=0.97)
+    app.wait_for(lambda s: s["march"]["early_stop_eps"] > 0.3 > kept, "B's threshold")
+    app.wait_for_picture("both pictures")
+    pick(app, 0.53, 0.6)
+    b, _ = export(app)
+    pick(app, 0.45, 0.6)
+    a, _ = export(app, other_than=b["direction"])
+    app.keep_screen("inspector-a")
+    assert (a["ray of"], b["ray of"]) == ("A, the kept settings", "the present picture")
+    assert f"early_stop_eps={kept:g} " in a["thresholds"] and a["thresholds"] != b["thresholds"]
+    app.bring("compare", "compare.what.off")
+    app.click("compare.what.off")
+    app.bring("inspector", "ray.export")
+    alone, _ = export(app)
+    assert (alone["ray of"], alone["direction"]) == ("the present picture", a["direction"])
+    assert alone["thresholds"] == b["thresholds"]
+
+
 @pytest.fixture(scope="module")
 def proposing(launch, tmp_path_factory):
     """The demo as a proposal's samples have shown it for a moment, small and paused."""

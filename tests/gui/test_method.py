@@ -18,16 +18,23 @@ def choose(app, widget: str, index: int) -> None:
     app.next_state()
 
 
+def places(app) -> dict[str, tuple[int, int, int, int]]:
+    """Where the lists to choose from are, and the sentences below them."""
+    names = [f"method.{choice}{part}" for choice in ("field", "sampler", "contraction") for part in ("", ".sentence")]
+    return {name: app.widget(name) for name in names}
+
+
 def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factory):
     app = launch(str(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")), "--render-step-size", "0.04")
     app.pause_after(20)
     app.bring("method", "method.start")
     choose(app, "method.sampler", STRATIFIED)
     app.widget("method.sampler.stratified.n_bins")
-    camera = app.state()["camera"]
+    camera, choices = app.state()["camera"], places(app)
     app.click("method.start")
     app.keep_screen("method-asked")
     assert app.state()["method"]["sampler"] == "occupancy", "it asks first"
+    assert places(app) == choices, "the question hides or moves a choice"
     app.click("method.sure")
     state = app.wait_for(lambda s: s["method"]["sampler"] == "stratified" and s["step"] > 0, "the other method")
     assert state["former"] == "ngp + occupancy" and state["camera"] == camera
@@ -38,6 +45,16 @@ def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factor
     app.click("method.take_up")
     state = app.wait_for(lambda s: s["method"]["sampler"] == "occupancy", "the run before")
     assert state["former"] == "ngp + stratified" and state["step"] >= 20
+    x, _, width, _ = app.widget("picture")
+    right_edge = x + width  # the panel's too, which lies below
     app.click("method.forget")
+    for run in ("method.run.A", "method.run.B"):
+        x, _, width, _ = app.widget(run)
+        assert x + width <= right_edge, "a run's line is cut off"
+    app.click("method.forget.stay")
+    app.click("method.forget")
+    app.keep_screen("method-forget")
+    assert app.next_state()["former"] is not None, "it asks first"
+    app.click("method.forget.sure")
     app.wait_for(lambda s: s["former"] is None, "one run alone")
     assert not app.state()["errors"]

@@ -12,8 +12,8 @@ from core.sampler_settings import OccupancySettings, StratifiedSettings
 from tests.viewer.live import ask, errors_of, live_session, paused_after, state_of, trainer_of
 from viewer import pictures
 from viewer.messages import State
-from viewer.method_draft import MethodDraft, label_of, question_text
-from viewer.runs import title_of
+from viewer.method_draft import MethodDraft, forget_text, label_of, question_text
+from viewer.runs import Measured, title_of
 from viewer.tools.method import MethodQuestion
 from viewer.view_settings import Compare, CompareAs
 
@@ -131,6 +131,8 @@ def test_a_run_that_is_taken_up_again_goes_on_as_if_nothing_had_been(session, ba
     session.train_with(COARSE)
     session.tick()
     session.take_up(session.status.scene_serial)
+    session._run_commands()
+    assert session.status.step == 3, "no moment of it is told beside the other run's figures"
     session.tick()
     undisturbed.resume()
     undisturbed.tick()
@@ -258,6 +260,8 @@ def test_it_asks_before_anything_is_given_up(changed):
     text = question_text(changed.status, Overrides(method={"field": "mlp", "sampler": "proposal"}))
     assert text.startswith("Start training again with mlp + proposal? The present run (step 1) is kept")
     assert "ngp + occupancy (step 3), is let go" in text
+    former = dataclasses.replace(changed.status.former, psnrs=(Measured(3, 21.04, 1.0, 900),))
+    assert forget_text(former).startswith("Forget A? That run, ngp + occupancy (step 3, 21.0 dB), is let go")
 
 
 def test_titles_and_labels_can_be_read():

@@ -1,6 +1,7 @@
 """An inspected ray in words, as arrays, as a line and as a table, on rays whose samples are known."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from viewer.ray_report import (
     cell_bands,
     color_strip,
     density_lines,
+    ray_text,
     scene_ray,
     spans,
     steps,
@@ -30,6 +32,7 @@ from viewer.ray_report import (
     weight_lines,
 )
 from viewer.tools.inspector import Inspection, PhotoColor, RayQuestion
+from viewer.view_settings import Compare
 
 WHITE = (1.0, 1.0, 1.0)
 
@@ -45,14 +48,26 @@ def inspection(sigma=30.0, y=0.0, photo=None, settings=OccupancySettings(), **th
 
 
 def test_words_say_where_and_why():
-    assert stop_text(inspection()) == "Opaque: stopped at 2.56 units; transmittance fell below early stop, 0.01."
-    assert stop_text(inspection(y=0.9)) == "Left the box at 4 units with 100 % of the light left."
-    assert (
-        stop_text(inspection(y=0.9, far_plane=3.0)) == "Reached the far plane at 3 units with 100 % of the light left."
-    )
-    assert "between 2 and 4 units" in stop_text(inspection(occ_thre=0.5))
-    assert stop_text(inspection(y=1.5)).startswith("Missed the box")
+    def words(**changes) -> str:
+        return stop_text(inspection(**changes).report)
+
+    assert words() == "Opaque: stopped at 2.56 units; transmittance fell below early stop, 0.01."
+    assert words(y=0.9) == "Left the box at 4 units with 100 % of the light left."
+    assert words(y=0.9, far_plane=3.0) == "Reached the far plane at 3 units with 100 % of the light left."
+    assert "between 2 and 4 units" in words(occ_thre=0.5)
+    assert words(y=1.5).startswith("Missed the box")
     assert {inspection(occ_thre=0.5).report.stop, inspection(y=1.5).report.stop} == {Stop.NOTHING, Stop.MISSED}
+
+
+@pytest.mark.parametrize(
+    ("of", "whose"), [(Compare.SETTINGS, "A, the kept settings"), (Compare.RUN, "A, the former run")]
+)
+def test_words_and_table_say_whose_ray_it_is(of, whose):
+    found = inspection()
+    assert ray_text(found) == stop_text(found.report) and "# ray of: the present picture\n" in to_csv(found, "")
+    found = dataclasses.replace(found, question=dataclasses.replace(found.question, of=of))
+    assert ray_text(found) == f"Ray of {whose}. {stop_text(found.report)}"
+    assert f"# ray of: {whose}\n" in to_csv(found, "")
 
 
 def test_steps_hold_values_and_fall_to_nothing_in_gaps():

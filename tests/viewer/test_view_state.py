@@ -156,6 +156,29 @@ def test_there_is_a_divider_only_while_two_pictures_lie_beside_each_other():
     assert s.divider is None
 
 
+def test_a_is_under_the_cursor_where_its_picture_alone_is_seen():
+    s = state()
+    s.set_view(divider=0.4)
+    assert s.a_at(0.1) is Compare.OFF and s.march_of_a is None
+    s.keep_as_a()
+    s.set_march(alpha_thre=0.3)
+    assert (s.a_at(0.39), s.a_at(0.41), s.march_of_a) == (Compare.SETTINGS, Compare.OFF, s.other)
+    s.set_view(compare_as=CompareAs.FIRST)
+    assert s.a_at(0.9) is Compare.SETTINGS
+    for mixed in (CompareAs.BLEND, CompareAs.DIFFERENCE):
+        s.set_view(compare_as=mixed)
+        assert s.a_at(0.1) is Compare.OFF
+    s.set_view(compare_as=CompareAs.DIVIDER, compare=Compare.RUN)
+    assert s.a_at(0.1) is Compare.OFF, "no former run is kept"
+    s.runs = ("before", "now")
+    assert (s.a_at(0.1), s.march_of_a) == (Compare.RUN, s.march)
+    s.runs = ()
+    assert s.a_at(0.1) is Compare.OFF
+    s.place(s.camera, PhotoId(Split.TRAIN, 0))
+    s.set_view(compare=Compare.PHOTO)
+    assert (s.comparing, s.a_at(0.1), s.march_of_a) == (Compare.PHOTO, Compare.OFF, None), "a photo has no samples"
+
+
 def test_an_invalid_change_leaves_everything_as_it_was():
     s = state()
     with pytest.raises(ValueError, match="alpha_thre"):

@@ -13,8 +13,9 @@ from viewer.panels.context import Context
 from viewer.panels.ray_plots import LEGEND, OFF_GRID, RayPlots
 from viewer.panels.style import DASH, DIM
 from viewer.panels.widgets import Figures, button, tooltip
-from viewer.ray_report import scene_ray, stop_text, to_csv
+from viewer.ray_report import ray_text, scene_ray, to_csv
 from viewer.tools.inspector import Inspection, RayQuestion
+from viewer.view_settings import Compare
 
 FOLDER = "rays"
 
@@ -47,6 +48,7 @@ class InspectorPanel:
     def __init__(self, context: Context):
         self._context = context
         self._ray: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+        self._of = Compare.OFF
         self._asked: RayQuestion | None = None
         self._shown: Inspection | None = None
         self._drawn: SceneRay | None = None
@@ -123,6 +125,7 @@ class InspectorPanel:
         column, row = (min(max(int(a), 0), n - 1) for a, n in ((x - rect.x, rect.width), (y - rect.y, rect.height)))
         u, v = (column + 0.5 - 0.5 * rect.width) / rect.height, (row + 0.5 - 0.5 * rect.height) / rect.height
         self._ray = tuple(map(float, camera.position)), tuple(map(float, camera.direction_at(u, v)))
+        self._of = self._context.state.a_at((column + 0.5) / rect.width)
         return True
 
     def update(self, status: Status, frame: Frame | None) -> None:
@@ -146,6 +149,8 @@ class InspectorPanel:
         otherwise; for each frame of the window, also while the panel is out of sight."""
         state, at = self._context.state, None
         state.ray = None
+        if self._of is not state.comparing:
+            self._of = Compare.OFF  # A is seen no more, or is another
         if not self._visible:
             self._asked = None
         elif self._ray is not None and state.camera is not None:
@@ -167,7 +172,8 @@ class InspectorPanel:
             return None
         width, height = dpg.get_item_rect_size("picture")
         state = self._context.state
-        return RayQuestion(*self._ray, state.march, state.view.background, int(width * height), state.time)
+        march = state.march if self._of is Compare.OFF else state.march_of_a
+        return RayQuestion(*self._ray, march, state.view.background, int(width * height), state.time, self._of)
 
     def _show(self, found: Inspection | None) -> None:
         self._plots.show(found)
@@ -181,7 +187,7 @@ class InspectorPanel:
         report = found.report
         for item, (marched, _), other in zip(self._bands, LEGEND, OFF_GRID, strict=True):
             dpg.set_value(item, marched if marches_grid(found.sampler) else other)
-        dpg.set_value(self._text, stop_text(found))
+        dpg.set_value(self._text, ray_text(found))
         self._rendered.show(report.color)
         self._photo.show(found.photo.color if found.photo else None)
         self._figures.show(

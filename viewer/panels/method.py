@@ -6,8 +6,9 @@ import dearpygui.dearpygui as dpg
 
 from core.methods import CHOICES, default_contraction, kind_named
 from viewer.messages import Frame, Status
-from viewer.method_draft import MethodDraft, question_text
+from viewer.method_draft import MethodDraft, forget_text, question_text
 from viewer.panels.context import Context
+from viewer.panels.question import Question
 from viewer.panels.run_plots import RunPlots
 from viewer.panels.setting_fields import SettingFields
 from viewer.panels.style import ACCENT, ALARM, DASH, DIM, SECOND
@@ -20,7 +21,9 @@ CHOICES_WIDTH, SETTINGS_WIDTH, LABEL_WIDTH, WRAP = 316, 248, 80, 296
 """Of the panel's first two columns, of the choices' labels, and of text beside a scroll bar, at scale 1."""
 
 TAKE_UP_HELP = "Train A on where it stood; the present run is kept in its place."
-FORGET_HELP = "Let A go. Until then its weights and its optimiser stay in memory, so that it can be rendered."
+FORGET_HELP = (
+    "Let A go. Until then its weights and its optimiser stay in memory, so that it can be rendered. It asks first."
+)
 COMPARE_HELP = (
     "Show A's picture beside the present one, B, both with the present thresholds, near and far plane among them. How "
     "they share the picture, the panel Compare says."
@@ -38,15 +41,16 @@ class MethodPanel:
         self._context, self._draft = context, MethodDraft()
         self._asked: MethodQuestion | None = None
         self._confirming: MethodQuestion | None = None
+        self._forgetting: int | None = None
         style = context.style
         with dpg.group(horizontal=True):
-            with dpg.child_window(width=style.px(CHOICES_WIDTH), border=False, no_scrollbar=True):
+            with dpg.child_window(width=style.px(CHOICES_WIDTH), border=False):
+                self._build_choices()
+            with dpg.child_window(width=style.px(SETTINGS_WIDTH), border=False, no_scrollbar=True):
                 with dpg.child_window(width=-1, border=False) as self._list:
-                    self._build_choices()
+                    self._build_settings()
                 with dpg.group() as self._foot:
                     self._build_start()
-            with dpg.child_window(width=style.px(SETTINGS_WIDTH), border=False):
-                self._build_settings()
             with dpg.child_window(width=-1, border=False):
                 self._build_runs()
 
@@ -65,8 +69,10 @@ class MethodPanel:
             self._choices[choice] = combo, sentence
 
     def _build_start(self) -> None:
-        style, half = self._context.style, self._context.style.px((CHOICES_WIDTH - 8) // 2)
-        self._said = dpg.add_text("", tag="method.said", wrap=style.px(WRAP))
+        """Below the settings, which can be scrolled: what is said may take several lines, and hides no choice."""
+        style, half = self._context.style, self._context.style.px((SETTINGS_WIDTH - 8) // 2)
+        wrap = style.px(SETTINGS_WIDTH)
+        self._problem = dpg.add_text("", tag="method.problem", color=ALARM, wrap=wrap)
         with dpg.group(horizontal=True) as self._first:
             self._start = button(
                 "Train with it…", style, self._ask_first, "Start training again with this method. It asks first.",
@@ -74,11 +80,9 @@ class MethodPanel:
             )  # fmt: skip
             button("Revert", style, self._draft.revert, "Back to the method that is trained.", tag="method.revert",
                    width=half)  # fmt: skip
-        with dpg.group(horizontal=True, show=False) as self._second:
-            sure = button("Start", style, self._train, "The present run is kept for comparison.", tag="method.sure",
-                          width=half)  # fmt: skip
-            dpg.bind_item_theme(sure, style.chosen)
-            button("Not now", style, self._stay, "Train on as it is.", tag="method.stay", width=half)
+        self._question = Question(
+            "method", "Start", "The present run is kept for comparison.", self._train, self._stay, style, half, wrap
+        )
 
     def _build_settings(self) -> None:
         """Those of a field last: it has many, and most are seldom changed."""
@@ -97,13 +101,16 @@ class MethodPanel:
         for name, color in (("A", ACCENT), ("B", SECOND)):
             with dpg.group(horizontal=True) as row:
                 dpg.bind_item_font(dpg.add_text(name, color=color), style.strong)
-                self._runs.append((row, dpg.add_text("", tag=f"method.run.{name}")))
+                self._runs.append((row, dpg.add_text("", tag=f"method.run.{name}", wrap=0)))
             tooltip(row, RUNS_HELP, style)
         self._none = dpg.add_text(NO_FORMER, color=DIM, wrap=0)
         with dpg.group(horizontal=True) as self._former:
             self._compare = button("Compare pictures", style, self._toggle_compare, COMPARE_HELP, tag="method.compare")
             button("Take A up again", style, self._take_up, TAKE_UP_HELP, tag="method.take_up")
-            button("Forget A", style, self._forget, FORGET_HELP, tag="method.forget")
+            button("Forget A", style, self._ask_to_forget, FORGET_HELP, tag="method.forget")
+        self._letting_go = Question(
+            "method.forget", "Forget", "Its weights leave the memory.", self._forget, self._keep, style, style.px(96)
+        )
         self._plots = RunPlots(style, -1)
 
     def update(self, status: Status, frame: Frame | None) -> None:
@@ -144,15 +151,13 @@ class MethodPanel:
         if self._confirming != self._asked or not ready:
             self._confirming = None
         confirming = self._confirming is not None
-        text = question_text(status, self._draft.wished) if confirming else ""
-        if known and answer.problem:
-            text = answer.problem[:1].upper() + answer.problem[1:] + "."
-        dpg.set_value(self._said, text)
-        dpg.configure_item(self._said, show=bool(text), color=ALARM if known and answer.problem else ACCENT)
-        foot = dpg.get_item_rect_size(self._foot)[1]  # what is said may take several lines; the buttons stay in sight
+        self._question.show(question_text(status, self._draft.wished) if confirming else "")
+        problem = answer.problem if known else ""
+        dpg.set_value(self._problem, problem[:1].upper() + problem[1:] + ".")
+        dpg.configure_item(self._problem, show=bool(problem))
+        foot = dpg.get_item_rect_size(self._foot)[1]
         dpg.configure_item(self._list, height=-(foot + self._context.style.px(4)))
         dpg.configure_item(self._first, show=not confirming)
-        dpg.configure_item(self._second, show=confirming)
         dpg.configure_item(self._start, enabled=ready)
         dpg.bind_item_theme(self._start, self._context.style.chosen if ready else self._context.style.plain)
 
@@ -167,7 +172,11 @@ class MethodPanel:
             dpg.configure_item(row, show=bool(text))
             dpg.set_value(item, text)
         dpg.configure_item(self._none, show=former is None)
-        dpg.configure_item(self._former, show=former is not None)
+        if former is None or self._forgetting != status.scene_serial:
+            self._forgetting = None  # it is gone, or A is another run by now
+        asking = self._forgetting is not None
+        dpg.configure_item(self._former, show=former is not None and not asking)
+        self._letting_go.show(forget_text(former) if asking else "")
         comparing = self._context.state.comparing is Compare.RUN
         dpg.bind_item_theme(self._compare, self._context.style.chosen if comparing else self._context.style.plain)
         self._plots.show(() if former is None else former.psnrs, status.psnrs)
@@ -190,11 +199,19 @@ class MethodPanel:
     def _take_up(self) -> None:
         self._context.session.take_up(self._context.state.scene_serial)
 
+    def _ask_to_forget(self) -> None:
+        self._forgetting = self._context.state.scene_serial
+
+    def _keep(self) -> None:
+        self._forgetting = None
+
     def _forget(self) -> None:
-        self._context.session.forget_former(self._context.state.scene_serial)
+        if self._forgetting is not None:
+            self._context.session.forget_former(self._forgetting)
+            self._forgetting = None
 
 
 def _run_text(title: str, step: int, seconds: float, psnrs: tuple[Measured, ...]) -> str:
-    """A run in one line."""
+    """A run, what matters first: titles may be long."""
     psnr = f"{psnrs[-1].psnr:.1f} dB" if psnrs else DASH
-    return f"{title}   ·   step {step}, {clock(seconds)}, {psnr}"
+    return f"{psnr}   ·   step {step}, {clock(seconds)}   ·   {title}"

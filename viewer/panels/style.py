@@ -27,6 +27,8 @@ SECOND: Color = (108, 178, 214, 255)
 GOOD: Color = (120, 190, 130, 255)
 ALARM: Color = (222, 96, 86, 255)
 CLEAR: Color = (0, 0, 0, 0)
+GRIP: Color = (128, 92, 37, 255)
+"""Of a slider with text on it. The grip lies on `BACKDROP` and may stand behind the text: both can be told from it."""
 
 PADDING = 12
 
@@ -77,21 +79,25 @@ class Style:
         )
         self.tight = _theme({}, {dpg.mvStyleVar_ItemSpacing: (self.px(4), 0)})
         self.dense = _theme({}, {dpg.mvStyleVar_CellPadding: (self.px(4), 0)})
-        # A slider with text on it: the text stays readable under the grab, and the frame is as high as those beside it.
+        # A slider with text on it is a groove, in which grip and text can both be told; it is as high as the frames
+        # beside it.
+        groove = {
+            dpg.mvStyleVar_FramePadding: (self.px(6), self.px(4)),
+            dpg.mvStyleVar_GrabMinSize: (self.px(9), self.px(9)),
+            dpg.mvStyleVar_GrabRounding: (self.px(2), self.px(2)),
+        }
         self.written = _theme(
             {
-                dpg.mvThemeCol_Text: (184, 190, 199, 255),
-                dpg.mvThemeCol_SliderGrab: (*ACCENT[:3], 140),
-                dpg.mvThemeCol_SliderGrabActive: (*ACCENT[:3], 180),
+                dpg.mvThemeCol_FrameBg: BACKDROP,
+                dpg.mvThemeCol_FrameBgHovered: BACKDROP,
+                dpg.mvThemeCol_FrameBgActive: BACKDROP,
+                dpg.mvThemeCol_SliderGrab: GRIP,
+                dpg.mvThemeCol_SliderGrabActive: GRIP,
             },
-            {
-                dpg.mvStyleVar_FramePadding: (self.px(6), self.px(4)),
-                dpg.mvStyleVar_GrabMinSize: (self.px(5), self.px(5)),
-                dpg.mvStyleVar_GrabRounding: (self.px(2), self.px(2)),
-            },
+            groove,
         )
         self.dim = _theme({dpg.mvThemeCol_Text: DIM}, {})
-        self.disabled = _disabled()
+        self.disabled = _disabled(groove)
         middle = {dpg.mvStyleVar_SelectableTextAlign: (0.0, 0.5)}
         self.row = _theme({dpg.mvThemeCol_Header: FRAME}, middle)
         self.dim_row = _theme({dpg.mvThemeCol_Header: FRAME, dpg.mvThemeCol_Text: DIM}, middle)
@@ -223,15 +229,24 @@ def _button(face: Color, hovered: Color, text: Color) -> int:
     )
 
 
-def _disabled() -> int:
-    """Widgets that can't be used now, all of which Dear PyGui asks for in a component of its own."""
-    colors = {dpg.mvThemeCol_Text: FADED, dpg.mvThemeCol_SliderGrab: FRAME_ACTIVE}
-    colors |= dict.fromkeys((dpg.mvThemeCol_FrameBg, dpg.mvThemeCol_FrameBgHovered, dpg.mvThemeCol_Button), PANEL)
+def _disabled(groove: dict) -> int:
+    """Widgets that can't be used now, all of which Dear PyGui asks for in a component of its own. What is written on a
+    slider can still be read: it says why.
+
+    Args:
+        groove: a slider's sizes.
+    """
     with dpg.theme() as theme:
-        for kind in (dpg.mvSliderFloat, dpg.mvInputText, dpg.mvButton):
+        for kind, text in ((dpg.mvSliderFloat, DIM), (dpg.mvInputText, FADED), (dpg.mvButton, FADED)):
+            colors = {dpg.mvThemeCol_Text: text, dpg.mvThemeCol_SliderGrab: FRAME}
+            colors |= dict.fromkeys(
+                (dpg.mvThemeCol_FrameBg, dpg.mvThemeCol_FrameBgHovered, dpg.mvThemeCol_Button), PANEL
+            )
             with dpg.theme_component(kind, enabled_state=False):
                 for target, color in colors.items():
                     dpg.add_theme_color(target, color)
+                for target, (x, y) in groove.items() if kind == dpg.mvSliderFloat else ():
+                    dpg.add_theme_style(target, x, y)
     return theme
 
 

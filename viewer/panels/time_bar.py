@@ -34,6 +34,7 @@ class TimeBar:
                 tag="time.slider", width=style.px(220), max_value=1.0, format="time %.3f", no_input=True, clamped=True,
                 callback=lambda _, time: self._change(time=min(1.0, max(0.0, time))),
             )  # fmt: skip
+            dpg.bind_item_theme(slider, style.written)
             tooltip(slider, "When the picture is of: 0 is the first moment of the views, 1 the last.", style)
             speed = dpg.add_combo(
                 list(SPEEDS.values()), tag="time.speed", width=style.px(64),

@@ -13,8 +13,10 @@ from core.inspection import RayReport, inspect_ray
 from core.rays import Rays
 from core.rendering import image_chunk
 from core.settings import MarchSettings
+from core.trainer import Trainer
 from viewer.scene import Scene
 from viewer.tools.base import ASKED_FOR
+from viewer.view_settings import Compare
 
 REFRESH_SECONDS = 0.5
 """While training goes on the ray is inspected anew after so long; faster can't be read."""
@@ -33,6 +35,7 @@ class RayQuestion:
         background: the colour behind the scene, 0 to 1.
         n_pixels: of the picture that the ray belongs to.
         time: when, 0 to 1; None where nothing moves.
+        of: whose it is: A's, which is other `SETTINGS` or the former `RUN`, or, `OFF`, the present picture's.
     """
 
     origin: tuple[float, float, float]
@@ -41,6 +44,7 @@ class RayQuestion:
     background: tuple[float, float, float]
     n_pixels: int
     time: float | None = None
+    of: Compare = Compare.OFF
 
 
 @dataclass(frozen=True)
@@ -80,20 +84,22 @@ class InspectorTool:
 
     def ask(self, question: RayQuestion | None, scene: Scene) -> None:
         """Inspect this ray; None: stop."""
-        self._question = question
-        if question is None:
+        trainer = None if question is None else _trainer(question, scene)
+        self._question = None if trainer is None else question
+        if trainer is None:
             self.result = None
         elif time.perf_counter() - self._answered_at >= LIVE_SECONDS:
-            self._answer(question, scene)
+            self._answer(question, trainer)
 
     def new_scene(self, scene: Scene) -> None:
         self.result, self._question = None, None
 
     def slice(self, scene: Scene) -> bool:
         question = self._question
-        if question is None or not self._due(question, scene.trainer.step_count):
+        trainer = None if question is None else _trainer(question, scene)
+        if trainer is None or not self._due(question, trainer.step_count):
             return False
-        self._answer(question, scene)
+        self._answer(question, trainer)
         return True
 
     def _due(self, question: RayQuestion, step: int) -> bool:
@@ -102,8 +108,7 @@ class InspectorTool:
             return True
         return result.step != step and time.perf_counter() - self._answered_at >= REFRESH_SECONDS
 
-    def _answer(self, question: RayQuestion, scene: Scene) -> None:
-        trainer = scene.trainer
+    def _answer(self, question: RayQuestion, trainer: Trainer) -> None:
         seen = question.origin, question.direction, question.time
         rays = Rays(*(None if x is None else torch.tensor([x], device=trainer.device) for x in seen))
         background = torch.tensor(question.background, device=trainer.device)
@@ -112,6 +117,11 @@ class InspectorTool:
         photo = photo_color(trainer.dataset, question)
         self.result = Inspection(question, report, photo, trainer.step_count, trainer.sampler_settings)
         self._answered_at = time.perf_counter()
+
+
+def _trainer(question: RayQuestion, scene: Scene) -> Trainer | None:
+    """Whose ray it is; None for a former run that was let go: the window will know it soon, and ask anew."""
+    return scene.former_trainer if question.of is Compare.RUN else scene.trainer
 
 
 def photo_color(dataset: Dataset, question: RayQuestion) -> PhotoColor | None:

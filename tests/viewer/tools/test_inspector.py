@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from core.inspection import Stop
-from tests.viewer.live import paused_after, trainer_of, view_request
+from core.opening import Overrides
+from tests.viewer.live import errors_of, paused_after, trainer_of, view_request
 from viewer.camera_controls import at_view
 from viewer.pictures import camera_of, render_view
 from viewer.tools import inspector
 from viewer.tools.inspector import RayQuestion
+from viewer.view_settings import Compare, ViewSettings
 
 SIZE = (40, 30)
 COLUMN, ROW = 21, 13
@@ -51,6 +53,42 @@ def test_the_ray_is_that_of_the_pictures_pixel(paused):
         assert found.report.n_marched == picture.n_marched[ROW, COLUMN]
         assert found.step == trainer_of(paused).step_count
     assert found.report.stop is Stop.OPAQUE
+
+
+def test_as_ray_is_marched_through_the_former_run(paused, monkeypatch):
+    monkeypatch.setattr(inspector, "LIVE_SECONDS", 0.0)
+    paused.train_with(Overrides(method={"field": "ngp", "sampler": "stratified"}, sampler={"n_bins": 16}))
+    for _ in range(3):
+        paused.tick()
+    paused.pause()
+    paused.tick()
+    former = paused._scene.former_trainer
+    asked = dataclasses.replace(question(paused), of=Compare.RUN)
+    found = answer(paused, asked)
+    picture = render_view(former, view_request(paused.status.scene, asked.march, size=SIZE).pose, SIZE, asked.march,
+                          ViewSettings(background=asked.background)).output  # fmt: skip
+    assert found.report.color == pytest.approx(picture.colors[ROW, COLUMN], abs=1e-5)
+    assert (found.step, found.sampler) == (former.step_count, former.sampler_settings)
+    present = answer(paused, dataclasses.replace(asked, of=Compare.OFF))
+    assert present.report.color != found.report.color and present.step == trainer_of(paused).step_count
+    paused.resume()
+    paused.ask("inspector", asked)
+    for _ in range(3):
+        paused.tick()
+    assert paused.result("inspector").step == former.step_count, "only the present run goes on"
+
+
+def test_a_former_run_that_is_let_go_has_no_ray_and_fails_nothing(paused):
+    asked = dataclasses.replace(question(paused), of=Compare.RUN)
+    assert answer(paused, asked) is None, "there was never one"
+    paused.train_with(Overrides(method={"field": "ngp", "sampler": "stratified"}))
+    paused.pause()
+    assert answer(paused, asked) is not None
+    paused.forget_former()
+    while paused.tick():
+        pass
+    assert answer(paused, asked) is None and errors_of(paused) == []
+    assert answer(paused, question(paused)).question.of is Compare.OFF
 
 
 def test_the_photo_from_the_rays_origin_lends_its_colour(paused):
