@@ -123,7 +123,7 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
 class _Recorded:
     """A thread's launches of one kernel on one device, to be filled and replayed: far quicker than to launch anew.
 
-    A contiguous tensor of the kind that was handed over before only moves the array's address and its length: to
+    A tensor like the one that was handed over before, but for its length, only moves the array's address and length: to
     describe one anew takes as long as to launch a kernel.
     """
 
@@ -141,8 +141,8 @@ class _Recorded:
             self._record(dim, inputs, len(slices))
         for i, value in enumerate(inputs):
             if isinstance(value, torch.Tensor):
-                given, array = (value.dtype, value.shape[1:], value.is_contiguous()), self._arrays[i]
-                if given == self._given[i] and given[2]:
+                given, array = (value.dtype, value.shape[1:], value.stride()), self._arrays[i]
+                if given == self._given[i]:
                     array.data, array.shape[0] = value.data_ptr(), value.shape[0]
                     continue
                 value = wp.from_torch(value.detach(), dtype=self._types[i].dtype, return_ctype=True)

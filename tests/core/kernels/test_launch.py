@@ -2,12 +2,16 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
+from core.kernels.grid import intersect_box
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.launch import lanes_on, run_together, using_threads
+from core.kernels.spherical_harmonics import beside_harmonics
+from core.rays import Rays
 
 CPU = torch.device("cpu")
 
@@ -81,3 +85,21 @@ def test_a_kernel_gets_new_sizes_and_tensors_at_every_launch():
     for n in (3, 70_000, 1, 900):
         found = hash_encode(torch.rand(n, 3), table, levels.info)
         torch.testing.assert_close(found, torch.ones(n, 6))
+
+
+def test_one_row_of_a_wider_table_does_not_settle_how_later_rows_lie():
+    wide, directions = torch.rand(6, 8), torch.nn.functional.normalize(torch.randn(6, 3), dim=1)
+
+    def features_beside_harmonics(n):
+        return beside_harmonics(wide[:n, :5].contiguous(), directions[:n])[:, :5]
+
+    with ThreadPoolExecutor(1) as fresh:  # a thread that has recorded nothing yet
+        for n in (1, 6, 1):  # torch calls one row contiguous however far apart rows lie
+            assert torch.equal(fresh.submit(features_beside_harmonics, n).result(), wide[:n, :5])
+
+
+def test_vectors_count_anew_at_every_launch():
+    rays = Rays(torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0]]))
+    for far in (1.0, 2.0, 1.0):
+        _, t_maxs = intersect_box(rays, (-1.0, -1.0, -1.0, far, 1.0, 1.0))
+        assert t_maxs.tolist() == [far]
