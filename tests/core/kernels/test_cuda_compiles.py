@@ -28,8 +28,8 @@ def test_there_are_modules_with_kernels():
 @pytest.mark.skipif(sys.platform == "darwin", reason="Warp for macOS has no compiler for CUDA")
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.parametrize("arch", [80, 90])  # from the second on, entries' features are added together
-def test_a_module_compiles_for_cuda(name, arch, tmp_path):
+def test_a_module_compiles_and_assembles_for_cuda(name, arch, tmp_path):
     make_kernels_that_are_made_on_use()
     module = importlib.import_module(f"core.kernels.{name}")
-    wp.compile_aot_module(module, arch=arch, use_ptx=True, module_dir=tmp_path)
-    assert [path for path in tmp_path.glob("*.ptx") if path.stat().st_size > 0]
+    wp.compile_aot_module(module, arch=arch, use_ptx=False, module_dir=tmp_path)
+    assert [path for path in tmp_path.glob("*.cubin") if path.stat().st_size > 0]
