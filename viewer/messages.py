@@ -58,6 +58,7 @@ class SceneRay:
         origin, direction: of the ray; the direction has length 1.
         t_min, t_stop, t_max: where it enters the box, where it stopped, and where it would have left the box.
         kept: spans (first t, last t) of composited samples.
+        of_a: it is a ray of A, whose surfaces cover it while A stands beside the present picture.
     """
 
     origin: tuple[float, float, float]
@@ -66,6 +67,7 @@ class SceneRay:
     t_stop: float
     t_max: float
     kept: tuple[tuple[float, float], ...]
+    of_a: bool = False
 
 
 @dataclass(frozen=True)

@@ -180,8 +180,8 @@ def compose(
         rgba, legends = _painted(output, view, scene, transparent)
         rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.layers)
     if ray is not None and (view.compare is Compare.OFF or view.compare_as is not CompareAs.DIFFERENCE):
-        output = rendered.output
-        rgba = overlays.with_ray(rgba, ray, view, pose, output.depths, output.opacities, rendered.layers)
+        seen = rendered.other if ray.of_a and rendered.other is not None else rendered
+        rgba = overlays.with_ray(rgba, ray, view, pose, seen.output.depths, seen.output.opacities, seen.layers)
     return np.ascontiguousarray(rgba), legends
 
 

@@ -180,7 +180,8 @@ def scene_ray(inspection: Inspection) -> SceneRay | None:
     t_starts, t_ends = _with_lengths(t_starts, t_ends, report.t_min, report.t_max)
     joined = tuple((float(t_starts[i]), float(t_ends[j])) for i, j in spans(t_starts, t_ends))
     t_max = max(report.t_max, report.t_stop)
-    return SceneRay(report.origin, report.direction, report.t_min, report.t_stop, t_max, joined)
+    of_a = inspection.question.of in WHOSE
+    return SceneRay(report.origin, report.direction, report.t_min, report.t_stop, t_max, joined, of_a)
 
 
 def to_csv(inspection: Inspection, dataset: str) -> str:

@@ -9,7 +9,7 @@ from tests.viewer.live import open_scene, view_request
 from viewer import pictures
 from viewer.comparison import mixed, with_divider
 from viewer.display import COLORMAPS, rounded_up
-from viewer.messages import PhotoId, Split
+from viewer.messages import PhotoId, SceneRay, Split
 from viewer.view_settings import Compare, CompareAs, Mode, ViewSettings
 
 SIZE = (32, 24)
@@ -186,3 +186,17 @@ def test_the_end_of_a_scale_is_round_and_not_below_the_values():
     for top in (1e-5, 0.0123, 0.3, 1.0, 5.1, 99.0, 100.0):
         assert top <= rounded_up(top) * (1.0 + 1e-6) <= 2.01 * top
     assert rounded_up(0.0) == 1.0
+
+
+def test_as_ray_is_covered_by_what_a_shows(scene, request_):
+    """A sees nothing, for it ends before the ball; the present picture hides what lies in the ball."""
+    request = dataclasses.replace(request_, other=dataclasses.replace(request_.march, far_plane=0.1))
+    request = dataclasses.replace(request, view=ViewSettings(compare=Compare.SETTINGS, divider=1.0))
+    rendered = pictures.render_request(scene.trainer, request, SIZE)
+    bare, _ = pictures.compose(rendered, request.pose, request.view, scene.info)
+    drawn = []
+    for of_a in (False, True):
+        ray = SceneRay((-1.0, 0.0, 0.0), (1.0, 0.0, 0.0), 0.0, 2.0, 2.0, (), of_a)
+        rgba, _ = pictures.compose(rendered, request.pose, request.view, scene.info, ray=ray)
+        drawn.append(np.abs(rgba - bare).sum())
+    assert drawn[1] > 1.2 * drawn[0] > 0.0

@@ -150,7 +150,7 @@ class InspectorPanel:
         state, at = self._context.state, None
         state.ray = None
         if self._of is not state.comparing:
-            self._of = Compare.OFF  # A is seen no more, or is another
+            self._of = Compare.OFF  # A is seen no more, or is of the other kind
         if not self._visible:
             self._asked = None
         elif self._ray is not None and state.camera is not None:
