@@ -73,7 +73,7 @@ def main(
     console = Console()
     device = choose_device(device)
     overrides = Overrides(method={"field": DEFAULT_FIELD}, place=place or {})  # the same field of a scene that moves
-    with progress_bars(console) as bars:
+    with progress_bars(Console(stderr=True)) as bars:
         trainer = open_trainer(dataset, reading, device, seed, Bar(bars, "opening").update, overrides)
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
         while trainer.seconds < _WARM_SECONDS:

@@ -63,8 +63,8 @@ class Camera:
 
     def __getitem__(self, index) -> "Camera":
         picked = {
-            "c2w": picked_rows(self.c2w, index),
-            "K": picked_rows(self.K, index),
+            "c2w": rows_at(self.c2w, index),
+            "K": rows_at(self.K, index),
             "lens": self.lens and self.lens[index],
             "times": None if self.times is None else self.times[index],
         }
@@ -97,10 +97,11 @@ class Camera:
         return replace(self, K=self.K * scale[..., None], width=width, height=height, sizes=None)
 
 
-def picked_rows(rows: Tensor, index) -> Tensor:
-    """`rows[index]`; where that is one row for each of many pixels, in a quarter of the time that torch takes."""
-    many = isinstance(index, Tensor) and index.ndim == 1 and index.dtype == torch.int64
-    return rows.index_select(0, index) if many else rows[index]
+def rows_at(rows: Tensor, index) -> Tensor:
+    """`rows[index]`; with indices (n,) int64 of at least 0 on the rows' device in a quarter of torch's time."""
+    if isinstance(index, Tensor) and (index.ndim, index.dtype, index.device) == (1, torch.int64, rows.device):
+        return rows.index_select(0, index)
+    return rows[index]
 
 
 def pinhole_matrix(fov_y: float, width: int, height: int) -> Tensor:
@@ -129,7 +130,8 @@ def rays_through(camera: Camera, xs: Tensor, ys: Tensor) -> Rays:
         directions = torch.stack([x, -y, -torch.ones_like(x)], dim=-1)
     else:
         directions = straighten(camera.lens, torch.stack([x, y], dim=-1)) * c2w.new_tensor([1.0, -1.0, -1.0])
-    rotated = sum(c2w[..., :3, axis] * directions[..., axis, None] for axis in range(3))
+    x, y, z = (c2w[..., :3, axis] * directions[..., axis, None] for axis in range(3))
+    rotated = x + y + z
     rays_d = rotated / torch.linalg.vector_norm(rotated, dim=-1, keepdim=True)
     rays_o = c2w[..., :3, 3].expand_as(rays_d)
     times = None if camera.times is None else camera.times.expand(rays_d.shape[:1]).contiguous()

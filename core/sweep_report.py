@@ -68,7 +68,7 @@ def sweep_snapshot(
     setting = swept_setting(name, march, trainer.dataset.box, position, trainer.sampler_settings)
     background = torch.ones(3, device=device)
     sweep = Sweep(trainer.field, trainer.sampler, view, march, background, name, setting, n_values, REPEATS)
-    with progress_bars(console) as bars:
+    with progress_bars(Console(stderr=True)) as bars:
         bar = Bar(bars, "sweeping")
         while sweep.advance():
             bar.update(sweep.share)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.cameras import Camera, picked_rows, rays_through
+from core.cameras import Camera, rays_through, rows_at
 from core.datasets.layout import Layout
 from core.place import Place
 from core.rays import Rays
@@ -200,7 +200,7 @@ class Views:
             places = self._layout.firsts[views] + pixels
         xs = (pixels % width).float() + 0.5
         ys = (pixels // width).float() + 0.5
-        rgbs, alphas = split_alpha(picked_rows(self.images.view(-1, n_channels), places))
+        rgbs, alphas = split_alpha(rows_at(self.images.view(-1, n_channels), places))
         return PixelBatch(rays_through(self.cameras[views], xs, ys), rgbs, alphas)
 
 
