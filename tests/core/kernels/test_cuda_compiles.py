@@ -26,8 +26,7 @@ def test_there_are_modules_with_kernels():
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Warp for macOS has no compiler for CUDA")
-@pytest.mark.parametrize("name", MODULES)
-@pytest.mark.parametrize("arch", [80, 90])  # from the second on, entries' features are added together
+@pytest.mark.parametrize(("name", "arch"), [*((name, 90) for name in MODULES), ("hash_grid", 80)])
 def test_a_module_compiles_and_assembles_for_cuda(name, arch, tmp_path):
     make_kernels_that_are_made_on_use()
     module = importlib.import_module(f"core.kernels.{name}")
