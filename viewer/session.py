@@ -298,14 +298,8 @@ class Session:
             message="",
             progress=None,
             collapse=None,
-            scene=scene.info,
             scene_serial=self.status.scene_serial + 1,
-            march=scene.trainer.settings.march,
-            former=scene.former_run,
-            step=scene.trainer.step_count,
-            seconds=scene.trainer.seconds,
-            losses=scene.losses.points,
-            psnrs=scene.psnrs,
+            **_told_of(scene),
         )
 
     def _pause(self) -> None:
@@ -358,19 +352,27 @@ class Session:
         steps, rays, samples = rates or (0.0, 0.0, 0.0)
         self.status = replace(
             self.status,
-            scene=scene.info,
-            step=scene.trainer.step_count,
-            seconds=scene.trainer.seconds,
             steps_per_second=steps,
             rays_per_second=rays,
             samples_per_second=samples,
             views_per_second=self._views.views_per_second(),
-            losses=scene.losses.points,
-            psnrs=scene.psnrs,
-            march=scene.trainer.settings.march,
-            excluded=scene.trainer.excluded,
-            former=scene.former_run,
+            **_told_of(scene),
         )
+
+
+def _told_of(scene: Scene) -> dict[str, Any]:
+    """What the status tells of a scene itself, by the names in `Status`."""
+    trainer = scene.trainer
+    return {
+        "scene": scene.info,
+        "step": trainer.step_count,
+        "seconds": trainer.seconds,
+        "losses": scene.losses.points,
+        "psnrs": scene.psnrs,
+        "march": trainer.settings.march,
+        "excluded": trainer.excluded,
+        "former": scene.former_run,
+    }
 
 
 def _advice(error: Exception) -> str:
