@@ -26,9 +26,14 @@ def sides_of(box: Box) -> tuple[float, float, float]:
     return tuple(high - low for low, high in zip(box[:3], box[3:], strict=True))
 
 
+def centre_of(box: Box) -> tuple[float, float, float]:
+    """The middle of a box."""
+    return tuple(0.5 * (low + high) for low, high in zip(box[:3], box[3:], strict=True))
+
+
 def grown(box: Box, factor: float) -> Box:
     """A box with its sides multiplied, about its centre."""
-    centre = [0.5 * (low + high) for low, high in zip(box[:3], box[3:], strict=True)]
+    centre = centre_of(box)
     halves = [0.5 * factor * side for side in sides_of(box)]
     return (
         *(c - h for c, h in zip(centre, halves, strict=True)),

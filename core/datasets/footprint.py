@@ -2,7 +2,7 @@
 
 import torch
 
-from core.boxes import sides_of
+from core.boxes import centre_of, sides_of
 from core.cameras import Camera
 from core.settings import Box
 
@@ -16,7 +16,7 @@ def pixels_across(cameras: Camera, box: Box) -> float:
         cameras: a batch, the training views'.
     """
     side = max(sides_of(box))
-    middle = cameras.c2w.new_tensor([0.5 * (low + high) for low, high in zip(box[:3], box[3:], strict=True)])
+    middle = cameras.c2w.new_tensor(centre_of(box))
     distances = torch.linalg.vector_norm(cameras.c2w[:, :3, 3] - middle, dim=-1).clamp_min(0.5 * side)
     focal = (cameras.K[:, 0, 0] * cameras.K[:, 1, 1]).sqrt()
     return side * float((focal / distances).median())
