@@ -123,9 +123,9 @@ def render_image(
     """Render all pixels of a camera, `chunk` rays at a time; on the CPU, each thread has a chunk of its own.
 
     Args:
-        chunk: None: as suits the device.
         background: (3,) float32.
         cancelled: asked between chunks; once it says yes, None is returned.
+        chunk: None: as suits the device.
 
     Returns:
         The output with (height, width) in place of (n_rays,).

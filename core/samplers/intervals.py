@@ -73,8 +73,8 @@ def seen_samples(field: Field, rays: Rays, samples: Samples, march: MarchSetting
     sigmas, features = densities_at(field, rays, samples)
     visibility = Visibility(n_rays, march, device)
     everyone = torch.arange(n_rays, dtype=torch.int32, device=device)
-    nowhere = torch.full((n_rays,), FAR_AWAY, device=device)  # nothing comes behind these samples
-    ranks, _ = visibility.mark(samples, sigmas, everyone, nowhere)
+    done = torch.full((n_rays,), FAR_AWAY, device=device)  # nothing comes behind these samples
+    ranks, _ = visibility.mark(samples, sigmas, everyone, done)
     kept, sigmas, features = kept_samples([Round(samples, sigmas, features, ranks)], visibility.n_kept)
     trans = torch.exp(-visibility.thickness)
     return Sampled(kept, sigmas, features, trans, n_marched, n_marched, visibility.stopped)
