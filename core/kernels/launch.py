@@ -5,13 +5,12 @@ thread pool; the networks' matrix products share the pool (`run_together`). Ever
 an int: the slice's first index along the split axis, which the kernel adds to that axis of `wp.tid()`.
 """
 
+import atexit
 import ctypes
 import math
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
@@ -19,6 +18,8 @@ from typing import TypeVar
 
 import torch
 import warp as wp
+
+from core.kernels.workers import Workers, is_sharing
 
 wp.config.log_level = wp.LOG_ERROR
 wp.config.enable_backward = False
@@ -49,7 +50,7 @@ else:  # Warp would warn on every start that there is no CUDA driver; `doctor` s
 
 T = TypeVar("T")
 
-_pool: ThreadPoolExecutor | None = None
+_workers: Workers | None = None
 _thread = threading.local()
 making_kernels = threading.RLock()
 """Held while a kernel is made, compiled or loaded: Warp's modules bear one thread at that."""
@@ -61,16 +62,21 @@ def set_threads(n: int) -> None:
 
     torch's own pool stays at one thread: its barriers spin, and on a busy machine a step then takes ten times as long.
     """
-    global _pool, _n_threads
+    global _workers, _n_threads
     if n < 1:
         raise ValueError(f"threads must be at least 1, got {n}")
     torch.set_num_threads(1)
     # Gradients of saturated colours are denormal, and ten times as slow; threads made from here on inherit this.
     torch.set_flush_denormal(True)
     _n_threads = n
-    if _pool is not None:
-        _pool.shutdown()
-    _pool = ThreadPoolExecutor(n - 1, thread_name_prefix="slice") if n > 1 else None
+    _end_workers()
+    _workers = Workers(n - 1) if n > 1 else None
+
+
+@atexit.register
+def _end_workers() -> None:  # at exit too: none may wake up in an interpreter that is being taken down
+    if _workers is not None:
+        _workers.close()
 
 
 @contextmanager
@@ -92,7 +98,20 @@ def n_threads() -> int:
 def lanes_on(device: torch.device) -> int:
     """How many independent parts work on a device is best cut into: one a thread on the CPU, unless the caller is a
     part already."""
-    return _n_threads if device.type == "cpu" and not _is_sharing() else 1
+    return _n_threads if device.type == "cpu" and not is_sharing() else 1
+
+
+def run_together(tasks: list[Callable[[], T]]) -> list[T]:
+    """Run tasks that release the GIL at the same time, on the pool and on the calling thread; results in order.
+
+    What a task itself would share out runs on the task's own thread: a pool that waits for itself would never end.
+    Tasks have the caller's gradient mode, which belongs to a thread. The first failure is raised, once no task runs
+    any more; no task begins after it.
+    """
+    workers = _workers
+    if workers is None or len(tasks) == 1 or is_sharing():
+        return [task() for task in tasks]
+    return workers.run(tasks)
 
 
 def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: int = 0, grain: int = 1 << 13) -> None:
@@ -190,43 +209,6 @@ def _recorded(kernel: wp.Kernel, device: torch.device) -> _Recorded:
 def _stream(device: int, handle: int) -> wp.Stream:
     """One of torch's streams as Warp's; torch has few, and they live as long as the process."""
     return wp.Stream(f"cuda:{device}", cuda_stream=handle)
-
-
-def run_together(tasks: list[Callable[[], T]]) -> list[T]:
-    """Run tasks that release the GIL at the same time, on the pool and on the calling thread; results in order.
-
-    What a task itself would share out runs on the task's own thread: a pool that waits for itself would never end.
-    Tasks have the caller's gradient mode, which belongs to a thread.
-    """
-    if _pool is None or len(tasks) == 1 or _is_sharing():
-        return [task() for task in tasks]
-    waiting = iter(enumerate(tasks))
-    results: list = [None] * len(tasks)
-    learning = torch.is_grad_enabled()
-
-    def work() -> None:
-        _thread.is_sharing = True
-        try:
-            with torch.set_grad_enabled(learning):
-                for i, task in waiting:
-                    results[i] = task()
-        finally:
-            _thread.is_sharing = False
-
-    others = [_pool.submit(work) for _ in range(min(_n_threads, len(tasks)) - 1)]
-    try:
-        work()
-    finally:  # no task may go on with what belongs to the caller
-        deque(waiting, maxlen=0)
-        wait(others)
-    for other in others:
-        other.result()
-    return results
-
-
-def _is_sharing() -> bool:
-    """Whether this thread works on one of several tasks already."""
-    return getattr(_thread, "is_sharing", False)
 
 
 set_threads(_n_threads)
