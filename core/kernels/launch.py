@@ -5,20 +5,22 @@ thread pool; the networks' matrix products share the pool (`run_together`). Ever
 an int: the slice's first index along the split axis, which the kernel adds to that axis of `wp.tid()`.
 """
 
+import atexit
 import ctypes
 import math
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
-from itertools import pairwise
 from typing import TypeVar
 
 import torch
 import warp as wp
+from torch import Tensor
+
+from core.kernels.recorded import OnCpu, OnCuda
+from core.kernels.workers import Workers, is_sharing
 
 wp.config.log_level = wp.LOG_ERROR
 wp.config.enable_backward = False
@@ -49,8 +51,7 @@ else:  # Warp would warn on every start that there is no CUDA driver; `doctor` s
 
 T = TypeVar("T")
 
-_pool: ThreadPoolExecutor | None = None
-_thread = threading.local()
+_workers: Workers | None = None
 making_kernels = threading.RLock()
 """Held while a kernel is made, compiled or loaded: Warp's modules bear one thread at that."""
 _n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -61,16 +62,21 @@ def set_threads(n: int) -> None:
 
     torch's own pool stays at one thread: its barriers spin, and on a busy machine a step then takes ten times as long.
     """
-    global _pool, _n_threads
+    global _workers, _n_threads
     if n < 1:
         raise ValueError(f"threads must be at least 1, got {n}")
     torch.set_num_threads(1)
     # Gradients of saturated colours are denormal, and ten times as slow; threads made from here on inherit this.
     torch.set_flush_denormal(True)
     _n_threads = n
-    if _pool is not None:
-        _pool.shutdown()
-    _pool = ThreadPoolExecutor(n - 1, thread_name_prefix="slice") if n > 1 else None
+    _end_workers()
+    _workers = Workers(n - 1) if n > 1 else None
+
+
+@atexit.register
+def _end_workers() -> None:  # at exit too: none may wake up in an interpreter that is being taken down
+    if _workers is not None:
+        _workers.close()
 
 
 @contextmanager
@@ -92,11 +98,33 @@ def n_threads() -> int:
 def lanes_on(device: torch.device) -> int:
     """How many independent parts work on a device is best cut into: one a thread on the CPU, unless the caller is a
     part already."""
-    return _n_threads if device.type == "cpu" and not _is_sharing() else 1
+    return _n_threads if device.type == "cpu" and not is_sharing() else 1
+
+
+def run_together(tasks: list[Callable[[], T]]) -> list[T]:
+    """Run tasks that release the GIL at the same time, on the pool and on the calling thread; results in order.
+
+    What a task itself would share out runs on the task's own thread: a pool that waits for itself would never end.
+    Tasks have the caller's gradient mode, which belongs to a thread. The first failure is raised, once no task runs
+    any more; no task begins after it.
+    """
+    workers = _workers
+    if workers is None or len(tasks) == 1 or is_sharing():
+        return [task() for task in tasks]
+    return workers.run(tasks)
+
+
+class _Here(threading.local):
+    def __init__(self):
+        self.recorded: dict[tuple[wp.Kernel, torch.device], OnCpu | OnCuda] = {}
+
+
+_here = _Here()
+"""A thread's launches: threads fill them with arguments of their own."""
 
 
 def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: int = 0, grain: int = 1 << 13) -> None:
-    """Run `kernel` over the index space `dim`.
+    """Run `kernel` over the index space `dim`, which has the axes of its `wp.tid()`.
 
     Args:
         inputs: the kernel's arguments after `offset`; torch tensors are passed without a copy, and must be contiguous
@@ -106,127 +134,43 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
     """
     if 0 in dim:
         return
-    device = next(x for x in inputs if isinstance(x, torch.Tensor)).device
-    recorded = _recorded(kernel, device)
-    if device.type == "cuda":
-        (command,) = recorded.filled(dim, inputs, [(0, dim)])
-        command.launch(_stream(device.index, torch.cuda.current_stream(device).cuda_stream))
+    device = _device_of(inputs)
+    recorded = _here.recorded.get((kernel, device))
+    if recorded is None:
+        recorded = _here.recorded[kernel, device] = _record(kernel, dim, inputs, device)
+    if isinstance(recorded, OnCuda):
+        recorded.launch(dim, inputs, _stream(device.index, torch.cuda.current_stream(device).cuda_stream))
         return
-
-    n = dim[split_axis]
-    n_slices = max(1, min(lanes_on(device), n, math.prod(dim) // grain))
-    bounds = [n * i // n_slices for i in range(n_slices + 1)]
-    slices = [(first, (*dim[:split_axis], last - first, *dim[split_axis + 1 :])) for first, last in pairwise(bounds)]
-    run_together([command.launch for command in recorded.filled(dim, inputs, slices)])
+    n_slices = 1 if is_sharing() else max(1, min(_n_threads, dim[split_axis], math.prod(dim) // grain))
+    run_together(recorded.slices(dim, inputs, split_axis, n_slices))
 
 
-class _Recorded:
-    """A thread's launches of one kernel on one device, to be filled and replayed: far quicker than to launch anew.
+def _device_of(inputs: list) -> torch.device:
+    for x in inputs:
+        if isinstance(x, Tensor):
+            return x.device
+    raise ValueError("a launch needs a tensor among its inputs, which tells the device; got none")
 
-    A tensor like the one that was handed over before, but for its length, only moves the array's address and length: to
-    describe one anew takes as long as to launch a kernel.
-    """
 
-    def __init__(self, kernel: wp.Kernel, device: torch.device):
-        self._kernel, self._device = kernel, f"cuda:{device.index}" if device.type == "cuda" else "cpu"
-        self._types = [arg.type for arg in kernel.adj.args[1:]]
-        self._commands: list[wp.Launch] = []
-        self._slices: list[tuple[int, tuple[int, ...]]] = []
-        self._given: list = [None] * len(self._types)  # an array's kind, or what else was given
-        self._arrays: list = [None] * len(self._types)
-
-    def filled(self, dim: tuple[int, ...], inputs: list, slices: list[tuple[int, tuple[int, ...]]]) -> list[wp.Launch]:
-        """Launches with these arguments, one for each slice: its offset and its index space."""
-        if len(self._commands) < len(slices):
-            self._record(dim, inputs, len(slices))
-        for i, value in enumerate(inputs):
-            if isinstance(value, torch.Tensor):
-                given, array = (value.dtype, value.shape[1:], value.stride()), self._arrays[i]
-                if given == self._given[i]:
-                    array.data, array.shape[0] = value.data_ptr(), value.shape[0]
-                    continue
-                value = wp.from_torch(value.detach(), dtype=self._types[i].dtype, return_ctype=True)
-                self._arrays[i] = value
-            elif value is self._given[i]:
-                continue
-            else:
-                given, value = value, value.__ctype__() if hasattr(value, "__ctype__") else value
-            self._given[i] = given
-            for command in self._commands:
-                command.set_param_at_index_from_ctype(i + 1, value)
-        for k, (command, piece) in enumerate(zip(self._commands, slices, strict=False)):
-            if piece != self._slices[k]:
-                self._slices[k] = piece
-                command.set_param_at_index_from_ctype(0, piece[0])
-                command.set_dim(piece[1])
-        return self._commands[: len(slices)]
-
-    def _record(self, dim: tuple[int, ...], inputs: list, n: int) -> None:
-        arguments = [_as_warp(x, kind) for x, kind in zip(inputs, self._types, strict=True)]
-        while len(self._commands) < n:
-            with making_kernels:  # the first one compiles or loads the kernel, which threads must not do together
-                command = wp.launch(self._kernel, dim, [0, *arguments], device=self._device, record_cmd=True)
-            self._commands.append(command)
-            self._slices.append((0, dim))
-        self._given = [None] * len(self._types)
+def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device) -> OnCpu | OnCuda:
+    arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
+    alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
+    with making_kernels:  # the first one compiles or loads the kernel, which threads must not do together
+        command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True)
+    return OnCuda(command) if device.type == "cuda" else OnCpu(command)
 
 
 def _as_warp(value, kind):
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, Tensor):
         return wp.from_torch(value.detach(), dtype=kind.dtype)
     # a recorded launch writes later vectors over the first one, which may be somebody's
     return type(value).from_buffer_copy(value) if isinstance(value, ctypes.Array) else value
-
-
-def _recorded(kernel: wp.Kernel, device: torch.device) -> _Recorded:
-    """This thread's launches of a kernel."""
-    known = _thread.__dict__.setdefault("recorded", {})
-    if (recorded := known.get((kernel, device))) is None:
-        recorded = known[kernel, device] = _Recorded(kernel, device)
-    return recorded
 
 
 @cache
 def _stream(device: int, handle: int) -> wp.Stream:
     """One of torch's streams as Warp's; torch has few, and they live as long as the process."""
     return wp.Stream(f"cuda:{device}", cuda_stream=handle)
-
-
-def run_together(tasks: list[Callable[[], T]]) -> list[T]:
-    """Run tasks that release the GIL at the same time, on the pool and on the calling thread; results in order.
-
-    What a task itself would share out runs on the task's own thread: a pool that waits for itself would never end.
-    Tasks have the caller's gradient mode, which belongs to a thread.
-    """
-    if _pool is None or len(tasks) == 1 or _is_sharing():
-        return [task() for task in tasks]
-    waiting = iter(enumerate(tasks))
-    results: list = [None] * len(tasks)
-    learning = torch.is_grad_enabled()
-
-    def work() -> None:
-        _thread.is_sharing = True
-        try:
-            with torch.set_grad_enabled(learning):
-                for i, task in waiting:
-                    results[i] = task()
-        finally:
-            _thread.is_sharing = False
-
-    others = [_pool.submit(work) for _ in range(min(_n_threads, len(tasks)) - 1)]
-    try:
-        work()
-    finally:  # no task may go on with what belongs to the caller
-        deque(waiting, maxlen=0)
-        wait(others)
-    for other in others:
-        other.result()
-    return results
-
-
-def _is_sharing() -> bool:
-    """Whether this thread works on one of several tasks already."""
-    return getattr(_thread, "is_sharing", False)
 
 
 set_threads(_n_threads)

@@ -1,0 +1,136 @@
+"""A kernel's launches, to be filled and replayed: far quicker than to launch anew.
+
+A tensor like the one that was handed over before, but for its length, only moves an array's address and length: to
+describe one anew takes as long as to launch a kernel.
+"""
+
+import ctypes
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import warp as wp
+from torch import Tensor
+
+
+class OnCuda:
+    """Launches of one kernel on one GPU by one thread."""
+
+    def __init__(self, command: wp.Launch):
+        """
+        Args:
+            command: as `wp.launch` recorded it; its arguments don't count.
+        """
+        self._command, self._dim = command, None
+        self._arguments = _Arguments(command.kernel, self._put)
+
+    def launch(self, dim: tuple[int, ...], inputs: list, stream: wp.Stream) -> None:
+        """Run the kernel over `dim` with these arguments after `offset`, which is 0."""
+        self._arguments.fill(inputs)
+        if dim != self._dim:
+            self._dim = dim
+            self._command.set_dim(dim)
+        self._command.launch(stream)
+
+    def _put(self, i: int, value: Any) -> Any:
+        self._command.set_param_at_index_from_ctype(i + 1, value)
+        return value
+
+
+class OnCpu:
+    """Launches of one kernel on the CPU by one thread, in slices.
+
+    Warp builds the struct of the arguments anew at every launch, which takes longer than many a kernel runs. Here it
+    stays, and each further slice has a copy with its own offset. What this rests on was read from `invoke` in
+    `warp/_src/context.py` of Warp 1.19.0: a launch's `hooks.forward` is a C function (ctypes releases the GIL while it
+    runs) of the addresses of its bounds, `params[0]`, and of a struct of its arguments, the other `params`.
+    """
+
+    def __init__(self, command: wp.Launch):
+        """
+        Args:
+            command: as `wp.launch` recorded it; its arguments don't count.
+        """
+        bounds, *params = command.params
+        self._names = ["offset", *(arg.label for arg in command.kernel.adj.args[1:])]
+        fields = [(name, type(x)) for name, x in zip(self._names, params, strict=True)]
+        self._struct, self._bounds = type("Arguments", (ctypes.Structure,), {"_fields_": fields}), type(bounds)
+        self._forward, self._module = command.hooks.forward, command.module_exec  # without its module it is gone
+        self._slices = [self._slice()]
+        self._arguments = _Arguments(command.kernel, self._put)
+
+    def slices(self, dim: tuple[int, ...], inputs: list, split_axis: int, n: int) -> list[Callable[[], None]]:
+        """The kernel over `dim` with these arguments after `offset`, in n slices along an axis, to be called.
+
+        They hold until the next ones are asked for, and the tensors as long as somebody else holds them.
+        """
+        self._arguments.fill(inputs)
+        while len(self._slices) < n:
+            self._slices.append(self._slice())
+        if n == 1:
+            self._slices[0].move(0, dim)
+        else:
+            size, before, behind = dim[split_axis], dim[:split_axis], dim[split_axis + 1 :]
+            n_bytes = ctypes.sizeof(self._struct)
+            for k, piece in enumerate(self._slices[:n]):
+                first, last = size * k // n, size * (k + 1) // n
+                if k:
+                    ctypes.memmove(piece.address, self._slices[0].address, n_bytes)
+                piece.move(first, (*before, last - first, *behind))
+        return [piece.run for piece in self._slices[:n]]
+
+    def _slice(self) -> "_Slice":
+        return _Slice(self._forward, self._struct(), self._bounds(()))
+
+    def _put(self, i: int, value: Any) -> Any:
+        arguments, name = self._slices[0].arguments, self._names[i + 1]
+        setattr(arguments, name, value)
+        return getattr(arguments, name)
+
+
+class _Slice:
+    """One part of a launch on the CPU: `run` runs it."""
+
+    def __init__(self, forward: Callable, arguments: ctypes.Structure, bounds: ctypes.Structure):
+        self.arguments, self.address = arguments, ctypes.byref(arguments)
+        self._bounds, self._dim = bounds, None
+        self.run = partial(forward, ctypes.byref(bounds), self.address)
+
+    def move(self, offset: int, dim: tuple[int, ...]) -> None:
+        self.arguments.offset = offset
+        if dim != self._dim:
+            self._dim = dim
+            self._bounds.__init__(dim)
+
+
+class _Arguments:
+    """The arguments of a recorded launch; what is as it was stays.
+
+    Args:
+        put: sets the argument with an index, without `offset`, to a number or a ctypes value; gives the ctypes value
+            that a launch will read.
+    """
+
+    def __init__(self, kernel: wp.Kernel, put: Callable[[int, Any], Any]):
+        self._types, self._put = [arg.type for arg in kernel.adj.args[1:]], put
+        self._given: list = [None] * len(self._types)  # an array's kind, or what else was given
+        self._arrays: list = [None] * len(self._types)
+        self._lengths: list = [None] * len(self._types)
+
+    def fill(self, inputs: list) -> None:
+        """Set the arguments after `offset`."""
+        given = self._given
+        for i, value in enumerate(inputs):
+            if isinstance(value, Tensor):
+                shape = value.shape
+                kind = (value.dtype, value.stride(), shape[1:] if len(shape) > 1 else ())
+                if kind == given[i]:
+                    self._arrays[i].data = value.data_ptr()
+                    self._lengths[i][0] = shape[0]
+                else:
+                    array = wp.from_torch(value.detach(), dtype=self._types[i].dtype, return_ctype=True)
+                    self._arrays[i] = self._put(i, array)
+                    self._lengths[i], given[i] = self._arrays[i].shape, kind
+            elif value is not given[i]:
+                self._put(i, value.__ctype__() if hasattr(value, "__ctype__") else value)
+                given[i] = value
