@@ -231,7 +231,9 @@ def _walk(
     """Launch one of the kernels over all levels and samples; on the CPU a thread walks runs, on CUDA single samples."""
     run = _RUN if positions.device.type == "cpu" else 1
     inputs = [run, positions, *space.arguments(), levels, table.view(-1), features.view(-1)]
-    launch(kernels[table.shape[1]], (levels.shape[0], -(-positions.shape[0] // run)), inputs, split_axis, grain=32)
+    dim = levels.shape[0], -(-positions.shape[0] // run)
+    # the finer a level, the fewer of its entries are in the cache
+    launch(kernels[table.shape[1]], dim, inputs, split_axis, grain=32, slices_a_thread=dim[0] if split_axis == 0 else 1)
 
 
 class _HashEncode(torch.autograd.Function):

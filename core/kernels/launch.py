@@ -123,7 +123,14 @@ _here = _Here()
 """A thread's launches: threads fill them with arguments of their own."""
 
 
-def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: int = 0, grain: int = 1 << 13) -> None:
+def launch(
+    kernel: wp.Kernel,
+    dim: tuple[int, ...],
+    inputs: list,
+    split_axis: int = 0,
+    grain: int = 1 << 13,
+    slices_a_thread: int = 1,
+) -> None:
     """Run `kernel` over the index space `dim`, which has the axes of its `wp.tid()`.
 
     Args:
@@ -131,6 +138,7 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
             where the kernel reads them by address. Vectors and structs must not change once they were handed over.
         split_axis: the axis along which slices write to disjoint memory.
         grain: work items that are worth a thread of their own, some tenths of a millisecond.
+        slices_a_thread: more than one where equal slices take unequal time.
     """
     if 0 in dim:
         return
@@ -141,7 +149,9 @@ def launch(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, split_axis: in
     if isinstance(recorded, OnCuda):
         recorded.launch(dim, inputs, _stream(device.index, torch.cuda.current_stream(device).cuda_stream))
         return
-    n_slices = 1 if is_sharing() else max(1, min(_n_threads, dim[split_axis], math.prod(dim) // grain))
+    n_slices = 1 if is_sharing() else max(1, min(_n_threads, math.prod(dim) // grain))
+    if n_slices > 1:
+        n_slices = min(n_slices * slices_a_thread, dim[split_axis])
     run_together(recorded.slices(dim, inputs, split_axis, n_slices))
 
 
