@@ -12,8 +12,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from core.kernels.pixels import pinhole_rays
 from core.lenses import Lens, bend, straighten
 from core.rays import Rays
+
+_CENTER = 0.5
+"""Of a pixel, between its first and its last border."""
+
+_IMAGE_AXES = (1.0, -1.0, -1.0)
+"""What a step to the right, down and ahead in an image is on its camera's x, y and z axis."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +186,25 @@ def sees(camera: Camera, points: Tensor) -> Tensor:
     return (xs >= 0.0) & (xs <= camera.width) & (ys >= 0.0) & (ys <= camera.height)
 
 
-def rays_of_pixels(camera: Camera, pixels: Tensor) -> Rays:
-    """Rays through the centres of one camera's pixels (n,) int64, counted row by row."""
-    return rays_through(camera, pixels % camera.width + 0.5, pixels // camera.width + 0.5)
+def rays_of_pixels(camera: Camera, pixels: Tensor, views: Tensor | None = None) -> Rays:
+    """Rays through the centres of pixels (n,) int64, counted row by row.
+
+    Args:
+        camera: one for all pixels, or a batch.
+        views: (n,) int64, which camera of a batch each pixel is of; None: there is one.
+    """
+    if camera.lens is None and camera.K.dtype == torch.float32:  # of every step and every picture
+        c2w, K = camera.c2w.view(-1, 4, 4), camera.K.view(-1, 3, 3)
+        size = camera.width if camera.sizes is None else camera.sizes
+        rays_o, rays_d = pinhole_rays(c2w, K, size, _IMAGE_AXES, _CENTER, pixels, views)
+        times = camera.times
+        if times is not None:
+            times = times.expand(pixels.shape).contiguous() if views is None else times[views]
+        return Rays(rays_o, rays_d, times)
+    if views is not None:
+        camera = camera[views]
+    width = camera.width if camera.sizes is None else camera.sizes[:, 0]
+    return rays_through(camera, pixels % width + _CENTER, pixels // width + _CENTER)
 
 
 def generate_rays(camera: Camera, first: int = 0, last: int | None = None) -> Rays:

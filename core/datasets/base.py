@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.cameras import Camera, rays_through, rows_at
+from core.cameras import Camera, rays_of_pixels
 from core.datasets.layout import Layout
+from core.kernels.pixels import look_up
 from core.place import Place
 from core.rays import Rays
 from core.reading import AS_STORED, Reading
@@ -138,9 +139,9 @@ class Views:
         if self.cameras.sizes is not None or self.used is not None:
             return self._pixels(*self._layout.draw(n_rays, generator, among))
         n_pixels = self.images.shape[1] * self.images.shape[2]
-        pixels = torch.randint(n * n_pixels, (n_rays,), generator=generator, device=self.images.device)
-        views = pixels // n_pixels
-        return self._pixels(views if among is None else among[views], pixels % n_pixels)
+        places = torch.randint(n * n_pixels, (n_rays,), generator=generator, device=self.images.device)
+        views = places // n_pixels
+        return self._pixels(views if among is None else among[views], torch.sub(places, views, alpha=n_pixels))
 
     def scatter(self, index: int, n_pixels: int, generator: torch.Generator) -> PixelBatch:
         """Pixels scattered over one view: one drawn from each of n equal runs of those that count (stratified
@@ -192,16 +193,8 @@ class Views:
 
     def _pixels(self, views: Tensor, pixels: Tensor) -> PixelBatch:
         """Pixels (n,) int64, counted row by row within their views (n,) int64."""
-        if self.cameras.sizes is None:
-            _, height, width, n_channels = self.images.shape
-            places = views * (height * width) + pixels
-        else:
-            width, n_channels = self.cameras.sizes[views, 0], self.images.shape[-1]
-            places = self._layout.firsts[views] + pixels
-        xs = (pixels % width).float() + 0.5
-        ys = (pixels // width).float() + 0.5
-        rgbs, alphas = split_alpha(rows_at(self.images.view(-1, n_channels), places))
-        return PixelBatch(rays_through(self.cameras[views], xs, ys), rgbs, alphas)
+        rgbs, alphas = look_up(self.images, self._layout.firsts, views, pixels)
+        return PixelBatch(rays_of_pixels(self.cameras, pixels, views), rgbs, alphas)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.cameras import Camera, generate_rays, image_points, look_at, pinhole_matrix, rays_through, sees
+from core.cameras import (
+    Camera,
+    generate_rays,
+    image_points,
+    look_at,
+    pinhole_matrix,
+    rays_of_pixels,
+    rays_through,
+    sees,
+)
 from core.lenses import Lens
+from core.rays import Rays
 
 SEEDS = range(5)
 
@@ -245,3 +255,26 @@ def test_sizes_and_times_go_with_their_cameras():
     assert (one.width, one.height, float(one.times)) == (4, 9, 0.75)
     torch.testing.assert_close(generate_rays(one).times, torch.full((36,), 0.75))
     assert batch.resized(20, 10).times is batch.times
+
+
+@pytest.mark.parametrize("change", ["nothing", "lens", "one size", "no times", "float64"])
+def test_rays_of_pixels_go_through_their_centres(change):
+    batch = replace(mixed_batch(), times=torch.tensor([0.25, 0.75]))
+    if change == "lens":
+        batch = replace(batch, lens=Lens(0.01 * torch.rand(2, 8, generator=torch.Generator().manual_seed(0))))
+    elif change == "one size":
+        batch = replace(batch, sizes=None)
+    elif change == "no times":
+        batch = replace(batch, times=None)
+    elif change == "float64":
+        batch = batch.to(torch.float64)
+    views = torch.tensor([0, 1, 1, 0])
+    together = rays_of_pixels(batch, torch.tensor([0, 35, 9, 34]), views)
+    width = 4 if batch.sizes is not None else 7
+    centres = [(0.5, 0.5), (35 % width + 0.5, 35 // width + 0.5), (9 % width + 0.5, 9 // width + 0.5), (6.5, 4.5)]
+    xs, ys = torch.tensor(centres).unbind(1)
+    torch.testing.assert_close(together, rays_through(batch[views], xs, ys))
+    assert all(x is None or x.is_contiguous() for x in together)
+    for i, pixel in enumerate([0, 35, 9, 34]):
+        alone = generate_rays(batch[int(views[i])], pixel, pixel + 1)
+        torch.testing.assert_close(Rays(*(None if x is None else x[i : i + 1] for x in together)), alone)

@@ -27,7 +27,7 @@ def make_kernels_that_are_made_on_use():
 
 
 def test_there_are_modules_with_kernels():
-    assert {"marching", "hash_grid", "packed", "upkeep", "encoded_network"} <= set(MODULES)
+    assert {"marching", "hash_grid", "packed", "pixels", "upkeep", "encoded_network"} <= set(MODULES)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Warp for macOS has no compiler for CUDA")

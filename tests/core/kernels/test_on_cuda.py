@@ -13,6 +13,7 @@ from core.kernels.grid import GridState, geometry
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
+from core.kernels.pixels import look_up, pinhole_rays
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe
@@ -110,6 +111,18 @@ def _cells(device):
     return *first_cells(state, rays, settings)[:2], *cells_on_plane(state, rays, settings, 2, 0.4)[:2]
 
 
+def _pixels(device):
+    c2w, K = torch.eye(4).repeat(3, 1, 1), torch.eye(3).repeat(3, 1, 1)
+    c2w[:, :3], K[:, :2, 2] = numbers(3, 3, 4), 5.0 * numbers(3, 2, seed=1)
+    sizes, images = torch.tensor([[7, 5], [4, 9], [1, 1]]), (255.0 * numbers(72, 4, seed=2)).byte()
+    views, pixels = torch.tensor([0, 1, 2] * 30), torch.tensor([34, 35, 0] * 30)
+    firsts, c2w, K, sizes, images, views, pixels = on(
+        device, torch.tensor([0, 35, 71]), c2w, K, sizes, images, views, pixels
+    )
+    rays = pinhole_rays(c2w, K, sizes, (1.0, -1.0, -1.0), 0.5, pixels, views)
+    return *rays, *look_up(images, firsts, views, pixels)
+
+
 def _path(device):
     sampler = OccupancySampler(BOX, 8).to(device)
     sampler.start(0.01, 0.9)
@@ -120,7 +133,7 @@ def _path(device):
     return out.colors, out.opacities, out.trans, out.median_depths
 
 
-RESULTS = [_composite, _hash_grid, _encoded_network, _harmonics, _network, _upkeep, _cells, _path]
+RESULTS = [_composite, _hash_grid, _encoded_network, _harmonics, _network, _upkeep, _cells, _pixels, _path]
 
 
 @pytest.mark.parametrize("results", RESULTS, ids=lambda results: results.__name__)

@@ -151,3 +151,23 @@ def cells_on_plane(rays_o, rays_d, box, n_levels, shape, settings, axis, place):
         t = float((place - origin[axis]) / direction[axis])
         found.append(next(((t, cell) for t0, t1, cell in ray if t0 <= t < t1), (torch.inf, None)))
     return found
+
+
+def look_up(images, views, pixels):
+    """Colour and alpha (n, 4) of pixels of images, each (n_pixels, 3 or 4) uint8."""
+    found = []
+    for view, pixel in zip(views.tolist(), pixels.tolist(), strict=True):
+        shares = images[view][pixel].float() / 255.0
+        found.append(torch.cat([shares, torch.ones(4 - len(shares))]))
+    return torch.stack(found)
+
+
+def pinhole_rays(c2w, K, sizes, axes, center, views, pixels):
+    """Origins and unit directions (n, 6) of the rays through pixels of images of these sizes (width, height)."""
+    found = []
+    for view, pixel in zip(views.tolist(), pixels.tolist(), strict=True):
+        row, column = divmod(pixel, sizes[view][0])
+        ahead = torch.linalg.solve(K[view], torch.tensor([column + center, row + center, 1.0]))
+        direction = c2w[view, :3, :3] @ (ahead * torch.tensor(axes))
+        found.append(torch.cat([c2w[view, :3, 3], direction / direction.norm()]))
+    return torch.stack(found)
