@@ -136,12 +136,14 @@ def color_work(field: NGPField, n: float) -> Work:
 
 
 def step_work(field: NGPField, n_kept: float, n_marched: float) -> Work:
-    """A training step's least: densities of what is marched, density and colour of what is kept with both gradients
-    of each product, the scatter into the tables, and Adam over all parameters."""
+    """A training step's least: densities alone of what is marched, density and colour of what is kept with both
+    gradients of each product, the scatter into the tables, and Adam over all parameters."""
     backward = color_work(field, 2 * n_kept) + density_work(field, 2 * n_kept)
     n_parameters = sum(x.numel() for x in field.parameters())
     adam = Work(n_bytes=n_parameters * 4 * 8)  # the gradient's zeros and sums; parameter and two moments, in and out
-    return density_work(field, n_marched + n_kept) + color_work(field, n_kept) + backward + adam
+    hidden, last = field.density_layers
+    march = encode_work(field, n_marched) + Work(2 * n_marched * (hidden.numel() + last.shape[1]))
+    return march + density_work(field, n_kept) + color_work(field, n_kept) + backward + adam
 
 
 @torch.no_grad()

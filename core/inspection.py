@@ -18,6 +18,7 @@ from core.fields.along_rays import colors_at
 from core.fields.base import Field
 from core.kernels.grid import GridState
 from core.kernels.marching import March
+from core.kernels.visibility import opaque_thickness
 from core.rays import Rays, Samples
 from core.rendering import first_round_size, render_rays
 from core.samplers.base import GuideKind, Sampled, Sampler
@@ -162,7 +163,7 @@ def inspect_ray(
     whole = whole._replace(sigmas=sigmas)
 
     stopped = bool(out.stopped[0])
-    samples = _with_fates(whole, rgbs, kept, march.early_stop_eps if stopped else 0.0)
+    samples = _with_fates(whole, rgbs, kept, opaque_thickness(march.early_stop_eps) if stopped else math.inf)
     grid = (cells or sampler).grid_state(march.occ_thre)
     progress = March(grid, rays, march)
     t_min, t_max = float(progress.t_mins), float(progress.t_maxs)
@@ -199,8 +200,8 @@ def inspect_ray(
     )
 
 
-def _with_fates(whole: Sampled, rgbs: Tensor, kept: Samples, early_stop_eps: float) -> RaySamples:
-    """What became of each sample of a whole march, of which `kept` were composited."""
+def _with_fates(whole: Sampled, rgbs: Tensor, kept: Samples, opaque: float) -> RaySamples:
+    """What became of each sample of a whole march, of which `kept` were composited, and `opaque` stopped the ray."""
     t_starts, t_ends, sigmas = (_numpy(x) for x in (whole.samples.t_starts, whole.samples.t_ends, whole.sigmas))
     taus = sigmas * (t_ends - t_starts)
     if whole.weights is not None:  # the sampler's: what would weigh as much
@@ -211,7 +212,7 @@ def _with_fates(whole: Sampled, rgbs: Tensor, kept: Samples, early_stop_eps: flo
     trans, seen = (np.exp(-_before(x)) for x in (taus, np.where(composited, taus, np.float32(0.0))))
     alphas = -np.expm1(-taus)
     weights = np.where(composited, seen * alphas, np.float32(0.0))
-    fates = np.where(trans < early_stop_eps, Fate.BEHIND_STOP, Fate.BELOW_ALPHA)
+    fates = np.where(_before(taus) > np.float32(opaque), Fate.BEHIND_STOP, Fate.BELOW_ALPHA)
     fates[composited] = Fate.COMPOSITED
     return RaySamples(t_starts, t_ends, sigmas, alphas, trans, weights, _numpy(rgbs), fates.astype(np.int8))
 

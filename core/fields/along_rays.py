@@ -53,7 +53,7 @@ def densities_at(field: Field | AlongRays, rays: Rays, samples: Samples) -> tupl
     """Densities (n_samples,) of samples, and features (n_samples, n_features) for `colors_at`."""
     if isinstance(field, AlongRays):
         return field.densities(samples)
-    return in_pieces(field.density, midpoints(rays, samples)[0])
+    return in_pieces(field.density, midpoints(rays, samples, directed=False)[0])
 
 
 def colors_at(

@@ -13,7 +13,9 @@ PIECE = 1 << 20
 class Field(Protocol):
     """A radiance field: density from a position, colour from what the density knew and a direction.
 
-    On a CPU several threads may ask at once. One that looks at times has a class attribute `dynamic = True`.
+    On a CPU several threads may ask at once. One that looks at times has a class attribute `dynamic = True`. One that
+    finds a density sooner than all that the colour needs may have a method `density_alone(positions)` besides, which
+    gives `density`'s sigmas (n,), up to rounding: `densities_alone` asks it, and no gradient is recorded there.
     """
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,6 +34,13 @@ class Field(Protocol):
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         """Colours (n, 3) float32 in [0, 1] of features (n, n_features) seen along unit directions (n, 3)."""
         ...
+
+
+@torch.no_grad()
+def densities_alone(field: Field, positions: Tensor) -> Tensor:
+    """Densities (n,) of positions (n, 3 or 4), without gradient, where nobody is going to ask for the colours there."""
+    alone = getattr(field, "density_alone", None)
+    return field.density(positions)[0] if alone is None else alone(positions)
 
 
 def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Tensor) -> Tensor | tuple[Tensor, ...]:

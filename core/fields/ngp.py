@@ -42,14 +42,22 @@ class NGPField(nn.Module):
         self.color_layers = network_layers([geo + N_HARMONICS, hidden, hidden, 3], generator)
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        positions = positions[:, :3]
         if torch.is_grad_enabled():
-            features = self.decode(hash_encode(positions, self.table, self.levels, self.space))
-        else:  # one kernel beats a dozen
-            features = encoded_network(
-                positions, self._packed_table(), self.levels, self.space, list(self.density_layers)
-            )
-        return self._density_scale * truncated_exp(STEEPNESS * features[:, 0]), features
+            features = self.decode(hash_encode(positions[:, :3], self.table, self.levels, self.space))
+        else:
+            features = self._looked_up(positions, list(self.density_layers))
+        return self._densities(features), features
+
+    def density_alone(self, positions: Tensor) -> Tensor:
+        hidden, last = self.density_layers
+        return self._densities(self._looked_up(positions, [hidden, last[:1]]))
+
+    def _densities(self, features: Tensor) -> Tensor:
+        return self._density_scale * truncated_exp(STEEPNESS * features[:, 0])
+
+    def _looked_up(self, positions: Tensor, layers: list[Tensor]) -> Tensor:
+        """What layers make of positions, without gradient: one kernel beats a dozen."""
+        return encoded_network(positions[:, :3], self._packed_table(), self.levels, self.space, layers)
 
     def _packed_table(self) -> Tensor:
         """The table as marches read it, made anew when torch's version of the table says that it changed."""

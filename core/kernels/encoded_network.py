@@ -103,9 +103,8 @@ _EVALUATE = """
         }
 
     for (int i = first, row = 0; i < last; i += LANES, ++row) {
-        Row hidden[N_HIDDEN], outputs[N_OUT];
-        LAYER_1
-        LAYER_2
+        Row outputs[N_OUT];
+        NETWORK
         const int n = last - i < LANES ? last - i : LANES;
         for (int j = 0; j < n; ++j)
             for (int o = 0; o < N_OUT; ++o)
@@ -123,10 +122,14 @@ _LAYER_CODE = """
                 for (int u = 0; u < AT_ONCE; ++u)
                     sums[u] = multiply_add(WEIGHTS.data[c * N_TO + o + u] - zeros, x, sums[u]);
             }
+#pragma unroll
             for (int u = 0; u < AT_ONCE; ++u)
-                TO[o + u] = RESULT;
+                TO = RESULT;
         }
 """
+
+# A sum that is no number stays so.
+_RELU = "sums[u] < zeros ? zeros : sums[u]"
 
 
 def _replaced(code: str, **values: object) -> str:
@@ -135,18 +138,33 @@ def _replaced(code: str, **values: object) -> str:
     return code
 
 
-def _layer(n_from: int, n_to: int, source: str, target: str, weights: str, result: str) -> str:
-    at_once = next(n for n in (8, 4, 2, 1) if n_to % n == 0)
-    sizes = {"N_FROM": n_from, "N_TO": n_to, "AT_ONCE": at_once}
-    return _replaced(_LAYER_CODE, **sizes, FROM=source, TO=target, WEIGHTS=weights, RESULT=result)
+def _at_once(n_to: int) -> int:
+    return next(n for n in (8, 4, 2, 1) if n_to % n == 0)
+
+
+def _layer(n_from: int, n_to: int, source: str, weights: str, target: str, result: str) -> str:
+    sizes = {"N_FROM": n_from, "N_TO": n_to, "AT_ONCE": _at_once(n_to)}
+    return _replaced(_LAYER_CODE, **sizes, FROM=source, WEIGHTS=weights, TO=target, RESULT=result)
+
+
+def _network(n_in: int, n_hidden: int, n_out: int) -> str:
+    """The CPU's code for both layers: all of the hidden one and then the outputs; or, where there is but one output,
+    which would wait for each of its sums in turn, what each group of the hidden layer adds to sums side by side."""
+    first = n_in, n_hidden, "encoded[c][row]", "hidden_weights"
+    if n_out > 1:
+        layers = _layer(*first, "hidden[o + u]", _RELU)
+        layers += _layer(n_hidden, n_out, "hidden[c]", "output_weights", "outputs[o + u]", "sums[u]")
+        return f"Row hidden[N_HIDDEN]; {layers}"
+    added = f"multiply_add(output_weights.data[o + u] - zeros, {_RELU}, parts[u])"
+    layer, n_parts = _layer(*first, "parts[u]", added), _at_once(n_hidden)
+    total = " + ".join(f"parts[{u}]" for u in range(n_parts))
+    return f"Row parts[{n_parts}] = {{}}; {layer} outputs[0] = {total};"
 
 
 def _code(n_in: int, n_hidden: int, n_out: int, n_features: int) -> str:
-    # a sum that is no number stays so
-    first = _layer(n_in, n_hidden, "encoded[c][row]", "hidden", "hidden_weights", "sums[u] < zeros ? zeros : sums[u]")
-    second = _layer(n_hidden, n_out, "hidden[c]", "outputs", "output_weights", "sums[u]")
     groups = {"HIDDEN_GROUP": math.gcd(4, n_hidden), "OUTPUT_GROUP": math.gcd(4, n_out)}
-    code = _replaced(ROWS_CODE + _EVALUATE, LAYER_1=first, LAYER_2=second, RUN_LENGTH=_RUN, **groups)
+    network = _network(n_in, n_hidden, n_out)
+    code = _replaced(ROWS_CODE + _EVALUATE, NETWORK=network, RUN_LENGTH=_RUN, **groups)
     return _replaced(code, N_IN=n_in, N_HIDDEN=n_hidden, N_OUT=n_out, N_FEATURES=n_features)
 
 

@@ -260,14 +260,16 @@ def _midpoints(
     i = wp.tid() + offset
     ray = ray_indices[i]
     positions[i] = rays_o[ray] + rays_d[ray] * (0.5 * (t_starts[i] + t_ends[i]))
-    directions[i] = rays_d[ray]
+    if directions.shape[0] > 0:
+        directions[i] = rays_d[ray]
 
 
 class _Midpoints(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, t_starts: Tensor, t_ends: Tensor, rays: Rays, ray_indices: Tensor) -> tuple[Tensor, Tensor]:
-        positions, directions = (torch.empty(t_starts.shape[0], 3, device=t_starts.device) for _ in range(2))
-        launch(_midpoints, tuple(t_starts.shape), [*rays[:2], t_starts, t_ends, ray_indices, positions, directions])
+    def forward(ctx, t_starts: Tensor, t_ends: Tensor, rays: Rays, ray_indices: Tensor, directed: bool):
+        n, device = t_starts.shape[0], t_starts.device
+        positions, directions = torch.empty(n, 3, device=device), torch.empty(n if directed else 0, 3, device=device)
+        launch(_midpoints, (n,), [*rays[:2], t_starts, t_ends, ray_indices, positions, directions])
         ctx.save_for_backward(directions)
         ctx.mark_non_differentiable(directions)
         return positions, directions
@@ -276,13 +278,18 @@ class _Midpoints(torch.autograd.Function):
     def backward(ctx, position_grads: Tensor, _):
         (directions,) = ctx.saved_tensors
         halves = 0.5 * (position_grads * directions).sum(1)
-        return halves, halves, None, None
+        return halves, halves, None, None, None
 
 
-def midpoints(rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
+def midpoints(rays: Rays, samples: Samples, directed: bool = True) -> tuple[Tensor, Tensor]:
     """Where samples are looked up: the middles of their intervals, (n_samples, 3), or (n_samples, 4) with their time
-    last where the rays have times; and their rays' directions, (n_samples, 3). Differentiable in the intervals."""
-    positions, directions = _Midpoints.apply(samples.t_starts, samples.t_ends, rays, samples.ray_indices)
+    last where the rays have times; and their rays' directions, (n_samples, 3). Differentiable in the intervals.
+
+    Args:
+        directed: False: nobody asks for the directions, and where no gradient is recorded there are none, (0, 3).
+    """
+    directed = directed or torch.is_grad_enabled()
+    positions, directions = _Midpoints.apply(samples.t_starts, samples.t_ends, rays, samples.ray_indices, directed)
     if rays.times is not None:
         positions = torch.cat([positions, rays.times[samples.ray_indices][:, None]], dim=1)
     return positions, directions

@@ -23,8 +23,7 @@ def _visibility(
     t_starts: wp.array(dtype=wp.float32),
     t_ends: wp.array(dtype=wp.float32),
     t_nexts: wp.array(dtype=wp.float32),
-    alpha_thre: wp.float32,
-    early_stop_eps: wp.float32,
+    thinnest: wp.float32,
     opaque: wp.float32,
     thickness: wp.array(dtype=wp.float32),
     n_kept: wp.array(dtype=wp.int32),
@@ -41,9 +40,9 @@ def _visibility(
     for j in range(first, first + n):
         ranks[j] = -1
         tau = sigmas[j] * (t_ends[j] - t_starts[j])
-        # "not below" rather than "at least": a NaN must reach the loss, where it is noticed, not vanish here
-        if not (wp.exp(-passed) < early_stop_eps):
-            if not (1.0 - wp.exp(-tau) < alpha_thre):
+        # "not above" rather than "at most": a NaN must reach the loss, where it is noticed, not vanish here
+        if not (passed > opaque):
+            if not (tau < thinnest):
                 ranks[j] = kept
                 kept += 1
             passed += tau
@@ -53,8 +52,15 @@ def _visibility(
     goes_on[i] = t_nexts[ray] < _FAR_AWAY and not (passed > opaque)
 
 
+def opaque_thickness(early_stop_eps: float) -> float:
+    """The optical thickness behind which a ray's transmittance is below a threshold; inf for 0."""
+    return -math.log(early_stop_eps) if early_stop_eps > 0.0 else math.inf
+
+
 class Visibility:
     """What marched rays have passed so far.
+
+    Thresholds are compared as optical thicknesses, -log(1 - alpha) and -log(transmittance): without an exponential.
 
     Args:
         march: a `MarchSettings`.
@@ -62,12 +68,13 @@ class Visibility:
     Attributes:
         thickness: (n_rays,) float32, the optical thickness passed.
         n_kept, n_marched: (n_rays,) int32, samples kept, and all that were looked at.
+        thinnest: the thickness of the thinnest samples that are kept.
         opaque: the thickness behind which a ray stops.
     """
 
     def __init__(self, n_rays: int, march, device: torch.device):
-        self._thresholds = [march.alpha_thre, march.early_stop_eps]
-        self.opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
+        self.thinnest = -math.log1p(-march.alpha_thre) if march.alpha_thre < 1.0 else math.inf
+        self.opaque = opaque_thickness(march.early_stop_eps)
         self.thickness = torch.zeros(n_rays, device=device)
         self.n_kept, self.n_marched = torch.zeros(2, n_rays, dtype=torch.int32, device=device)
 
@@ -92,7 +99,7 @@ class Visibility:
         goes_on = torch.empty(n_active, dtype=torch.bool, device=device)
         inputs = [samples.packed_info, rays, sigmas.contiguous(), samples.t_starts, samples.t_ends, t_nexts]
         passed = [self.thickness, self.n_kept, self.n_marched]
-        launch(_visibility, (n_active,), [*inputs, *self._thresholds, self.opaque, *passed, ranks, goes_on])
+        launch(_visibility, (n_active,), [*inputs, self.thinnest, self.opaque, *passed, ranks, goes_on])
         return ranks, goes_on
 
     @property

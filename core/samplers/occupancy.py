@@ -14,12 +14,13 @@ fresh grid is optimistic: its cells start well above the threshold and must prov
 
 import math
 import threading
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from core.fields.along_rays import densities_at
-from core.fields.base import Field, in_pieces
+from core.fields.base import Field, densities_alone, in_pieces
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState, geometry
 from core.kernels.marching import March
@@ -105,7 +106,7 @@ class OccupancySampler(nn.Module):
         if getattr(field, "dynamic", False):
             times = torch.rand(points.shape[0], 1, generator=generator, device=points.device)
             points = torch.cat([points, times], dim=1)
-        sigmas, _ = in_pieces(field.density, points)
+        sigmas = in_pieces(partial(densities_alone, field), points)
         # by the cells drawn, not by place: a coarse level's cells count even where a finer level covers them
         self.seen.view(-1).scatter_reduce_(0, cells, sigmas * step_size, "amax")
         fold(self.seen, decay, self.occs.view_as(self.seen))
@@ -210,6 +211,9 @@ class OccupancySampler(nn.Module):
 class ObservedField:
     """A field whose densities teach a grid wherever they are evaluated without gradient: where rays are marched.
 
+    A march gets densities and no features: what is learnt from is evaluated once more, with gradient, and nothing else
+    of it is rendered.
+
     Args:
         step_size: what the grid's stored values count, training's step.
     """
@@ -219,10 +223,11 @@ class ObservedField:
         self.color = field.color
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        sigmas, features = self._field.density(positions)
-        if not torch.is_grad_enabled():
-            self._sampler.observe(positions, sigmas, self._step_size)
-        return sigmas, features
+        if torch.is_grad_enabled():
+            return self._field.density(positions)
+        sigmas = densities_alone(self._field, positions)
+        self._sampler.observe(positions, sigmas, self._step_size)
+        return sigmas, sigmas.new_empty(sigmas.shape[0], 0)
 
 
 def _indices(mask: Tensor) -> Tensor:

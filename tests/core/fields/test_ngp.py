@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.fields.base import densities_alone
 from core.fields.ngp import NGPField
 from core.kernels.space import Space
 from tests.scenes import BOX, SMALL_FIELD
@@ -54,6 +55,18 @@ def test_the_density_is_the_same_with_and_without_gradient(precision):
     tolerance = {"rtol": 0.01, "atol": 0.003} if precision == "float32" else {"rtol": 0.1, "atol": 0.02}
     for found, expected in zip(marched, field.density(positions), strict=True):
         torch.testing.assert_close(found, expected, **tolerance)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("n", [0, 1, 1000])
+def test_a_density_alone_is_the_density_without_gradient(n, precision):
+    field, positions = make(precision=precision), 2 * torch.rand(n, 4) - 1
+    field.table.data.uniform_(-1, 1)
+    alone = densities_alone(field, positions)
+    with torch.no_grad():
+        expected, _ = field.density(positions)
+    assert not alone.requires_grad
+    torch.testing.assert_close(alone, expected, rtol=1e-4, atol=0.0)
 
 
 def test_the_seed_decides_the_weights_and_a_sample_is_independent_of_its_batch():

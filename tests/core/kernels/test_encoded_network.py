@@ -20,7 +20,9 @@ def random_network(n_features=2, n_hidden=24, n_out=5):
     return table, [torch.randn(shape, generator=generator) for shape in shapes]
 
 
-@pytest.mark.parametrize(("n_features", "n_hidden", "n_out"), [(2, 24, 5), (4, 64, 16), (2, 9, 1)])
+@pytest.mark.parametrize(
+    ("n_features", "n_hidden", "n_out"), [(2, 24, 5), (4, 64, 16), (2, 9, 1), (2, 64, 1), (4, 12, 1)]
+)
 @pytest.mark.parametrize("n", [0, 1, 37, 3000])
 def test_it_equals_encoding_and_network(n, n_features, n_hidden, n_out):
     table, weights = random_network(n_features, n_hidden, n_out)
@@ -41,8 +43,9 @@ def test_it_takes_the_box_into_account():
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_what_is_no_number_spoils_its_own_row_only():
-    table, weights = random_network()
+@pytest.mark.parametrize("n_out", [1, 5])
+def test_what_is_no_number_spoils_its_own_row_only(n_out):
+    table, weights = random_network(n_out=n_out)
     positions = torch.full((40, 3), 0.5)
     positions[7, 1] = torch.nan
     spoilt = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights).isnan().all(1)

@@ -242,6 +242,10 @@ def test_middles_of_intervals_lie_on_their_rays_and_move_with_their_ends(times):
     torch.testing.assert_close(positions[:, :3], expected)
     assert torch.equal(directions, rays_d) and not directions.requires_grad
     assert times is None or torch.equal(positions[:, 3], times[ray_indices])
+    with torch.no_grad():
+        samples = Samples(t_starts, t_ends, ray_indices, twins.packed_info([3] * 20))
+        alone, none = midpoints(rays, samples, directed=False)
+    assert torch.equal(alone, positions) and none.shape == (0, 3)
     grads = torch.randn(60, 3, generator=torch.Generator().manual_seed(2))
     found, twin = (torch.autograd.grad((x * grads).sum(), [t_starts, t_ends]) for x in (positions[:, :3], expected))
     torch.testing.assert_close(found, twin)

@@ -77,7 +77,8 @@ def _encoded_network(device):
     levels = level_layout(4, 4, 64, 10)
     positions, table, info = on(device, numbers(300, 3), numbers(levels.n_entries, 2, seed=1), levels.info)
     weights = on(device, numbers(32, 8, seed=2) - 0.5, numbers(16, 32, seed=3) - 0.5)
-    return [encoded_network(positions, packed_table(table), info, Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0)), weights)]
+    space, one_output = Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0)), [weights[0], weights[1][:1]]
+    return [encoded_network(positions, packed_table(table), info, space, layers) for layers in (weights, one_output)]
 
 
 def _harmonics(device):

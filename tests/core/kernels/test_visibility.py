@@ -1,10 +1,12 @@
-"""Kept samples of several rounds, packed: against sorting by ray and t."""
+"""What is no number is seen, and kept samples of several rounds are packed: against sorting by ray and t."""
 
 import pytest
 import torch
 
-from core.kernels.visibility import Round, kept_samples
+from core.kernels.grid import FAR_AWAY
+from core.kernels.visibility import Round, Visibility, kept_samples
 from core.rays import Samples
+from core.settings import MarchSettings
 
 
 def rounds_of(n_rays, lengths, n_features, share, seed=0):
@@ -41,6 +43,20 @@ def test_kept_samples_are_in_order_of_ray_then_t(lengths, n_features, share):
     assert features.shape == (len(rows), n_features)
     assert torch.equal(samples.packed_info[:, 1], n_kept)
     assert samples.packed_info[:, 0].tolist() == [sum(n_kept[:i].tolist()) for i in range(7)]
+
+
+@pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.3, "early_stop_eps": 0.2}])
+def test_what_is_no_number_is_kept_with_all_behind_it(thresholds):
+    starts = torch.arange(4.0)
+    rays, info = torch.zeros(4, dtype=torch.int32), torch.tensor([[0, 4]], dtype=torch.int32)
+    visibility = Visibility(1, MarchSettings(**thresholds), rays.device)
+    sigmas = torch.tensor([0.5, torch.nan, 9.0, 9.0])
+    ranks, goes_on = visibility.mark(Samples(starts, starts + 1.0, rays, info), sigmas, rays[:1], starts[:1])
+    assert ranks.tolist() == [0, 1, 2, 3] and goes_on.tolist() == [True]
+    _, goes_on = visibility.mark(
+        Samples(starts, starts + 1.0, rays, info), sigmas, rays[:1], torch.full((1,), FAR_AWAY)
+    )
+    assert goes_on.tolist() == [False] and int(visibility.n_marched) == int(visibility.n_kept) == 8
 
 
 def test_no_rays_at_all():

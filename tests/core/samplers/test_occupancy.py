@@ -139,6 +139,24 @@ def test_marches_teach_the_grid_and_a_gradients_evaluation_does_not():
     assert int((sampler.seen >= 0.0).sum()) == 1
 
 
+def test_where_features_are_not_needed_a_field_is_asked_for_densities_alone():
+    class Alone(Ball):
+        def density(self, positions):
+            raise AssertionError("nobody needs the features")
+
+        def density_alone(self, positions):
+            return Ball.density(self, positions)[0]
+
+    sampler, march = trained_sampler(), MarchSettings(render_step_size=0.02)
+    generator = torch.Generator().manual_seed(0)
+    rays = Rays(torch.tensor([[-3.0, 0.05, 0.05]]), torch.tensor([[1.0, 0.0, 0.0]]))
+    for field in (Alone(), Ball()):
+        sampled = sampler.sample(ObservedField(field, sampler, 0.02), rays, march, generator, 8)
+        assert sampled.features.shape == (sampled.samples.n_samples, 0) and float(sampled.sigmas.max()) == 30.0
+    assert sampler.sample(Ball(), rays, march, generator, 8).features.shape == (sampled.samples.n_samples, 3)
+    sampler.update(Alone(), 0.02, 0.01, 0.9, 100, generator)
+
+
 @pytest.mark.parametrize("n_levels", [1, 3])
 def test_what_is_marched_is_what_the_last_update_left(n_levels):
     sampler = OccupancySampler(BOX, 16, n_levels)
