@@ -12,39 +12,56 @@ from core.kernels.launch import launch
 N_HARMONICS = 16
 
 
+# A sample's row is written as a whole: one number after the other takes three times as long.
+_ROW = """
+    const float x = direction[0], y = direction[1], z = direction[2];
+    const float xx = x * x, yy = y * y, zz = z * z;
+    const float harmonics[16] = {
+        0.28209479177387814f,
+        -0.48860251190291987f * y,
+        0.48860251190291987f * z,
+        -0.48860251190291987f * x,
+        1.0925484305920792f * x * y,
+        -1.0925484305920792f * y * z,
+        0.31539156525252005f * (3.0f * zz - 1.0f),
+        -1.0925484305920792f * x * z,
+        0.5462742152960396f * (xx - yy),
+        0.5900435899266435f * y * (yy - 3.0f * xx),
+        2.890611442640554f * x * y * z,
+        0.4570457994644658f * y * (1.0f - 5.0f * zz),
+        0.3731763325901154f * z * (5.0f * zz - 3.0f),
+        0.4570457994644658f * x * (1.0f - 5.0f * zz),
+        1.445305721320277f * z * (xx - yy),
+        0.5900435899266435f * x * (3.0f * yy - xx),
+    };
+    float* row = values.data + (size_t)i * (n_features + 16);
+    for (int k = 0; k < n_features; ++k)
+        row[k] = features.data[(size_t)i * n_features + k];
+    for (int k = 0; k < 16; ++k)
+        row[n_features + k] = harmonics[k];
+"""
+
+
+@wp.func_native(_ROW)
+def write_row(
+    i: wp.int32,
+    n_features: wp.int32,
+    features: wp.array(dtype=wp.float32),
+    direction: wp.vec3f,
+    values: wp.array(dtype=wp.float32),
+): ...
+
+
 @wp.kernel
 def _beside_harmonics(
     offset: wp.int32,
-    features: wp.array2d(dtype=wp.float32),
+    n_features: wp.int32,
+    features: wp.array(dtype=wp.float32),
     directions: wp.array(dtype=wp.vec3f),
-    values: wp.array2d(dtype=wp.float32),
+    values: wp.array(dtype=wp.float32),
 ):
     i = wp.tid() + offset
-    n = features.shape[1]
-    for j in range(n):
-        values[i, j] = features[i, j]
-    x = directions[i][0]
-    y = directions[i][1]
-    z = directions[i][2]
-    xx = x * x
-    yy = y * y
-    zz = z * z
-    values[i, n] = 0.28209479177387814
-    values[i, n + 1] = -0.48860251190291987 * y
-    values[i, n + 2] = 0.48860251190291987 * z
-    values[i, n + 3] = -0.48860251190291987 * x
-    values[i, n + 4] = 1.0925484305920792 * x * y
-    values[i, n + 5] = -1.0925484305920792 * y * z
-    values[i, n + 6] = 0.31539156525252005 * (3.0 * zz - 1.0)
-    values[i, n + 7] = -1.0925484305920792 * x * z
-    values[i, n + 8] = 0.5462742152960396 * (xx - yy)
-    values[i, n + 9] = 0.5900435899266435 * y * (yy - 3.0 * xx)
-    values[i, n + 10] = 2.890611442640554 * x * y * z
-    values[i, n + 11] = 0.4570457994644658 * y * (1.0 - 5.0 * zz)
-    values[i, n + 12] = 0.3731763325901154 * z * (5.0 * zz - 3.0)
-    values[i, n + 13] = 0.4570457994644658 * x * (1.0 - 5.0 * zz)
-    values[i, n + 14] = 1.445305721320277 * z * (xx - yy)
-    values[i, n + 15] = 0.5900435899266435 * x * (3.0 * yy - xx)
+    write_row(i, n_features, features, directions[i], values)
 
 
 class _BesideHarmonics(torch.autograd.Function):
@@ -52,7 +69,8 @@ class _BesideHarmonics(torch.autograd.Function):
     def forward(ctx, features: Tensor, directions: Tensor) -> Tensor:
         n, ctx.n_features = features.shape
         values = torch.empty(n, ctx.n_features + N_HARMONICS, device=features.device)
-        launch(_beside_harmonics, (n,), [features, directions, values])
+        inputs = [ctx.n_features, features.contiguous().view(-1), directions, values.view(-1)]
+        launch(_beside_harmonics, (n,), inputs)
         return values
 
     @staticmethod
