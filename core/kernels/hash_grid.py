@@ -10,6 +10,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.lanes import LANES_CODE
 from core.kernels.launch import launch
 from core.kernels.space import PLACES_CODE, UNIT_CUBE, Space
 
@@ -43,39 +44,13 @@ def level_layout(n_levels: int, base_resolution: int, max_resolution: int, log2_
 _RUN = 256
 """Samples of one level that a thread of the CPU walks before it takes the next: their places stay in the cache."""
 
-# Plain C++. A row holds one value of as many samples as the CPU's widest vectors hold, sixteen; on CUDA it is a number.
-# AVX-512 must be asked for, or rows are cut in halves. A position outside the box belongs to the cell at its edge. Bit
-# 0 of a vertex' number steps in x, bit 1 in y, bit 2 in z; the primes are the paper's for y and z, x's is 1
-# (equation 4).
-_ROWS_CODE = """
-#ifdef __CUDA_ARCH__
-    constexpr int LANES = 1;
-    typedef float Row;
-    typedef unsigned Entries;
-    auto floor_of = [](Row x) { return floorf(x); };
-    auto root_of = [](Row x) { return sqrtf(x); };
-    auto whole = [](Row x) { return (Entries)(int)x; };
-    auto multiply_add = [](Row a, Row b, Row sum) { return fmaf(a, b, sum); };
-#define WIDE
-#else
-    constexpr int LANES = 16;
-    typedef float Row __attribute__((vector_size(64)));
-    typedef unsigned Entries __attribute__((vector_size(64)));
-    typedef int Whole __attribute__((vector_size(64)));
-#define WIDE __attribute__((min_vector_width(512)))
-    auto floor_of = [](Row x) WIDE { return __builtin_elementwise_floor(x); };
-    auto root_of = [](Row x) WIDE { return __builtin_elementwise_sqrt(x); };
-    auto whole = [](Row x) WIDE { return (Entries)__builtin_convertvector(x, Whole); };
-    auto multiply_add = [](Row a, Row b, Row sum) WIDE { return __builtin_elementwise_fma(a, b, sum); };
-#endif
-    const Row zeros = Row{};
+# A position outside the box belongs to the cell at its edge. Bit 0 of a vertex' number steps in x, bit 1 in y, bit 2 in
+# z; the primes are the paper's for y and z, x's is 1 (equation 4).
+_VERTICES_CODE = """
     struct Vertices {
         Entries entry[8];
         Row weight[8];
     };
-"""
-
-_VERTICES_CODE = """
     auto vertices_of = [=](const wp::vec_t<4, int>& level, const Row* at, Vertices& vertices) WIDE {
         const int resolution = level[0], hashed = level[3];
         const unsigned first_entry = level[1], mask = level[2], side = resolution + 1;
@@ -110,7 +85,7 @@ _VERTICES_CODE = """
     };
 """
 
-ROWS_CODE = _ROWS_CODE + PLACES_CODE + _VERTICES_CODE
+ROWS_CODE = LANES_CODE + PLACES_CODE + _VERTICES_CODE
 """Finds the vertices around positions; for what the code around it has, see `PLACES_CODE`."""
 
 _WALK = """

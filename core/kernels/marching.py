@@ -16,17 +16,16 @@ from core.kernels.grid import (
     FLOAT_SPACING,
     Grid,
     GridState,
-    cell_at,
-    clearance_of,
-    exit_distance,
     intersect_box,
-    inverse,
-    level_of,
 )
 from core.kernels.launch import launch
+from core.kernels.march_code import LEAP_CODE, MARCH_CODE
 from core.rays import Rays, Samples
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
+
+_RUN = 1024
+"""Rays that a thread of the CPU takes one after the other, sixteen at a time."""
 
 
 @wp.func
@@ -34,28 +33,14 @@ def step_at(t: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.
     return wp.max(step_size, cone_angle * t)
 
 
-@wp.func
+@wp.func_native(LEAP_CODE.replace("LEAPT(", "wp::vec2f("))
 def leap(t: wp.float32, target: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.vec2f:
     """Passes nearly all of the intervals from `t` on whose midpoints lie before `target`, in closed form.
 
     Gives the start of the interval reached and the number of intervals passed. Steps are constant up to the distance
     step_size / cone_angle; from there each interval starts (1 + cone_angle) times as far away as the one before.
     """
-    if cone_angle * target < step_size:
-        n = wp.max(wp.ceil((target - t) / step_size - 0.5), 0.0)
-        return wp.vec2f(t + n * step_size, n)
-    n = wp.float32(0.0)
-    knee = step_size / cone_angle
-    if t < knee:
-        n = wp.max(wp.ceil((wp.min(target, knee + 0.5 * step_size) - t) / step_size - 0.5), 0.0)
-        t += n * step_size
-    grown = 1.0 + cone_angle
-    log_growth = wp.log(grown) * cone_angle / (grown - 1.0)  # log(1 + cone_angle) without its rounding (Kahan)
-    k = wp.floor(wp.log(target / t) / log_growth) - 1.0
-    if k > 8.0:  # a few steps are taken sooner than leapt over
-        t *= wp.exp(k * log_growth)
-        n += k
-    return wp.vec2f(t, n)
+    ...
 
 
 @wp.func
@@ -67,9 +52,11 @@ def skip_to(t: wp.float32, target: wp.float32, step_size: wp.float32, cone_angle
     return t
 
 
-@wp.kernel
-def _march(
-    offset: wp.int32,
+@wp.func_native(MARCH_CODE)
+def march_rays(
+    first: wp.int32,
+    last: wp.int32,
+    limit: wp.int32,
     grid: Grid,
     rays_o: wp.array(dtype=wp.vec3f),
     rays_d: wp.array(dtype=wp.vec3f),
@@ -78,34 +65,30 @@ def _march(
     cone_angle: wp.float32,
     t_maxs: wp.array(dtype=wp.float32),
     t_nexts: wp.array(dtype=wp.float32),
-    starts: wp.array2d(dtype=wp.float32),
+    starts: wp.array(dtype=wp.float32),
+    counts: wp.array(dtype=wp.int32),
+): ...
+
+
+@wp.kernel
+def _march(
+    offset: wp.int32,
+    run: wp.int32,
+    limit: wp.int32,
+    grid: Grid,
+    rays_o: wp.array(dtype=wp.vec3f),
+    rays_d: wp.array(dtype=wp.vec3f),
+    rays: wp.array(dtype=wp.int32),
+    step_size: wp.float32,
+    cone_angle: wp.float32,
+    t_maxs: wp.array(dtype=wp.float32),
+    t_nexts: wp.array(dtype=wp.float32),
+    starts: wp.array(dtype=wp.float32),
     counts: wp.array(dtype=wp.int32),
 ):
-    i = wp.tid() + offset
-    ray = rays[i]
-    origin = rays_o[ray]
-    direction = rays_d[ray]
-    inverse_direction = inverse(direction)
-    t_max = t_maxs[ray]
-    t = t_nexts[ray]
-    n = wp.int32(0)
-    limit = starts.shape[1]
-    middle = t + 0.5 * step_at(t, step_size, cone_angle)
-    while n < limit and middle < t_max:
-        position = origin + direction * middle
-        level = level_of(grid, position)
-        cell = cell_at(grid, position, level)
-        clearance = clearance_of(grid, cell, level)
-        if clearance == 0:
-            starts[i, n] = t
-            n += 1
-            t += step_at(t, step_size, cone_angle)
-        else:
-            left = exit_distance(grid, cell, clearance, level, origin, direction, inverse_direction, middle)
-            t = skip_to(t + step_at(t, step_size, cone_angle), left, step_size, cone_angle)
-        middle = t + 0.5 * step_at(t, step_size, cone_angle)
-    counts[i] = n
-    t_nexts[ray] = wp.where(middle < t_max, t, _FAR_AWAY)
+    first = (wp.tid() + offset) * run
+    last = wp.min(first + run, rays.shape[0])
+    march_rays(first, last, limit, grid, rays_o, rays_d, rays, step_size, cone_angle, t_maxs, t_nexts, starts, counts)
 
 
 @wp.kernel
@@ -227,12 +210,9 @@ class March:
             return self._by_nerfacc.round(rays, max_samples, self.t_nexts)
         starts = torch.empty(n_active, max_samples, device=device)
         counts = torch.empty(n_active, dtype=torch.int32, device=device)
-        launch(
-            _march,
-            (n_active,),
-            [self._grid, *self._rays[:2], rays, *self._steps, self.t_maxs, self.t_nexts, starts, counts],
-            grain=1 << 10,
-        )
+        run = _RUN if device.type == "cpu" else 1
+        inputs = [run, max_samples, self._grid, *self._rays[:2], rays, *self._steps, self.t_maxs, self.t_nexts]
+        launch(_march, (-(-n_active // run),), [*inputs, starts.view(-1), counts], grain=1)
         ends = torch.cumsum(counts, 0, dtype=torch.int32)
         n_samples = int(ends[-1]) if n_active else 0
         t_starts, t_ends = torch.empty(2, n_samples, device=device)
