@@ -31,6 +31,45 @@ LEAP_CODE = """
 """
 """Body of a function of t and target that gives a `LEAPT`, see `core.kernels.marching.leap`."""
 
+CELLS_CODE = """
+    struct Cells {
+        Whole level, cell[3];
+        Row low[3], scale;  // of the level's box: its lowest corner, and its size in base boxes
+        alignas(Whole) int index[LANES];  // in the flattened [level, x, y, z]
+    };
+    auto cells_at = [=](const Row* position) WIDE {
+        Cells at;
+        at.level = Whole{};
+        at.scale = zeros + 1.0f;
+        if (grid.n_levels > 1) {
+            Row reach = zeros;
+            for (int axis = 0; axis < 3; ++axis) {
+                const Row off = position[axis] - grid.center[axis];
+                const Row share = (off < zeros ? -off : off) / grid.half[axis];
+                reach = share > reach ? share : reach;
+            }
+            for (int k = 0; k + 1 < grid.n_levels; ++k) {
+                const auto beyond = reach > zeros + (float)(1 << k);
+                at.level = beyond ? at.level + 1 : at.level;
+                at.scale = beyond ? zeros + (float)(2 << k) : at.scale;
+            }
+        }
+        for (int axis = 0; axis < 3; ++axis) {
+            at.low[axis] = grid.center[axis] - grid.half[axis] * at.scale;
+            const Row place = (position[axis] - at.low[axis]) * grid.cells_per_unit[axis] / at.scale;
+            const Whole rounded = (Whole)whole(place), highest = Whole{} + (grid.shape[axis] - 1);
+            at.cell[axis] = rounded < Whole{} ? Whole{} : rounded;  // towards 0: down, wherever it isn't clamped
+            at.cell[axis] = at.cell[axis] > highest ? highest : at.cell[axis];
+        }
+        const int nx = grid.shape[0], ny = grid.shape[1], nz = grid.shape[2];
+        const Whole index = ((at.level * nx + at.cell[0]) * ny + at.cell[1]) * nz + at.cell[2];
+        *reinterpret_cast<Whole*>(at.index) = index;
+        return at;
+    };
+"""
+"""The cells of a `grid` at positions: those of the finest level that contains them, or at its outer edge. What
+`level_of` and `cell_at` of `core.kernels.grid` find, for a lane each."""
+
 _LANES = """
     auto step_at = [=](Row t) WIDE {
         const Row grown = cone_angle * t;
@@ -83,32 +122,13 @@ _MARCH = """
         }
     while (n_busy > 0) {
         const Row step = step_at(t), middle = t + 0.5f * step;
-        Row position[3], low[3], at[3], scale = zeros + 1.0f;
-        Whole level = {}, cell[3], clearance = {};
+        Row position[3];
         for (int axis = 0; axis < 3; ++axis)
             position[axis] = origin[axis] + direction[axis] * middle;
-        if (grid.n_levels > 1) {
-            Row reach = zeros;
-            for (int axis = 0; axis < 3; ++axis) {
-                const Row off = position[axis] - grid.center[axis];
-                const Row share = (off < zeros ? -off : off) / grid.half[axis];
-                reach = share > reach ? share : reach;
-            }
-            for (int k = 0; k + 1 < grid.n_levels; ++k) {
-                level = reach > zeros + (float)(1 << k) ? level + 1 : level;
-                scale = reach > zeros + (float)(1 << k) ? zeros + (float)(2 << k) : scale;
-            }
-        }
-        for (int axis = 0; axis < 3; ++axis) {
-            low[axis] = grid.center[axis] - grid.half[axis] * scale;
-            at[axis] = (position[axis] - low[axis]) * grid.cells_per_unit[axis] / scale;
-            const Whole whole_at = (Whole)whole(at[axis]), highest = Whole{} + (grid.shape[axis] - 1);
-            cell[axis] = whole_at < Whole{} ? Whole{} : whole_at;  // rounded towards 0: down, wherever it isn't clamped
-            cell[axis] = cell[axis] > highest ? highest : cell[axis];
-        }
-        Whole index = ((level * grid.shape[0] + cell[0]) * grid.shape[1] + cell[1]) * grid.shape[2] + cell[2];
+        const Cells at = cells_at(position);
+        Whole clearance = {};
         for (int j = 0; j < LANES; ++j)
-            number(clearance, j) = grid.clearances.data[number(index, j)];
+            number(clearance, j) = grid.clearances.data[at.index[j]];
         Row target = -never;  // where a lane leaps to; not at all from an occupied cell
         Row after = t + step;
         for (int j = 0; j < LANES; ++j)
@@ -117,11 +137,11 @@ _MARCH = """
         if (any(busy & (clearance > Whole{}))) {
             Row left = never;
             for (int axis = 0; axis < 3; ++axis) {
-                const Whole far = cell[axis] + clearance, near = cell[axis] - clearance + 1;
+                const Whole far = at.cell[axis] + clearance, near = at.cell[axis] - clearance + 1;
                 const Whole side = Whole{} + grid.shape[axis];
                 const Whole up = far < side ? far : side, down = near > Whole{} ? near : Whole{};
                 const Row face = direction[axis] > zeros ? real(up) : real(down);
-                const Row distance = (low[axis] + face * grid.cell_size[axis] * scale - origin[axis])
+                const Row distance = (at.low[axis] + face * grid.cell_size[axis] * at.scale - origin[axis])
                     * inverse_direction[axis];
                 const Row reached = inverse_direction[axis] == never ? never : distance;
                 left = reached < left ? reached : left;
@@ -129,7 +149,7 @@ _MARCH = """
             if (grid.n_levels > 1) {  // the next finer level's box may come first
                 Row enter = -never, leave = never;
                 for (int axis = 0; axis < 3; ++axis) {
-                    const Row inner = grid.center[axis] - 0.5f * grid.half[axis] * scale;
+                    const Row inner = grid.center[axis] - 0.5f * grid.half[axis] * at.scale;
                     const Row outer = 2.0f * grid.center[axis] - inner, o = origin[axis], d = direction[axis];
                     const Row a = (inner - o) / d, b = (outer - o) / d;
                     Row from = a < b ? a : b, to = a < b ? b : a;
@@ -141,7 +161,7 @@ _MARCH = """
                 }
                 const Row inside = enter < leave ? enter : never;
                 const Row ahead = inside > middle ? inside : never;
-                left = level > Whole{} ? (ahead < left ? ahead : left) : left;
+                left = at.level > Whole{} ? (ahead < left ? ahead : left) : left;
             }
             target = clearance > Whole{} ? left : target;
             target = busy < Whole{} ? target : -never;
@@ -174,5 +194,5 @@ _MARCH = """
 """
 
 _LEAP = LEAP_CODE.replace("LEAPT(", "first_of(")
-MARCH_CODE = LANES_CODE + (_LANES.replace("LEAP", _LEAP) + _MARCH).replace("FAR_AWAY", f"{FAR_AWAY:g}f")
+MARCH_CODE = LANES_CODE + CELLS_CODE + (_LANES.replace("LEAP", _LEAP) + _MARCH).replace("FAR_AWAY", f"{FAR_AWAY:g}f")
 """Marches the rays `rays[first]` to `rays[last - 1]`, each for `limit` samples at most, through a `grid`."""

@@ -4,8 +4,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.grid import Grid, cell_at, flat_index, level_of
+from core.kernels.grid import Grid
+from core.kernels.lanes import LANES_CODE
 from core.kernels.launch import launch
+from core.kernels.march_code import CELLS_CODE
 
 UNSEEN = -1.0
 """In place of a cell's largest value: it was not looked at."""
@@ -13,38 +15,60 @@ UNSEEN = -1.0
 _UNSEEN = wp.constant(UNSEEN)
 
 
+_RUN = 256
+"""Positions that a thread of the CPU takes one after the other."""
+
 # Densities are not negative, so they are in the order of their bits read as integers. The largest of some values is
 # the same whatever order threads come in.
-_KEEP_LARGEST = """
-    const float value = sigma * step_size;
-    if (value > seen.data[cell]) {
+_OBSERVE = """
+    const float* xyz = reinterpret_cast<const float*>(positions.data);
+    for (int i = first; i < last; i += LANES) {
+        Row position[3];
+        for (int j = 0; j < LANES; ++j)
+            for (int axis = 0; axis < 3; ++axis)
+                reinterpret_cast<float*>(position + axis)[j] = xyz[3 * (i + j < last ? i + j : i) + axis];
+        const Cells at = cells_at(position);
+        for (int j = 0; j < LANES && i + j < last; ++j) {
+            const float value = sigmas.data[i + j] * step_size;
+            int* largest = reinterpret_cast<int*>(seen.data) + at.index[j];
+            if (value > seen.data[at.index[j]]) {
 #ifdef __CUDA_ARCH__
-        atomicMax(reinterpret_cast<int*>(seen.data) + cell, __float_as_int(value));
+                atomicMax(largest, __float_as_int(value));
 #else
-        int bits;
-        __builtin_memcpy(&bits, &value, sizeof bits);
-        __atomic_fetch_max(reinterpret_cast<int*>(seen.data) + cell, bits, __ATOMIC_RELAXED);
+                int bits;
+                __builtin_memcpy(&bits, &value, sizeof bits);
+                __atomic_fetch_max(largest, bits, __ATOMIC_RELAXED);
 #endif
+            }
+        }
     }
 """
 
 
-@wp.func_native(_KEEP_LARGEST)
-def keep_largest(seen: wp.array(dtype=wp.float32), cell: wp.int32, sigma: wp.float32, step_size: wp.float32): ...
+@wp.func_native(LANES_CODE + CELLS_CODE + _OBSERVE)
+def keep_largest(
+    first: wp.int32,
+    last: wp.int32,
+    grid: Grid,
+    positions: wp.array(dtype=wp.vec3f),
+    sigmas: wp.array(dtype=wp.float32),
+    step_size: wp.float32,
+    seen: wp.array(dtype=wp.float32),
+): ...
 
 
 @wp.kernel
 def _observe(
     offset: wp.int32,
+    run: wp.int32,
     grid: Grid,
     positions: wp.array(dtype=wp.vec3f),
     sigmas: wp.array(dtype=wp.float32),
     step_size: wp.float32,
     seen: wp.array(dtype=wp.float32),
 ):
-    i = wp.tid() + offset
-    level = level_of(grid, positions[i])
-    keep_largest(seen, flat_index(grid, cell_at(grid, positions[i], level), level), sigmas[i], step_size)
+    first = (wp.tid() + offset) * run
+    keep_largest(first, wp.min(first + run, positions.shape[0]), grid, positions, sigmas, step_size, seen)
 
 
 def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
@@ -56,7 +80,9 @@ def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_si
         positions: (n, 3) float32; outside the grid, the cell at its edge.
         sigmas: (n,) float32; what is not a number is passed over.
     """
-    launch(_observe, (positions.shape[0],), [grid, positions, sigmas, step_size, seen.view(-1)])
+    run = _RUN if positions.device.type == "cpu" else 1
+    inputs = [run, grid, positions, sigmas, step_size, seen.view(-1)]
+    launch(_observe, (-(-positions.shape[0] // run),), inputs, grain=16)
 
 
 @wp.kernel
