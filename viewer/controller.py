@@ -1,8 +1,8 @@
 """Decides when the session renders a view and at what resolution, from what earlier views and steps took.
 
 Pure: it is told times and sizes, and owns neither a clock nor a picture. Resolutions are levels: level l has
-2^(-l/2) of the full resolution per side, so one level up or down halves or doubles the pixels. A picture is
-taken to cost as much as its pixels and a few thousand more (measured: launches and Python, whatever the size).
+2^(-l/4) of the full resolution per side, so two levels up or down halve or double the pixels. A picture is taken to
+cost as much as its pixels and a few thousand more (measured: launches and Python, whatever the size).
 """
 
 import math
@@ -21,7 +21,7 @@ QUICK, LONG = 0.15, 1.0
 """While paused, the first picture takes at most QUICK seconds; a full one that takes longer than LONG is reached by
 way of others, each with FINER_BY levels (eight times the pixels) more than the last."""
 
-FINER_BY = 3
+FINER_BY = 6
 
 REFRESH_SHARE = 0.12
 """At most this share of the time goes into pictures while the camera rests and training runs."""
@@ -29,7 +29,7 @@ REFRESH_SHARE = 0.12
 PATIENCE = 0.32
 """A camera at rest for t seconds may wait this times t for a picture, so that it gets a sharp one in the end."""
 
-COARSEST = 10
+COARSEST = 20
 """The lowest resolution: 1/32 per side. Only an untrained scene needs it, whose grid is still full."""
 
 TOO_SLOW, FAST_ENOUGH = 1.2, 0.8
@@ -69,7 +69,7 @@ class Plan:
 
 def scaled_size(width: int, height: int, level: int) -> tuple[int, int]:
     """The size at a level: the aspect is kept up to rounding, and no side is empty."""
-    scale = 2.0 ** (-level / 2)
+    scale = 2.0 ** (-level / 4)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -173,7 +173,7 @@ class ViewController:
         return Plan(level, *size, late_after, chunk, reason if level else "", self.n_marches)
 
     def _predict(self, level: int, n_pixels: int) -> float:
-        return self._pixel_seconds * self.n_marches * (n_pixels * 0.5**level + OVERHEAD_PIXELS)
+        return self._pixel_seconds * self.n_marches * (n_pixels * 0.5 ** (level / 2) + OVERHEAD_PIXELS)
 
     def _finest_within(self, budget: float, n_pixels: int) -> int:
         fitting = (level for level in range(COARSEST) if self._predict(level, n_pixels) <= budget)

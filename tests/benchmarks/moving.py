@@ -1,0 +1,70 @@
+"""How many new views a moving camera gets while training goes on: a session without a window, as the window drives it.
+
+python -m tests.benchmarks.moving SCENE [--downscale N] [--train SECONDS]
+"""
+
+import argparse
+import math
+import statistics
+import time
+
+from core.reading import Reading
+from viewer.camera_controls import home_view, photo_view
+from viewer.messages import PhotoId, Split, State, ViewRequest
+from viewer.session import Session
+from viewer.view_settings import ViewSettings
+
+SIZE = (934, 732)
+"""The view's, in a window of the usual size."""
+
+DEGREES_A_SECOND = 30.0
+FRAME = 1 / 60
+SECONDS = 8.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scene")
+    parser.add_argument("--downscale", type=int, default=1)
+    parser.add_argument("--train", type=float, default=20.0, help="seconds of training before the camera moves")
+    parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="of the whole view, in pixels")
+    options = parser.parse_args()
+    session = Session()
+    session.start()
+    try:
+        session.open(options.scene, Reading(downscale=options.downscale))
+        while session.status.state is not State.TRAINING or session.status.seconds < options.train:
+            time.sleep(0.1)
+        for moving in (False, True, False, True):
+            print(measured(session, tuple(options.size), moving), flush=True)
+    finally:
+        session.close()
+
+
+def measured(session: Session, size: tuple[int, int], moving: bool) -> str:
+    """What a camera that turns about the scene, or rests, gets in some seconds."""
+    scene = session.status.scene
+    camera = photo_view(scene, PhotoId(Split.TRAIN, home_view(scene)))
+    began, first_step = time.perf_counter(), session.status.step
+    turn = math.radians(DEGREES_A_SECOND) * FRAME / math.pi
+    serial, seen, sizes, milliseconds = 0, None, [], []
+    while (now := time.perf_counter()) - began < SECONDS:
+        if moving or not serial:
+            camera, serial = camera.orbited(turn if moving else 0.0, 0.0), serial + 1
+            session.request_view(ViewRequest(camera.pose, *size, session.status.march, ViewSettings(), moving, serial))
+        frame = session.frame
+        if frame is not None and frame is not seen:
+            seen = frame
+            sizes.append((frame.stats.rendered_width, frame.stats.rendered_height))
+            milliseconds.append(frame.stats.milliseconds)
+        time.sleep(max(0.0, FRAME - (time.perf_counter() - now)))
+    seconds, n_steps = time.perf_counter() - began, session.status.step - first_step
+    width, height = sorted(sizes, key=math.prod)[len(sizes) // 2]
+    return (
+        f"{'moves' if moving else 'rests'}: {len(sizes) / seconds:.1f} views/s, {width}x{height} "
+        f"in {statistics.median(milliseconds):.0f} ms (medians); {n_steps / seconds:.1f} steps/s"
+    )
+
+
+if __name__ == "__main__":
+    main()
