@@ -9,7 +9,7 @@ from core.kernels.backend import Backend, using
 from core.kernels.grid import GridState
 from core.kernels.marching import March
 from core.kernels.nerfacc_kernels import NerfaccKernels
-from core.kernels.packed import accumulate_along_rays, render_weights
+from core.kernels.packed import composite
 from core.rays import Rays
 from core.settings import MarchSettings
 
@@ -59,5 +59,5 @@ def _march_and_composite(grid: GridState, rays: Rays) -> None:
     every_ray = torch.arange(_N_RAYS, dtype=torch.int32, device="cuda")
     samples = March(grid, rays, MarchSettings(render_step_size=_STEP)).round(every_ray, _ROUND)
     sigmas = torch.ones_like(samples.t_starts)
-    weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
-    accumulate_along_rays(weights, sigmas[:, None].expand(-1, 5), samples.packed_info)
+    rgbs, background = sigmas[:, None].expand(-1, 3), sigmas.new_ones(3)
+    composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)

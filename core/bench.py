@@ -29,7 +29,7 @@ from core.fields.ngp import NGPField
 from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
 from core.kernels.marching import March, midpoints
-from core.kernels.packed import accumulate_along_rays, render_weights
+from core.kernels.packed import Composited, composite
 from core.methods import DEFAULT_FIELD
 from core.opening import Overrides, open_trainer
 from core.rays import Rays, Samples
@@ -42,7 +42,7 @@ _WARM_SECONDS = 10.0
 
 _VIEW_SIZES = (200, 400, 800)
 _BYTES_PER_SAMPLE = 12  # t_starts, t_ends, ray_indices
-_COLUMNS = 5  # colour, distance and opacity, as the path sums them
+_COMPOSITED = 8  # numbers a sample: density, ends and colour in, weight and transmittance out
 
 
 def main(
@@ -165,7 +165,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     with torch.no_grad():
         features = hash_encode(positions, field.table, field.levels, field.space)
         sigmas, _ = field.density(positions)
-    values = torch.rand(n, _COLUMNS, device=device)
+    rgbs, background = torch.rand(n, 3, device=device), torch.ones(3, device=device)
     networks = Work(density_work(field, n).flops) + color_work(field, n)
     networks_and_gradients = Work(3 * networks.flops)
     grid = trainer.grid.grid_state(march.occ_thre)
@@ -186,9 +186,8 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     def run_networks() -> Tensor:
         return field.color(field.decode(features), directions)
 
-    def run_composite() -> Tensor:
-        weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
-        return accumulate_along_rays(weights, values, samples.packed_info)
+    def run_composite() -> Composited:
+        return composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)
 
     n_marched = run_march().n_samples
     with torch.no_grad():
@@ -196,7 +195,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
         forward = measured("encode forward", run_encode, encode_work(field, n))
         density = measured("density without gradient", run_density, density_work(field, n))
         networks_forward = measured("networks forward", run_networks, networks)
-        composite = measured("composite forward", run_composite, Work(n_bytes=n * (3 + _COLUMNS + 2) * 4))
+        pixels = measured("composite forward", run_composite, Work(n_bytes=n * _COMPOSITED * 4))
     encoded = run_encode()
     grads = torch.ones_like(encoded)
     backward = measured(
@@ -205,7 +204,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     features.requires_grad_()
     both = measured("networks forward and backward", lambda: run_networks().sum().backward(), networks_and_gradients)
     field.zero_grad(set_to_none=True)
-    return [march_stage, density, forward, backward, networks_forward, both, composite]
+    return [march_stage, density, forward, backward, networks_forward, both, pixels]
 
 
 def _view_stage(trainer: Trainer, camera: Camera, machine: Machine) -> Stage:

@@ -11,7 +11,7 @@ from core.cameras import Camera, generate_rays
 from core.fields.along_rays import AlongRays, colors_at
 from core.fields.base import Field
 from core.kernels.launch import lanes_on, run_together
-from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
+from core.kernels.packed import composite
 from core.rays import Rays, RenderOutput
 from core.samplers.base import Sampled, Sampler
 from core.settings import MarchSettings
@@ -79,18 +79,10 @@ def trace_rays(
     if sampled.sigmas is not None and not torch.is_grad_enabled():  # a march asks for densities without gradient
         known = sampled.sigmas, sampled.features
     rgbs, sigmas = colors_at(field, rays, samples, known)
-    weights = sampled.weights
-    if weights is None:
-        weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
-    t_mids = 0.5 * (samples.t_starts + samples.t_ends)
-    values = torch.cat([rgbs, t_mids[:, None], torch.ones_like(t_mids)[:, None]], dim=1)
-    sums = accumulate_along_rays(weights, values, samples.packed_info)
-    opacities = sums[:, 4]
-    colors = sums[:, :3] + background * (1.0 - opacities[:, None])
-    depths = torch.where(opacities > 0.0, sums[:, 3] / opacities.clamp_min(1e-10), torch.inf)
-    medians = sampled.medians
-    if medians is None:
-        medians = median_depths(sigmas.detach(), samples.t_starts, samples.t_ends, samples.packed_info)
+    spans = samples.t_starts, samples.t_ends, samples.packed_info
+    weights, colors, opacities, depths, medians = composite(sigmas, rgbs, *spans, background, sampled.weights)
+    if sampled.medians is not None:
+        medians = sampled.medians
     trans = 1.0 - opacities.detach() if sampled.trans is None else sampled.trans
     counts = sampled.n_dense, sampled.n_marched, samples.packed_info[:, 1]
     return Traced(RenderOutput(colors, opacities, depths, medians, trans, *counts, sampled.stopped), sampled, weights)

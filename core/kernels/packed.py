@@ -1,10 +1,10 @@
-"""Volume rendering over packed samples (Max 1995; NerfAcc, Li et al. 2023): transmittance, weights, sums.
+"""Volume rendering over packed samples (Max 1995; NerfAcc, Li et al. 2023): transmittance, weights, pixels, sums.
 
-One thread walks one ray. With optical thickness tau = sigma * (t_end - t_start) a sample has
-alpha = 1 - exp(-tau), transmittance T = exp(-sum of the earlier taus) and weight w = T * alpha.
+With optical thickness tau = sigma * (t_end - t_start) a sample has alpha = 1 - exp(-tau), transmittance
+T = exp(-sum of the earlier taus) and weight w = T * alpha.
 """
 
-import math
+from typing import NamedTuple
 
 import torch
 import warp as wp
@@ -12,69 +12,122 @@ from torch import Tensor
 
 from core.kernels.backend import nerfacc_for
 from core.kernels.launch import launch
-
-_LN2 = wp.constant(math.log(2.0))
-
-
-@wp.kernel
-def _weights_forward(
-    offset: wp.int32,
-    packed_info: wp.array(dtype=wp.vec2i),
-    taus: wp.array(dtype=wp.float32),
-    weights: wp.array(dtype=wp.float32),
-    trans: wp.array(dtype=wp.float32),
-):
-    ray = wp.tid() + offset
-    first = packed_info[ray][0]
-    thickness = wp.float32(0.0)
-    for i in range(first, first + packed_info[ray][1]):
-        transmittance = wp.exp(-thickness)
-        trans[i] = transmittance
-        weights[i] = transmittance * (1.0 - wp.exp(-taus[i]))
-        thickness += taus[i]
+from core.kernels.packed_code import composite_ahead, composite_back
 
 
-@wp.kernel
-def _weights_backward(
-    offset: wp.int32,
-    packed_info: wp.array(dtype=wp.vec2i),
-    taus: wp.array(dtype=wp.float32),
-    weights: wp.array(dtype=wp.float32),
-    trans: wp.array(dtype=wp.float32),
-    weight_grads: wp.array(dtype=wp.float32),
-    trans_grads: wp.array(dtype=wp.float32),
-    tau_grads: wp.array(dtype=wp.float32),
-):
-    # d w_i / d tau_i = T_i exp(-tau_i);  d w_k / d tau_i = -w_k and d T_k / d tau_i = -T_k for the samples k behind i.
-    ray = wp.tid() + offset
-    first = packed_info[ray][0]
-    n = packed_info[ray][1]
-    behind = wp.float32(0.0)
-    for j in range(n):
-        i = first + n - 1 - j
-        tau_grads[i] = weight_grads[i] * (trans[i] - weights[i]) - behind
-        behind += weight_grads[i] * weights[i] + trans_grads[i] * trans[i]
+class Composited(NamedTuple):
+    """What packed samples amount to.
+
+    Attributes:
+        weights: (n_samples,) float32, the samples' shares in the pixels.
+        colors: (n_rays, 3) float32, over the background.
+        opacities: (n_rays,) float32, the sums of the weights.
+        depths: (n_rays,) float32, the weighted mean of the samples' middles; inf where opacity is 0.
+        median_depths: (n_rays,) float32, t where transmittance passes 0.5; inf where it never does. Density is constant
+            within a sample, so the passage is exact inside it.
+    """
+
+    weights: Tensor
+    colors: Tensor
+    opacities: Tensor
+    depths: Tensor
+    median_depths: Tensor
 
 
-class _Weights(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, taus: Tensor, packed_info: Tensor) -> tuple[Tensor, Tensor]:
-        weights, trans = torch.empty_like(taus), torch.empty_like(taus)
-        launch(_weights_forward, (packed_info.shape[0],), [packed_info, taus, weights, trans])
-        ctx.save_for_backward(packed_info, taus, weights, trans)
-        return weights, trans
+def _walk(kernel: wp.Kernel, packed_info: Tensor, arrays: list[Tensor | None]) -> None:
+    """Launch a kernel over rays; what there isn't is handed over as an array without data."""
+    nothing = packed_info.new_empty(0, dtype=torch.float32)
+    flat = [nothing if x is None else x if x.ndim == 1 else x.view(-1) for x in arrays]
+    launch(kernel, (packed_info.shape[0],), [packed_info, *flat])
+
+
+class _Composite(torch.autograd.Function):
+    """One walk along each ray, and one back.
+
+    Weights that are given stand in place of the densities' own; without colours the walk ends at the weights.
+    """
 
     @staticmethod
-    def backward(ctx, weight_grads: Tensor, trans_grads: Tensor):
-        packed_info, taus, weights, trans = ctx.saved_tensors
-        tau_grads = torch.empty_like(taus)
-        grads = [weight_grads.contiguous(), trans_grads.contiguous(), tau_grads]
-        launch(_weights_backward, (packed_info.shape[0],), [packed_info, taus, weights, trans, *grads])
-        return tau_grads, None
+    def forward(
+        ctx,
+        t_starts: Tensor,
+        t_ends: Tensor,
+        sigmas: Tensor,
+        rgbs: Tensor | None,
+        background: Tensor | None,
+        given: Tensor | None,
+        packed_info: Tensor,
+    ) -> tuple[Tensor | None, ...]:
+        own, pixels = [None, None], [None, None, None, None]
+        if given is None:
+            own = [torch.empty_like(sigmas) for _ in range(2)]
+        if rgbs is not None:
+            n_rays = packed_info.shape[0]
+            pixels = [sigmas.new_empty(n_rays, 3), *(sigmas.new_empty(n_rays) for _ in range(3))]
+            ctx.mark_non_differentiable(pixels[3])
+        inputs = [t_starts, t_ends, sigmas, rgbs, background, *(own if given is None else (given, None))]
+        _walk(composite_ahead, packed_info, [*inputs, *pixels])
+        ctx.save_for_backward(packed_info, *inputs, *pixels[1:3])
+        ctx.set_materialize_grads(False)
+        return *own, *pixels
+
+    @staticmethod
+    def backward(ctx, *out_grads: Tensor | None):
+        packed_info, *arrays = ctx.saved_tensors
+        t_starts, _, sigmas, rgbs, background, _, trans, opacities, _ = arrays
+        wanted = ctx.needs_input_grad
+        out_grads = [None if x is None else x.contiguous() for x in out_grads[:5]]
+        rgb_grads = torch.empty_like(rgbs) if wanted[3] and out_grads[2] is not None else None
+        t_grads = [torch.empty_like(t_starts) if wanted[0] or wanted[1] else None for _ in range(2)]
+        source_grads = torch.empty_like(sigmas)  # of the weights where they were given, else of the densities
+        _walk(composite_back, packed_info, [*arrays, *out_grads, source_grads, rgb_grads, *t_grads])
+        background_grads = None
+        if wanted[4] and out_grads[2] is not None:
+            background_grads = (out_grads[2] * (1.0 - opacities[:, None])).sum_to_size(background.shape)
+        sigma_grads, given_grads = (None, source_grads) if trans is None else (source_grads, None)
+        return *t_grads, sigma_grads, rgb_grads, background_grads, given_grads, None
+
+
+def composite(
+    sigmas: Tensor,
+    rgbs: Tensor,
+    t_starts: Tensor,
+    t_ends: Tensor,
+    packed_info: Tensor,
+    background: Tensor,
+    weights: Tensor | None = None,
+) -> Composited:
+    """The pixels of packed samples; differentiable in all but the medians.
+
+    Args:
+        sigmas: (n_samples,) float32, at least 0, per scene unit.
+        rgbs: (n_samples, 3) float32.
+        t_starts, t_ends: (n_samples,) float32.
+        packed_info: (n_rays, 2) int32.
+        background: (3,) or (n_rays, 3) float32.
+        weights: (n_samples,) float32; None: as they follow from the densities.
+
+    Raises:
+        ValueError: the background has another shape, or lies on another device.
+    """
+    n_rays = packed_info.shape[0]
+    if background.numel() not in (3, 3 * n_rays) or background.device != sigmas.device:
+        raise ValueError(
+            f"expected a background of shape (3,) or ({n_rays}, 3) on {sigmas.device}, "
+            f"found {tuple(background.shape)} on {background.device}: give one colour, or one for each ray"
+        )
+    if weights is None and nerfacc_for(sigmas) is not None:
+        weights, _ = render_weights(sigmas, t_starts, t_ends, packed_info)
+    given = None
+    if weights is not None:
+        given, sigmas = weights.contiguous(), sigmas.detach()  # which then tell of the medians only
+    floats = (t_starts, t_ends, sigmas, rgbs, background)
+    own, _, *pixels = _Composite.apply(*(x.float().contiguous() for x in floats), given, packed_info)
+    return Composited(own if weights is None else weights, *pixels)
 
 
 def render_weights(sigmas: Tensor, t_starts: Tensor, t_ends: Tensor, packed_info: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights and transmittances of packed samples; differentiable in the densities.
+    """Weights and transmittances of packed samples; differentiable in the densities and the samples' ends.
 
     Args:
         sigmas: (n_samples,) float32, at least 0, per scene unit.
@@ -84,10 +137,11 @@ def render_weights(sigmas: Tensor, t_starts: Tensor, t_ends: Tensor, packed_info
     Returns:
         weights, trans: (n_samples,) each; trans is the light that reaches a sample, before it absorbs any.
     """
-    taus = sigmas * (t_ends - t_starts)
-    nerfacc = nerfacc_for(taus)
+    nerfacc = nerfacc_for(sigmas)
     if nerfacc is None:
-        return _Weights.apply(taus, packed_info)
+        floats = (x.float().contiguous() for x in (t_starts, t_ends, sigmas))
+        return _Composite.apply(*floats, None, None, None, packed_info)[:2]
+    taus = sigmas * (t_ends - t_starts)
     trans = torch.exp(-nerfacc.exclusive_sum(taus, packed_info))
     return trans * (1.0 - torch.exp(-taus)), trans
 
@@ -159,37 +213,3 @@ def accumulate_along_rays(weights: Tensor, values: Tensor, packed_info: Tensor) 
         (n_rays, n_channels) float32; 0 for a ray without samples.
     """
     return _Accumulate.apply(weights, values.contiguous(), packed_info)
-
-
-@wp.kernel
-def _median_depths(
-    offset: wp.int32,
-    packed_info: wp.array(dtype=wp.vec2i),
-    t_starts: wp.array(dtype=wp.float32),
-    t_ends: wp.array(dtype=wp.float32),
-    sigmas: wp.array(dtype=wp.float32),
-    depths: wp.array(dtype=wp.float32),
-):
-    ray = wp.tid() + offset
-    missing = wp.float32(_LN2)
-    i = packed_info[ray][0]
-    last = i + packed_info[ray][1]
-    depth = wp.float32(wp.INF)
-    while i < last:
-        tau = sigmas[i] * (t_ends[i] - t_starts[i])
-        if tau >= missing:
-            depth = t_starts[i] + missing / sigmas[i]
-            i = last
-        missing -= tau
-        i += 1
-    depths[ray] = depth
-
-
-def median_depths(sigmas: Tensor, t_starts: Tensor, t_ends: Tensor, packed_info: Tensor) -> Tensor:
-    """t where each ray's transmittance over its packed samples passes 0.5, (n_rays,); inf where it never does.
-
-    Density is constant within a sample, so the passage is exact inside it. Not differentiable.
-    """
-    depths = torch.empty(packed_info.shape[0], device=sigmas.device)
-    launch(_median_depths, (packed_info.shape[0],), [packed_info, t_starts, t_ends, sigmas, depths])
-    return depths

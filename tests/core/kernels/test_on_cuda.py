@@ -12,7 +12,7 @@ from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.grid import GridState, geometry
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
-from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
+from core.kernels.packed import accumulate_along_rays, composite, render_weights
 from core.kernels.pixels import look_up, pinhole_rays
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
@@ -48,7 +48,7 @@ def test_marches_take_the_same_samples():
         assert (dense[0] - dense[1]).abs().max() <= 1
 
 
-def _composite(device):
+def _weights_and_sums(device):
     info, n = twins.packed_info([3, 0, 40, 200]), 243
     sigmas, t_starts, lengths, values, info = on(
         device, 8.0 * numbers(n, seed=1), numbers(n), 0.1 * numbers(n, seed=2), numbers(n, 5), info
@@ -57,7 +57,22 @@ def _composite(device):
     weights, trans = render_weights(sigmas, t_starts, t_starts + lengths, info)
     sums = accumulate_along_rays(weights, values, info)
     grads = torch.autograd.grad(sums.square().sum() + trans.sum(), (sigmas, values))
-    return weights, trans, sums, *grads, median_depths(sigmas.detach(), t_starts, t_starts + lengths, info)
+    return weights, trans, sums, *grads
+
+
+def _pixels_of_samples(device):
+    info, n = twins.packed_info([3, 0, 40, 200]), 243
+    sigmas, rgbs, t_starts, lengths, background, info = on(
+        device, 8.0 * numbers(n, seed=1), numbers(n, 3), numbers(n), 0.1 * numbers(n, seed=2), numbers(4, 3), info
+    )
+    leaves = [x.requires_grad_() for x in (sigmas, rgbs, t_starts, t_starts.detach() + lengths)]
+    results = []
+    for given in (None, lengths / 200.0):
+        out = composite(*leaves, info, background, given)
+        hit = info[:, 1] > 0
+        total = out.colors.square().sum() + out.opacities.square().sum() + out.depths[hit].sum() + out.weights.sum()
+        results += [*out, *torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)]
+    return results
 
 
 def _hash_grid(device):
@@ -134,7 +149,10 @@ def _path(device):
     return out.colors, out.opacities, out.trans, out.median_depths
 
 
-RESULTS = [_composite, _hash_grid, _encoded_network, _harmonics, _network, _upkeep, _cells, _pixels, _path]
+RESULTS = [
+    _weights_and_sums, _pixels_of_samples, _hash_grid, _encoded_network, _harmonics, _network, _upkeep, _cells, _pixels,
+    _path,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("results", RESULTS, ids=lambda results: results.__name__)
@@ -182,8 +200,11 @@ def test_nothing_waits_for_the_gpu_but_for_the_number_of_samples():
     def learn(samples):
         features = hash_encode(midpoints(rays, samples)[0], table, info, Space(BOX))
         decoded = mlp(features, layers, "bfloat16")
-        weights, _ = render_weights(torch.exp(decoded[:, 0]), samples.t_starts, samples.t_ends, samples.packed_info)
-        accumulate_along_rays(weights, decoded, samples.packed_info).square().sum().backward()
+        spans = samples.t_starts, samples.t_ends, samples.packed_info
+        weights, _ = render_weights(torch.exp(decoded[:, 0]), *spans)
+        sums = accumulate_along_rays(weights, decoded, samples.packed_info)
+        pixels = composite(torch.exp(decoded[:, 0]), decoded[:, 1:4], *spans, torch.ones_like(sums[:, :3]))
+        (sums.square().sum() + pixels.colors.square().sum()).backward()
 
     learn(march())  # compiles
     try:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.kernels.grid import FAR_AWAY
-from core.kernels.packed import accumulate_along_rays, median_depths, render_weights
+from core.kernels.packed import accumulate_along_rays, composite, render_weights
 from core.kernels.visibility import Visibility
 from core.rays import Samples
 from core.settings import MarchSettings
@@ -23,6 +23,14 @@ def random_samples(counts, seed=0):
     t_ends = t_starts + 0.1 * torch.rand(n, generator=generator)
     sigmas = 8.0 * torch.rand(n, generator=generator)
     return info, sigmas, t_starts, t_ends
+
+
+def random_pixels(counts, n_backgrounds=None, seed=1):
+    """Colours of samples, of what lies behind rays, and weights that no densities gave."""
+    generator = torch.Generator().manual_seed(seed)
+    n = sum(counts)
+    background = torch.rand(*(() if n_backgrounds is None else (n_backgrounds,)), 3, generator=generator)
+    return torch.rand(n, 3, generator=generator), background, torch.rand(n, generator=generator) / max([1, *counts])
 
 
 def test_nerfaccs_published_example():
@@ -71,7 +79,77 @@ def test_the_twins_gradients_are_right_by_finite_differences():
     assert torch.autograd.gradcheck(lambda t, v: twins.accumulate(twins.weights(t, info)[0], v, info), (taus, values))
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["own weights", "given weights"])
+@pytest.mark.parametrize("behind_each", [False, True], ids=["one background", "one a ray"])
+@pytest.mark.parametrize("counts", COUNTS)
+def test_pixels_and_their_gradients_equal_the_twins(counts, behind_each, known):
+    info, sigmas, t_starts, t_ends = random_samples(counts)
+    rgbs, background, given = random_pixels(counts, len(counts) if behind_each else None)
+    seen = torch.tensor(counts) > 0
+    generator = torch.Generator().manual_seed(2)
+    shapes = ((len(given),), (len(counts), 3), (len(counts),), (len(counts),))
+    out_grads = [torch.randn(*shape, generator=generator) for shape in shapes]
+
+    def run(function, dtype):
+        leaves = [x.to(dtype).requires_grad_() for x in (sigmas, rgbs, t_starts, t_ends, background, given)]
+        out = function(*leaves[:4], info, leaves[4], leaves[5] if known else None)[:4]
+        total = sum((x * g)[seen].sum() for x, g in zip(out[1:], out_grads[1:], strict=True))
+        total = total + (out[0] * out_grads[0]).sum()
+        return out, torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+
+    ours, twin = run(composite, torch.float32), run(twins.composite, torch.float64)
+    for a, b in zip(ours[0], twin[0], strict=True):
+        torch.testing.assert_close(a, b.float())
+    for a, b in zip(ours[1], twin[1], strict=True):
+        torch.testing.assert_close(a, b.float(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["own weights", "given weights"])
+def test_the_twins_pixels_have_the_gradients_of_finite_differences(known):
+    counts = [3, 2, 4]
+    info, *samples = random_samples(counts)
+    rgbs, background, given = random_pixels(counts, 3)
+    leaves = [x.double().requires_grad_() for x in (samples[0], rgbs, *samples[1:], background, given)]
+    assert torch.autograd.gradcheck(lambda *x: twins.composite(*x[:4], info, x[4], x[5] if known else None)[:4], leaves)
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2, 3])
+def test_each_output_alone_has_the_twins_gradients(asked):
+    """What nobody asks a gradient of has none: the walk back goes on without it."""
+    info, sigmas, t_starts, t_ends = random_samples([5, 40])
+    rgbs, background, _ = random_pixels([5, 40])
+
+    def gradient(function, dtype):
+        s = sigmas.to(dtype).requires_grad_()
+        out = function(s, *(x.to(dtype) for x in (rgbs, t_starts, t_ends)), info, background.to(dtype))[asked]
+        return torch.autograd.grad(out.square().sum(), s)[0].float()
+
+    torch.testing.assert_close(
+        gradient(composite, torch.float32), gradient(twins.composite, torch.float64), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_what_is_no_number_reaches_the_pixel_and_the_gradient():
+    info, sigmas, t_starts, t_ends = random_samples([4, 3])
+    rgbs, background, _ = random_pixels([4, 3])
+    sigmas[1] = math.nan
+    sigmas.requires_grad_()
+    out = composite(sigmas, rgbs, t_starts, t_ends, info, background)
+    assert out.colors[0].isnan().all() and out.colors[1].isfinite().all()
+    out.colors.sum().backward()
+    assert sigmas.grad[:4].isnan().any() and sigmas.grad[4:].isfinite().all()
+
+
+def test_a_background_for_other_rays_is_refused():
+    info, sigmas, t_starts, t_ends = random_samples([4, 3, 1, 2])
+    with pytest.raises(ValueError, match=r"\(4, 3\).*found \(2, 3\)"):
+        composite(sigmas, torch.rand(10, 3), t_starts, t_ends, info, torch.ones(2, 3))
+
+
 def test_median_depths_equal_the_twin_and_the_slabs_closed_form():
+    def median_depths(sigmas, t_starts, t_ends, info):
+        return composite(sigmas, torch.zeros(len(sigmas), 3), t_starts, t_ends, info, torch.zeros(3)).median_depths
+
     info, sigmas, t_starts, t_ends = random_samples([30, 0, 17, 1])
     ours = median_depths(4.0 * sigmas, t_starts, t_ends, info)
     expected = twins.median_depths(4.0 * sigmas, t_starts, t_ends, info)
@@ -136,3 +214,10 @@ def test_no_rays_and_no_samples():
         assert torch.equal(sums, torch.zeros(n_rays, 3))
         sums.sum().backward()
         assert sigmas.grad.shape == (0,)
+        background = torch.tensor([0.1, 0.2, 0.3], requires_grad=True)
+        out = composite(sigmas, torch.zeros(0, 3), empty, empty, info, background)
+        assert torch.equal(out.colors, background.expand(n_rays, 3)) and out.weights.shape == (0,)
+        assert torch.equal(out.opacities, torch.zeros(n_rays))
+        assert torch.equal(out.depths, torch.full((n_rays,), math.inf)) and torch.equal(out.median_depths, out.depths)
+        (out.colors.sum() + out.opacities.sum()).backward()
+        assert background.grad.tolist() == 3 * [n_rays]

@@ -25,6 +25,19 @@ def accumulate(ray_weights, values, info):
     return torch.stack([(ray_weights[a : a + n, None] * values[a : a + n]).sum(0) for a, n in info.tolist()])
 
 
+def composite(sigmas, rgbs, t_starts, t_ends, info, background, ray_weights=None):
+    """Weights, colours over the background, opacities, and depths of rays that hit something, else inf."""
+    if ray_weights is None:
+        ray_weights, _ = weights(sigmas * (t_ends - t_starts), info)
+    middles = (t_starts + t_ends) / 2
+    opacities = accumulate(ray_weights, torch.ones_like(rgbs[:, :1]), info)
+    colors = accumulate(ray_weights, rgbs, info) + background * (1 - opacities)
+    distances = accumulate(ray_weights, middles[:, None], info)
+    hit = opacities > 0
+    depths = torch.where(hit, distances / torch.where(hit, opacities, 1), torch.inf)
+    return ray_weights, colors, opacities[:, 0], depths[:, 0]
+
+
 def visible(taus, info, alpha_thre, early_stop_eps):
     _, trans = weights(taus, info)
     return (trans >= early_stop_eps) & (1 - torch.exp(-taus) >= alpha_thre)
