@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from core.boxes import outer_box
 from core.collapse import lowered, not_finite, nothing_to_learn_from
 from core.datasets.base import Dataset
-from core.datasets.coverage import Coverage, vouched_cells
-from core.datasets.hull import occupied_cells
+from core.datasets.coverage import Coverage
+from core.datasets.possible import possible_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields import make_field
 from core.fields.space import space_of
@@ -23,13 +23,10 @@ from core.sampler_settings import OccupancySettings
 from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import ObservedField, OccupancySampler
 from core.schedule import learning_rate
-from core.settings import MarchSettings, TrainSettings, settings_of
+from core.settings import Box, MarchSettings, TrainSettings, settings_of
 
 _MOST_FRUITLESS_STEPS = 50
 """Steps in a row without a kept sample that count as a collapse; single ones are chance."""
-
-_FEWEST_WITNESSES = 2
-"""Cameras that must see a cell for something to be learnt there, where no silhouettes tell."""
 
 _SLOWER = 0.5
 """The learning rate is multiplied by this when training goes back from a value that was not finite."""
@@ -100,7 +97,9 @@ class Trainer:
         self._learns_to_sample = isinstance(self.sampler, nn.Module) and self.sampler is not self.grid
         if self._learns_to_sample:
             self.sampler.to(device)
-        self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, self._possible_cells())
+        views = self._views if self._included is None else self._views.take(self._included)
+        possible = possible_cells(views, self._boxes(), train_settings.grid_resolution)
+        self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, possible)
         groups = [{"params": self.field.parameters(), "factor": 1.0}]
         if self._learns_to_sample:
             groups.append({"params": self.sampler.parameters(), "factor": self.sampler.rate_factor})
@@ -172,8 +171,7 @@ class Trainer:
     @cached_property
     def coverage(self) -> Coverage:
         """How many training cameras see each grid cell; it counts nothing until it is asked to."""
-        boxes = [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
-        return Coverage(self._views.cameras, boxes, self.settings.grid_resolution)
+        return Coverage(self._views.cameras, self._boxes(), self.settings.grid_resolution)
 
     def set_march(self, march: MarchSettings) -> None:
         """Train with other thresholds from the next step on."""
@@ -341,22 +339,9 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["factor"]
 
-    def _possible_cells(self) -> Tensor | None:
-        """Cells in which the training views leave room for something, (n_levels, nx, ny, nz); None: all.
-
-        Silhouettes tell, unless things move between them; without them, what too few cameras see can only become
-        something that none of them vouches for.
-        """
-        views = self._views if self._included is None else self._views.take(self._included)
-        resolution = self.settings.grid_resolution
-        boxes = [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
-        if views.can_carve:
-            possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
-        elif self.settings.grid_levels > 1:
-            possible = vouched_cells(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))
-        else:
-            return None
-        return possible if bool(possible.any()) else None
+    def _boxes(self) -> list[Box]:
+        """Each grid level's."""
+        return [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
 
     def _guess_samples_per_ray(self) -> float:
         box = self.dataset.box
