@@ -18,6 +18,7 @@ from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields import make_field
 from core.fields.space import space_of
 from core.last_good import LastGood
+from core.optimizer import Adam
 from core.rendering import trace_rays
 from core.sampler_settings import OccupancySettings
 from core.samplers import Scene, make_sampler
@@ -103,9 +104,8 @@ class Trainer:
         groups = [{"params": self.field.parameters(), "factor": 1.0}]
         if self._learns_to_sample:
             groups.append({"params": self.sampler.parameters(), "factor": self.sampler.rate_factor})
-        self._optimizer = torch.optim.Adam(
-            groups, lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
-        )
+        readers = self.field.rounded_readers() if hasattr(self.field, "rounded_readers") else {}
+        self._optimizer = Adam(groups, train_settings.learning_rate, readers)
         self._fruitless_steps = 0
         self._grid_started_at = 0
         self._last_good = LastGood()
@@ -138,11 +138,10 @@ class Trainer:
         loss = error
         if self._learns_to_sample:
             loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.drop_gradients()
         loss.backward()
-        learnt = [parameter for parameter in self._parameters().values() if parameter.grad is not None]
-        gradients = [parameter.grad.sum() for parameter in learnt]  # of which one is not finite if a number in it isn't
-        figures = [error.detach(), *gradients, out.n_marched.sum()]
+        sums = [grad.sum() for grad in self._optimizer.gradients()]  # one isn't finite if a number in it isn't
+        figures = [error.detach(), *sums, out.n_marched.sum()]
         value, *gradients, n_marched = torch.stack([x.double() for x in figures]).tolist()  # waits for CUDA once
         if not all(map(math.isfinite, [value, *gradients])):
             what = f"the loss ({value:g}) or its gradient"
@@ -150,8 +149,6 @@ class Trainer:
         n_samples, n_marched = traced.sampled.samples.n_samples, int(n_marched)
         if n_samples:  # without one there is no gradient, and Adam's momentum alone would move the weights
             self._optimizer.step()
-            # fused Adam writes unnoticed by torch, and the field keeps what it made of its table by version
-            torch.autograd.graph.increment_version(learnt)
             n_learnt = n_samples + traced.sampled.n_learnt
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
         self.step_count += 1
