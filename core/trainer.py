@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from core.boxes import outer_box
 from core.collapse import lowered, not_finite, nothing_to_learn_from
@@ -134,15 +135,14 @@ class Trainer:
         field = ObservedField(self.field, self.grid, settings.march.render_step_size)
         traced = trace_rays(field, self.sampler, batch.rays, settings.march, background, self._generator)
         out, target = traced.output, batch.over(background)
-        error = torch.mean((out.colors - target) ** 2)
+        error = mse_loss(out.colors, target)
         loss = error
         if self._learns_to_sample:
             loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
         self._optimizer.drop_gradients()
         loss.backward()
         sums = [grad.sum() for grad in self._optimizer.gradients()]  # one isn't finite if a number in it isn't
-        figures = [error.detach(), *sums, out.n_marched.sum()]
-        value, *gradients, n_marched = torch.stack([x.double() for x in figures]).tolist()  # waits for CUDA once
+        value, *gradients, n_marched = _numbers([error.detach(), *sums, out.n_marched.sum()])
         if not all(map(math.isfinite, [value, *gradients])):
             what = f"the loss ({value:g}) or its gradient"
             raise self._collapsed(not_finite(what, self.step_count + 1, settings))
@@ -343,6 +343,13 @@ class Trainer:
     def _guess_samples_per_ray(self) -> float:
         box = self.dataset.box
         return 0.5 * math.dist(box[:3], box[3:]) / self.settings.march.render_step_size
+
+
+def _numbers(scalars: list[Tensor]) -> list[float]:
+    """The values of scalar tensors; CUDA is waited for once."""
+    if scalars[0].device.type == "cpu":
+        return [float(x) for x in scalars]
+    return torch.stack([x.double() for x in scalars]).tolist()
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
