@@ -8,28 +8,27 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from core.boxes import outer_box
 from core.collapse import lowered, not_finite, nothing_to_learn_from
 from core.datasets.base import Dataset
-from core.datasets.coverage import Coverage, vouched_cells
-from core.datasets.hull import occupied_cells
+from core.datasets.coverage import Coverage
+from core.datasets.possible import possible_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields import make_field
 from core.fields.space import space_of
 from core.last_good import LastGood
+from core.optimizer import Adam
 from core.rendering import trace_rays
 from core.sampler_settings import OccupancySettings
 from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import ObservedField, OccupancySampler
 from core.schedule import learning_rate
-from core.settings import MarchSettings, TrainSettings, settings_of
+from core.settings import Box, MarchSettings, TrainSettings, settings_of
 
 _MOST_FRUITLESS_STEPS = 50
 """Steps in a row without a kept sample that count as a collapse; single ones are chance."""
-
-_FEWEST_WITNESSES = 2
-"""Cameras that must see a cell for something to be learnt there, where no silhouettes tell."""
 
 _SLOWER = 0.5
 """The learning rate is multiplied by this when training goes back from a value that was not finite."""
@@ -100,13 +99,14 @@ class Trainer:
         self._learns_to_sample = isinstance(self.sampler, nn.Module) and self.sampler is not self.grid
         if self._learns_to_sample:
             self.sampler.to(device)
-        self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, self._possible_cells())
+        views = self._views if self._included is None else self._views.take(self._included)
+        possible = possible_cells(views, self._boxes(), train_settings.grid_resolution)
+        self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, possible)
         groups = [{"params": self.field.parameters(), "factor": 1.0}]
         if self._learns_to_sample:
             groups.append({"params": self.sampler.parameters(), "factor": self.sampler.rate_factor})
-        self._optimizer = torch.optim.Adam(
-            groups, lr=train_settings.learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True
-        )
+        readers = self.field.rounded_readers() if hasattr(self.field, "rounded_readers") else {}
+        self._optimizer = Adam(groups, train_settings.learning_rate, readers)
         self._fruitless_steps = 0
         self._grid_started_at = 0
         self._last_good = LastGood()
@@ -135,24 +135,20 @@ class Trainer:
         field = ObservedField(self.field, self.grid, settings.march.render_step_size)
         traced = trace_rays(field, self.sampler, batch.rays, settings.march, background, self._generator)
         out, target = traced.output, batch.over(background)
-        error = torch.mean((out.colors - target) ** 2)
+        error = mse_loss(out.colors, target)
         loss = error
         if self._learns_to_sample:
             loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.drop_gradients()
         loss.backward()
-        learnt = [parameter for parameter in self._parameters().values() if parameter.grad is not None]
-        gradients = [parameter.grad.sum() for parameter in learnt]  # of which one is not finite if a number in it isn't
-        figures = [error.detach(), *gradients, out.n_marched.sum()]
-        value, *gradients, n_marched = torch.stack([x.double() for x in figures]).tolist()  # waits for CUDA once
+        sums = [grad.sum() for grad in self._optimizer.gradients()]  # one isn't finite if a number in it isn't
+        value, *gradients, n_marched = _numbers([error.detach(), *sums, out.n_marched.sum()])
         if not all(map(math.isfinite, [value, *gradients])):
             what = f"the loss ({value:g}) or its gradient"
             raise self._collapsed(not_finite(what, self.step_count + 1, settings))
         n_samples, n_marched = traced.sampled.samples.n_samples, int(n_marched)
         if n_samples:  # without one there is no gradient, and Adam's momentum alone would move the weights
             self._optimizer.step()
-            # fused Adam writes unnoticed by torch, and the field keeps what it made of its table by version
-            torch.autograd.graph.increment_version(learnt)
             n_learnt = n_samples + traced.sampled.n_learnt
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
         self.step_count += 1
@@ -172,8 +168,7 @@ class Trainer:
     @cached_property
     def coverage(self) -> Coverage:
         """How many training cameras see each grid cell; it counts nothing until it is asked to."""
-        boxes = [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
-        return Coverage(self._views.cameras, boxes, self.settings.grid_resolution)
+        return Coverage(self._views.cameras, self._boxes(), self.settings.grid_resolution)
 
     def set_march(self, march: MarchSettings) -> None:
         """Train with other thresholds from the next step on."""
@@ -341,26 +336,20 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["factor"]
 
-    def _possible_cells(self) -> Tensor | None:
-        """Cells in which the training views leave room for something, (n_levels, nx, ny, nz); None: all.
-
-        Silhouettes tell, unless things move between them; without them, what too few cameras see can only become
-        something that none of them vouches for.
-        """
-        views = self._views if self._included is None else self._views.take(self._included)
-        resolution = self.settings.grid_resolution
-        boxes = [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
-        if views.can_carve:
-            possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
-        elif self.settings.grid_levels > 1:
-            possible = vouched_cells(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))
-        else:
-            return None
-        return possible if bool(possible.any()) else None
+    def _boxes(self) -> list[Box]:
+        """Each grid level's."""
+        return [tuple(aabb) for aabb in self.grid.aabbs.tolist()]
 
     def _guess_samples_per_ray(self) -> float:
         box = self.dataset.box
         return 0.5 * math.dist(box[:3], box[3:]) / self.settings.march.render_step_size
+
+
+def _numbers(scalars: list[Tensor]) -> list[float]:
+    """The values of scalar tensors; CUDA is waited for once."""
+    if scalars[0].device.type == "cpu":
+        return [float(x) for x in scalars]
+    return torch.stack([x.double() for x in scalars]).tolist()
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ CORE_ORDER = (
     ("backends",),
     ("fields",),
     ("samplers",),
-    ("rendering", "last_good"),
+    ("rendering", "last_good", "optimizer"),
     ("trainer",),
     ("evaluation", "inspection", "snapshot"),
     ("opening", "sweep"),

@@ -15,7 +15,8 @@ class Field(Protocol):
 
     On a CPU several threads may ask at once. One that looks at times has a class attribute `dynamic = True`. One that
     finds a density sooner than all that the colour needs may have a method `density_alone(positions)` besides, which
-    gives `density`'s sigmas (n,), up to rounding: `densities_alone` asks it, and no gradient is recorded there.
+    gives `density`'s sigmas (n,), up to rounding: `densities_alone` asks it, and no gradient is recorded there. One
+    that reads parameters in bfloat16 may have a method `rounded_readers()`, see `core.optimizer.Adam`.
     """
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:

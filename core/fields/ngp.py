@@ -1,5 +1,6 @@
 """The Instant-NGP radiance field (Müller et al. 2022, section 5.4): a hash grid, a density and a colour network."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -66,6 +67,14 @@ class NGPField(nn.Module):
         if packed is None or packed[0] != version:  # two threads may both make it, and make the same
             self._packed = packed = version, packed_table(self.table)
         return packed[1]
+
+    def rounded_readers(self) -> dict[nn.Parameter, Callable[[Tensor], None]]:
+        """The parameter that marches read in bfloat16, and what takes it from whoever rounds it as they change it: a
+        tensor of its shape, which belongs to the field from then on."""
+        return {self.table: self._take_rounded}
+
+    def _take_rounded(self, table: Tensor) -> None:
+        self._packed = (self.table.data_ptr(), self.table._version), packed_table(table)
 
     def decode(self, encoded: Tensor) -> Tensor:
         """Features (n, geo_feature_dim) of encoded positions (n, n_levels * n_features); the first times `STEEPNESS` is

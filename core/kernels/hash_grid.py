@@ -116,6 +116,17 @@ _GATHER = """
                 feature[c] = sum[c];
 """
 
+# A thread of the CPU takes a level's runs in their order: it clears the level right before it fills it, in its cache.
+_CLEAR = """
+#ifndef __CUDA_ARCH__
+    if (first == 0) {
+        float* part = table.data + (size_t)level[1] * N_FEATURES;
+        for (int i = 0; i < (level[2] + 1) * N_FEATURES; ++i)
+            part[i] = 0.0f;
+    }
+#endif
+"""
+
 # From Hopper on, all features of an entry are added in one go.
 _SCATTER = """
             for (int v = 0; v < 8; ++v) {
@@ -143,10 +154,11 @@ _ADD_TOGETHER = {
 }
 
 
-def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.Kernel:
-    """A kernel over (levels, runs of samples) that hands each run of one level to a piece of C++."""
+def _make_kernel(name: str, body: str, n_features: int, split_axis: int, before: str = "") -> wp.Kernel:
+    """A kernel over (levels, runs of samples) that hands each run of one level to pieces of C++: one before the run,
+    and one for each of its samples."""
 
-    code = (ROWS_CODE + _WALK).replace("DO", body).replace("ADD_TOGETHER", _ADD_TOGETHER[n_features])
+    code = (ROWS_CODE + before + _WALK).replace("DO", body).replace("ADD_TOGETHER", _ADD_TOGETHER[n_features])
 
     @wp.func_native(code.replace("N_FEATURES", str(n_features)))
     def walk(
@@ -191,7 +203,7 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int) -> wp.K
 
 
 _GATHERS = {n: _make_kernel("hash_gather", _GATHER, n, 1) for n in (2, 4)}
-_SCATTERS = {n: _make_kernel("hash_scatter", _SCATTER, n, 0) for n in (2, 4)}
+_SCATTERS = {n: _make_kernel("hash_scatter", _SCATTER, n, 0, _CLEAR) for n in (2, 4)}
 
 
 def _walk(
@@ -223,7 +235,9 @@ class _HashEncode(torch.autograd.Function):
     @staticmethod
     def backward(ctx, feature_grads: Tensor):
         positions, levels = ctx.saved_tensors
-        table_grads = torch.zeros(ctx.table_shape, device=positions.device)
+        # the CPU's kernel clears what it adds to, unless there is nothing to add
+        is_cleared = positions.device.type == "cpu" and positions.shape[0] > 0
+        table_grads = (torch.empty if is_cleared else torch.zeros)(ctx.table_shape, device=positions.device)
         # Slices of levels: their parts of the table are disjoint, so no two threads add to one entry.
         _walk(_SCATTERS, 0, positions, levels, ctx.space, table_grads, feature_grads.contiguous())
         return None, table_grads, None, None
@@ -234,7 +248,7 @@ def hash_encode(positions: Tensor, table: Tensor, levels: Tensor, space: Space =
 
     Args:
         positions: (n, 3) float32; outside what is covered, the cell at its edge goes on linearly.
-        table: (n_entries, n_features) float32, n_features 2 or 4.
+        table: (n_entries, n_features) float32, n_features 2 or 4; no more entries than the levels have.
         levels: `Levels.info`, (n_levels, 4) int32.
         space: what the grid covers.
 

@@ -70,14 +70,14 @@ def test_nan_is_left_by_going_back_and_going_on_differently():
 
 def test_a_state_gone_back_to_can_be_gone_back_to_again():
     trainer = trained()
-    trainer.field.table.data.fill_(torch.nan)
+    torch.nn.init.constant_(trainer.field.table, torch.nan)
     collapse_of(trainer)
     step = trainer.restore_last_good()
     table = trainer.field.table.detach().clone()
     for _ in range(5):
         trainer.step()
     assert not torch.equal(trainer.field.table, table)
-    trainer.field.table.data.fill_(torch.nan)
+    torch.nn.init.constant_(trainer.field.table, torch.nan)
     collapse_of(trainer)
     assert trainer.restore_last_good() == step
     torch.testing.assert_close(trainer.field.table.detach(), table, rtol=0, atol=0)
@@ -103,7 +103,7 @@ def test_copies_do_not_change_the_course_of_training(monkeypatch):
 
 def test_nan_in_a_cell_that_no_ray_sees_is_no_empty_grid():
     trainer = trained()
-    trainer.field.table.data.fill_(torch.nan)
+    torch.nn.init.constant_(trainer.field.table, torch.nan)
     with pytest.raises(TrainingCollapsed) as collapse:
         trainer.rebuild_grid()
     assert collapse.value.kind is CollapseKind.NOT_FINITE

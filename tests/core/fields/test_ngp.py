@@ -74,3 +74,22 @@ def test_the_seed_decides_the_weights_and_a_sample_is_independent_of_its_batch()
     assert not torch.equal(make(3).table, make(4).table)
     field, positions = make(), 2 * torch.rand(77, 3) - 1
     torch.testing.assert_close(field.density(positions)[0][:5], field.density(positions[:5])[0])
+
+
+def test_marches_read_the_rounded_table_they_are_given_until_the_table_changes():
+    field, positions = make(), 2 * torch.rand(200, 3) - 1
+    with torch.no_grad():
+        field.table.normal_()
+    own = densities_alone(field, positions)
+    ((table, take),) = field.rounded_readers().items()
+    assert table is field.table
+    take(torch.zeros_like(table, dtype=torch.bfloat16))
+    given = densities_alone(field, positions)
+    assert not torch.equal(given, own) and bool((given == given[0]).all())
+    take(table.detach().bfloat16())
+    assert torch.equal(densities_alone(field, positions), own)
+    with torch.no_grad():
+        field.table.mul_(2.0)
+    other = densities_alone(field, positions)
+    take(table.detach().bfloat16())
+    assert torch.equal(densities_alone(field, positions), other) and not torch.equal(other, own)

@@ -30,6 +30,20 @@ def test_values_and_gradients_equal_the_twin(n_features, n):
     torch.testing.assert_close(table.grad, twin_table.grad.float(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("n", [0, 1, 3000])
+def test_a_gradient_begins_at_zero_whatever_its_memory_held(n):
+    levels = level_layout(5, 4, 64, 10)
+    table = random_table(levels, 2).requires_grad_()
+    features = hash_encode(torch.full((n, 3), 0.3), table, levels.info)
+    torch.use_deterministic_algorithms(True)  # torch fills new memory with NaN
+    try:
+        features.backward(torch.ones_like(features))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert int(table.grad.any(1).sum()) <= 8 * 5
+    torch.testing.assert_close(table.grad.sum(), torch.tensor(2.0 * 5 * n), rtol=1e-3, atol=0.0)
+
+
 def test_the_twins_gradient_is_right_by_finite_differences():
     levels = level_layout(2, 2, 4, 4)
     table = random_table(levels, 2).double().requires_grad_()
