@@ -29,6 +29,11 @@ class _OnCPU(torch.autograd.Function):
         return input_grads, None, *weight_grads
 
 
+def multiplies_in_tiles(precision: Precision, device: torch.device) -> bool:
+    """Whether a network's products run in the CPU's matrix tiles, in bfloat16."""
+    return device.type == "cpu" and precision == "bfloat16" and has_tiles()
+
+
 def mlp(x: Tensor, weights: list[Tensor], precision: Precision) -> Tensor:
     """Run a network without biases; differentiable in its input and weights.
 
@@ -41,7 +46,7 @@ def mlp(x: Tensor, weights: list[Tensor], precision: Precision) -> Tensor:
         (n, n_out of the last layer) float32.
     """
     if x.device.type == "cpu":
-        return _OnCPU.apply(x, precision == "bfloat16" and has_tiles(), *weights)
+        return _OnCPU.apply(x, multiplies_in_tiles(precision, x.device), *weights)
     dtype = DTYPES[precision]
     y = x.to(dtype)
     for weight in weights[:-1]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from core.fields.activations import truncated_exp
-from core.fields.mlp import mlp
+from core.fields.mlp import mlp, multiplies_in_tiles
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import Levels, hash_encode, level_layout
 from core.kernels.space import Space
@@ -58,7 +58,8 @@ class NGPField(nn.Module):
 
     def _looked_up(self, positions: Tensor, layers: list[Tensor]) -> Tensor:
         """What layers make of positions, without gradient: one kernel beats a dozen."""
-        return encoded_network(positions[:, :3], self._packed_table(), self.levels, self.space, layers)
+        in_tiles = multiplies_in_tiles(self.settings.precision, positions.device)
+        return encoded_network(positions[:, :3], self._packed_table(), self.levels, self.space, layers, in_tiles)
 
     def _packed_table(self) -> Tensor:
         """The table as marches read it, made anew when torch's version of the table says that it changed."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 _ROWS = 64
 """Rows that a thread takes at a time, a multiple of the 32 bfloat16 that a row of a tile holds."""
 
-_PRELUDE = """
+PRELUDE = """
 #define WIDE __attribute__((min_vector_width(512)))
     typedef float Row __attribute__((vector_size(64), aligned(4)));
     auto some = [](const float* from, int n) WIDE {
@@ -248,7 +248,7 @@ class NetworkCode:
         return code + self._each(n_in, masked if k else self._given("input_grads", n_in)) + "}"
 
     def _start(self, n_arrays: int) -> str:
-        code = _PRELUDE + self.products.prelude
+        code = PRELUDE + self.products.prelude
         code += f"""
     const int n = inputs.shape[0] / {self.sizes[0]};
     const int first = (int)((long long)n * part / n_parts / {_ROWS} * {_ROWS});

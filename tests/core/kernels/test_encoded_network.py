@@ -7,10 +7,12 @@ from core.fields.mlp import mlp
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.launch import run_together, using_threads
+from core.kernels.network import has_tiles
 from core.kernels.space import UNIT_CUBE, Space
 from core.place import Frame
 
 LEVELS = level_layout(5, 4, 64, 10)
+IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles"))
 
 
 def random_network(n_features=2, n_hidden=24, n_out=5):
@@ -20,10 +22,14 @@ def random_network(n_features=2, n_hidden=24, n_out=5):
     return table, [torch.randn(shape, generator=generator) for shape in shapes]
 
 
-@pytest.mark.parametrize(
-    ("n_features", "n_hidden", "n_out"), [(2, 24, 5), (4, 64, 16), (2, 9, 1), (2, 64, 1), (4, 12, 1)]
+SIZES = pytest.mark.parametrize(
+    ("n_features", "n_hidden", "n_out"), [(2, 24, 5), (4, 64, 16), (4, 40, 20), (2, 9, 1), (2, 64, 1), (4, 12, 1)]
 )
-@pytest.mark.parametrize("n", [0, 1, 37, 3000])
+COUNTS = pytest.mark.parametrize("n", [0, 1, 37, 300, 3000])
+
+
+@SIZES
+@COUNTS
 def test_it_equals_encoding_and_network(n, n_features, n_hidden, n_out):
     table, weights = random_network(n_features, n_hidden, n_out)
     positions = 1.2 * torch.rand(n, 3, generator=torch.Generator().manual_seed(1)) - 0.1
@@ -31,6 +37,20 @@ def test_it_equals_encoding_and_network(n, n_features, n_hidden, n_out):
     expected = mlp(hash_encode(positions, table, LEVELS.info), weights, "float32")
     assert found.shape == (n, n_out)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles")
+@SIZES
+@COUNTS
+def test_in_tiles_it_equals_encoding_and_a_rounded_network(n, n_features, n_hidden, n_out):
+    table, weights = random_network(n_features, n_hidden, n_out)
+    positions = 1.2 * torch.rand(n, 3, generator=torch.Generator().manual_seed(1)) - 0.1
+    found = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights, in_tiles=True)
+    encoded = hash_encode(positions, table, LEVELS.info).bfloat16().float()
+    hidden, last = (weight.bfloat16().float() for weight in weights)
+    expected = torch.relu(encoded @ hidden.T).bfloat16().float() @ last.T
+    assert found.shape == (n, n_out)
+    assert n == 0 or (found - expected).square().mean() <= (0.005**2) * expected.square().mean()
 
 
 def test_it_takes_the_box_into_account():
@@ -43,21 +63,25 @@ def test_it_takes_the_box_into_account():
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("in_tiles", [False, IN_TILES])
 @pytest.mark.parametrize("n_out", [1, 5])
-def test_what_is_no_number_spoils_its_own_row_only(n_out):
+def test_what_is_no_number_spoils_its_own_row_only(n_out, in_tiles):
     table, weights = random_network(n_out=n_out)
     positions = torch.full((40, 3), 0.5)
     positions[7, 1] = torch.nan
-    spoilt = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights).isnan().all(1)
+    found = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights, in_tiles)
+    spoilt = found.isnan().all(1)
     assert spoilt[7] and int(spoilt.sum()) == 1
 
 
-def test_the_number_of_threads_changes_nothing():
+@pytest.mark.parametrize("in_tiles", [False, IN_TILES])
+def test_the_number_of_threads_changes_nothing(in_tiles):
     table, weights = random_network()
     positions, results = torch.rand(9000, 3), []
     for n in (1, 2, 3):
         with using_threads(n):
-            results.append(encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights))
+            found = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights, in_tiles)
+            results.append(found)
     assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
 
 
