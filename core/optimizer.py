@@ -1,9 +1,8 @@
 """Adam (Kingma and Ba 2015), torch's own, in pieces on the CPU.
 
-A step passes over a hash table, its gradient and its two moments, which are far larger than a cache. On the CPU it does
-so piece by piece: whoever reads the table rounded gets each piece while it is in the cache, and the pieces are shared
-out over the threads of `core.kernels.launch`, for torch's own are off. Adam treats each number for itself, so pieces
-change nothing in the result.
+A step passes over a hash table, its gradient and its two moments. On the CPU each thread of `core.kernels.launch` takes
+a piece of them, for torch's own threads are off, and rounds it on the way for who reads the table rounded. Adam treats
+each number for itself, so pieces change nothing in the result.
 """
 
 from collections.abc import Callable
@@ -13,11 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.kernels.launch import run_together
+from core.kernels.launch import lanes_on, run_together
 
-_PIECE = 1 << 17
-"""Numbers of a parameter that are moved at once: with gradient and moments they take two megabytes, and a tenth of a
-millisecond. A multiple of any vector's length, so that the same numbers are computed in vectors as in one piece."""
+_WORTH_A_THREAD = 1 << 16
+"""Numbers of a parameter that are worth a thread of their own, a tenth of a millisecond."""
+
+_VECTOR = 64
+"""A piece's length is a multiple of this, which any vector's length divides: the same numbers are computed in vectors
+as in one piece."""
 
 
 class Adam:
@@ -74,20 +76,22 @@ class Adam:
         self, group: dict[str, Any], parameters: list[nn.Parameter], rounded: dict[nn.Parameter, Tensor]
     ) -> list[Callable[[], None]]:
         """A group's step: one task for each piece of a large parameter, and one for all small parameters."""
+        states = [self._state_of(parameter) for parameter in parameters]
+        if parameters:
+            torch._foreach_add_([state["step"] for state in states], 1)
         beta1, beta2 = group["betas"]
         names = "lr", "weight_decay", "eps", "amsgrad", "maximize"
         move = partial(_move, settings={name: group[name] for name in names} | {"beta1": beta1, "beta2": beta2})
         tasks, small = [], []
-        for parameter in parameters:
-            state = self._state_of(parameter)
-            state["step"] += 1
+        for parameter, state in zip(parameters, states, strict=True):
             columns = [parameter, parameter.grad, state["exp_avg"], state["exp_avg_sq"]]
             if parameter in rounded:
                 columns.append(rounded[parameter])
-            elif parameter.numel() <= _PIECE:
+            elif parameter.numel() < 2 * _WORTH_A_THREAD:
                 small.append((*columns, state["step"]))
                 continue
-            pieces = zip(*(column.view(-1).split(_PIECE) for column in columns), strict=True)
+            size = _piece_of(parameter.numel())
+            pieces = zip(*(column.view(-1).split(size) for column in columns), strict=True)
             tasks += [partial(move, *([x] for x in piece[:4]), [state["step"]], *piece[4:]) for piece in pieces]
         return [*tasks, partial(move, *map(list, zip(*small, strict=True)))] if small else tasks
 
@@ -118,9 +122,15 @@ def _learnt(group: dict[str, Any]) -> list[nn.Parameter]:
     return [parameter for parameter in group["params"] if parameter.grad is not None]
 
 
+def _piece_of(n: int) -> int:
+    """The length of pieces that n numbers are cut into, one a thread where they are worth it."""
+    n_pieces = max(1, min(lanes_on(torch.device("cpu")), n // _WORTH_A_THREAD))
+    return -(-n // (n_pieces * _VECTOR)) * _VECTOR
+
+
 def _can_be_cut(parameter: nn.Parameter) -> bool:
     """Whether a parameter and its gradient are float32 numbers side by side in the CPU's memory."""
     return all(
-        x.device.type == "cpu" and x.dtype == torch.float32 and x.layout == torch.strided and x.is_contiguous()
+        x.is_cpu and x.dtype is torch.float32 and x.layout is torch.strided and x.is_contiguous()
         for x in (parameter, parameter.grad)
     )
