@@ -1,4 +1,4 @@
-"""Settings of the fields beside the default one, whose `FieldSettings` the presets of `core.settings` hold."""
+"""Settings of the fields beside the default one, whose own are `core.settings.FieldSettings`."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -29,9 +29,10 @@ from core.methods import (
     with_overrides,
 )
 from core.place import AXES, Place
+from core.presets import endless, presets
 from core.reading import AS_STORED, Reading
 from core.rendering import render_image
-from core.settings import Contraction, TrainSettings, differences, endless, presets
+from core.settings import Contraction, TrainSettings, differences
 from core.snapshot import load_snapshot
 from core.trainer import Trainer
 

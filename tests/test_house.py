@@ -16,7 +16,7 @@ TOP_LEVEL = {
 CORE_ORDER = (
     ("settings", "errors", "packages", "user_folder"),
     ("boxes",),
-    ("field_settings", "sampler_settings"),
+    ("field_settings", "sampler_settings", "presets"),
     ("methods",),
     ("device", "place", "scale", "collapse", "schedule", "reading"),
     ("sweep_curve",),

@@ -11,6 +11,7 @@ from core.cameras import generate_rays
 from core.inspection import Fate, Stop, cells_along, inspect_ray
 from core.kernels.grid import GridState
 from core.kernels.space import Space
+from core.presets import endless
 from core.rays import Rays
 from core.rendering import render_image, render_rays
 from core.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
@@ -19,7 +20,7 @@ from core.samplers.base import GuideKind
 from core.samplers.hierarchical import HierarchicalSampler
 from core.samplers.occupancy import OccupancySampler
 from core.samplers.resampling import Spacing
-from core.settings import THRESHOLDS_OFF, MarchSettings, endless
+from core.settings import THRESHOLDS_OFF, MarchSettings
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, Fog, camera
 
 WHITE = torch.ones(3)

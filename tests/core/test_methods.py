@@ -26,20 +26,13 @@ from core.methods import (
     with_overrides,
 )
 from core.opening import Overrides, moved_trainer, new_trainer, settings_for
+from core.presets import endless
 from core.reading import Reading
 from core.rendering import render_image
 from core.sampler_settings import RVSSettings, StratifiedSettings
 from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import OccupancySampler
-from core.settings import (
-    THRESHOLDS_OFF,
-    Contraction,
-    FieldSettings,
-    MarchSettings,
-    TrainSettings,
-    endless,
-    settings_of,
-)
+from core.settings import THRESHOLDS_OFF, Contraction, FieldSettings, MarchSettings, TrainSettings, settings_of
 from core.snapshot import load_snapshot, save_snapshot
 from tests.core.datasets.test_facing import strewn
 from tests.photos import write_llff

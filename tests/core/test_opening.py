@@ -8,7 +8,7 @@ from core.datasets.placing import place_of
 from core.errors import DatasetError, FirstlightError, SnapshotError
 from core.opening import Overrides, method_of, moved_trainer, new_trainer, open_trainer, other_trainer
 from core.place import Place
-from core.settings import presets
+from core.presets import presets
 from core.snapshot import save_snapshot
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, ball_dataset
 from tests.viewer.live import write_quick_ball

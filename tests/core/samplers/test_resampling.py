@@ -9,10 +9,11 @@ import torch
 from core.fields.space import in_unit_cube
 from core.kernels.space import Space
 from core.place import Frame
+from core.presets import endless
 from core.rays import Rays
 from core.samplers.intervals import ray_ends
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles, spacing_in
-from core.settings import MarchSettings, endless
+from core.settings import MarchSettings
 from tests.scenes import BOX
 
 CPU = torch.device("cpu")

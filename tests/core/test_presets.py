@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.settings import finest_resolution, presets
+from core.presets import finest_resolution, presets
 from tests.scenes import BOX
 
 
