@@ -8,7 +8,7 @@ and what comes out is rows of channels again.
 import math
 
 from core.kernels.hash_grid import ROWS_CODE
-from core.kernels.network_code import PRELUDE, Tiles, up
+from core.kernels.products import PRELUDE, Tiles, up
 
 RUN = 256
 """Samples that a thread of the CPU takes through one level before the next: their features take 16 kilobytes."""

@@ -13,7 +13,8 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.launch import lanes_on, launch, making_kernels
-from core.kernels.network_code import NetworkCode, Tiles, Vectors, up
+from core.kernels.network_code import NetworkCode
+from core.kernels.products import Tiles, Vectors, up
 
 _WORTH_A_THREAD = 1 << 10
 """Rows that are worth a thread of their own."""
