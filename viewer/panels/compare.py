@@ -8,8 +8,9 @@ from core.settings import MarchSettings, settings_of
 from viewer.captions import differing, errors_text
 from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
 from viewer.panels.context import Context
+from viewer.panels.setting_slider import SettingSlider
 from viewer.panels.style import ACCENT, DASH, DIM, SECOND, TIMES
-from viewer.panels.widgets import Choice, SettingSlider, button, short
+from viewer.panels.widgets import Choice, button, short
 from viewer.runs import title_of
 from viewer.tools.scattered import Difference
 from viewer.view_settings import DEFAULTS, Compare, CompareAs, ViewSettings

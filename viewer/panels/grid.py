@@ -10,8 +10,9 @@ from viewer import grid_plot
 from viewer.cells import LEVEL_COLORS
 from viewer.messages import Frame, Status
 from viewer.panels.context import Context
+from viewer.panels.setting_slider import SettingSlider
 from viewer.panels.style import ACCENT, DASH, DIM, Style
-from viewer.panels.widgets import Figures, SettingCombo, SettingSlider, tooltip
+from viewer.panels.widgets import Figures, SettingCombo, tooltip
 from viewer.tools.grid import GridFacts
 from viewer.view_settings import DEFAULTS, CellsColor, SliceAxis, ViewSettings
 

@@ -10,8 +10,9 @@ from viewer.command import command
 from viewer.effective import Effect, effects
 from viewer.messages import Frame, FrameStats, Status
 from viewer.panels.context import Context
+from viewer.panels.setting_slider import SettingSlider
 from viewer.panels.style import DASH, DIM
-from viewer.panels.widgets import Figures, SettingSlider, button, short, tooltip
+from viewer.panels.widgets import Figures, button, short, tooltip
 from viewer.tools.scattered import Difference
 
 SHORT_LABEL = 100

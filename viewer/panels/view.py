@@ -6,7 +6,8 @@ from core.settings import settings_of
 from viewer.command import opened_view
 from viewer.messages import Frame, Status
 from viewer.panels.context import Context
-from viewer.panels.widgets import SettingCombo, SettingSlider, label, tooltip
+from viewer.panels.setting_slider import SettingSlider
+from viewer.panels.widgets import SettingCombo, label, tooltip
 from viewer.view_settings import DEFAULTS, Tint, ViewSettings
 
 SLIDERS = ("tint_strength", "fov")
