@@ -24,7 +24,7 @@ from core.bench_scaling import scaling_tables
 from core.cameras import Camera
 from core.device import choose_device
 from core.errors import FirstlightError
-from core.fields.mlp import DTYPES
+from core.fields.mlp import DTYPES, products_in
 from core.fields.ngp import NGPField
 from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
@@ -78,10 +78,11 @@ def main(
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
         while trainer.seconds < _WARM_SECONDS:
             trainer.step()
-    machine = measure_machine(device, trainer.field_settings.precision)
+    precision = products_in(trainer.field_settings.precision, torch.device(device))
+    machine = measure_machine(device, precision)
     stages = measure_stages(trainer, machine)
     console.print(f"{trainer.dataset.name}, step {trainer.step_count}; {machine.backend}")
-    console.print(f"{_limits(machine)} ({trainer.field_settings.precision} product, copy)")
+    console.print(f"{_limits(machine)} ({precision} product, copy)")
     console.print(table_of(stages))
     if old is not None:
         console.print(f"{compare}: {old[0].backend or 'kernels unknown'}; {_limits(old[0])}")
@@ -140,7 +141,8 @@ def step_work(field: NGPField, n_kept: float, n_marched: float) -> Work:
     gradients of each product, the scatter into the tables, and Adam over all parameters."""
     backward = color_work(field, 2 * n_kept) + density_work(field, 2 * n_kept)
     n_parameters = sum(x.numel() for x in field.parameters())
-    adam = Work(n_bytes=n_parameters * 4 * 8)  # the gradient's zeros and sums; parameter and two moments, in and out
+    # the gradient's zeros and sums; parameter and two moments, in and out; what marches read, in bfloat16
+    adam = Work(n_bytes=n_parameters * (4 * 8 + 2))
     hidden, last = field.density_layers
     march = encode_work(field, n_marched) + Work(2 * n_marched * (hidden.numel() + last.shape[1]))
     return march + density_work(field, n_kept) + color_work(field, n_kept) + backward + adam

@@ -15,7 +15,11 @@ class DenseSettings:
     voxel_features: Annotated[int, Setting("Features at each corner of a voxel, a multiple of 4.", low=4, high=32)] = 8
     hidden_dim: Annotated[int, Setting("Width of the colour network's hidden layers.", low=8, high=256)] = 64
     precision: Annotated[
-        Precision, Setting("Number format of the networks' matrix products; weights stay float32.")
+        Precision,
+        Setting(
+            "Number format of the networks' matrix products; weights stay float32. A CPU without matrix tiles (AMX) "
+            "computes in float32 all the same."
+        ),
     ] = "float32"
 
     def __post_init__(self) -> None:

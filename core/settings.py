@@ -237,7 +237,11 @@ class FieldSettings:
         int, Setting("Values the density network gives the colour network; one is the density.", low=1, high=64)
     ] = 16
     precision: Annotated[
-        Precision, Setting("Number format of the networks' matrix products; weights stay float32.")
+        Precision,
+        Setting(
+            "Number format of the networks' matrix products; weights stay float32. A CPU without matrix tiles (AMX) "
+            "computes in float32 all the same."
+        ),
     ] = "float32"
 
     def __post_init__(self) -> None:

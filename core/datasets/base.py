@@ -158,12 +158,24 @@ class Views:
         return self.used_pixels(index, bounds[:-1] + (torch.rand(n, generator=generator) * runs).long())
 
     def pixels(self, index: int, pixels: Tensor) -> PixelBatch:
-        """Pixels (n,) int64 of one view, counted row by row."""
+        """Pixels (n,) int64 of one view, counted row by row.
+
+        Raises:
+            ValueError: there is no such view, or no such pixel in it.
+        """
+        self._check_view(index)
+        _check_pixels(pixels, int(self.cameras.extent[index].double().prod()))
         pixels = pixels.to(self.images.device)
         return self._pixels(torch.full_like(pixels, index), pixels)
 
     def used_pixels(self, index: int, numbers: Tensor) -> PixelBatch:
-        """Pixels of one view by their numbers (n,) int64 among those that count, row by row."""
+        """Pixels of one view by their numbers (n,) int64 among those that count, row by row.
+
+        Raises:
+            ValueError: there is no such view, or no such pixel in it.
+        """
+        self._check_view(index)
+        _check_pixels(numbers, self.n_used(index))
         numbers = numbers.to(self.images.device)
         views = torch.full_like(numbers, index)
         return self._pixels(views, self._layout.find(views, numbers))
@@ -171,6 +183,10 @@ class Views:
     def n_used(self, index: int) -> int:
         """How many pixels of one view count."""
         return int(self._layout.counts[index])
+
+    def _check_view(self, index: int) -> None:
+        if not 0 <= index < len(self):
+            raise ValueError(f"views are counted from 0 to {len(self) - 1}, got {index}: choose one of them")
 
     @cached_property
     def _layout(self) -> Layout:
@@ -257,6 +273,14 @@ def some_of(names: Sequence[str], most: int = 3) -> str:
     """The first of some names, and how many more there are."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _check_pixels(pixels: Tensor, n_pixels: int) -> None:
+    """Raise ValueError where a pixel isn't one of n: it would be read from beside its image."""
+    if pixels.numel():
+        low, high = int(pixels.min()), int(pixels.max())
+        if low < 0 or high >= n_pixels:
+            raise ValueError(f"the view's pixels are counted from 0 to {n_pixels - 1}, got {low} to {high}")
 
 
 def split_alpha(pixels: Tensor) -> tuple[Tensor, Tensor]:

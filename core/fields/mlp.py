@@ -3,7 +3,7 @@
 On the CPU all layers are one kernel forward and one backward, see `core.kernels.network`; on CUDA, torch's products.
 
 Half precision is bfloat16, on both: its range is that of float32, so that gradients need no scaling, which float16's
-do. A device that doesn't multiply it in hardware computes in float32, see `core.device.fastest_precision`.
+do. A CPU has to have matrix tiles for it; by vectors, float32 is as quick.
 """
 
 import torch
@@ -34,13 +34,18 @@ def multiplies_in_tiles(precision: Precision, device: torch.device) -> bool:
     return device.type == "cpu" and precision == "bfloat16" and has_tiles()
 
 
+def products_in(precision: Precision, device: torch.device) -> Precision:
+    """The number format that `mlp` multiplies in where one is asked for."""
+    return precision if device.type != "cpu" or multiplies_in_tiles(precision, device) else "float32"
+
+
 def mlp(x: Tensor, weights: list[Tensor], precision: Precision) -> Tensor:
     """Run a network without biases; differentiable in its input and weights.
 
     Args:
         x: (n, n_in) float32.
         weights: one (n_out, n_in) float32 matrix a layer; there is a ReLU between layers and none behind the last.
-        precision: the number format of the products; on a CPU without matrix tiles it is float32 whatever is asked for.
+        precision: the number format of the products, see `products_in`.
 
     Returns:
         (n, n_out of the last layer) float32.

@@ -88,7 +88,7 @@ class OwnField(nn.Module):
             raise raised(self.settings, method, error) from error
 
     def _shared_out(self, network, *columns: Tensor) -> Tensor:
-        """What a network makes of columns, on all threads of a CPU while it learns, as our own networks do."""
+        """What a network makes of columns, on all threads of a CPU while it learns, as `core.fields.nerf` does."""
         if not columns[0].shape[0]:  # a module may not bear no rows, and yet what it gives must have a gradient
             return network(*(x.new_ones(1, x.shape[1]) for x in columns))[:0]
         if columns[0].device.type == "cpu" and torch.is_grad_enabled():

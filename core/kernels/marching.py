@@ -170,6 +170,7 @@ class March:
             settings: a `MarchSettings`.
             jitter: (n_rays,) in [0, 1), shifts each ray's intervals by that part of a step; None: no shift.
         """
+        rays = rays._replace(rays_o=rays.rays_o.contiguous(), rays_d=rays.rays_d.contiguous())
         self._grid, self._rays = grid.struct, rays
         self._steps = [settings.render_step_size, max(settings.cone_angle, FLOAT_SPACING)]
         box = grid.marched_box(settings.crop)

@@ -100,8 +100,8 @@ def _made(sizes: tuple[int, ...], in_tiles: bool, backward: bool) -> wp.Kernel:
 @cache
 def has_tiles() -> bool:
     """Whether this processor multiplies bfloat16 in matrix tiles, rounds vectors to it, and the system lets it."""
-    rounds = torch.cpu._is_avx512_bf16_supported()
-    return rounds and torch.cpu._is_amx_tile_supported() and torch.cpu._init_amx()
+    known = torch.cpu.get_capabilities()
+    return all(known.get(name, False) for name in ("avx512_bf16", "amx_tile", "amx_bf16")) and torch.cpu._init_amx()
 
 
 def network_outputs(x: Tensor, weights: list[Tensor], in_tiles: bool) -> Tensor:

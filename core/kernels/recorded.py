@@ -8,6 +8,7 @@ import ctypes
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import ref
 
 import warp as wp
 from torch import Tensor
@@ -113,7 +114,7 @@ class _Arguments:
 
     def __init__(self, kernel: wp.Kernel, put: Callable[[int, Any], Any]):
         self._types, self._put = [arg.type for arg in kernel.adj.args[1:]], put
-        self._given: list = [None] * len(self._types)  # an array's kind, or what else was given
+        self._given: list = [None] * len(self._types)  # an array's kind, a struct's reference, or what else was given
         self._arrays: list = [None] * len(self._types)
         self._lengths: list = [None] * len(self._types)
 
@@ -131,6 +132,7 @@ class _Arguments:
                     array = wp.from_torch(value.detach(), dtype=self._types[i].dtype, return_ctype=True)
                     self._arrays[i] = self._put(i, array)
                     self._lengths[i], given[i] = self._arrays[i].shape, kind
-            elif value is not given[i]:
-                self._put(i, value.__ctype__() if hasattr(value, "__ctype__") else value)
-                given[i] = value
+            elif value is not (given[i]() if isinstance(given[i], ref) else given[i]):
+                is_struct = hasattr(value, "__ctype__")
+                self._put(i, value.__ctype__() if is_struct else value)
+                given[i] = ref(value) if is_struct else value  # a struct's arrays may be large

@@ -81,7 +81,7 @@ def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_si
         sigmas: (n,) float32; what is not a number is passed over.
     """
     run = _RUN if positions.device.type == "cpu" else 1
-    inputs = [run, grid, positions, sigmas, step_size, seen.view(-1)]
+    inputs = [run, grid, positions.contiguous(), sigmas.contiguous(), step_size, seen.view(-1)]
     launch(_observe, (-(-positions.shape[0] // run),), inputs, grain=16)
 
 

@@ -108,7 +108,10 @@ class _Job:
         """What the tasks gave, once all have ended."""
         failure, n_left = None, self._n_tasks
         while n_left:
-            n, error = self._reports.get()
+            try:
+                n, error = self._reports.get()
+            except BaseException as interrupt:  # others still work on what is the caller's: it must not go on yet
+                n, error = 0, interrupt
             n_left -= n
             failure = error if failure is None else failure
         if failure is not None:

@@ -55,3 +55,11 @@ def test_scattered_pixels_differ_and_cover_the_view_evenly(n_pixels):
     assert pixels.unique().shape == pixels.shape == (n_pixels,)
     gaps = torch.diff(pixels, prepend=torch.tensor([0]), append=torch.tensor([144]))
     assert gaps.max() <= 2 * 144 / n_pixels + 2
+
+
+@pytest.mark.parametrize(("index", "pixels"), [(-1, [0]), (len(VIEWS), [0]), (0, [-4]), (0, [10**6])])
+def test_pixels_that_there_are_not_are_refused(index, pixels):
+    with pytest.raises(ValueError, match="counted from 0 to"):
+        VIEWS.pixels(index, torch.tensor(pixels))
+    with pytest.raises(ValueError, match="counted from 0 to"):
+        VIEWS.used_pixels(index, torch.tensor(pixels))

@@ -249,3 +249,11 @@ def test_middles_of_intervals_lie_on_their_rays_and_move_with_their_ends(times):
     grads = torch.randn(60, 3, generator=torch.Generator().manual_seed(2))
     found, twin = (torch.autograd.grad((x * grads).sum(), [t_starts, t_ends]) for x in (positions[:, :3], expected))
     torch.testing.assert_close(found, twin)
+
+
+def test_rays_may_share_one_origin():
+    rays, settings = random_rays(20), MarchSettings(render_step_size=0.05)
+    shared = Rays(torch.zeros(1, 3).expand(20, 3), rays.rays_d)
+    found = march_all(grid(1, 0.5), shared, settings, 8)
+    assert found == march_all(grid(1, 0.5), Rays(torch.zeros(20, 3), rays.rays_d), settings, 8)
+    assert sum(map(len, found)) > 0

@@ -221,3 +221,12 @@ def test_no_rays_and_no_samples():
         assert torch.equal(out.depths, torch.full((n_rays,), math.inf)) and torch.equal(out.median_depths, out.depths)
         (out.colors.sum() + out.opacities.sum()).backward()
         assert background.grad.tolist() == 3 * [n_rays]
+
+
+def test_a_rays_samples_may_be_told_by_columns_of_a_wider_matrix():
+    info, sigmas, t_starts, t_ends = random_samples(COUNTS[0])
+    rgbs, background, _ = random_pixels(COUNTS[0])
+    wider = torch.cat([info, torch.full_like(info, 1 << 20)], dim=1)[:, :2]
+    found = composite(sigmas, rgbs, t_starts, t_ends, wider, background)
+    expected = composite(sigmas, rgbs, t_starts, t_ends, info, background)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))

@@ -1,5 +1,6 @@
 """Recorded launches give what Warp's own launches give, for every kind of argument, however arguments change."""
 
+import gc
 import threading
 import weakref
 
@@ -124,6 +125,20 @@ def test_a_recorded_launch_keeps_no_tensor_alive():
     for _ in range(2):
         launch(_long, (1000,), [1, torch.from_numpy(array)])
     del array
+    assert kept() is None
+
+
+def test_a_recorded_launch_keeps_no_structs_arrays_alive():
+    array = np.ones(3, np.float32)
+    kept, change = weakref.ref(array), Change()
+    change.factors = wp.from_torch(torch.from_numpy(array))
+    points, sums = torch.zeros(2, 3), torch.zeros(2, 3)
+    flags = torch.ones(2, dtype=torch.bool)
+    inputs = [False, points, torch.zeros(2, 2), 1, change, wp.vec3i(1, 2, 3), flags, wp.mat33f(), 1.0, sums]
+    launch(_all_kinds, (2, 3), inputs)
+    launch(_all_kinds, (2, 3), inputs)
+    del array, change, inputs
+    gc.collect()
     assert kept() is None
 
 

@@ -44,3 +44,12 @@ def test_a_fold_decays_what_was_looked_at_and_nothing_else():
     fold(seen, 0.8, occs)
     torch.testing.assert_close(occs.view(-1), torch.tensor([0.5, 0.4, 0.9, -1.0]))
     assert bool((seen == UNSEEN).all()), "what was seen counts once"
+
+
+def test_densities_and_positions_may_be_columns_of_wider_matrices():
+    grid, shape = geometry(BOX, (1, 4, 5, 6)), (1, 4, 5, 6)
+    positions, known = torch.cat([places(100, BOX), torch.zeros(100, 1)], dim=1), torch.rand(100, 9)
+    strided, expected = torch.full(shape, UNSEEN), torch.full(shape, UNSEEN)
+    observe(grid, strided, positions[:, :3], known[:, 0], 0.5)
+    observe(grid, expected, positions[:, :3].contiguous(), known[:, 0].contiguous(), 0.5)
+    assert torch.equal(strided, expected)

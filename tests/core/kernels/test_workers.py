@@ -1,6 +1,7 @@
 """Sharing tasks out: callers at once, pools that are busy, closed or resized, and what is left behind."""
 
 import gc
+import signal
 import subprocess
 import sys
 import threading
@@ -101,6 +102,28 @@ def test_after_a_failure_no_task_begins(workers, by_caller):
     with pytest.raises(ZeroDivisionError):
         workers.run([first] * 3 + [lambda: began.append(1)] * 50)
     assert not began
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a system that interrupts a program by a timer")
+def test_a_caller_that_is_interrupted_waits_for_its_tasks(workers):
+    began, ended = threading.Event(), threading.Event()
+
+    def slow():
+        began.set()
+        time.sleep(0.5)
+        ended.set()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            workers.run([lambda: began.wait(5.0), slow])
+    finally:
+        signal.signal(signal.SIGALRM, former)
+    assert ended.is_set()
 
 
 def test_a_failure_tells_where_it_happened_and_is_not_kept(workers):
