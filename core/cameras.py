@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from core.kernels.pixels import pinhole_rays
+from core.kernels.pixels import camera_rays
 from core.lenses import Lens, bend, straighten
 from core.rays import Rays
 
@@ -193,10 +193,10 @@ def rays_of_pixels(camera: Camera, pixels: Tensor, views: Tensor | None = None) 
         camera: one for all pixels, or a batch.
         views: (n,) int64, which camera of a batch each pixel is of; None: there is one.
     """
-    if camera.lens is None and camera.K.dtype == torch.float32:  # of every step and every picture
-        c2w, K = camera.c2w.view(-1, 4, 4), camera.K.view(-1, 3, 3)
+    if camera.K.dtype == torch.float32:  # of every step and every picture
+        c2w, K, lens = camera.c2w.view(-1, 4, 4), camera.K.view(-1, 3, 3), camera.lens
         size = camera.width if camera.sizes is None else camera.sizes
-        rays_o, rays_d = pinhole_rays(c2w, K, size, _IMAGE_AXES, _CENTER, pixels, views)
+        rays_o, rays_d = camera_rays(c2w, K, lens, size, _IMAGE_AXES, _CENTER, pixels, views)
         times = camera.times
         if times is not None:
             times = times.expand(pixels.shape).contiguous() if views is None else times[views]

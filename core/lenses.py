@@ -17,7 +17,7 @@ FISHEYE_COEFFICIENTS = COEFFICIENTS[:4]
 
 N_COEFFICIENTS = len(COEFFICIENTS)
 
-_NEWTON_STEPS = 8
+NEWTON_STEPS = 8
 """Newton's method doubles its digits with each step; from a moderate lens' own point four are enough."""
 
 
@@ -60,18 +60,22 @@ def bend(lens: Lens, directions: Tensor) -> Tensor:
 
 
 def straighten(lens: Lens, points: Tensor) -> Tensor:
-    """The directions (..., 3), of any length, that a lens bends to points (..., 2): the inverse of `bend`."""
+    """The directions (..., 3), of any length, that a lens bends to points (..., 2): the inverse of `bend`.
+
+    The pixels of images take a quicker way to the same directions, `core.kernels.rays_code`: what changes here changes
+    there.
+    """
     k, (x, y) = lens.coefficients.unbind(-1), points.unbind(-1)
     if lens.fisheye:
         radius = torch.hypot(x, y)
         angle = radius
-        for _ in range(_NEWTON_STEPS):
+        for _ in range(NEWTON_STEPS):
             value, slope = _fisheye_radius(k, angle)
             angle = angle - (value - radius) / slope
         scale = torch.sin(angle) / radius.clamp_min(1e-12)
         return torch.stack([x * scale, y * scale, torch.cos(angle)], dim=-1)
     u, v = x, y
-    for _ in range(_NEWTON_STEPS):
+    for _ in range(NEWTON_STEPS):
         bent_x, bent_y, xx, xy, yy = _bend_slopes(k, u, v)
         error_x, error_y, determinant = bent_x - x, bent_y - y, xx * yy - xy * xy
         u = u - (yy * error_x - xy * error_y) / determinant

@@ -10,6 +10,16 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.launch import launch
+from core.kernels.rays_code import RAYS_CODE
+from core.lenses import Lens
+
+wp.set_module_options({"fuse_fp": False})  # or rays through lenses end elsewhere than torch's, see `rays_code`
+
+_RUN = 256
+"""Pixels that a thread of the CPU takes one after the other, sixteen at a time."""
+
+_GRAIN = 32
+"""Runs that are worth a thread."""
 
 # Warp counts an array's elements in 32 bits, and large datasets have more bytes.
 _LOOK_UP = """
@@ -71,11 +81,33 @@ def look_up(images: Tensor, firsts: Tensor, views: Tensor, pixels: Tensor) -> tu
     return rgbs, alphas
 
 
-@wp.kernel
-def _rays_of_pixels(
-    offset: wp.int32,
+@wp.func_native(RAYS_CODE)
+def write_rays_of(
+    first: wp.int32,
+    last: wp.int32,
     c2w: wp.array(dtype=wp.mat44f),
     K: wp.array(dtype=wp.mat33f),
+    coefficients: wp.array(dtype=wp.float32),
+    fisheye: wp.bool,
+    width: wp.int32,
+    sizes: wp.array2d(dtype=wp.int64),
+    axes: wp.vec3f,
+    center: wp.float32,
+    views: wp.array(dtype=wp.int64),
+    pixels: wp.array(dtype=wp.int64),
+    rays_o: wp.array(dtype=wp.vec3f),
+    rays_d: wp.array(dtype=wp.vec3f),
+): ...
+
+
+@wp.kernel
+def _camera_rays(
+    offset: wp.int32,
+    run: wp.int32,
+    c2w: wp.array(dtype=wp.mat44f),
+    K: wp.array(dtype=wp.mat33f),
+    coefficients: wp.array(dtype=wp.float32),
+    fisheye: wp.bool,
     width: wp.int32,
     sizes: wp.array2d(dtype=wp.int64),
     axes: wp.vec3f,
@@ -85,27 +117,9 @@ def _rays_of_pixels(
     rays_o: wp.array(dtype=wp.vec3f),
     rays_d: wp.array(dtype=wp.vec3f),
 ):
-    i = wp.tid() + offset
-    view = wp.int32(0)
-    if views.shape[0] > 0:
-        view = wp.int32(views[i])
-    n_columns = width
-    if sizes.shape[0] > 0:
-        n_columns = wp.int32(sizes[view, 0])
-    pixel = wp.int32(pixels[i])  # one image has fewer than 2^31, and numbers of 32 bits are divided faster
-    row = pixel / n_columns
-    pose = c2w[view]
-    k = K[view]
-    x = axes[0] * ((wp.float32(pixel - row * n_columns) + center - k[0, 2]) / k[0, 0])
-    y = axes[1] * ((wp.float32(row) + center - k[1, 2]) / k[1, 1])
-    z = axes[2]
-    rotated = wp.vec3f(
-        pose[0, 0] * x + pose[0, 1] * y + pose[0, 2] * z,
-        pose[1, 0] * x + pose[1, 1] * y + pose[1, 2] * z,
-        pose[2, 0] * x + pose[2, 1] * y + pose[2, 2] * z,
-    )
-    rays_o[i] = wp.vec3f(pose[0, 3], pose[1, 3], pose[2, 3])
-    rays_d[i] = rotated / wp.length(rotated)
+    first = (wp.tid() + offset) * run
+    last = wp.min(first + run, pixels.shape[0])
+    write_rays_of(first, last, c2w, K, coefficients, fisheye, width, sizes, axes, center, views, pixels, rays_o, rays_d)
 
 
 @cache
@@ -113,19 +127,21 @@ def _vector(values: tuple[float, ...]) -> wp.vec3f:
     return wp.vec3f(*values)
 
 
-def pinhole_rays(
+def camera_rays(
     c2w: Tensor,
     K: Tensor,
+    lens: Lens | None,
     size: int | Tensor,
     axes: tuple[float, float, float],
     center: float,
     pixels: Tensor,
     views: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Rays through pixels of pinhole cameras.
+    """Rays through pixels of cameras.
 
     Args:
         c2w, K: (n_views, 4, 4) and (n_views, 3, 3) float32, cameras to world and intrinsics in pixels.
+        lens: theirs, its coefficients (n_views, 8) float32, undone as `core.lenses.straighten` does; None: pinholes.
         size: the images' width, or each one's width and height, (n_views, 2) int64.
         axes: what one step to the right, down and ahead in the image is on the camera's x, y and z axis.
         center: where a pixel's centre lies between its first and its last border.
@@ -133,15 +149,15 @@ def pinhole_rays(
         views: (n,) int64, each pixel's camera; None: the only one. What there is not is not noticed.
 
     Returns:
-        rays_o, rays_d: (n, 3) float32; rays_d are unit vectors.
+        rays_o, rays_d: (n, 3) float32; rays_d are unit vectors, NaN where the search for a point's direction fails.
     """
     n, device = pixels.shape[0], pixels.device
     rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
-    width, sizes = (size, pixels.new_empty(0, 2)) if isinstance(size, int) else (0, size)
-    views = pixels.new_empty(0) if views is None else views
-    launch(
-        _rays_of_pixels,
-        (n,),
-        [c2w.contiguous(), K.contiguous(), width, sizes, _vector(axes), center, views, pixels, rays_o, rays_d],
-    )
+    width, sizes = (size, pixels.new_empty(0, 2)) if isinstance(size, int) else (0, size.contiguous())
+    views = pixels.new_empty(0) if views is None else views.contiguous()
+    coefficients, fisheye = (K.new_empty(0), False) if lens is None else (lens.coefficients.reshape(-1), lens.fisheye)
+    cameras = [c2w.contiguous(), K.contiguous(), coefficients, fisheye, width, sizes, _vector(axes), center]
+    run = _RUN if device.type == "cpu" else 1
+    inputs = [run, *cameras, views, pixels.contiguous(), rays_o, rays_d]
+    launch(_camera_rays, (-(-n // run),), inputs, grain=_GRAIN)
     return rays_o, rays_d

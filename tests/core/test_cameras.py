@@ -257,11 +257,12 @@ def test_sizes_and_times_go_with_their_cameras():
     assert batch.resized(20, 10).times is batch.times
 
 
-@pytest.mark.parametrize("change", ["nothing", "lens", "one size", "no times", "float64"])
+@pytest.mark.parametrize("change", ["nothing", "lens", "fisheye", "one size", "no times", "float64"])
 def test_rays_of_pixels_go_through_their_centres(change):
     batch = replace(mixed_batch(), times=torch.tensor([0.25, 0.75]))
-    if change == "lens":
-        batch = replace(batch, lens=Lens(0.01 * torch.rand(2, 8, generator=torch.Generator().manual_seed(0))))
+    if change in ("lens", "fisheye"):
+        coefficients = 0.01 * torch.rand(2, 8, generator=torch.Generator().manual_seed(0))
+        batch = replace(batch, lens=Lens(coefficients, change == "fisheye"))
     elif change == "one size":
         batch = replace(batch, sizes=None)
     elif change == "no times":

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.cameras import Camera, generate_rays, look_at
+from core.cameras import Camera, generate_rays, image_points, look_at
 from core.fields.ngp import NGPField
 from core.kernels.launch import using_threads
 from core.kernels.space import Space
+from core.lenses import Lens
 from core.rays import Rays
 from core.rendering import render_image, render_rays
 from core.samplers.occupancy import OccupancySampler
@@ -101,17 +102,20 @@ def test_without_a_gradient_the_field_never_sees_more_samples_than_a_piece(monke
     assert max(seen) == 500
 
 
-def test_pixels_of_a_training_view_equal_the_rendered_image():
+@pytest.mark.parametrize("bent", ["not", "perspective", "fisheye"])
+def test_pixels_of_a_training_view_equal_the_rendered_image(bent):
     views = ball_dataset().train
+    if bent != "not":
+        coefficients = torch.tensor([0.2, -0.1, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0]).repeat(len(views), 1)
+        lens = Lens(coefficients, fisheye=bent == "fisheye")
+        views = replace(views, cameras=replace(views.cameras, lens=lens))
     field, sampler = Fog(), full_sampler()
     image = render_image(field, sampler, views.cameras[2], MARCH, WHITE)
     batch = views.sample(4000, torch.Generator().manual_seed(0))
     out = render_rays(field, sampler, batch.rays, MARCH, WHITE)
     of_view = (batch.rays.rays_o == views.cameras.c2w[2, :3, 3]).all(1)
-    in_camera = batch.rays.rays_d[of_view] @ views.cameras.c2w[2, :3, :3]
     assert of_view.sum() > 100
-    x = in_camera[:, 0] / -in_camera[:, 2] * views.cameras.K[2, 0, 0] + views.cameras.K[2, 0, 2]
-    y = -in_camera[:, 1] / -in_camera[:, 2] * views.cameras.K[2, 1, 1] + views.cameras.K[2, 1, 2]
+    x, y = image_points(views.cameras[2], batch.rays.rays_d[of_view])
     torch.testing.assert_close(out.colors[of_view], image.colors[y.long(), x.long()], rtol=0, atol=1e-5)
 
 

@@ -13,10 +13,11 @@ from core.kernels.grid import GridState, geometry
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, composite, render_weights
-from core.kernels.pixels import look_up, pinhole_rays
+from core.kernels.pixels import camera_rays, look_up
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe
+from core.lenses import Lens
 from core.place import Frame
 from core.rays import Rays
 from core.rendering import render_rays
@@ -130,12 +131,16 @@ def _cells(device):
 def _pixels(device):
     c2w, K = torch.eye(4).repeat(3, 1, 1), torch.eye(3).repeat(3, 1, 1)
     c2w[:, :3], K[:, :2, 2] = numbers(3, 3, 4), 5.0 * numbers(3, 2, seed=1)
+    K[:, [0, 1], [0, 1]] = 20.0
     sizes, images = torch.tensor([[7, 5], [4, 9], [1, 1]]), (255.0 * numbers(72, 4, seed=2)).byte()
     views, pixels = torch.tensor([0, 1, 2] * 30), torch.tensor([34, 35, 0] * 30)
-    firsts, c2w, K, sizes, images, views, pixels = on(
-        device, torch.tensor([0, 35, 71]), c2w, K, sizes, images, views, pixels
+    firsts, coefficients = torch.tensor([0, 35, 71]), 0.01 * numbers(3, 8, seed=3)
+    firsts, c2w, K, coefficients, sizes, images, views, pixels = on(
+        device, firsts, c2w, K, coefficients, sizes, images, views, pixels
     )
-    rays = pinhole_rays(c2w, K, sizes, (1.0, -1.0, -1.0), 0.5, pixels, views)
+    rays = []
+    for lens in (None, Lens(coefficients), Lens(coefficients, fisheye=True)):
+        rays += camera_rays(c2w, K, lens, sizes, (1.0, -1.0, -1.0), 0.5, pixels, views)
     return *rays, *look_up(images, firsts, views, pixels)
 
 

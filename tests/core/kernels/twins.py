@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import torch
 
+from core.lenses import straighten
+
 
 def packed_info(counts):
     counts = torch.as_tensor(counts, dtype=torch.int32)
@@ -175,12 +177,14 @@ def look_up(images, views, pixels):
     return torch.stack(found)
 
 
-def pinhole_rays(c2w, K, sizes, axes, center, views, pixels):
+def camera_rays(c2w, K, lens, sizes, axes, center, views, pixels):
     """Origins and unit directions (n, 6) of the rays through pixels of images of these sizes (width, height)."""
     found = []
     for view, pixel in zip(views.tolist(), pixels.tolist(), strict=True):
         row, column = divmod(pixel, sizes[view][0])
         ahead = torch.linalg.solve(K[view], torch.tensor([column + center, row + center, 1.0]))
+        if lens is not None:
+            ahead = straighten(lens[view], ahead[:2])
         direction = c2w[view, :3, :3] @ (ahead * torch.tensor(axes))
         found.append(torch.cat([c2w[view, :3, 3], direction / direction.norm()]))
     return torch.stack(found)
