@@ -70,8 +70,8 @@ class Camera:
 
     def __getitem__(self, index) -> "Camera":
         picked = {
-            "c2w": rows_at(self.c2w, index),
-            "K": rows_at(self.K, index),
+            "c2w": _rows_at(self.c2w, index),
+            "K": _rows_at(self.K, index),
             "lens": self.lens and self.lens[index],
             "times": None if self.times is None else self.times[index],
         }
@@ -104,7 +104,7 @@ class Camera:
         return replace(self, K=self.K * scale[..., None], width=width, height=height, sizes=None)
 
 
-def rows_at(rows: Tensor, index) -> Tensor:
+def _rows_at(rows: Tensor, index) -> Tensor:
     """`rows[index]`; with indices (n,) int64 of at least 0 on the rows' device in a quarter of torch's time."""
     if isinstance(index, Tensor) and (index.ndim, index.dtype, index.device) == (1, torch.int64, rows.device):
         return rows.index_select(0, index)
@@ -134,9 +134,10 @@ def rays_through(camera: Camera, xs: Tensor, ys: Tensor) -> Rays:
     x = (xs - K[..., 0, 2]) / K[..., 0, 0]
     y = (ys - K[..., 1, 2]) / K[..., 1, 1]
     if camera.lens is None:
-        directions = torch.stack([x, -y, -torch.ones_like(x)], dim=-1)
+        ahead = torch.stack([x, y, torch.ones_like(x)], dim=-1)
     else:
-        directions = straighten(camera.lens, torch.stack([x, y], dim=-1)) * c2w.new_tensor([1.0, -1.0, -1.0])
+        ahead = straighten(camera.lens, torch.stack([x, y], dim=-1))
+    directions = ahead * c2w.new_tensor(_IMAGE_AXES)
     x, y, z = (c2w[..., :3, axis] * directions[..., axis, None] for axis in range(3))
     rotated = x + y + z
     rays_d = rotated / torch.linalg.vector_norm(rotated, dim=-1, keepdim=True)
@@ -155,13 +156,13 @@ def image_points(camera: Camera, directions: Tensor) -> tuple[Tensor, Tensor]:
         xs, ys: (...,) image coordinates in pixels, which may lie outside the image; NaN for what lies behind, and
         for what a lens bends so far from its picture that its formula means nothing there.
     """
-    K, local = camera.K, directions @ camera.c2w[:3, :3]
+    K = camera.K
+    local = directions @ camera.c2w[:3, :3] * K.new_tensor(_IMAGE_AXES)
     if camera.lens is None:
         x, y, z = local.unbind(-1)
-        depth = torch.where(z < 0.0, -z, torch.nan)
-        x, y = x / depth, -y / depth
+        depth = torch.where(z > 0.0, z, torch.nan)
+        x, y = x / depth, y / depth
     else:
-        local = local * K.new_tensor([1.0, -1.0, -1.0])
         x, y = torch.where(_in_view(camera, local)[..., None], bend(camera.lens, local), torch.nan).unbind(-1)
     return K[0, 0] * x + K[0, 2], K[1, 1] * y + K[1, 2]
 

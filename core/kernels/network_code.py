@@ -13,6 +13,12 @@ class NetworkCode:
 
     Args:
         sizes: numbers that go into the first layer, and those that come out of each.
+
+    Attributes:
+        n_packed: words of scratch that a thread's packed weights take; packed_at: where each layer's begin, ahead and
+            back by turns.
+        n_gradients: floats that the weights' gradients take, each layer's (n_out, n_in) filled up to whole vectors;
+            gradients_at: where each layer's begin.
     """
 
     def __init__(self, sizes: tuple[int, ...], products: Vectors | Tiles):
@@ -28,12 +34,14 @@ class NetworkCode:
         self.gradients_at, self.n_gradients = gradients, gradients[-1]
 
     def forward(self) -> str:
+        """Body of a function that fills `outputs`."""
         *hidden, last = self.layers
         code = self._start(len(self.sizes) - 1) + self._loop() + self._take("h0", "inputs.data", 0) + self._blocks()
         code += "".join(self._layer(k) for k in hidden) + self._product_ahead(last)
         return code + self._each(self.sizes[-1], self._given("outputs", self.sizes[-1])) + "}}" + self.products.end
 
     def backward(self) -> str:
+        """Body of a function that adds to `weight_grads` and, where `wants_inputs`, fills `input_grads`."""
         n_layers = len(self.layers)
         code = self._start(n_layers)
         for k in range(1, n_layers + 1):
