@@ -74,8 +74,9 @@ def _made(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool)
             features,
         )
 
-    products = "tiles" if in_tiles else "vectors"
-    return wp.Kernel(kernel, key=f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}_{products}")
+    name = f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}_{'tiles' if in_tiles else 'vectors'}"
+    # in one module, each new kernel would have all others compiled again
+    return wp.Kernel(kernel, key=name, module=wp.get_module(f"{__name__}.{name}"))
 
 
 def packed_table(table: Tensor) -> Tensor:
