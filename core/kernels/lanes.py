@@ -32,5 +32,6 @@ LANES_CODE = """
     auto multiply_add = [](Row a, Row b, Row sum) WIDE { return __builtin_elementwise_fma(a, b, sum); };
     auto any = [](Whole mask) WIDE { return __builtin_reduce_or(mask) != 0; };
 #endif
+    auto lane = [](Row& row, int j) -> float& { return reinterpret_cast<float*>(&row)[j]; };
     const Row zeros = Row{};
 """

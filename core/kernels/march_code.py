@@ -77,7 +77,6 @@ _LANES = """
     };
     auto first_of = [](float t, float n) { return t; };
     auto leap = [=](float t, float target) -> float { LEAP };
-    auto lane = [](Row& row, int j) -> float& { return reinterpret_cast<float*>(&row)[j]; };
     auto number = [](Whole& row, int j) -> int& { return reinterpret_cast<int*>(&row)[j]; };
     const Row never = zeros + FAR_AWAY;
     const float* all_origins = reinterpret_cast<const float*>(rays_o.data);

@@ -8,7 +8,6 @@ from core.kernels.lanes import LANES_CODE
 from core.lenses import N_COEFFICIENTS, NEWTON_STEPS
 
 _STRAIGHTEN = """
-    auto lane = [](Row& row, int j) -> float& { return reinterpret_cast<float*>(&row)[j]; };
     auto straighten = [=](const Row* k, const Row x, const Row y, Row* ahead) WIDE {
         const Row k1 = k[0], k2 = k[1], k3 = k[2], k4 = k[3], k5 = k[4], k6 = k[5], p1 = k[6], p2 = k[7];
         Row u = x, v = y;

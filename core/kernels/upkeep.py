@@ -26,7 +26,7 @@ _OBSERVE = """
         Row position[3];
         for (int j = 0; j < LANES; ++j)
             for (int axis = 0; axis < 3; ++axis)
-                reinterpret_cast<float*>(position + axis)[j] = xyz[3 * (i + j < last ? i + j : i) + axis];
+                lane(position[axis], j) = xyz[3 * (i + j < last ? i + j : i) + axis];
         const Cells at = cells_at(position);
         for (int j = 0; j < LANES && i + j < last; ++j) {
             const float value = sigmas.data[i + j] * step_size;
