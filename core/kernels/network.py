@@ -143,10 +143,9 @@ def network_gradients(
     inputs = [parts, int(wants_inputs), x.view(-1), grads.contiguous().view(-1), matrices, scratch]
     inputs += [weight_grads.view(-1), input_grads.view(-1)]
     launch(_kernel(sizes, in_tiles, True), (parts,), inputs, grain=1)
-    total = weight_grads.sum(0)
-    padded = total.split([up(n_out, 16) * up(n_in, 16) for n_in, n_out in pairwise(sizes)])
+    padded = weight_grads.sum(0).tensor_split(writer.gradients_at[1:-1])
     shaped = [
-        one.view(up(n_out, 16), -1)[:n_out, :n_in] for one, (n_in, n_out) in zip(padded, pairwise(sizes), strict=True)
+        one.view(-1, up(n_in, 16))[:n_out, :n_in] for one, (n_in, n_out) in zip(padded, pairwise(sizes), strict=True)
     ]
     return input_grads if wants_inputs else None, shaped
 
