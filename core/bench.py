@@ -28,20 +28,21 @@ from core.fields.mlp import DTYPES, products_in
 from core.fields.ngp import NGPField
 from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
-from core.kernels.marching import March, midpoints
+from core.kernels.marching import midpoints
 from core.kernels.packed import Composited, composite
 from core.methods import DEFAULT_FIELD
 from core.opening import Overrides, open_trainer
 from core.rays import Rays, Samples
 from core.reading import AS_STORED, Reading
-from core.rendering import render_image
+from core.rendering import first_round_size, render_image
+from core.samplers.base import Sampled
+from core.samplers.occupancy import ObservedField
 from core.trainer import Trainer
 
 _WARM_SECONDS = 10.0
 """Training before measuring: an untrained scene is a fog, and costs what no real one does."""
 
 _VIEW_SIZES = (200, 400, 800)
-_BYTES_PER_SAMPLE = 12  # t_starts, t_ends, ray_indices
 _COMPOSITED = 8  # numbers a sample: density, ends and colour in, weight and transmittance out
 
 
@@ -132,6 +133,12 @@ def density_work(field: NGPField, n: float) -> Work:
     return encode_work(field, n) + Work(2 * n * sum(weight.numel() for weight in field.density_layers))
 
 
+def marched_work(field: NGPField, n: float) -> Work:
+    """Densities and nothing beside them."""
+    hidden, last = field.density_layers
+    return encode_work(field, n) + Work(2 * n * (hidden.numel() + last.shape[1]))
+
+
 def color_work(field: NGPField, n: float) -> Work:
     return Work(2 * n * sum(weight.numel() for weight in field.color_layers))
 
@@ -143,8 +150,7 @@ def step_work(field: NGPField, n_kept: float, n_marched: float) -> Work:
     n_parameters = sum(x.numel() for x in field.parameters())
     # the gradient's zeros and sums; parameter and two moments, in and out; what marches read, in bfloat16
     adam = Work(n_bytes=n_parameters * (4 * 8 + 2))
-    hidden, last = field.density_layers
-    march = encode_work(field, n_marched) + Work(2 * n_marched * (hidden.numel() + last.shape[1]))
+    march = marched_work(field, n_marched)
     return march + density_work(field, n_kept) + color_work(field, n_kept) + backward + adam
 
 
@@ -155,12 +161,20 @@ def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
     generator = torch.Generator(trainer.device).manual_seed(0)
     n_rays = int(min(settings.max_rays, settings.target_samples / trainer.samples_per_ray))
     rays = trainer.dataset.train.to(trainer.device).sample(n_rays, generator).rays
-    sampled = trainer.sampler.sample(trainer.field, rays, settings.march, generator, 8)
-    return rays, sampled.samples
+    return rays, _sampled(trainer, rays, generator).samples
+
+
+def _sampled(trainer: Trainer, rays: Rays, generator: torch.Generator) -> Sampled:
+    """What a training step's march keeps of rays."""
+    march = trainer.settings.march
+    field = ObservedField(trainer.field, trainer.grid, march.render_step_size)
+    return trainer.sampler.sample(
+        field, rays, march, generator, first_round_size(rays.rays_o.shape[0], generator.device)
+    )
 
 
 def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
-    field, device, march = trainer.field, trainer.device, trainer.settings.march
+    field, device = trainer.field, trainer.device
     rays, samples = _batch(trainer)
     n = samples.n_samples
     positions, directions = midpoints(rays._replace(times=None), samples)
@@ -170,14 +184,12 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     rgbs, background = torch.rand(n, 3, device=device), torch.ones(3, device=device)
     networks = Work(density_work(field, n).flops) + color_work(field, n)
     networks_and_gradients = Work(3 * networks.flops)
-    grid = trainer.grid.grid_state(march.occ_thre)
-    every_ray = torch.arange(rays.rays_o.shape[0], dtype=torch.int32, device=device)
 
     def measured(name: str, run: Callable[[], object], work: Work, n_items: int = n) -> Stage:
         return stage(name, statistics.median(_times(run, device)), n_items, "samples", work, machine)
 
-    def run_march() -> Samples:
-        return March(grid, rays, march).round(every_ray, 64)
+    def run_march() -> Sampled:
+        return _sampled(trainer, rays, torch.Generator(device).manual_seed(0))
 
     def run_encode() -> Tensor:
         return hash_encode(positions, field.table, field.levels, field.space)
@@ -191,9 +203,9 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     def run_composite() -> Composited:
         return composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)
 
-    n_marched = run_march().n_samples
+    n_marched = int(run_march().n_marched.sum())
     with torch.no_grad():
-        march_stage = measured("march", run_march, Work(n_bytes=n_marched * (_BYTES_PER_SAMPLE + 1)), n_marched)
+        march = measured("march and its densities", run_march, marched_work(field, n_marched), n_marched)
         forward = measured("encode forward", run_encode, encode_work(field, n))
         density = measured("density without gradient", run_density, density_work(field, n))
         networks_forward = measured("networks forward", run_networks, networks)
@@ -206,7 +218,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     features.requires_grad_()
     both = measured("networks forward and backward", lambda: run_networks().sum().backward(), networks_and_gradients)
     field.zero_grad(set_to_none=True)
-    return [march_stage, density, forward, backward, networks_forward, both, pixels]
+    return [march, density, forward, backward, networks_forward, both, pixels]
 
 
 def _view_stage(trainer: Trainer, camera: Camera, machine: Machine) -> Stage:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.fields.base import Field
+from core.fields.base import Field, march_density_of
+from core.kernels.whole_march import EncodedDensity
 from core.samplers.base import Sampled, Sampler
 
 
@@ -71,6 +72,10 @@ class Stopwatch:
         last.synchronize()
         return 1e-3 * first.elapsed_time(last)
 
+    def _march_evaluated(self, n: int, seconds: float) -> None:
+        now = self._now()  # on the CPU, where marches evaluate densities themselves, these are seconds
+        self._field_took(now - seconds, "density", n)
+
     def _field_took(self, began, what: str, n: int) -> None:
         span = (began, self._now())
         self._field_spans.append(span)
@@ -89,6 +94,10 @@ class _WatchedField:
         result = self._field.density(positions)
         self._watch._field_took(began, "density", positions.shape[0])
         return result
+
+    def march_density(self, keeps_features: bool) -> EncodedDensity | None:
+        density = march_density_of(self._field, keeps_features)
+        return density and density._replace(on_evaluated=self._watch._march_evaluated)
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         began = self._watch._now()

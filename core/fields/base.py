@@ -6,6 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from core.kernels.whole_march import EncodedDensity
+
 PIECE = 1 << 20
 """Samples that a field evaluates at once where no gradient is recorded."""
 
@@ -16,7 +18,9 @@ class Field(Protocol):
     On a CPU several threads may ask at once. One that looks at times has a class attribute `dynamic = True`. One that
     finds a density sooner than all that the colour needs may have a method `density_alone(positions)` besides, which
     gives `density`'s sigmas (n,), up to rounding: `densities_alone` asks it, and no gradient is recorded there. One
-    that reads parameters in bfloat16 may have a method `rounded_readers()`, see `core.optimizer.Adam`.
+    whose densities a march may evaluate itself may have a method `march_density(keeps_features)`, see
+    `march_density_of`. One that reads parameters in bfloat16 may have a method `rounded_readers()`, see
+    `core.optimizer.Adam`.
     """
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,6 +46,16 @@ def densities_alone(field: Field, positions: Tensor) -> Tensor:
     """Densities (n,) of positions (n, 3 or 4), without gradient, where nobody is going to ask for the colours there."""
     alone = getattr(field, "density_alone", None)
     return field.density(positions)[0] if alone is None else alone(positions)
+
+
+def march_density_of(field: Field, keeps_features: bool) -> EncodedDensity | None:
+    """A field's density as a march evaluates it itself; None: it asks the field, between its rounds.
+
+    Args:
+        keeps_features: whether what `color` needs is asked for too.
+    """
+    offered = getattr(field, "march_density", None)
+    return None if offered is None else offered(keeps_features)
 
 
 def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Tensor) -> Tensor | tuple[Tensor, ...]:

@@ -12,6 +12,7 @@ from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import Levels, hash_encode, level_layout
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
+from core.kernels.whole_march import EncodedDensity
 from core.settings import FieldSettings, Precision
 
 STEEPNESS = 3.0
@@ -52,6 +53,15 @@ class NGPField(nn.Module):
     def density_alone(self, positions: Tensor) -> Tensor:
         hidden, last = self.density_layers
         return self._densities(self._looked_up(positions, [hidden, last[:1]]))
+
+    def march_density(self, keeps_features: bool) -> EncodedDensity | None:
+        if self.table.device.type != "cpu":
+            return None
+        hidden, last = (layer.detach() for layer in self.density_layers)
+        layers = [hidden, last if keeps_features else last[:1]]
+        where = self._packed_table(), self.levels, self.space
+        in_tiles = multiplies_in_tiles(self.settings.precision, self.table.device)
+        return EncodedDensity(*where, layers, in_tiles, self._density_scale, STEEPNESS, keeps_features)
 
     def _densities(self, features: Tensor) -> Tensor:
         return self._density_scale * truncated_exp(STEEPNESS * features[:, 0])

@@ -87,6 +87,12 @@ def packed_table(table: Tensor) -> Tensor:
     return table.detach().bfloat16().view(torch.int32)
 
 
+def laid_out(weights: list[Tensor], in_tiles: bool) -> list[Tensor]:
+    """Weight matrices as the kernel reads them, each in a row: tiles take the weights of one output beside each other,
+    all else those of one input."""
+    return [(weight if in_tiles else weight.T).contiguous().view(-1) for weight in weights]
+
+
 @torch.no_grad()
 def encoded_network(
     positions: Tensor, table: Tensor, levels: Tensor, space: Space, weights: list[Tensor], in_tiles: bool = False
@@ -103,12 +109,11 @@ def encoded_network(
         (n, n_out) float32.
     """
     (n_hidden, n_in), n_out = weights[0].shape, weights[1].shape[0]
-    # tiles take the weights of one output beside each other, all else those of one input
-    laid = [(weight if in_tiles else weight.T).contiguous() for weight in weights]
+    laid = laid_out(weights, in_tiles)
     features = torch.empty(positions.shape[0], n_out, device=positions.device)
     run = RUN if positions.device.type == "cpu" else 1
     inputs = [run, positions.contiguous(), *space.arguments(), levels]
-    matrices = [x.view(-1) for x in (table, *laid, features)]
+    matrices = [table.view(-1), *laid, features.view(-1)]
     kernel = _kernel(n_in, n_hidden, n_out, 2 * table.shape[1], in_tiles=in_tiles)
     launch(kernel, (-(-positions.shape[0] // run),), inputs + matrices, grain=8)
     return features

@@ -162,6 +162,7 @@ class March:
         t_mins, t_maxs: (n_rays,) float32, where each ray lies in the box, the crop and between the planes; a ray with
             t_min >= t_max has no samples.
         t_nexts: (n_rays,) float32, where each ray goes on; FAR_AWAY where it is done.
+        grid_shape: the marched grid's n_levels, nx, ny, nz.
     """
 
     def __init__(self, grid: GridState, rays: Rays, settings, jitter: Tensor | None = None):
@@ -171,7 +172,7 @@ class March:
             jitter: (n_rays,) in [0, 1), shifts each ray's intervals by that part of a step; None: no shift.
         """
         rays = rays._replace(rays_o=rays.rays_o.contiguous(), rays_d=rays.rays_d.contiguous())
-        self._grid, self._rays = grid.struct, rays
+        self._grid, self._rays, self.grid_shape = grid.struct, rays, tuple(grid.binaries.shape)
         self._steps = [settings.render_step_size, max(settings.cone_angle, FLOAT_SPACING)]
         box = grid.marched_box(settings.crop)
         self.t_mins, self.t_maxs = intersect_box(rays, box, settings.near_plane, settings.far_plane)
@@ -196,6 +197,10 @@ class March:
             [self.t_mins, self.t_maxs, self._firsts, *self._steps, counts],
         )
         return counts
+
+    def arguments(self) -> list:
+        """As a kernel takes it that marches: grid, origins, directions, steps, where rays end and where they go on."""
+        return [self._grid, *self._rays[:2], *self._steps, self.t_maxs, self.t_nexts]
 
     def round(self, rays: Tensor, max_samples: int) -> Samples:
         """The next samples, at most `max_samples` a ray, of some rays.

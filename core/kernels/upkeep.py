@@ -8,6 +8,7 @@ from core.kernels.grid import Grid
 from core.kernels.lanes import LANES_CODE
 from core.kernels.launch import launch
 from core.kernels.march_code import CELLS_CODE
+from core.kernels.native import native_kernel
 
 UNSEEN = -1.0
 """In place of a cell's largest value: it was not looked at."""
@@ -20,7 +21,7 @@ _RUN = 256
 
 # Densities are not negative, so they are in the order of their bits read as integers. The largest of some values is
 # the same whatever order threads come in.
-_OBSERVE = """
+OBSERVE_CODE = """
     const float* xyz = reinterpret_cast<const float*>(positions.data);
     for (int i = first; i < last; i += LANES) {
         Row position[3];
@@ -45,8 +46,8 @@ _OBSERVE = """
 """
 
 
-@wp.func_native(LANES_CODE + CELLS_CODE + _OBSERVE)
-def keep_largest(
+@native_kernel(LANES_CODE + CELLS_CODE + OBSERVE_CODE, run_over="positions")
+def _observe(
     first: wp.int32,
     last: wp.int32,
     grid: Grid,
@@ -55,20 +56,6 @@ def keep_largest(
     step_size: wp.float32,
     seen: wp.array(dtype=wp.float32),
 ): ...
-
-
-@wp.kernel
-def _observe(
-    offset: wp.int32,
-    run: wp.int32,
-    grid: Grid,
-    positions: wp.array(dtype=wp.vec3f),
-    sigmas: wp.array(dtype=wp.float32),
-    step_size: wp.float32,
-    seen: wp.array(dtype=wp.float32),
-):
-    first = (wp.tid() + offset) * run
-    keep_largest(first, wp.min(first + run, positions.shape[0]), grid, positions, sigmas, step_size, seen)
 
 
 def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_size: float) -> None:

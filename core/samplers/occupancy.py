@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from core.fields.along_rays import densities_at
-from core.fields.base import Field, densities_alone, in_pieces
+from core.fields.base import Field, densities_alone, in_pieces, march_density_of
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState, geometry
 from core.kernels.marching import March
 from core.kernels.upkeep import UNSEEN, fold, observe
 from core.kernels.visibility import Round, Visibility, kept_samples
+from core.kernels.whole_march import EncodedDensity, march_on
 from core.rays import Rays
 from core.samplers.base import Guide, Sampled
 from core.settings import Box, MarchSettings, check_step
@@ -137,7 +138,12 @@ class OccupancySampler(nn.Module):
         visibility = Visibility(n_rays, march, device)
         rounds = []
         active = _indices(progress.t_nexts < FAR_AWAY)
+        density = march_density_of(field, keeps_features=True)
         while active.shape[0] > 0 or not rounds:
+            if density is not None:
+                found, active = march_on(progress, visibility, active, round_size, density)
+                rounds += found
+                continue
             samples = progress.round(active, round_size)
             sigmas, features = densities_at(field, rays, samples)
             ranks, goes_on = visibility.mark(samples, sigmas, active, progress.t_nexts)
@@ -228,6 +234,10 @@ class ObservedField:
         sigmas = densities_alone(self._field, positions)
         self._sampler.observe(positions, sigmas, self._step_size)
         return sigmas, sigmas.new_empty(sigmas.shape[0], 0)
+
+    def march_density(self, keeps_features: bool) -> EncodedDensity | None:
+        density = march_density_of(self._field, keeps_features=False)
+        return density and density._replace(seen=self._sampler.seen, seen_step=self._step_size)
 
 
 def _indices(mask: Tensor) -> Tensor:

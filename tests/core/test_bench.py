@@ -25,14 +25,13 @@ def test_all_stages_are_measured_and_written(ball, tmp_path, capsys):
     written = json.loads(report.read_text())
     stages = {stage["name"]: stage for stage in written["stages"]}
     assert list(stages) == [
-        "march", "density without gradient", "encode forward", "encode backward", "networks forward",
+        "march and its densities", "density without gradient", "encode forward", "encode backward", "networks forward",
         "networks forward and backward", "composite forward", "training step", "view 16x16",
     ]  # fmt: skip
     assert all(stage["milliseconds"] > 0 and stage["n_items"] > 0 for stage in stages.values())
     assert all(stage["share"] > 0 and stage["limit"] in ("products", "bandwidth") for stage in stages.values())
     assert stages["view 16x16"]["n_items"] == 256
-    # the march is not jittered, the batch is: a few samples more or less
-    assert stages["march"]["n_items"] >= 0.9 * stages["encode forward"]["n_items"]
+    assert stages["march and its densities"]["n_items"] >= stages["encode forward"]["n_items"]
     assert "Warp" in written["machine"]["backend"]
     assert written["machine"]["gflops"] > 0 and written["machine"]["gigabytes_per_second"] > 0
     assert "encode backward" in capsys.readouterr().out

@@ -1,0 +1,177 @@
+"""A march whose rounds are one launch: on the CPU, with densities of a hash grid and its network.
+
+Between rounds that are launches of their own stand a dozen others, and what they hand on fills memory: to place
+samples, to evaluate them, to tell the grid, to decide which are seen and who goes on. Here a thread takes some rays at
+a time through all of that, and all but what is kept stays in its cache. The result is that of `March.round`,
+`encoded_network`, `observe` and `Visibility.mark` one after the other.
+"""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from core.kernels.encoded_network import laid_out
+from core.kernels.grid import Grid
+from core.kernels.launch import lanes_on, launch, making_kernels
+from core.kernels.marching import March
+from core.kernels.native import native_kernel
+from core.kernels.space import Space
+from core.kernels.visibility import Round, Visibility
+from core.kernels.whole_march_code import BATCH, n_floats, whole_march_code
+from core.rays import Samples
+
+_WORTH_A_THREAD = 1 << 8
+"""Rays that are worth a thread of their own."""
+
+_KEPT_OF_A_RAY = 4
+"""Samples of each ray that there is room for at first; what doesn't fit is marched by another launch."""
+
+
+class EncodedDensity(NamedTuple):
+    """Densities of a network behind a hash grid, scale * exp(steepness * first output), for a march to evaluate.
+
+    Attributes:
+        table, levels, space, layers, in_tiles: see `core.kernels.encoded_network.encoded_network`, whose features
+            these are.
+        keeps_features: whether the outputs are asked for beside the densities.
+        seen, seen_step: the largest density * seen_step met in each cell of the marched grid, updated, see
+            `core.kernels.upkeep.observe`; None: nobody asks.
+        on_evaluated: called after each launch with the number of densities, and the seconds they took.
+    """
+
+    table: Tensor
+    levels: Tensor
+    space: Space
+    layers: list[Tensor]
+    in_tiles: bool
+    scale: float
+    steepness: float
+    keeps_features: bool = True
+    seen: Tensor | None = None
+    seen_step: float = 0.0
+    on_evaluated: Callable[[int, float], None] | None = None
+
+
+def _kernel(*sizes: int, in_tiles: bool, keeps_features: bool) -> wp.Kernel:
+    with making_kernels:  # a picture's threads ask at once
+        return _made(*sizes, in_tiles, keeps_features)
+
+
+@cache
+def _made(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool, keeps_features: bool) -> wp.Kernel:
+    sizes = f"{n_in}_{n_hidden}_{n_out}_{n_features}"
+    name = f"whole_march_{sizes}_{'tiles' if in_tiles else 'vectors'}{'_kept' if keeps_features else ''}"
+    code = whole_march_code(n_in, n_hidden, n_out, n_features, in_tiles, keeps_features)
+
+    @native_kernel(code, name=name, module=f"{__name__}.{name}")
+    def kernel(
+        part: wp.int32,
+        n_parts: wp.int32,
+        round_size: wp.int32,
+        room: wp.int32,
+        grid: Grid,
+        rays_o: wp.array(dtype=wp.vec3f),
+        rays_d: wp.array(dtype=wp.vec3f),
+        step_size: wp.float32,
+        cone_angle: wp.float32,
+        t_maxs: wp.array(dtype=wp.float32),
+        t_nexts: wp.array(dtype=wp.float32),
+        rays: wp.array(dtype=wp.int32),
+        low: wp.vec3f,
+        inverse_size: wp.vec3f,
+        contraction: wp.int32,
+        axes: wp.mat33f,
+        levels: wp.array(dtype=wp.vec4i),
+        table: wp.array(dtype=wp.int32),
+        hidden_weights: wp.array(dtype=wp.float32),
+        output_weights: wp.array(dtype=wp.float32),
+        density_scale: wp.float32,
+        steepness: wp.float32,
+        seen: wp.array(dtype=wp.float32),
+        seen_step: wp.float32,
+        thinnest: wp.float32,
+        opaque: wp.float32,
+        thickness: wp.array(dtype=wp.float32),
+        n_kept: wp.array(dtype=wp.int32),
+        n_marched: wp.array(dtype=wp.int32),
+        scratch_floats: wp.array(dtype=wp.float32),
+        scratch_ints: wp.array(dtype=wp.int32),
+        counts: wp.array(dtype=wp.int64),
+        t_starts: wp.array(dtype=wp.float32),
+        t_ends: wp.array(dtype=wp.float32),
+        sigmas: wp.array(dtype=wp.float32),
+        ray_indices: wp.array(dtype=wp.int32),
+        ranks: wp.array(dtype=wp.int32),
+        features: wp.array(dtype=wp.float32),
+    ): ...
+
+    return kernel
+
+
+def march_on(
+    march: March, visibility: Visibility, rays: Tensor, round_size: int, density: EncodedDensity
+) -> tuple[list[Round], Tensor]:
+    """March some rays on, to their ends if there is room.
+
+    Args:
+        march, visibility: of all rays; updated.
+        rays: (n_active,) int32, indices of rays.
+        round_size: samples that a ray takes before it is looked at whether it goes on; it doubles from round to round.
+
+    Returns:
+        Rounds with what is kept and nothing else, and the rays that go on, (n,) int32.
+
+    Raises:
+        ValueError: `density.seen` has other cells than the grid that is marched.
+    """
+    if density.seen is not None and tuple(density.seen.shape) != march.grid_shape:
+        raise ValueError(
+            f"a march teaches the grid it marches: expected values of its cells {march.grid_shape}, "
+            f"found {tuple(density.seen.shape)}"
+        )
+    (n_hidden, n_in), n_out = density.layers[0].shape, density.layers[1].shape[0]
+    n_rays, device = rays.shape[0], rays.device
+    parts = max(1, min(lanes_on(device), n_rays // _WORTH_A_THREAD))
+    room = max(2 * BATCH, _KEPT_OF_A_RAY * n_rays // parts)
+    t_starts, t_ends, sigmas = torch.empty(3, parts * room)
+    ray_indices, ranks = torch.empty(2, parts * room, dtype=torch.int32)
+    features = torch.empty(parts * room if density.keeps_features else 0, n_out)
+    going = rays.clone()
+    counts = torch.empty(parts, 4, dtype=torch.int64)
+    seen = t_starts[:0] if density.seen is None else density.seen.view(-1)
+    inputs = [
+        *(parts, round_size, room),
+        *march.arguments(),
+        going,
+        *(*density.space.arguments(), density.levels, density.table.view(-1)),
+        *laid_out(density.layers, density.in_tiles),
+        *(density.scale, density.steepness, seen, density.seen_step),
+        *(visibility.thinnest, visibility.opaque, visibility.thickness, visibility.n_kept, visibility.n_marched),
+        *(torch.empty(parts * n_floats(n_out)), torch.empty(parts * BATCH, dtype=torch.int32), counts.view(-1)),
+        *(t_starts, t_ends, sigmas, ray_indices, ranks, features.view(-1)),
+    ]
+    kernel = _kernel(
+        *(n_in, n_hidden, n_out, 2 * density.table.shape[1]),
+        in_tiles=density.in_tiles,
+        keeps_features=density.keeps_features,
+    )
+    n_before = int(visibility.n_marched.sum()) if density.on_evaluated else 0
+    began = time.perf_counter()
+    launch(kernel, (parts,), inputs, grain=1)
+    if density.on_evaluated:
+        seconds = (time.perf_counter() - began) * float(counts[:, 2].sum() / counts[:, 3].sum())
+        density.on_evaluated(int(visibility.n_marched.sum()) - n_before, seconds)
+    rounds, left = [], []
+    for part, (n_found, n_left, *_) in enumerate(counts.tolist()):
+        found = slice(part * room, part * room + n_found)
+        samples = Samples(t_starts[found], t_ends[found], ray_indices[found], rays.new_empty(0, 2))
+        known = features[found] if density.keeps_features else features.new_empty(n_found, 0)
+        rounds.append(Round(samples, sigmas[found], known, ranks[found]))
+        first = n_rays * part // parts
+        left.append(going[first : first + n_left])
+    return rounds, torch.cat(left)
