@@ -9,9 +9,13 @@ from torch import Tensor
 
 from core.kernels.grid import FAR_AWAY
 from core.kernels.launch import launch
+from core.kernels.native import native_kernel
 from core.rays import Samples
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
+
+_RUN = 1024
+"""Samples that a thread of the CPU places one after the other."""
 
 
 @wp.kernel
@@ -108,22 +112,26 @@ class Visibility:
         return self.thickness > self.opaque
 
 
-@wp.func_native("""
-    const float* row = source.data + (size_t)i * n;
-    float* place = target.data + (size_t)j * n;
-    for (int c = 0; c < n; ++c)
-        place[c] = row[c];
-""")
-def copy_row(
-    source: wp.array(dtype=wp.float32), i: wp.int32, target: wp.array(dtype=wp.float32), j: wp.int32, n: wp.int32
-):
-    """Writes row i of a matrix of n columns into row j of another; number by number it takes three times as long."""
-    ...
+_PLACE = """
+    for (int i = first; i < last; ++i) {
+        if (ranks.data[i] < 0)
+            continue;
+        const int ray = ray_indices.data[i];
+        const size_t j = packed_info.data[ray][0] + ranks.data[i];
+        kept_t_starts.data[j] = t_starts.data[i];
+        kept_t_ends.data[j] = t_ends.data[i];
+        kept_ray_indices.data[j] = ray;
+        kept_sigmas.data[j] = sigmas.data[i];
+        for (int c = 0; c < n_features; ++c)
+            kept_features.data[j * n_features + c] = features.data[(size_t)i * n_features + c];
+    }
+"""
 
 
-@wp.kernel
+@native_kernel(_PLACE, run_over="ranks")
 def _place(
-    offset: wp.int32,
+    first: wp.int32,
+    last: wp.int32,
     n_features: wp.int32,
     ray_indices: wp.array(dtype=wp.int32),
     ranks: wp.array(dtype=wp.int32),
@@ -137,16 +145,7 @@ def _place(
     kept_ray_indices: wp.array(dtype=wp.int32),
     kept_sigmas: wp.array(dtype=wp.float32),
     kept_features: wp.array(dtype=wp.float32),
-):
-    i = wp.tid() + offset
-    if ranks[i] >= 0:
-        ray = ray_indices[i]
-        j = packed_info[ray][0] + ranks[i]
-        kept_t_starts[j] = t_starts[i]
-        kept_t_ends[j] = t_ends[i]
-        kept_ray_indices[j] = ray
-        kept_sigmas[j] = sigmas[i]
-        copy_row(features, i, kept_features, j, n_features)
+): ...
 
 
 class Round(NamedTuple):
@@ -175,8 +174,9 @@ def kept_samples(rounds: list[Round], n_kept: Tensor) -> tuple[Samples, Tensor, 
     ray_indices = torch.empty(n_samples, dtype=torch.int32, device=device)
     n_features = rounds[0].features.shape[1]
     features = torch.empty(n_samples, n_features, device=device)
+    run = _RUN if device.type == "cpu" else 1
     for samples, densities, known, ranks in rounds:
         inputs = [n_features, samples.ray_indices, ranks, packed_info, samples.t_starts, samples.t_ends, densities]
         inputs += [known.reshape(-1), t_starts, t_ends, ray_indices, sigmas, features.view(-1)]
-        launch(_place, tuple(ranks.shape), inputs)
+        launch(_place, (-(-ranks.shape[0] // run),), [run, *inputs], grain=8)
     return Samples(t_starts, t_ends, ray_indices, packed_info), sigmas, features
