@@ -331,8 +331,7 @@ class Trainer:
         return self._collapsed(nothing_to_learn_from(empty, since, march))
 
     def _set_learning_rate(self, fraction: float) -> None:
-        """A smaller batch has a noisier gradient: its rate falls with the root of its size (Krizhevsky 2014)."""
-        rate = math.sqrt(fraction) * learning_rate(self.settings, self.step_count, self.seconds)
+        rate = learning_rate(self.settings, self.step_count, self.seconds, fraction)
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["factor"]
 
