@@ -145,7 +145,7 @@ class OccupancySampler(nn.Module):
             active = active[goes_on]
             round_size = min(2 * round_size, max(1, _MOST_IN_A_ROUND // max(1, active.shape[0])))
         samples, sigmas, features = kept_samples(rounds, visibility.n_kept)
-        trans, n_dense = torch.exp(-visibility.thickness), progress.n_dense()
+        trans, n_dense = torch.exp(-visibility.thickness), progress.n_dense
         return Sampled(samples, sigmas, features, trans, n_dense, visibility.n_marched, visibility.stopped)
 
     def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:

@@ -15,7 +15,7 @@ ON_THE_CPU_ONLY = {"network"}  # on CUDA torch multiplies
 MODULES = sorted(
     path.stem
     for path in Path(core.kernels.__path__[0]).glob("*.py")
-    if "@wp." in path.read_text("utf-8") and path.stem not in ON_THE_CPU_ONLY
+    if "@wp.kernel" in path.read_text("utf-8") and path.stem not in ON_THE_CPU_ONLY
 )
 
 

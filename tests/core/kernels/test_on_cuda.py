@@ -45,7 +45,7 @@ def test_marches_take_the_same_samples():
         there = GridState(BOX, state.binaries.cuda()), rays.to("cuda")
         assert_same_samples(march_all(*there, settings, 16), expected, 0.01)
         assert sum(map(len, expected)) > 40
-        dense = [March(s, r, settings).n_dense().cpu() for s, r in ((state, rays), there)]
+        dense = [March(s, r, settings).n_dense.cpu() for s, r in ((state, rays), there)]
         assert (dense[0] - dense[1]).abs().max() <= 1
 
 
