@@ -13,7 +13,7 @@ from core.kernels.grid import GridState, geometry
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, composite, render_weights
-from core.kernels.pixels import camera_rays, look_up
+from core.kernels.pixels import camera_rays, lay_over, look_up
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe
@@ -141,7 +141,9 @@ def _pixels(device):
     rays = []
     for lens in (None, Lens(coefficients), Lens(coefficients, fisheye=True)):
         rays += camera_rays(c2w, K, lens, sizes, (1.0, -1.0, -1.0), 0.5, pixels, views)
-    return *rays, *look_up(images, firsts, views, pixels)
+    colors = look_up(images, firsts[views] + pixels)
+    rays += camera_rays(c2w, K, None, (7, 5), (1.0, -1.0, -1.0), 0.5, 35 * views + pixels % 35)
+    return *rays, *colors, lay_over(*colors, colors[0].flip(0))
 
 
 def _path(device):
