@@ -11,7 +11,7 @@ import core.kernels
 from core.kernels import encoded_network
 from tests.scenes import SMALL_FIELD
 
-ON_THE_CPU_ONLY = {"network"}  # on CUDA torch multiplies
+ON_THE_CPU_ONLY = {"network", "adam"}  # on CUDA torch multiplies, and optimises
 FUNCTIONS_ALONE = {"grid"}  # compiled with the kernels that call them
 MODULES = sorted(
     path.stem
