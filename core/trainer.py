@@ -316,9 +316,11 @@ class Trainer:
         self.grid.update(
             self.field, march.render_step_size, march.occ_thre, settings.grid_decay, n_cells, self._generator
         )
-        if bool(self.grid.occs.isnan().any()):
+        # values are at least -1, so their sum is no number only if one of them is none; and a largest byte is found far
+        # sooner than any true one
+        if math.isnan(float(self.grid.occs.sum())):
             raise self._collapsed(not_finite("the density of a grid cell", self.step_count, settings))
-        if self.sampler is self.grid and not bool(self.grid.binaries.any()):
+        if self.sampler is self.grid and not int(self.grid.binaries.view(torch.uint8).max()):
             raise self._nothing_to_learn_from()
 
     def _collapsed(self, collapse: TrainingCollapsed) -> TrainingCollapsed:

@@ -16,7 +16,7 @@ from core.kernels.packed import accumulate_along_rays, composite, render_weights
 from core.kernels.pixels import camera_rays, lay_over, look_up
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
-from core.kernels.upkeep import UNSEEN, fold, observe
+from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.lenses import Lens
 from core.place import Frame
 from core.rays import Rays
@@ -118,8 +118,11 @@ def _upkeep(device):
     )
     observe(geometry(BOX, shape), seen, positions, sigmas, 0.1)
     before = seen.clone()
-    fold(seen, 0.5, occs)
-    return before, seen, occs
+    binaries, changed = occs > 0.5, torch.zeros_like(occs, dtype=torch.int8)
+    fold(seen, 0.5, occs, 0.3, binaries, changed)
+    shares = numbers(48, 3).to(device)
+    points = points_in(geometry(BOX, tuple(seen.shape)), 21 * torch.arange(48, device=device), shares)
+    return before, seen, occs, binaries.float(), changed.float(), points
 
 
 def _cells(device):
