@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core.kernels.adam import AdamSettings, adam_step
+from core.kernels.launch import lanes_on, run_together
 
 _LARGE = 1 << 16
 """Numbers of a parameter that are worth a launch; torch moves many small parameters in less time than one launch."""
@@ -45,9 +46,13 @@ class Adam:
             for parameter in group["params"]:
                 parameter.grad = None
 
-    def gradients(self) -> list[Tensor]:
-        """The gradients of all parameters that have one."""
-        return [parameter.grad for group in self.param_groups for parameter in _learnt(group)]
+    def gradient_sums(self) -> list[Tensor]:
+        """Sums (scalars) over all gradients there are, in parts: one isn't finite if a number in it isn't."""
+        sums = []
+        for grad in (parameter.grad for group in self.param_groups for parameter in _learnt(group)):
+            n_parts = lanes_on(grad.device) if grad.numel() >= _LARGE else 1
+            sums += run_together([part.sum for part in grad.flatten().chunk(n_parts)])
+        return sums
 
     @torch.no_grad()
     def step(self) -> None:

@@ -141,7 +141,7 @@ class Trainer:
             loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
         self._optimizer.drop_gradients()
         loss.backward()
-        sums = [grad.sum() for grad in self._optimizer.gradients()]  # one isn't finite if a number in it isn't
+        sums = self._optimizer.gradient_sums()
         value, *gradients, n_marched = _numbers([error.detach(), *sums, out.n_marched.sum()])
         if not all(map(math.isfinite, [value, *gradients])):
             what = f"the loss ({value:g}) or its gradient"

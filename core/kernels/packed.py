@@ -14,7 +14,6 @@ from core.kernels.backend import nerfacc_for
 from core.kernels.launch import launch
 from core.kernels.packed_code import composite_ahead, composite_back
 
-
 _GRAIN = 1 << 11
 """Rays that are worth a thread."""
 

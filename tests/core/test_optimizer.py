@@ -104,12 +104,21 @@ def test_who_reads_a_parameter_rounded_gets_it_as_it_is_after_a_step():
     assert all(x._version > version for x, version in zip(mine, versions, strict=True))
 
 
-def test_gradients_are_those_there_are():
+@pytest.mark.parametrize("threads", [1, 3])
+def test_sums_are_of_the_gradients_there_are(threads):
     mine = parameters()
     optimizer = Adam(groups_of(mine), 0.02)
-    assert optimizer.gradients() == []
+    assert optimizer.gradient_sums() == []
     give_gradients(mine, 1, but=2)
-    assert [grad.shape for grad in optimizer.gradients()] == [SIZES[0], SIZES[1], SIZES[3]]
+    grads = [mine[i].grad for i in (0, 1, 3)]
+    with using_threads(threads):
+        total = sum(optimizer.gradient_sums())
+        torch.testing.assert_close(total, sum(grad.sum() for grad in grads), rtol=1e-4, atol=1e-2)
+        for grad in grads:  # the last number of each
+            kept, grad.view(-1)[-1] = float(grad.view(-1)[-1]), torch.inf
+            assert any(map(torch.isinf, optimizer.gradient_sums()))
+            grad.view(-1)[-1] = kept
+        assert all(map(torch.isfinite, optimizer.gradient_sums()))
     optimizer.drop_gradients()
     assert all(x.grad is None for x in mine)
     optimizer.step()
