@@ -188,20 +188,25 @@ def sees(camera: Camera, points: Tensor) -> Tensor:
 
 
 def rays_of_pixels(camera: Camera, pixels: Tensor, views: Tensor | None = None) -> Rays:
-    """Rays through the centres of pixels (n,) int64, counted row by row.
+    """Rays through the centres of pixels (n,) int64.
 
     Args:
-        camera: one for all pixels, or a batch.
-        views: (n,) int64, which camera of a batch each pixel is of; None: there is one.
+        camera: one, or a batch.
+        pixels: counted row by row within their images, or through all images of a batch where no views are given.
+        views: (n,) int64, which camera of a batch each pixel is of; None: as the pixels count, which takes images of
+            one size.
     """
     if camera.K.dtype == torch.float32:  # of every step and every picture
         c2w, K, lens = camera.c2w.view(-1, 4, 4), camera.K.view(-1, 3, 3), camera.lens
-        size = camera.width if camera.sizes is None else camera.sizes
+        size = (camera.width, camera.height) if camera.sizes is None else camera.sizes
         rays_o, rays_d = camera_rays(c2w, K, lens, size, _IMAGE_AXES, _CENTER, pixels, views)
-        times = camera.times
-        if times is not None:
-            times = times.expand(pixels.shape).contiguous() if views is None else times[views]
-        return Rays(rays_o, rays_d, times)
+        if camera.times is None:
+            return Rays(rays_o, rays_d)
+        if views is None:
+            views = pixels // (camera.width * camera.height)
+        return Rays(rays_o, rays_d, camera.times.view(-1)[views])
+    if views is None and camera.c2w.ndim == 3:
+        views, pixels = pixels // (camera.width * camera.height), pixels % (camera.width * camera.height)
     if views is not None:
         camera = camera[views]
     width = camera.width if camera.sizes is None else camera.sizes[:, 0]

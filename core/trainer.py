@@ -141,7 +141,7 @@ class Trainer:
             loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
         self._optimizer.drop_gradients()
         loss.backward()
-        sums = [grad.sum() for grad in self._optimizer.gradients()]  # one isn't finite if a number in it isn't
+        sums = self._optimizer.gradient_sums()
         value, *gradients, n_marched = _numbers([error.detach(), *sums, out.n_marched.sum()])
         if not all(map(math.isfinite, [value, *gradients])):
             what = f"the loss ({value:g}) or its gradient"
@@ -316,9 +316,11 @@ class Trainer:
         self.grid.update(
             self.field, march.render_step_size, march.occ_thre, settings.grid_decay, n_cells, self._generator
         )
-        if bool(self.grid.occs.isnan().any()):
+        # values are at least -1, so their sum is no number only if one of them is none; and a largest byte is found far
+        # sooner than any true one
+        if math.isnan(float(self.grid.occs.sum())):
             raise self._collapsed(not_finite("the density of a grid cell", self.step_count, settings))
-        if self.sampler is self.grid and not bool(self.grid.binaries.any()):
+        if self.sampler is self.grid and not int(self.grid.binaries.view(torch.uint8).max()):
             raise self._nothing_to_learn_from()
 
     def _collapsed(self, collapse: TrainingCollapsed) -> TrainingCollapsed:

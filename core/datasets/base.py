@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.cameras import Camera, rays_of_pixels
 from core.datasets.layout import Layout
-from core.kernels.pixels import look_up
+from core.kernels.pixels import lay_over, look_up
 from core.place import Place
 from core.rays import Rays
 from core.reading import AS_STORED, Reading
@@ -35,8 +35,8 @@ class PixelBatch(NamedTuple):
     alphas: Tensor
 
     def over(self, background: Tensor) -> Tensor:
-        """The pixels over background colours, (3,) or (n_rays, 3): (n_rays, 3)."""
-        return self.rgbs * self.alphas + background * (1.0 - self.alphas)
+        """The pixels over background colours, (3,) or (n_rays, 3): (n_rays, 3). ValueError for others."""
+        return lay_over(self.rgbs, self.alphas, background)
 
     def to(self, device: torch.device | str) -> "PixelBatch":
         return PixelBatch(self.rays.to(device), self.rgbs.to(device), self.alphas.to(device))
@@ -140,8 +140,9 @@ class Views:
             return self._pixels(*self._layout.draw(n_rays, generator, among))
         n_pixels = self.images.shape[1] * self.images.shape[2]
         places = torch.randint(n * n_pixels, (n_rays,), generator=generator, device=self.images.device)
-        views = places // n_pixels
-        return self._pixels(views if among is None else among[views], torch.sub(places, views, alpha=n_pixels))
+        if among is None:
+            return self._pixels(None, places)
+        return self._pixels(among[places // n_pixels], places % n_pixels)
 
     def scatter(self, index: int, n_pixels: int, generator: torch.Generator) -> PixelBatch:
         """Pixels scattered over one view: one drawn from each of n equal runs of those that count (stratified
@@ -207,9 +208,10 @@ class Views:
             return of_all[indices]
         return torch.cat([of_all[:0], *(self._one(of_all, index).flatten(0, 1) for index in indices.tolist())])
 
-    def _pixels(self, views: Tensor, pixels: Tensor) -> PixelBatch:
-        """Pixels (n,) int64, counted row by row within their views (n,) int64."""
-        rgbs, alphas = look_up(self.images, self._layout.firsts, views, pixels)
+    def _pixels(self, views: Tensor | None, pixels: Tensor) -> PixelBatch:
+        """Pixels (n,) int64, counted row by row within their views (n,) int64; None: through all views, of one size."""
+        places = pixels if views is None else self._layout.firsts[views] + pixels
+        rgbs, alphas = look_up(self.images, places)
         return PixelBatch(rays_of_pixels(self.cameras, pixels, views), rgbs, alphas)
 
 

@@ -6,6 +6,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.entering import intersect_box
 from core.kernels.grid import (
     FLOAT_SPACING,
     Grid,
@@ -15,7 +16,6 @@ from core.kernels.grid import (
     clearance_of,
     exit_distance,
     flat_index,
-    intersect_box,
     inverse,
     level_of,
 )

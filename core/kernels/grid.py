@@ -1,4 +1,4 @@
-"""Nested occupancy grids as the kernels see them: boxes, levels, cells, and where rays cross them.
+"""Nested occupancy grids as the kernels see them: boxes, levels, cells, and where rays leave them.
 
 Level l covers the base box scaled by 2^l about its centre; `binaries[l, x, y, z]` says whether a cell is occupied.
 A position belongs to the finest level that contains it.
@@ -7,14 +7,11 @@ A position belongs to the finest level that contains it.
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-import torch
 import warp as wp
 from torch import Tensor
 
 from core.boxes import marched_box, outer_box
 from core.kernels.clearance import clearances_of
-from core.kernels.launch import launch
-from core.rays import Rays
 
 FAR_AWAY = 1e30
 """t of what is never reached."""
@@ -169,39 +166,6 @@ def exit_distance(
         if finer[0] < finer[1] and finer[0] > t:
             left = wp.min(left, finer[0])
     return left
-
-
-@wp.kernel
-def _intersect_box(
-    offset: wp.int32,
-    rays_o: wp.array(dtype=wp.vec3f),
-    rays_d: wp.array(dtype=wp.vec3f),
-    low: wp.vec3f,
-    high: wp.vec3f,
-    near_plane: wp.float32,
-    far_plane: wp.float32,
-    t_mins: wp.array(dtype=wp.float32),
-    t_maxs: wp.array(dtype=wp.float32),
-):
-    ray = wp.tid() + offset
-    inside = box_range(rays_o[ray], rays_d[ray], low, high)
-    t_mins[ray] = wp.max(inside[0], near_plane)
-    t_maxs[ray] = wp.min(inside[1], far_plane)
-
-
-def intersect_box(
-    rays: Rays, box: tuple[float, ...], near_plane: float = 0.0, far_plane: float = 1e10
-) -> tuple[Tensor, Tensor]:
-    """Where rays are inside a box x0 y0 z0 x1 y1 z1 and between the planes.
-
-    Returns:
-        t_mins, t_maxs: (n_rays,) float32; a ray with t_mins >= t_maxs misses.
-    """
-    n_rays = rays.rays_o.shape[0]
-    t_mins, t_maxs = torch.empty(2, n_rays, device=rays.rays_o.device)
-    corners = [wp.vec3f(*box[:3]), wp.vec3f(*box[3:])]
-    launch(_intersect_box, (n_rays,), [rays.rays_o, rays.rays_d, *corners, near_plane, far_plane, t_mins, t_maxs])
-    return t_mins, t_maxs
 
 
 @cache

@@ -29,7 +29,11 @@ LEAP_CODE = """
     }
     return LEAPT(t, n);
 """
-"""Body of a function of t and target that gives a `LEAPT`, see `core.kernels.marching.leap`."""
+"""Body of a function that passes nearly all of the intervals from `t` on whose middles lie before `target`, in closed
+form. It gives, as `LEAPT` makes it, the start of the interval reached and the number of intervals passed.
+
+Steps are constant up to the distance step_size / cone_angle; from there each interval starts (1 + cone_angle) times as
+far away as the one before."""
 
 CELLS_CODE = """
     struct Cells {

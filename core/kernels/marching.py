@@ -11,18 +11,11 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.backend import nerfacc_for
-from core.kernels.grid import (
-    FAR_AWAY,
-    FLOAT_SPACING,
-    Grid,
-    GridState,
-    intersect_box,
-)
+from core.kernels.entering import begin_march
+from core.kernels.grid import FLOAT_SPACING, Grid, GridState
 from core.kernels.launch import launch
-from core.kernels.march_code import LEAP_CODE, MARCH_CODE
+from core.kernels.march_code import MARCH_CODE
 from core.rays import Rays, Samples
-
-_FAR_AWAY = wp.constant(FAR_AWAY)
 
 _RUN = 1024
 """Rays that a thread of the CPU takes one after the other, sixteen at a time."""
@@ -31,25 +24,6 @@ _RUN = 1024
 @wp.func
 def step_at(t: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.float32:
     return wp.max(step_size, cone_angle * t)
-
-
-@wp.func_native(LEAP_CODE.replace("LEAPT(", "wp::vec2f("))
-def leap(t: wp.float32, target: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.vec2f:
-    """Passes nearly all of the intervals from `t` on whose midpoints lie before `target`, in closed form.
-
-    Gives the start of the interval reached and the number of intervals passed. Steps are constant up to the distance
-    step_size / cone_angle; from there each interval starts (1 + cone_angle) times as far away as the one before.
-    """
-    ...
-
-
-@wp.func
-def skip_to(t: wp.float32, target: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.float32:
-    """The first interval start at or after `t`, in the sequence of intervals, whose midpoint is not before `target`."""
-    t = leap(t, target, step_size, cone_angle)[0]
-    while t + 0.5 * step_at(t, step_size, cone_angle) < target:
-        t += step_at(t, step_size, cone_angle)
-    return t
 
 
 @wp.func_native(MARCH_CODE)
@@ -92,46 +66,6 @@ def _march(
 
 
 @wp.kernel
-def _first_starts(
-    offset: wp.int32,
-    t_mins: wp.array(dtype=wp.float32),
-    t_maxs: wp.array(dtype=wp.float32),
-    near_plane: wp.float32,
-    jitter: wp.array(dtype=wp.float32),
-    step_size: wp.float32,
-    cone_angle: wp.float32,
-    t_nexts: wp.array(dtype=wp.float32),
-):
-    ray = wp.tid() + offset
-    t_nexts[ray] = _FAR_AWAY
-    if t_mins[ray] < t_maxs[ray]:
-        anchor = near_plane + jitter[ray] * step_size
-        t_nexts[ray] = skip_to(anchor, t_mins[ray], step_size, cone_angle)
-
-
-@wp.kernel
-def _dense_counts(
-    offset: wp.int32,
-    t_mins: wp.array(dtype=wp.float32),
-    t_maxs: wp.array(dtype=wp.float32),
-    firsts: wp.array(dtype=wp.float32),
-    step_size: wp.float32,
-    cone_angle: wp.float32,
-    counts: wp.array(dtype=wp.int32),
-):
-    ray = wp.tid() + offset
-    n = wp.int32(0)
-    if t_mins[ray] < t_maxs[ray]:
-        reached = leap(firsts[ray], t_maxs[ray], step_size, cone_angle)
-        t = reached[0]
-        n = wp.int32(wp.min(reached[1], 1.0e9))
-        while t + 0.5 * step_at(t, step_size, cone_angle) < t_maxs[ray]:
-            n += 1
-            t += step_at(t, step_size, cone_angle)
-    counts[ray] = n
-
-
-@wp.kernel
 def _pack(
     offset: wp.int32,
     rays: wp.array(dtype=wp.int32),
@@ -162,6 +96,7 @@ class March:
         t_mins, t_maxs: (n_rays,) float32, where each ray lies in the box, the crop and between the planes; a ray with
             t_min >= t_max has no samples.
         t_nexts: (n_rays,) float32, where each ray goes on; FAR_AWAY where it is done.
+        n_dense: (n_rays,) int32, how many samples each ray would take if every cell were occupied.
         grid_shape: the marched grid's n_levels, nx, ny, nz.
     """
 
@@ -175,28 +110,10 @@ class March:
         self._grid, self._rays, self.grid_shape = grid.struct, rays, tuple(grid.binaries.shape)
         self._steps = [settings.render_step_size, max(settings.cone_angle, FLOAT_SPACING)]
         box = grid.marched_box(settings.crop)
-        self.t_mins, self.t_maxs = intersect_box(rays, box, settings.near_plane, settings.far_plane)
-        if jitter is None:
-            jitter = torch.zeros_like(self.t_mins)
-        self.t_nexts = torch.empty_like(self.t_mins)
-        launch(
-            _first_starts,
-            tuple(self.t_mins.shape),
-            [self.t_mins, self.t_maxs, settings.near_plane, jitter, *self._steps, self.t_nexts],
-        )
-        self._firsts = self.t_nexts.clone()
+        bounds = [box, settings.near_plane, settings.far_plane]
+        self.t_mins, self.t_maxs, self.t_nexts, self.n_dense = begin_march(rays, *bounds, *self._steps, jitter)
         nerfacc = nerfacc_for(self.t_maxs)
         self._by_nerfacc = None if nerfacc is None else nerfacc.march(grid, rays, settings, self.t_maxs)
-
-    def n_dense(self) -> Tensor:
-        """How many samples each ray would take if every cell were occupied, (n_rays,) int32."""
-        counts = torch.empty(self.t_mins.shape[0], dtype=torch.int32, device=self.t_mins.device)
-        launch(
-            _dense_counts,
-            tuple(counts.shape),
-            [self.t_mins, self.t_maxs, self._firsts, *self._steps, counts],
-        )
-        return counts
 
     def arguments(self) -> list:
         """As a kernel takes it that marches: grid, origins, directions, steps, where rays end and where they go on."""

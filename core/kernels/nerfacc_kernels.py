@@ -17,7 +17,8 @@ from torch import Tensor
 
 from core.boxes import outer_box
 from core.errors import BackendUnavailable
-from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState, intersect_box
+from core.kernels.entering import intersect_box
+from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState
 from core.rays import Rays, Samples
 from core.settings import Box, MarchSettings
 

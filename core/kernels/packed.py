@@ -14,6 +14,9 @@ from core.kernels.backend import nerfacc_for
 from core.kernels.launch import launch
 from core.kernels.packed_code import composite_ahead, composite_back
 
+_GRAIN = 1 << 11
+"""Rays that are worth a thread."""
+
 
 class Composited(NamedTuple):
     """What packed samples amount to.
@@ -38,7 +41,7 @@ def _walk(kernel: wp.Kernel, packed_info: Tensor, arrays: list[Tensor | None]) -
     """Launch a kernel over rays; what there isn't is handed over as an array without data."""
     nothing = packed_info.new_empty(0, dtype=torch.float32)
     flat = [nothing if x is None else x if x.ndim == 1 else x.view(-1) for x in arrays]
-    launch(kernel, (packed_info.shape[0],), [packed_info.contiguous(), *flat])
+    launch(kernel, (packed_info.shape[0],), [packed_info.contiguous(), *flat], grain=_GRAIN)
 
 
 class _Composite(torch.autograd.Function):

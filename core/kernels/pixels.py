@@ -18,27 +18,28 @@ wp.set_module_options({"fuse_fp": False})  # or rays through lenses end elsewher
 _RUN = 256
 """Pixels that a thread of the CPU takes one after the other, sixteen at a time."""
 
-_GRAIN = 32
+_GRAIN = 16
 """Runs that are worth a thread."""
 
 # Warp counts an array's elements in 32 bits, and large datasets have more bytes.
 _LOOK_UP = """
-    const unsigned char* at = images.data + n_channels * (firsts.data[views.data[i]] + pixels.data[i]);
-    float* rgb = rgbs.data + 3 * (size_t)i;
-    for (int channel = 0; channel < 3; ++channel)
-        rgb[channel] = (float)at[channel] / 255.0f;
-    alphas.data[i] = n_channels == 4 ? (float)at[3] / 255.0f : 1.0f;
+    for (int i = first; i < last; ++i) {
+        const unsigned char* at = images.data + n_channels * places.data[i];
+        float* rgb = rgbs.data + 3 * (size_t)i;
+        for (int channel = 0; channel < 3; ++channel)
+            rgb[channel] = (float)at[channel] / 255.0f;
+        alphas.data[i] = n_channels == 4 ? (float)at[3] / 255.0f : 1.0f;
+    }
 """
 
 
 @wp.func_native(_LOOK_UP)
-def look_up_one(
-    i: wp.int32,
+def look_up_run(
+    first: wp.int32,
+    last: wp.int32,
     images: wp.array(dtype=wp.uint8),
     n_channels: wp.int32,
-    firsts: wp.array(dtype=wp.int64),
-    views: wp.array(dtype=wp.int64),
-    pixels: wp.array(dtype=wp.int64),
+    places: wp.array(dtype=wp.int64),
     rgbs: wp.array(dtype=wp.float32),
     alphas: wp.array(dtype=wp.float32),
 ): ...
@@ -47,38 +48,88 @@ def look_up_one(
 @wp.kernel
 def _look_up(
     offset: wp.int32,
+    run: wp.int32,
     images: wp.array(dtype=wp.uint8),
     n_channels: wp.int32,
-    firsts: wp.array(dtype=wp.int64),
-    views: wp.array(dtype=wp.int64),
-    pixels: wp.array(dtype=wp.int64),
+    places: wp.array(dtype=wp.int64),
     rgbs: wp.array(dtype=wp.float32),
     alphas: wp.array(dtype=wp.float32),
 ):
-    look_up_one(wp.tid() + offset, images, n_channels, firsts, views, pixels, rgbs, alphas)
+    first = (wp.tid() + offset) * run
+    look_up_run(first, wp.min(first + run, places.shape[0]), images, n_channels, places, rgbs, alphas)
 
 
-def look_up(images: Tensor, firsts: Tensor, views: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+def look_up(images: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     """What images have at pixels.
 
     Args:
         images: (..., 3 or 4) uint8, contiguous: the pixels of all images, one image after the other, row by row.
-        firsts: (n_views,) int64, how many pixels lie before each image.
-        views, pixels: (n,) int64, which image, and which of its pixels, counted row by row. What an image does not have
-            is not noticed.
+        places: (n,) int64, which of them. What there is not is not noticed.
 
     Returns:
         rgbs (n, 3), alphas (n, 1): float32 in [0, 1]; without a fourth channel the alpha is 1.
     """
-    n, n_channels = pixels.shape[0], images.shape[-1]
-    rgbs, alphas = torch.empty(n, 3, device=pixels.device), torch.empty(n, 1, device=pixels.device)
+    n, n_channels, run = places.shape[0], images.shape[-1], _run_on(places)
+    rgbs, alphas = torch.empty(n, 3, device=places.device), torch.empty(n, 1, device=places.device)
     start = images.view(-1)[:n_channels]  # a length that fits 32 bits; only the address matters
-    launch(
-        _look_up,
-        (n,),
-        [start, n_channels, firsts, views.contiguous(), pixels.contiguous(), rgbs.view(-1), alphas.view(-1)],
-    )
+    inputs = [run, start, n_channels, places.contiguous(), rgbs.view(-1), alphas.view(-1)]
+    launch(_look_up, (-(-n // run),), inputs, grain=_GRAIN)
     return rgbs, alphas
+
+
+@wp.func_native("""
+    for (int i = first; i < last; ++i) {
+        const float alpha = alphas.data[i], *behind = background.data + (background.shape[0] == 3 ? 0 : 3 * (size_t)i);
+        for (size_t c = 3 * (size_t)i, k = 0; k < 3; ++k)
+            colors.data[c + k] = rgbs.data[c + k] * alpha + behind[k] * (1.0f - alpha);
+    }
+""")
+def lay_run_over(
+    first: wp.int32,
+    last: wp.int32,
+    rgbs: wp.array(dtype=wp.float32),
+    alphas: wp.array(dtype=wp.float32),
+    background: wp.array(dtype=wp.float32),
+    colors: wp.array(dtype=wp.float32),
+): ...
+
+
+@wp.kernel
+def _lay_over(
+    offset: wp.int32,
+    run: wp.int32,
+    rgbs: wp.array(dtype=wp.float32),
+    alphas: wp.array(dtype=wp.float32),
+    background: wp.array(dtype=wp.float32),
+    colors: wp.array(dtype=wp.float32),
+):
+    first = (wp.tid() + offset) * run
+    lay_run_over(first, wp.min(first + run, alphas.shape[0]), rgbs, alphas, background, colors)
+
+
+def lay_over(rgbs: Tensor, alphas: Tensor, background: Tensor) -> Tensor:
+    """Straight colours over background colours.
+
+    Args:
+        rgbs, alphas: (n, 3) and (n, 1) float32.
+        background: (3,) or (n, 3) float32.
+
+    Returns:
+        (n, 3) float32.
+
+    Raises:
+        ValueError: the background has another shape, or lies on another device.
+    """
+    n = alphas.shape[0]
+    if background.shape not in ((3,), (n, 3)) or background.device != rgbs.device:
+        raise ValueError(
+            f"expected a background of shape (3,) or ({n}, 3) on {rgbs.device}, "
+            f"found {tuple(background.shape)} on {background.device}: give one colour, or one for each pixel"
+        )
+    colors, run = torch.empty_like(rgbs), _run_on(rgbs)
+    inputs = (x.float().contiguous().view(-1) for x in (rgbs, alphas, background, colors))
+    launch(_lay_over, (-(-n // run),), [run, *inputs], grain=4 * _GRAIN)
+    return colors
 
 
 @wp.func_native(RAYS_CODE)
@@ -90,6 +141,7 @@ def write_rays_of(
     coefficients: wp.array(dtype=wp.float32),
     fisheye: wp.bool,
     width: wp.int32,
+    height: wp.int32,
     sizes: wp.array2d(dtype=wp.int64),
     axes: wp.vec3f,
     center: wp.float32,
@@ -109,6 +161,7 @@ def _camera_rays(
     coefficients: wp.array(dtype=wp.float32),
     fisheye: wp.bool,
     width: wp.int32,
+    height: wp.int32,
     sizes: wp.array2d(dtype=wp.int64),
     axes: wp.vec3f,
     center: wp.float32,
@@ -119,7 +172,9 @@ def _camera_rays(
 ):
     first = (wp.tid() + offset) * run
     last = wp.min(first + run, pixels.shape[0])
-    write_rays_of(first, last, c2w, K, coefficients, fisheye, width, sizes, axes, center, views, pixels, rays_o, rays_d)
+    write_rays_of(
+        first, last, c2w, K, coefficients, fisheye, width, height, sizes, axes, center, views, pixels, rays_o, rays_d
+    )
 
 
 @cache
@@ -131,7 +186,7 @@ def camera_rays(
     c2w: Tensor,
     K: Tensor,
     lens: Lens | None,
-    size: int | Tensor,
+    size: tuple[int, int] | Tensor,
     axes: tuple[float, float, float],
     center: float,
     pixels: Tensor,
@@ -142,22 +197,26 @@ def camera_rays(
     Args:
         c2w, K: (n_views, 4, 4) and (n_views, 3, 3) float32, cameras to world and intrinsics in pixels.
         lens: theirs, its coefficients (n_views, 8) float32, undone as `core.lenses.straighten` does; None: pinholes.
-        size: the images' width, or each one's width and height, (n_views, 2) int64.
+        size: width and height of all images, or of each one, (n_views, 2) int64.
         axes: what one step to the right, down and ahead in the image is on the camera's x, y and z axis.
         center: where a pixel's centre lies between its first and its last border.
-        pixels: (n,) int64, counted row by row.
-        views: (n,) int64, each pixel's camera; None: the only one. What there is not is not noticed.
+        pixels: (n,) int64, counted row by row within their images, or through all images where no views are given.
+        views: (n,) int64, each pixel's camera; None: as the pixels count, whose images have one size. What there is
+            not is not noticed.
 
     Returns:
         rays_o, rays_d: (n, 3) float32; rays_d are unit vectors, NaN where the search for a point's direction fails.
     """
-    n, device = pixels.shape[0], pixels.device
+    n, device, run = pixels.shape[0], pixels.device, _run_on(pixels)
     rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
-    width, sizes = (size, pixels.new_empty(0, 2)) if isinstance(size, int) else (0, size.contiguous())
+    raster = (0, 0, size.contiguous()) if isinstance(size, Tensor) else (*size, pixels.new_empty(0, 2))
     views = pixels.new_empty(0) if views is None else views.contiguous()
     coefficients, fisheye = (K.new_empty(0), False) if lens is None else (lens.coefficients.reshape(-1), lens.fisheye)
-    cameras = [c2w.contiguous(), K.contiguous(), coefficients, fisheye, width, sizes, _vector(axes), center]
-    run = _RUN if device.type == "cpu" else 1
+    cameras = [c2w.contiguous(), K.contiguous(), coefficients, fisheye, *raster, _vector(axes), center]
     inputs = [run, *cameras, views, pixels.contiguous(), rays_o, rays_d]
     launch(_camera_rays, (-(-n // run),), inputs, grain=_GRAIN)
     return rays_o, rays_d
+
+
+def _run_on(pixels: Tensor) -> int:
+    return _RUN if pixels.device.type == "cpu" else 1

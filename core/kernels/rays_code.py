@@ -105,20 +105,27 @@ _RAYS = """
                 all_directions[3 * (size_t)(i + j) + axis] = lane(direction[axis], j);
             }
     };
-    if (views.shape[0] == 0)
-        for (int j = 0; j < LANES; ++j)
-            take_camera(j, 0);
+    const bool is_one = c2w.shape[0] == 1;
+    for (int j = 0; is_one && j < LANES; ++j)
+        take_camera(j, 0);
     for (int i = first; i < last; i += LANES) {
         const int n = last - i < LANES ? last - i : LANES;
         Row column = zeros, row = zeros;
         for (int j = 0; j < LANES; ++j) {
             const int at = i + (j < n ? j : 0);
-            const int view = views.shape[0] > 0 ? (int)views.data[at] : 0;
-            if (views.shape[0] > 0)
+            const long long number = pixels.data[at];
+            int view = 0, pixel = (int)number;
+            if (views.data)
+                view = (int)views.data[at];
+            else if (!is_one) {
+                view = (int)(number / ((long long)width * height));
+                pixel = (int)(number - (long long)width * height * view);
+            }
+            if (!is_one)
                 take_camera(j, view);
             // one image has fewer than 2^31 pixels, and numbers of 32 bits are divided faster
-            const int n_columns = sizes.shape[0] > 0 ? (int)sizes.data[2 * (size_t)view] : width;
-            const int pixel = (int)pixels.data[at], down = pixel / n_columns;
+            const int n_columns = sizes.data ? (int)sizes.data[2 * (size_t)view] : width;
+            const int down = pixel / n_columns;
             lane(row, j) = (float)down;
             lane(column, j) = (float)(pixel - down * n_columns);
         }

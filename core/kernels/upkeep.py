@@ -1,4 +1,4 @@
-"""Upkeep of occupancy values: the largest density seen in each cell since the last update, and its folding in."""
+"""Upkeep of occupancy values: where cells are looked at, the largest density seen in each, and its folding in."""
 
 import torch
 import warp as wp
@@ -12,9 +12,6 @@ from core.kernels.native import native_kernel
 
 UNSEEN = -1.0
 """In place of a cell's largest value: it was not looked at."""
-
-_UNSEEN = wp.constant(UNSEEN)
-
 
 _RUN = 256
 """Positions that a thread of the CPU takes one after the other."""
@@ -72,20 +69,113 @@ def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_si
     launch(_observe, (-(-positions.shape[0] // run),), inputs, grain=16)
 
 
+@wp.func_native(
+    """
+    for (int i = first; i < last; ++i) {
+        const float value = seen.data[i], before = occs.data[i], decayed = before * decay;
+        const bool is_new = !(value <= UNSEEN) && before >= 0.0f;
+        const float occ = is_new ? (decayed > value ? decayed : value) : before;  // no number stays none
+        const bool occupied = occ_thre > 0.0f ? occ > occ_thre : occ >= 0.0f;
+        seen.data[i] = UNSEEN;
+        occs.data[i] = occ;
+        changed.data[i] = (signed char)occupied - (signed char)binaries.data[i];
+        binaries.data[i] = occupied;
+    }
+""".replace("UNSEEN", f"{UNSEEN}f")
+)
+def fold_run(
+    first: wp.int32,
+    last: wp.int32,
+    decay: wp.float32,
+    occ_thre: wp.float32,
+    seen: wp.array(dtype=wp.float32),
+    occs: wp.array(dtype=wp.float32),
+    binaries: wp.array(dtype=wp.bool),
+    changed: wp.array(dtype=wp.int8),
+): ...
+
+
 @wp.kernel
-def _fold(offset: wp.int32, seen: wp.array(dtype=wp.float32), decay: wp.float32, occs: wp.array(dtype=wp.float32)):
-    i = wp.tid() + offset
-    if seen[i] > _UNSEEN:
-        if occs[i] >= 0.0:
-            occs[i] = wp.max(occs[i] * decay, seen[i])
-        seen[i] = _UNSEEN
+def _fold(
+    offset: wp.int32,
+    run: wp.int32,
+    decay: wp.float32,
+    occ_thre: wp.float32,
+    seen: wp.array(dtype=wp.float32),
+    occs: wp.array(dtype=wp.float32),
+    binaries: wp.array(dtype=wp.bool),
+    changed: wp.array(dtype=wp.int8),
+):
+    first = (wp.tid() + offset) * run
+    fold_run(first, wp.min(first + run, seen.shape[0]), decay, occ_thre, seen, occs, binaries, changed)
 
 
-def fold(seen: Tensor, decay: float, occs: Tensor) -> None:
+def fold(seen: Tensor, decay: float, occs: Tensor, occ_thre: float, binaries: Tensor, changed: Tensor) -> None:
     """Make each cell that was looked at the larger of its decayed value and what was seen; forget what was seen.
 
     Args:
-        seen, occs: (n_levels, nx, ny, nz) float32, updated. A cell below 0 holds nothing for certain and stays so.
+        seen, occs: (n_levels, nx, ny, nz) float32, updated. A cell below 0 holds nothing for certain and stays so; what
+            is not a number makes its cell none.
+        occ_thre: cells above it are occupied; at 0, all that may hold something.
+        binaries: bool, whether a cell is occupied, as it was and then as it is.
+        changed: int8, overwritten: +1 where a cell became occupied, -1 where one became empty.
     """
-    launch(_fold, (seen.numel(),), [seen.view(-1), decay, occs.view(-1)], grain=1 << 16)
-    torch.autograd.graph.increment_version(occs)  # torch doesn't see a kernel write, and grids are kept by version
+    run = 16 * _RUN if seen.device.type == "cpu" else 1
+    cells = [x.view(-1) for x in (seen, occs, binaries, changed)]
+    launch(_fold, (-(-seen.numel() // run),), [run, decay, occ_thre, *cells], grain=16)
+    # torch doesn't see a kernel write, and grids are kept by version
+    torch.autograd.graph.increment_version([occs, binaries, changed])
+
+
+@wp.func_native("""
+    for (int i = first; i < last; ++i) {
+        int left = (int)cells.data[i], cell[3];
+        for (int axis = 2; axis >= 0; --axis) {
+            cell[axis] = left % grid.shape[axis];
+            left /= grid.shape[axis];
+        }
+        const float scale = (float)(1 << left);
+        for (int axis = 0; axis < 3; ++axis) {
+            const float place = (float)cell[axis] + shares.data[3 * (size_t)i + axis];
+            points.data[3 * (size_t)i + axis] =
+                grid.center[axis] - grid.half[axis] * scale + place * grid.cell_size[axis] * scale;
+        }
+    }
+""")
+def place_run(
+    first: wp.int32,
+    last: wp.int32,
+    grid: Grid,
+    cells: wp.array(dtype=wp.int64),
+    shares: wp.array(dtype=wp.float32),
+    points: wp.array(dtype=wp.float32),
+): ...
+
+
+@wp.kernel
+def _points_in(
+    offset: wp.int32,
+    run: wp.int32,
+    grid: Grid,
+    cells: wp.array(dtype=wp.int64),
+    shares: wp.array(dtype=wp.float32),
+    points: wp.array(dtype=wp.float32),
+):
+    first = (wp.tid() + offset) * run
+    place_run(first, wp.min(first + run, cells.shape[0]), grid, cells, shares, points)
+
+
+def points_in(grid: Grid, cells: Tensor, shares: Tensor) -> Tensor:
+    """A point in each of some cells.
+
+    Args:
+        grid: where its cells lie, see `geometry`.
+        cells: (n,) int64, places in the flattened [level, x, y, z].
+        shares: (n, 3) float32 in [0, 1), where in its cell each point lies.
+
+    Returns:
+        (n, 3) float32, in scene units.
+    """
+    points, run = torch.empty_like(shares), _RUN if cells.device.type == "cpu" else 1
+    launch(_points_in, (-(-cells.shape[0] // run),), [run, grid, cells, shares.view(-1), points.view(-1)], grain=16)
+    return points

@@ -10,7 +10,8 @@ from torch import Tensor
 from core.boxes import marched_box
 from core.fields.along_rays import densities_at
 from core.fields.base import Field
-from core.kernels.grid import FAR_AWAY, intersect_box
+from core.kernels.entering import intersect_box
+from core.kernels.grid import FAR_AWAY
 from core.kernels.visibility import Round, Visibility, kept_samples
 from core.rays import Rays, Samples
 from core.samplers.base import Sampled

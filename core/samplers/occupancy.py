@@ -12,10 +12,10 @@ Unlike nerfacc's, the threshold between occupied and empty is never lowered sile
 fresh grid is optimistic: its cells start well above the threshold and must prove empty over several updates.
 """
 
-import math
 import threading
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +24,7 @@ from core.fields.base import Field, densities_alone, in_pieces, march_density_of
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState, geometry
 from core.kernels.marching import March
-from core.kernels.upkeep import UNSEEN, fold, observe
+from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.kernels.visibility import Round, Visibility, kept_samples
 from core.kernels.whole_march import EncodedDensity, march_on
 from core.rays import Rays
@@ -110,13 +110,7 @@ class OccupancySampler(nn.Module):
         sigmas = in_pieces(partial(densities_alone, field), points)
         # by the cells drawn, not by place: a coarse level's cells count even where a finer level covers them
         self.seen.view(-1).scatter_reduce_(0, cells, sigmas * step_size, "amax")
-        fold(self.seen, decay, self.occs.view_as(self.seen))
-        unknown = sigmas.isnan()
-        if bool(unknown.any()):  # it must be noticed, not lost among the others
-            self.occs[cells[unknown]] = math.nan
-        self.changed.copy_(self.binaries)
-        self._binarise(occ_thre)
-        torch.sub(self.binaries.view(torch.int8), self.changed, out=self.changed)
+        fold(self.seen, decay, self.occs.view_as(self.seen), occ_thre, self.binaries, self.changed)
 
     def occupied(self, occ_thre: float) -> tuple[float, ...]:
         """Share of each level's cells that are occupied at a threshold, 0 to 1, finest level first."""
@@ -151,7 +145,7 @@ class OccupancySampler(nn.Module):
             active = active[goes_on]
             round_size = min(2 * round_size, max(1, _MOST_IN_A_ROUND // max(1, active.shape[0])))
         samples, sigmas, features = kept_samples(rounds, visibility.n_kept)
-        trans, n_dense = torch.exp(-visibility.thickness), progress.n_dense()
+        trans, n_dense = torch.exp(-visibility.thickness), progress.n_dense
         return Sampled(samples, sigmas, features, trans, n_dense, visibility.n_marched, visibility.stopped)
 
     def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
@@ -205,13 +199,8 @@ class OccupancySampler(nn.Module):
 
     def _points_in(self, cells: Tensor, generator: torch.Generator) -> Tensor:
         """A random point in each cell: (n, 3) in scene units."""
-        nx, ny, nz = self.binaries.shape[1:]
-        level = cells // (nx * ny * nz)
-        coords = torch.stack([cells // (ny * nz) % nx, cells // nz % ny, cells % nz], dim=-1)
-        offsets = torch.rand(coords.shape, generator=generator, device=cells.device)
-        unit = (coords + offsets) / self.resolution
-        low, high = self.aabbs[level, :3], self.aabbs[level, 3:]
-        return low + unit * (high - low)
+        shares = torch.rand(cells.shape[0], 3, generator=generator, device=cells.device)
+        return points_in(geometry(self.box, tuple(self.seen.shape)), cells, shares)
 
 
 class ObservedField:
@@ -242,4 +231,6 @@ class ObservedField:
 
 def _indices(mask: Tensor) -> Tensor:
     """Where a mask (n,) is true, int32."""
+    if mask.is_cpu:  # numpy finds them several times as fast
+        return torch.from_numpy(np.flatnonzero(mask.numpy())).int()
     return mask.nonzero().view(-1).int()

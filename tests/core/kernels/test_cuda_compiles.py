@@ -12,10 +12,12 @@ from core.kernels import encoded_network
 from tests.scenes import SMALL_FIELD
 
 ON_THE_CPU_ONLY = {"native", "network", "whole_march"}  # on CUDA torch multiplies, and rounds are launches
+FUNCTIONS_ALONE = {"grid"}  # compiled with the kernels that call them
 MODULES = sorted(
     path.stem
     for path in Path(core.kernels.__path__[0]).glob("*.py")
-    if any(mark in path.read_text("utf-8") for mark in ("@wp.", "@native_kernel")) and path.stem not in ON_THE_CPU_ONLY
+    if any(mark in path.read_text("utf-8") for mark in ("@wp.", "@native_kernel"))
+    and path.stem not in ON_THE_CPU_ONLY | FUNCTIONS_ALONE
 )
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from core.kernels.grid import intersect_box
+from core.kernels.entering import intersect_box
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.launch import lanes_on, run_together, using_threads
 from core.kernels.spherical_harmonics import beside_harmonics

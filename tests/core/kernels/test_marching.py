@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from core.kernels.clearance import clearances_of
-from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState, intersect_box
+from core.kernels.entering import intersect_box
+from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState
+from core.kernels.launch import using_threads
 from core.kernels.marching import March, midpoints
 from core.rays import Rays, Samples
 from core.settings import MarchSettings
@@ -117,7 +119,7 @@ def test_the_dense_count_is_that_of_a_full_grid(change):
     settings = replace(MarchSettings(render_step_size=0.03), **change)
     rays, full = random_rays(24), grid(2, 1.1)
     expected = [len(ray) for ray in march_all(full, rays, settings, 4096)]
-    assert March(grid(2, 0.2), rays, settings).n_dense().tolist() == expected
+    assert March(grid(2, 0.2), rays, settings).n_dense.tolist() == expected
     assert sum(expected) > 0
 
 
@@ -178,7 +180,7 @@ def test_a_camera_so_far_away_that_steps_vanish_in_rounding():
     starts = torch.tensor(march_all(grid(1, 1.0), rays, settings, 1024)[0])[:, 0]
     assert starts.diff().min() > 0
     assert starts[-1] - starts[0] == pytest.approx(2.0, abs=0.01)
-    assert int(march.n_dense()) == pytest.approx(len(starts), rel=0.3)  # each step is rounded to one spacing or two
+    assert int(march.n_dense) == pytest.approx(len(starts), rel=0.3)  # each step is rounded to one spacing or two
 
 
 def test_rays_along_the_axes():
@@ -215,6 +217,35 @@ def test_box_intersection_with_axis_parallel_rays_and_misses():
     outside = Rays(torch.tensor([[0.0, 5.0, 0.0], [0.0, 5.0, 0.0]]), torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]))
     t_mins, t_maxs = intersect_box(outside, BOX)
     assert (t_mins >= t_maxs).all()
+
+
+@pytest.mark.parametrize("cone_angle", [0.0, 0.02])
+def test_a_march_begins_the_same_whichever_other_rays_there_are(cone_angle):
+    settings = MarchSettings(render_step_size=0.03, cone_angle=cone_angle)
+    rays, jitter = random_rays(1000), torch.rand(1000, generator=torch.Generator().manual_seed(1))
+    begun = []
+    for pieces in ([1000], [17, 500, 483], [1] * 100 + [900]):
+        split = zip(*(x.split(pieces) for x in (*rays[:2], jitter)), strict=True)
+        parts = [March(grid(1, 0.5), Rays(o, d), settings, shift) for o, d, shift in split]
+        names = "t_mins", "t_maxs", "t_nexts", "n_dense"
+        begun.append(torch.stack([torch.cat([getattr(part, name) for part in parts]) for name in names]))
+    assert torch.equal(begun[0], begun[1]) and torch.equal(begun[0], begun[2])
+    with using_threads(3):
+        march = March(grid(1, 0.5), rays, settings, jitter)
+    assert torch.equal(march.t_nexts, begun[0][2]) and torch.equal(march.n_dense, begun[0][3])
+
+
+@pytest.mark.parametrize("cone_angle", [0.0, 0.02])
+def test_a_ray_that_is_not_a_number_misses_and_leaves_its_neighbours_alone(cone_angle):
+    settings = MarchSettings(render_step_size=0.03, cone_angle=cone_angle)
+    rays, lost = random_rays(40), torch.arange(40) % 7 == 3
+    expected = March(grid(1, 1.0), rays, settings)
+    rays.rays_d[lost] = torch.nan
+    march = March(grid(1, 1.0), rays, settings)
+    assert not (march.t_mins < march.t_maxs)[lost].any()
+    assert (march.t_nexts[lost] == FAR_AWAY).all() and (march.n_dense[lost] == 0).all()
+    assert torch.equal(march.t_nexts[~lost], expected.t_nexts[~lost])
+    assert torch.equal(march.n_dense[~lost], expected.n_dense[~lost])
 
 
 def test_a_crop_box_beside_the_grid_leaves_nothing():

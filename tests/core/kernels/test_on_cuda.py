@@ -13,10 +13,10 @@ from core.kernels.grid import GridState, geometry
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, composite, render_weights
-from core.kernels.pixels import camera_rays, look_up
+from core.kernels.pixels import camera_rays, lay_over, look_up
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
-from core.kernels.upkeep import UNSEEN, fold, observe
+from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.lenses import Lens
 from core.place import Frame
 from core.rays import Rays
@@ -45,7 +45,7 @@ def test_marches_take_the_same_samples():
         there = GridState(BOX, state.binaries.cuda()), rays.to("cuda")
         assert_same_samples(march_all(*there, settings, 16), expected, 0.01)
         assert sum(map(len, expected)) > 40
-        dense = [March(s, r, settings).n_dense().cpu() for s, r in ((state, rays), there)]
+        dense = [March(s, r, settings).n_dense.cpu() for s, r in ((state, rays), there)]
         assert (dense[0] - dense[1]).abs().max() <= 1
 
 
@@ -118,8 +118,11 @@ def _upkeep(device):
     )
     observe(geometry(BOX, shape), seen, positions, sigmas, 0.1)
     before = seen.clone()
-    fold(seen, 0.5, occs)
-    return before, seen, occs
+    binaries, changed = occs > 0.5, torch.zeros_like(occs, dtype=torch.int8)
+    fold(seen, 0.5, occs, 0.3, binaries, changed)
+    shares = numbers(48, 3).to(device)
+    points = points_in(geometry(BOX, tuple(seen.shape)), 21 * torch.arange(48, device=device), shares)
+    return before, seen, occs, binaries.float(), changed.float(), points
 
 
 def _cells(device):
@@ -141,7 +144,9 @@ def _pixels(device):
     rays = []
     for lens in (None, Lens(coefficients), Lens(coefficients, fisheye=True)):
         rays += camera_rays(c2w, K, lens, sizes, (1.0, -1.0, -1.0), 0.5, pixels, views)
-    return *rays, *look_up(images, firsts, views, pixels)
+    colors = look_up(images, firsts[views] + pixels)
+    rays += camera_rays(c2w, K, None, (7, 5), (1.0, -1.0, -1.0), 0.5, 35 * views + pixels % 35)
+    return *rays, *colors, lay_over(*colors, colors[0].flip(0))
 
 
 def _path(device):

@@ -7,7 +7,7 @@ import torch
 
 from core.cameras import Camera, rays_through
 from core.kernels.launch import using_threads
-from core.kernels.pixels import camera_rays, look_up
+from core.kernels.pixels import camera_rays, lay_over, look_up
 from core.lenses import Lens, bend, straighten
 from tests.core.kernels import twins
 
@@ -50,14 +50,14 @@ def test_pixels_are_those_of_their_images(n_channels):
     areas = sizes.prod(1)
     images = torch.randint(256, (int(areas.sum()), n_channels), generator=generator(), dtype=torch.uint8)
     views, pixels = drawn(sizes, 500)
-    rgbs, alphas = look_up(images, areas.cumsum(0) - areas, views, pixels)
+    rgbs, alphas = look_up(images, (areas.cumsum(0) - areas)[views] + pixels)
     expected = twins.look_up(images.split(areas.tolist()), views, pixels)
     assert torch.equal(rgbs, expected[:, :3]) and torch.equal(alphas, expected[:, 3:])
 
 
 def test_every_byte_is_its_share_of_255():
     images = torch.arange(256, dtype=torch.uint8)[:, None].repeat(1, 4)
-    rgbs, alphas = look_up(images, torch.tensor([0]), torch.zeros(256, dtype=torch.int64), torch.arange(256))
+    rgbs, alphas = look_up(images, torch.arange(256))
     expected = torch.arange(256)[:, None] / 255.0
     assert torch.equal(rgbs, expected.expand(256, 3)) and torch.equal(alphas, expected)
 
@@ -66,15 +66,14 @@ def test_more_bytes_than_32_bits_count():
     n = 2**31 // 3 + 10
     images = torch.empty(n, 3, dtype=torch.uint8)  # what nobody touches takes no memory
     images[-10:] = torch.randint(256, (10, 3), generator=generator(), dtype=torch.uint8)
-    firsts, views = torch.tensor([0, n - 10]), torch.tensor([0, 1, 1])
-    rgbs, _ = look_up(images, firsts, views, torch.tensor([n - 1, 0, 9]))
-    assert torch.equal(rgbs, images[[-1, -10, -1]] / 255.0)
+    rgbs, _ = look_up(images, torch.tensor([n - 1, n - 10, n - 3]))
+    assert torch.equal(rgbs, images[[-1, -10, -3]] / 255.0)
 
 
 @pytest.mark.parametrize("kind", LENSES)
 def test_rays_of_one_camera(kind):
     (c2w, K), lens, pixels = poses(1), lenses(kind, 1), torch.arange(35)
-    rays_o, rays_d = camera_rays(c2w, K, lens, 7, AXES, CENTER, pixels)
+    rays_o, rays_d = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, pixels)
     expected = twins.camera_rays(c2w, K, lens, [(7, 5)], AXES, CENTER, torch.zeros_like(pixels), pixels)
     assert torch.equal(rays_o, expected[:, :3])
     torch.testing.assert_close(rays_d, expected[:, 3:])
@@ -86,10 +85,40 @@ def test_rays_of_a_batch_are_each_of_its_own_camera(alike, kind):
     (c2w, K), lens = poses(3), lenses(kind, 3)
     sizes = torch.tensor([[7, 5], [7, 5] if alike else [4, 9], [7, 5] if alike else [1, 30]])
     views, pixels = drawn(sizes, 500)
-    rays_o, rays_d = camera_rays(c2w, K, lens, 7 if alike else sizes, AXES, CENTER, pixels, views)
+    rays_o, rays_d = camera_rays(c2w, K, lens, (7, 5) if alike else sizes, AXES, CENTER, pixels, views)
     expected = twins.camera_rays(c2w, K, lens, sizes.tolist(), AXES, CENTER, views, pixels)
     assert torch.equal(rays_o, expected[:, :3])
     torch.testing.assert_close(rays_d, expected[:, 3:])
+
+
+@pytest.mark.parametrize("kind", LENSES)
+def test_without_views_pixels_count_through_all_images(kind):
+    (c2w, K), lens, places = poses(4), lenses(kind, 4), torch.arange(4 * 35)
+    expected = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, places % 35, places // 35)
+    found = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, places)
+    torch.testing.assert_close(found, expected, rtol=0.0, atol=0.0)
+
+
+def test_pixels_beyond_32_bits_are_their_views():
+    n, width, height = 3000, 2000, 1500
+    c2w, K = (x.expand(n, -1, -1).clone() for x in (torch.eye(4), torch.eye(3)))
+    c2w[:, 0, 3] = torch.arange(n)
+    places = torch.tensor([n - 1, n - 2, 0]) * (width * height) + torch.tensor([0, width * height - 1, width + 1])
+    rays_o, rays_d = camera_rays(c2w, K, None, (width, height), AXES, CENTER, places)
+    assert rays_o[:, 0].tolist() == [n - 1, n - 2, 0]
+    torch.testing.assert_close(-rays_d[:, 0] / rays_d[:, 2], torch.tensor([0.5, width - 0.5, 1.5]))
+    torch.testing.assert_close(rays_d[:, 1] / rays_d[:, 2], torch.tensor([0.5, height - 0.5, 1.5]))
+
+
+@pytest.mark.parametrize("shape", [(3,), (700, 3)])
+def test_colours_lie_over_a_background_by_their_alphas(shape):
+    rgbs, alphas, background = (torch.rand(*x, generator=generator(len(x))) for x in ((700, 3), (700, 1), shape))
+    alphas[:20], alphas[20:40] = 0.0, 1.0
+    pixels = zip(rgbs, alphas, background.expand(700, 3), strict=True)
+    expected = torch.stack([rgb * alpha + behind * (1.0 - alpha) for rgb, alpha, behind in pixels])
+    torch.testing.assert_close(lay_over(rgbs, alphas, background), expected)
+    with pytest.raises(ValueError, match="one for each pixel"):
+        lay_over(rgbs, alphas, torch.rand(699, 3))
 
 
 @pytest.mark.parametrize("fisheye", [False, True])
@@ -102,7 +131,7 @@ def test_rays_end_where_torchs_do_where_a_lens_cannot_be_undone_as_well(strength
     camera = Camera(c2w, K, 100, 80, Lens(coefficients, fisheye))
     views, pixels = drawn(torch.tensor([[100, 80]] * n), 10_000)
     xs, ys = pixels % 100 + 0.5, pixels // 100 + 0.5
-    _, rays_d = camera_rays(c2w, K, camera.lens, 100, AXES, CENTER, pixels, views)
+    _, rays_d = camera_rays(c2w, K, camera.lens, (100, 80), AXES, CENTER, pixels, views)
     expected = rays_through(camera[views], xs, ys).rays_d
     torch.testing.assert_close(rays_d, expected, atol=2e-6, rtol=0.0, equal_nan=True)
     points = torch.stack([(xs - K[views, 0, 2]) / K[views, 0, 0], (ys - K[views, 1, 2]) / K[views, 1, 1]], dim=1)
@@ -116,10 +145,10 @@ def test_rays_end_where_torchs_do_where_a_lens_cannot_be_undone_as_well(strength
 def test_a_ray_is_the_same_whichever_others_it_is_made_with(kind):
     (c2w, K), lens = poses(3), lenses(kind, 3)
     views, pixels = drawn(torch.tensor([[7, 5]] * 3), 50)
-    _, together = camera_rays(c2w, K, lens, 7, AXES, CENTER, pixels, views)
+    _, together = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, pixels, views)
     for i, view in enumerate(views.tolist()):
         one = slice(view, view + 1)
-        _, alone = camera_rays(c2w[one], K[one], lens and lens[one], 7, AXES, CENTER, pixels[i : i + 1])
+        _, alone = camera_rays(c2w[one], K[one], lens and lens[one], (7, 5), AXES, CENTER, pixels[i : i + 1])
         assert torch.equal(together[i : i + 1], alone)
 
 
@@ -129,11 +158,10 @@ def test_what_lies_scattered_in_memory_is_read_as_well():
     images = torch.randint(256, (3 * 35, 4), generator=generator(), dtype=torch.uint8)
     places = torch.stack([views, pixels], dim=1)  # each the other column of one table
     turned = c2w.mT.contiguous().mT, K.mT.contiguous().mT, Lens(lens.coefficients.mT.contiguous().mT)
-    expected = camera_rays(c2w, K, lens, 7, AXES, CENTER, pixels, views)
-    found = camera_rays(*turned, 7, AXES, CENTER, places[:, 1], places[:, 0])
+    expected = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, pixels, views)
+    found = camera_rays(*turned, (7, 5), AXES, CENTER, places[:, 1], places[:, 0])
     torch.testing.assert_close(found, expected, rtol=0.0, atol=0.0)
-    firsts = torch.tensor([0, 35, 70])
-    found, expected = (look_up(images, firsts, *x) for x in (places.unbind(1), (views, pixels)))
+    found, expected = (look_up(images, x) for x in (places[:, 1], pixels))
     torch.testing.assert_close(found, expected, rtol=0.0, atol=0.0)
 
 
@@ -145,8 +173,9 @@ def test_slices_give_what_one_launch_gives(kind):
     results = []
     for n in (1, 3):
         with using_threads(n):
-            colors = look_up(images, torch.arange(3) * 40_000, views, pixels)
-            results.append([*colors, *camera_rays(c2w, K, lens, 200, AXES, CENTER, pixels, views)])
+            colors = look_up(images, views * 40_000 + pixels)
+            rays = camera_rays(c2w, K, lens, (200, 200), AXES, CENTER, pixels, views)
+            results.append([*colors, lay_over(*colors, colors[0].flip(0)), *rays])
     for one, three in zip(*results, strict=True):
         assert torch.equal(one, three)
 
@@ -154,5 +183,6 @@ def test_slices_give_what_one_launch_gives(kind):
 def test_no_pixels():
     (c2w, K), none = poses(2), torch.empty(0, dtype=torch.int64)
     images = torch.zeros(70, 3, dtype=torch.uint8)
-    assert [tuple(x.shape) for x in look_up(images, torch.tensor([0, 35]), none, none)] == [(0, 3), (0, 1)]
-    assert [tuple(x.shape) for x in camera_rays(c2w, K, None, 7, AXES, CENTER, none, none)] == [(0, 3), (0, 3)]
+    assert [tuple(x.shape) for x in look_up(images, none)] == [(0, 3), (0, 1)]
+    assert [tuple(x.shape) for x in camera_rays(c2w, K, None, (7, 5), AXES, CENTER, none)] == [(0, 3), (0, 3)]
+    assert lay_over(torch.empty(0, 3), torch.empty(0, 1), torch.ones(3)).shape == (0, 3)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from core.kernels.grid import geometry
-from core.kernels.upkeep import UNSEEN, fold, observe
+from core.kernels.launch import using_threads
+from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 
 BOX = (-1.0, -2.0, 0.0, 1.0, 2.0, 3.0)
 
@@ -39,11 +40,45 @@ def test_a_place_belongs_to_the_finest_level_around_it_and_what_is_no_number_is_
 
 
 def test_a_fold_decays_what_was_looked_at_and_nothing_else():
-    seen = torch.tensor([UNSEEN, 0.1, 0.9, 0.3]).view(1, 1, 2, 2)
-    occs = torch.tensor([0.5, 0.5, 0.5, -1.0]).view(1, 1, 2, 2)
-    fold(seen, 0.8, occs)
-    torch.testing.assert_close(occs.view(-1), torch.tensor([0.5, 0.4, 0.9, -1.0]))
+    seen = torch.tensor([UNSEEN, 0.1, 0.9, 0.3, torch.nan, torch.nan]).view(1, 1, 2, 3)
+    occs = torch.tensor([0.5, 0.5, 0.5, -1.0, 0.5, -1.0]).view(1, 1, 2, 3)
+    binaries, changed = torch.ones(1, 1, 2, 3, dtype=torch.bool), torch.zeros(1, 1, 2, 3, dtype=torch.int8)
+    versions = [x._version for x in (occs, binaries, changed)]
+    fold(seen, 0.8, occs, 0.45, binaries, changed)
+    expected = torch.tensor([0.5, 0.4, 0.9, -1.0, torch.nan, -1.0])
+    torch.testing.assert_close(occs.view(-1), expected, equal_nan=True)
     assert bool((seen == UNSEEN).all()), "what was seen counts once"
+    assert binaries.view(-1).tolist() == [True, False, True, False, False, False]
+    assert all(x._version > before for x, before in zip((occs, binaries, changed), versions, strict=True))
+
+
+@pytest.mark.parametrize("occ_thre", [0.0, 0.3])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_fold_tells_which_cells_are_occupied_and_which_became_so(occ_thre, threads):
+    shape, random = (2, 20, 30, 41), torch.Generator().manual_seed(0)
+    seen, occs, old = (torch.rand(shape, generator=random) for _ in range(3))
+    occs[old > 0.8], seen[old < 0.3] = -1.0, UNSEEN
+    binaries, changed = old > 0.5, torch.empty(shape, dtype=torch.int8)
+    before, values = binaries.clone(), torch.where((seen >= 0.0) & (occs >= 0.0), torch.maximum(occs * 0.5, seen), occs)
+    with using_threads(threads):
+        fold(seen, 0.5, occs, occ_thre, binaries, changed)
+    assert torch.equal(occs, values)
+    assert torch.equal(binaries, values > occ_thre if occ_thre else values >= 0.0)
+    assert torch.equal(changed, binaries.to(torch.int8) - before.to(torch.int8))
+
+
+def test_points_lie_in_their_cells_by_their_shares():
+    shape = (3, 4, 5, 6)
+    cells = torch.arange(3 * 4 * 5 * 6).repeat(3)
+    shares = torch.rand(len(cells), 3, generator=torch.Generator().manual_seed(0))
+    low, high = torch.tensor(BOX[:3]), torch.tensor(BOX[3:])
+    expected = []
+    for cell, share in zip(cells.tolist(), shares, strict=True):
+        scale, at = 2.0 ** (cell // 120), torch.tensor([cell // 30 % 4, cell // 6 % 5, cell % 6])
+        side = (high - low) * scale
+        expected.append((low + high - side) / 2.0 + (at + share) / torch.tensor(shape[1:]) * side)
+    torch.testing.assert_close(points_in(geometry(BOX, shape), cells, shares), torch.stack(expected))
+    assert points_in(geometry(BOX, shape), cells[:0], shares[:0]).shape == (0, 3)
 
 
 def test_densities_and_positions_may_be_columns_of_wider_matrices():
