@@ -1,19 +1,25 @@
-"""Adam (Kingma and Ba 2015) as torch has it; on the CPU in one pass over each large parameter, on all threads.
+"""Adam (Kingma and Ba 2015), torch's own, in pieces on the CPU.
 
-torch's own threads are off, see `core.kernels.launch`, and its step over a hash table takes twice as long.
+A step passes over a hash table, its gradient and its two moments. On the CPU each thread of `core.kernels.launch` takes
+a piece of them, for torch's own threads are off, and rounds it on the way for who reads the table rounded. Adam treats
+each number for itself, so pieces change nothing in the result.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from core.kernels.adam import AdamSettings, adam_step
 from core.kernels.launch import lanes_on, run_together
 
-_LARGE = 1 << 16
-"""Numbers of a parameter that are worth a launch; torch moves many small parameters in less time than one launch."""
+_WORTH_A_THREAD = 1 << 16
+"""Numbers of a parameter that are worth a thread of their own, a tenth of a millisecond."""
+
+_VECTOR = 64
+"""A piece's length is a multiple of this, which any vector's length divides: the same numbers are computed in vectors
+as in one piece."""
 
 
 class Adam:
@@ -50,7 +56,7 @@ class Adam:
         """Sums (scalars) over all gradients there are, in parts: one isn't finite if a number in it isn't."""
         sums = []
         for grad in (parameter.grad for group in self.param_groups for parameter in _learnt(group)):
-            n_parts = lanes_on(grad.device) if grad.numel() >= _LARGE else 1
+            n_parts = lanes_on(grad.device) if grad.numel() >= 2 * _WORTH_A_THREAD else 1
             sums += run_together([part.sum for part in grad.flatten().chunk(n_parts)])
         return sums
 
@@ -60,35 +66,38 @@ class Adam:
         groups = [(group, _learnt(group)) for group in self.param_groups]
         learnt = [parameter for _, parameters in groups for parameter in parameters]
         rounded = {}
-        if all(map(_is_plain, learnt)):
+        if all(map(_can_be_cut, learnt)):
             rounded = {x: torch.empty_like(x, dtype=torch.bfloat16) for x in learnt if x in self._readers}
-            for group, parameters in groups:
-                self._move(group, parameters, rounded)
+            run_together([task for group in groups for task in self._tasks(*group, rounded)])
         else:
             self._whole.step()
-        # both write unnoticed by torch, and fields keep what they made of their tables by version
+        # fused Adam writes unnoticed by torch, and fields keep what they made of their tables by version
         torch.autograd.graph.increment_version(learnt)
         for parameter, value in rounded.items():
             self._readers[parameter](value)
 
-    def _move(self, group: dict[str, Any], parameters: list[nn.Parameter], rounded: dict[nn.Parameter, Tensor]) -> None:
-        """A group's step: a kernel for each large parameter, and one call for all small ones."""
+    def _tasks(
+        self, group: dict[str, Any], parameters: list[nn.Parameter], rounded: dict[nn.Parameter, Tensor]
+    ) -> list[Callable[[], None]]:
+        """A group's step: one task for each piece of a large parameter, and one for all small parameters."""
         states = [self._state_of(parameter) for parameter in parameters]
         if parameters:
             torch._foreach_add_([state["step"] for state in states], 1)
-        settings, small = AdamSettings(group["lr"], group["betas"], group["eps"]), []
+        beta1, beta2 = group["betas"]
+        names = "lr", "weight_decay", "eps", "amsgrad", "maximize"
+        move = partial(_move, settings={name: group[name] for name in names} | {"beta1": beta1, "beta2": beta2})
+        tasks, small = [], []
         for parameter, state in zip(parameters, states, strict=True):
-            columns = parameter, parameter.grad, state["exp_avg"], state["exp_avg_sq"]
-            if parameter in rounded or parameter.numel() >= _LARGE:
-                adam_step(settings, int(state["step"]), *columns, rounded.get(parameter))
-            else:
+            columns = [parameter, parameter.grad, state["exp_avg"], state["exp_avg_sq"]]
+            if parameter in rounded:
+                columns.append(rounded[parameter])
+            elif parameter.numel() < 2 * _WORTH_A_THREAD:
                 small.append((*columns, state["step"]))
-        if small:
-            *columns, steps = map(list, zip(*small, strict=True))
-            beta1, beta2 = group["betas"]
-            names = "lr", "weight_decay", "eps", "amsgrad", "maximize"
-            chosen = {name: group[name] for name in names}
-            torch._fused_adam_(*columns, [], steps, beta1=beta1, beta2=beta2, **chosen)
+                continue
+            size = _piece_of(parameter.numel())
+            pieces = zip(*(column.view(-1).split(size) for column in columns), strict=True)
+            tasks += [partial(move, *([x] for x in piece[:4]), [state["step"]], *piece[4:]) for piece in pieces]
+        return [*tasks, partial(move, *map(list, zip(*small, strict=True)))] if small else tasks
 
     def _state_of(self, parameter: nn.Parameter) -> dict[str, Tensor]:
         state = self.state[parameter]
@@ -98,11 +107,32 @@ class Adam:
         return state
 
 
+def _move(
+    values: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    mean_squares: list[Tensor],
+    steps: list[Tensor],
+    rounded: Tensor | None = None,
+    *,
+    settings: dict[str, Any],
+) -> None:
+    torch._fused_adam_(values, gradients, means, mean_squares, [], steps, **settings)
+    if rounded is not None:
+        rounded.copy_(values[0])
+
+
 def _learnt(group: dict[str, Any]) -> list[nn.Parameter]:
     return [parameter for parameter in group["params"] if parameter.grad is not None]
 
 
-def _is_plain(parameter: nn.Parameter) -> bool:
+def _piece_of(n: int) -> int:
+    """The length of pieces that n numbers are cut into, one a thread where they are worth it."""
+    n_pieces = max(1, min(lanes_on(torch.device("cpu")), n // _WORTH_A_THREAD))
+    return -(-n // (n_pieces * _VECTOR)) * _VECTOR
+
+
+def _can_be_cut(parameter: nn.Parameter) -> bool:
     """Whether a parameter and its gradient are float32 numbers side by side in the CPU's memory."""
     return all(
         x.is_cpu and x.dtype is torch.float32 and x.layout is torch.strided and x.is_contiguous()
