@@ -44,8 +44,8 @@ class NetworkCode:
         *hidden, last = self.layers
         code = self._start(backward=False) + self._loop() + self._take("h0", "inputs.data", 0) + self._blocks()
         code += "".join(self._layer(k, SEEN_AHEAD) for k in hidden) + self._product_ahead(last)
-        given = "sigmoid_of(x)" if self.junction else "x"
-        return code + self._each(self.sizes[-1], self._given("outputs", self.sizes[-1], given)) + "}}" + self.products.end
+        code += self._colors() if self.junction else self._each(self.sizes[-1], self._given("outputs", self.sizes[-1]))
+        return code + "}}" + self.products.end
 
     def backward(self) -> str:
         """Body of a function that adds to `weight_grads` and, where `wants_inputs`, fills `input_grads`."""
@@ -55,7 +55,10 @@ class NetworkCode:
         code += f"\n    alignas(64) float first_grads[{ROWS}];" if self.junction else ""
         code += f"\n    float* gradients = weight_grads.data + (size_t)part * {self.n_gradients};"
         code += self._loop() + self._take("h0", "inputs.data", 0)
-        code += self._take(f"h{n_layers}", "grads.data", n_layers, "outputs.data" if self.junction else "")
+        if self.junction:
+            code += self._take_color_grads()
+        else:
+            code += self._take(f"h{n_layers}", "grads.data", n_layers)
         code += self._blocks() + "".join(self._layer(k, SEEN_BACK) for k in self.layers[:-1]) + "}"
         for k in reversed(self.layers):
             code += self._layer_back(k)
@@ -110,16 +113,38 @@ class NetworkCode:
     def _blocks(self, condition: str = "") -> str:
         return f"\n        {condition} for (int b = 0; b < {ROWS}; b += 16) {{"
 
-    def _take(self, to: str, source: str, k: int, sigmoids: str = "") -> str:
-        """Rows of numbers; times the slope of the sigmoids that they are the gradients of."""
+    def _take(self, to: str, source: str, k: int) -> str:
         n, stride = self.sizes[k], self.strides[k]
-        taken = f"some({source} + (size_t)(i + r) * {n} + c, {n} - c)"
-        if sigmoids:
-            taken = f"slope_of(some({sigmoids} + (size_t)(i + r) * {n} + c, {n} - c)) * {taken}"
         return f"""
         for (int r = 0; r < {ROWS}; ++r)
             for (int c = 0; c < {up(n, 16)}; c += 16)
-                put({to} + r * {stride} + c, i + r < last ? {taken} : Row{{}});"""
+                put({to} + r * {stride} + c,
+                    i + r < last ? some({source} + (size_t)(i + r) * {n} + c, {n} - c) : Row{{}});"""
+
+    def _colors(self) -> str:
+        """Sigmoids of the sums, all of sixteen rows one behind the other, as they are given."""
+        n = self.sizes[-1]
+        return f"""
+        alignas(64) float rgbs[16 * {n}];
+        for (int r = 0; r < 16; ++r)
+            for (int c = 0; c < {n}; ++c)
+                rgbs[r * {n} + c] = sums[r * {up(n, 16)} + c];
+        for (int c = 0; c < 16 * {n}; c += 16)
+            give(outputs.data + (size_t)(i + b) * {n} + c, sigmoid_of(*(const Row*)(rgbs + c)), (last - i - b) * {n} - c);"""
+
+    def _take_color_grads(self) -> str:
+        """What the last layer's sums have for gradients: those of their sigmoids times their slopes."""
+        n, k = self.sizes[-1], len(self.layers)
+        return f"""
+        alignas(64) float rgb_grads[{ROWS} * {n}];
+        for (int c = 0; c < {ROWS} * {n}; c += 16) {{
+            const size_t at = (size_t)i * {n} + c;
+            const int left = (last - i) * {n} - c;
+            *(Row*)(rgb_grads + c) = slope_of(some(outputs.data + at, left)) * some(grads.data + at, left);
+        }}
+        for (int r = 0; r < {ROWS}; ++r)
+            for (int c = 0; c < {n}; ++c)
+                h{k}[r * {self.strides[k]} + c] = (Number)rgb_grads[r * {n} + c];"""
 
     def _product_ahead(self, k: int) -> str:
         stride, (n_in, n_out) = self.strides[k], self.shapes[k]
