@@ -16,7 +16,9 @@ class Field(Protocol):
     On a CPU several threads may ask at once. One that looks at times has a class attribute `dynamic = True`. One that
     finds a density sooner than all that the colour needs may have a method `density_alone(positions)` besides, which
     gives `density`'s sigmas (n,), up to rounding: `densities_alone` asks it, and no gradient is recorded there. One
-    that reads parameters in bfloat16 may have a method `rounded_readers()`, see `core.optimizer.Adam`.
+    that makes densities and colours sooner together may have a method `radiance(positions, directions)` besides, which
+    gives `color`'s rgbs (n, 3) and `density`'s sigmas (n,), up to rounding: `radiance_of` asks it where gradients are
+    recorded. One that reads parameters in bfloat16 may have a method `rounded_readers()`, see `core.optimizer.Adam`.
     """
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,6 +44,16 @@ def densities_alone(field: Field, positions: Tensor) -> Tensor:
     """Densities (n,) of positions (n, 3 or 4), without gradient, where nobody is going to ask for the colours there."""
     alone = getattr(field, "density_alone", None)
     return field.density(positions)[0] if alone is None else alone(positions)
+
+
+def radiance_of(field: Field, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Colours (n, 3) and densities (n,) of positions (n, 3 or 4) seen along directions (n, 3), with gradient, where
+    nothing is known of them yet."""
+    together = getattr(field, "radiance", None)
+    if together is not None:
+        return together(positions, directions)
+    sigmas, features = field.density(positions)
+    return field.color(features, directions), sigmas
 
 
 def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Tensor) -> Tensor | tuple[Tensor, ...]:

@@ -6,13 +6,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp, multiplies_in_tiles
+from core.fields.radiance import colors_seen, densities_of, radiance
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import Levels, hash_encode, level_layout
 from core.kernels.space import Space
-from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
-from core.settings import FieldSettings, Precision
+from core.kernels.spherical_harmonics import N_HARMONICS
+from core.settings import FieldSettings
 
 STEEPNESS = 3.0
 """How many times as fast as colours the logarithm of the density learns: what is solid is some hundred times as dense
@@ -54,7 +54,7 @@ class NGPField(nn.Module):
         return self._densities(self._looked_up(positions, [hidden, last[:1]]))
 
     def _densities(self, features: Tensor) -> Tensor:
-        return self._density_scale * truncated_exp(STEEPNESS * features[:, 0])
+        return densities_of(features, STEEPNESS, self._density_scale)
 
     def _looked_up(self, positions: Tensor, layers: list[Tensor]) -> Tensor:
         """What layers make of positions, without gradient: one kernel beats a dozen."""
@@ -85,10 +85,10 @@ class NGPField(nn.Module):
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         return colors_seen(features, directions, self.color_layers, self.settings.precision)
 
-
-def colors_seen(features: Tensor, directions: Tensor, layers: nn.ParameterList, precision: Precision) -> Tensor:
-    """Colours (n, 3) that a network makes of features (n, n_features) beside the harmonics of directions (n, 3)."""
-    return torch.sigmoid(mlp(beside_harmonics(features, directions), list(layers), precision))
+    def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        encoded = hash_encode(positions[:, :3], self.table, self.levels, self.space)
+        layers = self.density_layers, self.color_layers
+        return radiance(encoded, directions, *layers, STEEPNESS, self._density_scale, self.settings.precision)
 
 
 def thin_fog(space: Space) -> float:

@@ -129,8 +129,10 @@ class NetworkCode:
         for (int r = 0; r < 16; ++r)
             for (int c = 0; c < {n}; ++c)
                 rgbs[r * {n} + c] = sums[r * {up(n, 16)} + c];
-        for (int c = 0; c < 16 * {n}; c += 16)
-            give(outputs.data + (size_t)(i + b) * {n} + c, sigmoid_of(*(const Row*)(rgbs + c)), (last - i - b) * {n} - c);"""
+        for (int c = 0; c < 16 * {n}; c += 16) {{
+            float* to = outputs.data + (size_t)(i + b) * {n} + c;
+            give(to, sigmoid_of(*(const Row*)(rgbs + c)), (last - i - b) * {n} - c);
+        }}"""
 
     def _take_color_grads(self) -> str:
         """What the last layer's sums have for gradients: those of their sigmoids times their slopes."""

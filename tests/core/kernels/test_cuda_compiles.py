@@ -11,7 +11,7 @@ import core.kernels
 from core.kernels import encoded_network
 from tests.scenes import SMALL_FIELD
 
-ON_THE_CPU_ONLY = {"network"}  # on CUDA torch multiplies
+ON_THE_CPU_ONLY = {"network", "radiance"}  # on CUDA torch multiplies
 MODULES = sorted(
     path.stem
     for path in Path(core.kernels.__path__[0]).glob("*.py")
