@@ -88,20 +88,42 @@ _VERTICES_CODE = """
 ROWS_CODE = LANES_CODE + PLACES_CODE + _VERTICES_CODE
 """Finds the vertices around positions; for what the code around it has, see `PLACES_CODE`."""
 
+# Of one level.
 _WALK = """
+    const wp::vec_t<4, int> level = levels.data[k];
+    BEFORE
     for (int i = first; i < last; i += LANES) {
         const int n = last - i < LANES ? last - i : LANES;
         Row at[3];
         Vertices vertices;
         places_of(i, n, at);
         vertices_of(level, at, vertices);
+        DO
+    }
+"""
+
+# Of all levels: a thread of the CPU finds a run's places once.
+_WALK_LEVELS = """
+    constexpr int N_ROWS = RUN_LENGTH / LANES;
+    Row places[N_ROWS][3];
+    for (int i = first, row = 0; i < last; i += LANES, ++row)
+        places_of(i, last - i, places[row]);
+    for (int k = 0; k < n_levels; ++k)
+        for (int i = first, row = 0; i < last; i += LANES, ++row) {
+            const int n = last - i < LANES ? last - i : LANES;
+            Vertices vertices;
+            vertices_of(levels.data[k], places[row], vertices);
+            DO
+        }
+"""
+
+_EACH = """
         const unsigned* entry = reinterpret_cast<const unsigned*>(vertices.entry);
         const float* weight = reinterpret_cast<const float*>(vertices.weight);
         for (int j = 0; j < n; ++j) {
             float* feature = features.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES;
             DO
         }
-    }
 """
 
 _GATHER = """
@@ -114,6 +136,28 @@ _GATHER = """
             }
             for (int c = 0; c < N_FEATURES; ++c)
                 feature[c] = sum[c];
+"""
+
+# Entries of two features are numbers of eight bytes, of which AVX-512 gathers eight at once: both halves of a row lie
+# in the lanes as the features are to lie in memory.
+_GATHER_PAIRS = """
+        typedef long long Pairs __attribute__((vector_size(64)));
+        typedef int HalfRow __attribute__((vector_size(32)));
+        Row sums[2] = {};
+        for (int v = 0; v < 8; ++v) {
+            const HalfRow* entries = reinterpret_cast<const HalfRow*>(&vertices.entry[v]);
+            const Row weight = vertices.weight[v];
+            const Row weights[2] = {
+                __builtin_shufflevector(weight, weight, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7),
+                __builtin_shufflevector(weight, weight, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15)};
+            for (int half = 0; half < 2; ++half) {
+                const Pairs found = __builtin_ia32_gathersiv8di(Pairs{}, table.data, entries[half], 255, 8);
+                sums[half] = multiply_add(weights[half], (Row)found, sums[half]);
+            }
+        }
+        const double* pairs = reinterpret_cast<const double*>(sums);
+        for (int j = 0; j < n; ++j)
+            reinterpret_cast<double*>(features.data)[(size_t)(i + j) * n_levels + k] = pairs[j];
 """
 
 # A thread of the CPU takes a level's runs in their order: it clears the level right before it fills it, in its cache.
@@ -154,24 +198,36 @@ _ADD_TOGETHER = {
 }
 
 
-def _make_kernel(name: str, body: str, n_features: int, split_axis: int, before: str = "") -> wp.Kernel:
-    """A kernel over (levels, runs of samples) that hands each run of one level to pieces of C++: one before the run,
-    and one for each of its samples."""
+def _gather_code(n_features: int) -> str:
+    one_level = _WALK.replace("BEFORE", "").replace("DO", _EACH.replace("DO", _GATHER))
+    each = _EACH.replace("DO", _GATHER)
+    if n_features == 2:
+        each = f"\n#ifdef __AVX512F__{_GATHER_PAIRS}#else{each}#endif\n"
+    all_levels = _WALK_LEVELS.replace("RUN_LENGTH", str(_RUN)).replace("DO", each)
+    return f"\n#ifdef __CUDA_ARCH__{one_level}#else{all_levels}#endif\n"
 
-    code = (ROWS_CODE + before + _WALK).replace("DO", body).replace("ADD_TOGETHER", _ADD_TOGETHER[n_features])
 
-    @wp.func_native(code.replace("N_FEATURES", str(n_features)))
+def _scatter_code(n_features: int) -> str:
+    each = _EACH.replace("DO", _SCATTER.replace("ADD_TOGETHER", _ADD_TOGETHER[n_features]))
+    return _WALK.replace("BEFORE", _CLEAR).replace("DO", each)
+
+
+def _make_kernel(name: str, code: str, n_features: int, split_axis: int) -> wp.Kernel:
+    """A kernel over (levels, runs of samples) that hands each run to C++."""
+
+    levels_code = "\n    const int n_levels = levels.shape[0];"
+
+    @wp.func_native((ROWS_CODE + levels_code + code).replace("N_FEATURES", str(n_features)))
     def walk(
         first: wp.int32,
         last: wp.int32,
         k: wp.int32,
-        n_levels: wp.int32,
-        level: wp.vec4i,
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
         contraction: wp.int32,
         axes: wp.mat33f,
+        levels: wp.array(dtype=wp.vec4i),
         table: wp.array(dtype=wp.float32),
         features: wp.array(dtype=wp.float32),
     ): ...
@@ -195,39 +251,44 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int, before:
             i += offset
         first = i * run
         last = wp.min(first + run, positions.shape[0])
-        walk(
-            first, last, k, levels.shape[0], levels[k], positions, low, inverse_size, contraction, axes, table, features
-        )
+        walk(first, last, k, positions, low, inverse_size, contraction, axes, levels, table, features)
 
     return wp.Kernel(kernel, key=f"{name}_{n_features}")
 
 
-_GATHERS = {n: _make_kernel("hash_gather", _GATHER, n, 1) for n in (2, 4)}
-_SCATTERS = {n: _make_kernel("hash_scatter", _SCATTER, n, 0, _CLEAR) for n in (2, 4)}
+_GATHERS = {n: _make_kernel("hash_gather", _gather_code(n), n, 1) for n in (2, 4)}
+_SCATTERS = {n: _make_kernel("hash_scatter", _scatter_code(n), n, 0) for n in (2, 4)}
 
 
-def _walk(
-    kernels: dict[int, wp.Kernel],
-    split_axis: int,
-    positions: Tensor,
-    levels: Tensor,
-    space: Space,
-    table: Tensor,
-    features: Tensor,
-) -> None:
-    """Launch one of the kernels over all levels and samples; on the CPU a thread walks runs, on CUDA single samples."""
+def _gather(positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor) -> None:
+    """Fill features (n, n_levels * n_features); on the CPU a thread takes runs through all levels, on CUDA single
+    samples through single ones."""
+    n, on_cpu = positions.shape[0], positions.device.type == "cpu"
+    run = _RUN if on_cpu else 1
+    dim = 1 if on_cpu else levels.shape[0], -(-n // run)
+    launch(_GATHERS[table.shape[1]], dim, _arguments(run, positions, levels, space, table, features), 1, grain=4)
+
+
+def _scatter(positions: Tensor, levels: Tensor, space: Space, table_grads: Tensor, feature_grads: Tensor) -> None:
+    """Add to the table's gradients (n_entries, n_features), which on the CPU are cleared first."""
     run = _RUN if positions.device.type == "cpu" else 1
-    inputs = [run, positions, *space.arguments(), levels, table.view(-1), features.view(-1)]
     dim = levels.shape[0], -(-positions.shape[0] // run)
+    inputs = _arguments(run, positions, levels, space, table_grads, feature_grads)
     # the finer a level, the fewer of its entries are in the cache
-    launch(kernels[table.shape[1]], dim, inputs, split_axis, grain=32, slices_a_thread=dim[0] if split_axis == 0 else 1)
+    launch(_SCATTERS[table_grads.shape[1]], dim, inputs, 0, grain=32, slices_a_thread=dim[0])
+
+
+def _arguments(
+    run: int, positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor
+) -> list[int | Tensor]:
+    return [run, positions, *space.arguments(), levels, table.view(-1), features.view(-1)]
 
 
 class _HashEncode(torch.autograd.Function):
     @staticmethod
     def forward(ctx, positions: Tensor, table: Tensor, levels: Tensor, space: Space) -> Tensor:
         features = torch.empty(positions.shape[0], levels.shape[0] * table.shape[1], device=positions.device)
-        _walk(_GATHERS, 1, positions, levels, space, table, features)
+        _gather(positions, levels, space, table, features)
         ctx.save_for_backward(positions, levels)
         ctx.table_shape, ctx.space = table.shape, space
         return features
@@ -239,7 +300,7 @@ class _HashEncode(torch.autograd.Function):
         is_cleared = positions.device.type == "cpu" and positions.shape[0] > 0
         table_grads = (torch.empty if is_cleared else torch.zeros)(ctx.table_shape, device=positions.device)
         # Slices of levels: their parts of the table are disjoint, so no two threads add to one entry.
-        _walk(_SCATTERS, 0, positions, levels, ctx.space, table_grads, feature_grads.contiguous())
+        _scatter(positions, levels, ctx.space, table_grads, feature_grads.contiguous())
         return None, table_grads, None, None
 
 
