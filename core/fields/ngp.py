@@ -44,7 +44,7 @@ class NGPField(nn.Module):
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         if torch.is_grad_enabled():
-            features = self.decode(self._encoded(positions))
+            features = self.decode(self.encode(positions))
         else:
             features = self._looked_up(positions, list(self.density_layers))
         return self._densities(features), features
@@ -55,12 +55,6 @@ class NGPField(nn.Module):
 
     def _densities(self, features: Tensor) -> Tensor:
         return densities_of(features, STEEPNESS, self._density_scale)
-
-    def _encoded(self, positions: Tensor) -> Tensor:
-        """Features (n, n_levels * n_features) of positions, with gradient: on the CPU those that marches read, whose
-        half of the memory is in the cache."""
-        rounded = self._packed_table() if positions.device.type == "cpu" else None
-        return hash_encode(positions[:, :3], self.table, self.levels, self.space, rounded)
 
     def _looked_up(self, positions: Tensor, layers: list[Tensor]) -> Tensor:
         """What layers make of positions, without gradient: one kernel beats a dozen."""
@@ -83,6 +77,12 @@ class NGPField(nn.Module):
     def _take_rounded(self, table: Tensor) -> None:
         self._packed = (self.table.data_ptr(), self.table._version), packed_table(table)
 
+    def encode(self, positions: Tensor) -> Tensor:
+        """Features (n, n_levels * n_features) of positions, with gradient: on the CPU those that marches read, whose
+        half of the memory is in the cache."""
+        rounded = self._packed_table() if positions.device.type == "cpu" else None
+        return hash_encode(positions[:, :3], self.table, self.levels, self.space, rounded)
+
     def decode(self, encoded: Tensor) -> Tensor:
         """Features (n, geo_feature_dim) of encoded positions (n, n_levels * n_features); the first times `STEEPNESS` is
         the logarithm of the unscaled density."""
@@ -92,10 +92,12 @@ class NGPField(nn.Module):
         return colors_seen(features, directions, self.color_layers, self.settings.precision)
 
     def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        return self.seen(self.encode(positions), directions)
+
+    def seen(self, encoded: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        """Colours (n, 3) and densities (n,) of encoded positions (n, n_levels * n_features), with gradient."""
         layers = self.density_layers, self.color_layers
-        return radiance(
-            self._encoded(positions), directions, *layers, STEEPNESS, self._density_scale, self.settings.precision
-        )
+        return radiance(encoded, directions, *layers, STEEPNESS, self._density_scale, self.settings.precision)
 
 
 def thin_fog(space: Space) -> float:

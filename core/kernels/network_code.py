@@ -42,8 +42,8 @@ class NetworkCode:
     def forward(self) -> str:
         """Body of a function that fills `outputs`, and `sigmas` where there is a junction."""
         *hidden, last = self.layers
-        code = self._start(backward=False) + self._loop() + self._take("h0", "inputs.data", 0) + self._blocks()
-        code += "".join(self._layer(k, SEEN_AHEAD) for k in hidden) + self._product_ahead(last)
+        code = self._start(backward=False) + self._loop() + self._take("h0", "inputs.data", 0)
+        code += "".join(self._layer(k, SEEN_AHEAD) for k in hidden) + self._blocks() + self._product_ahead(last)
         code += self._colors() if self.junction else self._each(self.sizes[-1], self._given("outputs", self.sizes[-1]))
         return code + "}}" + self.products.end
 
@@ -59,7 +59,7 @@ class NetworkCode:
             code += self._take_color_grads()
         else:
             code += self._take(f"h{n_layers}", "grads.data", n_layers)
-        code += self._blocks() + "".join(self._layer(k, SEEN_BACK) for k in self.layers[:-1]) + "}"
+        code += "".join(self._layer(k, SEEN_BACK) for k in self.layers[:-1])
         for k in reversed(self.layers):
             code += self._layer_back(k)
         return code + "}" + self.products.end
@@ -153,12 +153,13 @@ class NetworkCode:
         return self.products.product(f"h{k} + b * {stride}", stride, n_in, self._packed(k, 0), n_out)
 
     def _layer(self, k: int, seen: str) -> str:
-        """What goes into the next layer; a sum that is no number stays so."""
+        """What goes into the next layer; a sum that is no number stays so. Sixteen rows wait for none of the others."""
         to, n = f"h{k + 1} + (b + r) * {self.strides[k + 1]}", self.sizes[k + 1]
+        code = self._blocks() + self._product_ahead(k)
         if k + 1 != self.junction:
-            return self._product_ahead(k) + self._each(n, f"put({to} + c, x < 0.0f ? Row{{}} : x);")
-        code = self._product_ahead(k) + self._each(n, f"put({to} + c, x);")
-        return code + seen.replace("WIDTH", str(up(n, 16))).replace("BEHIND", f"{to} + {n}")
+            return code + self._each(n, f"put({to} + c, x < 0.0f ? Row{{}} : x);") + "}"
+        code += self._each(n, f"put({to} + c, x);")
+        return code + seen.replace("WIDTH", str(up(n, 16))).replace("BEHIND", f"{to} + {n}") + "}"
 
     def _each(self, n: int, do: str) -> str:
         """Does something with each vector `x` of the sums, that begins at row `b + r` and column `c`."""

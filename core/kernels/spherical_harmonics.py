@@ -80,7 +80,7 @@ class _BesideHarmonics(torch.autograd.Function):
         n, ctx.n_features = features.shape
         values = torch.empty(n, ctx.n_features + N_HARMONICS, device=features.device)
         inputs = [ctx.n_features, features.contiguous().view(-1), directions, values.view(-1)]
-        launch(_beside_harmonics, (n,), inputs)
+        launch(_beside_harmonics, (n,), inputs, grain=1 << 12)
         return values
 
     @staticmethod
