@@ -200,6 +200,10 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     def run_networks() -> Tensor:
         return field.color(field.decode(features), directions)
 
+    def run_networks_and_gradients() -> None:
+        given = field.seen(features, directions)
+        torch.autograd.backward(given, [torch.ones_like(x) for x in given])
+
     def run_composite() -> Composited:
         return composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)
 
@@ -216,7 +220,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
         "encode backward", lambda: encoded.backward(grads, retain_graph=True), encode_work(field, 2 * n)
     )
     features.requires_grad_()
-    both = measured("networks forward and backward", lambda: run_networks().sum().backward(), networks_and_gradients)
+    both = measured("networks forward and backward", run_networks_and_gradients, networks_and_gradients)
     field.zero_grad(set_to_none=True)
     return [march, density, forward, backward, networks_forward, both, pixels]
 

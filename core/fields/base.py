@@ -18,7 +18,9 @@ class Field(Protocol):
     On a CPU several threads may ask at once. One that looks at times has a class attribute `dynamic = True`. One that
     finds a density sooner than all that the colour needs may have a method `density_alone(positions)` besides, which
     gives `density`'s sigmas (n,), up to rounding: `densities_alone` asks it, and no gradient is recorded there. One
-    whose densities a march may evaluate itself may have a method `march_density(keeps_features)`, see
+    that makes densities and colours sooner together may have a method `radiance(positions, directions)` besides, which
+    gives `color`'s rgbs (n, 3) and `density`'s sigmas (n,), up to rounding: `radiance_of` asks it where gradients are
+    recorded. One whose densities a march may evaluate itself may have a method `march_density(keeps_features)`, see
     `march_density_of`. One that reads parameters in bfloat16 may have a method `rounded_readers()`, see
     `core.optimizer.Adam`.
     """
@@ -56,6 +58,16 @@ def march_density_of(field: Field, keeps_features: bool) -> EncodedDensity | Non
     """
     offered = getattr(field, "march_density", None)
     return None if offered is None else offered(keeps_features)
+
+
+def radiance_of(field: Field, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Colours (n, 3) and densities (n,) of positions (n, 3 or 4) seen along directions (n, 3), with gradient, where
+    nothing is known of them yet."""
+    together = getattr(field, "radiance", None)
+    if together is not None:
+        return together(positions, directions)
+    sigmas, features = field.density(positions)
+    return field.color(features, directions), sigmas
 
 
 def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Tensor) -> Tensor | tuple[Tensor, ...]:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from core.field_settings import DenseSettings
-from core.fields.activations import truncated_exp
-from core.fields.ngp import colors_seen, make_table, network_layers, thin_fog
+from core.fields.ngp import make_table, network_layers, thin_fog
+from core.fields.radiance import colors_seen, densities_of
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.space import Space
 from core.kernels.spherical_harmonics import N_HARMONICS
@@ -46,7 +46,7 @@ class DenseField(nn.Module):
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         features = hash_encode(positions[:, :3], self.table, self.levels, self.space)
-        return self._density_scale * truncated_exp(_STEEPNESS * features[:, 0]), features
+        return densities_of(features, _STEEPNESS, self._density_scale), features
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         return colors_seen(features, directions, self.color_layers, self.settings.precision)

@@ -6,14 +6,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp, multiplies_in_tiles
+from core.fields.radiance import colors_seen, densities_of, radiance
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import Levels, hash_encode, level_layout
 from core.kernels.space import Space
-from core.kernels.spherical_harmonics import N_HARMONICS, beside_harmonics
+from core.kernels.spherical_harmonics import N_HARMONICS
 from core.kernels.whole_march import EncodedDensity
-from core.settings import FieldSettings, Precision
+from core.settings import FieldSettings
 
 STEEPNESS = 3.0
 """How many times as fast as colours the logarithm of the density learns: what is solid is some hundred times as dense
@@ -45,7 +45,7 @@ class NGPField(nn.Module):
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         if torch.is_grad_enabled():
-            features = self.decode(hash_encode(positions[:, :3], self.table, self.levels, self.space))
+            features = self.decode(self.encode(positions))
         else:
             features = self._looked_up(positions, list(self.density_layers))
         return self._densities(features), features
@@ -64,7 +64,7 @@ class NGPField(nn.Module):
         return EncodedDensity(*where, layers, in_tiles, self._density_scale, STEEPNESS, keeps_features)
 
     def _densities(self, features: Tensor) -> Tensor:
-        return self._density_scale * truncated_exp(STEEPNESS * features[:, 0])
+        return densities_of(features, STEEPNESS, self._density_scale)
 
     def _looked_up(self, positions: Tensor, layers: list[Tensor]) -> Tensor:
         """What layers make of positions, without gradient: one kernel beats a dozen."""
@@ -87,6 +87,12 @@ class NGPField(nn.Module):
     def _take_rounded(self, table: Tensor) -> None:
         self._packed = (self.table.data_ptr(), self.table._version), packed_table(table)
 
+    def encode(self, positions: Tensor) -> Tensor:
+        """Features (n, n_levels * n_features) of positions, with gradient: on the CPU those that marches read, whose
+        half of the memory is in the cache."""
+        rounded = self._packed_table() if positions.device.type == "cpu" else None
+        return hash_encode(positions[:, :3], self.table, self.levels, self.space, rounded)
+
     def decode(self, encoded: Tensor) -> Tensor:
         """Features (n, geo_feature_dim) of encoded positions (n, n_levels * n_features); the first times `STEEPNESS` is
         the logarithm of the unscaled density."""
@@ -95,10 +101,13 @@ class NGPField(nn.Module):
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         return colors_seen(features, directions, self.color_layers, self.settings.precision)
 
+    def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        return self.seen(self.encode(positions), directions)
 
-def colors_seen(features: Tensor, directions: Tensor, layers: nn.ParameterList, precision: Precision) -> Tensor:
-    """Colours (n, 3) that a network makes of features (n, n_features) beside the harmonics of directions (n, 3)."""
-    return torch.sigmoid(mlp(beside_harmonics(features, directions), list(layers), precision))
+    def seen(self, encoded: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        """Colours (n, 3) and densities (n,) of encoded positions (n, n_levels * n_features), with gradient."""
+        layers = self.density_layers, self.color_layers
+        return radiance(encoded, directions, *layers, STEEPNESS, self._density_scale, self.settings.precision)
 
 
 def thin_fog(space: Space) -> float:

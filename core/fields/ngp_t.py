@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from core.field_settings import NGPTimeSettings
-from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp
-from core.fields.ngp import STEEPNESS, colors_seen, make_table, network_layers, thin_fog
+from core.fields.ngp import STEEPNESS, make_table, network_layers, thin_fog
+from core.fields.radiance import colors_seen, densities_of, radiance
 from core.fields.space import in_unit_cube
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.space import UNIT_CUBE, Space
@@ -61,10 +61,14 @@ class NGPTimeField(nn.Module):
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         features = mlp(self._encoded(positions), list(self.density_layers), self.settings.precision)
-        return self._density_scale * truncated_exp(STEEPNESS * features[:, 0]), features
+        return densities_of(features, STEEPNESS, self._density_scale), features
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         return colors_seen(features, directions, self.color_layers, self.settings.precision)
+
+    def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        encoded, layers = self._encoded(positions), (self.density_layers, self.color_layers)
+        return radiance(encoded, directions, *layers, STEEPNESS, self._density_scale, self.settings.precision)
 
     def _encoded(self, positions: Tensor) -> Tensor:
         """Features (n, (n_levels + 3 * time_levels) * n_features) of positions (n, 3) at time 0, or (n, 4)."""

@@ -7,7 +7,7 @@ and what comes out is rows of channels again.
 
 import math
 
-from core.kernels.hash_grid import ROWS_CODE
+from core.kernels.hash_grid_code import ROWS_CODE, WORDS_CODE
 from core.kernels.products import PRELUDE, Tiles, up
 
 RUN = 256
@@ -17,8 +17,7 @@ _BLOCK = 32
 """Samples that go through tiles together, two rows side by side: they share weights, and neither of their products
 waits for the other. Four rows took a little longer, perhaps for the room that their sums take in the cache."""
 
-# A pair of features is one word of the table, the even one in its low half. CUDA reads a row's weights some at a time,
-# all threads the same.
+# CUDA reads a row's weights some at a time, all threads the same.
 _ON_CUDA = """
     struct alignas(4 * HIDDEN_GROUP) HiddenGroup { float at[HIDDEN_GROUP]; };
     struct alignas(4 * OUTPUT_GROUP) OutputGroup { float at[OUTPUT_GROUP]; };
@@ -82,21 +81,7 @@ _ON_CPU = """
         for (int i = first, row = 0; i < last; i += LANES, ++row) {
             Vertices vertices;
             vertices_of(levels.data[k], at[row], vertices);
-            const unsigned* entry = reinterpret_cast<const unsigned*>(vertices.entry);
-            for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
-                Row even = zeros, odd = zeros;
-                for (int v = 0; v < 8; ++v) {
-                    alignas(64) unsigned low_half[LANES], high_half[LANES];
-                    for (int j = 0; j < LANES; ++j) {
-                        const unsigned word = table.data[(int)entry[v * LANES + j] * (N_FEATURES / 2) + pair];
-                        low_half[j] = word << 16;
-                        high_half[j] = word & 0xffff0000u;
-                    }
-                    even = multiply_add(vertices.weight[v], *reinterpret_cast<const Row*>(low_half), even);
-                    odd = multiply_add(vertices.weight[v], *reinterpret_cast<const Row*>(high_half), odd);
-                }
-                KEEP
-            }
+            MIX
         }
 LAYERS"""
 
@@ -219,7 +204,7 @@ def _in_tiles(n_in: int, n_hidden: int, n_out: int) -> str:
     at = "encoded[row / (BLOCK / 16)] + (k * N_FEATURES / 2 + pair) * BLOCK + row % (BLOCK / 16) * 16"
     keep = f"*(Words*)({at}) = paired(even, odd);"
     room, layers = "{" + PRELUDE + tiles.prelude + _TILE_ROOM, layers + tiles.end + "}\n"
-    text = _replaced(_ON_CPU, ROOM=room, KEEP=keep, LAYERS=layers)
+    text = _replaced(_ON_CPU, MIX=WORDS_CODE, ROOM=room, KEEP=keep, LAYERS=layers)
     return _replaced(text, **products, UP_IN=width, UP_HIDDEN=hidden, UP_OUT=up(n_out, 16), BLOCK=_BLOCK)
 
 
@@ -227,7 +212,7 @@ def _in_vectors(n_in: int, n_hidden: int, n_out: int) -> str:
     place = "encoded[k * N_FEATURES + 2 * pair"
     keep = f"{place}][row] = even;\n                {place} + 1][row] = odd;"
     layers = _VECTOR_LAYERS.replace("NETWORK", _network(n_in, n_hidden, n_out))
-    return _replaced(_ON_CPU, ROOM="Row encoded[N_IN][N_ROWS];", KEEP=keep, LAYERS=layers)
+    return _replaced(_ON_CPU, MIX=WORDS_CODE, ROOM="Row encoded[N_IN][N_ROWS];", KEEP=keep, LAYERS=layers)
 
 
 def _at_once(n_to: int) -> int:

@@ -10,9 +10,9 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.lanes import LANES_CODE
+from core.kernels.hash_grid_code import RUN, gather_code, scatter_code
 from core.kernels.launch import launch
-from core.kernels.space import PLACES_CODE, UNIT_CUBE, Space
+from core.kernels.space import UNIT_CUBE, Space
 
 
 class Levels(NamedTuple):
@@ -41,138 +41,21 @@ def level_layout(n_levels: int, base_resolution: int, max_resolution: int, log2_
     return Levels(torch.tensor(rows, dtype=torch.int32), first)
 
 
-_RUN = 256
-"""Samples of one level that a thread of the CPU walks before it takes the next: their places stay in the cache."""
+def _make_kernel(name: str, code: str, split_axis: int, number: type = wp.float32) -> wp.Kernel:
+    """A kernel over (levels, runs of samples) that hands each run to C++; the table is made of `number`."""
 
-# A position outside the box belongs to the cell at its edge. Bit 0 of a vertex' number steps in x, bit 1 in y, bit 2 in
-# z; the primes are the paper's for y and z, x's is 1 (equation 4).
-_VERTICES_CODE = """
-    struct Vertices {
-        Entries entry[8];
-        Row weight[8];
-    };
-    auto vertices_of = [=](const wp::vec_t<4, int>& level, const Row* at, Vertices& vertices) WIDE {
-        const int resolution = level[0], hashed = level[3];
-        const unsigned first_entry = level[1], mask = level[2], side = resolution + 1;
-        const Row edge = zeros + (float)(resolution - 1);
-        Entries cell[3];
-        Row f[3];  // the place in the cell, 0 to 1 inside the box
-        for (int axis = 0; axis < 3; ++axis) {
-            const Row scaled = at[axis] * (float)resolution;
-            Row corner = floor_of(scaled);
-            corner = corner > zeros ? corner : zeros;  // what is no number too
-            corner = corner > edge ? edge : corner;
-            f[axis] = scaled - corner;
-            cell[axis] = whole(corner);
-        }
-        const Row near_x = 1.0f - f[0], near_y = 1.0f - f[1], near_z = 1.0f - f[2];
-        const Row face[4] = {near_y * near_z, f[1] * near_z, near_y * f[2], f[1] * f[2]};
-        for (int e = 0; e < 4; ++e) {
-            vertices.weight[2 * e] = near_x * face[e];
-            vertices.weight[2 * e + 1] = f[0] * face[e];
-        }
-        if (hashed) {
-            const Entries x[2] = {cell[0], cell[0] + 1u};
-            const Entries y0 = cell[1] * 2654435761u, z0 = cell[2] * 805459861u;
-            const Entries y[2] = {y0, y0 + 2654435761u}, z[2] = {z0, z0 + 805459861u};
-            for (int v = 0; v < 8; ++v)
-                vertices.entry[v] = ((x[v & 1] ^ y[v >> 1 & 1] ^ z[v >> 2]) & mask) + first_entry;
-        } else {
-            const Entries corner = cell[0] + (cell[1] + cell[2] * side) * side + first_entry;
-            for (int v = 0; v < 8; ++v)
-                vertices.entry[v] = corner + ((v & 1) + (v >> 1 & 1) * side + (v >> 2) * side * side);
-        }
-    };
-"""
-
-ROWS_CODE = LANES_CODE + PLACES_CODE + _VERTICES_CODE
-"""Finds the vertices around positions; for what the code around it has, see `PLACES_CODE`."""
-
-_WALK = """
-    for (int i = first; i < last; i += LANES) {
-        const int n = last - i < LANES ? last - i : LANES;
-        Row at[3];
-        Vertices vertices;
-        places_of(i, n, at);
-        vertices_of(level, at, vertices);
-        const unsigned* entry = reinterpret_cast<const unsigned*>(vertices.entry);
-        const float* weight = reinterpret_cast<const float*>(vertices.weight);
-        for (int j = 0; j < n; ++j) {
-            float* feature = features.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES;
-            DO
-        }
-    }
-"""
-
-_GATHER = """
-            struct alignas(4 * N_FEATURES) Entry { float at[N_FEATURES]; };
-            float sum[N_FEATURES] = {};
-            for (int v = 0; v < 8; ++v) {
-                const Entry& from = reinterpret_cast<const Entry*>(table.data)[entry[v * LANES + j]];
-                for (int c = 0; c < N_FEATURES; ++c)
-                    sum[c] += weight[v * LANES + j] * from.at[c];
-            }
-            for (int c = 0; c < N_FEATURES; ++c)
-                feature[c] = sum[c];
-"""
-
-# A thread of the CPU takes a level's runs in their order: it clears the level right before it fills it, in its cache.
-_CLEAR = """
-#ifndef __CUDA_ARCH__
-    if (first == 0) {
-        float* part = table.data + (size_t)level[1] * N_FEATURES;
-        for (int i = 0; i < (level[2] + 1) * N_FEATURES; ++i)
-            part[i] = 0.0f;
-    }
-#endif
-"""
-
-# From Hopper on, all features of an entry are added in one go.
-_SCATTER = """
-            for (int v = 0; v < 8; ++v) {
-                float* to = table.data + (size_t)entry[v * LANES + j] * N_FEATURES;
-                float part[N_FEATURES];
-                for (int c = 0; c < N_FEATURES; ++c)
-                    part[c] = weight[v * LANES + j] * feature[c];
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-                ADD_TOGETHER
-#else
-                for (int c = 0; c < N_FEATURES; ++c)
-#ifdef __CUDA_ARCH__
-                    atomicAdd(to + c, part[c]);
-#else
-                    to[c] += part[c];
-#endif
-#endif
-            }
-"""
-
-_ADD_TOGETHER = {
-    2: """asm volatile("red.global.add.v2.f32 [%0], {%1, %2};" :: "l"(to), "f"(part[0]), "f"(part[1]) : "memory");""",
-    4: """asm volatile("red.global.add.v4.f32 [%0], {%1, %2, %3, %4};"
-                             :: "l"(to), "f"(part[0]), "f"(part[1]), "f"(part[2]), "f"(part[3]) : "memory");""",
-}
-
-
-def _make_kernel(name: str, body: str, n_features: int, split_axis: int, before: str = "") -> wp.Kernel:
-    """A kernel over (levels, runs of samples) that hands each run of one level to pieces of C++: one before the run,
-    and one for each of its samples."""
-
-    code = (ROWS_CODE + before + _WALK).replace("DO", body).replace("ADD_TOGETHER", _ADD_TOGETHER[n_features])
-
-    @wp.func_native(code.replace("N_FEATURES", str(n_features)))
+    @wp.func_native(code)
     def walk(
         first: wp.int32,
         last: wp.int32,
         k: wp.int32,
-        n_levels: wp.int32,
-        level: wp.vec4i,
         positions: wp.array(dtype=wp.vec3f),
         low: wp.vec3f,
         inverse_size: wp.vec3f,
         contraction: wp.int32,
         axes: wp.mat33f,
-        table: wp.array(dtype=wp.float32),
+        levels: wp.array(dtype=wp.vec4i),
+        table: wp.array(dtype=number),
         features: wp.array(dtype=wp.float32),
     ): ...
 
@@ -185,7 +68,7 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int, before:
         contraction: wp.int32,
         axes: wp.mat33f,
         levels: wp.array(dtype=wp.vec4i),
-        table: wp.array(dtype=wp.float32),
+        table: wp.array(dtype=number),
         features: wp.array(dtype=wp.float32),
     ):
         k, i = wp.tid()
@@ -195,39 +78,46 @@ def _make_kernel(name: str, body: str, n_features: int, split_axis: int, before:
             i += offset
         first = i * run
         last = wp.min(first + run, positions.shape[0])
-        walk(
-            first, last, k, levels.shape[0], levels[k], positions, low, inverse_size, contraction, axes, table, features
-        )
+        walk(first, last, k, positions, low, inverse_size, contraction, axes, levels, table, features)
 
-    return wp.Kernel(kernel, key=f"{name}_{n_features}")
-
-
-_GATHERS = {n: _make_kernel("hash_gather", _GATHER, n, 1) for n in (2, 4)}
-_SCATTERS = {n: _make_kernel("hash_scatter", _SCATTER, n, 0, _CLEAR) for n in (2, 4)}
+    # in one module, what nobody asks for would be compiled too
+    return wp.Kernel(kernel, key=name, module=wp.get_module(f"{__name__}.{name}"))
 
 
-def _walk(
-    kernels: dict[int, wp.Kernel],
-    split_axis: int,
-    positions: Tensor,
-    levels: Tensor,
-    space: Space,
-    table: Tensor,
-    features: Tensor,
-) -> None:
-    """Launch one of the kernels over all levels and samples; on the CPU a thread walks runs, on CUDA single samples."""
-    run = _RUN if positions.device.type == "cpu" else 1
-    inputs = [run, positions, *space.arguments(), levels, table.view(-1), features.view(-1)]
+_GATHERS = {n: _make_kernel(f"hash_gather_{n}", gather_code(n, False), 1) for n in (2, 4)}
+_WORD_GATHERS = {n: _make_kernel(f"hash_gather_words_{n}", gather_code(n, True), 1, wp.int32) for n in (2, 4)}
+_SCATTERS = {n: _make_kernel(f"hash_scatter_{n}", scatter_code(n), 0) for n in (2, 4)}
+
+
+def _gather(positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor) -> None:
+    """Fill features (n, n_levels * n_features); on the CPU a thread takes runs through all levels, on CUDA single
+    samples through single ones."""
+    n, on_cpu = positions.shape[0], positions.device.type == "cpu"
+    run = RUN if on_cpu else 1
+    dim = 1 if on_cpu else levels.shape[0], -(-n // run)
+    in_words = table.dtype == torch.int32
+    kernel = _WORD_GATHERS[2 * table.shape[1]] if in_words else _GATHERS[table.shape[1]]
+    launch(kernel, dim, _arguments(run, positions, levels, space, table, features), 1, grain=4)
+
+
+def _scatter(positions: Tensor, levels: Tensor, space: Space, table_grads: Tensor, feature_grads: Tensor) -> None:
+    """Add to the table's gradients (n_entries, n_features), which on the CPU are cleared first."""
+    run = RUN if positions.device.type == "cpu" else 1
     dim = levels.shape[0], -(-positions.shape[0] // run)
+    inputs = _arguments(run, positions, levels, space, table_grads, feature_grads)
     # the finer a level, the fewer of its entries are in the cache
-    launch(kernels[table.shape[1]], dim, inputs, split_axis, grain=32, slices_a_thread=dim[0] if split_axis == 0 else 1)
+    launch(_SCATTERS[table_grads.shape[1]], dim, inputs, 0, grain=32, slices_a_thread=dim[0])
+
+
+def _arguments(run: int, positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor) -> list:
+    return [run, positions, *space.arguments(), levels, table.view(-1), features.view(-1)]
 
 
 class _HashEncode(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, positions: Tensor, table: Tensor, levels: Tensor, space: Space) -> Tensor:
+    def forward(ctx, positions: Tensor, table: Tensor, levels: Tensor, space: Space, rounded: Tensor | None) -> Tensor:
         features = torch.empty(positions.shape[0], levels.shape[0] * table.shape[1], device=positions.device)
-        _walk(_GATHERS, 1, positions, levels, space, table, features)
+        _gather(positions, levels, space, table if rounded is None else rounded, features)
         ctx.save_for_backward(positions, levels)
         ctx.table_shape, ctx.space = table.shape, space
         return features
@@ -239,11 +129,13 @@ class _HashEncode(torch.autograd.Function):
         is_cleared = positions.device.type == "cpu" and positions.shape[0] > 0
         table_grads = (torch.empty if is_cleared else torch.zeros)(ctx.table_shape, device=positions.device)
         # Slices of levels: their parts of the table are disjoint, so no two threads add to one entry.
-        _walk(_SCATTERS, 0, positions, levels, ctx.space, table_grads, feature_grads.contiguous())
-        return None, table_grads, None, None
+        _scatter(positions, levels, ctx.space, table_grads, feature_grads.contiguous())
+        return None, table_grads, None, None, None
 
 
-def hash_encode(positions: Tensor, table: Tensor, levels: Tensor, space: Space = UNIT_CUBE) -> Tensor:
+def hash_encode(
+    positions: Tensor, table: Tensor, levels: Tensor, space: Space = UNIT_CUBE, rounded: Tensor | None = None
+) -> Tensor:
     """Features of positions; differentiable in the table.
 
     Args:
@@ -251,8 +143,10 @@ def hash_encode(positions: Tensor, table: Tensor, levels: Tensor, space: Space =
         table: (n_entries, n_features) float32, n_features 2 or 4; no more entries than the levels have.
         levels: `Levels.info`, (n_levels, 4) int32.
         space: what the grid covers.
+        rounded: the table as `core.kernels.encoded_network.packed_table` makes it: it is read in the table's place, in
+            half the memory, and the table gets the gradient (as in instant-ngp, which trains in half precision).
 
     Returns:
         (n, n_levels * n_features) float32.
     """
-    return _HashEncode.apply(positions.contiguous(), table, levels, space)
+    return _HashEncode.apply(positions.contiguous(), table, levels, space, rounded)

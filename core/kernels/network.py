@@ -6,7 +6,6 @@ matrix tiles (Intel's AMX), products in bfloat16 run in them, many times as fast
 """
 
 from functools import cache
-from itertools import pairwise
 
 import torch
 import warp as wp
@@ -116,7 +115,7 @@ def network_outputs(x: Tensor, weights: list[Tensor], in_tiles: bool) -> Tensor:
         (n, n_out of the last layer) float32.
     """
     sizes, x = _sizes(weights), x.contiguous()
-    parts, matrices, scratch = _prepared(x, weights, in_tiles)
+    parts, matrices, scratch = prepared(x, weights, _written(sizes, in_tiles))
     outputs = torch.empty(x.shape[0], sizes[-1])
     inputs = [parts, x.view(-1), matrices, scratch, outputs.view(-1)]
     launch(_kernel(sizes, in_tiles, False), (parts,), inputs, grain=1)
@@ -136,26 +135,30 @@ def network_gradients(
         The inputs' gradients (n, n_in), or None; and those of each layer's weights.
     """
     sizes, x = _sizes(weights), x.contiguous()
-    parts, matrices, scratch = _prepared(x, weights, in_tiles)
     writer = _written(sizes, in_tiles)
+    parts, matrices, scratch = prepared(x, weights, writer)
     weight_grads = torch.zeros(parts, writer.n_gradients)
     input_grads = torch.empty_like(x) if wants_inputs else x[:0]
     inputs = [parts, int(wants_inputs), x.view(-1), grads.contiguous().view(-1), matrices, scratch]
     inputs += [weight_grads.view(-1), input_grads.view(-1)]
     launch(_kernel(sizes, in_tiles, True), (parts,), inputs, grain=1)
-    padded = weight_grads.sum(0).tensor_split(writer.gradients_at[1:-1])
-    shaped = [
-        one.view(-1, up(n_in, 16))[:n_out, :n_in] for one, (n_in, n_out) in zip(padded, pairwise(sizes), strict=True)
+    return input_grads if wants_inputs else None, sized_gradients(weight_grads, writer)
+
+
+def prepared(x: Tensor, weights: list[Tensor], writer: NetworkCode) -> tuple[int, Tensor, Tensor]:
+    """How many parts the rows of `x` are cut into, all weights in a row, and room for each part's own."""
+    parts = max(1, min(lanes_on(x.device), x.shape[0] // _WORTH_A_THREAD))
+    return parts, torch.cat([weight.detach().reshape(-1) for weight in weights]), torch.zeros(parts * writer.n_packed)
+
+
+def sized_gradients(weight_grads: Tensor, writer: NetworkCode) -> list[Tensor]:
+    """Each layer's gradients (n_out, n_in), of those of all layers (parts, n_gradients)."""
+    sums = weight_grads.sum(0)
+    return [
+        sums.as_strided((n_out, n_in), (up(n_in, 16), 1), first)
+        for (n_in, n_out), first in zip(writer.shapes, writer.gradients_at[:-1], strict=True)
     ]
-    return input_grads if wants_inputs else None, shaped
 
 
 def _sizes(weights: list[Tensor]) -> tuple[int, ...]:
     return (weights[0].shape[1], *(weight.shape[0] for weight in weights))
-
-
-def _prepared(x: Tensor, weights: list[Tensor], in_tiles: bool) -> tuple[int, Tensor, Tensor]:
-    """How many parts the rows are cut into, all weights in a row, and room for each part's own."""
-    parts = max(1, min(lanes_on(x.device), x.shape[0] // _WORTH_A_THREAD))
-    n_packed = _written(_sizes(weights), in_tiles).n_packed
-    return parts, torch.cat([weight.detach().reshape(-1) for weight in weights]), torch.zeros(parts * n_packed)

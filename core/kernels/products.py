@@ -7,9 +7,11 @@ zeros to whole vectors or tiles.
 ROWS = 64
 """Rows that a thread takes at a time, a multiple of the 32 bfloat16 that a row of a tile holds."""
 
+# Sixteen rows are transposed by shuffling their halves into each other four times, like cards.
 PRELUDE = """
 #define WIDE __attribute__((min_vector_width(512)))
     typedef float Row __attribute__((vector_size(64), aligned(4)));
+    typedef unsigned Words __attribute__((vector_size(64), aligned(4)));
     auto some = [](const float* from, int n) WIDE {
         Row x = {};
         if (n >= 16)
@@ -25,6 +27,19 @@ PRELUDE = """
         else
             for (int j = 0; j < n; ++j)
                 to[j] = x[j];
+    };
+    auto transpose = [](Words* rows) WIDE {
+        for (int turn = 0; turn < 4; ++turn) {
+            Words mixed[16];
+            for (int i = 0; i < 8; ++i) {
+                mixed[2 * i] = __builtin_shufflevector(
+                    rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+                mixed[2 * i + 1] = __builtin_shufflevector(
+                    rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+            }
+            for (int i = 0; i < 16; ++i)
+                rows[i] = mixed[i];
+        }
     };
 """
 
@@ -52,11 +67,9 @@ class Vectors:
         """Words that a layer's weights take as second factors, of products ahead and back."""
         return n_in * up(n_out, 16), n_out * up(n_in, 16)
 
-    def pack(self, n_in: int, n_out: int) -> str:
-        """Puts the weight from number k to number o of a layer into its places."""
-        return f"""
-            ahead[k * {up(n_out, 16)} + o] = weights[o * {n_in} + k];
-            back[o * {up(n_in, 16)} + k] = weights[o * {n_in} + k];"""
+    def packed(self, packed: str, row: str, column: str, width: int) -> str:
+        """The place of a second factor's number, of so many columns."""
+        return f"({packed})[{row} * {up(width, 16)} + {column}]"
 
     def product(self, a: str, stride: int, n_in: int, b: str, n_out: int) -> str:
         """Sixteen rows of `a` times packed weights, into `sums`."""
@@ -96,30 +109,15 @@ class Tiles:
 
     granule = 32  # what is summed over fills whole tiles
     end = "__builtin_ia32_tilerelease();"
-    # sixteen rows are transposed by shuffling their halves into each other four times, like cards
     prelude = """
     typedef __bf16 Number;
     typedef __bf16 Halves __attribute__((vector_size(32), aligned(2)));
     typedef unsigned short Shorts __attribute__((vector_size(32), aligned(2)));
-    typedef unsigned Words __attribute__((vector_size(64), aligned(4)));
     auto put = [](Number* to, Row x) WIDE { *(Halves*)to = __builtin_convertvector(x, Halves); };
     auto got = [](const Number* from) WIDE { return __builtin_convertvector(*(const Halves*)from, Row); };
     auto words = [](const Number* low, const Number* high) WIDE {
         const Words a = __builtin_convertvector(*(const Shorts*)low, Words);
         return a | __builtin_convertvector(*(const Shorts*)high, Words) << 16;
-    };
-    auto transpose = [](Words* rows) WIDE {
-        for (int turn = 0; turn < 4; ++turn) {
-            Words mixed[16];
-            for (int i = 0; i < 8; ++i) {
-                mixed[2 * i] = __builtin_shufflevector(
-                    rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-                mixed[2 * i + 1] = __builtin_shufflevector(
-                    rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-            }
-            for (int i = 0; i < 16; ++i)
-                rows[i] = mixed[i];
-        }
     };
     struct alignas(64) Shapes {
         unsigned char palette, start, reserved[14];
@@ -136,13 +134,8 @@ class Tiles:
     def packed_sizes(self, n_in: int, n_out: int) -> tuple[int, int]:
         return up(n_in, 32) * up(n_out, 16) // 2, up(n_out, 32) * up(n_in, 16) // 2
 
-    def pack(self, n_in: int, n_out: int) -> str:
-        def place(row: str, column: str, width: int) -> str:
-            return f"2 * (({row}) / 2 * {width} + {column}) + ({row}) % 2"
-
-        return f"""
-            ((Number*)ahead)[{place("k", "o", up(n_out, 16))}] = (Number)weights[o * {n_in} + k];
-            ((Number*)back)[{place("o", "k", up(n_in, 16))}] = (Number)weights[o * {n_in} + k];"""
+    def packed(self, packed: str, row: str, column: str, width: int) -> str:
+        return f"((Number*)({packed}))[2 * ({row} / 2 * {up(width, 16)} + {column}) + {row} % 2]"
 
     def product(self, a: str, stride: int, n_in: int, b: str, n_out: int) -> str:
         width = up(n_out, 16)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from core.fields.base import Field, in_pieces
+from core.fields.base import Field, in_pieces, radiance_of
 from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
 from core.rays import Rays
@@ -71,9 +71,12 @@ class HierarchicalSampler(nn.Module):
         """What the coarse field says between edges; its colours only where they are learnt from."""
         samples = samples_between(self._spacing.stretched(edges))
         positions, directions = midpoints(rays, samples)
-        sigmas, features = in_pieces(self.coarse.density, positions)
+        rgbs = None
+        if torch.is_grad_enabled():
+            rgbs, sigmas = radiance_of(self.coarse, positions, directions)
+        else:
+            sigmas, _ = in_pieces(self.coarse.density, positions)
         weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
-        if not torch.is_grad_enabled():
+        if rgbs is None:
             return Pass(samples, weights)
-        rgbs = self.coarse.color(features, directions)
         return Pass(samples, weights, accumulate_along_rays(weights, rgbs, samples.packed_info))

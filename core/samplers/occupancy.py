@@ -216,6 +216,8 @@ class ObservedField:
     def __init__(self, field: Field, sampler: OccupancySampler, step_size: float):
         self._field, self._sampler, self._step_size = field, sampler, step_size
         self.color = field.color
+        if hasattr(field, "radiance"):
+            self.radiance = field.radiance
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         if torch.is_grad_enabled():

@@ -8,10 +8,10 @@ import pytest
 import warp as wp
 
 import core.kernels
-from core.kernels import encoded_network
+from core.kernels import encoded_network, hash_grid
 from tests.scenes import SMALL_FIELD
 
-ON_THE_CPU_ONLY = {"native", "network", "whole_march"}  # on CUDA torch multiplies, and rounds are launches
+ON_THE_CPU_ONLY = {"native", "network", "radiance", "whole_march"}  # on CUDA torch multiplies, and rounds are launches
 FUNCTIONS_ALONE = {"grid"}  # compiled with the kernels that call them
 MODULES = sorted(
     path.stem
@@ -23,6 +23,9 @@ MODULES = sorted(
 
 def modules_of(name):
     """What Warp compiles of a file: a kernel that is made on use is a module of its own."""
+    if name == "hash_grid":
+        makers = hash_grid._GATHERS, hash_grid._WORD_GATHERS, hash_grid._SCATTERS
+        return [kernel.module for kernels in makers for kernel in kernels.values()]
     if name != "encoded_network":
         return [importlib.import_module(f"core.kernels.{name}")]
     n_in = SMALL_FIELD.n_levels * SMALL_FIELD.n_features

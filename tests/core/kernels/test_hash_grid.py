@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from core.kernels.encoded_network import packed_table
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.launch import using_threads
 from core.kernels.space import Space
@@ -28,6 +29,22 @@ def test_values_and_gradients_equal_the_twin(n_features, n):
     features.backward(grads)
     expected.backward(grads.double())
     torch.testing.assert_close(table.grad, twin_table.grad.float(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_features", [2, 4])
+@pytest.mark.parametrize("n", [0, 1, 37, 3000])
+def test_a_rounded_table_is_read_in_the_tables_place_which_gets_the_gradient(n_features, n):
+    levels = level_layout(5, 4, 64, 10)
+    positions = torch.rand(n, 3, generator=torch.Generator().manual_seed(1))
+    table = random_table(levels, n_features).requires_grad_()
+    other = table.detach().bfloat16().float().requires_grad_()
+    features = hash_encode(positions, table, levels.info, rounded=packed_table(table))
+    expected = hash_encode(positions, other, levels.info)
+    torch.testing.assert_close(features, expected, rtol=1e-5, atol=1e-5)
+    grads = torch.randn(features.shape, generator=torch.Generator().manual_seed(2))
+    features.backward(grads)
+    expected.backward(grads)
+    assert torch.equal(table.grad, other.grad)
 
 
 @pytest.mark.parametrize("n", [0, 1, 3000])

@@ -1,0 +1,191 @@
+"""All of a radiance field behind its encoding in one kernel forward and one backward, on the CPU.
+
+A network makes features of what is encoded, another one colours of these beside the harmonics of a direction; the
+first feature is a density's logarithm. In the terms of `core.kernels.network` both are one network of more layers, with
+a junction between; one by one they are a dozen operations, which read and write all that goes from one to the next.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from core.kernels.launch import launch, making_kernels
+from core.kernels.network import prepared, sized_gradients
+from core.kernels.network_code import NetworkCode
+from core.kernels.products import Tiles, Vectors
+
+
+class Layers(NamedTuple):
+    """What turns encoded positions and directions into densities and colours.
+
+    Attributes:
+        weights: one (n_out, n_in) float32 matrix a layer, of both networks; the second's first layer takes as many
+            features as the first's last one gives, and then 16 harmonics.
+        junction: layers of the first network, at least 1.
+        steepness, scale: a density is scale * exp(steepness * the first feature).
+        in_tiles: multiply in bfloat16, where `core.kernels.network.has_tiles`; else in float32.
+    """
+
+    weights: list[Tensor]
+    junction: int
+    steepness: float
+    scale: float
+    in_tiles: bool
+
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers that go into the first layer, and those that come out of each."""
+        return (self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights))
+
+
+def radiance_outputs(encoded: Tensor, directions: Tensor, layers: Layers) -> tuple[Tensor, Tensor]:
+    """Densities and colours of encoded positions seen along directions.
+
+    Args:
+        encoded: (n, n_in) float32, on the CPU.
+        directions: (n, 3) float32, unit.
+
+    Returns:
+        sigmas (n,) and rgbs (n, 3), float32.
+    """
+    sizes, encoded = layers.sizes(), encoded.contiguous()
+    writer = _written(sizes, layers.junction, layers.in_tiles)
+    parts, matrices, scratch = prepared(encoded, layers.weights, writer)
+    sigmas, rgbs = torch.empty(encoded.shape[0]), torch.empty(encoded.shape[0], sizes[-1])
+    columns = [encoded.view(-1), directions.contiguous().view(-1), matrices, scratch, sigmas, rgbs.view(-1)]
+    kernel = _kernel(sizes, layers.junction, layers.in_tiles, False)
+    launch(kernel, (parts,), [parts, layers.steepness, layers.scale, *columns], grain=1)
+    return sigmas, rgbs
+
+
+def radiance_gradients(
+    encoded: Tensor,
+    directions: Tensor,
+    rgbs: Tensor,
+    sigma_grads: Tensor,
+    rgb_grads: Tensor,
+    layers: Layers,
+    wants_inputs: bool,
+) -> tuple[Tensor | None, list[Tensor]]:
+    """The gradients of `radiance_outputs`, for those of the densities (n,) and of the colours (n, 3) that it gave.
+
+    A density's is held finite as `core.fields.activations.truncated_exp` does.
+
+    Returns:
+        The encoded positions' gradients (n, n_in), or None where they aren't asked for; and those of each layer's
+        weights.
+    """
+    sizes, encoded = layers.sizes(), encoded.contiguous()
+    writer = _written(sizes, layers.junction, layers.in_tiles)
+    parts, matrices, scratch = prepared(encoded, layers.weights, writer)
+    weight_grads = torch.zeros(parts, writer.n_gradients)
+    input_grads = torch.empty_like(encoded) if wants_inputs else encoded[:0]
+    given = [directions, rgbs, sigma_grads, rgb_grads]
+    columns = [encoded.view(-1), *(x.contiguous().view(-1) for x in given), matrices, scratch]
+    columns += [weight_grads.view(-1), input_grads.view(-1)]
+    kernel = _kernel(sizes, layers.junction, layers.in_tiles, True)
+    launch(kernel, (parts,), [parts, int(wants_inputs), layers.steepness, layers.scale, *columns], grain=1)
+    return input_grads if wants_inputs else None, sized_gradients(weight_grads, writer)
+
+
+@cache
+def _written(sizes: tuple[int, ...], junction: int, in_tiles: bool) -> NetworkCode:
+    return NetworkCode(sizes, Tiles() if in_tiles else Vectors(), junction)
+
+
+def _kernel(sizes: tuple[int, ...], junction: int, in_tiles: bool, backward: bool) -> wp.Kernel:
+    with making_kernels:
+        return _made(sizes, junction, in_tiles, backward)
+
+
+@cache
+def _made(sizes: tuple[int, ...], junction: int, in_tiles: bool, backward: bool) -> wp.Kernel:
+    writer = _written(sizes, junction, in_tiles)
+    if not backward:
+
+        @wp.func_native(writer.forward())
+        def run(
+            part: wp.int32,
+            n_parts: wp.int32,
+            steepness: wp.float32,
+            scale: wp.float32,
+            inputs: wp.array(dtype=wp.float32),
+            directions: wp.array(dtype=wp.float32),
+            matrices: wp.array(dtype=wp.float32),
+            scratch: wp.array(dtype=wp.float32),
+            sigmas: wp.array(dtype=wp.float32),
+            outputs: wp.array(dtype=wp.float32),
+        ): ...
+
+        def kernel(
+            offset: wp.int32,
+            n_parts: wp.int32,
+            steepness: wp.float32,
+            scale: wp.float32,
+            inputs: wp.array(dtype=wp.float32),
+            directions: wp.array(dtype=wp.float32),
+            matrices: wp.array(dtype=wp.float32),
+            scratch: wp.array(dtype=wp.float32),
+            sigmas: wp.array(dtype=wp.float32),
+            outputs: wp.array(dtype=wp.float32),
+        ):
+            run(wp.tid() + offset, n_parts, steepness, scale, inputs, directions, matrices, scratch, sigmas, outputs)
+
+    else:
+
+        @wp.func_native(writer.backward())
+        def run(
+            part: wp.int32,
+            n_parts: wp.int32,
+            wants_inputs: wp.int32,
+            steepness: wp.float32,
+            scale: wp.float32,
+            inputs: wp.array(dtype=wp.float32),
+            directions: wp.array(dtype=wp.float32),
+            outputs: wp.array(dtype=wp.float32),
+            sigma_grads: wp.array(dtype=wp.float32),
+            grads: wp.array(dtype=wp.float32),
+            matrices: wp.array(dtype=wp.float32),
+            scratch: wp.array(dtype=wp.float32),
+            weight_grads: wp.array(dtype=wp.float32),
+            input_grads: wp.array(dtype=wp.float32),
+        ): ...
+
+        def kernel(
+            offset: wp.int32,
+            n_parts: wp.int32,
+            wants_inputs: wp.int32,
+            steepness: wp.float32,
+            scale: wp.float32,
+            inputs: wp.array(dtype=wp.float32),
+            directions: wp.array(dtype=wp.float32),
+            outputs: wp.array(dtype=wp.float32),
+            sigma_grads: wp.array(dtype=wp.float32),
+            grads: wp.array(dtype=wp.float32),
+            matrices: wp.array(dtype=wp.float32),
+            scratch: wp.array(dtype=wp.float32),
+            weight_grads: wp.array(dtype=wp.float32),
+            input_grads: wp.array(dtype=wp.float32),
+        ):
+            run(
+                wp.tid() + offset,
+                n_parts,
+                wants_inputs,
+                steepness,
+                scale,
+                inputs,
+                directions,
+                outputs,
+                sigma_grads,
+                grads,
+                matrices,
+                scratch,
+                weight_grads,
+                input_grads,
+            )
+
+    products, way = "tiles" if in_tiles else "vectors", "back" if backward else "ahead"
+    name = f"radiance_{'_'.join(map(str, sizes))}_at_{junction}_{products}_{way}"
+    return wp.Kernel(kernel, key=name, module=wp.get_module(f"{__name__}.{name}"))
