@@ -21,7 +21,7 @@ from core.fields import make_field
 from core.fields.space import space_of
 from core.folders import new_folder
 from core.methods import CONTRACTIONS, DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
-from core.opening import Overrides, new_trainer, render_thumbnail, settings_for
+from core.opening import Overrides, new_trainer, rehearse, settings_for
 from core.outcomes import Outcome, write_csv
 from core.plots import save_comparison
 from core.reading import AS_STORED, Reading
@@ -79,7 +79,7 @@ def compare_methods(
         for method, wished in zip(chosen, overrides, strict=True):
             name = "+".join(method)
             trainer = new_trainer(opened, device, seed, wished)
-            render_thumbnail(trainer)
+            rehearse(trainer)
             run = train_run(trainer, (seconds, None), Bar(bars, name), marks_until(seconds))
             if run.interrupted:  # it trained for less time than the others, and doesn't compare
                 break

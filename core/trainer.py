@@ -17,10 +17,11 @@ from core.datasets.coverage import Coverage
 from core.datasets.possible import possible_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields import make_field
+from core.fields.base import densities_alone
 from core.fields.space import space_of
 from core.last_good import LastGood
 from core.optimizer import Adam
-from core.rendering import trace_rays
+from core.rendering import Traced, trace_rays
 from core.sampler_settings import OccupancySettings
 from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import ObservedField, OccupancySampler
@@ -29,6 +30,8 @@ from core.settings import Box, MarchSettings, TrainSettings, settings_of
 
 _MOST_FRUITLESS_STEPS = 50
 """Steps in a row without a kept sample that count as a collapse; single ones are chance."""
+
+_REHEARSED_RAYS = 64
 
 _SLOWER = 0.5
 """The learning rate is multiplied by this when training goes back from a value that was not finite."""
@@ -128,21 +131,9 @@ class Trainer:
         settings = self.settings
         self._set_learning_rate(fraction)
         n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
-        batch = self._views.sample(n_rays, self._generator, self._included)
-        background = torch.rand(n_rays, 3, generator=self._generator, device=self.device)
-        if self._learns_to_sample:
-            self.sampler.at_step(self.step_count)
-        field = ObservedField(self.field, self.grid, settings.march.render_step_size)
-        traced = trace_rays(field, self.sampler, batch.rays, settings.march, background, self._generator)
-        out, target = traced.output, batch.over(background)
-        error = mse_loss(out.colors, target)
-        loss = error
-        if self._learns_to_sample:
-            loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
-        self._optimizer.drop_gradients()
-        loss.backward()
+        error, traced = self._find_gradients(n_rays, self._generator)
         sums = self._optimizer.gradient_sums()
-        value, *gradients, n_marched = _numbers([error.detach(), *sums, out.n_marched.sum()])
+        value, *gradients, n_marched = _numbers([error, *sums, traced.output.n_marched.sum()])
         if not all(map(math.isfinite, [value, *gradients])):
             what = f"the loss ({value:g}) or its gradient"
             raise self._collapsed(not_finite(what, self.step_count + 1, settings))
@@ -164,6 +155,14 @@ class Trainer:
         seconds = time.perf_counter() - began
         self.seconds += seconds
         return TrainStats(self.step_count, value, n_rays, n_marched, n_samples, seconds)
+
+    def rehearse(self) -> None:
+        """Go through a small step and take none of it, so that no step is charged for kernels that must be compiled."""
+        seen = self.grid.seen.clone()
+        self._find_gradients(_REHEARSED_RAYS, torch.Generator(self.device).manual_seed(self.seed))
+        densities_alone(self.field, self.grid.aabbs[:, :3])  # as the grid's upkeep does
+        self._optimizer.drop_gradients()
+        self.grid.seen.copy_(seen)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -301,6 +300,24 @@ class Trainer:
         self._fruitless_steps = int(counters["fruitless_steps"])
         self.n_evaluations = int(counters["evaluations"])
         self._grid_started_at = int(counters["grid_started_at"])
+
+    def _find_gradients(self, n_rays: int, generator: torch.Generator) -> tuple[Tensor, Traced]:
+        """Draw a batch, render it, and leave the gradients of what is wrong with it: the mean squared error of its
+        colours, a number, and how they came about."""
+        batch = self._views.sample(n_rays, generator, self._included)
+        background = torch.rand(n_rays, 3, generator=generator, device=self.device)
+        if self._learns_to_sample:
+            self.sampler.at_step(self.step_count)
+        march = self.settings.march
+        field = ObservedField(self.field, self.grid, march.render_step_size)
+        traced = trace_rays(field, self.sampler, batch.rays, march, background, generator)
+        target = batch.over(background)
+        loss = error = mse_loss(traced.output.colors, target)
+        if self._learns_to_sample:
+            loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
+        self._optimizer.drop_gradients()
+        loss.backward()
+        return error.detach(), traced
 
     def _parameters(self) -> dict[str, nn.Parameter]:
         """All that is learnt, by name."""

@@ -10,7 +10,7 @@ from core.cameras import Camera
 from core.datasets.base import Dataset
 from core.datasets.placing import place_of
 from core.errors import FirstlightError
-from core.opening import Overrides, is_snapshot, method_of, moved_trainer, other_trainer, render_thumbnail
+from core.opening import Overrides, is_snapshot, method_of, moved_trainer, other_trainer, rehearse
 from core.place import Place
 from core.reading import AS_STORED, DEMOS
 from core.settings import MarchSettings
@@ -121,7 +121,7 @@ class Scene:
         """
         try:
             trainer = other_trainer(self.trainer, self.info.train, wished, seed)
-            render_thumbnail(trainer)  # what can't be shown fails before anything is given up
+            rehearse(trainer)  # what can't be shown fails before anything is given up
         except ValueError as error:
             raise FirstlightError(str(error)) from error
         scene = self._of_dataset(trainer)

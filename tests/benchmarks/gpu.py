@@ -24,7 +24,7 @@ from core.datasets import open_dataset
 from core.device import choose_device
 from core.errors import BackendUnavailable
 from core.evaluation import evaluate
-from core.opening import Overrides, new_trainer, render_thumbnail
+from core.opening import Overrides, new_trainer, rehearse
 from core.reading import Reading
 from core.report import train_and_report
 from core.snapshot import load_snapshot
@@ -92,7 +92,7 @@ def _compare_settings(path: str, downscale: int, device: str) -> None:
     for name, changes in _SETTINGS.items():
         training = {"horizon_seconds": _SHORT_SECONDS, **changes.get("training", {})}
         trainer = new_trainer(dataset, device, 0, Overrides(**{**changes, "training": training}))
-        render_thumbnail(trainer)
+        rehearse(trainer)
         done = [trainer.step()]
         while trainer.seconds < _SHORT_SECONDS:
             done.append(trainer.step())
