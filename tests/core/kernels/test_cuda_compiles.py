@@ -12,7 +12,10 @@ from core.kernels import encoded_network, hash_grid
 from tests.scenes import SMALL_FIELD
 
 ON_THE_CPU_ONLY = {"network", "radiance", "whole_march"}  # on CUDA torch multiplies, and rounds are launches
-WITHOUT_KERNELS = {"native", "grid"}  # makes kernels for others; has functions, compiled with the kernels that call them
+WITHOUT_KERNELS = {
+    "native",
+    "grid",
+}  # makes kernels for others; has functions, compiled with the kernels that call them
 MODULES = sorted(
     path.stem
     for path in Path(core.kernels.__path__[0]).glob("*.py")
