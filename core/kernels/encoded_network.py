@@ -14,7 +14,8 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.encoded_network_code import RUN, evaluation_code
-from core.kernels.launch import launch, making_kernels
+from core.kernels.launch import launch_runs, making_kernels
+from core.kernels.native import native_kernel
 from core.kernels.space import Space
 
 
@@ -26,9 +27,12 @@ def _kernel(*sizes: int, in_tiles: bool) -> wp.Kernel:
 
 @cache
 def _made(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool) -> wp.Kernel:
+    name = f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}_{'tiles' if in_tiles else 'vectors'}"
+    code = evaluation_code(n_in, n_hidden, n_out, n_features, in_tiles)
 
-    @wp.func_native(evaluation_code(n_in, n_hidden, n_out, n_features, in_tiles))
-    def evaluate(
+    # in one module, each new kernel would have all others compiled again
+    @native_kernel(code, run_over="positions", name=name, module=f"{__name__}.{name}")
+    def kernel(
         first: wp.int32,
         last: wp.int32,
         positions: wp.array(dtype=wp.vec3f),
@@ -43,40 +47,7 @@ def _made(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool)
         features: wp.array(dtype=wp.float32),
     ): ...
 
-    def kernel(
-        offset: wp.int32,
-        run: wp.int32,
-        positions: wp.array(dtype=wp.vec3f),
-        low: wp.vec3f,
-        inverse_size: wp.vec3f,
-        contraction: wp.int32,
-        axes: wp.mat33f,
-        levels: wp.array(dtype=wp.vec4i),
-        table: wp.array(dtype=wp.int32),
-        hidden_weights: wp.array(dtype=wp.float32),
-        output_weights: wp.array(dtype=wp.float32),
-        features: wp.array(dtype=wp.float32),
-    ):
-        first = (wp.tid() + offset) * run
-        last = wp.min(first + run, positions.shape[0])
-        evaluate(
-            first,
-            last,
-            positions,
-            low,
-            inverse_size,
-            contraction,
-            axes,
-            levels,
-            table,
-            hidden_weights,
-            output_weights,
-            features,
-        )
-
-    name = f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}_{'tiles' if in_tiles else 'vectors'}"
-    # in one module, each new kernel would have all others compiled again
-    return wp.Kernel(kernel, key=name, module=wp.get_module(f"{__name__}.{name}"))
+    return kernel
 
 
 def packed_table(table: Tensor) -> Tensor:
@@ -111,9 +82,8 @@ def encoded_network(
     (n_hidden, n_in), n_out = weights[0].shape, weights[1].shape[0]
     laid = laid_out(weights, in_tiles)
     features = torch.empty(positions.shape[0], n_out, device=positions.device)
-    run = RUN if positions.device.type == "cpu" else 1
-    inputs = [run, positions.contiguous(), *space.arguments(), levels]
+    inputs = [positions.contiguous(), *space.arguments(), levels]
     matrices = [table.view(-1), *laid, features.view(-1)]
     kernel = _kernel(n_in, n_hidden, n_out, 2 * table.shape[1], in_tiles=in_tiles)
-    launch(kernel, (-(-positions.shape[0] // run),), inputs + matrices, grain=8)
+    launch_runs(kernel, (positions.shape[0],), RUN, inputs + matrices, grain=8)
     return features

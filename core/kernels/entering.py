@@ -12,8 +12,9 @@ from torch import Tensor
 
 from core.kernels.grid import FAR_AWAY
 from core.kernels.lanes import LANES_CODE
-from core.kernels.launch import launch
+from core.kernels.launch import launch_runs
 from core.kernels.march_code import LEAP_CODE
+from core.kernels.native import native_kernel
 from core.rays import Rays
 
 _RUN = 256
@@ -107,12 +108,13 @@ _ENTER = """
 """
 
 
-@wp.func_native(
+@native_kernel(
     LANES_CODE
     + _SKIP.replace("LEAP", LEAP_CODE.replace("LEAPT(", "reached("))
-    + _ENTER.replace("FAR_AWAY", f"{FAR_AWAY:g}f")
+    + _ENTER.replace("FAR_AWAY", f"{FAR_AWAY:g}f"),
+    run_over="rays_o",
 )
-def enter_box(
+def _enter(
     first: wp.int32,
     last: wp.int32,
     rays_o: wp.array(dtype=wp.vec3f),
@@ -129,32 +131,6 @@ def enter_box(
     t_nexts: wp.array(dtype=wp.float32),
     n_dense: wp.array(dtype=wp.int32),
 ): ...
-
-
-@wp.kernel
-def _enter(
-    offset: wp.int32,
-    run: wp.int32,
-    rays_o: wp.array(dtype=wp.vec3f),
-    rays_d: wp.array(dtype=wp.vec3f),
-    low: wp.vec3f,
-    high: wp.vec3f,
-    near_plane: wp.float32,
-    far_plane: wp.float32,
-    jitter: wp.array(dtype=wp.float32),
-    step_size: wp.float32,
-    cone_angle: wp.float32,
-    t_mins: wp.array(dtype=wp.float32),
-    t_maxs: wp.array(dtype=wp.float32),
-    t_nexts: wp.array(dtype=wp.float32),
-    n_dense: wp.array(dtype=wp.int32),
-):
-    first = (wp.tid() + offset) * run
-    last = wp.min(first + run, rays_o.shape[0])
-    enter_box(
-        first, last, rays_o, rays_d, low, high, near_plane, far_plane, jitter, step_size, cone_angle, t_mins, t_maxs,
-        t_nexts, n_dense,
-    )  # fmt: skip
 
 
 def intersect_box(
@@ -205,8 +181,5 @@ def _corners(box: tuple[float, ...]) -> tuple[wp.vec3f, wp.vec3f]:
 
 
 def _launch(rays: Rays, box: tuple[float, ...], inputs: list) -> None:
-    n_rays, run = rays.rays_o.shape[0], _RUN if rays.rays_o.device.type == "cpu" else 1
-    dim = (-(-n_rays // run),)
-    launch(
-        _enter, dim, [run, rays.rays_o.contiguous(), rays.rays_d.contiguous(), *_corners(box), *inputs], grain=_GRAIN
-    )
+    inputs = [rays.rays_o.contiguous(), rays.rays_d.contiguous(), *_corners(box), *inputs]
+    launch_runs(_enter, (rays.rays_o.shape[0],), _RUN, inputs, grain=_GRAIN)

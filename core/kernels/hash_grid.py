@@ -11,7 +11,8 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.hash_grid_code import RUN, gather_code, scatter_code
-from core.kernels.launch import launch
+from core.kernels.launch import launch_runs
+from core.kernels.native import native_kernel
 from core.kernels.space import UNIT_CUBE, Space
 
 
@@ -44,8 +45,9 @@ def level_layout(n_levels: int, base_resolution: int, max_resolution: int, log2_
 def _make_kernel(name: str, code: str, split_axis: int, number: type = wp.float32) -> wp.Kernel:
     """A kernel over (levels, runs of samples) that hands each run to C++; the table is made of `number`."""
 
-    @wp.func_native(code)
-    def walk(
+    # in one module, what nobody asks for would be compiled too
+    @native_kernel(code, run_over="positions", split_axis=split_axis, name=name, module=f"{__name__}.{name}")
+    def kernel(
         first: wp.int32,
         last: wp.int32,
         k: wp.int32,
@@ -59,29 +61,7 @@ def _make_kernel(name: str, code: str, split_axis: int, number: type = wp.float3
         features: wp.array(dtype=wp.float32),
     ): ...
 
-    def kernel(
-        offset: wp.int32,
-        run: wp.int32,
-        positions: wp.array(dtype=wp.vec3f),
-        low: wp.vec3f,
-        inverse_size: wp.vec3f,
-        contraction: wp.int32,
-        axes: wp.mat33f,
-        levels: wp.array(dtype=wp.vec4i),
-        table: wp.array(dtype=number),
-        features: wp.array(dtype=wp.float32),
-    ):
-        k, i = wp.tid()
-        if wp.static(split_axis == 0):
-            k += offset
-        else:
-            i += offset
-        first = i * run
-        last = wp.min(first + run, positions.shape[0])
-        walk(first, last, k, positions, low, inverse_size, contraction, axes, levels, table, features)
-
-    # in one module, what nobody asks for would be compiled too
-    return wp.Kernel(kernel, key=name, module=wp.get_module(f"{__name__}.{name}"))
+    return kernel
 
 
 _GATHERS = {n: _make_kernel(f"hash_gather_{n}", gather_code(n, False), 1) for n in (2, 4)}
@@ -92,25 +72,22 @@ _SCATTERS = {n: _make_kernel(f"hash_scatter_{n}", scatter_code(n), 0) for n in (
 def _gather(positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor) -> None:
     """Fill features (n, n_levels * n_features); on the CPU a thread takes runs through all levels, on CUDA single
     samples through single ones."""
-    n, on_cpu = positions.shape[0], positions.device.type == "cpu"
-    run = RUN if on_cpu else 1
-    dim = 1 if on_cpu else levels.shape[0], -(-n // run)
+    dim = 1 if positions.device.type == "cpu" else levels.shape[0], positions.shape[0]
     in_words = table.dtype == torch.int32
     kernel = _WORD_GATHERS[2 * table.shape[1]] if in_words else _GATHERS[table.shape[1]]
-    launch(kernel, dim, _arguments(run, positions, levels, space, table, features), 1, grain=4)
+    launch_runs(kernel, dim, RUN, _arguments(positions, levels, space, table, features), 1, grain=4)
 
 
 def _scatter(positions: Tensor, levels: Tensor, space: Space, table_grads: Tensor, feature_grads: Tensor) -> None:
     """Add to the table's gradients (n_entries, n_features), which on the CPU are cleared first."""
-    run = RUN if positions.device.type == "cpu" else 1
-    dim = levels.shape[0], -(-positions.shape[0] // run)
-    inputs = _arguments(run, positions, levels, space, table_grads, feature_grads)
+    dim = levels.shape[0], positions.shape[0]
+    inputs = _arguments(positions, levels, space, table_grads, feature_grads)
     # the finer a level, the fewer of its entries are in the cache
-    launch(_SCATTERS[table_grads.shape[1]], dim, inputs, 0, grain=32, slices_a_thread=dim[0])
+    launch_runs(_SCATTERS[table_grads.shape[1]], dim, RUN, inputs, 0, grain=32, slices_a_thread=dim[0])
 
 
-def _arguments(run: int, positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor) -> list:
-    return [run, positions, *space.arguments(), levels, table.view(-1), features.view(-1)]
+def _arguments(positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor) -> list:
+    return [positions, *space.arguments(), levels, table.view(-1), features.view(-1)]
 
 
 class _HashEncode(torch.autograd.Function):

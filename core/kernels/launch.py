@@ -157,6 +157,28 @@ def launch(
     run_together(recorded.slices(dim, inputs, split_axis, n_slices))
 
 
+def launch_runs(
+    kernel: wp.Kernel,
+    dim: tuple[int, ...],
+    length: int,
+    inputs: list,
+    split_axis: int = 0,
+    grain: int = 1 << 4,
+    slices_a_thread: int = 1,
+) -> None:
+    """Run a kernel over runs of items: on the CPU a thread takes `length` of them one after the other, or some side by
+    side in its wide registers; on CUDA, which has a thread for each, a run is a single one.
+
+    Args:
+        kernel: takes the length of a run after `offset`, and then `inputs`, see `core.kernels.native`.
+        dim: items along each axis; along the last one they are cut into runs, of which the last may be shorter.
+        inputs, split_axis, slices_a_thread: see `launch`.
+        grain: runs that are worth a thread of their own, see `launch`.
+    """
+    run = length if _device_of(inputs).type == "cpu" else 1
+    launch(kernel, (*dim[:-1], -(-dim[-1] // run)), [run, *inputs], split_axis, grain, slices_a_thread)
+
+
 def _device_of(inputs: list) -> torch.device:
     for x in inputs:
         if isinstance(x, Tensor):

@@ -13,8 +13,9 @@ from torch import Tensor
 from core.kernels.backend import nerfacc_for
 from core.kernels.entering import begin_march
 from core.kernels.grid import FLOAT_SPACING, Grid, GridState
-from core.kernels.launch import launch
+from core.kernels.launch import launch, launch_runs
 from core.kernels.march_code import MARCH_CODE
+from core.kernels.native import native_kernel
 from core.rays import Rays, Samples
 
 _RUN = 1024
@@ -26,8 +27,8 @@ def step_at(t: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.
     return wp.max(step_size, cone_angle * t)
 
 
-@wp.func_native(MARCH_CODE)
-def march_rays(
+@native_kernel(MARCH_CODE, run_over="rays")
+def _march(
     first: wp.int32,
     last: wp.int32,
     limit: wp.int32,
@@ -42,27 +43,6 @@ def march_rays(
     starts: wp.array(dtype=wp.float32),
     counts: wp.array(dtype=wp.int32),
 ): ...
-
-
-@wp.kernel
-def _march(
-    offset: wp.int32,
-    run: wp.int32,
-    limit: wp.int32,
-    grid: Grid,
-    rays_o: wp.array(dtype=wp.vec3f),
-    rays_d: wp.array(dtype=wp.vec3f),
-    rays: wp.array(dtype=wp.int32),
-    step_size: wp.float32,
-    cone_angle: wp.float32,
-    t_maxs: wp.array(dtype=wp.float32),
-    t_nexts: wp.array(dtype=wp.float32),
-    starts: wp.array(dtype=wp.float32),
-    counts: wp.array(dtype=wp.int32),
-):
-    first = (wp.tid() + offset) * run
-    last = wp.min(first + run, rays.shape[0])
-    march_rays(first, last, limit, grid, rays_o, rays_d, rays, step_size, cone_angle, t_maxs, t_nexts, starts, counts)
 
 
 @wp.kernel
@@ -133,9 +113,8 @@ class March:
             return self._by_nerfacc.round(rays, max_samples, self.t_nexts)
         starts = torch.empty(n_active, max_samples, device=device)
         counts = torch.empty(n_active, dtype=torch.int32, device=device)
-        run = _RUN if device.type == "cpu" else 1
-        inputs = [run, max_samples, self._grid, *self._rays[:2], rays, *self._steps, self.t_maxs, self.t_nexts]
-        launch(_march, (-(-n_active // run),), [*inputs, starts.view(-1), counts], grain=1)
+        inputs = [max_samples, self._grid, *self._rays[:2], rays, *self._steps, self.t_maxs, self.t_nexts]
+        launch_runs(_march, (n_active,), _RUN, [*inputs, starts.view(-1), counts], grain=1)
         ends = torch.cumsum(counts, 0, dtype=torch.int32)
         n_samples = int(ends[-1]) if n_active else 0
         t_starts, t_ends = torch.empty(2, n_samples, device=device)

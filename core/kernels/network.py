@@ -12,6 +12,7 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.launch import lanes_on, launch, making_kernels
+from core.kernels.native import native_kernel
 from core.kernels.network_code import NetworkCode
 from core.kernels.products import Tiles, Vectors, up
 
@@ -32,68 +33,36 @@ def _kernel(sizes: tuple[int, ...], in_tiles: bool, backward: bool) -> wp.Kernel
 @cache
 def _made(sizes: tuple[int, ...], in_tiles: bool, backward: bool) -> wp.Kernel:
     writer = _written(sizes, in_tiles)
-    if not backward:
+    name = f"network_{'_'.join(map(str, sizes))}_{'tiles' if in_tiles else 'vectors'}_{'back' if backward else 'ahead'}"
+    module = f"{__name__}.{name}"
+    if backward:
 
-        @wp.func_native(writer.forward())
-        def run(
+        @native_kernel(writer.backward(), name=name, module=module)
+        def kernel(
             part: wp.int32,
             n_parts: wp.int32,
+            wants_inputs: wp.int32,
             inputs: wp.array(dtype=wp.float32),
+            grads: wp.array(dtype=wp.float32),
             matrices: wp.array(dtype=wp.float32),
             scratch: wp.array(dtype=wp.float32),
-            outputs: wp.array(dtype=wp.float32),
+            weight_grads: wp.array(dtype=wp.float32),
+            input_grads: wp.array(dtype=wp.float32),
         ): ...
-
-        def kernel(
-            offset: wp.int32,
-            n_parts: wp.int32,
-            inputs: wp.array(dtype=wp.float32),
-            matrices: wp.array(dtype=wp.float32),
-            scratch: wp.array(dtype=wp.float32),
-            outputs: wp.array(dtype=wp.float32),
-        ):
-            run(wp.tid() + offset, n_parts, inputs, matrices, scratch, outputs)
 
     else:
 
-        @wp.func_native(writer.backward())
-        def run(
+        @native_kernel(writer.forward(), name=name, module=module)
+        def kernel(
             part: wp.int32,
             n_parts: wp.int32,
-            wants_inputs: wp.int32,
             inputs: wp.array(dtype=wp.float32),
-            grads: wp.array(dtype=wp.float32),
             matrices: wp.array(dtype=wp.float32),
             scratch: wp.array(dtype=wp.float32),
-            weight_grads: wp.array(dtype=wp.float32),
-            input_grads: wp.array(dtype=wp.float32),
+            outputs: wp.array(dtype=wp.float32),
         ): ...
 
-        def kernel(
-            offset: wp.int32,
-            n_parts: wp.int32,
-            wants_inputs: wp.int32,
-            inputs: wp.array(dtype=wp.float32),
-            grads: wp.array(dtype=wp.float32),
-            matrices: wp.array(dtype=wp.float32),
-            scratch: wp.array(dtype=wp.float32),
-            weight_grads: wp.array(dtype=wp.float32),
-            input_grads: wp.array(dtype=wp.float32),
-        ):
-            run(
-                wp.tid() + offset,
-                n_parts,
-                wants_inputs,
-                inputs,
-                grads,
-                matrices,
-                scratch,
-                weight_grads,
-                input_grads,
-            )
-
-    name = f"network_{'_'.join(map(str, sizes))}_{'tiles' if in_tiles else 'vectors'}_{'back' if backward else 'ahead'}"
-    return wp.Kernel(kernel, key=name, module=wp.get_module(f"{__name__}.{name}"))
+    return kernel
 
 
 @cache

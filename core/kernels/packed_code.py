@@ -8,6 +8,8 @@ import math
 
 import warp as wp
 
+from core.kernels.native import native_kernel
+
 _CONSTANTS = f"""
     constexpr float LN2 = {math.log(2.0)}f, LEAST_OPACITY = 1e-10f;  // the least that a depth is divided by
 """
@@ -92,27 +94,9 @@ _WALK_BACK = """
 """
 
 
-@wp.func_native(_CONSTANTS + _WALK_AHEAD)
-def walk_ahead(
-    ray: wp.int32,
-    packed_info: wp.array(dtype=wp.vec2i),
-    t_starts: wp.array(dtype=wp.float32),
-    t_ends: wp.array(dtype=wp.float32),
-    sigmas: wp.array(dtype=wp.float32),
-    rgbs: wp.array(dtype=wp.float32),
-    background: wp.array(dtype=wp.float32),
-    weights: wp.array(dtype=wp.float32),
-    trans: wp.array(dtype=wp.float32),
-    colors: wp.array(dtype=wp.float32),
-    opacities: wp.array(dtype=wp.float32),
-    depths: wp.array(dtype=wp.float32),
-    medians: wp.array(dtype=wp.float32),
-): ...
-
-
-@wp.kernel
+@native_kernel(_CONSTANTS + _WALK_AHEAD)
 def composite_ahead(
-    offset: wp.int32,
+    ray: wp.int32,
     packed_info: wp.array(dtype=wp.vec2i),
     t_starts: wp.array(dtype=wp.float32),
     t_ends: wp.array(dtype=wp.float32),
@@ -125,16 +109,11 @@ def composite_ahead(
     opacities: wp.array(dtype=wp.float32),
     depths: wp.array(dtype=wp.float32),
     medians: wp.array(dtype=wp.float32),
-):
-    ray = wp.tid() + offset
-    walk_ahead(
-        ray, packed_info, t_starts, t_ends, sigmas, rgbs, background, weights, trans, colors, opacities,
-        depths, medians,
-    )  # fmt: skip
+): ...
 
 
-@wp.func_native(_CONSTANTS + _WALK_BACK)
-def walk_back(
+@native_kernel(_CONSTANTS + _WALK_BACK)
+def composite_back(
     ray: wp.int32,
     packed_info: wp.array(dtype=wp.vec2i),
     t_starts: wp.array(dtype=wp.float32),
@@ -156,34 +135,3 @@ def walk_back(
     start_grads: wp.array(dtype=wp.float32),
     end_grads: wp.array(dtype=wp.float32),
 ): ...
-
-
-@wp.kernel
-def composite_back(
-    offset: wp.int32,
-    packed_info: wp.array(dtype=wp.vec2i),
-    t_starts: wp.array(dtype=wp.float32),
-    t_ends: wp.array(dtype=wp.float32),
-    sigmas: wp.array(dtype=wp.float32),
-    rgbs: wp.array(dtype=wp.float32),
-    background: wp.array(dtype=wp.float32),
-    weights: wp.array(dtype=wp.float32),
-    trans: wp.array(dtype=wp.float32),
-    opacities: wp.array(dtype=wp.float32),
-    depths: wp.array(dtype=wp.float32),
-    weight_grads: wp.array(dtype=wp.float32),
-    trans_grads: wp.array(dtype=wp.float32),
-    color_grads: wp.array(dtype=wp.float32),
-    opacity_grads: wp.array(dtype=wp.float32),
-    depth_grads: wp.array(dtype=wp.float32),
-    source_grads: wp.array(dtype=wp.float32),
-    rgb_grads: wp.array(dtype=wp.float32),
-    start_grads: wp.array(dtype=wp.float32),
-    end_grads: wp.array(dtype=wp.float32),
-):
-    ray = wp.tid() + offset
-    walk_back(
-        ray, packed_info, t_starts, t_ends, sigmas, rgbs, background, weights, trans, opacities, depths,
-        weight_grads, trans_grads, color_grads, opacity_grads, depth_grads, source_grads, rgb_grads,
-        start_grads, end_grads,
-    )  # fmt: skip

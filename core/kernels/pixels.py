@@ -9,7 +9,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.launch import launch
+from core.kernels.launch import launch_runs
+from core.kernels.native import native_kernel
 from core.kernels.rays_code import RAYS_CODE
 from core.lenses import Lens
 
@@ -33,8 +34,8 @@ _LOOK_UP = """
 """
 
 
-@wp.func_native(_LOOK_UP)
-def look_up_run(
+@native_kernel(_LOOK_UP, run_over="places")
+def _look_up(
     first: wp.int32,
     last: wp.int32,
     images: wp.array(dtype=wp.uint8),
@@ -43,20 +44,6 @@ def look_up_run(
     rgbs: wp.array(dtype=wp.float32),
     alphas: wp.array(dtype=wp.float32),
 ): ...
-
-
-@wp.kernel
-def _look_up(
-    offset: wp.int32,
-    run: wp.int32,
-    images: wp.array(dtype=wp.uint8),
-    n_channels: wp.int32,
-    places: wp.array(dtype=wp.int64),
-    rgbs: wp.array(dtype=wp.float32),
-    alphas: wp.array(dtype=wp.float32),
-):
-    first = (wp.tid() + offset) * run
-    look_up_run(first, wp.min(first + run, places.shape[0]), images, n_channels, places, rgbs, alphas)
 
 
 def look_up(images: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,22 +56,25 @@ def look_up(images: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         rgbs (n, 3), alphas (n, 1): float32 in [0, 1]; without a fourth channel the alpha is 1.
     """
-    n, n_channels, run = places.shape[0], images.shape[-1], _run_on(places)
+    n, n_channels = places.shape[0], images.shape[-1]
     rgbs, alphas = torch.empty(n, 3, device=places.device), torch.empty(n, 1, device=places.device)
     start = images.view(-1)[:n_channels]  # a length that fits 32 bits; only the address matters
-    inputs = [run, start, n_channels, places.contiguous(), rgbs.view(-1), alphas.view(-1)]
-    launch(_look_up, (-(-n // run),), inputs, grain=_GRAIN)
+    inputs = [start, n_channels, places.contiguous(), rgbs.view(-1), alphas.view(-1)]
+    launch_runs(_look_up, (n,), _RUN, inputs, grain=_GRAIN)
     return rgbs, alphas
 
 
-@wp.func_native("""
+_LAY_OVER = """
     for (int i = first; i < last; ++i) {
         const float alpha = alphas.data[i], *behind = background.data + (background.shape[0] == 3 ? 0 : 3 * (size_t)i);
         for (size_t c = 3 * (size_t)i, k = 0; k < 3; ++k)
             colors.data[c + k] = rgbs.data[c + k] * alpha + behind[k] * (1.0f - alpha);
     }
-""")
-def lay_run_over(
+"""
+
+
+@native_kernel(_LAY_OVER, run_over="alphas")
+def _lay_over(
     first: wp.int32,
     last: wp.int32,
     rgbs: wp.array(dtype=wp.float32),
@@ -92,19 +82,6 @@ def lay_run_over(
     background: wp.array(dtype=wp.float32),
     colors: wp.array(dtype=wp.float32),
 ): ...
-
-
-@wp.kernel
-def _lay_over(
-    offset: wp.int32,
-    run: wp.int32,
-    rgbs: wp.array(dtype=wp.float32),
-    alphas: wp.array(dtype=wp.float32),
-    background: wp.array(dtype=wp.float32),
-    colors: wp.array(dtype=wp.float32),
-):
-    first = (wp.tid() + offset) * run
-    lay_run_over(first, wp.min(first + run, alphas.shape[0]), rgbs, alphas, background, colors)
 
 
 def lay_over(rgbs: Tensor, alphas: Tensor, background: Tensor) -> Tensor:
@@ -126,14 +103,14 @@ def lay_over(rgbs: Tensor, alphas: Tensor, background: Tensor) -> Tensor:
             f"expected a background of shape (3,) or ({n}, 3) on {rgbs.device}, "
             f"found {tuple(background.shape)} on {background.device}: give one colour, or one for each pixel"
         )
-    colors, run = torch.empty_like(rgbs), _run_on(rgbs)
-    inputs = (x.float().contiguous().view(-1) for x in (rgbs, alphas, background, colors))
-    launch(_lay_over, (-(-n // run),), [run, *inputs], grain=4 * _GRAIN)
+    colors = torch.empty_like(rgbs)
+    inputs = [x.float().contiguous().view(-1) for x in (rgbs, alphas, background, colors)]
+    launch_runs(_lay_over, (n,), _RUN, inputs, grain=4 * _GRAIN)
     return colors
 
 
-@wp.func_native(RAYS_CODE)
-def write_rays_of(
+@native_kernel(RAYS_CODE, run_over="pixels")
+def _camera_rays(
     first: wp.int32,
     last: wp.int32,
     c2w: wp.array(dtype=wp.mat44f),
@@ -150,31 +127,6 @@ def write_rays_of(
     rays_o: wp.array(dtype=wp.vec3f),
     rays_d: wp.array(dtype=wp.vec3f),
 ): ...
-
-
-@wp.kernel
-def _camera_rays(
-    offset: wp.int32,
-    run: wp.int32,
-    c2w: wp.array(dtype=wp.mat44f),
-    K: wp.array(dtype=wp.mat33f),
-    coefficients: wp.array(dtype=wp.float32),
-    fisheye: wp.bool,
-    width: wp.int32,
-    height: wp.int32,
-    sizes: wp.array2d(dtype=wp.int64),
-    axes: wp.vec3f,
-    center: wp.float32,
-    views: wp.array(dtype=wp.int64),
-    pixels: wp.array(dtype=wp.int64),
-    rays_o: wp.array(dtype=wp.vec3f),
-    rays_d: wp.array(dtype=wp.vec3f),
-):
-    first = (wp.tid() + offset) * run
-    last = wp.min(first + run, pixels.shape[0])
-    write_rays_of(
-        first, last, c2w, K, coefficients, fisheye, width, height, sizes, axes, center, views, pixels, rays_o, rays_d
-    )
 
 
 @cache
@@ -207,16 +159,12 @@ def camera_rays(
     Returns:
         rays_o, rays_d: (n, 3) float32; rays_d are unit vectors, NaN where the search for a point's direction fails.
     """
-    n, device, run = pixels.shape[0], pixels.device, _run_on(pixels)
+    n, device = pixels.shape[0], pixels.device
     rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
     raster = (0, 0, size.contiguous()) if isinstance(size, Tensor) else (*size, pixels.new_empty(0, 2))
     views = pixels.new_empty(0) if views is None else views.contiguous()
     coefficients, fisheye = (K.new_empty(0), False) if lens is None else (lens.coefficients.reshape(-1), lens.fisheye)
     cameras = [c2w.contiguous(), K.contiguous(), coefficients, fisheye, *raster, _vector(axes), center]
-    inputs = [run, *cameras, views, pixels.contiguous(), rays_o, rays_d]
-    launch(_camera_rays, (-(-n // run),), inputs, grain=_GRAIN)
+    inputs = [*cameras, views, pixels.contiguous(), rays_o, rays_d]
+    launch_runs(_camera_rays, (n,), _RUN, inputs, grain=_GRAIN)
     return rays_o, rays_d
-
-
-def _run_on(pixels: Tensor) -> int:
-    return _RUN if pixels.device.type == "cpu" else 1

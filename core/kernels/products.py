@@ -7,6 +7,8 @@ zeros to whole vectors or tiles.
 ROWS = 64
 """Rows that a thread takes at a time, a multiple of the 32 bfloat16 that a row of a tile holds."""
 
+# Not the `Row` of `LANES_CODE`: a matrix's rows begin at any float, where to read what is said to be aligned may fault;
+# and were that one's arrays not, each of its loads could cross from one line of the cache to the next.
 # Sixteen rows are transposed by shuffling their halves into each other four times, like cards.
 PRELUDE = """
 #define WIDE __attribute__((min_vector_width(512)))

@@ -13,6 +13,7 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.launch import launch, making_kernels
+from core.kernels.native import native_kernel
 from core.kernels.network import prepared, sized_gradients
 from core.kernels.network_code import NetworkCode
 from core.kernels.products import Tiles, Vectors
@@ -103,89 +104,43 @@ def _kernel(sizes: tuple[int, ...], junction: int, in_tiles: bool, backward: boo
 @cache
 def _made(sizes: tuple[int, ...], junction: int, in_tiles: bool, backward: bool) -> wp.Kernel:
     writer = _written(sizes, junction, in_tiles)
-    if not backward:
+    products, way = "tiles" if in_tiles else "vectors", "back" if backward else "ahead"
+    name = f"radiance_{'_'.join(map(str, sizes))}_at_{junction}_{products}_{way}"
+    module = f"{__name__}.{name}"
+    if backward:
 
-        @wp.func_native(writer.forward())
-        def run(
+        @native_kernel(writer.backward(), name=name, module=module)
+        def kernel(
             part: wp.int32,
             n_parts: wp.int32,
+            wants_inputs: wp.int32,
             steepness: wp.float32,
             scale: wp.float32,
             inputs: wp.array(dtype=wp.float32),
             directions: wp.array(dtype=wp.float32),
+            outputs: wp.array(dtype=wp.float32),
+            sigma_grads: wp.array(dtype=wp.float32),
+            grads: wp.array(dtype=wp.float32),
             matrices: wp.array(dtype=wp.float32),
             scratch: wp.array(dtype=wp.float32),
-            sigmas: wp.array(dtype=wp.float32),
-            outputs: wp.array(dtype=wp.float32),
+            weight_grads: wp.array(dtype=wp.float32),
+            input_grads: wp.array(dtype=wp.float32),
         ): ...
-
-        def kernel(
-            offset: wp.int32,
-            n_parts: wp.int32,
-            steepness: wp.float32,
-            scale: wp.float32,
-            inputs: wp.array(dtype=wp.float32),
-            directions: wp.array(dtype=wp.float32),
-            matrices: wp.array(dtype=wp.float32),
-            scratch: wp.array(dtype=wp.float32),
-            sigmas: wp.array(dtype=wp.float32),
-            outputs: wp.array(dtype=wp.float32),
-        ):
-            run(wp.tid() + offset, n_parts, steepness, scale, inputs, directions, matrices, scratch, sigmas, outputs)
 
     else:
 
-        @wp.func_native(writer.backward())
-        def run(
+        @native_kernel(writer.forward(), name=name, module=module)
+        def kernel(
             part: wp.int32,
             n_parts: wp.int32,
-            wants_inputs: wp.int32,
             steepness: wp.float32,
             scale: wp.float32,
             inputs: wp.array(dtype=wp.float32),
             directions: wp.array(dtype=wp.float32),
-            outputs: wp.array(dtype=wp.float32),
-            sigma_grads: wp.array(dtype=wp.float32),
-            grads: wp.array(dtype=wp.float32),
             matrices: wp.array(dtype=wp.float32),
             scratch: wp.array(dtype=wp.float32),
-            weight_grads: wp.array(dtype=wp.float32),
-            input_grads: wp.array(dtype=wp.float32),
+            sigmas: wp.array(dtype=wp.float32),
+            outputs: wp.array(dtype=wp.float32),
         ): ...
 
-        def kernel(
-            offset: wp.int32,
-            n_parts: wp.int32,
-            wants_inputs: wp.int32,
-            steepness: wp.float32,
-            scale: wp.float32,
-            inputs: wp.array(dtype=wp.float32),
-            directions: wp.array(dtype=wp.float32),
-            outputs: wp.array(dtype=wp.float32),
-            sigma_grads: wp.array(dtype=wp.float32),
-            grads: wp.array(dtype=wp.float32),
-            matrices: wp.array(dtype=wp.float32),
-            scratch: wp.array(dtype=wp.float32),
-            weight_grads: wp.array(dtype=wp.float32),
-            input_grads: wp.array(dtype=wp.float32),
-        ):
-            run(
-                wp.tid() + offset,
-                n_parts,
-                wants_inputs,
-                steepness,
-                scale,
-                inputs,
-                directions,
-                outputs,
-                sigma_grads,
-                grads,
-                matrices,
-                scratch,
-                weight_grads,
-                input_grads,
-            )
-
-    products, way = "tiles" if in_tiles else "vectors", "back" if backward else "ahead"
-    name = f"radiance_{'_'.join(map(str, sizes))}_at_{junction}_{products}_{way}"
-    return wp.Kernel(kernel, key=name, module=wp.get_module(f"{__name__}.{name}"))
+    return kernel

@@ -8,6 +8,7 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.launch import launch
+from core.kernels.native import native_kernel
 
 N_HARMONICS = 16
 
@@ -42,6 +43,7 @@ def harmonics_code(number: str) -> str:
 
 # A sample's row is written as a whole: one number after the other takes three times as long.
 _ROW = f"""
+    const wp::vec3f& direction = directions.data[i];
     const float x = direction[0], y = direction[1], z = direction[2];
     float harmonics[16];{harmonics_code("float")}
     float* row = values.data + (size_t)i * (n_features + 16);
@@ -52,26 +54,14 @@ _ROW = f"""
 """
 
 
-@wp.func_native(_ROW)
-def write_row(
-    i: wp.int32,
-    n_features: wp.int32,
-    features: wp.array(dtype=wp.float32),
-    direction: wp.vec3f,
-    values: wp.array(dtype=wp.float32),
-): ...
-
-
-@wp.kernel
+@native_kernel(_ROW)
 def _beside_harmonics(
-    offset: wp.int32,
+    i: wp.int32,
     n_features: wp.int32,
     features: wp.array(dtype=wp.float32),
     directions: wp.array(dtype=wp.vec3f),
     values: wp.array(dtype=wp.float32),
-):
-    i = wp.tid() + offset
-    write_row(i, n_features, features, directions[i], values)
+): ...
 
 
 class _BesideHarmonics(torch.autograd.Function):

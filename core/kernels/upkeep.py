@@ -6,7 +6,7 @@ from torch import Tensor
 
 from core.kernels.grid import Grid
 from core.kernels.lanes import LANES_CODE
-from core.kernels.launch import launch
+from core.kernels.launch import launch_runs
 from core.kernels.march_code import CELLS_CODE
 from core.kernels.native import native_kernel
 
@@ -64,13 +64,11 @@ def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_si
         positions: (n, 3) float32; outside the grid, the cell at its edge.
         sigmas: (n,) float32; what is not a number is passed over.
     """
-    run = _RUN if positions.device.type == "cpu" else 1
-    inputs = [run, grid, positions.contiguous(), sigmas.contiguous(), step_size, seen.view(-1)]
-    launch(_observe, (-(-positions.shape[0] // run),), inputs, grain=16)
+    inputs = [grid, positions.contiguous(), sigmas.contiguous(), step_size, seen.view(-1)]
+    launch_runs(_observe, (positions.shape[0],), _RUN, inputs, grain=16)
 
 
-@wp.func_native(
-    """
+_FOLD = """
     for (int i = first; i < last; ++i) {
         const float value = seen.data[i], before = occs.data[i], decayed = before * decay;
         const bool is_new = !(value <= UNSEEN) && before >= 0.0f;
@@ -82,8 +80,10 @@ def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_si
         binaries.data[i] = occupied;
     }
 """.replace("UNSEEN", f"{UNSEEN}f")
-)
-def fold_run(
+
+
+@native_kernel(_FOLD, run_over="seen")
+def _fold(
     first: wp.int32,
     last: wp.int32,
     decay: wp.float32,
@@ -93,21 +93,6 @@ def fold_run(
     binaries: wp.array(dtype=wp.bool),
     changed: wp.array(dtype=wp.int8),
 ): ...
-
-
-@wp.kernel
-def _fold(
-    offset: wp.int32,
-    run: wp.int32,
-    decay: wp.float32,
-    occ_thre: wp.float32,
-    seen: wp.array(dtype=wp.float32),
-    occs: wp.array(dtype=wp.float32),
-    binaries: wp.array(dtype=wp.bool),
-    changed: wp.array(dtype=wp.int8),
-):
-    first = (wp.tid() + offset) * run
-    fold_run(first, wp.min(first + run, seen.shape[0]), decay, occ_thre, seen, occs, binaries, changed)
 
 
 def fold(seen: Tensor, decay: float, occs: Tensor, occ_thre: float, binaries: Tensor, changed: Tensor) -> None:
@@ -120,14 +105,13 @@ def fold(seen: Tensor, decay: float, occs: Tensor, occ_thre: float, binaries: Te
         binaries: bool, whether a cell is occupied, as it was and then as it is.
         changed: int8, overwritten: +1 where a cell became occupied, -1 where one became empty.
     """
-    run = 16 * _RUN if seen.device.type == "cpu" else 1
     cells = [x.view(-1) for x in (seen, occs, binaries, changed)]
-    launch(_fold, (-(-seen.numel() // run),), [run, decay, occ_thre, *cells], grain=16)
+    launch_runs(_fold, (seen.numel(),), 16 * _RUN, [decay, occ_thre, *cells], grain=16)
     # torch doesn't see a kernel write, and grids are kept by version
     torch.autograd.graph.increment_version([occs, binaries, changed])
 
 
-@wp.func_native("""
+_POINTS_IN = """
     for (int i = first; i < last; ++i) {
         int left = (int)cells.data[i], cell[3];
         for (int axis = 2; axis >= 0; --axis) {
@@ -141,8 +125,11 @@ def fold(seen: Tensor, decay: float, occs: Tensor, occ_thre: float, binaries: Te
                 grid.center[axis] - grid.half[axis] * scale + place * grid.cell_size[axis] * scale;
         }
     }
-""")
-def place_run(
+"""
+
+
+@native_kernel(_POINTS_IN, run_over="cells")
+def _points_in(
     first: wp.int32,
     last: wp.int32,
     grid: Grid,
@@ -150,19 +137,6 @@ def place_run(
     shares: wp.array(dtype=wp.float32),
     points: wp.array(dtype=wp.float32),
 ): ...
-
-
-@wp.kernel
-def _points_in(
-    offset: wp.int32,
-    run: wp.int32,
-    grid: Grid,
-    cells: wp.array(dtype=wp.int64),
-    shares: wp.array(dtype=wp.float32),
-    points: wp.array(dtype=wp.float32),
-):
-    first = (wp.tid() + offset) * run
-    place_run(first, wp.min(first + run, cells.shape[0]), grid, cells, shares, points)
 
 
 def points_in(grid: Grid, cells: Tensor, shares: Tensor) -> Tensor:
@@ -176,6 +150,6 @@ def points_in(grid: Grid, cells: Tensor, shares: Tensor) -> Tensor:
     Returns:
         (n, 3) float32, in scene units.
     """
-    points, run = torch.empty_like(shares), _RUN if cells.device.type == "cpu" else 1
-    launch(_points_in, (-(-cells.shape[0] // run),), [run, grid, cells, shares.view(-1), points.view(-1)], grain=16)
+    points = torch.empty_like(shares)
+    launch_runs(_points_in, (cells.shape[0],), _RUN, [grid, cells, shares.view(-1), points.view(-1)], grain=16)
     return points

@@ -8,7 +8,7 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.grid import FAR_AWAY
-from core.kernels.launch import launch
+from core.kernels.launch import launch, launch_runs
 from core.kernels.native import native_kernel
 from core.rays import Samples
 
@@ -174,9 +174,8 @@ def kept_samples(rounds: list[Round], n_kept: Tensor) -> tuple[Samples, Tensor, 
     ray_indices = torch.empty(n_samples, dtype=torch.int32, device=device)
     n_features = rounds[0].features.shape[1]
     features = torch.empty(n_samples, n_features, device=device)
-    run = _RUN if device.type == "cpu" else 1
     for samples, densities, known, ranks in rounds:
         inputs = [n_features, samples.ray_indices, ranks, packed_info, samples.t_starts, samples.t_ends, densities]
         inputs += [known.reshape(-1), t_starts, t_ends, ray_indices, sigmas, features.view(-1)]
-        launch(_place, (-(-ranks.shape[0] // run),), [run, *inputs], grain=8)
+        launch_runs(_place, (ranks.shape[0],), _RUN, inputs, grain=8)
     return Samples(t_starts, t_ends, ray_indices, packed_info), sigmas, features
