@@ -12,7 +12,6 @@ from core.datasets.placing import check_place, placed, placed_as_wished
 from core.device import fastest_precision
 from core.errors import FirstlightError
 from core.fields.space import space_of
-from core.kernels.ahead import loading_kernels
 from core.methods import (
     CONTRACTIONS,
     ENDLESS,
@@ -205,20 +204,19 @@ def open_trainer(
         ValueError: see `new_trainer` and `placed_as_wished`.
     """
     progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
-    with loading_kernels(device):
-        if is_snapshot(path):
-            refuse_for_snapshot(path, reading, overrides or Overrides())
-            own_field = None if overrides is None else overrides.method.get("field")
-            progress(0.0, f"reading {path}")
-            trainer = load_snapshot(path, device, progress, own_field)
-            if "up" in wishes:
-                trainer.turn_up(AXES[wishes["up"]])
-        else:
-            dataset = placed_as_wished(open_dataset(path, reading, progress), wishes)
-            progress(1.0, "preparing the field and the grid")
-            trainer = new_trainer(dataset, device, seed, overrides)
-        progress(1.0, "preparing kernels (compiled on the first start only)")
-        rehearse(trainer)
+    if is_snapshot(path):
+        refuse_for_snapshot(path, reading, overrides or Overrides())
+        own_field = None if overrides is None else overrides.method.get("field")
+        progress(0.0, f"reading {path}")
+        trainer = load_snapshot(path, device, progress, own_field)
+        if "up" in wishes:
+            trainer.turn_up(AXES[wishes["up"]])
+    else:
+        dataset = placed_as_wished(open_dataset(path, reading, progress), wishes)
+        progress(1.0, "preparing the field and the grid")
+        trainer = new_trainer(dataset, device, seed, overrides)
+    progress(1.0, "preparing kernels (compiled on the first start only)")
+    rehearse(trainer)
     return trainer
 
 

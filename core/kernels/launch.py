@@ -53,8 +53,7 @@ T = TypeVar("T")
 
 _workers: Workers | None = None
 making_kernels = threading.RLock()
-"""Held while a kernel is made: two threads that ask for one are to get the same."""
-_module_locks: dict[wp.Module, threading.RLock] = {}
+"""Held while a kernel is made, compiled or loaded: Warp's modules bear one thread at that."""
 _n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -189,26 +188,9 @@ def _device_of(inputs: list) -> torch.device:
 def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device) -> OnCpu | OnCuda:
     arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
-    with _loading(kernel.module):  # the first one compiles or loads it
+    with making_kernels:  # the first one compiles or loads it
         command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True)
     return OnCuda(command) if device.type == "cuda" else OnCpu(command)
-
-
-def load_module(name: str, device: str) -> None:
-    """Compile or load the kernels of a Warp module, unless another thread is at it: then wait for that.
-
-    Args:
-        device: as torch names it.
-    """
-    module = wp.get_module(name)
-    with _loading(module):
-        wp.force_load(device, [module], max_workers=0)  # as launches want it, which `module.load` doesn't
-
-
-def _loading(module: wp.Module) -> threading.RLock:
-    """Held while a module is compiled or loaded, which Warp bears several threads at, but not with the same module."""
-    with making_kernels:
-        return _module_locks.setdefault(module, threading.RLock())
 
 
 def _as_warp(value, kind):

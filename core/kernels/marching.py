@@ -128,9 +128,20 @@ class March:
         return Samples(t_starts, t_ends, ray_indices, packed_info)
 
 
-@wp.kernel
+_MIDPOINTS = """
+    for (int i = first; i < last; ++i) {
+        const int ray = ray_indices.data[i];
+        positions.data[i] = rays_o.data[ray] + rays_d.data[ray] * (0.5f * (t_starts.data[i] + t_ends.data[i]));
+        if (directions.data)
+            directions.data[i] = rays_d.data[ray];
+    }
+"""
+
+
+@native_kernel(_MIDPOINTS, run_over="ray_indices", module=f"{__name__}.midpoints")
 def _midpoints(
-    offset: wp.int32,
+    first: wp.int32,
+    last: wp.int32,
     rays_o: wp.array(dtype=wp.vec3f),
     rays_d: wp.array(dtype=wp.vec3f),
     t_starts: wp.array(dtype=wp.float32),
@@ -138,12 +149,7 @@ def _midpoints(
     ray_indices: wp.array(dtype=wp.int32),
     positions: wp.array(dtype=wp.vec3f),
     directions: wp.array(dtype=wp.vec3f),
-):
-    i = wp.tid() + offset
-    ray = ray_indices[i]
-    positions[i] = rays_o[ray] + rays_d[ray] * (0.5 * (t_starts[i] + t_ends[i]))
-    if directions.shape[0] > 0:
-        directions[i] = rays_d[ray]
+): ...
 
 
 class _Midpoints(torch.autograd.Function):
@@ -151,7 +157,8 @@ class _Midpoints(torch.autograd.Function):
     def forward(ctx, t_starts: Tensor, t_ends: Tensor, rays: Rays, ray_indices: Tensor, directed: bool):
         n, device = t_starts.shape[0], t_starts.device
         positions, directions = torch.empty(n, 3, device=device), torch.empty(n if directed else 0, 3, device=device)
-        launch(_midpoints, (n,), [*rays[:2], t_starts, t_ends, ray_indices, positions, directions])
+        inputs = [*rays[:2], t_starts, t_ends, ray_indices, positions, directions]
+        launch_runs(_midpoints, (n,), _RUN, inputs, grain=4)
         ctx.save_for_backward(directions)
         ctx.mark_non_differentiable(directions)
         return positions, directions

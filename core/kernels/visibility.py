@@ -128,7 +128,7 @@ _PLACE = """
 """
 
 
-@native_kernel(_PLACE, run_over="ranks")
+@native_kernel(_PLACE, run_over="ranks", module=f"{__name__}.place")
 def _place(
     first: wp.int32,
     last: wp.int32,

@@ -8,7 +8,7 @@ import pytest
 import warp as wp
 
 import core.kernels
-from core.kernels import encoded_network, hash_grid
+from core.kernels import encoded_network
 from tests.scenes import SMALL_FIELD
 
 ON_THE_CPU_ONLY = {"network", "radiance", "whole_march"}  # on CUDA torch multiplies, and rounds are launches
@@ -24,16 +24,13 @@ MODULES = [
 
 def modules_of(name):
     """What Warp compiles of a file: a kernel that is made on use is a module of its own."""
-    if name == "hash_grid":
-        makers = hash_grid._GATHERS, hash_grid._WORD_GATHERS, hash_grid._SCATTERS
-        return [kernel.module for kernels in makers for kernel in kernels.values()]
-    if name != "encoded_network":
-        return [wp.get_module(importlib.import_module(f"core.kernels.{name}").__name__)]
-    n_in = SMALL_FIELD.n_levels * SMALL_FIELD.n_features
-    return [
-        encoded_network._kernel(n_in, SMALL_FIELD.hidden_dim, n_out, SMALL_FIELD.n_features, in_tiles=False).module
-        for n_out in (1, SMALL_FIELD.geo_feature_dim)
-    ]
+    if name == "encoded_network":
+        n_in = SMALL_FIELD.n_levels * SMALL_FIELD.n_features
+        sizes = [(n_in, SMALL_FIELD.hidden_dim, n, SMALL_FIELD.n_features) for n in (1, SMALL_FIELD.geo_feature_dim)]
+        return [encoded_network._kernel(*size, in_tiles=False).module for size in sizes]
+    modules = {kernel.module.name: kernel.module for kernel in made_on_import(name)}
+    file = f"core.kernels.{name}"
+    return [module for path, module in sorted(modules.items()) if path == file or path.startswith(f"{file}.")]
 
 
 def made_on_import(name):
