@@ -175,7 +175,7 @@ def kept_samples(rounds: list[Round], n_kept: Tensor) -> tuple[Samples, Tensor, 
     n_features = rounds[0].features.shape[1]
     features = torch.empty(n_samples, n_features, device=device)
     for samples, densities, known, ranks in rounds:
-        inputs = [n_features, samples.ray_indices, ranks, packed_info, samples.t_starts, samples.t_ends, densities]
-        inputs += [known.reshape(-1), t_starts, t_ends, ray_indices, sigmas, features.view(-1)]
+        inputs = [n_features, samples.ray_indices, ranks, packed_info, samples.t_starts, samples.t_ends]
+        inputs += [densities.contiguous(), known.reshape(-1), t_starts, t_ends, ray_indices, sigmas, features.view(-1)]
         launch_runs(_place, (ranks.shape[0],), _RUN, inputs, grain=8)
     return Samples(t_starts, t_ends, ray_indices, packed_info), sigmas, features

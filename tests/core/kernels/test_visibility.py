@@ -45,6 +45,14 @@ def test_kept_samples_are_in_order_of_ray_then_t(lengths, n_features, share):
     assert samples.packed_info[:, 0].tolist() == [sum(n_kept[:i].tolist()) for i in range(7)]
 
 
+def test_densities_and_features_may_be_columns_of_one_matrix():
+    rounds, n_kept, _ = rounds_of(7, [3, 4], 5, 0.4)
+    columns = [torch.cat([x.sigmas[:, None], x.features], dim=1) for x in rounds]
+    strided = [x._replace(sigmas=c[:, 0], features=c[:, 1:]) for x, c in zip(rounds, columns, strict=True)]
+    for found, expected in zip(kept_samples(strided, n_kept)[1:], kept_samples(rounds, n_kept)[1:], strict=True):
+        assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.3, "early_stop_eps": 0.2}])
 def test_what_is_no_number_is_kept_with_all_behind_it(thresholds):
     starts = torch.arange(4.0)
