@@ -157,8 +157,8 @@ class _Midpoints(torch.autograd.Function):
     def forward(ctx, t_starts: Tensor, t_ends: Tensor, rays: Rays, ray_indices: Tensor, directed: bool):
         n, device = t_starts.shape[0], t_starts.device
         positions, directions = torch.empty(n, 3, device=device), torch.empty(n if directed else 0, 3, device=device)
-        inputs = [*rays[:2], t_starts, t_ends, ray_indices, positions, directions]
-        launch_runs(_midpoints, (n,), _RUN, inputs, grain=4)
+        given = [x.contiguous() for x in (*rays[:2], t_starts, t_ends, ray_indices)]
+        launch_runs(_midpoints, (n,), _RUN, [*given, positions, directions], grain=4)
         ctx.save_for_backward(directions)
         ctx.mark_non_differentiable(directions)
         return positions, directions

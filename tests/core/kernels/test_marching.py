@@ -288,3 +288,14 @@ def test_rays_may_share_one_origin():
     found = march_all(grid(1, 0.5), shared, settings, 8)
     assert found == march_all(grid(1, 0.5), Rays(torch.zeros(20, 3), rays.rays_d), settings, 8)
     assert sum(map(len, found)) > 0
+
+
+def test_midpoints_of_what_does_not_lie_side_by_side():
+    generator = torch.Generator().manual_seed(0)
+    wide, ends = torch.randn(20, 8, generator=generator), torch.rand(100, 2, generator=generator).sort(dim=1).values
+    rays, indices = Rays(wide[:, 1:4], wide[:, 5:]), torch.randint(20, (100, 2), generator=generator).int()[:, 0]
+    samples = Samples(ends[:, 0], ends[:, 1], indices, torch.zeros(20, 2, dtype=torch.int32))
+    positions, directions = midpoints(rays, samples)
+    expected = wide[indices.long(), 5:]
+    assert torch.equal(directions, expected)
+    torch.testing.assert_close(positions, wide[indices.long(), 1:4] + expected * ends.mean(1, keepdim=True))
