@@ -36,7 +36,7 @@ def presets(
 
     A CPU gets tables that fit its cache and batches whose activations do (2^14 samples), and a finest level as fine as
     the views; a GPU gets instant-ngp's, with which that wasn't measured.
-    Photos of a place, several levels deep, take more samples a ray, and on a CPU larger tables and batches; fog that is
+    Photos of a place, several levels deep, take more samples a ray, and on a CPU larger batches; fog that is
     thinner there than what a ray can be without is passed over.
 
     Args:
@@ -58,7 +58,7 @@ def presets(
     placed_in_space = n_levels > 1
     field_settings = FieldSettings(
         n_levels=8,
-        log2_hashmap_size=17 if placed_in_space else 16,
+        log2_hashmap_size=17,
         max_resolution=finest_resolution(pixels, 1024 if placed_in_space else 512),
         precision=precision,
     )
