@@ -26,7 +26,6 @@ from core.device import choose_device
 from core.errors import FirstlightError
 from core.fields.mlp import DTYPES, products_in
 from core.fields.ngp import NGPField
-from core.kernels.hash_grid import hash_encode
 from core.kernels.launch import n_threads
 from core.kernels.marching import midpoints
 from core.kernels.packed import Composited, composite
@@ -125,8 +124,14 @@ def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
 
 
 def encode_work(field: NGPField, n: float) -> Work:
-    """Reading a cell's eight vertices and writing their mix, at every level."""
-    return Work(n_bytes=n * field.levels.shape[0] * (8 + 1) * field.table.shape[1] * field.table.element_size())
+    """Reading a cell's eight vertices, on a CPU rounded to bfloat16, and writing their mix, at every level."""
+    n_read = 2 if field.table.device.type == "cpu" else 4
+    return Work(n_bytes=n * field.levels.shape[0] * field.table.shape[1] * (8 * n_read + 4))
+
+
+def scatter_work(field: NGPField, n: float) -> Work:
+    """Reading the gradient of the mix, and adding to those of the eight vertices."""
+    return Work(n_bytes=n * field.levels.shape[0] * field.table.shape[1] * (4 + 8 * (4 + 4)))
 
 
 def density_work(field: NGPField, n: float) -> Work:
@@ -143,10 +148,15 @@ def color_work(field: NGPField, n: float) -> Work:
     return Work(2 * n * sum(weight.numel() for weight in field.color_layers))
 
 
+def network_flops(field: NGPField, n: float) -> float:
+    """Of all products from the encoding to the colour."""
+    return density_work(field, n).flops + color_work(field, n).flops
+
+
 def step_work(field: NGPField, n_kept: float, n_marched: float) -> Work:
     """A training step's least: densities alone of what is marched, density and colour of what is kept with both
     gradients of each product, the scatter into the tables, and Adam over all parameters."""
-    backward = color_work(field, 2 * n_kept) + density_work(field, 2 * n_kept)
+    backward = Work(2 * network_flops(field, n_kept)) + scatter_work(field, n_kept)
     n_parameters = sum(x.numel() for x in field.parameters())
     # the gradient's zeros and sums; parameter and two moments, in and out; what marches read, in bfloat16
     adam = Work(n_bytes=n_parameters * (4 * 8 + 2))
@@ -179,10 +189,10 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     n = samples.n_samples
     positions, directions = midpoints(rays._replace(times=None), samples)
     with torch.no_grad():
-        features = hash_encode(positions, field.table, field.levels, field.space)
+        features = field.encode(positions)
         sigmas, _ = field.density(positions)
     rgbs, background = torch.rand(n, 3, device=device), torch.ones(3, device=device)
-    networks = Work(density_work(field, n).flops) + color_work(field, n)
+    networks = Work(network_flops(field, n))
     networks_and_gradients = Work(3 * networks.flops)
 
     def measured(name: str, run: Callable[[], object], work: Work, n_items: int = n) -> Stage:
@@ -192,7 +202,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
         return _sampled(trainer, rays, torch.Generator(device).manual_seed(0))
 
     def run_encode() -> Tensor:
-        return hash_encode(positions, field.table, field.levels, field.space)
+        return field.encode(positions)
 
     def run_density() -> tuple[Tensor, Tensor]:
         return field.density(positions)
@@ -216,9 +226,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
         pixels = measured("composite forward", run_composite, Work(n_bytes=n * _COMPOSITED * 4))
     encoded = run_encode()
     grads = torch.ones_like(encoded)
-    backward = measured(
-        "encode backward", lambda: encoded.backward(grads, retain_graph=True), encode_work(field, 2 * n)
-    )
+    backward = measured("encode backward", lambda: encoded.backward(grads, retain_graph=True), scatter_work(field, n))
     features.requires_grad_()
     both = measured("networks forward and backward", run_networks_and_gradients, networks_and_gradients)
     field.zero_grad(set_to_none=True)

@@ -195,7 +195,12 @@ def rays_of_pixels(camera: Camera, pixels: Tensor, views: Tensor | None = None) 
         pixels: counted row by row within their images, or through all images of a batch where no views are given.
         views: (n,) int64, which camera of a batch each pixel is of; None: as the pixels count, which takes images of
             one size.
+
+    Raises:
+        ValueError: the images have several sizes, and no views are given.
     """
+    if views is None and camera.sizes is not None:
+        raise ValueError("pixels of images of several sizes are of a view each, got none: give `views`")
     if camera.K.dtype == torch.float32:  # of every step and every picture
         c2w, K, lens = camera.c2w.view(-1, 4, 4), camera.K.view(-1, 3, 3), camera.lens
         size = (camera.width, camera.height) if camera.sizes is None else camera.sizes

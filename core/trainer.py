@@ -17,7 +17,6 @@ from core.datasets.coverage import Coverage
 from core.datasets.possible import possible_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields import make_field
-from core.fields.base import densities_alone
 from core.fields.space import space_of
 from core.last_good import LastGood
 from core.optimizer import Adam
@@ -31,7 +30,8 @@ from core.settings import Box, MarchSettings, TrainSettings, settings_of
 _MOST_FRUITLESS_STEPS = 50
 """Steps in a row without a kept sample that count as a collapse; single ones are chance."""
 
-_REHEARSED_RAYS = 64
+_REHEARSED = 64
+"""Rays, and cells, that kernels are compiled or loaded for before the first step."""
 
 _SLOWER = 0.5
 """The learning rate is multiplied by this when training goes back from a value that was not finite."""
@@ -130,7 +130,7 @@ class Trainer:
         began = time.perf_counter()
         settings = self.settings
         self._set_learning_rate(fraction)
-        n_rays = int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
+        n_rays = self._n_rays(fraction)
         error, traced = self._find_gradients(n_rays, self._generator)
         sums = self._optimizer.gradient_sums()
         value, *gradients, n_marched = _numbers([error, *sums, traced.output.n_marched.sum()])
@@ -157,12 +157,19 @@ class Trainer:
         return TrainStats(self.step_count, value, n_rays, n_marched, n_samples, seconds)
 
     def rehearse(self) -> None:
-        """Go through a small step and take none of it, so that no step is charged for kernels that must be compiled."""
-        seen = self.grid.seen.clone()
-        self._find_gradients(_REHEARSED_RAYS, torch.Generator(self.device).manual_seed(self.seed))
-        densities_alone(self.field, self.grid.aabbs[:, :3])  # as the grid's upkeep does
-        self._optimizer.drop_gradients()
-        self.grid.seen.copy_(seen)
+        """Go through a small step and an update of the grid and take neither, so that no step is charged for kernels
+        that must be compiled. What fields and samplers keep outside their buffers isn't put back."""
+        modules = [x for x in (self.field, self.grid, self.sampler) if isinstance(x, nn.Module)]
+        kept = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
+        generator = torch.Generator(self.device).manual_seed(self.seed)
+        march, decay = self.settings.march, self.settings.grid_decay
+        try:
+            self._find_gradients(min(_REHEARSED, self._n_rays(1.0)), generator)
+            self.grid.update(self.field, march.render_step_size, march.occ_thre, decay, _REHEARSED, generator)
+        finally:
+            self._optimizer.drop_gradients()
+            for buffer, value in kept:
+                buffer.copy_(value)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -300,6 +307,11 @@ class Trainer:
         self._fruitless_steps = int(counters["fruitless_steps"])
         self.n_evaluations = int(counters["evaluations"])
         self._grid_started_at = int(counters["grid_started_at"])
+
+    def _n_rays(self, fraction: float) -> int:
+        """Rays that a step takes to learn from a share of the target number of samples."""
+        settings = self.settings
+        return int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
 
     def _find_gradients(self, n_rays: int, generator: torch.Generator) -> tuple[Tensor, Traced]:
         """Draw a batch, render it, and leave the gradients of what is wrong with it: the mean squared error of its

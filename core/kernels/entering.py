@@ -59,7 +59,7 @@ _ENTER = """
     const float* all_directions = reinterpret_cast<const float*>(rays_d.data);
     const Row never = zeros + FAR_AWAY;
     auto enter_rays = [&](int i, int n) WIDE {
-        Row enter = -never, leave = never, anchor = zeros + near_plane;
+        Row enter = -never, leave = never, anchor = zeros + near_plane, lost = zeros;
         for (int axis = 0; axis < 3; ++axis) {
             Row o = zeros, d = zeros;
             for (int j = 0; j < n; ++j) {
@@ -75,9 +75,11 @@ _ENTER = """
             from = low[axis] > high[axis] ? never : from;
             to = along ? (from < zeros ? never : -never) : to;
             to = low[axis] > high[axis] ? -never : to;
-            enter = from < enter ? enter : from;  // a ray that is not a number stays so, and misses
-            leave = leave < to ? leave : to;
+            enter = from > enter ? from : enter;
+            leave = to < leave ? to : leave;
+            lost += 0.0f * o + 0.0f * d;
         }
+        enter = lost == zeros ? enter : never;  // what is no number somewhere misses
         enter = enter < near_plane ? zeros + near_plane : enter;
         leave = far_plane < leave ? zeros + far_plane : leave;
         for (int j = 0; j < n; ++j) {

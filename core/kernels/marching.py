@@ -32,10 +32,10 @@ def _march(
     first: wp.int32,
     last: wp.int32,
     limit: wp.int32,
+    rays: wp.array(dtype=wp.int32),
     grid: Grid,
     rays_o: wp.array(dtype=wp.vec3f),
     rays_d: wp.array(dtype=wp.vec3f),
-    rays: wp.array(dtype=wp.int32),
     step_size: wp.float32,
     cone_angle: wp.float32,
     t_maxs: wp.array(dtype=wp.float32),
@@ -113,8 +113,8 @@ class March:
             return self._by_nerfacc.round(rays, max_samples, self.t_nexts)
         starts = torch.empty(n_active, max_samples, device=device)
         counts = torch.empty(n_active, dtype=torch.int32, device=device)
-        inputs = [max_samples, self._grid, *self._rays[:2], rays, *self._steps, self.t_maxs, self.t_nexts]
-        launch_runs(_march, (n_active,), _RUN, [*inputs, starts.view(-1), counts], grain=1)
+        inputs = [max_samples, rays, *self.arguments(), starts.view(-1), counts]
+        launch_runs(_march, (n_active,), _RUN, inputs, grain=1)
         ends = torch.cumsum(counts, 0, dtype=torch.int32)
         n_samples = int(ends[-1]) if n_active else 0
         t_starts, t_ends = torch.empty(2, n_samples, device=device)

@@ -103,9 +103,9 @@ def lay_over(rgbs: Tensor, alphas: Tensor, background: Tensor) -> Tensor:
             f"expected a background of shape (3,) or ({n}, 3) on {rgbs.device}, "
             f"found {tuple(background.shape)} on {background.device}: give one colour, or one for each pixel"
         )
-    colors = torch.empty_like(rgbs)
-    inputs = [x.float().contiguous().view(-1) for x in (rgbs, alphas, background, colors)]
-    launch_runs(_lay_over, (n,), _RUN, inputs, grain=4 * _GRAIN)
+    colors = torch.empty(n, 3, device=rgbs.device)
+    inputs = [x.float().contiguous().view(-1) for x in (rgbs, alphas, background)]
+    launch_runs(_lay_over, (n,), _RUN, [*inputs, colors.view(-1)], grain=4 * _GRAIN)
     return colors
 
 

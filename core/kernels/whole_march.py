@@ -164,7 +164,8 @@ def march_on(
     began = time.perf_counter()
     launch(kernel, (parts,), inputs, grain=1)
     if density.on_evaluated:
-        seconds = (time.perf_counter() - began) * float(counts[:, 2].sum() / counts[:, 3].sum())
+        in_densities, in_all = counts[:, 2:].sum(0).tolist()
+        seconds = (time.perf_counter() - began) * in_densities / max(1, in_all)
         density.on_evaluated(int(visibility.n_marched.sum()) - n_before, seconds)
     rounds, left = [], []
     for part, (n_found, n_left, *_) in enumerate(counts.tolist()):

@@ -20,10 +20,13 @@ _MOST_OF_A_RAY = BATCH // 16
 _PIECES = """
     struct Floats { float* data; };
     struct Ints { int* data; };
-#if defined(__x86_64__) || defined(_M_X64)
+    // of a counter that costs nothing to read, for shares of a launch's time only
+#if defined(__x86_64__)
     auto ticks = []() { return (long long)__builtin_ia32_rdtsc(); };
+#elif defined(__aarch64__)
+    auto ticks = []() { return (long long)__builtin_arm_rsr64("cntvct_el0"); };  // Warp's compiler takes no assembly
 #else
-    auto ticks = []() { long long now; asm volatile("mrs %0, cntvct_el0" : "=r"(now)); return now; };
+    auto ticks = []() { return 0ll; };
 #endif
     float* room_of_floats = scratch_floats.data + (size_t)part * N_FLOATS;
     int* room_of_ints = scratch_ints.data + (size_t)part * BATCH;
@@ -53,6 +56,10 @@ _WALK = """
     const int begin = (int)((long long)rays.shape[0] * part / n_parts);
     int n_left = (int)((long long)rays.shape[0] * (part + 1) / n_parts) - begin, n_found = 0;
     int* going = rays.data + begin;
+    auto end_of = [=](float t) {
+        const float grown = cone_angle * t;
+        return t + (grown > step_size ? grown : step_size);
+    };
     const float* origins = reinterpret_cast<const float*>(rays_o.data);
     const float* directions = reinterpret_cast<const float*>(rays_d.data);
     const size_t kept = (size_t)part * room;
@@ -81,8 +88,7 @@ _WALK = """
                 const float* o = origins + 3 * (size_t)ray;
                 const float* d = directions + 3 * (size_t)ray;
                 for (int k = 0; k < found_counts.data[s]; ++k, ++n) {
-                    const float t = found_starts.data[s * limit + k], grown = cone_angle * t;
-                    const float middle = 0.5f * (t + (t + (grown > step_size ? grown : step_size)));
+                    const float t = found_starts.data[s * limit + k], middle = 0.5f * (t + end_of(t));
                     for (int axis = 0; axis < 3; ++axis)
                         found_positions.data[3 * n + axis] = o[axis] + d[axis] * middle;
                 }
@@ -101,8 +107,7 @@ _WALK = """
                 float passed = thickness.data[ray];
                 int rank = n_kept.data[ray];
                 for (int k = 0; k < n_of_ray; ++k, ++n) {
-                    const float t = found_starts.data[s * limit + k], grown = cone_angle * t;
-                    const float end = t + (grown > step_size ? grown : step_size);
+                    const float t = found_starts.data[s * limit + k], end = end_of(t);
                     const float tau = found_sigmas.data[n] * (end - t);
                     if (passed > opaque)
                         continue;

@@ -234,6 +234,12 @@ def test_cameras_of_a_batch_may_have_sizes_of_their_own():
     assert wide.sizes.dtype == torch.int64 and wide.extent.dtype == torch.float64
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_pixels_of_images_of_several_sizes_need_their_views(dtype):
+    with pytest.raises(ValueError, match=r"several sizes .* give `views`"):
+        rays_of_pixels(mixed_batch().to(dtype), torch.arange(5))
+
+
 def test_resizing_a_batch_resizes_each():
     batch = mixed_batch()
     resized = batch.resized(20, 10)

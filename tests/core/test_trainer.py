@@ -9,6 +9,7 @@ import torch
 from core.errors import CollapseKind, TrainingCollapsed
 from core.evaluation import evaluate, psnr
 from core.rendering import render_image, trace_rays
+from core.sampler_settings import OccupancySettings, ProposalSettings
 from core.schedule import learning_rate
 from core.settings import MarchSettings, TrainSettings
 from core.trainer import Trainer
@@ -203,3 +204,19 @@ def test_marches_see_what_a_step_has_learnt():
         with torch.no_grad():
             marched = trainer.field.density(positions)[0]
         torch.testing.assert_close(marched, learnt, rtol=0.02, atol=1e-3)
+
+
+@pytest.mark.parametrize("sampler", [OccupancySettings(), ProposalSettings()])
+def test_a_rehearsal_changes_nothing(sampler):
+    trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING, sampler_settings=sampler)
+    for _ in range(3):
+        trainer.step()
+    buffers = [buffer for module in (trainer.field, trainer.grid, trainer.sampler) for buffer in module.buffers()]
+    before = {name: value.clone() for name, value in trainer.state_tensors().items()}
+    kept, counters = [buffer.clone() for buffer in buffers], trainer.counters()
+    trainer.rehearse()
+    after = trainer.state_tensors()
+    assert before.keys() == after.keys() and counters == trainer.counters()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(torch.equal(x, y) for x, y in zip(buffers, kept, strict=True))
+    assert all(parameter.grad is None for parameter in trainer.field.parameters())

@@ -235,12 +235,14 @@ def test_a_march_begins_the_same_whichever_other_rays_there_are(cone_angle):
     assert torch.equal(march.t_nexts, begun[0][2]) and torch.equal(march.n_dense, begun[0][3])
 
 
+@pytest.mark.parametrize("axes", [[0], [1], [2], [0, 1, 2]])
 @pytest.mark.parametrize("cone_angle", [0.0, 0.02])
-def test_a_ray_that_is_not_a_number_misses_and_leaves_its_neighbours_alone(cone_angle):
+def test_a_ray_that_is_not_a_number_misses_and_leaves_its_neighbours_alone(cone_angle, axes):
     settings = MarchSettings(render_step_size=0.03, cone_angle=cone_angle)
     rays, lost = random_rays(40), torch.arange(40) % 7 == 3
     expected = March(grid(1, 1.0), rays, settings)
-    rays.rays_d[lost] = torch.nan
+    for axis in axes:
+        rays.rays_d[lost, axis] = torch.nan
     march = March(grid(1, 1.0), rays, settings)
     assert not (march.t_mins < march.t_maxs)[lost].any()
     assert (march.t_nexts[lost] == FAR_AWAY).all() and (march.n_dense[lost] == 0).all()

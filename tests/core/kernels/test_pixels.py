@@ -117,6 +117,7 @@ def test_colours_lie_over_a_background_by_their_alphas(shape):
     pixels = zip(rgbs, alphas, background.expand(700, 3), strict=True)
     expected = torch.stack([rgb * alpha + behind * (1.0 - alpha) for rgb, alpha, behind in pixels])
     torch.testing.assert_close(lay_over(rgbs, alphas, background), expected)
+    torch.testing.assert_close(lay_over(rgbs.T.contiguous().T, alphas.double(), background.double()), expected)
     with pytest.raises(ValueError, match="one for each pixel"):
         lay_over(rgbs, alphas, torch.rand(699, 3))
 

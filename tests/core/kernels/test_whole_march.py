@@ -13,6 +13,7 @@ from core.kernels.marching import March
 from core.kernels.network import has_tiles
 from core.kernels.space import Space
 from core.kernels.visibility import Visibility
+from core.kernels.whole_march_code import whole_march_code
 from core.rays import Rays
 from core.samplers.occupancy import ObservedField, OccupancySampler
 from core.settings import MarchSettings
@@ -164,3 +165,8 @@ def test_a_grid_that_is_taught_has_the_cells_of_the_one_that_is_marched():
 def test_where_no_cell_is_occupied_nothing_is_found():
     sampled = sampler_with(0.0).sample(lively_field(), rays_through(20), MarchSettings(occ_thre=0.5), None, 8)
     assert sampled.samples.n_samples == 0 and int(sampled.n_marched.sum()) == 0
+
+
+@pytest.mark.parametrize("in_tiles", [False, True])
+def test_its_code_holds_no_assembly_which_warps_compiler_would_abort_at(in_tiles):
+    assert "asm" not in whole_march_code(8, 32, 16, 2, in_tiles, True)
