@@ -151,6 +151,7 @@ class App:
             self.xdotool("mousemove", x + dx * i // 5, y + dy * i // 5)
             self.next_state()
         self.xdotool("mouseup", button)
+        self.next_state()
 
     def key(self, *names: str) -> None:
         """Press and release keys, one after the other."""
