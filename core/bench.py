@@ -167,10 +167,8 @@ def step_work(field: NGPField, n_kept: float, n_marched: float) -> Work:
 @torch.no_grad()
 def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
     """Rays of a training batch and the samples it keeps."""
-    settings = trainer.settings
     generator = torch.Generator(trainer.device).manual_seed(0)
-    n_rays = int(min(settings.max_rays, settings.target_samples / trainer.samples_per_ray))
-    rays = trainer.dataset.train.to(trainer.device).sample(n_rays, generator).rays
+    rays = trainer.dataset.train.to(trainer.device).sample(trainer.n_rays(1.0), generator).rays
     return rays, _sampled(trainer, rays, generator).samples
 
 

@@ -130,7 +130,7 @@ class Trainer:
         began = time.perf_counter()
         settings = self.settings
         self._set_learning_rate(fraction)
-        n_rays = self._n_rays(fraction)
+        n_rays = self.n_rays(fraction)
         error, traced = self._find_gradients(n_rays, self._generator)
         sums = self._optimizer.gradient_sums()
         value, *gradients, n_marched = _numbers([error, *sums, traced.output.n_marched.sum()])
@@ -159,17 +159,22 @@ class Trainer:
     def rehearse(self) -> None:
         """Go through a small step and an update of the grid and take neither, so that no step is charged for kernels
         that must be compiled. What fields and samplers keep outside their buffers isn't put back."""
-        modules = [x for x in (self.field, self.grid, self.sampler) if isinstance(x, nn.Module)]
+        modules = [self.field, self.grid, *([self.sampler] if self._learns_to_sample else [])]
         kept = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
         generator = torch.Generator(self.device).manual_seed(self.seed)
         march, decay = self.settings.march, self.settings.grid_decay
         try:
-            self._find_gradients(min(_REHEARSED, self._n_rays(1.0)), generator)
+            self._find_gradients(min(_REHEARSED, self.n_rays(1.0)), generator)
             self.grid.update(self.field, march.render_step_size, march.occ_thre, decay, _REHEARSED, generator)
         finally:
             self._optimizer.drop_gradients()
             for buffer, value in kept:
                 buffer.copy_(value)
+
+    def n_rays(self, fraction: float) -> int:
+        """Rays that a step takes to learn from a share of the target number of samples."""
+        settings = self.settings
+        return int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -307,11 +312,6 @@ class Trainer:
         self._fruitless_steps = int(counters["fruitless_steps"])
         self.n_evaluations = int(counters["evaluations"])
         self._grid_started_at = int(counters["grid_started_at"])
-
-    def _n_rays(self, fraction: float) -> int:
-        """Rays that a step takes to learn from a share of the target number of samples."""
-        settings = self.settings
-        return int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
 
     def _find_gradients(self, n_rays: int, generator: torch.Generator) -> tuple[Tensor, Traced]:
         """Draw a batch, render it, and leave the gradients of what is wrong with it: the mean squared error of its

@@ -7,26 +7,18 @@ dozen. A thread on CUDA takes one sample, whose hidden layer stays in its regist
 it as they are found.
 """
 
-from functools import cache
-
 import torch
 import warp as wp
 from torch import Tensor
 
 from core.kernels.encoded_network_code import RUN, evaluation_code
-from core.kernels.launch import launch_runs, making_kernels
+from core.kernels.launch import launch_runs, made_once
 from core.kernels.native import native_kernel
 from core.kernels.space import Space
 
 
-def _kernel(*sizes: int, in_tiles: bool) -> wp.Kernel:
-    """A kernel over runs of samples for these sizes: a picture's threads ask at once."""
-    with making_kernels:
-        return _made(*sizes, in_tiles)
-
-
-@cache
-def _made(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool) -> wp.Kernel:
+@made_once
+def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool) -> wp.Kernel:
     name = f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}_{'tiles' if in_tiles else 'vectors'}"
     code = evaluation_code(n_in, n_hidden, n_out, n_features, in_tiles)
 
@@ -84,6 +76,6 @@ def encoded_network(
     features = torch.empty(positions.shape[0], n_out, device=positions.device)
     inputs = [positions.contiguous(), *space.arguments(), levels]
     matrices = [table.view(-1), *laid, features.view(-1)]
-    kernel = _kernel(n_in, n_hidden, n_out, 2 * table.shape[1], in_tiles=in_tiles)
+    kernel = _kernel(n_in, n_hidden, n_out, 2 * table.shape[1], in_tiles)
     launch_runs(kernel, (positions.shape[0],), RUN, inputs + matrices, grain=8)
     return features

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from typing import TypeVar
 
 import torch
@@ -55,6 +55,19 @@ _workers: Workers | None = None
 making_kernels = threading.RLock()
 """Held while a kernel is made, compiled or loaded: Warp's modules bear one thread at that."""
 _n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def made_once(make: Callable[..., T]) -> Callable[..., T]:
+    """A maker of kernels, or of what they are made of, that gives the same to all who ask with the same arguments: a
+    picture's threads ask at once."""
+    made = cache(make)
+
+    @wraps(make)
+    def asked(*args) -> T:
+        with making_kernels:
+            return made(*args)
+
+    return asked
 
 
 def set_threads(n: int) -> None:

@@ -11,7 +11,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.launch import lanes_on, launch, making_kernels
+from core.kernels.launch import lanes_on, launch, made_once
 from core.kernels.native import native_kernel
 from core.kernels.network_code import NetworkCode
 from core.kernels.products import Tiles, Vectors, up
@@ -20,19 +20,15 @@ _WORTH_A_THREAD = 1 << 10
 """Rows that are worth a thread of their own."""
 
 
-@cache
-def _written(sizes: tuple[int, ...], in_tiles: bool) -> NetworkCode:
-    return NetworkCode(sizes, Tiles() if in_tiles else Vectors())
+@made_once
+def written(sizes: tuple[int, ...], in_tiles: bool, junction: int = 0) -> NetworkCode:
+    """What writes the code of a network, see `NetworkCode`."""
+    return NetworkCode(sizes, Tiles() if in_tiles else Vectors(), junction)
 
 
+@made_once
 def _kernel(sizes: tuple[int, ...], in_tiles: bool, backward: bool) -> wp.Kernel:
-    with making_kernels:
-        return _made(sizes, in_tiles, backward)
-
-
-@cache
-def _made(sizes: tuple[int, ...], in_tiles: bool, backward: bool) -> wp.Kernel:
-    writer = _written(sizes, in_tiles)
+    writer = written(sizes, in_tiles)
     name = f"network_{'_'.join(map(str, sizes))}_{'tiles' if in_tiles else 'vectors'}_{'back' if backward else 'ahead'}"
     module = f"{__name__}.{name}"
     if backward:
@@ -83,8 +79,8 @@ def network_outputs(x: Tensor, weights: list[Tensor], in_tiles: bool) -> Tensor:
     Returns:
         (n, n_out of the last layer) float32.
     """
-    sizes, x = _sizes(weights), x.contiguous()
-    parts, matrices, scratch = prepared(x, weights, _written(sizes, in_tiles))
+    sizes, x = sizes_of(weights), x.contiguous()
+    parts, matrices, scratch = prepared(x, weights, written(sizes, in_tiles))
     outputs = torch.empty(x.shape[0], sizes[-1])
     inputs = [parts, x.view(-1), matrices, scratch, outputs.view(-1)]
     launch(_kernel(sizes, in_tiles, False), (parts,), inputs, grain=1)
@@ -103,8 +99,8 @@ def network_gradients(
     Returns:
         The inputs' gradients (n, n_in), or None; and those of each layer's weights.
     """
-    sizes, x = _sizes(weights), x.contiguous()
-    writer = _written(sizes, in_tiles)
+    sizes, x = sizes_of(weights), x.contiguous()
+    writer = written(sizes, in_tiles)
     parts, matrices, scratch = prepared(x, weights, writer)
     weight_grads = torch.zeros(parts, writer.n_gradients)
     input_grads = torch.empty_like(x) if wants_inputs else x[:0]
@@ -129,5 +125,6 @@ def sized_gradients(weight_grads: Tensor, writer: NetworkCode) -> list[Tensor]:
     ]
 
 
-def _sizes(weights: list[Tensor]) -> tuple[int, ...]:
+def sizes_of(weights: list[Tensor]) -> tuple[int, ...]:
+    """Numbers that go into the first layer, and those that come out of each."""
     return (weights[0].shape[1], *(weight.shape[0] for weight in weights))

@@ -171,5 +171,5 @@ class NetworkCode:
                 {do}
             }}"""
 
-    def _given(self, to: str, n: int, value: str = "x") -> str:
-        return f"if (i + b + r < last) give({to}.data + (size_t)(i + b + r) * {n} + c, {value}, {n} - c);"
+    def _given(self, to: str, n: int) -> str:
+        return f"if (i + b + r < last) give({to}.data + (size_t)(i + b + r) * {n} + c, x, {n} - c);"

@@ -5,18 +5,15 @@ first feature is a density's logarithm. In the terms of `core.kernels.network` b
 a junction between; one by one they are a dozen operations, which read and write all that goes from one to the next.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.launch import launch, making_kernels
+from core.kernels.launch import launch, made_once
 from core.kernels.native import native_kernel
-from core.kernels.network import prepared, sized_gradients
-from core.kernels.network_code import NetworkCode
-from core.kernels.products import Tiles, Vectors
+from core.kernels.network import prepared, sized_gradients, sizes_of, written
 
 
 class Layers(NamedTuple):
@@ -36,10 +33,6 @@ class Layers(NamedTuple):
     scale: float
     in_tiles: bool
 
-    def sizes(self) -> tuple[int, ...]:
-        """Numbers that go into the first layer, and those that come out of each."""
-        return (self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights))
-
 
 def radiance_outputs(encoded: Tensor, directions: Tensor, layers: Layers) -> tuple[Tensor, Tensor]:
     """Densities and colours of encoded positions seen along directions.
@@ -51,12 +44,12 @@ def radiance_outputs(encoded: Tensor, directions: Tensor, layers: Layers) -> tup
     Returns:
         sigmas (n,) and rgbs (n, 3), float32.
     """
-    sizes, encoded = layers.sizes(), encoded.contiguous()
-    writer = _written(sizes, layers.junction, layers.in_tiles)
+    sizes, encoded = sizes_of(layers.weights), encoded.contiguous()
+    writer = written(sizes, layers.in_tiles, layers.junction)
     parts, matrices, scratch = prepared(encoded, layers.weights, writer)
     sigmas, rgbs = torch.empty(encoded.shape[0]), torch.empty(encoded.shape[0], sizes[-1])
     columns = [encoded.view(-1), directions.contiguous().view(-1), matrices, scratch, sigmas, rgbs.view(-1)]
-    kernel = _kernel(sizes, layers.junction, layers.in_tiles, False)
+    kernel = _kernel(sizes, layers.in_tiles, layers.junction, False)
     launch(kernel, (parts,), [parts, layers.steepness, layers.scale, *columns], grain=1)
     return sigmas, rgbs
 
@@ -78,32 +71,22 @@ def radiance_gradients(
         The encoded positions' gradients (n, n_in), or None where they aren't asked for; and those of each layer's
         weights.
     """
-    sizes, encoded = layers.sizes(), encoded.contiguous()
-    writer = _written(sizes, layers.junction, layers.in_tiles)
+    sizes, encoded = sizes_of(layers.weights), encoded.contiguous()
+    writer = written(sizes, layers.in_tiles, layers.junction)
     parts, matrices, scratch = prepared(encoded, layers.weights, writer)
     weight_grads = torch.zeros(parts, writer.n_gradients)
     input_grads = torch.empty_like(encoded) if wants_inputs else encoded[:0]
     given = [directions, rgbs, sigma_grads, rgb_grads]
     columns = [encoded.view(-1), *(x.contiguous().view(-1) for x in given), matrices, scratch]
     columns += [weight_grads.view(-1), input_grads.view(-1)]
-    kernel = _kernel(sizes, layers.junction, layers.in_tiles, True)
+    kernel = _kernel(sizes, layers.in_tiles, layers.junction, True)
     launch(kernel, (parts,), [parts, int(wants_inputs), layers.steepness, layers.scale, *columns], grain=1)
     return input_grads if wants_inputs else None, sized_gradients(weight_grads, writer)
 
 
-@cache
-def _written(sizes: tuple[int, ...], junction: int, in_tiles: bool) -> NetworkCode:
-    return NetworkCode(sizes, Tiles() if in_tiles else Vectors(), junction)
-
-
-def _kernel(sizes: tuple[int, ...], junction: int, in_tiles: bool, backward: bool) -> wp.Kernel:
-    with making_kernels:
-        return _made(sizes, junction, in_tiles, backward)
-
-
-@cache
-def _made(sizes: tuple[int, ...], junction: int, in_tiles: bool, backward: bool) -> wp.Kernel:
-    writer = _written(sizes, junction, in_tiles)
+@made_once
+def _kernel(sizes: tuple[int, ...], in_tiles: bool, junction: int, backward: bool) -> wp.Kernel:
+    writer = written(sizes, in_tiles, junction)
     products, way = "tiles" if in_tiles else "vectors", "back" if backward else "ahead"
     name = f"radiance_{'_'.join(map(str, sizes))}_at_{junction}_{products}_{way}"
     module = f"{__name__}.{name}"

@@ -8,7 +8,6 @@ a time through all of that, and all but what is kept stays in its cache. The res
 
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from core.kernels.encoded_network import laid_out
 from core.kernels.grid import Grid
-from core.kernels.launch import lanes_on, launch, making_kernels
+from core.kernels.launch import lanes_on, launch, made_once
 from core.kernels.marching import March
 from core.kernels.native import native_kernel
 from core.kernels.space import Space
@@ -57,13 +56,8 @@ class EncodedDensity(NamedTuple):
     on_evaluated: Callable[[int, float], None] | None = None
 
 
-def _kernel(*sizes: int, in_tiles: bool, keeps_features: bool) -> wp.Kernel:
-    with making_kernels:  # a picture's threads ask at once
-        return _made(*sizes, in_tiles, keeps_features)
-
-
-@cache
-def _made(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool, keeps_features: bool) -> wp.Kernel:
+@made_once
+def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool, keeps_features: bool) -> wp.Kernel:
     sizes = f"{n_in}_{n_hidden}_{n_out}_{n_features}"
     name = f"whole_march_{sizes}_{'tiles' if in_tiles else 'vectors'}{'_kept' if keeps_features else ''}"
     code = whole_march_code(n_in, n_hidden, n_out, n_features, in_tiles, keeps_features)
@@ -155,11 +149,8 @@ def march_on(
         *(torch.empty(parts * n_floats(n_out)), torch.empty(parts * BATCH, dtype=torch.int32), counts.view(-1)),
         *(t_starts, t_ends, sigmas, ray_indices, ranks, features.view(-1)),
     ]
-    kernel = _kernel(
-        *(n_in, n_hidden, n_out, 2 * density.table.shape[1]),
-        in_tiles=density.in_tiles,
-        keeps_features=density.keeps_features,
-    )
+    sizes = n_in, n_hidden, n_out, 2 * density.table.shape[1]
+    kernel = _kernel(*sizes, density.in_tiles, density.keeps_features)
     n_before = int(visibility.n_marched.sum()) if density.on_evaluated else 0
     began = time.perf_counter()
     launch(kernel, (parts,), inputs, grain=1)

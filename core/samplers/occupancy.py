@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from core.fields.along_rays import densities_at
-from core.fields.base import Field, densities_alone, in_pieces, march_density_of
+from core.fields.base import Field, densities_alone, in_pieces, march_density_of, radiance_of
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
 from core.kernels.grid import FAR_AWAY, GridState, geometry
 from core.kernels.marching import March
@@ -216,8 +216,6 @@ class ObservedField:
     def __init__(self, field: Field, sampler: OccupancySampler, step_size: float):
         self._field, self._sampler, self._step_size = field, sampler, step_size
         self.color = field.color
-        if hasattr(field, "radiance"):
-            self.radiance = field.radiance
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         if torch.is_grad_enabled():
@@ -225,6 +223,9 @@ class ObservedField:
         sigmas = densities_alone(self._field, positions)
         self._sampler.observe(positions, sigmas, self._step_size)
         return sigmas, sigmas.new_empty(sigmas.shape[0], 0)
+
+    def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        return radiance_of(self._field, positions, directions)
 
     def march_density(self, keeps_features: bool) -> EncodedDensity | None:
         density = march_density_of(self._field, keeps_features=False)

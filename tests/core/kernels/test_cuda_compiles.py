@@ -27,7 +27,7 @@ def modules_of(name):
     if name == "encoded_network":
         n_in = SMALL_FIELD.n_levels * SMALL_FIELD.n_features
         sizes = [(n_in, SMALL_FIELD.hidden_dim, n, SMALL_FIELD.n_features) for n in (1, SMALL_FIELD.geo_feature_dim)]
-        return [encoded_network._kernel(*size, in_tiles=False).module for size in sizes]
+        return [encoded_network._kernel(*size, False).module for size in sizes]
     modules = {kernel.module.name: kernel.module for kernel in made_on_import(name)}
     file = f"core.kernels.{name}"
     return [module for path, module in sorted(modules.items()) if path == file or path.startswith(f"{file}.")]
