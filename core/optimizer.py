@@ -54,11 +54,9 @@ class Adam:
 
     def gradient_sums(self) -> list[Tensor]:
         """Sums (scalars) over all gradients there are, in parts: one isn't finite if a number in it isn't."""
-        sums = []
-        for grad in (parameter.grad for group in self.param_groups for parameter in _learnt(group)):
-            n_parts = lanes_on(grad.device) if grad.numel() >= 2 * _WORTH_A_THREAD else 1
-            sums += run_together([part.sum for part in grad.flatten().chunk(n_parts)])
-        return sums
+        grads = [parameter.grad for group in self.param_groups for parameter in _learnt(group)]
+        parts = [part for grad in grads for part in grad.flatten().chunk(_n_pieces(grad))]
+        return run_together([part.sum for part in parts]) if len(parts) > len(grads) else [x.sum() for x in parts]
 
     @torch.no_grad()
     def step(self) -> None:
@@ -94,7 +92,7 @@ class Adam:
             elif parameter.numel() < 2 * _WORTH_A_THREAD:
                 small.append((*columns, state["step"]))
                 continue
-            size = _piece_of(parameter.numel())
+            size = -(-parameter.numel() // (_n_pieces(parameter) * _VECTOR)) * _VECTOR
             pieces = zip(*(column.view(-1).split(size) for column in columns), strict=True)
             tasks += [partial(move, *([x] for x in piece[:4]), [state["step"]], *piece[4:]) for piece in pieces]
         return [*tasks, partial(move, *map(list, zip(*small, strict=True)))] if small else tasks
@@ -126,10 +124,9 @@ def _learnt(group: dict[str, Any]) -> list[nn.Parameter]:
     return [parameter for parameter in group["params"] if parameter.grad is not None]
 
 
-def _piece_of(n: int) -> int:
-    """The length of pieces that n numbers are cut into, one a thread where they are worth it."""
-    n_pieces = max(1, min(lanes_on(torch.device("cpu")), n // _WORTH_A_THREAD))
-    return -(-n // (n_pieces * _VECTOR)) * _VECTOR
+def _n_pieces(x: Tensor) -> int:
+    """How many pieces numbers are best cut into, one a thread where they are worth it."""
+    return max(1, min(lanes_on(x.device), x.numel() // _WORTH_A_THREAD))
 
 
 def _can_be_cut(parameter: nn.Parameter) -> bool:

@@ -109,7 +109,7 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
 
 def march_on(
     march: March, visibility: Visibility, rays: Tensor, round_size: int, density: EncodedDensity
-) -> tuple[list[Round], Tensor]:
+) -> tuple[Round, Tensor]:
     """March some rays on, to their ends if there is room.
 
     Args:
@@ -118,7 +118,7 @@ def march_on(
         round_size: samples that a ray takes before it is looked at whether it goes on; it doubles from round to round.
 
     Returns:
-        Rounds with what is kept and nothing else, and the rays that go on, (n,) int32.
+        A round of what is kept, between places where nothing is (ranks of -1), and the rays that go on, (n,) int32.
 
     Raises:
         ValueError: `density.seen` has other cells than the grid that is marched.
@@ -134,9 +134,9 @@ def march_on(
     room = max(2 * BATCH, _KEPT_OF_A_RAY * n_rays // parts)
     t_starts, t_ends, sigmas = torch.empty(3, parts * room)
     ray_indices, ranks = torch.empty(2, parts * room, dtype=torch.int32)
-    features = torch.empty(parts * room if density.keeps_features else 0, n_out)
+    features = torch.empty(parts * room, n_out if density.keeps_features else 0)
     going = rays.clone()
-    counts = torch.empty(parts, 4, dtype=torch.int64)
+    counts = torch.empty(parts, 3, dtype=torch.int64)
     seen = t_starts[:0] if density.seen is None else density.seen.view(-1)
     inputs = [
         *(parts, round_size, room),
@@ -155,15 +155,10 @@ def march_on(
     began = time.perf_counter()
     launch(kernel, (parts,), inputs, grain=1)
     if density.on_evaluated:
-        in_densities, in_all = counts[:, 2:].sum(0).tolist()
+        in_densities, in_all = counts[:, 1:].sum(0).tolist()
         seconds = (time.perf_counter() - began) * in_densities / max(1, in_all)
         density.on_evaluated(int(visibility.n_marched.sum()) - n_before, seconds)
-    rounds, left = [], []
-    for part, (n_found, n_left, *_) in enumerate(counts.tolist()):
-        found = slice(part * room, part * room + n_found)
-        samples = Samples(t_starts[found], t_ends[found], ray_indices[found], rays.new_empty(0, 2))
-        known = features[found] if density.keeps_features else features.new_empty(n_found, 0)
-        rounds.append(Round(samples, sigmas[found], known, ranks[found]))
-        first = n_rays * part // parts
-        left.append(going[first : first + n_left])
-    return rounds, torch.cat(left)
+    firsts = [n_rays * part // parts for part in range(parts)]
+    left = [going[first : first + n] for first, n in zip(firsts, counts[:, 0].tolist(), strict=True)]
+    samples = Samples(t_starts, t_ends, ray_indices, rays.new_empty(0, 2))
+    return Round(samples, sigmas, features, ranks), torch.cat(left)

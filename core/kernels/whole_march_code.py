@@ -54,8 +54,12 @@ _PIECES = """
 
 _WALK = """
     const int begin = (int)((long long)rays.shape[0] * part / n_parts);
-    int n_left = (int)((long long)rays.shape[0] * (part + 1) / n_parts) - begin, n_found = 0;
+    const int n_given = (int)((long long)rays.shape[0] * (part + 1) / n_parts) - begin;
     int* going = rays.data + begin;
+    int n_left = 0, n_found = 0;
+    for (int s = 0; s < n_given; ++s)  // those that miss the box would take up lanes
+        if (t_nexts.data[going[s]] < FAR_AWAY)
+            going[n_left++] = going[s];
     auto end_of = [=](float t) {
         const float grown = cone_angle * t;
         return t + (grown > step_size ? grown : step_size);
@@ -135,10 +139,11 @@ _WALK = """
             going[goes_on++] = going[done];
         n_left = goes_on;
     }
-    counts.data[4 * part] = n_found;
-    counts.data[4 * part + 1] = n_left;
-    counts.data[4 * part + 2] = in_densities;
-    counts.data[4 * part + 3] = ticks() - began;
+    for (int i = n_found; i < room; ++i)
+        ranks.data[kept + i] = -1;  // nothing is there
+    counts.data[3 * part] = n_left;
+    counts.data[3 * part + 1] = in_densities;
+    counts.data[3 * part + 2] = ticks() - began;
 """
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from core.fields.along_rays import densities_at
 from core.fields.base import Field, densities_alone, in_pieces, march_density_of, radiance_of
 from core.kernels.cells import CellHits, cells_on_plane, first_cells
-from core.kernels.grid import FAR_AWAY, GridState, geometry
+from core.kernels.grid import GridState, geometry
 from core.kernels.marching import March
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.kernels.visibility import Round, Visibility, kept_samples
@@ -131,12 +131,12 @@ class OccupancySampler(nn.Module):
         progress = March(self.grid_state(march.occ_thre), rays, march, jitter)
         visibility = Visibility(n_rays, march, device)
         rounds = []
-        active = _indices(progress.t_nexts < FAR_AWAY)
+        active = torch.arange(n_rays, dtype=torch.int32, device=device)  # who misses the box ends in the first round
         density = march_density_of(field, keeps_features=True)
         while active.shape[0] > 0 or not rounds:
             if density is not None:
                 found, active = march_on(progress, visibility, active, round_size, density)
-                rounds += found
+                rounds.append(found)
                 continue
             samples = progress.round(active, round_size)
             sigmas, features = densities_at(field, rays, samples)
