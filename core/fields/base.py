@@ -22,7 +22,8 @@ class Field(Protocol):
     gives `color`'s rgbs (n, 3) and `density`'s sigmas (n,), up to rounding: `radiance_of` asks it where gradients are
     recorded. One whose densities a march may evaluate itself may have a method `march_density(keeps_features)`, see
     `march_density_of`. One that reads parameters in bfloat16 may have a method `rounded_readers()`, see
-    `core.optimizer.Adam`.
+    `core.optimizer.Adam`. In a class that derives from such a field and has a `density` or `color` of its own, these
+    hold, and not the short cuts that it inherits.
     """
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,7 +47,7 @@ class Field(Protocol):
 @torch.no_grad()
 def densities_alone(field: Field, positions: Tensor) -> Tensor:
     """Densities (n,) of positions (n, 3 or 4), without gradient, where nobody is going to ask for the colours there."""
-    alone = getattr(field, "density_alone", None)
+    alone = _short_cut(field, "density_alone")
     return field.density(positions)[0] if alone is None else alone(positions)
 
 
@@ -56,14 +57,14 @@ def march_density_of(field: Field, keeps_features: bool) -> EncodedDensity | Non
     Args:
         keeps_features: whether what `color` needs is asked for too.
     """
-    offered = getattr(field, "march_density", None)
+    offered = _short_cut(field, "march_density")
     return None if offered is None else offered(keeps_features)
 
 
 def radiance_of(field: Field, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
     """Colours (n, 3) and densities (n,) of positions (n, 3 or 4) seen along directions (n, 3), with gradient, where
     nothing is known of them yet."""
-    together = getattr(field, "radiance", None)
+    together = _short_cut(field, "radiance")
     if together is not None:
         return together(positions, directions)
     sigmas, features = field.density(positions)
@@ -82,3 +83,14 @@ def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Te
     if isinstance(parts[0], Tensor):
         return torch.cat(parts)
     return tuple(torch.cat(x) for x in zip(*parts, strict=True))
+
+
+def _short_cut(field: Field, name: str) -> Callable | None:
+    """A method of a field that stands for `density` or `color`; None if there is none, or if a class that derives from
+    the one that has it has one of these two of its own."""
+    for kind in type(field).__mro__:
+        if name in vars(kind):
+            return getattr(field, name)
+        if "density" in vars(kind) or "color" in vars(kind):
+            return None
+    return getattr(field, name, None)
