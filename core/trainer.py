@@ -7,23 +7,20 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from core.boxes import outer_box
 from core.collapse import lowered, not_finite, nothing_to_learn_from
 from core.datasets.base import Dataset
 from core.datasets.coverage import Coverage
 from core.datasets.possible import possible_cells
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
-from core.fields import make_field
-from core.fields.space import space_of
 from core.last_good import LastGood
+from core.model import Model, under
 from core.optimizer import Adam
 from core.rendering import Traced, trace_rays
 from core.sampler_settings import OccupancySettings
-from core.samplers import Scene, make_sampler
-from core.samplers.occupancy import ObservedField, OccupancySampler
+from core.samplers.occupancy import ObservedField
 from core.schedule import learning_rate
 from core.settings import Box, MarchSettings, TrainSettings, settings_of
 
@@ -93,23 +90,13 @@ class Trainer:
         self.exclude(excluded)
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
-        n_levels = train_settings.grid_levels
-        space = space_of(dataset, train_settings)
-        self.field = make_field(field_settings, space, weights).to(device)
-        self.grid = OccupancySampler(dataset.box, train_settings.grid_resolution, n_levels).to(device)
-        scene = Scene(outer_box(dataset.box, n_levels), space, field_settings, weights)
-        self.sampler = make_sampler(sampler_settings, self.grid, scene)
-        self._learns_to_sample = isinstance(self.sampler, nn.Module) and self.sampler is not self.grid
-        if self._learns_to_sample:
-            self.sampler.to(device)
+        self._model = Model(dataset, field_settings, sampler_settings, train_settings, device, weights)
+        self.field, self.grid, self.sampler = self._model.field, self._model.grid, self._model.sampler
         views = self._views if self._included is None else self._views.take(self._included)
         possible = possible_cells(views, self._boxes(), train_settings.grid_resolution)
         self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, possible)
-        groups = [{"params": self.field.parameters(), "factor": 1.0}]
-        if self._learns_to_sample:
-            groups.append({"params": self.sampler.parameters(), "factor": self.sampler.rate_factor})
         readers = self.field.rounded_readers() if hasattr(self.field, "rounded_readers") else {}
-        self._optimizer = Adam(groups, train_settings.learning_rate, readers)
+        self._optimizer = Adam(self._model.groups(), train_settings.learning_rate, readers)
         self._fruitless_steps = 0
         self._grid_started_at = 0
         self._last_good = LastGood()
@@ -159,8 +146,8 @@ class Trainer:
     def rehearse(self) -> None:
         """Go through a small step and an update of the grid and take neither, so that no step is charged for kernels
         that must be compiled. What fields and samplers keep outside their buffers isn't put back."""
-        modules = [self.field, self.grid, *([self.sampler] if self._learns_to_sample else [])]
-        kept = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
+        buffers = [buffer for module in self._model.parts.values() for buffer in module.buffers()]
+        kept = [(buffer, buffer.clone()) for buffer in buffers]
         generator = torch.Generator(self.device).manual_seed(self.seed)
         march, decay = self.settings.march, self.settings.grid_decay
         try:
@@ -272,14 +259,11 @@ class Trainer:
 
     def state_tensors(self) -> dict[str, Tensor]:
         """All tensors that the next step depends on, by name."""
-        tensors = {f"field.{name}": value for name, value in self.field.state_dict().items()}
-        tensors |= {f"grid.{name}": value for name, value in self.grid.state_dict().items()}
-        if self._learns_to_sample:
-            tensors |= {f"sampler.{name}": value for name, value in self.sampler.state_dict().items()}
-        for name, parameter in self._parameters().items():
+        tensors = self._model.tensors() | {"generator": self._generator.get_state()}
+        for name, parameter in self._model.parameters().items():
             for key, value in self._optimizer.state[parameter].items():
                 tensors[f"optimizer.{name}.{key}"] = value
-        return tensors | {"observed": self.grid.seen, "generator": self._generator.get_state()}
+        return tensors
 
     def counters(self) -> dict[str, float]:
         """All numbers that the next step depends on, besides the settings."""
@@ -294,13 +278,9 @@ class Trainer:
 
     def load_state(self, tensors: dict[str, Tensor], counters: dict[str, float]) -> None:
         """Go on where `state_tensors` and `counters` were taken, on the same settings and dataset."""
-        self.field.load_state_dict(_under("field.", tensors))
-        self.grid.load_state_dict(_under("grid.", tensors))
-        self.grid.seen.copy_(tensors["observed"])
-        if self._learns_to_sample:
-            self.sampler.load_state_dict(_under("sampler.", tensors))
-        for name, parameter in self._parameters().items():
-            state = _under(f"optimizer.{name}.", tensors)
+        self._model.load(tensors)
+        for name, parameter in self._model.parameters().items():
+            state = under(f"optimizer.{name}.", tensors)
             self._optimizer.state[parameter] = {key: value.to(self.device) for key, value in state.items()}
         state = tensors["generator"]
         if state.shape == self._generator.get_state().shape:
@@ -318,25 +298,18 @@ class Trainer:
         colours, a number, and how they came about."""
         batch = self._views.sample(n_rays, generator, self._included)
         background = torch.rand(n_rays, 3, generator=generator, device=self.device)
-        if self._learns_to_sample:
+        if self._model.learns_to_sample:
             self.sampler.at_step(self.step_count)
         march = self.settings.march
         field = ObservedField(self.field, self.grid, march.render_step_size)
         traced = trace_rays(field, self.sampler, batch.rays, march, background, generator)
         target = batch.over(background)
         loss = error = mse_loss(traced.output.colors, target)
-        if self._learns_to_sample:
+        if self._model.learns_to_sample:
             loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
         self._optimizer.drop_gradients()
         loss.backward()
         return error.detach(), traced
-
-    def _parameters(self) -> dict[str, nn.Parameter]:
-        """All that is learnt, by name."""
-        parameters = dict(self.field.named_parameters())
-        if self._learns_to_sample:
-            parameters |= {f"sampler.{name}": value for name, value in self.sampler.named_parameters()}
-        return parameters
 
     def _update_grid(self) -> None:
         settings, march = self.settings, self.settings.march
@@ -380,7 +353,3 @@ def _numbers(scalars: list[Tensor]) -> list[float]:
     if scalars[0].device.type == "cpu":
         return [float(x) for x in scalars]
     return torch.stack([x.double() for x in scalars]).tolist()
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

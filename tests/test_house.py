@@ -28,7 +28,7 @@ CORE_ORDER = (
     ("backends",),
     ("fields",),
     ("samplers",),
-    ("rendering", "last_good", "optimizer"),
+    ("rendering", "last_good", "optimizer", "model"),
     ("trainer",),
     ("evaluation", "inspection", "snapshot"),
     ("opening", "sweep"),

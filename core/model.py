@@ -1,0 +1,93 @@
+"""What training moves: a field, what samples it, and the grid of what is occupied."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.boxes import outer_box
+from core.datasets.base import Dataset
+from core.fields import make_field
+from core.fields.space import space_of
+from core.samplers import Scene, make_sampler
+from core.samplers.occupancy import OccupancySampler
+from core.settings import TrainSettings
+
+
+class Model:
+    """A fresh field, sampler and grid for a dataset.
+
+    Args:
+        dataset: says where they lie.
+        field_settings, sampler_settings: of one of `core.methods.FIELDS`, or of a field of the user's own, and of one
+            of `core.methods.SAMPLERS`.
+        train_settings: the grid's levels and cells.
+        generator: draws the initial weights, on the CPU.
+
+    Attributes:
+        grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
+        sampler: what places samples; the grid itself for `OccupancySettings`.
+        learns_to_sample: whether the sampler is another module, which is trained beside the field.
+
+    Raises:
+        ValueError: see `space_of`.
+        FieldError: see `make_field`.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        field_settings: Any,
+        sampler_settings: Any,
+        train_settings: TrainSettings,
+        device: str,
+        generator: torch.Generator,
+    ):
+        n_levels, space = train_settings.grid_levels, space_of(dataset, train_settings)
+        self.field = make_field(field_settings, space, generator).to(device)
+        self.grid = OccupancySampler(dataset.box, train_settings.grid_resolution, n_levels).to(device)
+        scene = Scene(outer_box(dataset.box, n_levels), space, field_settings, generator)
+        self.sampler = make_sampler(sampler_settings, self.grid, scene)
+        self.learns_to_sample = isinstance(self.sampler, nn.Module) and self.sampler is not self.grid
+        if self.learns_to_sample:
+            self.sampler.to(device)
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """All modules, by the names that stand before those of their tensors."""
+        parts = {"field": self.field, "grid": self.grid}
+        return parts | {"sampler": self.sampler} if self.learns_to_sample else parts
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """All that is learnt, by name; the field's bear their own."""
+        parameters = dict(self.field.named_parameters())
+        if self.learns_to_sample:
+            parameters |= {f"sampler.{name}": value for name, value in self.sampler.named_parameters()}
+        return parameters
+
+    def groups(self) -> list[dict[str, Any]]:
+        """All that is learnt, as an optimiser takes it; "factor" is what a group's learning rate is multiplied by."""
+        groups = [{"params": self.field.parameters(), "factor": 1.0}]
+        if self.learns_to_sample:
+            groups.append({"params": self.sampler.parameters(), "factor": self.sampler.rate_factor})
+        return groups
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters and buffers, by name, and what the grid has observed for its next update."""
+        tensors = {
+            f"{part}.{name}": value
+            for part, module in self.parts.items()
+            for name, value in module.state_dict().items()
+        }
+        return tensors | {"observed": self.grid.seen}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take `tensors` of a model that was made with the same arguments."""
+        for part, module in self.parts.items():
+            module.load_state_dict(under(f"{part}.", tensors))
+        self.grid.seen.copy_(tensors["observed"])
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those tensors whose names begin with a prefix, by what follows it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
