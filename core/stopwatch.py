@@ -42,7 +42,7 @@ class Stopwatch:
 
     def __init__(self, field: Field, sampler: Sampler, device: str):
         self._on_cuda = device == "cuda"
-        self._field_spans, self._sampler_spans, self._field_in_sampler = [], [], []
+        self._field_spans, self._sampler_spans, self._field_in_sampler, self._march_shares = [], [], [], []
         self._thread, self._threads = threading.local(), set()
         self._evaluated: dict[str, list[int]] = {"density": [], "color": []}
         self.field, self.sampler = _WatchedField(field, self), _WatchedSampler(sampler, self)
@@ -55,6 +55,8 @@ class Stopwatch:
             sum(self._between(*span) for span in spans) / max(1, len(self._threads))
             for spans in (self._field_spans, self._sampler_spans, self._field_in_sampler)
         )
+        in_marches = sum(share * self._between(*span) for *span, share in self._march_shares)
+        field, inside = (x + in_marches / max(1, len(self._threads)) for x in (field, inside))
         march = sampler - inside
         n_density, n_color = (sum(self._evaluated[what]) for what in ("density", "color"))
         return Stages(march, field, max(0.0, total - march - field), n_density, n_color)
@@ -72,9 +74,11 @@ class Stopwatch:
         last.synchronize()
         return 1e-3 * first.elapsed_time(last)
 
-    def _march_evaluated(self, n: int, seconds: float) -> None:
-        now = self._now()  # on the CPU, where marches evaluate densities themselves, these are seconds
-        self._field_took(now - seconds, "density", n)
+    def _march_evaluated(self, n: int, share: float) -> None:
+        """Note that a march has evaluated densities itself, for a share of its time."""
+        self._thread.in_march.append((n, share))
+        self._evaluated["density"].append(n)
+        self._threads.add(threading.get_ident())
 
     def _field_took(self, began, what: str, n: int) -> None:
         span = (began, self._now())
@@ -111,8 +115,13 @@ class _WatchedSampler:
         self._sampler, self._watch = sampler, watch
 
     def sample(self, field, rays, march, generator, round_size) -> Sampled:
-        began, self._watch._thread.is_sampling = self._watch._now(), True
+        thread, began = self._watch._thread, self._watch._now()
+        thread.is_sampling, thread.in_march = True, []
         result = self._sampler.sample(field, rays, march, generator, round_size)
-        self._watch._thread.is_sampling = False
-        self._watch._sampler_spans.append((began, self._watch._now()))
+        thread.is_sampling = False
+        span = began, self._watch._now()
+        self._watch._sampler_spans.append(span)
+        if n_evaluated := sum(n for n, _ in thread.in_march):
+            share = sum(n * share for n, share in thread.in_march) / n_evaluated
+            self._watch._march_shares.append((*span, share))
         return result

@@ -54,9 +54,7 @@ class NGPField(nn.Module):
         hidden, last = self.density_layers
         return self._densities(self._looked_up(positions, [hidden, last[:1]]))
 
-    def march_density(self, keeps_features: bool) -> EncodedDensity | None:
-        if self.table.device.type != "cpu":
-            return None
+    def march_density(self, keeps_features: bool) -> EncodedDensity:
         hidden, last = (layer.detach() for layer in self.density_layers)
         layers = [hidden, last if keeps_features else last[:1]]
         where = self._packed_table(), self.levels, self.space

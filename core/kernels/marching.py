@@ -78,6 +78,7 @@ class March:
         t_nexts: (n_rays,) float32, where each ray goes on; FAR_AWAY where it is done.
         n_dense: (n_rays,) int32, how many samples each ray would take if every cell were occupied.
         grid_shape: the marched grid's n_levels, nx, ny, nz.
+        by_nerfacc: what takes the rounds where nerfacc's kernels are in use and can; else None.
     """
 
     def __init__(self, grid: GridState, rays: Rays, settings, jitter: Tensor | None = None):
@@ -93,7 +94,7 @@ class March:
         bounds = [box, settings.near_plane, settings.far_plane]
         self.t_mins, self.t_maxs, self.t_nexts, self.n_dense = begin_march(rays, *bounds, *self._steps, jitter)
         nerfacc = nerfacc_for(self.t_maxs)
-        self._by_nerfacc = None if nerfacc is None else nerfacc.march(grid, rays, settings, self.t_maxs)
+        self.by_nerfacc = None if nerfacc is None else nerfacc.march(grid, rays, settings, self.t_maxs)
 
     def arguments(self) -> list:
         """As a kernel takes it that marches: grid, origins, directions, steps, where rays end and where they go on."""
@@ -109,8 +110,8 @@ class March:
             Samples whose ray_indices count over all rays and whose packed_info (n_active, 2) over `rays`.
         """
         n_active, device = rays.shape[0], rays.device
-        if self._by_nerfacc is not None and n_active:
-            return self._by_nerfacc.round(rays, max_samples, self.t_nexts)
+        if self.by_nerfacc is not None and n_active:
+            return self.by_nerfacc.round(rays, max_samples, self.t_nexts)
         starts = torch.empty(n_active, max_samples, device=device)
         counts = torch.empty(n_active, dtype=torch.int32, device=device)
         inputs = [max_samples, rays, *self.arguments(), starts.view(-1), counts]

@@ -157,18 +157,21 @@ class Round(NamedTuple):
     ranks: Tensor
 
 
-def kept_samples(rounds: list[Round], n_kept: Tensor) -> tuple[Samples, Tensor, Tensor]:
+def kept_samples(rounds: list[Round], n_kept: Tensor, n_samples: int | None = None) -> tuple[Samples, Tensor, Tensor]:
     """The kept samples of all rounds, packed: a sample's place is its ray's first plus its rank.
 
     Args:
         rounds: at least one.
         n_kept: (n_rays,) int32.
+        n_samples: their sum, where it is known; else CUDA is waited for.
 
     Returns:
         samples, sigmas (n_samples,) and features (n_samples, n_features).
     """
     ends = torch.cumsum(n_kept, 0, dtype=torch.int32)
-    n_samples, device = int(ends[-1]) if ends.shape[0] else 0, n_kept.device
+    device = n_kept.device
+    if n_samples is None:
+        n_samples = int(ends[-1]) if ends.shape[0] else 0
     packed_info = torch.stack([ends - n_kept, n_kept], dim=1)
     t_starts, t_ends, sigmas = torch.empty(3, n_samples, device=device)
     ray_indices = torch.empty(n_samples, dtype=torch.int32, device=device)

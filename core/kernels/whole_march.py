@@ -1,12 +1,12 @@
-"""A march whose rounds are one launch: on the CPU, with densities of a hash grid and its network.
+"""A march whose rounds are one launch, with densities of a hash grid and its network.
 
 Between rounds that are launches of their own stand a dozen others, and what they hand on fills memory: to place
-samples, to evaluate them, to tell the grid, to decide which are seen and who goes on. Here a thread takes some rays at
-a time through all of that, and all but what is kept stays in its cache. The result is that of `March.round`,
-`encoded_network`, `observe` and `Visibility.mark` one after the other.
+samples, to evaluate them, to tell the grid, to decide which are seen and who goes on; on CUDA the host waits twice a
+round to learn how many they are. Here a thread of the CPU takes some rays at a time through all of that, one of CUDA a
+single ray, and all but what is kept stays in its cache. The result is that of `March.round`, `encoded_network`,
+`observe` and `Visibility.mark` one after the other.
 """
 
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,20 +15,22 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.encoded_network import laid_out
-from core.kernels.grid import Grid
+from core.kernels.grid import FAR_AWAY, Grid
 from core.kernels.launch import lanes_on, launch, made_once
 from core.kernels.marching import March
 from core.kernels.native import native_kernel
 from core.kernels.space import Space
 from core.kernels.visibility import Round, Visibility
-from core.kernels.whole_march_code import BATCH, n_floats, whole_march_code
+from core.kernels.whole_march_code import BATCH, N_COUNTS, n_floats, whole_march_code
 from core.rays import Samples
 
 _WORTH_A_THREAD = 1 << 8
 """Rays that are worth a thread of their own."""
 
-_KEPT_OF_A_RAY = 4
-"""Samples of each ray that there is room for at first; what doesn't fit is marched by another launch."""
+_KEPT_OF_A_RAY = {"cpu": 4, "cuda": 8}
+_LEAST_ROOM = {"cpu": 2 * BATCH, "cuda": 1 << 19}
+"""Samples that there is room for at first, of each ray, or in all where these are more: a fresh field's few rays keep
+hundreds. What doesn't fit is marched by another launch, for which CUDA is waited for."""
 
 
 class EncodedDensity(NamedTuple):
@@ -40,7 +42,7 @@ class EncodedDensity(NamedTuple):
         keeps_features: whether the outputs are asked for beside the densities.
         seen, seen_step: the largest density * seen_step met in each cell of the marched grid, updated, see
             `core.kernels.upkeep.observe`; None: nobody asks.
-        on_evaluated: called after each launch with the number of densities, and the seconds they took.
+        on_evaluated: called after each launch with the number of densities, and the share of its time they took.
     """
 
     table: Tensor
@@ -109,16 +111,18 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
 
 def march_on(
     march: March, visibility: Visibility, rays: Tensor, round_size: int, density: EncodedDensity
-) -> tuple[Round, Tensor]:
+) -> tuple[Round, Tensor, int]:
     """March some rays on, to their ends if there is room.
 
     Args:
         march, visibility: of all rays; updated.
         rays: (n_active,) int32, indices of rays.
-        round_size: samples that a ray takes before it is looked at whether it goes on; it doubles from round to round.
+        round_size: samples that a ray takes before it is looked at whether it goes on; it doubles from round to round,
+            on CUDA up to eight.
 
     Returns:
-        A round of what is kept, between places where nothing is (ranks of -1), and the rays that go on, (n,) int32.
+        A round of what is kept, between places where nothing is (ranks of -1); the rays that go on, (n,) int32; and
+        how many samples all rays keep so far.
 
     Raises:
         ValueError: `density.seen` has other cells than the grid that is marched.
@@ -130,35 +134,44 @@ def march_on(
         )
     (n_hidden, n_in), n_out = density.layers[0].shape, density.layers[1].shape[0]
     n_rays, device = rays.shape[0], rays.device
-    parts = max(1, min(lanes_on(device), n_rays // _WORTH_A_THREAD))
-    room = max(2 * BATCH, _KEPT_OF_A_RAY * n_rays // parts)
-    t_starts, t_ends, sigmas = torch.empty(3, parts * room)
-    ray_indices, ranks = torch.empty(2, parts * room, dtype=torch.int32)
-    features = torch.empty(parts * room, n_out if density.keeps_features else 0)
-    going = rays.clone()
-    counts = torch.empty(parts, 3, dtype=torch.int64)
-    seen = t_starts[:0] if density.seen is None else density.seen.view(-1)
+    # on CUDA a ray is a part of the launch, with memory of its own, and one room is for all
+    on_cuda, n_rooms = device.type == "cuda", max(1, min(lanes_on(device), n_rays // _WORTH_A_THREAD))
+    parts, n_scratch = (n_rays, 0) if on_cuda else (n_rooms, n_rooms)
+    room = max(_LEAST_ROOM[device.type], _KEPT_OF_A_RAY[device.type] * n_rays // n_rooms)
+    found = _empty_round(n_rooms * room, n_out if density.keeps_features else 0, device)
+    scratch_floats = torch.empty(n_scratch * n_floats(n_out), device=device)
+    scratch_ints = torch.empty(n_scratch * BATCH, dtype=torch.int32, device=device)
+    counts = torch.zeros(n_rooms, N_COUNTS, dtype=torch.int64, device=device)
+    seen = scratch_floats[:0] if density.seen is None else density.seen.view(-1)
     inputs = [
         *(parts, round_size, room),
         *march.arguments(),
-        going,
+        rays.clone(),
         *(*density.space.arguments(), density.levels, density.table.view(-1)),
         *laid_out(density.layers, density.in_tiles),
         *(density.scale, density.steepness, seen, density.seen_step),
         *(visibility.thinnest, visibility.opaque, visibility.thickness, visibility.n_kept, visibility.n_marched),
-        *(torch.empty(parts * n_floats(n_out)), torch.empty(parts * BATCH, dtype=torch.int32), counts.view(-1)),
-        *(t_starts, t_ends, sigmas, ray_indices, ranks, features.view(-1)),
+        *(scratch_floats, scratch_ints, counts.view(-1)),
+        *(found.samples.t_starts, found.samples.t_ends, found.sigmas, found.samples.ray_indices, found.ranks),
+        found.features.view(-1),
     ]
     sizes = n_in, n_hidden, n_out, 2 * density.table.shape[1]
     kernel = _kernel(*sizes, density.in_tiles, density.keeps_features)
     n_before = int(visibility.n_marched.sum()) if density.on_evaluated else 0
-    began = time.perf_counter()
     launch(kernel, (parts,), inputs, grain=1)
+    # the one place where CUDA is waited for
+    n_left, in_densities, in_all, _, n_kept = torch.cat([counts.sum(0), visibility.n_kept.sum()[None]]).tolist()
     if density.on_evaluated:
-        in_densities, in_all = counts[:, 1:].sum(0).tolist()
-        seconds = (time.perf_counter() - began) * in_densities / max(1, in_all)
-        density.on_evaluated(int(visibility.n_marched.sum()) - n_before, seconds)
-    firsts = [n_rays * part // parts for part in range(parts)]
-    left = [going[first : first + n] for first, n in zip(firsts, counts[:, 0].tolist(), strict=True)]
-    samples = Samples(t_starts, t_ends, ray_indices, rays.new_empty(0, 2))
-    return Round(samples, sigmas, features, ranks), torch.cat(left)
+        density.on_evaluated(int(visibility.n_marched.sum()) - n_before, in_densities / max(1, in_all))
+    left = rays[:0]
+    if n_left:
+        left = rays[((march.t_nexts < FAR_AWAY) & ~visibility.stopped)[rays.long()]]
+    return found, left, n_kept
+
+
+def _empty_round(n: int, n_features: int, device: torch.device) -> Round:
+    """Places for n samples, at which nothing is yet."""
+    t_starts, t_ends, sigmas = torch.empty(3, n, device=device)
+    ray_indices = torch.empty(n, dtype=torch.int32, device=device)
+    samples = Samples(t_starts, t_ends, ray_indices, ray_indices.new_empty(0, 2))
+    return Round(samples, sigmas, torch.empty(n, n_features, device=device), torch.full_like(ray_indices, -1))

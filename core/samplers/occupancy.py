@@ -130,12 +130,12 @@ class OccupancySampler(nn.Module):
         jitter = None if generator is None else torch.rand(n_rays, generator=generator, device=device)
         progress = March(self.grid_state(march.occ_thre), rays, march, jitter)
         visibility = Visibility(n_rays, march, device)
-        rounds = []
+        rounds, n_samples = [], None
         active = torch.arange(n_rays, dtype=torch.int32, device=device)  # who misses the box ends in the first round
-        density = march_density_of(field, keeps_features=True)
+        density = march_density_of(field, keeps_features=True) if progress.by_nerfacc is None else None
         while active.shape[0] > 0 or not rounds:
             if density is not None:
-                found, active = march_on(progress, visibility, active, round_size, density)
+                found, active, n_samples = march_on(progress, visibility, active, round_size, density)
                 rounds.append(found)
                 continue
             samples = progress.round(active, round_size)
@@ -144,7 +144,7 @@ class OccupancySampler(nn.Module):
             rounds.append(Round(samples, sigmas, features, ranks))
             active = active[goes_on]
             round_size = min(2 * round_size, max(1, _MOST_IN_A_ROUND // max(1, active.shape[0])))
-        samples, sigmas, features = kept_samples(rounds, visibility.n_kept)
+        samples, sigmas, features = kept_samples(rounds, visibility.n_kept, n_samples)
         trans, n_dense = torch.exp(-visibility.thickness), progress.n_dense
         return Sampled(samples, sigmas, features, trans, n_dense, visibility.n_marched, visibility.stopped)
 

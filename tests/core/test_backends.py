@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core import doctor
+from core import backend_race, doctor
 from core.backends import Nerfacc, choose_backend, describe_backend, foresee
 from core.errors import BackendUnavailable
 from core.kernels.backend import current, use
@@ -169,3 +169,13 @@ def test_a_backend_is_described_with_its_reason(tmp_path, monkeypatch):
 def test_doctor_says_what_auto_is_going_to_be():
     (finding,) = [finding for finding in doctor.examine() if finding.name == "backend"]
     assert finding.value.startswith("auto is ") and not finding.fatal
+
+
+def test_the_race_times_both_by_the_same_march(monkeypatch):
+    for name, value in {"_N_RAYS": 40, "_RESOLUTION": 16, "_REPEATS": 2}.items():
+        monkeypatch.setattr(backend_race, name, value)
+    rounds, traverse = [], nerfacc_twin.traverse_grids
+    monkeypatch.setattr(nerfacc_twin, "traverse_grids", lambda *given: rounds.append(1) or traverse(*given))
+    found = backend_race.race(NerfaccKernels(nerfacc_twin, "cpu"))
+    assert set(found) == {"warp", "nerfacc"} and min(found.values()) > 0.0
+    assert rounds and current().name == "warp"

@@ -23,6 +23,7 @@ from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings
 from tests.core.kernels import nerfacc_twin, twins
 from tests.core.kernels.test_marching import BOX, assert_same_samples, axis_rays, grid, march_all, random_rays
+from tests.core.kernels.test_whole_march import lively_field, rays_through, sampler_with
 from tests.scenes import Fog
 
 
@@ -236,3 +237,14 @@ def test_a_backend_is_used_for_a_while_and_for_its_device_only():
         use(Backend("nerfacc", "for the CPU", kernels))
         assert nerfacc_for(here) is kernels
     assert current() is before and nerfacc_for(here) is None
+
+
+def test_a_march_that_could_evaluate_densities_itself_is_nerfaccs_where_that_was_chosen(nerfacc):
+    march, counts = MarchSettings(render_step_size=0.02, early_stop_eps=0.1), []
+    field, sampler, rays = (
+        x.to(nerfacc.nerfacc.device_type) for x in (lively_field(), sampler_with(0.3), rays_through(60))
+    )
+    for backend in (Backend("warp", "compared"), nerfacc):
+        with using(backend):
+            counts.append(sampler.sample(field, rays, march, None, 8).samples.packed_info[:, 1].cpu())
+    assert (counts[0] == counts[1]).float().mean() > 0.9 and int(counts[0].sum()) > 60

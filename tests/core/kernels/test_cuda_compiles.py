@@ -8,10 +8,10 @@ import pytest
 import warp as wp
 
 import core.kernels
-from core.kernels import encoded_network
+from core.kernels import encoded_network, whole_march
 from tests.scenes import SMALL_FIELD
 
-ON_THE_CPU_ONLY = {"network", "radiance", "whole_march"}  # on CUDA torch multiplies, and rounds are launches
+ON_THE_CPU_ONLY = {"network", "radiance"}  # on CUDA torch multiplies
 WITHOUT_KERNELS = {"native", "grid"}  # what they have is compiled with the kernels made of it
 FILES = sorted(Path(core.kernels.__path__[0]).glob("*.py"))
 MODULES = [
@@ -24,10 +24,12 @@ MODULES = [
 
 def modules_of(name):
     """What Warp compiles of a file: a kernel that is made on use is a module of its own."""
-    if name == "encoded_network":
-        n_in = SMALL_FIELD.n_levels * SMALL_FIELD.n_features
-        sizes = [(n_in, SMALL_FIELD.hidden_dim, n, SMALL_FIELD.n_features) for n in (1, SMALL_FIELD.geo_feature_dim)]
-        return [encoded_network._kernel(*size, False).module for size in sizes]
+    if name in ("encoded_network", "whole_march"):
+        n_in, many = SMALL_FIELD.n_levels * SMALL_FIELD.n_features, SMALL_FIELD.geo_feature_dim
+        sizes = {n: (n_in, SMALL_FIELD.hidden_dim, n, SMALL_FIELD.n_features, False) for n in (1, many)}
+        if name == "encoded_network":
+            return [encoded_network._kernel(*size).module for size in sizes.values()]
+        return [whole_march._kernel(*size, n == many).module for n, size in sizes.items()]
     modules = {kernel.module.name: kernel.module for kernel in made_on_import(name)}
     file = f"core.kernels.{name}"
     return [module for path, module in sorted(modules.items()) if path == file or path.startswith(f"{file}.")]
@@ -40,7 +42,9 @@ def made_on_import(name):
 
 
 def test_there_are_modules_with_kernels_and_no_kernel_is_left_out():
-    assert {"marching", "hash_grid", "packed_code", "pixels", "upkeep", "encoded_network"} <= set(MODULES)
+    assert {"marching", "hash_grid", "packed_code", "pixels", "upkeep", "encoded_network", "whole_march"} <= set(
+        MODULES
+    )
     compiled = {module for name in MODULES for module in modules_of(name)}
     made = {kernel for path in FILES for kernel in made_on_import(path.stem)}
     assert len(made) > 20

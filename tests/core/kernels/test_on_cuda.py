@@ -1,10 +1,12 @@
 """Every kernel gives on CUDA what it gives on the CPU, where other tests hold it to its twin; on torch's own stream."""
 
+import warnings
 from dataclasses import replace
 
 import pytest
 import torch
 
+from core.datasets import open_dataset
 from core.fields.mlp import mlp
 from core.fields.ngp import NGPField
 from core.kernels.cells import cells_on_plane, first_cells
@@ -18,6 +20,7 @@ from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.lenses import Lens
+from core.opening import new_trainer
 from core.place import Frame
 from core.rays import Rays
 from core.rendering import render_rays
@@ -25,6 +28,7 @@ from core.samplers.occupancy import OccupancySampler
 from core.settings import MarchSettings
 from tests.core.kernels import twins
 from tests.core.kernels.test_marching import BOX, assert_same_samples, grid, march_all, random_rays
+from tests.core.kernels.test_whole_march import lively_field, rays_through, sampler_with
 from tests.scenes import SMALL_FIELD, Fog
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -197,6 +201,35 @@ def test_kernels_run_on_torchs_current_stream():
         assert float(sums) == 1000.0
 
 
+def times_the_gpu_is_waited_for(work):
+    try:
+        torch.cuda.set_sync_debug_mode("warn")
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always")
+            work()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return len([warning for warning in given if "synchroniz" in str(warning.message)])
+
+
+def test_a_march_in_one_launch_keeps_what_it_keeps_on_the_cpu_and_waits_once():
+    march, rays = MarchSettings(render_step_size=0.02, early_stop_eps=0.1), rays_through(1500)
+    expected = sampler_with(0.3, 2).sample(lively_field(), rays, march, None, 8)
+    field, sampler, rays = (x.to("cuda") for x in (lively_field(), sampler_with(0.3, 2), rays))
+    found = sampler.sample(field, rays, march, None, 8)
+    counts = [x.samples.packed_info[:, 1].cpu() for x in (expected, found)]
+    assert (counts[0] == counts[1]).float().mean() > 0.98 and int(counts[0].sum()) > 1500
+    torch.testing.assert_close(found.trans.cpu().mean(), expected.trans.mean(), rtol=1e-2, atol=1e-3)
+    assert times_the_gpu_is_waited_for(lambda: sampler.sample(field, rays, march, None, 8)) == 1
+
+
+def test_a_training_step_waits_for_the_number_of_samples_and_for_the_loss(ball_scene):
+    trainer = new_trainer(open_dataset(ball_scene), "cuda", 0)
+    for _ in range(3):
+        trainer.step()
+    assert times_the_gpu_is_waited_for(trainer.step) == 2
+
+
 def test_nothing_waits_for_the_gpu_but_for_the_number_of_samples():
     rays, state = Rays(*(x.cuda() for x in random_rays(500))), GridState(BOX, grid(1, 0.5).binaries.cuda())
     every_ray, settings = torch.arange(500, dtype=torch.int32, device="cuda"), MarchSettings(render_step_size=0.03)
@@ -217,12 +250,6 @@ def test_nothing_waits_for_the_gpu_but_for_the_number_of_samples():
         (sums.square().sum() + pixels.colors.square().sum()).backward()
 
     learn(march())  # compiles
-    try:
-        torch.cuda.set_sync_debug_mode("warn")
-        with pytest.warns(UserWarning, match="synchroniz") as warnings:
-            samples = march()
-        assert len([w for w in warnings if "synchroniz" in str(w.message)]) == 1
-        torch.cuda.set_sync_debug_mode("error")
-        learn(samples)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+    samples = []
+    assert times_the_gpu_is_waited_for(lambda: samples.append(march())) == 1
+    assert times_the_gpu_is_waited_for(lambda: learn(*samples)) == 0

@@ -1,0 +1,107 @@
+"""What kernels have for CUDA gives what they have for the CPU, run on the CPU: see `cuda_branch`."""
+
+import pytest
+import torch
+
+from core.kernels import hash_grid, whole_march
+from core.kernels.marching import midpoints
+from core.samplers.occupancy import ObservedField
+from core.settings import MarchSettings
+from tests.core.kernels import test_on_cuda as cuda
+from tests.core.kernels.cuda_branch import launch_of_cuda, launch_runs_of_cuda, run_branches_of_cuda
+from tests.core.kernels.test_marching import grid, march_all, random_rays
+from tests.core.kernels.test_whole_march import Asked, lively_field, rays_through, same, sampler_with
+
+RESULTS = [
+    cuda._weights_and_sums, cuda._pixels_of_samples, cuda._encoded_network, cuda._harmonics, cuda._upkeep, cuda._cells,
+    cuda._pixels, cuda._path,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("results", RESULTS, ids=lambda results: results.__name__)
+def test_values_and_gradients_are_the_same(results, monkeypatch):
+    expected = results("cpu")
+    run_branches_of_cuda(monkeypatch)
+    for found, value in zip(results("cpu"), expected, strict=True):
+        torch.testing.assert_close(found, value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{}, {"cone_angle": 0.02}, {"crop": (-0.5, -0.2, -0.3, 0.4, 0.5, 0.2)}])
+def test_a_march_takes_the_same_samples(change, monkeypatch):
+    settings, state, rays = MarchSettings(render_step_size=0.03, **change), grid(3, 0.3), random_rays(200)
+    expected = march_all(state, rays, settings, 16)
+    run_branches_of_cuda(monkeypatch)
+    found = march_all(state, rays, settings, 16)
+    assert found == expected and sum(map(len, found)) > 100
+
+
+def test_middles_of_samples_are_the_same(monkeypatch):
+    rays, march = rays_through(50), MarchSettings(render_step_size=0.03)
+    samples = sampler_with(0.5).sample(lively_field(), rays, march, None, 8).samples
+    expected = midpoints(rays, samples)
+    run_branches_of_cuda(monkeypatch)
+    for found, value in zip(midpoints(rays, samples), expected, strict=True):
+        torch.testing.assert_close(found, value)
+
+
+@pytest.mark.parametrize("n_features", [2, 4])
+def test_a_hash_grid_gathers_and_scatters_the_same(n_features, monkeypatch):
+    """CUDA has a thread for each level and sample; what it adds to was cleared before."""
+    levels = hash_grid.level_layout(5, 4, 64, 10)
+    table, positions = cuda.numbers(levels.n_entries, n_features), 1.4 * cuda.numbers(300, 3, seed=1) - 0.2
+    grads, dim = cuda.numbers(300, 5 * n_features, seed=2), (5, 300)
+    there = positions, levels.info, hash_grid.UNIT_CUBE
+    features, table_grads = torch.empty_like(grads), torch.empty_like(table)
+    hash_grid._gather(*there, table, features)
+    hash_grid._scatter(*there, table_grads, grads)
+    found, found_grads = torch.empty_like(grads), torch.zeros_like(table)
+    launch_runs_of_cuda(hash_grid._GATHERS[n_features], dim, 0, hash_grid._arguments(*there, table, found))
+    launch_runs_of_cuda(hash_grid._SCATTERS[n_features], dim, 0, hash_grid._arguments(*there, found_grads, grads))
+    torch.testing.assert_close(found, features, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found_grads, table_grads, rtol=1e-4, atol=1e-4)
+
+
+def march_as_on_cuda(monkeypatch):
+    """Let a march in one launch give a thread to each ray."""
+
+    def launch(kernel, dim, inputs, grain):
+        rays = inputs[[arg.label for arg in kernel.adj.args].index("rays") - 1]  # behind `offset`
+        launch_of_cuda(kernel, rays.shape, [rays.shape[0], *inputs[1:]])
+
+    monkeypatch.setattr(whole_march, "launch", launch)
+    monkeypatch.setattr(whole_march, "lanes_on", lambda device: 1)
+
+
+@pytest.mark.parametrize("n_levels", [1, 3])
+@pytest.mark.parametrize("march", [{}, {"alpha_thre": 0.05, "early_stop_eps": 0.1}, {"cone_angle": 1 / 64}])
+def test_a_march_in_one_launch_keeps_what_rounds_keep(march, n_levels, monkeypatch):
+    field, sampler, rays = lively_field(), sampler_with(0.3, n_levels), rays_through(1500)
+    settings = MarchSettings(render_step_size=0.02, **march)
+    expected = sampler.sample(Asked(field), rays, settings, None, 8)
+    march_as_on_cuda(monkeypatch)
+    found = sampler.sample(field, rays, settings, None, 8)
+    # here a ray takes eight samples at once in all its rounds
+    assert (found.n_marched <= expected.n_marched).all() and (found.n_marched >= found.samples.packed_info[:, 1]).all()
+    same(found._replace(n_marched=expected.n_marched), expected)
+    assert found.samples.n_samples > 1500
+
+
+def test_a_march_in_one_launch_teaches_the_grid_what_it_met(monkeypatch):
+    field, rays, march = lively_field(), rays_through(700), MarchSettings(render_step_size=0.02, early_stop_eps=0.0)
+    seen = []
+    for asked in (Asked(field), field):
+        sampler = sampler_with(0.3, 2)
+        sampler.sample(ObservedField(asked, sampler, 0.02), rays, march, None, 8)
+        seen.append(sampler.seen)
+        march_as_on_cuda(monkeypatch)
+    torch.testing.assert_close(*seen, rtol=1e-3, atol=1e-5)
+
+
+def test_a_march_in_one_launch_tells_how_much_it_evaluated(monkeypatch):
+    field, sampler, rays, told = lively_field(), sampler_with(0.3), rays_through(600), []
+    march_as_on_cuda(monkeypatch)
+    timed = field.march_density(True)._replace(on_evaluated=lambda *what: told.append(what))
+    monkeypatch.setattr(field, "march_density", lambda keeps_features: timed)
+    sampled = sampler.sample(field, rays, MarchSettings(render_step_size=0.02), None, 8)
+    assert len(told) > 1 and sum(n for n, _ in told) == int(sampled.n_marched.sum())
+    assert all(0.0 < share < 1.0 for _, share in told)
