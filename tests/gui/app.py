@@ -4,8 +4,10 @@ import ctypes
 import json
 import os
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,44 @@ never comes."""
 
 _FRAMES = 2
 """After the one that was on its way: the first sees a click, the second shows what came of it."""
+
+_ENTRY_HEIGHT = 18
+"""Of a list, in pixels."""
+
+
+@contextmanager
+def virtual_screen() -> Iterator[str]:
+    """A screen of our own, by its name as a display, so that nobody's mouse is moved."""
+    read_end, write_end = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
+    os.close(write_end)
+    with os.fdopen(read_end) as number:
+        name = number.readline().strip()
+    try:
+        assert name, "Xvfb ended before it gave a display"
+        yield f":{name}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def start_app(display: str, folder: Path, arguments: tuple[str, ...], cache: Path | None = None) -> "App":
+    """The program, started in a folder.
+
+    Args:
+        cache: where it keeps what it remembers; None: in the folder.
+    """
+    log, cache = folder / "status.jsonl", cache or folder / "cache"
+    env = os.environ | {"DISPLAY": display, "FIRSTLIGHT_STATUS_LOG": str(log), "XDG_CACHE_HOME": str(cache)}
+    if "XDG_CACHE_HOME" not in os.environ:  # only our own list moves: compiled kernels stay where they are
+        env["WARP_CACHE_PATH"] = os.environ.get("WARP_CACHE_PATH", str(Path.home() / ".cache" / "warp"))
+    output = (folder / "output.txt").open("w")
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "run_viewer.py"), *arguments],
+        cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return App(process, folder, log, display, cache)
 
 
 class App:
@@ -142,6 +182,32 @@ class App:
         self.next_state()
         self.xdotool("mouseup", 1)
         self.next_state()
+
+    def choose(self, name: str, index: int) -> None:
+        """Open a list and click its entry."""
+        x, y, width, height = self.settled_widget(name)
+        self.click(name)
+        self.xdotool("mousemove", x + width // 3, y + height + 12 + _ENTRY_HEIGHT * index)
+        self.next_state()
+        self.xdotool("mousedown", 1)
+        self.next_state()
+        self.xdotool("mouseup", 1)
+        self.next_state()
+
+    def pick(self, across: float, down: float) -> tuple[int, int]:
+        """Hold I and click at shares of the picture: the pixel's column and row."""
+        x, y, width, height = self.widget("picture")
+        column, row = int(across * width), int(down * height)
+        self.xdotool("mousemove", x + column, y + row)
+        self.next_state()
+        self.xdotool("keydown", "i")
+        self.next_state()
+        self.xdotool("mousedown", 1)
+        self.next_state()
+        self.xdotool("mouseup", 1)
+        self.xdotool("keyup", "i")
+        self.next_state()
+        return column, row
 
     def drag(self, name: str, dx: int, dy: int, button: int = 1) -> None:
         """Drag over a widget, from its middle."""

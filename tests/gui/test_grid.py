@@ -13,10 +13,6 @@ def app(launch):
     return running
 
 
-LINE_HEIGHT = 18
-"""Of the entries of a list, in pixels."""
-
-
 def line_at(app) -> int:
     """The column of the plot's line, from the widget's left edge in pixels: nothing else there is so red."""
     red, _, blue = np.moveaxis(app.pixels("grid.histogram"), -1, 0)
@@ -56,26 +52,16 @@ def test_the_threshold_follows_the_line(app):
     app.wait_for(lambda s: s["march"]["occ_thre"] == 0.0, "the threshold at the left end: off")
 
 
-def choose(app, name: str, place: int) -> None:
-    """Pick an entry of a list by its place."""
-    x, y, _, height = app.widget(name)
-    app.click(name)
-    app.xdotool("mousemove", x + 20, y + height + 13 + LINE_HEIGHT * place)
-    app.next_state()
-    app.xdotool("click", 1)
-    app.next_state()
-
-
 def test_each_colouring_and_a_slice_look_different(app):
     plain = app.wait_for_picture("the plain picture")
     app.click("view.cells_opacity", across=0.9)
     seen = [plain]
     for place, color in enumerate(("level", "value", "changed", "cameras")):
-        choose(app, "view.cells_color", place)
+        app.choose("view.cells_color", place)
         seen.append(app.wait_for_picture(f"cells coloured by {color}"))
         app.keep_screen(f"occupancy-{color}")
     app.click("view.cells_opacity", across=0.01)
-    choose(app, "view.slice_axis", 3)
+    app.choose("view.slice_axis", 3)
     app.widget("view.slice_position")
     seen.append(app.wait_for_picture("the slice"))
     app.keep_screen("occupancy-slice")

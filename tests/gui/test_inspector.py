@@ -20,22 +20,6 @@ def app(launch):
     return running
 
 
-def pick(app, across: float, down: float) -> tuple[int, int]:
-    """Hold I and click at shares of the picture: the pixel's column and row."""
-    x, y, width, height = app.widget("picture")
-    column, row = int(across * width), int(down * height)
-    app.xdotool("mousemove", x + column, y + row)
-    app.next_state()
-    app.xdotool("keydown", "i")
-    app.next_state()
-    app.xdotool("mousedown", 1)
-    app.next_state()
-    app.xdotool("mouseup", 1)
-    app.xdotool("keyup", "i")
-    app.next_state()
-    return column, row
-
-
 def export(app, other_than: str = "") -> tuple[dict[str, str], list[list[str]]]:
     """The notes and the rows, header first, of a new CSV of the shown ray.
 
@@ -61,11 +45,11 @@ def numbers(text: str) -> np.ndarray:
 def test_holding_i_picks_the_pixel_that_is_clicked(app):
     app.wait_for_picture("a finished picture")
     serial = app.state()["serial"]
-    pick(app, 0.5, 0.55)
+    app.pick(0.5, 0.55)
     app.widget("ray.text")  # the panel has opened, and the picture has become smaller
     before = app.wait_for_picture("the smaller picture")
     first = export(app)[0]["direction"]
-    column, row = pick(app, 0.49, 0.62)
+    column, row = app.pick(0.49, 0.62)
     assert app.state()["serial"] <= serial + 2, "picking turned the camera"
     notes, rows = export(app, other_than=first)
     around = before[row - 1 : row + 2, column - 1 : column + 2].reshape(-1, 3)
@@ -119,9 +103,9 @@ def test_on_as_half_the_ray_is_as_until_a_is_compared_no_more(app):
     app.click("march.early_stop_eps", across=0.97)
     app.wait_for(lambda s: s["march"]["early_stop_eps"] > 0.3 > kept, "B's threshold")
     app.wait_for_picture("both pictures")
-    pick(app, 0.53, 0.6)
+    app.pick(0.53, 0.6)
     b, _ = export(app)
-    pick(app, 0.45, 0.6)
+    app.pick(0.45, 0.6)
     a, _ = export(app, other_than=b["direction"])
     app.keep_screen("inspector-a")
     assert (a["ray of"], b["ray of"]) == ("A, the kept settings", "the present picture")
@@ -153,7 +137,7 @@ def proposing(launch, tmp_path_factory):
 
 
 def test_the_panels_follow_the_sampler(proposing):
-    pick(proposing, 0.5, 0.6)
+    proposing.pick(0.5, 0.6)
     proposing.widget("ray.text")
     proposing.wait_for_picture("the smaller picture")
     notes, rows = export(proposing)

@@ -6,18 +6,6 @@ STRATIFIED = 1
 """Where it stands in the list."""
 
 
-def choose(app, widget: str, index: int) -> None:
-    """Open a list and click its entry."""
-    x, y, width, height = app.settled_widget(widget)
-    app.click(widget)
-    app.xdotool("mousemove", x + width // 3, y + height + 12 + 18 * index)
-    app.next_state()
-    app.xdotool("mousedown", 1)
-    app.next_state()
-    app.xdotool("mouseup", 1)
-    app.next_state()
-
-
 def places(app) -> dict[str, tuple[int, int, int, int]]:
     """Where the lists to choose from are, and the sentences below them."""
     names = [f"method.{choice}{part}" for choice in ("field", "sampler", "contraction") for part in ("", ".sentence")]
@@ -28,7 +16,7 @@ def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factor
     app = launch(str(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")), "--render-step-size", "0.04")
     app.pause_after(20)
     app.bring("method", "method.start")
-    choose(app, "method.sampler", STRATIFIED)
+    app.choose("method.sampler", STRATIFIED)
     app.widget("method.sampler.stratified.n_bins")
     camera, choices = app.state()["camera"], places(app)
     app.click("method.start")

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Take README's pictures of the window anew: python -m tests.benchmarks.window_pictures FOLDER
+
+Drives the program on a virtual screen as the window's tests do; takes some minutes. Existing pictures are kept.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageGrab
+
+from tests.gui.app import App, start_app, virtual_screen
+
+_TRAINED, _SHORT = 40.0, 25.0
+"""Seconds of training that the pictures are taken after."""
+
+_PROPOSAL = 3
+"""The sampler's place in the list."""
+
+_LEFT = (0, 42, 934, 772)
+"""The part of the screen with the picture and what is docked below it."""
+
+
+def main(folder: Path) -> None:
+    with virtual_screen() as display:
+        with _running(display, "demo") as app:
+            _trained(app, _TRAINED)
+            app.next_state()
+            _keep(display, folder / "window.png")
+            app.toggle("paused")
+            _inspect(app)
+            _keep(display, folder / "inspector.png", _LEFT)
+            app.click("ray.clear")
+            app.bring("method", "method.start")
+            app.choose("method.sampler", _PROPOSAL)
+            app.click("method.start")
+            app.click("method.sure")
+            app.wait_for(lambda s: s["method"]["sampler"] == "proposal" and s["step"] > 0, "the other method")
+            app.toggle("training")
+            _trained(app, _SHORT)
+            app.toggle("paused")
+            app.click("method.compare")
+            app.wait_for_picture("both pictures")
+            _keep(display, folder / "method.png")
+        with _running(display, "demo", "--sampler", "proposal", "--n-proposals", "2") as app:
+            _trained(app, 2 * _TRAINED)
+            app.toggle("paused")
+            _inspect(app)
+            _keep(display, folder / "proposal_ray.png", _LEFT)
+
+
+@contextmanager
+def _running(display: str, *arguments: str) -> Iterator[App]:
+    with tempfile.TemporaryDirectory() as folder:
+        app = start_app(display, Path(folder), arguments)
+        try:
+            yield app
+        finally:
+            app.process.kill()
+            app.process.wait()
+
+
+def _trained(app: App, seconds: float) -> None:
+    app.wait_for(lambda s: s["seconds"] >= seconds, f"{seconds:g} seconds of training")
+
+
+def _inspect(app: App) -> None:
+    """Pick a ray, and go round until it is seen from the side."""
+    app.wait_for_picture("a finished picture")
+    app.pick(0.5, 0.55)
+    app.widget("ray.text")
+    app.wait_for_picture("the smaller picture")
+    app.drag("picture", 260, 40)
+    app.wait_for_picture("the ray from the side")
+
+
+def _keep(display: str, path: Path, part: tuple[int, int, int, int] | None = None) -> None:
+    """Save the screen, or a part of it, as a PNG of few colours."""
+    picture = ImageGrab.grab(xdisplay=display).convert("RGB").crop(part)
+    with path.open("xb") as file:
+        picture.quantize(256, dither=Image.Dither.NONE).save(file, format="PNG", optimize=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]))
