@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 
 import torch
 
-from core.backend_race import Milliseconds, race
+from core.backend_race import COURSE, Milliseconds, race
 from core.device import why_no_cuda
 from core.errors import BackendUnavailable
 from core.kernels import nerfacc_build
@@ -27,7 +27,7 @@ class Nerfacc(NamedTuple):
     """What a choice has to know of nerfacc, and can do about it.
 
     Attributes:
-        key: names the machine and the versions that a measurement holds for.
+        key: names the machine, the versions and the course that a measurement holds for.
         memory: the file that keeps measurements; it need not exist.
         is_built: whether its kernels lie ready.
         obstacle: why they can't be built, or None.
@@ -49,7 +49,7 @@ def nerfacc_here() -> Nerfacc:
     """For this machine's GPU."""
     versions = ", ".join(f"{name} {package_version(name)}" for name in ("nerfacc", "warp-lang"))
     return Nerfacc(
-        key=f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {versions}",
+        key=f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {versions}, {COURSE}",
         memory=user_folder() / "backend.json",
         is_built=lambda: nerfacc_build.library().exists(),
         obstacle=nerfacc_build.obstacle,

@@ -17,7 +17,8 @@ from core.samplers.base import Sampled, Sampler
 from core.settings import MarchSettings
 
 _SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
-"""Samples a ray takes in its first round: small rounds evaluate less behind surfaces, large ones save launches."""
+"""Samples a ray takes in its first round: small rounds evaluate less behind surfaces, large ones, where rounds are
+launches, save some."""
 
 _FIRST_ROUND = {"cpu": 1 << 15, "cuda": 1 << 20}
 """Samples of all rays in the first round, where the limits allow: a few rays march far at once, many stop soon."""

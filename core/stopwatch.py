@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -42,7 +43,7 @@ class Stopwatch:
 
     def __init__(self, field: Field, sampler: Sampler, device: str):
         self._on_cuda = device == "cuda"
-        self._field_spans, self._sampler_spans, self._field_in_sampler, self._march_shares = [], [], [], []
+        self._field_spans, self._sampler_spans, self._field_in_sampler, self._march_launches = [], [], [], []
         self._thread, self._threads = threading.local(), set()
         self._evaluated: dict[str, list[int]] = {"density": [], "color": []}
         self.field, self.sampler = _WatchedField(field, self), _WatchedSampler(sampler, self)
@@ -55,7 +56,7 @@ class Stopwatch:
             sum(self._between(*span) for span in spans) / max(1, len(self._threads))
             for spans in (self._field_spans, self._sampler_spans, self._field_in_sampler)
         )
-        in_marches = sum(share * self._between(*span) for *span, share in self._march_shares)
+        in_marches = sum(share * self._between(*span) for *span, share in self._march_launches)
         field, inside = (x + in_marches / max(1, len(self._threads)) for x in (field, inside))
         march = sampler - inside
         n_density, n_color = (sum(self._evaluated[what]) for what in ("density", "color"))
@@ -74,11 +75,16 @@ class Stopwatch:
         last.synchronize()
         return 1e-3 * first.elapsed_time(last)
 
-    def _march_evaluated(self, n: int, share: float) -> None:
-        """Note that a march has evaluated densities itself, for a share of its time."""
-        self._thread.in_march.append((n, share))
-        self._evaluated["density"].append(n)
-        self._threads.add(threading.get_ident())
+    def _march_begins(self) -> Callable[[int, float], None]:
+        """Mark the begin of a launch that marches and evaluates densities itself; see `EncodedDensity.on_launch`."""
+        began = self._now()
+
+        def ended(n: int, share: float) -> None:
+            self._march_launches.append((began, self._now(), share))
+            self._evaluated["density"].append(n)
+            self._threads.add(threading.get_ident())
+
+        return ended
 
     def _field_took(self, began, what: str, n: int) -> None:
         span = (began, self._now())
@@ -101,7 +107,7 @@ class _WatchedField:
 
     def march_density(self, keeps_features: bool) -> EncodedDensity | None:
         density = march_density_of(self._field, keeps_features)
-        return density and density._replace(on_evaluated=self._watch._march_evaluated)
+        return density and density._replace(on_launch=self._watch._march_begins)
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         began = self._watch._now()
@@ -115,13 +121,8 @@ class _WatchedSampler:
         self._sampler, self._watch = sampler, watch
 
     def sample(self, field, rays, march, generator, round_size) -> Sampled:
-        thread, began = self._watch._thread, self._watch._now()
-        thread.is_sampling, thread.in_march = True, []
+        began, self._watch._thread.is_sampling = self._watch._now(), True
         result = self._sampler.sample(field, rays, march, generator, round_size)
-        thread.is_sampling = False
-        span = began, self._watch._now()
-        self._watch._sampler_spans.append(span)
-        if n_evaluated := sum(n for n, _ in thread.in_march):
-            share = sum(n * share for n, share in thread.in_march) / n_evaluated
-            self._watch._march_shares.append((*span, share))
+        self._watch._thread.is_sampling = False
+        self._watch._sampler_spans.append((began, self._watch._now()))
         return result

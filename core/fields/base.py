@@ -23,7 +23,7 @@ class Field(Protocol):
     recorded. One whose densities a march may evaluate itself may have a method `march_density(keeps_features)`, see
     `march_density_of`. One that reads parameters in bfloat16 may have a method `rounded_readers()`, see
     `core.optimizer.Adam`. In a class that derives from such a field and has a `density` or `color` of its own, these
-    hold, and not the short cuts that it inherits.
+    hold, and not the short cuts past them that it inherits; nothing else that it changes is looked at.
     """
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,7 +47,7 @@ class Field(Protocol):
 @torch.no_grad()
 def densities_alone(field: Field, positions: Tensor) -> Tensor:
     """Densities (n,) of positions (n, 3 or 4), without gradient, where nobody is going to ask for the colours there."""
-    alone = _short_cut(field, "density_alone")
+    alone = _short_cut(field, "density_alone", "density")
     return field.density(positions)[0] if alone is None else alone(positions)
 
 
@@ -57,14 +57,14 @@ def march_density_of(field: Field, keeps_features: bool) -> EncodedDensity | Non
     Args:
         keeps_features: whether what `color` needs is asked for too.
     """
-    offered = _short_cut(field, "march_density")
+    offered = _short_cut(field, "march_density", "density")
     return None if offered is None else offered(keeps_features)
 
 
 def radiance_of(field: Field, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
     """Colours (n, 3) and densities (n,) of positions (n, 3 or 4) seen along directions (n, 3), with gradient, where
     nothing is known of them yet."""
-    together = _short_cut(field, "radiance")
+    together = _short_cut(field, "radiance", "density", "color")
     if together is not None:
         return together(positions, directions)
     sigmas, features = field.density(positions)
@@ -85,12 +85,12 @@ def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Te
     return tuple(torch.cat(x) for x in zip(*parts, strict=True))
 
 
-def _short_cut(field: Field, name: str) -> Callable | None:
-    """A method of a field that stands for `density` or `color`; None if there is none, or if a class that derives from
-    the one that has it has one of these two of its own."""
+def _short_cut(field: Field, name: str, *past: str) -> Callable | None:
+    """A method of a field that stands for others; None if there is none, or if a class that derives from the one that
+    has it has one of those others of its own."""
     for kind in type(field).__mro__:
         if name in vars(kind):
-            return getattr(field, name)
-        if "density" in vars(kind) or "color" in vars(kind):
+            break
+        if any(other in vars(kind) for other in past):
             return None
     return getattr(field, name, None)

@@ -143,6 +143,7 @@ def launch(
     split_axis: int = 0,
     grain: int = 1 << 12,
     slices_a_thread: int = 1,
+    block: int = 256,
 ) -> None:
     """Run `kernel` over the index space `dim`, which has the axes of its `wp.tid()`.
 
@@ -153,13 +154,14 @@ def launch(
         grain: work items that are worth a thread of their own: about a tenth of a millisecond, for a hand-over to
             another thread takes a fifth of that.
         slices_a_thread: more than one where equal slices take unequal time.
+        block: threads of a block on CUDA, the same at all launches of a kernel.
     """
     if 0 in dim:
         return
     device = _device_of(inputs)
     recorded = _here.recorded.get((kernel, device))
     if recorded is None:
-        recorded = _here.recorded[kernel, device] = _record(kernel, dim, inputs, device)
+        recorded = _here.recorded[kernel, device] = _record(kernel, dim, inputs, device, block)
     if isinstance(recorded, OnCuda):
         recorded.launch(dim, inputs, _stream(device.index, torch.cuda.current_stream(device).cuda_stream))
         return
@@ -198,11 +200,11 @@ def _device_of(inputs: list) -> torch.device:
     raise ValueError("a launch needs a tensor among its inputs, which tells the device; got none")
 
 
-def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device) -> OnCpu | OnCuda:
+def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device, block: int) -> OnCpu | OnCuda:
     arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
     with making_kernels:  # the first one compiles or loads it
-        command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True)
+        command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)
     return OnCuda(command) if device.type == "cuda" else OnCpu(command)
 
 

@@ -28,9 +28,16 @@ _WORTH_A_THREAD = 1 << 8
 """Rays that are worth a thread of their own."""
 
 _KEPT_OF_A_RAY = {"cpu": 4, "cuda": 8}
-_LEAST_ROOM = {"cpu": 2 * BATCH, "cuda": 1 << 19}
-"""Samples that there is room for at first, of each ray, or in all where these are more: a fresh field's few rays keep
-hundreds. What doesn't fit is marched by another launch, for which CUDA is waited for."""
+_LEAST_ROOM = {"cpu": 2 * BATCH, "cuda": 1 << 21}
+"""Samples that there is room for, of each ray, or in all where these are more: rays through fog keep hundreds. What
+doesn't fit is marched by another launch, for which CUDA is waited for."""
+
+_FEWEST_RAYS = {"cpu": 0, "cuda": 1 << 13}
+"""Fewer rays leave most of a GPU idle, for each has a thread, which evaluates its samples one after the other: they
+march sooner in rounds, whose samples are evaluated side by side. (Reckoned, not measured yet.)"""
+
+_BLOCK = 64
+"""Threads of a block on CUDA: for larger ones a processor's registers don't come out even."""
 
 
 class EncodedDensity(NamedTuple):
@@ -42,7 +49,8 @@ class EncodedDensity(NamedTuple):
         keeps_features: whether the outputs are asked for beside the densities.
         seen, seen_step: the largest density * seen_step met in each cell of the marched grid, updated, see
             `core.kernels.upkeep.observe`; None: nobody asks.
-        on_evaluated: called after each launch with the number of densities, and the share of its time they took.
+        on_launch: called before each launch; what it gives is called behind it with the number of densities, and the
+            share of the launch's time that they took.
     """
 
     table: Tensor
@@ -55,7 +63,7 @@ class EncodedDensity(NamedTuple):
     keeps_features: bool = True
     seen: Tensor | None = None
     seen_step: float = 0.0
-    on_evaluated: Callable[[int, float], None] | None = None
+    on_launch: Callable[[], Callable[[int, float], None]] | None = None
 
 
 @made_once
@@ -109,6 +117,11 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
     return kernel
 
 
+def marches_at_once(march: March, n_rays: int) -> bool:
+    """Whether `march_on` is to march so many rays, or rounds are."""
+    return march.by_nerfacc is None and n_rays >= _FEWEST_RAYS[march.t_nexts.device.type]
+
+
 def march_on(
     march: March, visibility: Visibility, rays: Tensor, round_size: int, density: EncodedDensity
 ) -> tuple[Round, Tensor, int]:
@@ -146,7 +159,7 @@ def march_on(
     inputs = [
         *(parts, round_size, room),
         *march.arguments(),
-        rays.clone(),
+        rays if on_cuda else rays.clone(),  # the CPU's threads keep there who goes on
         *(*density.space.arguments(), density.levels, density.table.view(-1)),
         *laid_out(density.layers, density.in_tiles),
         *(density.scale, density.steepness, seen, density.seen_step),
@@ -157,12 +170,14 @@ def march_on(
     ]
     sizes = n_in, n_hidden, n_out, 2 * density.table.shape[1]
     kernel = _kernel(*sizes, density.in_tiles, density.keeps_features)
-    n_before = int(visibility.n_marched.sum()) if density.on_evaluated else 0
-    launch(kernel, (parts,), inputs, grain=1)
-    # the one place where CUDA is waited for
-    n_left, in_densities, in_all, _, n_kept = torch.cat([counts.sum(0), visibility.n_kept.sum()[None]]).tolist()
-    if density.on_evaluated:
-        density.on_evaluated(int(visibility.n_marched.sum()) - n_before, in_densities / max(1, in_all))
+    n_before = visibility.n_marched.sum()
+    ended = density.on_launch and density.on_launch()
+    launch(kernel, (parts,), inputs, grain=1, block=_BLOCK)
+    totals = torch.stack([visibility.n_kept.sum(), visibility.n_marched.sum() - n_before])
+    # CUDA is waited for here, and nowhere else while there is room
+    n_left, in_densities, in_all, _, n_kept, n_evaluated = torch.cat([counts.sum(0), totals]).tolist()
+    if ended:
+        ended(n_evaluated, in_densities / max(1, in_all))
     left = rays[:0]
     if n_left:
         left = rays[((march.t_nexts < FAR_AWAY) & ~visibility.stopped)[rays.long()]]

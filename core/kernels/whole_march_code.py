@@ -93,14 +93,15 @@ _PIECES = """
             found_sigmas.data[i] = density_scale * expf(steepness * found_features.data[N_OUT * i]);
         in_densities += ticks() - asked;
     };
-    // how many of a ray's samples are kept; where it `writes`, they go to a place and the ray has passed them all
-    auto keep = [&](int ray, const float* starts, int i, int n, size_t place, bool writes) {
+    // how many of a ray's samples are kept, `most` or fewer; where it `writes`, they go to a place and the ray has
+    // passed them all
+    auto keep = [&](int ray, const float* starts, int i, int n, int most, size_t place, bool writes) {
         float passed = thickness.data[ray];
         const int rank = n_kept.data[ray];
         int n_new = 0;
         for (int k = 0; k < n && !(passed > opaque); ++k) {
             const float t = starts[k], end = end_of(t), tau = found_sigmas.data[i + k] * (end - t);
-            if (!(tau < thinnest)) {
+            if (!(tau < thinnest) && n_new < most) {
                 if (writes) {
                     const size_t to = place + n_new;
                     t_starts.data[to] = t;
@@ -156,7 +157,8 @@ _ON_CPU = """
             n = 0;
             for (int s = 0; s < n_going; n += found_counts.data[s++]) {
                 const int ray = going[done + s];
-                place += keep(ray, found_starts.data + s * limit, n, found_counts.data[s], place, true);
+                const int n_of_ray = found_counts.data[s];
+                place += keep(ray, found_starts.data + s * limit, n, n_of_ray, n_of_ray, place, true);
                 if (goes_on(ray))
                     going[n_on++] = ray;
             }
@@ -173,23 +175,25 @@ _ON_CPU = """
 
 # A part is a single ray here. Places for what is kept are given out to whoever comes first.
 _ON_CUDA = """
-    auto add = [&](int i, long long n) {
-        return atomicAdd(reinterpret_cast<unsigned long long*>(counts.data) + i, (unsigned long long)n);
-    };
+    auto* told = reinterpret_cast<unsigned long long*>(counts.data);
+    auto add = [&](int i, long long n) { return atomicAdd(told + i, (unsigned long long)n); };
     int going[1] = {rays.data[part]};
     const int ray = going[0];
     bool fits = true;
     while (fits && goes_on(ray)) {
+        fits = *(volatile unsigned long long*)(told + 3) < room;  // or what is found now is found in vain
+        if (!fits)
+            break;
         const float from = t_nexts.data[ray];
         march(going, 1, limit_of(ray));
         const int n = found_counts.data[0];
         find_positions(ray, found_starts.data, 0, n);
         find_sigmas(n);
-        const int n_new = keep(ray, found_starts.data, 0, n, 0, false);
+        const int n_new = keep(ray, found_starts.data, 0, n, n, 0, false);
         const size_t place = n_new ? add(3, n_new) : 0;
         fits = place + n_new <= room;
         if (fits) {
-            keep(ray, found_starts.data, 0, n, place, true);
+            keep(ray, found_starts.data, 0, n, n_new, place, true);
             if (seen.data)
                 observe(n);
         } else

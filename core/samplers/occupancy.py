@@ -26,7 +26,7 @@ from core.kernels.grid import GridState, geometry
 from core.kernels.marching import March
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.kernels.visibility import Round, Visibility, kept_samples
-from core.kernels.whole_march import EncodedDensity, march_on
+from core.kernels.whole_march import EncodedDensity, march_on, marches_at_once
 from core.rays import Rays
 from core.samplers.base import Guide, Sampled
 from core.settings import Box, MarchSettings, check_step
@@ -132,7 +132,7 @@ class OccupancySampler(nn.Module):
         visibility = Visibility(n_rays, march, device)
         rounds, n_samples = [], None
         active = torch.arange(n_rays, dtype=torch.int32, device=device)  # who misses the box ends in the first round
-        density = march_density_of(field, keeps_features=True) if progress.by_nerfacc is None else None
+        density = march_density_of(field, keeps_features=True) if marches_at_once(progress, n_rays) else None
         while active.shape[0] > 0 or not rounds:
             if density is not None:
                 found, active, n_samples = march_on(progress, visibility, active, round_size, density)

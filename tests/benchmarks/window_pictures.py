@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Take README's pictures of the window anew: python -m tests.benchmarks.window_pictures FOLDER
 
-Drives the program on a virtual screen as the window's tests do; takes some minutes. Existing pictures are kept.
+Drives the program on a virtual screen as the window's tests do; takes four minutes. FOLDER is made, and must have none
+of the pictures yet.
 """
 
 import sys
@@ -20,11 +21,18 @@ _TRAINED, _SHORT = 40.0, 25.0
 _PROPOSAL = 3
 """The sampler's place in the list."""
 
+_PICTURES = ("window.png", "inspector.png", "method.png", "proposal_ray.png")
+
 _LEFT = (0, 42, 934, 772)
 """The part of the screen with the picture and what is docked below it."""
 
 
 def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if there := [name for name in _PICTURES if (folder / name).exists()]:
+        sys.exit(
+            f"expected a folder without {', '.join(_PICTURES)}, found {', '.join(there)} in {folder}: name another"
+        )
     with virtual_screen() as display:
         with _running(display, "demo") as app:
             _trained(app, _TRAINED)

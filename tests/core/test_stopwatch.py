@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.kernels.launch import run_together, using_threads
+from core.kernels.whole_march import EncodedDensity
 from core.stopwatch import Stopwatch
 
 
@@ -34,6 +35,20 @@ class Slow:
         field.density(rays)
 
 
+class Marching(Slow):
+    """A field whose densities a march evaluates itself, for a quarter and then for half of two launches."""
+
+    def march_density(self, keeps_features):
+        return EncodedDensity(*[None] * 7)
+
+    def sample(self, field, rays, march, generator, round_size):
+        CLOCK.now += 3.0
+        for seconds, n, share in ((8.0, 10, 0.25), (2.0, 100, 0.5)):
+            ended = field.march_density(True).on_launch()
+            CLOCK.now += seconds
+            ended(n, share)
+
+
 @pytest.fixture
 def two_threads():
     with using_threads(2):
@@ -41,9 +56,12 @@ def two_threads():
 
 
 @pytest.mark.parametrize("n_tasks", [1, 2])
-def test_a_stage_is_its_share_of_all_threads_time(n_tasks, monkeypatch, two_threads):
+@pytest.mark.parametrize(
+    ("asked", "n_density", "march", "field"), [(Slow(), 5, 4.0, 3.0), (Marching(), 110, 10.0, 1.0 + 3.0)]
+)
+def test_a_stage_is_its_share_of_all_threads_time(asked, n_density, march, field, n_tasks, monkeypatch, two_threads):
     monkeypatch.setattr(Stopwatch, "_now", lambda self: CLOCK.now)
-    watch, rows, together = Stopwatch(Slow(), Slow(), "cpu"), torch.zeros(5, 3), threading.Barrier(n_tasks)
+    watch, rows, together = Stopwatch(asked, asked, "cpu"), torch.zeros(5, 3), threading.Barrier(n_tasks)
 
     def render():
         together.wait(timeout=60.0)  # no thread takes both tasks
@@ -53,5 +71,5 @@ def test_a_stage_is_its_share_of_all_threads_time(n_tasks, monkeypatch, two_thre
 
     run_together([render] * n_tasks)
     stages = watch.stages()
-    assert (stages.n_density, stages.n_color) == (5 * n_tasks, 5 * n_tasks)
-    assert (stages.march, stages.field, stages.composite) == (4.0, 3.0, 0.5)
+    assert (stages.n_density, stages.n_color) == (n_density * n_tasks, 5 * n_tasks)
+    assert (stages.march, stages.field, stages.composite) == (march, field, 0.5)

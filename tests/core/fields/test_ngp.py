@@ -1,12 +1,11 @@
 """The Instant-NGP field: shapes, gradients, precision, seeds."""
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
 
-from core.fields.base import densities_alone, march_density_of, radiance_of
+from core.fields.base import densities_alone
 from core.fields.ngp import NGPField
 from core.kernels.space import Space
 from tests.scenes import BOX, SMALL_FIELD
@@ -94,20 +93,3 @@ def test_marches_read_the_rounded_table_they_are_given_until_the_table_changes()
     other = densities_alone(field, positions)
     take(table.detach().bfloat16())
     assert torch.equal(densities_alone(field, positions), other) and not torch.equal(other, own)
-
-
-def test_a_field_that_derives_from_it_with_a_density_of_its_own_is_asked_for_that():
-    class Thrice(NGPField):
-        def density(self, positions):
-            sigmas, features = super().density(positions)
-            return 3.0 * sigmas, features
-
-    class Named(NGPField):
-        pass
-
-    plain, thrice = (kind(SMALL_FIELD, Space(BOX), torch.Generator().manual_seed(0)) for kind in (Named, Thrice))
-    positions, directions = 2 * torch.rand(50, 3) - 1, torch.tensor([0.0, 0.0, 1.0]).expand(50, 3)
-    close = partial(torch.testing.assert_close, rtol=0.01, atol=0.003)
-    close(densities_alone(thrice, positions), 3.0 * densities_alone(plain, positions))
-    close(radiance_of(thrice, positions, directions)[1], 3.0 * radiance_of(plain, positions, directions)[1])
-    assert march_density_of(thrice, True) is None and march_density_of(plain, True) is not None

@@ -15,7 +15,7 @@ from core.errors import BackendUnavailable
 from core.kernels import nerfacc_build
 from core.kernels.backend import Backend, current, nerfacc_for, use, using
 from core.kernels.marching import March
-from core.kernels.nerfacc_kernels import NerfaccKernels, proven
+from core.kernels.nerfacc_kernels import NerfaccKernels, NerfaccMarch, proven
 from core.kernels.packed import accumulate_along_rays, render_weights
 from core.rays import Rays
 from core.rendering import render_rays
@@ -239,8 +239,9 @@ def test_a_backend_is_used_for_a_while_and_for_its_device_only():
     assert current() is before and nerfacc_for(here) is None
 
 
-def test_a_march_that_could_evaluate_densities_itself_is_nerfaccs_where_that_was_chosen(nerfacc):
-    march, counts = MarchSettings(render_step_size=0.02, early_stop_eps=0.1), []
+def test_a_march_that_could_evaluate_densities_itself_is_nerfaccs_where_that_was_chosen(nerfacc, monkeypatch):
+    march, counts, rounds, take = MarchSettings(render_step_size=0.02, early_stop_eps=0.1), [], [], NerfaccMarch.round
+    monkeypatch.setattr(NerfaccMarch, "round", lambda *given: rounds.append(len(counts)) or take(*given))
     field, sampler, rays = (
         x.to(nerfacc.nerfacc.device_type) for x in (lively_field(), sampler_with(0.3), rays_through(60))
     )
@@ -248,3 +249,4 @@ def test_a_march_that_could_evaluate_densities_itself_is_nerfaccs_where_that_was
         with using(backend):
             counts.append(sampler.sample(field, rays, march, None, 8).samples.packed_info[:, 1].cpu())
     assert (counts[0] == counts[1]).float().mean() > 0.9 and int(counts[0].sum()) > 60
+    assert set(rounds) == {1}, "nerfacc marches where it was chosen, and nowhere else"

@@ -64,7 +64,7 @@ def test_a_hash_grid_gathers_and_scatters_the_same(n_features, monkeypatch):
 def march_as_on_cuda(monkeypatch):
     """Let a march in one launch give a thread to each ray."""
 
-    def launch(kernel, dim, inputs, grain):
+    def launch(kernel, dim, inputs, grain, block):
         rays = inputs[[arg.label for arg in kernel.adj.args].index("rays") - 1]  # behind `offset`
         launch_of_cuda(kernel, rays.shape, [rays.shape[0], *inputs[1:]])
 
@@ -73,9 +73,16 @@ def march_as_on_cuda(monkeypatch):
 
 
 @pytest.mark.parametrize("n_levels", [1, 3])
-@pytest.mark.parametrize("march", [{}, {"alpha_thre": 0.05, "early_stop_eps": 0.1}, {"cone_angle": 1 / 64}])
-def test_a_march_in_one_launch_keeps_what_rounds_keep(march, n_levels, monkeypatch):
-    field, sampler, rays = lively_field(), sampler_with(0.3, n_levels), rays_through(1500)
+@pytest.mark.parametrize("n_rays", [0, 1, 1500])
+@pytest.mark.parametrize(
+    "march",
+    [
+        {}, {"alpha_thre": 0.05, "early_stop_eps": 0.1}, {"cone_angle": 1 / 64},
+        {"crop": (-0.5, -1.0, -0.2, 0.5, 1.0, 0.9), "near_plane": 2.5, "far_plane": 3.3},
+    ],
+)  # fmt: skip
+def test_a_march_in_one_launch_keeps_what_rounds_keep(march, n_rays, n_levels, monkeypatch):
+    field, sampler, rays = lively_field(), sampler_with(0.3, n_levels), rays_through(n_rays)
     settings = MarchSettings(render_step_size=0.02, **march)
     expected = sampler.sample(Asked(field), rays, settings, None, 8)
     march_as_on_cuda(monkeypatch)
@@ -83,7 +90,7 @@ def test_a_march_in_one_launch_keeps_what_rounds_keep(march, n_levels, monkeypat
     # here a ray takes eight samples at once in all its rounds
     assert (found.n_marched <= expected.n_marched).all() and (found.n_marched >= found.samples.packed_info[:, 1]).all()
     same(found._replace(n_marched=expected.n_marched), expected)
-    assert found.samples.n_samples > 1500
+    assert n_rays < 1500 or found.samples.n_samples > 1500
 
 
 def test_a_march_in_one_launch_teaches_the_grid_what_it_met(monkeypatch):
@@ -100,8 +107,20 @@ def test_a_march_in_one_launch_teaches_the_grid_what_it_met(monkeypatch):
 def test_a_march_in_one_launch_tells_how_much_it_evaluated(monkeypatch):
     field, sampler, rays, told = lively_field(), sampler_with(0.3), rays_through(600), []
     march_as_on_cuda(monkeypatch)
-    timed = field.march_density(True)._replace(on_evaluated=lambda *what: told.append(what))
+    timed = field.march_density(True)._replace(on_launch=lambda: lambda *what: told.append(what))
     monkeypatch.setattr(field, "march_density", lambda keeps_features: timed)
     sampled = sampler.sample(field, rays, MarchSettings(render_step_size=0.02), None, 8)
     assert len(told) > 1 and sum(n for n, _ in told) == int(sampled.n_marched.sum())
     assert all(0.0 < share < 1.0 for _, share in told)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_march_in_one_launch_keeps_what_is_no_number_and_finds_nothing_in_an_empty_grid(share, monkeypatch):
+    field, sampler, rays = lively_field(), sampler_with(share), rays_through(50)
+    with torch.no_grad():
+        field.table.fill_(torch.nan)
+    march_as_on_cuda(monkeypatch)
+    march = MarchSettings(alpha_thre=0.5, early_stop_eps=0.5, occ_thre=0.5)
+    sampled = sampler.sample(field, rays, march, None, 8)
+    assert sampled.sigmas.isnan().all() and (sampled.samples.n_samples > 0) == (share > 0.0)
+    assert torch.equal(sampled.n_marched, sampled.samples.packed_info[:, 1])

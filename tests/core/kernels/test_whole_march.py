@@ -147,7 +147,7 @@ def test_it_tells_how_many_densities_it_evaluated_and_for_which_share_of_its_tim
     field, sampler, rays, told = lively_field(), sampler_with(0.3), rays_through(3000), []
     march = March(sampler.grid_state(0.5), rays, MarchSettings(render_step_size=0.02))
     visibility = Visibility(3000, MarchSettings(early_stop_eps=0.1), rays.rays_o.device)
-    density = field.march_density(True)._replace(on_evaluated=lambda *what: told.append(what))
+    density = field.march_density(True)._replace(on_launch=lambda: lambda *what: told.append(what))
     active = (march.t_nexts < FAR_AWAY).nonzero().view(-1).int()
     found, left, n_kept = whole_march.march_on(march, visibility, active, 8, density)
     ((n, share),) = told
