@@ -175,14 +175,14 @@ def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
 def _sampled(trainer: Trainer, rays: Rays, generator: torch.Generator) -> Sampled:
     """What a training step's march keeps of rays."""
     march = trainer.settings.march
-    field = ObservedField(trainer.field, trainer.grid, march.render_step_size)
+    field = ObservedField(trainer.learning_field, trainer.grid, march.render_step_size)
     return trainer.sampler.sample(
         field, rays, march, generator, first_round_size(rays.rays_o.shape[0], generator.device)
     )
 
 
 def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
-    field, device = trainer.field, trainer.device
+    field, device = trainer.learning_field, trainer.device
     rays, samples = _batch(trainer)
     n = samples.n_samples
     positions, directions = midpoints(rays._replace(times=None), samples)

@@ -1,10 +1,11 @@
-"""What training moves: a field, what samples it, and the grid of what is occupied."""
+"""What training moves: a field, what samples it, the grid of what is occupied, and the mean that is shown of it."""
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from core.averaging import Averaged
 from core.boxes import outer_box
 from core.datasets.base import Dataset
 from core.fields import make_field
@@ -25,6 +26,7 @@ class Model:
         generator: draws the initial weights, on the CPU.
 
     Attributes:
+        field: what learns; averaged: the mean of its last weights.
         grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
         sampler: what places samples; the grid itself for `OccupancySettings`.
         learns_to_sample: whether the sampler is another module, which is trained beside the field.
@@ -45,6 +47,7 @@ class Model:
     ):
         n_levels, space = train_settings.grid_levels, space_of(dataset, train_settings)
         self.field = make_field(field_settings, space, generator).to(device)
+        self.averaged = Averaged(self.field)
         self.grid = OccupancySampler(dataset.box, train_settings.grid_resolution, n_levels).to(device)
         scene = Scene(outer_box(dataset.box, n_levels), space, field_settings, generator)
         self.sampler = make_sampler(sampler_settings, self.grid, scene)
@@ -56,6 +59,8 @@ class Model:
     def parts(self) -> dict[str, nn.Module]:
         """All modules, by the names that stand before those of their tensors."""
         parts = {"field": self.field, "grid": self.grid}
+        if self.averaged.field is not self.field:
+            parts["shown"] = self.averaged.field
         return parts | {"sampler": self.sampler} if self.learns_to_sample else parts
 
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -82,9 +87,9 @@ class Model:
         return tensors | {"observed": self.grid.seen}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take `tensors` of a model that was made with the same arguments."""
+        """Take `tensors` of a model that was made with the same arguments; one without a mean shows what learns."""
         for part, module in self.parts.items():
-            module.load_state_dict(under(f"{part}.", tensors))
+            module.load_state_dict(under(f"{part}.", tensors) or under("field.", tensors))
         self.grid.seen.copy_(tensors["observed"])
 
 

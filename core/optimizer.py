@@ -55,7 +55,7 @@ class Adam:
     def gradient_sums(self) -> list[Tensor]:
         """Sums (scalars) over all gradients there are, in parts: one isn't finite if a number in it isn't."""
         grads = [parameter.grad for group in self.param_groups for parameter in _learnt(group)]
-        parts = [part for grad in grads for part in grad.flatten().chunk(_n_pieces(grad))]
+        parts = [part for grad in grads for part in pieces_of(grad.contiguous())]
         return run_together([part.sum for part in parts]) if len(parts) > len(grads) else [x.sum() for x in parts]
 
     @torch.no_grad()
@@ -92,8 +92,7 @@ class Adam:
             elif parameter.numel() < 2 * _WORTH_A_THREAD:
                 small.append((*columns, state["step"]))
                 continue
-            size = -(-parameter.numel() // (_n_pieces(parameter) * _VECTOR)) * _VECTOR
-            pieces = zip(*(column.view(-1).split(size) for column in columns), strict=True)
+            pieces = zip(*map(pieces_of, columns), strict=True)
             tasks += [partial(move, *([x] for x in piece[:4]), [state["step"]], *piece[4:]) for piece in pieces]
         return [*tasks, partial(move, *map(list, zip(*small, strict=True)))] if small else tasks
 
@@ -103,6 +102,12 @@ class Adam:
             state["step"] = torch.zeros((), dtype=torch.float32)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         return state
+
+
+def pieces_of(x: Tensor) -> tuple[Tensor, ...]:
+    """Views (n,) of numbers that lie side by side: pieces for threads, where they are worth it; or all of them."""
+    n_pieces = max(1, min(lanes_on(x.device), x.numel() // _WORTH_A_THREAD))
+    return x.view(-1).split(max(1, -(-x.numel() // (n_pieces * _VECTOR)) * _VECTOR))
 
 
 def _move(
@@ -122,11 +127,6 @@ def _move(
 
 def _learnt(group: dict[str, Any]) -> list[nn.Parameter]:
     return [parameter for parameter in group["params"] if parameter.grad is not None]
-
-
-def _n_pieces(x: Tensor) -> int:
-    """How many pieces numbers are best cut into, one a thread where they are worth it."""
-    return max(1, min(lanes_on(x.device), x.numel() // _WORTH_A_THREAD))
 
 
 def _can_be_cut(parameter: nn.Parameter) -> bool:

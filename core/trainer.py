@@ -64,6 +64,7 @@ class Trainer:
         sampler_settings: of one of `core.methods.SAMPLERS`.
 
     Attributes:
+        field: what is shown and measured, the mean of the last weights of `learning_field`; see `core.averaging`.
         grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
         sampler: what places samples; the grid itself for `OccupancySettings`.
         n_evaluations: densities that all steps asked for, with gradient and without.
@@ -91,11 +92,13 @@ class Trainer:
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
         self._model = Model(dataset, field_settings, sampler_settings, train_settings, device, weights)
-        self.field, self.grid, self.sampler = self._model.field, self._model.grid, self._model.sampler
+        self.field, self.learning_field = self._model.averaged.field, self._model.field
+        self.grid, self.sampler = self._model.grid, self._model.sampler
         views = self._views if self._included is None else self._views.take(self._included)
         possible = possible_cells(views, self._boxes(), train_settings.grid_resolution)
         self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, possible)
-        readers = self.field.rounded_readers() if hasattr(self.field, "rounded_readers") else {}
+        learning = self.learning_field
+        readers = learning.rounded_readers() if hasattr(learning, "rounded_readers") else {}
         self._optimizer = Adam(self._model.groups(), train_settings.learning_rate, readers)
         self._fruitless_steps = 0
         self._grid_started_at = 0
@@ -130,6 +133,7 @@ class Trainer:
             n_learnt = n_samples + traced.sampled.n_learnt
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
         self.step_count += 1
+        self._model.averaged.follow(self.step_count)
         # where the march asked for densities, those of what it kept were asked for once more, with gradient
         self.n_evaluations += n_marched + (n_samples if traced.sampled.sigmas is not None else 0)
         self._fruitless_steps = 0 if n_samples else self._fruitless_steps + 1
@@ -152,7 +156,7 @@ class Trainer:
         march, decay = self.settings.march, self.settings.grid_decay
         try:
             self._find_gradients(min(_REHEARSED, self.n_rays(1.0)), generator)
-            self.grid.update(self.field, march.render_step_size, march.occ_thre, decay, _REHEARSED, generator)
+            self.grid.update(self.learning_field, march.render_step_size, march.occ_thre, decay, _REHEARSED, generator)
         finally:
             self._optimizer.drop_gradients()
             for buffer, value in kept:
@@ -250,7 +254,7 @@ class Trainer:
         """
         march, decay = self.settings.march, self.settings.grid_decay
         self.grid.start(0.0, decay)
-        self.grid.update(self.field, march.render_step_size, 0.0, decay, None, self._generator)
+        self.grid.update(self.learning_field, march.render_step_size, 0.0, decay, None, self._generator)
         densest = float(self.grid.occs.max())
         if not math.isnan(densest):
             self.set_march(lowered(march, densest))
@@ -301,7 +305,7 @@ class Trainer:
         if self._model.learns_to_sample:
             self.sampler.at_step(self.step_count)
         march = self.settings.march
-        field = ObservedField(self.field, self.grid, march.render_step_size)
+        field = ObservedField(self.learning_field, self.grid, march.render_step_size)
         traced = trace_rays(field, self.sampler, batch.rays, march, background, generator)
         target = batch.over(background)
         loss = error = mse_loss(traced.output.colors, target)
@@ -316,7 +320,7 @@ class Trainer:
         age = self.step_count - self._grid_started_at
         n_cells = None if age <= settings.grid_warmup_steps else settings.grid_samples
         self.grid.update(
-            self.field, march.render_step_size, march.occ_thre, settings.grid_decay, n_cells, self._generator
+            self.learning_field, march.render_step_size, march.occ_thre, settings.grid_decay, n_cells, self._generator
         )
         # values are at least -1, so their sum is no number only if one of them is none; and a largest byte is found far
         # sooner than any true one

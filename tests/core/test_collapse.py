@@ -38,7 +38,7 @@ def collapse_of(trainer, most_steps=200):
 
 def make_thin(trainer):
     """Thins the field, so that no cell or sample comes near the highest thresholds."""
-    trainer.field.density_layers[-1].data *= 0.3
+    trainer.learning_field.density_layers[-1].data *= 0.3
     trainer.rebuild_grid()
 
 
@@ -56,13 +56,13 @@ def assert_learns(trainer, worst):
 def test_nan_is_left_by_going_back_and_going_on_differently():
     trainer = trained()
     before, rate = mean_loss(trainer), trainer.settings.learning_rate
-    trainer.field.get_parameter("density_layers.1").data.fill_(torch.nan)
+    trainer.learning_field.get_parameter("density_layers.1").data.fill_(torch.nan)
     collapse = collapse_of(trainer)
     assert (collapse.kind, collapse.since) == (CollapseKind.NOT_FINITE, trainer.step_count + 1)
     generator = trainer.state_tensors()["generator"]
     step = trainer.restore_last_good()
     assert WARM - 40 <= step == trainer.step_count < collapse.since
-    assert all(p.isfinite().all() for p in trainer.field.parameters())
+    assert all(p.isfinite().all() for p in trainer.learning_field.parameters())
     assert trainer.settings.learning_rate == 0.5 * rate
     assert torch.equal(trainer.state_tensors()["generator"], generator)  # no batch is drawn a second time
     assert_learns(trainer, 1.2 * before)
@@ -70,17 +70,17 @@ def test_nan_is_left_by_going_back_and_going_on_differently():
 
 def test_a_state_gone_back_to_can_be_gone_back_to_again():
     trainer = trained()
-    torch.nn.init.constant_(trainer.field.table, torch.nan)
+    torch.nn.init.constant_(trainer.learning_field.table, torch.nan)
     collapse_of(trainer)
     step = trainer.restore_last_good()
-    table = trainer.field.table.detach().clone()
+    table = trainer.learning_field.table.detach().clone()
     for _ in range(5):
         trainer.step()
-    assert not torch.equal(trainer.field.table, table)
-    torch.nn.init.constant_(trainer.field.table, torch.nan)
+    assert not torch.equal(trainer.learning_field.table, table)
+    torch.nn.init.constant_(trainer.learning_field.table, torch.nan)
     collapse_of(trainer)
     assert trainer.restore_last_good() == step
-    torch.testing.assert_close(trainer.field.table.detach(), table, rtol=0, atol=0)
+    torch.testing.assert_close(trainer.learning_field.table.detach(), table, rtol=0, atol=0)
 
 
 def test_a_good_state_has_proved_itself():
@@ -103,7 +103,7 @@ def test_copies_do_not_change_the_course_of_training(monkeypatch):
 
 def test_nan_in_a_cell_that_no_ray_sees_is_no_empty_grid():
     trainer = trained()
-    torch.nn.init.constant_(trainer.field.table, torch.nan)
+    torch.nn.init.constant_(trainer.learning_field.table, torch.nan)
     with pytest.raises(TrainingCollapsed) as collapse:
         trainer.rebuild_grid()
     assert collapse.value.kind is CollapseKind.NOT_FINITE
@@ -157,11 +157,12 @@ def test_an_alpha_threshold_above_every_sample_leaves_no_samples_and_is_lowered(
     make_thin(trainer)
     trainer.set_march(replace(trainer.settings.march, alpha_thre=0.5))
     first = trainer.step_count + 1
-    weights = trainer.field.table.detach().clone()
+    weights = trainer.learning_field.table.detach().clone()
     collapse = collapse_of(trainer)
     assert (collapse.kind, collapse.since) == (CollapseKind.NO_SAMPLES, first)
     assert "a lower alpha threshold in training helps (now 0.5)" in str(collapse)
-    torch.testing.assert_close(trainer.field.table.detach(), weights, rtol=0, atol=0)  # fruitless steps change nothing
+    # fruitless steps change nothing
+    torch.testing.assert_close(trainer.learning_field.table.detach(), weights, rtol=0, atol=0)
     march = trainer.lower_thresholds()
     assert march == trainer.settings.march and march.alpha_thre <= 0.05
     assert_learns(trainer, 1.5 * before)

@@ -141,21 +141,21 @@ def test_a_loss_that_is_not_finite_stops_training_and_spares_the_other_weights(p
     trainer = make()
     trainer.step()
     with torch.no_grad():  # not by its data: it must be noticed that the table changed
-        trainer.field.get_parameter(poisoned).fill_(torch.nan)
-    before = {name: value.clone() for name, value in trainer.field.state_dict().items()}
+        trainer.learning_field.get_parameter(poisoned).fill_(torch.nan)
+    before = {name: value.clone() for name, value in trainer.learning_field.state_dict().items()}
     with pytest.raises(TrainingCollapsed, match="since step 2: a lower learning rate helps") as collapse:
         trainer.step()
     assert (collapse.value.kind, collapse.value.since) == (CollapseKind.NOT_FINITE, 2)
-    for name, value in trainer.field.state_dict().items():
+    for name, value in trainer.learning_field.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True)
 
 
 def test_a_gradient_that_is_not_finite_stops_training_though_the_loss_is():
     trainer = make()
-    trainer.field.table.register_hook(lambda grad: grad * torch.inf)
+    trainer.learning_field.table.register_hook(lambda grad: grad * torch.inf)
     with pytest.raises(TrainingCollapsed, match="gradient"):
         trainer.step()
-    assert trainer.field.table.isfinite().all()
+    assert trainer.learning_field.table.isfinite().all()
 
 
 def test_an_empty_grid_stops_training():
@@ -200,9 +200,9 @@ def test_marches_see_what_a_step_has_learnt():
     for _ in range(3):
         trainer.step()
         positions = torch.rand(200, 3) - 0.5
-        learnt = trainer.field.density(positions)[0].detach()
+        learnt = trainer.learning_field.density(positions)[0].detach()
         with torch.no_grad():
-            marched = trainer.field.density(positions)[0]
+            marched = trainer.learning_field.density(positions)[0]
         torch.testing.assert_close(marched, learnt, rtol=0.02, atol=1e-3)
 
 
@@ -211,7 +211,9 @@ def test_a_rehearsal_changes_nothing(sampler):
     trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING, sampler_settings=sampler)
     for _ in range(3):
         trainer.step()
-    buffers = [buffer for module in (trainer.field, trainer.grid, trainer.sampler) for buffer in module.buffers()]
+    buffers = [
+        buffer for module in (trainer.learning_field, trainer.grid, trainer.sampler) for buffer in module.buffers()
+    ]
     before = {name: value.clone() for name, value in trainer.state_tensors().items()}
     kept, counters = [buffer.clone() for buffer in buffers], trainer.counters()
     trainer.rehearse()
@@ -219,4 +221,4 @@ def test_a_rehearsal_changes_nothing(sampler):
     assert before.keys() == after.keys() and counters == trainer.counters()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert all(torch.equal(x, y) for x, y in zip(buffers, kept, strict=True))
-    assert all(parameter.grad is None for parameter in trainer.field.parameters())
+    assert all(parameter.grad is None for parameter in trainer.learning_field.parameters())
