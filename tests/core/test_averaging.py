@@ -42,7 +42,7 @@ def test_young_weights_are_shown_as_they_are(n):
     assert float(followed([float(step) for step in range(1, n + 1)]).small[0]) == n
 
 
-@pytest.mark.parametrize(("n", "behind"), [(104, (5.0, 20.0)), (2000, (40.0, 55.0))])
+@pytest.mark.parametrize(("n", "behind"), [(104, (2.0, 12.0)), (2000, (55.0, 70.0))])
 def test_the_mean_reaches_back_by_a_share_of_all_steps_and_not_too_far(n, behind):
     """Of weights that go on steadily, it is as many steps behind as it reaches back."""
     low, high = behind

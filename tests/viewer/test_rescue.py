@@ -39,7 +39,7 @@ def newest_loss(session):
 
 
 def poison(session):
-    torch.nn.init.constant_(trainer_of(session).field.table, torch.nan)
+    torch.nn.init.constant_(trainer_of(session).learning_field.table, torch.nan)
 
 
 def test_nan_is_told_with_its_step_and_left_by_going_back(session):
