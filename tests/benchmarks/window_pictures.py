@@ -23,6 +23,9 @@ _PROPOSAL = 3
 
 _PICTURES = ("window.png", "inspector.png", "method.png", "proposal_ray.png")
 
+_NOWHERE = (530, 18)
+"""A place of the toolbar without a button."""
+
 _LEFT = (0, 42, 934, 772)
 """The part of the screen with the picture and what is docked below it."""
 
@@ -36,28 +39,26 @@ def main(folder: Path) -> None:
     with virtual_screen() as display:
         with _running(display, "demo") as app:
             _trained(app, _TRAINED)
-            app.next_state()
-            _keep(display, folder / "window.png")
+            _keep(app, display, folder / "window.png")
             app.toggle("paused")
             _inspect(app)
-            _keep(display, folder / "inspector.png", _LEFT)
+            _keep(app, display, folder / "inspector.png", _LEFT)
             app.click("ray.clear")
             app.bring("method", "method.start")
             app.choose("method.sampler", _PROPOSAL)
             app.click("method.start")
             app.click("method.sure")
             app.wait_for(lambda s: s["method"]["sampler"] == "proposal" and s["step"] > 0, "the other method")
-            app.toggle("training")
             _trained(app, _SHORT)
             app.toggle("paused")
             app.click("method.compare")
             app.wait_for_picture("both pictures")
-            _keep(display, folder / "method.png")
+            _keep(app, display, folder / "method.png")
         with _running(display, "demo", "--sampler", "proposal", "--n-proposals", "2") as app:
             _trained(app, 2 * _TRAINED)
             app.toggle("paused")
             _inspect(app)
-            _keep(display, folder / "proposal_ray.png", _LEFT)
+            _keep(app, display, folder / "proposal_ray.png", _LEFT)
 
 
 @contextmanager
@@ -78,15 +79,17 @@ def _trained(app: App, seconds: float) -> None:
 def _inspect(app: App) -> None:
     """Pick a ray, and go round until it is seen from the side."""
     app.wait_for_picture("a finished picture")
-    app.pick(0.5, 0.55)
+    app.pick(0.53, 0.665)
     app.widget("ray.text")
     app.wait_for_picture("the smaller picture")
     app.drag("picture", 260, 40)
     app.wait_for_picture("the ray from the side")
 
 
-def _keep(display: str, path: Path, part: tuple[int, int, int, int] | None = None) -> None:
-    """Save the screen, or a part of it, as a PNG of few colours."""
+def _keep(app: App, display: str, path: Path, part: tuple[int, int, int, int] | None = None) -> None:
+    """Save the screen, or a part of it, as a PNG of few colours; nothing is hovered."""
+    app.xdotool("mousemove", *_NOWHERE)
+    app.next_state()
     picture = ImageGrab.grab(xdisplay=display).convert("RGB").crop(part)
     with path.open("xb") as file:
         picture.quantize(256, dither=Image.Dither.NONE).save(file, format="PNG", optimize=True)

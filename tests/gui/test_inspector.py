@@ -43,12 +43,15 @@ def numbers(text: str) -> np.ndarray:
 
 
 def test_holding_i_picks_the_pixel_that_is_clicked(app):
-    app.wait_for_picture("a finished picture")
+    before = app.wait_for_picture("a finished picture")
     serial = app.state()["serial"]
-    app.pick(0.5, 0.55)
+    column, row = app.pick(0.5, 0.6)
     app.widget("ray.text")  # the panel has opened, and the picture has become smaller
+    around = before[row - 1 : row + 2, column - 1 : column + 2].reshape(-1, 3)
     before = app.wait_for_picture("the smaller picture")
-    first = export(app)[0]["direction"]
+    notes, _ = export(app)
+    first = notes["direction"]
+    assert np.abs(around - numbers(notes["rendered colour, 0 to 1"])).max(-1).min() < 0.01, "the ray of another pixel"
     column, row = app.pick(0.49, 0.62)
     assert app.state()["serial"] <= serial + 2, "picking turned the camera"
     notes, rows = export(app, other_than=first)

@@ -54,6 +54,7 @@ class InspectorPanel:
         self._drawn: SceneRay | None = None
         self._scene: tuple[int, str] = (0, "")
         self._pick, self._mode = Pick(), False
+        self._follows = True
         style = context.style
         with dpg.group(horizontal=True):
             with dpg.child_window(width=style.px(WIDTH), border=False):
@@ -118,19 +119,25 @@ class InspectorPanel:
         """
         camera, rect = self._context.state.camera, canvas.rect
         wanted = camera is not None and (key_held or (self._mode and self._visible))
+        held = self._pick.active
         if not self._pick.picks(down, canvas.hovered, wanted) or camera is None:
             return False
+        if held and not self._follows:
+            return True
+        # a panel that opens moves the picture away under the cursor: the pixel stays until the button is released
+        self._follows = self._visible
         if not self._visible:
             self._context.open_panel(self.tag)
         column, row = (min(max(int(a), 0), n - 1) for a, n in ((x - rect.x, rect.width), (y - rect.y, rect.height)))
         u, v = (column + 0.5 - 0.5 * rect.width) / rect.height, (row + 0.5 - 0.5 * rect.height) / rect.height
         self._ray = tuple(map(float, camera.position)), tuple(map(float, camera.direction_at(u, v)))
         self._of = self._context.state.a_at((column + 0.5) / rect.width)
+        self._scene = _scene_of(self._context.session.status)  # a panel out of sight is not told of the scene
         return True
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Ask for the ray as the thresholds now are; show the newest answer."""
-        scene = (status.scene_serial, status.scene.path if status.scene else "")
+        scene = _scene_of(status)
         if scene != self._scene:
             if scene[1] != self._scene[1]:
                 self._ray = None
@@ -237,6 +244,11 @@ class _Swatch:
         if color is not None:
             dpg.set_value(self._patch, [255.0 * min(1.0, max(0.0, c)) for c in color])
         dpg.set_value(self._text, DASH if color is None else "  ".join(f"{c:.3f}" for c in color))
+
+
+def _scene_of(status: Status) -> tuple[int, str]:
+    """What tells a scene from the next one, and its path, which stays where it only begins anew."""
+    return status.scene_serial, status.scene.path if status.scene else ""
 
 
 def _distance(t: float) -> str:
