@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, ImageGrab
+from PIL import ImageGrab
 
 from tests.gui.app import App, start_app, virtual_screen
 
@@ -79,7 +79,7 @@ def _trained(app: App, seconds: float) -> None:
 def _inspect(app: App) -> None:
     """Pick a ray, and go round until it is seen from the side."""
     app.wait_for_picture("a finished picture")
-    app.pick(0.53, 0.665)
+    app.pick(0.43, 0.63)
     app.widget("ray.text")
     app.wait_for_picture("the smaller picture")
     app.drag("picture", 260, 40)
@@ -87,12 +87,12 @@ def _inspect(app: App) -> None:
 
 
 def _keep(app: App, display: str, path: Path, part: tuple[int, int, int, int] | None = None) -> None:
-    """Save the screen, or a part of it, as a PNG of few colours; nothing is hovered."""
+    """Save the screen, or a part of it; nothing is hovered."""
     app.xdotool("mousemove", *_NOWHERE)
     app.next_state()
     picture = ImageGrab.grab(xdisplay=display).convert("RGB").crop(part)
     with path.open("xb") as file:
-        picture.quantize(256, dither=Image.Dither.NONE).save(file, format="PNG", optimize=True)
+        picture.save(file, format="PNG", optimize=True)
 
 
 if __name__ == "__main__":
