@@ -15,6 +15,10 @@ _THINNEST = 1e-6
 """Of a ray's mean density: where density is less, t moves no faster with the densities. Samples hardly ever lie there,
 for they lie where density is; without a bound one of them would spoil all others' gradients."""
 
+_DENSEST = 1e15
+"""Densities above are taken for this: light ends there all the same, and the difference of two that overflowed, as an
+exponential does, is no number."""
+
 
 class Spline(NamedTuple):
     """Density along rays.
@@ -43,7 +47,7 @@ class _Bins(NamedTuple):
 
 def density_spline(knots: Tensor, sigmas: Tensor) -> Spline:
     """The spline of densities at its knots (n_rays, n + 1), linear between them, or of its bins' (n_rays, n)."""
-    at_knots = sigmas.shape[1] == knots.shape[1]
+    at_knots, sigmas = sigmas.shape[1] == knots.shape[1], sigmas.clamp(max=_DENSEST)
     lefts, rights = (sigmas[:, :-1], sigmas[:, 1:]) if at_knots else (sigmas, sigmas)
     thickness = 0.5 * (lefts + rights) * knots.diff(dim=1)
     return Spline(knots, lefts, rights, torch.nn.functional.pad(thickness.cumsum(1), (1, 0)))

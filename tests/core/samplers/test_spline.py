@@ -134,3 +134,16 @@ def test_a_thickness_beyond_all_is_reached_where_density_ends():
     spline = density_spline(knots, torch.tensor([[0.0, 2.0, 0.0]]))
     assert inverse(spline, torch.tensor([[0.0, 1.0, 2.0, 9.0]])).tolist() == [[1.0, 1.5, 2.0, 2.0]]
     assert float(thickness_at(spline, torch.ones(1, 1))) == pytest.approx(2.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("shape", ["linear", "constant"])
+def test_a_density_that_overflowed_ends_the_light_and_what_is_no_number_is_noticed(shape):
+    knots, n = torch.linspace(0.0, 1.0, 5)[None], 5 if shape == "linear" else 4
+    for value, is_finite in ((math.inf, True), (math.nan, False)):
+        sigmas = torch.ones(1, n)
+        sigmas[0, 2] = value
+        spline = density_spline(knots, sigmas.requires_grad_())
+        ts = depths(spline, torch.tensor([[0.1, 0.5, 0.99]]))
+        (ts.sum() + opacities(spline).sum()).backward()
+        assert bool(ts.isfinite().all() and sigmas.grad.isfinite().all()) == is_finite
+        assert not is_finite or bool((opacities(spline) == 1.0).all() and (ts <= 0.75).all())
