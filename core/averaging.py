@@ -18,44 +18,39 @@ _EVERY = 4
 
 _LONGEST, _SHARE = 64, 1.0 / 12.0
 """Steps that the mean reaches back: a share of all there were, for young weights are soon out of date, and at most so
-many."""
+many. While that is less than from one look to the next, it is the weights themselves, after each step."""
 
 
 class Averaged:
     """A field's twin whose weights follow its own.
 
     Args:
-        learning: the field that learns. One that can't be copied is its own twin.
+        learning: the field that learns. All that changes of it is in its parameters, which are floating-point numbers,
+            and in its buffers.
 
     Attributes:
         field: the twin; it wants no gradients.
     """
 
     def __init__(self, learning: nn.Module):
-        self._learning = learning
-        try:
-            self.field = copy.deepcopy(learning).requires_grad_(False)
-        except Exception:  # of a class of the user's own: there is no telling what it raises
-            self.field = learning
+        self._learning, self.field = learning, copy.deepcopy(learning).requires_grad_(False)
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
-        """Take in the weights after a step, if it is one that is looked at; the first ones all are."""
-        young = _SHARE * step <= _EVERY
-        if self.field is self._learning or (step % _EVERY and not young):
+        """Take in the weights after a step, if it is one that is looked at."""
+        if step % _EVERY and _SHARE * step > _EVERY:
             return
         weight = _EVERY / min(_LONGEST, max(_EVERY, _SHARE * step))
         means, values = list(self.field.parameters()), list(self._learning.parameters())
-        if all(x.is_cpu and x.is_contiguous() for x in (*means, *values)):
-            pairs = zip(means, values, strict=True)
-            pieces = [piece for a, b in pairs for piece in zip(pieces_of(a), pieces_of(b), strict=True)]
-            run_together([partial(mean.lerp_, value, weight) for mean, value in pieces])
-        elif means:
-            torch._foreach_lerp_(means, values, weight)
+        tasks, small = [], []
+        for pair in zip(means, values, strict=True):
+            pieces = list(zip(*map(pieces_of, pair), strict=True))
+            if len(pieces) > 1:
+                tasks += [partial(mean.lerp_, value, weight) for mean, value in pieces]
+            else:
+                small.append(pair)
+        if small:
+            tasks.append(partial(torch._foreach_lerp_, *map(list, zip(*small, strict=True)), weight))
+        run_together(tasks)
         for mean, value in zip(self.field.buffers(), self._learning.buffers(), strict=True):
             mean.copy_(value)
-
-    def catch_up(self) -> None:
-        """Take the weights as they are."""
-        if self.field is not self._learning:
-            self.field.load_state_dict(self._learning.state_dict())

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from core.averaging import Averaged
 from core.boxes import outer_box
 from core.datasets.base import Dataset
+from core.field_settings import OwnSettings
 from core.fields import make_field
 from core.fields.space import space_of
 from core.samplers import Scene, make_sampler
@@ -26,7 +27,9 @@ class Model:
         generator: draws the initial weights, on the CPU.
 
     Attributes:
-        field: what learns; averaged: the mean of its last weights.
+        field: what learns.
+        shown: the mean of its last weights. A field of the user's own is shown as it is: it may keep what changes
+            where no mean finds it.
         grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
         sampler: what places samples; the grid itself for `OccupancySettings`.
         learns_to_sample: whether the sampler is another module, which is trained beside the field.
@@ -47,7 +50,8 @@ class Model:
     ):
         n_levels, space = train_settings.grid_levels, space_of(dataset, train_settings)
         self.field = make_field(field_settings, space, generator).to(device)
-        self.averaged = Averaged(self.field)
+        self._averaged = None if isinstance(field_settings, OwnSettings) else Averaged(self.field)
+        self.shown = self.field if self._averaged is None else self._averaged.field
         self.grid = OccupancySampler(dataset.box, train_settings.grid_resolution, n_levels).to(device)
         scene = Scene(outer_box(dataset.box, n_levels), space, field_settings, generator)
         self.sampler = make_sampler(sampler_settings, self.grid, scene)
@@ -59,8 +63,8 @@ class Model:
     def parts(self) -> dict[str, nn.Module]:
         """All modules, by the names that stand before those of their tensors."""
         parts = {"field": self.field, "grid": self.grid}
-        if self.averaged.field is not self.field:
-            parts["shown"] = self.averaged.field
+        if self.shown is not self.field:
+            parts["shown"] = self.shown
         return parts | {"sampler": self.sampler} if self.learns_to_sample else parts
 
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -69,6 +73,11 @@ class Model:
         if self.learns_to_sample:
             parameters |= {f"sampler.{name}": value for name, value in self.sampler.named_parameters()}
         return parameters
+
+    def follow(self, step: int) -> None:
+        """Let what is shown follow what a step has learnt."""
+        if self._averaged is not None:
+            self._averaged.follow(step)
 
     def groups(self) -> list[dict[str, Any]]:
         """All that is learnt, as an optimiser takes it; "factor" is what a group's learning rate is multiplied by."""
@@ -89,7 +98,8 @@ class Model:
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take `tensors` of a model that was made with the same arguments; one without a mean shows what learns."""
         for part, module in self.parts.items():
-            module.load_state_dict(under(f"{part}.", tensors) or under("field.", tensors))
+            known = under(f"{part}.", tensors)
+            module.load_state_dict(under("field.", tensors) if part == "shown" and not known else known)
         self.grid.seen.copy_(tensors["observed"])
 
 

@@ -1,8 +1,8 @@
 """Snapshots: everything a run needs to go on exactly where it was, in one safetensors file, without pickle.
 
-Tensors: the field, the grid, the optimiser's moments and the generator's state. The header's "firstlight" entry is a
-JSON object with the settings, the counters, the training views left out, the scene's place and where the dataset lies;
-the images are not stored.
+Tensors: the field, the mean that is shown of it, the grid, the optimiser's moments and the generator's state. The
+header's "firstlight" entry is a JSON object with the settings, the counters, the training views left out, the scene's
+place and where the dataset lies; the images are not stored.
 """
 
 import json

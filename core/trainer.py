@@ -64,7 +64,9 @@ class Trainer:
         sampler_settings: of one of `core.methods.SAMPLERS`.
 
     Attributes:
-        field: what is shown and measured, the mean of the last weights of `learning_field`; see `core.averaging`.
+        field: what is shown and measured: the mean of the last weights of `learning_field`, see `core.averaging`; or,
+            of a field of the user's own, that one itself.
+        learning_field: what the steps move.
         grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
         sampler: what places samples; the grid itself for `OccupancySettings`.
         n_evaluations: densities that all steps asked for, with gradient and without.
@@ -92,7 +94,7 @@ class Trainer:
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
         self._model = Model(dataset, field_settings, sampler_settings, train_settings, device, weights)
-        self.field, self.learning_field = self._model.averaged.field, self._model.field
+        self.field, self.learning_field = self._model.shown, self._model.field
         self.grid, self.sampler = self._model.grid, self._model.sampler
         views = self._views if self._included is None else self._views.take(self._included)
         possible = possible_cells(views, self._boxes(), train_settings.grid_resolution)
@@ -133,7 +135,7 @@ class Trainer:
             n_learnt = n_samples + traced.sampled.n_learnt
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
         self.step_count += 1
-        self._model.averaged.follow(self.step_count)
+        self._model.follow(self.step_count)
         # where the march asked for densities, those of what it kept were asked for once more, with gradient
         self.n_evaluations += n_marched + (n_samples if traced.sampled.sigmas is not None else 0)
         self._fruitless_steps = 0 if n_samples else self._fruitless_steps + 1

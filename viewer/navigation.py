@@ -72,7 +72,7 @@ class Drag:
 
 @dataclass
 class Pick:
-    """Picking a pixel with the left button, which then doesn't orbit; while it is held the pixel follows the cursor.
+    """Picking with the left button, which then doesn't orbit; for as long as it is held.
 
     Attributes:
         active: the button that began it over the picture is still down.

@@ -62,11 +62,3 @@ def test_marches_notice_that_the_mean_has_moved():
         version = averaged.field.large._version
         averaged.follow(step)
         assert averaged.field.large._version > version
-
-
-def test_a_field_that_cant_be_copied_is_shown_as_it_learns():
-    learning = Wandering(width=8)
-    learning.kept = learning.large * 2.0  # torch copies no tensor with a history
-    averaged = Averaged(learning)
-    averaged.follow(4)
-    assert averaged.field is learning and learning.large.requires_grad

@@ -63,6 +63,7 @@ def test_nan_is_left_by_going_back_and_going_on_differently():
     step = trainer.restore_last_good()
     assert WARM - 40 <= step == trainer.step_count < collapse.since
     assert all(p.isfinite().all() for p in trainer.learning_field.parameters())
+    assert torch.equal(trainer.field.table, trainer._last_good.good.tensors["shown.table"])
     assert trainer.settings.learning_rate == 0.5 * rate
     assert torch.equal(trainer.state_tensors()["generator"], generator)  # no batch is drawn a second time
     assert_learns(trainer, 1.2 * before)

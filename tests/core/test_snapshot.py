@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -28,7 +29,7 @@ def trainer(monkeypatch):
     return Trainer(dataset, SMALL_FIELD, SMALL_TRAINING, seed=5)
 
 
-@pytest.mark.parametrize("steps", [0, 1, 42])  # an update of the grid follows the last
+@pytest.mark.parametrize("steps", [0, 1, 42, 75])  # an update of the grid follows 42, a mean of weights comes before 75
 def test_the_next_ten_losses_are_those_of_a_run_that_never_stopped(trainer, tmp_path, steps):
     for _ in range(steps):
         trainer.step()
@@ -37,6 +38,23 @@ def test_the_next_ten_losses_are_those_of_a_run_that_never_stopped(trainer, tmp_
     assert resumed.step_count == steps and resumed.settings == trainer.settings
     assert resumed.n_evaluations == trainer.n_evaluations and (trainer.n_evaluations > 0) == (steps > 0)
     assert [resumed.step().loss for _ in range(10)] == [trainer.step().loss for _ in range(10)]
+    for found, expected in zip(resumed.field.parameters(), trainer.field.parameters(), strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_one_without_a_mean_of_weights_shows_what_it_has_learnt(trainer, tmp_path):
+    for _ in range(60):
+        trainer.step()
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(tmp_path / "a.safetensors")
+    kept = {name: value for name, value in tensors.items() if not name.startswith("shown.")}
+    assert len(kept) < len(tensors)
+    save_file(kept, tmp_path / "b.safetensors", metadata=metadata)
+    resumed = load_snapshot(tmp_path / "b.safetensors")
+    assert torch.equal(resumed.field.table, trainer.learning_field.table)
+    assert not torch.equal(resumed.field.table, trainer.field.table)
 
 
 def test_excluded_views_stay_excluded(trainer, tmp_path):

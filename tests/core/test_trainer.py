@@ -8,6 +8,7 @@ import torch
 
 from core.errors import CollapseKind, TrainingCollapsed
 from core.evaluation import evaluate, psnr
+from core.field_settings import OwnSettings
 from core.rendering import render_image, trace_rays
 from core.sampler_settings import OccupancySettings, ProposalSettings
 from core.schedule import learning_rate
@@ -222,3 +223,39 @@ def test_a_rehearsal_changes_nothing(sampler):
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert all(torch.equal(x, y) for x, y in zip(buffers, kept, strict=True))
     assert all(parameter.grad is None for parameter in trainer.learning_field.parameters())
+
+
+def test_what_is_shown_is_a_mean_of_what_was_learnt_and_the_grid_learns_from_the_learning_one(monkeypatch):
+    trainer, asked = make(), []
+    update = trainer.grid.update
+    monkeypatch.setattr(trainer.grid, "update", lambda field, *rest: asked.append(field) or update(field, *rest))
+    for _ in range(80):
+        trainer.step()
+    shown, learning = trainer.field.table, trainer.learning_field.table
+    assert not torch.equal(shown, learning) and not shown.requires_grad
+    assert (shown - learning).abs().mean() < 0.5 * learning.abs().mean()
+    trainer.rehearse()
+    trainer.lower_thresholds()
+    assert len(asked) > 5 and all(field is trainer.learning_field for field in asked)
+
+
+def test_a_field_of_somebodys_own_is_shown_as_it_learns(tmp_path):
+    source = tmp_path / "own.py"
+    source.write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Own(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.layer, self.places = nn.Linear(3, 4), nn.Parameter(torch.arange(3), requires_grad=False)\n"
+        "        self.register_buffer('last', None)\n"
+        "    def density(self, positions):\n"
+        "        self.last = positions[:1].detach()\n"
+        "        return self.layer(positions)[:, 0].exp()\n"
+        "    def forward(self, positions, directions):\n"
+        "        return self.layer(positions)[:, 1:].sigmoid()\n"
+    )
+    trainer = Trainer(ball_dataset(), OwnSettings(f"{source}:Own"), SMALL_TRAINING)
+    for _ in range(60):
+        trainer.step()
+    assert trainer.field is trainer.learning_field

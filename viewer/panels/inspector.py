@@ -132,7 +132,9 @@ class InspectorPanel:
         u, v = (column + 0.5 - 0.5 * rect.width) / rect.height, (row + 0.5 - 0.5 * rect.height) / rect.height
         self._ray = tuple(map(float, camera.position)), tuple(map(float, camera.direction_at(u, v)))
         self._of = self._context.state.a_at((column + 0.5) / rect.width)
-        self._scene = _scene_of(self._context.session.status)  # a panel out of sight is not told of the scene
+        scene = _scene_of(self._context.session.status)
+        if scene != self._scene:  # a panel out of sight is not told of it
+            self._scene, self._asked = scene, None
         return True
 
     def update(self, status: Status, frame: Frame | None) -> None:
