@@ -99,7 +99,7 @@ class RayPlots:
         self._alpha.mark(report.depth)
         self._trans.mark(report.median_depth)
         for plot in self._plots:
-            plot.stop(report.t_stop)
+            plot.stop(report.t_stop, span)
         self._density.name_stop(report.stop.value, report.t_stop, span, top)
 
     @property
@@ -112,7 +112,7 @@ class RayPlots:
         for plot in self._plots:
             plot.show((0.0, 1.0), 1.0)
             plot.show_more((), self._looks)
-            plot.stop(np.inf)
+            plot.stop(np.inf, (0.0, 1.0))
         self._alpha.level(0.0)
         self._trans.level(0.0)
         self._alpha.mark(np.inf)
@@ -129,8 +129,7 @@ class _Plot:
         self._more: list[int] = []
         self._level = self._mark = self._note = 0
         with dpg.plot(tag=tag, no_menus=True, no_inputs=True, no_mouse_pos=True, no_title=True) as self._plot:
-            if not named:
-                dpg.add_plot_legend(location=dpg.mvPlot_Location_NorthWest, horizontal=True, no_buttons=True)
+            self._legend = 0 if named else dpg.add_plot_legend(horizontal=True, no_buttons=True)
             self._x = dpg.add_plot_axis(
                 dpg.mvXAxis,
                 label="colours of the samples, over distance along the ray in units" if named else "",
@@ -204,19 +203,27 @@ class _Plot:
         """Move the vertical line; inf hides it."""
         dpg.set_value(self._mark, [[t] if np.isfinite(t) else []])
 
-    def stop(self, t: float) -> None:
-        """Mark where the ray stopped; inf: nowhere."""
+    def stop(self, t: float, span: tuple[float, float]) -> None:
+        """Mark where the ray stopped; inf: nowhere. The legend stands where the ray doesn't end."""
         dpg.set_value(self._stop, [[t] if np.isfinite(t) else []])
+        if self._legend:
+            corner = dpg.mvPlot_Location_NorthEast if _lies_left(t, span) else dpg.mvPlot_Location_NorthWest
+            dpg.configure_item(self._legend, location=corner)
 
     def name_stop(self, reason: str, t: float, span: tuple[float, float], top: float) -> None:
         """Write the reason beside the mark, or at the edge that it lies behind, on the side that has more room."""
         t = min(max(t, span[0]), span[1])
         if self._note:  # the text of one that is there can't be changed
             dpg.delete_item(self._note)
-        side = -1 if t > 0.5 * (span[0] + span[1]) else 1
+        side = 1 if _lies_left(t, span) else -1
         self._note = reason and dpg.add_plot_annotation(
             label=reason, default_value=(t, 0.7 * top), offset=(8 * side, 0), color=ALARM, parent=self._plot
         )
+
+
+def _lies_left(t: float, span: tuple[float, float]) -> bool:
+    """Whether t is in the first half of a span, so that the second one has more room."""
+    return t <= 0.5 * (span[0] + span[1])
 
 
 def _empty() -> np.ndarray:
