@@ -41,9 +41,8 @@ class Averaged:
         if step % _EVERY and _SHARE * step > _EVERY:
             return
         weight = _EVERY / min(_LONGEST, max(_EVERY, _SHARE * step))
-        means, values = list(self.field.parameters()), list(self._learning.parameters())
         tasks, small = [], []
-        for pair in zip(means, values, strict=True):
+        for pair in zip(self.field.parameters(), self._learning.parameters(), strict=True):
             pieces = list(zip(*map(pieces_of, pair), strict=True))
             if len(pieces) > 1:
                 tasks += [partial(mean.lerp_, value, weight) for mean, value in pieces]

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import ImageGrab
-
 from tests.gui.app import App, start_app, virtual_screen
 
 _TRAINED, _SHORT = 40.0, 25.0
@@ -39,10 +37,10 @@ def main(folder: Path) -> None:
     with virtual_screen() as display:
         with _running(display, "demo") as app:
             _trained(app, _TRAINED)
-            _keep(app, display, folder / "window.png")
+            _keep(app, folder / "window.png")
             app.toggle("paused")
             _inspect(app)
-            _keep(app, display, folder / "inspector.png", _LEFT)
+            _keep(app, folder / "inspector.png", _LEFT)
             app.click("ray.clear")
             app.bring("method", "method.start")
             app.choose("method.sampler", _PROPOSAL)
@@ -53,12 +51,12 @@ def main(folder: Path) -> None:
             app.toggle("paused")
             app.click("method.compare")
             app.wait_for_picture("both pictures")
-            _keep(app, display, folder / "method.png")
+            _keep(app, folder / "method.png")
         with _running(display, "demo", "--sampler", "proposal", "--n-proposals", "2") as app:
             _trained(app, 2 * _TRAINED)
             app.toggle("paused")
             _inspect(app)
-            _keep(app, display, folder / "proposal_ray.png", _LEFT)
+            _keep(app, folder / "proposal_ray.png", _LEFT)
 
 
 @contextmanager
@@ -68,8 +66,7 @@ def _running(display: str, *arguments: str) -> Iterator[App]:
         try:
             yield app
         finally:
-            app.process.kill()
-            app.process.wait()
+            app.end()
 
 
 def _trained(app: App, seconds: float) -> None:
@@ -86,11 +83,11 @@ def _inspect(app: App) -> None:
     app.wait_for_picture("the ray from the side")
 
 
-def _keep(app: App, display: str, path: Path, part: tuple[int, int, int, int] | None = None) -> None:
+def _keep(app: App, path: Path, part: tuple[int, int, int, int] | None = None) -> None:
     """Save the screen, or a part of it; nothing is hovered."""
     app.xdotool("mousemove", *_NOWHERE)
     app.next_state()
-    picture = ImageGrab.grab(xdisplay=display).convert("RGB").crop(part)
+    picture = app.screen().convert("RGB").crop(part)
     with path.open("xb") as file:
         picture.save(file, format="PNG", optimize=True)
 

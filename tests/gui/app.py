@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageGrab
+from PIL import Image, ImageGrab
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0
@@ -68,6 +68,11 @@ class App:
         self.cache = cache
         self._read = 0
         self._last: dict = {}
+
+    def end(self) -> None:
+        """End the process, whatever it is at."""
+        self.process.kill()
+        self.process.wait()
 
     def pause_after(self, steps: int) -> None:
         """Let it train for some steps and pause it, so that pictures change only by what comes."""
@@ -138,18 +143,21 @@ class App:
         state = self.wait_for(lambda s: name in s.get("widgets", {}), f"the widget {name}")
         return tuple(state["widgets"][name])
 
+    def screen(self) -> Image.Image:
+        """The whole screen as it is."""
+        return ImageGrab.grab(xdisplay=self._display)
+
     def pixels(self, name: str) -> np.ndarray:
         """A widget's pixels as the screen shows them, (height, width, 3) float in [0, 1]."""
         x, y, width, height = self.widget(name)
-        screen = ImageGrab.grab(xdisplay=self._display)
-        return np.asarray(screen.crop((x, y, x + width, y + height)), np.float32)[..., :3] / 255.0
+        return np.asarray(self.screen().crop((x, y, x + width, y + height)), np.float32)[..., :3] / 255.0
 
     def keep_screen(self, name: str) -> Path:
         """Save the whole screen for a person to look at: NAME.png in FIRSTLIGHT_ARTEFACTS, or in the test's folder."""
         folder = Path(os.environ.get("FIRSTLIGHT_ARTEFACTS") or self.folder)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.png"
-        ImageGrab.grab(xdisplay=self._display).save(path)
+        self.screen().save(path)
         return path
 
     def settled_widget(self, name: str) -> tuple[int, int, int, int]:
@@ -178,10 +186,7 @@ class App:
     def click(self, name: str, across: float = 0.5) -> None:
         """Click a widget, at a share of its width."""
         self.aim(name, across)
-        self.xdotool("mousedown", 1)
-        self.next_state()
-        self.xdotool("mouseup", 1)
-        self.next_state()
+        self._press()
 
     def choose(self, name: str, index: int) -> None:
         """Open a list and click its entry."""
@@ -189,10 +194,7 @@ class App:
         self.click(name)
         self.xdotool("mousemove", x + width // 3, y + height + 12 + _ENTRY_HEIGHT * index)
         self.next_state()
-        self.xdotool("mousedown", 1)
-        self.next_state()
-        self.xdotool("mouseup", 1)
-        self.next_state()
+        self._press()
 
     def pick(self, across: float, down: float) -> tuple[int, int]:
         """Hold I and click at shares of the picture: the pixel's column and row."""
@@ -202,12 +204,17 @@ class App:
         self.next_state()
         self.xdotool("keydown", "i")
         self.next_state()
-        self.xdotool("mousedown", 1)
-        self.next_state()
-        self.xdotool("mouseup", 1)
+        self._press()
         self.xdotool("keyup", "i")
         self.next_state()
         return column, row
+
+    def _press(self) -> None:
+        """Press and release the left button where the mouse is."""
+        self.xdotool("mousedown", 1)
+        self.next_state()
+        self.xdotool("mouseup", 1)
+        self.next_state()
 
     def drag(self, name: str, dx: int, dy: int, button: int = 1) -> None:
         """Drag over a widget, from its middle."""

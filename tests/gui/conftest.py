@@ -36,5 +36,4 @@ def launch(display, tmp_path_factory) -> Iterator:
 
     yield start
     for app in started:
-        app.process.kill()
-        app.process.wait()
+        app.end()

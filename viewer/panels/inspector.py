@@ -130,20 +130,14 @@ class InspectorPanel:
             self._context.open_panel(self.tag)
         column, row = (min(max(int(a), 0), n - 1) for a, n in ((x - rect.x, rect.width), (y - rect.y, rect.height)))
         u, v = (column + 0.5 - 0.5 * rect.width) / rect.height, (row + 0.5 - 0.5 * rect.height) / rect.height
+        self._follow_scene(self._context.session.status)  # a panel out of sight was not told of it
         self._ray = tuple(map(float, camera.position)), tuple(map(float, camera.direction_at(u, v)))
         self._of = self._context.state.a_at((column + 0.5) / rect.width)
-        scene = _scene_of(self._context.session.status)
-        if scene != self._scene:  # a panel out of sight is not told of it
-            self._scene, self._asked = scene, None
         return True
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Ask for the ray as the thresholds now are; show the newest answer."""
-        scene = _scene_of(status)
-        if scene != self._scene:
-            if scene[1] != self._scene[1]:
-                self._ray = None
-            self._scene, self._asked = scene, None
+        self._follow_scene(status)
         question = self._question()
         if question != self._asked:
             self._asked = question
@@ -171,6 +165,14 @@ class InspectorPanel:
         dpg.configure_item(self._cross, show=at is not None)
         if at is not None:
             self._place_cross(*(0.5 * n + a * canvas.rect.height for a, n in zip(at, canvas.rect.size, strict=True)))
+
+    def _follow_scene(self, status: Status) -> None:
+        """Ask anew where a scene begins anew, and let go of the ray where it is another one."""
+        scene = (status.scene_serial, status.scene.path if status.scene else "")
+        if scene != self._scene:
+            if scene[1] != self._scene[1]:
+                self._ray = None
+            self._scene, self._asked = scene, None
 
     @property
     def _visible(self) -> bool:
@@ -246,11 +248,6 @@ class _Swatch:
         if color is not None:
             dpg.set_value(self._patch, [255.0 * min(1.0, max(0.0, c)) for c in color])
         dpg.set_value(self._text, DASH if color is None else "  ".join(f"{c:.3f}" for c in color))
-
-
-def _scene_of(status: Status) -> tuple[int, str]:
-    """What tells a scene from the next one, and its path, which stays where it only begins anew."""
-    return status.scene_serial, status.scene.path if status.scene else ""
 
 
 def _distance(t: float) -> str:
