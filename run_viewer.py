@@ -14,10 +14,9 @@ from typing import Annotated, Literal
 import tyro
 from typing_extensions import Doc, TypedDict
 
-from core.errors import DatasetError, FirstlightError
-from core.field_settings import NGPTimeSettings
-from core.flags import flags_of
-from core.methods import (
+from core.config.field_settings import NGPTimeSettings
+from core.config.flags import flags_of
+from core.config.methods import (
     CONTRACTIONS,
     FIELDS,
     SAMPLERS,
@@ -27,10 +26,11 @@ from core.methods import (
     refuse,
     with_overrides,
 )
-from core.place import PlaceWishes
-from core.reading import DEMOS, Reading
-from core.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings, settings_of
-from viewer.view_settings import ViewSettings
+from core.config.read_options import DEMOS, Reading
+from core.config.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.errors import DatasetError, FirstlightError
+from core.geometry.placement import PlaceWishes
+from viewer.protocol.view_settings import ViewSettings
 
 
 def shown_as(name: str, help: str):
@@ -61,7 +61,7 @@ Place = flags_of(PlaceWishes)
 
 
 class Method(TypedDict, total=False):
-    """What learns, and where it looks: `core.methods` has them all."""
+    """What learns, and where it looks: `core.config.methods` has them all."""
 
     field: Annotated[
         str,
@@ -103,8 +103,8 @@ OwnField = Annotated[
 
 def engine(device: str | None, backend: str) -> str:
     """The device to run on, with the kernels for it chosen."""
-    from core.backends import choose_backend
-    from core.device import choose_device
+    from core.kernels.runtime.device import choose_device
+    from core.rendering.backends import choose_backend
 
     chosen = choose_device(device)
     choose_backend(backend, chosen, say=lambda text: print(text, file=sys.stderr))
@@ -143,15 +143,15 @@ class View:
             raise DatasetError(
                 f"{self.dataset} does not exist: expected a dataset, photos, a video, {', '.join(DEMOS)}, or a snapshot"
             )
-        from core.doctor import display_problem
+        from core.commands.doctor import display_problem
 
         if (problem := display_problem()) is not None:
             raise FirstlightError(
                 f"{problem}. Start this from a desktop, or train without a window: "
                 f"run_viewer.py train {self.dataset} --seconds 60 --output DIR"
             )
-        from core.opening import Overrides, is_snapshot, refuse_for_snapshot
-        from viewer.session import Session
+        from core.training.build import Overrides, is_snapshot, refuse_for_snapshot
+        from viewer.session.session import Session
         from viewer.window import run_window
 
         wished = Overrides(field=self.network, sampler=self.sampling, method=self.method, place=self.place)
@@ -184,8 +184,8 @@ class Train:
         reading = Reading(**self.reading)
         check_method(self.method, self.network, self.sampling)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
-        from core.opening import Overrides
-        from core.report import train_and_report
+        from core.commands.train import train_and_report
+        from core.training.build import Overrides
 
         PlaceWishes(**self.place)
         device = engine(self.device, self.backend)
@@ -224,7 +224,7 @@ class Render:
     field: OwnField = None
 
     def run(self) -> int:
-        from viewer.rerender import rerender
+        from viewer.session.rerender import rerender
 
         device = engine(self.device, self.backend)
         path = rerender(
@@ -254,7 +254,7 @@ class Sweep:
 
     def run(self) -> int:
         replace(MarchSettings(), **self.thresholds)
-        from core.sweep_report import sweep_snapshot
+        from core.commands.sweep_report import sweep_snapshot
 
         device = engine(self.device, self.backend)
         sweep_snapshot(
@@ -290,7 +290,7 @@ class Compare:
     def run(self) -> int:
         reading = Reading(**self.reading)
         PlaceWishes(**self.place)
-        from core.compare import compare_methods
+        from core.commands.compare import compare_methods
 
         device = engine(self.device, self.backend)
         compare_methods(
@@ -313,8 +313,8 @@ class Check:
         reading = Reading(**self.reading)
         from rich.console import Console
 
-        from core.bars import Bar, progress_bars
-        from core.datasets.check import check_dataset
+        from core.commands.progress import Bar, progress_bars
+        from core.datasets.checks.dataset_check import check_dataset
 
         PlaceWishes(**self.place)
         picture = None if self.output is None else Path(self.output).expanduser()
@@ -326,7 +326,7 @@ class Check:
             report = check_dataset(self.dataset, reading, Bar(bars, "looking").update, self.place)
         print("\n".join(report.lines()))
         if picture is not None:
-            from core.plots import save_scene
+            from core.commands.plots import save_scene
 
             save_scene(picture, report.dataset)
             print(f"see {picture}")
@@ -349,7 +349,7 @@ class Bench:
 
     def run(self) -> int:
         reading = Reading(**self.reading)
-        from core import bench
+        from core.commands import bench
 
         PlaceWishes(**self.place)
         device = engine(self.device, self.backend)
@@ -361,7 +361,7 @@ class Doctor:
     """Say what this machine has, what it lacks, and what to do about it."""
 
     def run(self) -> int:
-        from core import doctor
+        from core.commands import doctor
 
         findings = doctor.examine()
         print("\n".join(doctor.lines(findings)))

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.cameras import Camera, generate_rays, look_at, pinhole_matrix
-from core.datasets.base import Views
+from core.datasets.dataset import Views
+from core.geometry.cameras import Camera, look_at, pinhole_matrix
+from core.kernels.camera_rays import generate_rays
 
 CENTRE = (0.2, -0.1, 0.3)
 RADIUS = 0.5

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
-from core.datasets.base import Views
+from core.datasets.dataset import Views
 
 LENS = {"k1": 0.05, "k2": -0.02, "p1": 0.001, "p2": -0.002}
 

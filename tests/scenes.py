@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
-from core.cameras import Camera, look_at, pinhole_matrix
-from core.datasets.base import Dataset
-from core.rays import Rays
-from core.settings import FieldSettings, MarchSettings, TrainSettings
+from core.config.settings import FieldSettings, MarchSettings, TrainSettings
+from core.datasets.dataset import Dataset
+from core.geometry.cameras import Camera, look_at, pinhole_matrix
+from core.geometry.rays import Rays
 from tests.ball import ball_views
 
 BOX = (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0)

@@ -8,28 +8,28 @@ from pathlib import Path
 import pytest
 
 import run_viewer
+from core.config.read_options import Reading
+from core.config.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
 from core.datasets import open_dataset
-from core.opening import Overrides
-from core.reading import Reading
-from core.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
-from core.snapshot import save_snapshot
+from core.training.build import Overrides
+from core.training.snapshot import save_snapshot
 from tests.readme import python_block
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING
 from tests.viewer.live import tiny_trainer, write_quick_ball
-from viewer.view_settings import Mode, ViewSettings
+from viewer.protocol.view_settings import Mode, ViewSettings
 
 REPOSITORY = Path(run_viewer.__file__).parent
 
 
 @pytest.fixture
 def ball(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.opening.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
     return write_quick_ball(tmp_path / "ball")
 
 
 @pytest.fixture
 def no_display(monkeypatch):
-    monkeypatch.setattr("core.doctor.sys.platform", "linux")
+    monkeypatch.setattr("core.commands.doctor.sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
 
 
@@ -233,7 +233,7 @@ def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
         seen.update(dataset=dataset, reading=reading, march=thresholds, view=picture, ui_scale=ui_scale, wished=wished)
         return 0
 
-    monkeypatch.setattr("core.doctor.display_problem", lambda: None)
+    monkeypatch.setattr("core.commands.doctor.display_problem", lambda: None)
     monkeypatch.setattr("viewer.window.run_window", run_window)
     arguments = [str(ball), "--downscale", "2", "--ui-scale", "1.5", "--cone-angle", "0.01", "--show-box"]
     arguments += ["--device", "cpu", "--levels", "2", "--up", "-x", "--field", "mlp", "--width", "64"]

@@ -17,44 +17,45 @@ from typing import Any
 
 import dearpygui.dearpygui as dpg
 
+from core.config.read_options import AS_STORED, Reading
+from core.config.settings import MarchSettings
 from core.errors import FirstlightError
-from core.opening import Overrides
-from core.reading import AS_STORED, Reading
-from core.settings import MarchSettings
-from core.user_folder import user_folder
-from viewer import navigation, recent
-from viewer.following import SceneFollower
-from viewer.messages import Frame, Status
-from viewer.panels.canvas import Canvas
+from core.files import user_folder
+from core.training.build import Overrides
+from viewer.input import navigation
 from viewer.panels.compare import ComparePanel
-from viewer.panels.context import Context, Session
 from viewer.panels.dataset import DatasetPanel
-from viewer.panels.dock import Dock
-from viewer.panels.grid import GridPanel
 from viewer.panels.help import HelpPanel
 from viewer.panels.hint import Hint
 from viewer.panels.images import ImagesPanel
 from viewer.panels.inspector import InspectorPanel
-from viewer.panels.keys import Keyboard
-from viewer.panels.messages import Messages
 from viewer.panels.method import MethodPanel
+from viewer.panels.notices import Messages
+from viewer.panels.occupancy import GridPanel
 from viewer.panels.open_dialog import OpenDialog
 from viewer.panels.panels_menu import PanelsMenu
 from viewer.panels.pilot import Pilot
-from viewer.panels.place import PlacePanel
+from viewer.panels.scene import PlacePanel
 from viewer.panels.screenshot import ScreenshotPanel
 from viewer.panels.status_line import StatusLine
-from viewer.panels.style import BACKDROP, Style
 from viewer.panels.sweep import SweepPanel
 from viewer.panels.thresholds import ThresholdsPanel
 from viewer.panels.time_bar import TimeBar
 from viewer.panels.toolbar import Toolbar
 from viewer.panels.training import TrainingPanel
 from viewer.panels.view import ViewPanel
-from viewer.panels.widgets import visible_widgets
-from viewer.status_log import StatusLog
-from viewer.view_settings import Mode, ViewSettings
-from viewer.view_state import ViewState
+from viewer.protocol.messages import Frame, Status
+from viewer.protocol.view_settings import Mode, ViewSettings
+from viewer.state import recent
+from viewer.state.following import SceneFollower
+from viewer.state.status_log import StatusLog
+from viewer.state.view_state import ViewState
+from viewer.widgets.canvas import Canvas
+from viewer.widgets.context import Context, Session
+from viewer.widgets.dock import Dock
+from viewer.widgets.keys import Keyboard
+from viewer.widgets.style import BACKDROP, Style
+from viewer.widgets.widgets import visible_widgets
 
 FASTEST, SLOWEST = 1 / 60, 1 / 36
 """Seconds per frame of the window. It sleeps twice as long as it works, within these: without a GPU, drawing the window

@@ -8,10 +8,10 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from core.datasets import blender, colmap, llff, nerfstudio, photos, tiny_nerf, video
-from core.datasets.base import Dataset, Format, Progress, some_of
+from core.config.read_options import AS_STORED, DEMOS, Reading
+from core.datasets.dataset import Dataset, Format, Progress, some_of
+from core.datasets.formats import blender, colmap, llff, nerfstudio, photos, tiny_nerf, video
 from core.errors import DatasetError
-from core.reading import AS_STORED, DEMOS, Reading
 
 FORMATS: tuple[Format, ...] = (
     blender.FORMAT,
@@ -24,7 +24,7 @@ FORMATS: tuple[Format, ...] = (
 )
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
-"""Where the scenes that come with the project lie; their names in `core.reading.DEMOS` open them."""
+"""Where the scenes that come with the project lie; their names in `core.config.read_options.DEMOS` open them."""
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _NAMES_SHOWN = 5
@@ -35,7 +35,7 @@ def open_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progr
 
     Args:
         path: the dataset's folder, the .json or .npy file in it that names the poses, a file that is a dataset by
-            itself, or a name in `core.reading.DEMOS` ("demo"; "./demo" is a folder of that name).
+            itself, or a name in `core.config.read_options.DEMOS` ("demo"; "./demo" is a folder of that name).
         reading: how its files are to be read. Images that would not fit in memory are reduced further: the
             dataset's own `reading` says by how much.
         progress: called now and then with the share done and a text; an exception it raises ends the opening.

@@ -6,15 +6,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.field_settings import DenseSettings, MLPSettings, NGPTimeSettings, OwnSettings, TNeRFSettings
+from core.config.field_settings import DenseSettings, MLPSettings, NGPTimeSettings, OwnSettings, TNeRFSettings
+from core.config.settings import FieldSettings
 from core.fields.dense import DenseField
 from core.fields.nerf import MLPField
 from core.fields.ngp import NGPField
 from core.fields.ngp_t import NGPTimeField
 from core.fields.own import OwnField
 from core.fields.t_nerf import TNeRFField
-from core.kernels.space import Space
-from core.settings import FieldSettings
+from core.kernels.contraction import Space
 
 _MADE_BY: dict[type, Callable[[Any, Space, torch.Generator | None], nn.Module]] = {
     FieldSettings: NGPField,
@@ -30,7 +30,7 @@ def make_field(settings: Any, space: Space, generator: torch.Generator | None = 
     """A fresh `Field`.
 
     Args:
-        settings: of one of `core.methods.FIELDS`, or of a field of the user's own; their type says which.
+        settings: of one of `core.config.methods.FIELDS`, or of a field of the user's own; their type says which.
         space: what the field covers.
         generator: draws the initial weights, on the CPU.
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from core.fields.base import Field, in_pieces, radiance_of
 from core.fields.checked import checked_columns, checked_densities
+from core.geometry.rays import Rays, Samples
 from core.kernels.marching import midpoints
-from core.rays import Rays, Samples
 
 
 class AlongRays:

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from core.kernels.whole_march import EncodedDensity
+from core.kernels.fused_march import EncodedDensity
 
 PIECE = 1 << 20
 """Samples that a field evaluates at once where no gradient is recorded."""
@@ -22,8 +22,8 @@ class Field(Protocol):
     gives `color`'s rgbs (n, 3) and `density`'s sigmas (n,), up to rounding: `radiance_of` asks it where gradients are
     recorded. One whose densities a march may evaluate itself may have a method `march_density(keeps_features)`, see
     `march_density_of`. One that reads parameters in bfloat16 may have a method `rounded_readers()`, see
-    `core.optimizer.Adam`. In a class that derives from such a field and has a `density` or `color` of its own, these
-    hold, and not the short cuts past them that it inherits; nothing else that it changes is looked at.
+    `core.training.optimizer.Adam`. In a class that derives from such a field and has a `density` or `color` of its own,
+    these hold, and not the short cuts past them that it inherits; nothing else that it changes is looked at.
     """
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:

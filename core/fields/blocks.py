@@ -1,7 +1,7 @@
 """Runs a network block by block on the pool's threads, forward and backward.
 
-torch's own threads are off (see `core.kernels.launch`), and its backward runs on one. So a block's activations are
-not kept: the backward runs the block again, and blocks are independent of each other both ways. That bounds the
+torch's own threads are off (see `core.kernels.runtime.launch`), and its backward runs on one. So a block's activations
+are not kept: the backward runs the block again, and blocks are independent of each other both ways. That bounds the
 memory of a deep network too.
 """
 
@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.kernels.launch import lanes_on, run_together
+from core.kernels.runtime.launch import lanes_on, run_together
 
 _BLOCK = 4096
 """Rows of a block: the activations of 8 layers of 256 take 32 megabytes while it runs."""

@@ -10,11 +10,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from core.field_settings import DenseSettings
+from core.config.field_settings import DenseSettings
 from core.fields.ngp import make_table, network_layers, thin_fog
-from core.fields.radiance import colors_seen, densities_of
+from core.fields.shading import colors_seen, densities_of
+from core.kernels.contraction import Space
 from core.kernels.hash_grid import hash_encode, level_layout
-from core.kernels.space import Space
 from core.kernels.spherical_harmonics import N_HARMONICS
 
 _PER_LEVEL = 4

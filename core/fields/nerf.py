@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from core.field_settings import MLPSettings
+from core.config.field_settings import MLPSettings
 from core.fields.blocks import in_blocks
+from core.fields.domain import in_unit_cube
 from core.fields.mlp import DTYPES
-from core.fields.space import in_unit_cube
-from core.kernels.space import Space
+from core.kernels.contraction import Space
 
 _DENSITY_SCALE, _FIRST_DENSITY = 25.0, 0.1
 """Densities, in box diagonals, of an output of one and of a fresh network: a thin fog, with room to become solid."""

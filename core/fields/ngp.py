@@ -6,14 +6,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from core.config.settings import FieldSettings
 from core.fields.mlp import mlp, multiplies_in_tiles
-from core.fields.radiance import colors_seen, densities_of, radiance
+from core.fields.shading import colors_seen, densities_of, radiance
+from core.kernels.contraction import Space
 from core.kernels.encoded_network import encoded_network, packed_table
+from core.kernels.fused_march import EncodedDensity
 from core.kernels.hash_grid import Levels, hash_encode, level_layout
-from core.kernels.space import Space
 from core.kernels.spherical_harmonics import N_HARMONICS
-from core.kernels.whole_march import EncodedDensity
-from core.settings import FieldSettings
 
 STEEPNESS = 3.0
 """How many times as fast as colours the logarithm of the density learns: what is solid is some hundred times as dense

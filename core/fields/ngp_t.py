@@ -8,13 +8,13 @@ al. 2024, "Grid4D"). Unlike a hash grid of four axes, these meet few collisions 
 import torch
 from torch import Tensor, nn
 
-from core.field_settings import NGPTimeSettings
+from core.config.field_settings import NGPTimeSettings
+from core.fields.domain import in_unit_cube
 from core.fields.mlp import mlp
 from core.fields.ngp import STEEPNESS, make_table, network_layers, thin_fog
-from core.fields.radiance import colors_seen, densities_of, radiance
-from core.fields.space import in_unit_cube
+from core.fields.shading import colors_seen, densities_of, radiance
+from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.hash_grid import hash_encode, level_layout
-from core.kernels.space import UNIT_CUBE, Space
 from core.kernels.spherical_harmonics import N_HARMONICS
 
 _PROJECTIONS = ((0, 1, 3), (0, 2, 3), (1, 2, 3))

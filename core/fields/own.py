@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.config.field_settings import OwnSettings
 from core.errors import FieldError
-from core.field_settings import OwnSettings
 from core.fields.blocks import in_blocks
 from core.fields.checked import checked_columns, checked_densities, told
 from core.fields.own_class import load_class, made, raised
-from core.kernels.space import Space
+from core.kernels.contraction import Space
 
 _TRIED = 8
 """Places at which a fresh field is asked, so that what is wrong with it is said before anything else is done."""

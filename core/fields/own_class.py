@@ -9,9 +9,9 @@ from types import ModuleType
 import torch
 from torch import nn
 
+from core.config.field_settings import OwnSettings
+from core.config.settings import Box
 from core.errors import FieldError
-from core.field_settings import OwnSettings
-from core.settings import Box
 
 
 def load_class(settings: OwnSettings) -> type[nn.Module]:

@@ -6,11 +6,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from core.field_settings import TNeRFSettings
+from core.config.field_settings import TNeRFSettings
 from core.fields.blocks import in_blocks
+from core.fields.domain import in_unit_cube
 from core.fields.nerf import MLPField, linear, positional_encoding
-from core.fields.space import in_unit_cube
-from core.kernels.space import Space
+from core.kernels.contraction import Space
 
 
 class TNeRFField(nn.Module):

@@ -11,10 +11,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.contraction import Space
 from core.kernels.encoded_network_code import RUN, evaluation_code
-from core.kernels.launch import launch_runs, made_once
-from core.kernels.native import native_kernel
-from core.kernels.space import Space
+from core.kernels.runtime.launch import launch_runs, made_once
+from core.kernels.runtime.native import native_kernel
 
 
 @made_once

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 import warp as wp
 from torch import Tensor
 
-from core.boxes import marched_box, outer_box
+from core.geometry.boxes import marched_box, outer_box
 from core.kernels.clearance import clearances_of
 
 FAR_AWAY = 1e30

@@ -10,10 +10,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.hash_grid_code import RUN, gather_code, scatter_code
-from core.kernels.launch import launch_runs
-from core.kernels.native import native_kernel
-from core.kernels.space import UNIT_CUBE, Space
+from core.kernels.runtime.launch import launch_runs
+from core.kernels.runtime.native import native_kernel
 
 
 class Levels(NamedTuple):

@@ -1,7 +1,7 @@
 """The code of `core.kernels.hash_grid`: C++ for a run of samples."""
 
+from core.kernels.contraction import PLACES_CODE
 from core.kernels.lanes import LANES_CODE
-from core.kernels.space import PLACES_CODE
 
 RUN = 256
 """Samples of one level that a thread of the CPU walks before it takes the next: their places stay in the cache."""

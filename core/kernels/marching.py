@@ -10,13 +10,13 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.backend import nerfacc_for
-from core.kernels.entering import begin_march
+from core.geometry.rays import Rays, Samples
 from core.kernels.grid import FLOAT_SPACING, Grid, GridState
-from core.kernels.launch import launch, launch_runs
 from core.kernels.march_code import MARCH_CODE
-from core.kernels.native import native_kernel
-from core.rays import Rays, Samples
+from core.kernels.march_start import begin_march
+from core.kernels.runtime.backend import nerfacc_for
+from core.kernels.runtime.launch import launch, launch_runs
+from core.kernels.runtime.native import native_kernel
 
 _RUN = 1024
 """Rays that a thread of the CPU takes one after the other, sixteen at a time."""

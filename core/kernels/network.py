@@ -11,10 +11,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.launch import lanes_on, launch, made_once
-from core.kernels.native import native_kernel
 from core.kernels.network_code import NetworkCode
 from core.kernels.products import Tiles, Vectors, up
+from core.kernels.runtime.launch import lanes_on, launch, made_once
+from core.kernels.runtime.native import native_kernel
 
 _WORTH_A_THREAD = 1 << 10
 """Rows that are worth a thread of their own."""

@@ -10,9 +10,9 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.backend import nerfacc_for
-from core.kernels.launch import launch
 from core.kernels.packed_code import composite_ahead, composite_back
+from core.kernels.runtime.backend import nerfacc_for
+from core.kernels.runtime.launch import launch
 
 _GRAIN = 1 << 11
 """Rays that are worth a thread."""

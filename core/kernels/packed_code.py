@@ -8,7 +8,7 @@ import math
 
 import warp as wp
 
-from core.kernels.native import native_kernel
+from core.kernels.runtime.native import native_kernel
 
 _CONSTANTS = f"""
     constexpr float LN2 = {math.log(2.0)}f, LEAST_OPACITY = 1e-10f;  // the least that a depth is divided by

@@ -9,10 +9,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.launch import launch_runs
-from core.kernels.native import native_kernel
+from core.geometry.lenses import Lens
 from core.kernels.rays_code import RAYS_CODE
-from core.lenses import Lens
+from core.kernels.runtime.launch import launch_runs
+from core.kernels.runtime.native import native_kernel
 
 wp.set_module_options({"fuse_fp": False})  # or rays through lenses end elsewhere than torch's, see `rays_code`
 
@@ -148,7 +148,7 @@ def camera_rays(
 
     Args:
         c2w, K: (n_views, 4, 4) and (n_views, 3, 3) float32, cameras to world and intrinsics in pixels.
-        lens: theirs, its coefficients (n_views, 8) float32, undone as `core.lenses.straighten` does; None: pinholes.
+        lens: its coefficients (n_views, 8) float32, undone as `core.geometry.lenses.straighten` does; None: pinholes.
         size: width and height of all images, or of each one, (n_views, 2) int64.
         axes: what one step to the right, down and ahead in the image is on the camera's x, y and z axis.
         center: where a pixel's centre lies between its first and its last border.

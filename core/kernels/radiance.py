@@ -11,9 +11,9 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.launch import launch, made_once
-from core.kernels.native import native_kernel
 from core.kernels.network import prepared, sized_gradients, sizes_of, written
+from core.kernels.runtime.launch import launch, made_once
+from core.kernels.runtime.native import native_kernel
 
 
 class Layers(NamedTuple):

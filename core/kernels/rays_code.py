@@ -4,8 +4,8 @@ A lens is undone by Newton's method, each step of which waits for the divisions 
 pixels take little longer than one.
 """
 
+from core.geometry.lenses import N_COEFFICIENTS, NEWTON_STEPS
 from core.kernels.lanes import LANES_CODE
-from core.lenses import N_COEFFICIENTS, NEWTON_STEPS
 
 _STRAIGHTEN = """
     auto straighten = [=](const Row* k, const Row x, const Row y, Row* ahead) WIDE {
@@ -61,9 +61,9 @@ _STRAIGHTEN = """
         ahead[2] = cosine;
     };
 """
-"""`core.lenses.straighten`, formula by formula. Where Newton's method does not arrive, the last digit of each step
-decides where it ends: the order of operations is torch's, and `core.kernels.pixels` forbids to fuse them. What a step
-no longer moves no later one does."""
+"""`core.geometry.lenses.straighten`, formula by formula. Where Newton's method does not arrive, the last digit of each
+step decides where it ends: the order of operations is torch's, and `core.kernels.pixels` forbids to fuse them. What a
+step no longer moves no later one does."""
 
 _RAYS = """
     const bool has_lens = coefficients.shape[0] > 0;

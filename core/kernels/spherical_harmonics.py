@@ -7,8 +7,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.launch import launch
-from core.kernels.native import native_kernel
+from core.kernels.runtime.launch import launch
+from core.kernels.runtime.native import native_kernel
 
 N_HARMONICS = 16
 

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from core.kernels.grid import Grid
 from core.kernels.lanes import LANES_CODE
-from core.kernels.launch import launch_runs
 from core.kernels.march_code import CELLS_CODE
-from core.kernels.native import native_kernel
+from core.kernels.runtime.launch import launch_runs
+from core.kernels.runtime.native import native_kernel
 
 UNSEEN = -1.0
 """In place of a cell's largest value: it was not looked at."""

@@ -7,10 +7,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.geometry.rays import Samples
 from core.kernels.grid import FAR_AWAY
-from core.kernels.launch import launch, launch_runs
-from core.kernels.native import native_kernel
-from core.rays import Samples
+from core.kernels.runtime.launch import launch, launch_runs
+from core.kernels.runtime.native import native_kernel
 
 _FAR_AWAY = wp.constant(FAR_AWAY)
 

@@ -5,15 +5,16 @@ from typing import Any, NamedTuple
 
 import torch
 
-from core.fields import make_field
-from core.kernels.space import Space
-from core.sampler_settings import (
+from core.config.sampler_settings import (
     HierarchicalSettings,
     OccupancySettings,
     ProposalSettings,
     RVSSettings,
     StratifiedSettings,
 )
+from core.config.settings import Box
+from core.fields import make_field
+from core.kernels.contraction import Space
 from core.samplers.base import Sampler
 from core.samplers.hierarchical import HierarchicalSampler
 from core.samplers.occupancy import OccupancySampler
@@ -21,7 +22,6 @@ from core.samplers.proposal import ProposalSampler, proposal_fields
 from core.samplers.resampling import spacing_in
 from core.samplers.rvs import RVSColorSampler, RVSHierarchicalSampler, proposal_field
 from core.samplers.stratified import StratifiedSampler
-from core.settings import Box
 
 
 class Scene(NamedTuple):
@@ -30,7 +30,7 @@ class Scene(NamedTuple):
     Attributes:
         box: the scene's outermost bounds.
         space: what its fields cover.
-        field_settings: of the field that is sampled, one of `core.methods.FIELDS`.
+        field_settings: of the field that is sampled, one of `core.config.methods.FIELDS`.
         generator: draws initial weights, on the CPU.
     """
 
@@ -69,7 +69,7 @@ def make_sampler(settings: Any, grid: OccupancySampler, scene: Scene) -> Sampler
     """A fresh sampler.
 
     Args:
-        settings: of one of `core.methods.SAMPLERS`; their type says which.
+        settings: of one of `core.config.methods.SAMPLERS`; their type says which.
         grid: what marches where the settings say so.
     """
     if isinstance(settings, OccupancySettings):

@@ -6,9 +6,9 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from core.config.settings import MarchSettings
 from core.fields.base import Field
-from core.rays import Rays, Samples
-from core.settings import MarchSettings
+from core.geometry.rays import Rays, Samples
 
 
 class Pass(NamedTuple):
@@ -64,7 +64,7 @@ class Sampled(NamedTuple):
         sigmas: (n_samples,) float32; None where the sampler didn't ask for densities.
         features: (n_samples, n_features) float32; None likewise.
         trans: (n_rays,) float32, transmittance where the march ended; None: as the samples leave it.
-        n_dense, n_marched: (n_rays,) int32, see `core.rays.RenderOutput`.
+        n_dense, n_marched: (n_rays,) int32, see `core.geometry.rays.RenderOutput`.
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below the threshold.
         weights: (n_samples,) float32, the samples' shares in the pixels, from a sampler that knows them; None: they
             follow from the densities.

@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor, nn
 
+from core.config.sampler_settings import HierarchicalSettings
+from core.config.settings import Box, MarchSettings
 from core.fields.base import Field, in_pieces, radiance_of
+from core.geometry.rays import Rays
 from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
-from core.rays import Rays
-from core.sampler_settings import HierarchicalSettings
 from core.samplers.base import Guide, GuideKind, Pass, Sampled, weights_guide
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles
-from core.settings import Box, MarchSettings
 
 _LEAST_WEIGHT = 1e-5
 """What each coarse bin weighs at least, as in the paper's own code: where a ray met nothing, samples spread evenly."""

@@ -7,15 +7,15 @@ in its middle. Rays that miss the scene have edges that are all NaN, and no samp
 import torch
 from torch import Tensor
 
-from core.boxes import marched_box
+from core.config.settings import Box, MarchSettings
 from core.fields.along_rays import densities_at
 from core.fields.base import Field
-from core.kernels.entering import intersect_box
+from core.geometry.boxes import marched_box
+from core.geometry.rays import Rays, Samples
 from core.kernels.grid import FAR_AWAY
+from core.kernels.march_start import intersect_box
 from core.kernels.visibility import Round, Visibility, kept_samples
-from core.rays import Rays, Samples
 from core.samplers.base import Sampled
-from core.settings import Box, MarchSettings
 
 
 def ray_ends(rays: Rays, box: Box, march: MarchSettings) -> tuple[Tensor, Tensor]:

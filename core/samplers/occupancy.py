@@ -19,17 +19,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.config.settings import Box, MarchSettings, check_step
 from core.fields.along_rays import densities_at
 from core.fields.base import Field, densities_alone, in_pieces, march_density_of, radiance_of
-from core.kernels.cells import CellHits, cells_on_plane, first_cells
+from core.geometry.rays import Rays
+from core.kernels.cell_hits import CellHits, cells_on_plane, first_cells
+from core.kernels.fused_march import EncodedDensity, march_on, marches_at_once
 from core.kernels.grid import GridState, geometry
 from core.kernels.marching import March
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.kernels.visibility import Round, Visibility, kept_samples
-from core.kernels.whole_march import EncodedDensity, march_on, marches_at_once
-from core.rays import Rays
 from core.samplers.base import Guide, Sampled
-from core.settings import Box, MarchSettings, check_step
 
 _UPDATES_TO_EMPTY = 8
 """Updates a fresh cell of no density survives."""
@@ -163,7 +163,7 @@ class OccupancySampler(nn.Module):
         return first_cells(grid, rays, march, level)
 
     def cells_on_plane(self, rays: Rays, march: MarchSettings, axis: int, share: float, level: int = -1) -> CellHits:
-        """Which cells rays meet on a plane across the grid; see `core.kernels.cells.cells_on_plane`."""
+        """Which cells rays meet on a plane across the grid; see `core.kernels.cell_hits.cells_on_plane`."""
         return cells_on_plane(self.grid_state(march.occ_thre), rays, march, axis, share, level)
 
     def grid_state(self, occ_thre: float) -> GridState:

@@ -4,18 +4,18 @@ as in NerfAcc and nerfstudio)."""
 import torch
 from torch import Tensor, nn
 
+from core.config.sampler_settings import ProposalSettings
+from core.config.settings import Box, FieldSettings, MarchSettings
 from core.fields.base import Field, in_pieces
 from core.fields.ngp import NGPField
+from core.geometry.rays import Rays, Samples
+from core.kernels.contraction import Space
 from core.kernels.marching import midpoints
 from core.kernels.packed import render_weights
-from core.kernels.space import Space
-from core.rays import Rays, Samples
-from core.sampler_settings import ProposalSettings
 from core.samplers.base import Guide, Pass, Sampled, weights_guide
 from core.samplers.histogram_losses import distortion_loss, interlevel_loss
 from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, quantiles
-from core.settings import Box, FieldSettings, MarchSettings
 
 _LEAST_WEIGHT = 1e-2
 """What each bin weighs at least: what a proposal overlooked is still looked at, and so found."""

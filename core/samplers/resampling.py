@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from core.config.settings import Box
+from core.kernels.contraction import Space
 from core.kernels.grid import FAR_AWAY
-from core.kernels.space import Space
 from core.samplers.intervals import equal_shares
-from core.settings import Box
 
 _LEAST_DISPARITY = 2.0**-23
 """What float32 tells from nothing, beside the distance up to which samples lie evenly: no edge is at infinity."""

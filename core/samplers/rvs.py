@@ -16,18 +16,18 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from core.field_settings import MLPSettings
+from core.config.field_settings import MLPSettings
+from core.config.sampler_settings import RVSSettings
+from core.config.settings import Box, MarchSettings
 from core.fields.along_rays import densities_at
 from core.fields.base import Field
 from core.fields.nerf import MLPField
-from core.kernels.space import Space
-from core.rays import Rays, Samples
-from core.sampler_settings import RVSSettings
+from core.geometry.rays import Rays, Samples
+from core.kernels.contraction import Space
 from core.samplers.base import Guide, GuideKind, Sampled
 from core.samplers.intervals import equal_shares, packed_samples, ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, even_edges, one_in_each
 from core.samplers.spline import Spline, density_spline, depths, inverse, opacities
-from core.settings import Box, MarchSettings
 
 _PROPOSAL = MLPSettings(depth=3, width=64, skip=0, position_frequencies=5)
 """The sampler's own field is asked in every bin, and so it is much smaller than the one it samples for."""

@@ -2,13 +2,13 @@
 
 import torch
 
+from core.config.sampler_settings import StratifiedSettings
+from core.config.settings import Box, MarchSettings
 from core.fields.base import Field
-from core.rays import Rays
-from core.sampler_settings import StratifiedSettings
+from core.geometry.rays import Rays
 from core.samplers.base import Guide, Sampled
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, even_edges
-from core.settings import Box, MarchSettings
 
 
 class StratifiedSampler:

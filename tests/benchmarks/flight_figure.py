@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.cameras import Camera, look_at
-from core.rendering import render_image
-from core.snapshot import load_snapshot
-from core.trainer import Trainer
+from core.geometry.cameras import Camera, look_at
+from core.rendering.render import render_image
+from core.training.snapshot import load_snapshot
+from core.training.trainer import Trainer
 
 N_VIEWS, HEIGHT, GAP = 5, 360, 4
 

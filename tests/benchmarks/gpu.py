@@ -17,20 +17,20 @@ from statistics import median
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from core.backends import choose_backend
-from core.bench import measure_machine, measure_stages
-from core.bench_report import Machine, Stage
+from core.commands.bench import measure_machine, measure_stages
+from core.commands.bench_report import Machine, Stage
+from core.commands.train import train_and_report
+from core.config.read_options import Reading
 from core.datasets import open_dataset
-from core.device import choose_device
 from core.errors import BackendUnavailable
-from core.evaluation import evaluate
-from core.opening import Overrides, new_trainer, rehearse
-from core.reading import Reading
-from core.report import train_and_report
-from core.snapshot import load_snapshot
-from core.trainer import Trainer
+from core.kernels.runtime.device import choose_device
+from core.rendering.backends import choose_backend
+from core.rendering.metrics import evaluate
+from core.training.build import Overrides, new_trainer, rehearse
+from core.training.snapshot import load_snapshot
+from core.training.trainer import Trainer
 from tests.viewer.live import view_request
-from viewer.session import Session
+from viewer.session.session import Session
 
 _EQUALITY = ("tests/core/kernels/test_on_cuda.py", "tests/core/kernels/test_backends.py")
 _SIZE = 800

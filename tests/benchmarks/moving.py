@@ -8,11 +8,11 @@ import math
 import statistics
 import time
 
-from core.reading import Reading
-from viewer.camera_controls import home_view, photo_view
-from viewer.messages import PhotoId, Split, State, ViewRequest
-from viewer.session import Session
-from viewer.view_settings import ViewSettings
+from core.config.read_options import Reading
+from viewer.input.orbit import home_view, photo_view
+from viewer.protocol.messages import PhotoId, Split, State, ViewRequest
+from viewer.protocol.view_settings import ViewSettings
+from viewer.session.session import Session
 
 SIZE = (934, 732)
 """The view's, in a window of the usual size."""

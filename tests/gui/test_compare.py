@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from viewer.screenshots import read_metadata, request_from
-from viewer.view_settings import Compare, CompareAs
+from viewer.picture.export.screenshots import read_metadata, request_from
+from viewer.protocol.view_settings import Compare, CompareAs
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from core.config.read_options import Reading
 from core.datasets import open_dataset
-from core.reading import Reading
 from tests.photos import write_json, write_nerfstudio, written_json
 
 BLURRED = "images/005.png"

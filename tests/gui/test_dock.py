@@ -1,6 +1,6 @@
 """Panels can be closed and opened, and the window remembers it."""
 
-from viewer.layout import PANELS
+from viewer.state.dock_layout import PANELS
 
 
 def picture_width(state: dict) -> int:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from core.config.read_options import Reading
 from core.datasets import open_dataset
-from core.opening import Overrides, new_trainer
-from core.reading import Reading
-from core.snapshot import save_snapshot
+from core.training.build import Overrides, new_trainer
+from core.training.snapshot import save_snapshot
 
 TRIES = 100
 """Clicks until an answer must be there."""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.scale import Scale
-from core.settings import MarchSettings, settings_of
+from core.config.scale import Scale
+from core.config.settings import MarchSettings, settings_of
 
 EARLY_STOP = Scale(settings_of(MarchSettings)["early_stop_eps"])
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.gui.app import ROOT
-from viewer.screenshots import read_metadata, request_from
+from viewer.picture.export.screenshots import read_metadata, request_from
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from viewer.cells import Cells
+from viewer.picture.overlays.grid_cells import Cells
 
 WIDTH, HEIGHT = 40, 30
 

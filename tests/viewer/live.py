@@ -7,15 +7,15 @@ import numpy as np
 import torch
 
 from core.datasets import open_dataset
-from core.datasets.base import Dataset
-from core.opening import Overrides, new_trainer
-from core.trainer import Trainer
+from core.datasets.dataset import Dataset
+from core.training.build import Overrides, new_trainer
+from core.training.trainer import Trainer
 from tests.ball import CENTRE, RADIUS, read_written, write_ball, write_transforms
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING
-from viewer.messages import Pose, ScreenshotRequest, State, ViewRequest
-from viewer.scene import Scene
-from viewer.session import Session
-from viewer.view_settings import ViewSettings
+from viewer.protocol.messages import Pose, ScreenshotRequest, State, ViewRequest
+from viewer.protocol.view_settings import ViewSettings
+from viewer.scene.open_scene import Scene
+from viewer.session.session import Session
 
 TINY = Overrides(
     thresholds=dataclasses.asdict(SMALL_TRAINING.march),
@@ -42,7 +42,7 @@ def tiny_trainer(dataset: Dataset, seed: int = 0) -> Trainer:
 
 def live_session(folder, monkeypatch) -> Session:
     """A session that has opened a dataset and not stepped yet; its settings are tiny."""
-    monkeypatch.setattr("core.opening.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
     session = Session("cpu")
     session.open(str(folder))
     session._run_commands()

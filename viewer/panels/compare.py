@@ -4,17 +4,17 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from core.settings import MarchSettings, settings_of
-from viewer.captions import differing, errors_text
-from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
-from viewer.panels.context import Context
-from viewer.panels.setting_slider import SettingSlider
-from viewer.panels.style import ACCENT, DASH, DIM, SECOND, TIMES
-from viewer.panels.widgets import Choice, button, short
-from viewer.runs import title_of
+from core.config.settings import MarchSettings, settings_of
+from viewer.presentation.captions import differing, errors_text
+from viewer.protocol.messages import Frame, PhotoId, SceneInfo, Split, Status
+from viewer.protocol.runs import title_of
+from viewer.protocol.view_settings import DEFAULTS, Compare, CompareAs, ViewSettings
+from viewer.state.view_state import ViewState
 from viewer.tools.scattered import Difference
-from viewer.view_settings import DEFAULTS, Compare, CompareAs, ViewSettings
-from viewer.view_state import ViewState
+from viewer.widgets.context import Context
+from viewer.widgets.setting_slider import SettingSlider
+from viewer.widgets.style import ACCENT, DASH, DIM, SECOND, TIMES
+from viewer.widgets.widgets import Choice, button, short
 
 WHAT = {
     Compare.OFF: ("Off", "Show the present picture alone."),
@@ -55,7 +55,7 @@ HINT = "Stand on a view of the dataset to compare with its photo: press [ or ], 
 
 
 class ComparePanel:
-    """A panel, see `viewer.panels.dock.Panel`."""
+    """A panel, see `viewer.widgets.dock.Panel`."""
 
     tag, title, tools = "compare", "Compare", ("photo",)
 

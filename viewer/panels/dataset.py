@@ -6,17 +6,17 @@ from functools import partial
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from core.datasets.check import Grade
-from core.datasets.judging import Finding, Remedy
-from core.opening import is_snapshot
-from core.reading import Reading
-from viewer.command import place_wishes
-from viewer.image_list import labels
-from viewer.messages import Frame, PhotoId, Split, Status
-from viewer.panels.context import Context
-from viewer.panels.style import ACCENT, ALARM, DIM, GOOD
-from viewer.panels.widgets import button
+from core.config.read_options import Reading
+from core.datasets.checks.dataset_check import Grade
+from core.datasets.checks.poses import Finding, Remedy
+from core.training.build import is_snapshot
+from viewer.protocol.messages import Frame, PhotoId, Split, Status
+from viewer.state.command import place_wishes
 from viewer.tools.check import DatasetCheck
+from viewer.tools.image_list import labels
+from viewer.widgets.context import Context
+from viewer.widgets.style import ACCENT, ALARM, DIM, GOOD
+from viewer.widgets.widgets import button
 
 COLORS = {Grade.SOUND: GOOD, Grade.DOUBTFUL: ACCENT, Grade.UNFIT: ALARM}
 
@@ -33,7 +33,7 @@ LEAVE_OUT = "Training goes on without them, or with them again. The panel Images
 
 
 class DatasetPanel:
-    """A panel, see `viewer.panels.dock.Panel`."""
+    """A panel, see `viewer.widgets.dock.Panel`."""
 
     tag, title, tools = "dataset", "Dataset", ()
 

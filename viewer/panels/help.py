@@ -2,8 +2,8 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer.panels.style import ACCENT, DIM, Style
-from viewer.panels.widgets import FLOATING, button
+from viewer.widgets.style import ACCENT, DIM, Style
+from viewer.widgets.widgets import FLOATING, button
 
 SECTIONS = {
     "Mouse on the picture": (

@@ -2,12 +2,12 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer.messages import Frame, Status, ViewRequest
-from viewer.panels.canvas import Rect
-from viewer.panels.context import Context
-from viewer.panels.style import DIM
-from viewer.panels.widgets import FLOATING, button
+from viewer.protocol.messages import Frame, Status, ViewRequest
 from viewer.tools.emptied import Emptied
+from viewer.widgets.canvas import Rect
+from viewer.widgets.context import Context
+from viewer.widgets.style import DIM
+from viewer.widgets.widgets import FLOATING, button
 
 
 class Hint:

@@ -4,13 +4,13 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from viewer.image_list import Order, arranged, is_old, labels, photos_of
-from viewer.messages import Frame, PhotoId, SceneInfo, Split, Status
-from viewer.panels.context import Context
-from viewer.panels.image_rows import PICTURE_WIDTH, ROW, Atlas, Row, Slot, shows_error_map
-from viewer.panels.style import DASH, DIM
-from viewer.panels.widgets import Choice
+from viewer.protocol.messages import Frame, PhotoId, SceneInfo, Split, Status
+from viewer.tools.image_list import Order, arranged, is_old, labels, photos_of
 from viewer.tools.images import ImageTable
+from viewer.widgets.context import Context
+from viewer.widgets.image_rows import PICTURE_WIDTH, ROW, Atlas, Row, Slot, shows_error_map
+from viewer.widgets.style import DASH, DIM
+from viewer.widgets.widgets import Choice
 
 SLOTS = 48
 """Rows that exist. They move along as the table scrolls and take other views, so that any number of views costs as
@@ -28,7 +28,7 @@ FILTERS = {
 
 
 class ImagesPanel:
-    """A panel, see `viewer.panels.dock.Panel`."""
+    """A panel, see `viewer.widgets.dock.Panel`."""
 
     tag, title, tools = "images", "Images", ("images",)
 

@@ -3,19 +3,19 @@
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from core.config.methods import marches_grid
 from core.errors import FirstlightError
-from core.methods import marches_grid
-from viewer.messages import Frame, SceneRay, Status
-from viewer.navigation import Pick
-from viewer.new_files import write_new
-from viewer.panels.canvas import Canvas
-from viewer.panels.context import Context
-from viewer.panels.ray_plots import LEGEND, OFF_GRID, RayPlots
-from viewer.panels.style import DASH, DIM
-from viewer.panels.widgets import Figures, button, tooltip
-from viewer.ray_report import ray_text, scene_ray, to_csv
+from core.files import write_new
+from viewer.input.navigation import Pick
+from viewer.presentation.ray_report import ray_text, scene_ray, to_csv
+from viewer.protocol.messages import Frame, SceneRay, Status
+from viewer.protocol.view_settings import Compare
 from viewer.tools.inspector import Inspection, RayQuestion
-from viewer.view_settings import Compare
+from viewer.widgets.canvas import Canvas
+from viewer.widgets.context import Context
+from viewer.widgets.ray_plots import LEGEND, OFF_GRID, RayPlots
+from viewer.widgets.style import DASH, DIM
+from viewer.widgets.widgets import Figures, button, tooltip
 
 FOLDER = "rays"
 
@@ -41,7 +41,7 @@ ARM, GAP = 9.0, 3.0
 
 
 class InspectorPanel:
-    """A panel, see `viewer.panels.dock.Panel`. The picked ray stays where it is in the world."""
+    """A panel, see `viewer.widgets.dock.Panel`. The picked ray stays where it is in the world."""
 
     tag, title, tools = "inspector", "Ray inspector", ("inspector",)
 

@@ -4,18 +4,18 @@ from functools import partial
 
 import dearpygui.dearpygui as dpg
 
-from core.methods import CHOICES, default_contraction, kind_named
-from viewer.messages import Frame, Status
-from viewer.method_draft import MethodDraft, forget_text, question_text
-from viewer.panels.context import Context
-from viewer.panels.question import Question
-from viewer.panels.run_plots import RunPlots
-from viewer.panels.setting_fields import SettingFields
-from viewer.panels.style import ACCENT, ALARM, DASH, DIM, SECOND
-from viewer.panels.widgets import button, clock, label, tooltip
-from viewer.runs import Measured, title_of
+from core.config.methods import CHOICES, default_contraction, kind_named
+from viewer.protocol.messages import Frame, Status
+from viewer.protocol.runs import Measured, title_of
+from viewer.protocol.view_settings import Compare
+from viewer.state.method_draft import MethodDraft, forget_text, question_text
 from viewer.tools.method import MethodAnswer, MethodQuestion
-from viewer.view_settings import Compare
+from viewer.widgets.context import Context
+from viewer.widgets.question import Question
+from viewer.widgets.run_plots import RunPlots
+from viewer.widgets.setting_fields import SettingFields
+from viewer.widgets.style import ACCENT, ALARM, DASH, DIM, SECOND
+from viewer.widgets.widgets import button, clock, label, tooltip
 
 CHOICES_WIDTH, SETTINGS_WIDTH, LABEL_WIDTH, WRAP = 316, 248, 80, 296
 """Of the panel's first two columns, of the choices' labels, and of text beside a scroll bar, at scale 1."""
@@ -33,7 +33,7 @@ NO_FORMER = "Start with another method, and the present run becomes A: its curve
 
 
 class MethodPanel:
-    """A panel, see `viewer.panels.dock.Panel`."""
+    """A panel, see `viewer.widgets.dock.Panel`."""
 
     tag, title, tools = "method", "Method", ("method",)
 

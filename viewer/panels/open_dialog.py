@@ -5,11 +5,11 @@ from pathlib import Path
 
 import dearpygui.dearpygui as dpg
 
-from core.opening import FILE_SUFFIXES, SNAPSHOT_SUFFIX
-from viewer import recent
-from viewer.panels.context import Context
-from viewer.panels.style import DIM
-from viewer.panels.widgets import FLOATING, button, tooltip
+from core.training.build import FILE_SUFFIXES, SNAPSHOT_SUFFIX
+from viewer.state import recent
+from viewer.widgets.context import Context
+from viewer.widgets.style import DIM
+from viewer.widgets.widgets import FLOATING, button, tooltip
 
 WIDTH = 560
 

@@ -2,10 +2,10 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer.panels.canvas import Canvas
-from viewer.panels.dock import Dock
-from viewer.panels.style import Style
-from viewer.panels.widgets import FLOATING, button
+from viewer.widgets.canvas import Canvas
+from viewer.widgets.dock import Dock
+from viewer.widgets.style import Style
+from viewer.widgets.widgets import FLOATING, button
 
 
 class PanelsMenu:

@@ -2,12 +2,12 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer import camera_controls, navigation
-from viewer.messages import PhotoId, SceneInfo, Split
-from viewer.panels.canvas import Canvas
-from viewer.panels.context import Context
+from viewer.input import navigation, orbit
 from viewer.panels.inspector import InspectorPanel
-from viewer.panels.place import PlacePanel
+from viewer.panels.scene import PlacePanel
+from viewer.protocol.messages import PhotoId, SceneInfo, Split
+from viewer.widgets.canvas import Canvas
+from viewer.widgets.context import Context
 
 
 class Pilot:
@@ -33,7 +33,7 @@ class Pilot:
         """Back to the first view."""
         scene = self._context.session.status.scene
         if scene is not None:
-            self._stand_on(scene, PhotoId(Split.TRAIN, camera_controls.home_view(scene)))
+            self._stand_on(scene, PhotoId(Split.TRAIN, orbit.home_view(scene)))
 
     def step_view(self, step: int) -> None:
         """Go to the next or an earlier training view."""
@@ -81,7 +81,7 @@ class Pilot:
         canvas.mark_divider(near or self._drag.divider is not None)
 
     def _stand_on(self, scene: SceneInfo, photo: PhotoId) -> None:
-        self._state.place(camera_controls.photo_view(scene, photo), photo, scene.time_of(photo))
+        self._state.place(orbit.photo_view(scene, photo), photo, scene.time_of(photo))
         if photo.split is Split.TRAIN:
             self._view_index = photo.index
 

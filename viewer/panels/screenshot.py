@@ -2,11 +2,11 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer.messages import ScreenshotRequest
-from viewer.panels.canvas import Canvas
-from viewer.panels.context import Context
-from viewer.panels.style import DIM, TIMES
-from viewer.panels.widgets import FLOATING, button, label, tooltip
+from viewer.protocol.messages import ScreenshotRequest
+from viewer.widgets.canvas import Canvas
+from viewer.widgets.context import Context
+from viewer.widgets.style import DIM, TIMES
+from viewer.widgets.widgets import FLOATING, button, label, tooltip
 
 LARGEST = 8192
 FOLDER = "screenshots"

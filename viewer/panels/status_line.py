@@ -2,11 +2,11 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer.messages import Frame, Status
-from viewer.panels.dock import bar
-from viewer.panels.style import TIMES, Style
-from viewer.panels.widgets import tooltip
-from viewer.runs import names_of
+from viewer.protocol.messages import Frame, Status
+from viewer.protocol.runs import names_of
+from viewer.widgets.dock import bar
+from viewer.widgets.style import TIMES, Style
+from viewer.widgets.widgets import tooltip
 
 
 class StatusLine:

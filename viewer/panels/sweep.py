@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import dearpygui.dearpygui as dpg
 
-from core.settings import MARCH_NUMBERS, MarchSettings, settings_of
-from core.sweep_curve import KNEE_DECIBELS, SweepCurve, SweepPoint, swept_names
-from viewer.messages import Frame, Status
-from viewer.panels.context import Context
-from viewer.panels.style import ALARM, DIM, LINE, TIMES, Color, Style
-from viewer.panels.widgets import button
+from core.config.settings import MARCH_NUMBERS, MarchSettings, settings_of
+from core.rendering.sweep_curve import KNEE_DECIBELS, SweepCurve, SweepPoint, swept_names
+from viewer.protocol.messages import Frame, Status
 from viewer.tools.sweep import LONGEST_SIDE, SweepQuestion, SweepResult
+from viewer.widgets.context import Context
+from viewer.widgets.style import ALARM, DIM, LINE, TIMES, Color, Style
+from viewer.widgets.widgets import button
 
 LABELS = {settings_of(MarchSettings)[name].label: name for name in MARCH_NUMBERS}
 """What the combo shows, and the setting's name."""
@@ -23,7 +23,7 @@ NAMES_SHARE = 0.22
 
 
 class SweepPanel:
-    """A panel, see `viewer.panels.dock.Panel`."""
+    """A panel, see `viewer.widgets.dock.Panel`."""
 
     tag, title, tools = "sweep", "Sweep", ("sweep",)
 

@@ -4,16 +4,16 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from core.methods import marches_grid, read_by
-from core.settings import MARCH_NUMBERS, MarchSettings, settings_of
-from viewer.command import command
-from viewer.effective import Effect, effects
-from viewer.messages import Frame, FrameStats, Status
-from viewer.panels.context import Context
-from viewer.panels.setting_slider import SettingSlider
-from viewer.panels.style import DASH, DIM
-from viewer.panels.widgets import Figures, button, short, tooltip
+from core.config.methods import marches_grid, read_by
+from core.config.settings import MARCH_NUMBERS, MarchSettings, settings_of
+from viewer.presentation.effective import Effect, effects
+from viewer.protocol.messages import Frame, FrameStats, Status
+from viewer.state.command import command
 from viewer.tools.scattered import Difference
+from viewer.widgets.context import Context
+from viewer.widgets.setting_slider import SettingSlider
+from viewer.widgets.style import DASH, DIM
+from viewer.widgets.widgets import Figures, button, short, tooltip
 
 SHORT_LABEL = 100
 """Width of the sliders' labels at scale 1: it leaves room for what is written on the sliders."""
@@ -48,7 +48,7 @@ FIGURES = {
 
 
 class ThresholdsPanel:
-    """A panel, see `viewer.panels.dock.Panel`."""
+    """A panel, see `viewer.widgets.dock.Panel`."""
 
     tag, title, tools = "thresholds", "Thresholds", ("reference",)
 

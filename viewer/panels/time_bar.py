@@ -4,10 +4,10 @@ from typing import Any
 
 import dearpygui.dearpygui as dpg
 
-from viewer.panels.canvas import Rect
-from viewer.panels.context import Context
-from viewer.panels.widgets import FLOATING, button, tooltip
-from viewer.playback import Playback
+from viewer.state.playback import Playback
+from viewer.widgets.canvas import Rect
+from viewer.widgets.context import Context
+from viewer.widgets.widgets import FLOATING, button, tooltip
 
 SPEEDS = {1.0: "1 s", 2.0: "2 s", 4.0: "4 s", 8.0: "8 s", 16.0: "16 s", 32.0: "32 s"}
 """Seconds that the whole sequence takes, and what they are called."""

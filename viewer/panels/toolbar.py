@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import dearpygui.dearpygui as dpg
 
-from core.settings import settings_of
-from viewer.messages import SceneInfo, Status
-from viewer.panels.context import Context
-from viewer.panels.dock import bar
-from viewer.panels.style import DIM, TIMES
-from viewer.panels.widgets import button, tooltip
-from viewer.view_settings import Mode, ViewSettings
+from core.config.settings import settings_of
+from viewer.protocol.messages import SceneInfo, Status
+from viewer.protocol.view_settings import Mode, ViewSettings
+from viewer.widgets.context import Context
+from viewer.widgets.dock import bar
+from viewer.widgets.style import DIM, TIMES
+from viewer.widgets.widgets import button, tooltip
 
 MODE_LABELS = {
     Mode.COLOR: "Colour",

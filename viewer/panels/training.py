@@ -4,10 +4,10 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from viewer.messages import Frame, State, Status
-from viewer.panels.context import Context
-from viewer.panels.style import DASH, Style
-from viewer.panels.widgets import Figures, button, clock, short
+from viewer.protocol.messages import Frame, State, Status
+from viewer.widgets.context import Context
+from viewer.widgets.style import DASH, Style
+from viewer.widgets.widgets import Figures, button, clock, short
 
 PLOTS_HEIGHT, PLOT_RATIOS = 152, (0.43, 0.57)
 """The lower plot is higher because it also names the steps that both share."""
@@ -16,7 +16,7 @@ DECIBELS = (10.0, 30.0)
 
 
 class TrainingPanel:
-    """A panel, see `viewer.panels.dock.Panel`."""
+    """A panel, see `viewer.widgets.dock.Panel`."""
 
     tag, title, tools = "training", "Training", ()
 

@@ -2,13 +2,13 @@
 
 import dearpygui.dearpygui as dpg
 
-from core.settings import settings_of
-from viewer.command import opened_view
-from viewer.messages import Frame, Status
-from viewer.panels.context import Context
-from viewer.panels.setting_slider import SettingSlider
-from viewer.panels.widgets import SettingCombo, label, tooltip
-from viewer.view_settings import DEFAULTS, Tint, ViewSettings
+from core.config.settings import settings_of
+from viewer.protocol.messages import Frame, Status
+from viewer.protocol.view_settings import DEFAULTS, Tint, ViewSettings
+from viewer.state.command import opened_view
+from viewer.widgets.context import Context
+from viewer.widgets.setting_slider import SettingSlider
+from viewer.widgets.widgets import SettingCombo, label, tooltip
 
 SLIDERS = ("tint_strength", "fov")
 TINTS = {Tint.OPACITY: "opacity", Tint.TRANSMITTANCE: "transmittance left", Tint.HALF_DEPTH: "depth at half the light"}
@@ -17,7 +17,7 @@ BACKGROUNDS = {"White": (1.0, 1.0, 1.0), "Black": (0.0, 0.0, 0.0)}
 
 
 class ViewPanel:
-    """A panel, see `viewer.panels.dock.Panel`."""
+    """A panel, see `viewer.widgets.dock.Panel`."""
 
     tag, title, tools = "view", "View", ()
 

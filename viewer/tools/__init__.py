@@ -8,15 +8,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from viewer.scene import Scene
+from viewer.scene.open_scene import Scene
 from viewer.tools.base import AT_ONCE, Tool
 from viewer.tools.check import CheckTool
 from viewer.tools.emptied import EmptiedTool
 from viewer.tools.fit import fit
-from viewer.tools.grid import GridTool
 from viewer.tools.images import ImagesTool
 from viewer.tools.inspector import InspectorTool
 from viewer.tools.method import answer as answer_method
+from viewer.tools.occupancy import GridTool
 from viewer.tools.once import OnceTool
 from viewer.tools.photo import RENDER_AND_PHOTO
 from viewer.tools.reference import WITH_AND_WITHOUT

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from viewer.scene import Scene
+from viewer.scene.open_scene import Scene
 
 SLICE_SECONDS = 0.05
 SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 8, 256, 1 << 15

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.datasets.base import Dataset
-from core.datasets.check import Examination, Grade
-from core.datasets.facts import Fact
-from core.datasets.judging import Finding
-from core.reading import Reading
-from viewer.dataset_drawing import draw_dataset
-from viewer.scene import Scene
+from core.config.read_options import Reading
+from core.datasets.checks.dataset_check import Examination, Grade
+from core.datasets.checks.facts import Fact
+from core.datasets.checks.poses import Finding
+from core.datasets.dataset import Dataset
+from viewer.picture.dataset_drawing import draw_dataset
+from viewer.scene.open_scene import Scene
 from viewer.tools.base import AT_ONCE
 
 SLICE_SECONDS = 0.08
@@ -20,13 +20,13 @@ SLICE_SECONDS = 0.08
 
 @dataclass(frozen=True, eq=False)
 class DatasetCheck:
-    """What is known of a dataset; see `core.datasets.check.Report`.
+    """What is known of a dataset; see `core.datasets.checks.dataset_check.Report`.
 
     Attributes:
         path, reading: to open it again.
         downscale: the factor proposed to open it with.
         n_looked_at, n_pictures: how far the look at its pictures is; they are judged at its end.
-        drawing: (height, width, 4) uint8, see `viewer.dataset_drawing`.
+        drawing: (height, width, 4) uint8, see `viewer.picture.dataset_drawing`.
     """
 
     name: str

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from core.cameras import generate_rays
-from core.settings import MarchSettings, settings_of
-from viewer.messages import ViewRequest
-from viewer.pictures import camera_of
-from viewer.scene import Scene
+from core.config.settings import MarchSettings, settings_of
+from core.kernels.camera_rays import generate_rays
+from viewer.picture.pictures import camera_of
+from viewer.protocol.messages import ViewRequest
+from viewer.scene.open_scene import Scene
 from viewer.tools.base import ASKED_FOR
 
 LONGEST_SIDE = 32

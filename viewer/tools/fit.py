@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from core.datasets.placing import fitted
-from core.place import Place
-from viewer.scene import Scene
+from core.datasets.bounds.scene_bounds import fitted
+from core.geometry.placement import Place
+from viewer.scene.open_scene import Scene
 
 
 class FitQuestion(NamedTuple):

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.datasets.base import Dataset, Views
-from viewer.held_out import N_PIXELS, training_psnr
-from viewer.image_list import photos_of
-from viewer.messages import PhotoId, SceneInfo
-from viewer.pictures import views_of
-from viewer.scene import Scene
+from core.datasets.dataset import Dataset, Views
+from viewer.picture.pictures import views_of
+from viewer.protocol.messages import PhotoId, SceneInfo
+from viewer.scene.held_out import N_PIXELS, training_psnr
+from viewer.scene.open_scene import Scene
+from viewer.tools.image_list import photos_of
 
 SLICE_SECONDS = 0.03
 THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 96, 64

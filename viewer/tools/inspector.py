@@ -7,16 +7,16 @@ from typing import Any
 
 import torch
 
-from core.cameras import image_points
-from core.datasets.base import Dataset
-from core.inspection import RayReport, inspect_ray
-from core.rays import Rays
-from core.rendering import image_chunk
-from core.settings import MarchSettings
-from core.trainer import Trainer
-from viewer.scene import Scene
+from core.config.settings import MarchSettings
+from core.datasets.dataset import Dataset
+from core.geometry.cameras import image_points
+from core.geometry.rays import Rays
+from core.rendering.ray_trace import RayReport, inspect_ray
+from core.rendering.render import image_chunk
+from core.training.trainer import Trainer
+from viewer.protocol.view_settings import Compare
+from viewer.scene.open_scene import Scene
 from viewer.tools.base import ASKED_FOR
-from viewer.view_settings import Compare
 
 REFRESH_SECONDS = 0.5
 """While training goes on the ray is inspected anew after so long; faster can't be read."""

@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from core.opening import Overrides, settings_for
-from viewer.scene import Scene
+from core.training.build import Overrides, settings_for
+from viewer.scene.open_scene import Scene
 
 
 class MethodQuestion(NamedTuple):

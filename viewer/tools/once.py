@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from viewer.scene import Scene
+from viewer.scene.open_scene import Scene
 from viewer.tools.base import ASKED_FOR
 
 

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from core.rendering import render_rays
-from viewer.messages import ViewRequest
-from viewer.pictures import views_of
-from viewer.scene import Scene
+from core.rendering.render import render_rays
+from viewer.picture.pictures import views_of
+from viewer.protocol.messages import ViewRequest
+from viewer.scene.open_scene import Scene
 from viewer.tools.scattered import Pair
 
 

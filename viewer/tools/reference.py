@@ -5,12 +5,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.cameras import rays_of_pixels
-from core.rendering import render_rays
-from core.settings import THRESHOLDS_OFF
-from viewer.messages import ViewRequest
-from viewer.pictures import camera_of
-from viewer.scene import Scene
+from core.config.settings import THRESHOLDS_OFF
+from core.kernels.camera_rays import rays_of_pixels
+from core.rendering.render import render_rays
+from viewer.picture.pictures import camera_of
+from viewer.protocol.messages import ViewRequest
+from viewer.scene.open_scene import Scene
 from viewer.tools.scattered import Pair
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.evaluation import PixelErrors
-from viewer.messages import PhotoId, ViewRequest
-from viewer.scene import Scene
+from core.rendering.metrics import PixelErrors
+from viewer.protocol.messages import PhotoId, ViewRequest
+from viewer.scene.open_scene import Scene
 from viewer.tools.base import ASIDE, FIRST_BATCH, next_batch
 
 

@@ -1,4 +1,4 @@
-"""One threshold's sweep over the view, a slice at a time; see `core.sweep`."""
+"""One threshold's sweep over the view, a slice at a time; see `core.rendering.sweep`."""
 
 import copy
 import time
@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from core.sweep import Sweep
-from core.sweep_curve import SweepCurve, swept_setting
-from viewer.messages import ViewRequest
-from viewer.pictures import camera_of
-from viewer.scene import Scene
+from core.rendering.sweep import Sweep
+from core.rendering.sweep_curve import SweepCurve, swept_setting
+from viewer.picture.pictures import camera_of
+from viewer.protocol.messages import ViewRequest
+from viewer.scene.open_scene import Scene
 from viewer.tools.base import ASKED_FOR, FIRST_BATCH, next_batch
 
 LONGEST_SIDE = 160
@@ -19,7 +19,7 @@ LONGEST_SIDE = 160
 
 @dataclass(frozen=True)
 class SweepQuestion:
-    """A threshold of `core.settings.MARCH_NUMBERS`, and the view to sweep it over."""
+    """A threshold of `core.config.settings.MARCH_NUMBERS`, and the view to sweep it over."""
 
     name: str
     request: ViewRequest

@@ -5,9 +5,10 @@ import zipfile
 import pytest
 
 from core import datasets
-from core.datasets import memory, open_dataset
+from core.config.read_options import Reading
+from core.datasets import open_dataset
+from core.datasets.loading import memory
 from core.errors import DatasetError
-from core.reading import Reading
 from tests.ball import ball_views, mixed_ball_views, write_ball
 from tests.photos import write_colmap, write_llff, write_nerfstudio, write_pictures
 

@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.cameras import generate_rays
+from core.config.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
+from core.config.settings import MarchSettings
 from core.errors import FieldError
 from core.fields.along_rays import AlongRays
 from core.fields.ngp import NGPField
-from core.kernels.space import Space
-from core.rendering import render_image, render_rays
-from core.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
+from core.kernels.camera_rays import generate_rays
+from core.kernels.contraction import Space
+from core.rendering.render import render_image, render_rays
 from core.samplers import Scene, make_sampler
 from core.samplers.occupancy import OccupancySampler
-from core.settings import MarchSettings
-from core.trainer import Trainer
+from core.training.trainer import Trainer
 from tests.readme import python_block
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, Fog, ball_dataset, camera
 

@@ -6,7 +6,7 @@ import torch
 
 from core.fields.base import densities_alone, march_density_of, radiance_of
 from core.fields.ngp import NGPField
-from core.kernels.space import Space
+from core.kernels.contraction import Space
 from tests.scenes import BOX, SMALL_FIELD, Fog
 
 

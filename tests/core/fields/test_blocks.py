@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from core.fields.blocks import in_blocks
-from core.kernels.launch import using_threads
+from core.kernels.runtime.launch import using_threads
 
 
 def test_blocks_give_what_the_network_gives_and_its_gradients():

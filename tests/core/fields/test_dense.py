@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from core.field_settings import DenseSettings
+from core.config.field_settings import DenseSettings
 from core.fields.dense import DenseField
-from core.fields.space import in_unit_cube
-from core.kernels.space import Space
+from core.fields.domain import in_unit_cube
+from core.kernels.contraction import Space
 from tests.scenes import BOX
 
 

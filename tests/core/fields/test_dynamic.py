@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from core.field_settings import NGPTimeSettings, TNeRFSettings
+from core.config.field_settings import NGPTimeSettings, TNeRFSettings
+from core.config.methods import FIELDS
+from core.config.settings import MarchSettings
 from core.fields import make_field
-from core.kernels.space import Space
-from core.methods import FIELDS
-from core.rendering import render_image
+from core.kernels.contraction import Space
+from core.rendering.render import render_image
 from core.samplers.occupancy import OccupancySampler
-from core.settings import MarchSettings
 from tests.scenes import BOX, camera
 
 SMALL = {

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import torch
 
-from core.field_settings import MLPSettings
+from core.config.field_settings import MLPSettings
 from core.fields.nerf import MLPField, positional_encoding
-from core.kernels.space import Space
+from core.kernels.contraction import Space
 from tests.scenes import BOX
 
 SMALL = MLPSettings(depth=4, width=32, skip=3, color_width=16, position_frequencies=4, direction_frequencies=2)

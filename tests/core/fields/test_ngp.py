@@ -7,7 +7,7 @@ import torch
 
 from core.fields.base import densities_alone
 from core.fields.ngp import NGPField
-from core.kernels.space import Space
+from core.kernels.contraction import Space
 from tests.scenes import BOX, SMALL_FIELD
 
 

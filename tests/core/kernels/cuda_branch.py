@@ -9,7 +9,7 @@ from functools import cache
 
 import warp as wp
 
-from core.kernels import launch as launching
+from core.kernels.runtime import launch as launching
 
 # CUDA's compiler has these; no two threads run at once here.
 _OF_CUDA = """
@@ -38,13 +38,13 @@ def of_cuda(kernel: wp.Kernel) -> wp.Kernel:
 
 
 def launch_of_cuda(kernel, dim, inputs, split_axis=0, grain=0, slices_a_thread=1):
-    """In place of `core.kernels.launch.launch`."""
+    """In place of `core.kernels.runtime.launch.launch`."""
     with launching.using_threads(1):
         launching.launch(of_cuda(kernel), dim, inputs)
 
 
 def launch_runs_of_cuda(kernel, dim, length, inputs, split_axis=0, grain=0, slices_a_thread=1):
-    """In place of `core.kernels.launch.launch_runs`."""
+    """In place of `core.kernels.runtime.launch.launch_runs`."""
     launch_of_cuda(kernel, dim, [1, *inputs])
 
 

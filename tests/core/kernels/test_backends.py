@@ -11,19 +11,19 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from core.config.settings import MarchSettings
 from core.errors import BackendUnavailable
-from core.kernels import nerfacc_build
-from core.kernels.backend import Backend, current, nerfacc_for, use, using
+from core.geometry.rays import Rays
 from core.kernels.marching import March
-from core.kernels.nerfacc_kernels import NerfaccKernels, NerfaccMarch, proven
+from core.kernels.nerfacc import build
+from core.kernels.nerfacc.kernels import NerfaccKernels, NerfaccMarch, proven
 from core.kernels.packed import accumulate_along_rays, render_weights
-from core.rays import Rays
-from core.rendering import render_rays
+from core.kernels.runtime.backend import Backend, current, nerfacc_for, use, using
+from core.rendering.render import render_rays
 from core.samplers.occupancy import OccupancySampler
-from core.settings import MarchSettings
 from tests.core.kernels import nerfacc_twin, twins
+from tests.core.kernels.test_fused_march import lively_field, rays_through, sampler_with
 from tests.core.kernels.test_marching import BOX, assert_same_samples, axis_rays, grid, march_all, random_rays
-from tests.core.kernels.test_whole_march import lively_field, rays_through, sampler_with
 from tests.scenes import Fog
 
 
@@ -32,11 +32,11 @@ def extension():
     """nerfacc's own, compiled if need be, which takes minutes."""
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    if not nerfacc_build.library().exists():
-        if (obstacle := nerfacc_build.obstacle()) is not None:
+    if not build.library().exists():
+        if (obstacle := build.obstacle()) is not None:
             pytest.skip(obstacle)
-        nerfacc_build.build()
-    return nerfacc_build.load()
+        build.build()
+    return build.load()
 
 
 @pytest.fixture(params=["twin", "cuda"])

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from core.kernels import hash_grid, whole_march
+from core.config.settings import MarchSettings
+from core.kernels import fused_march, hash_grid
 from core.kernels.marching import midpoints
 from core.samplers.occupancy import ObservedField
-from core.settings import MarchSettings
 from tests.core.kernels import test_on_cuda as cuda
 from tests.core.kernels.cuda_branch import launch_of_cuda, launch_runs_of_cuda, run_branches_of_cuda
+from tests.core.kernels.test_fused_march import Asked, lively_field, rays_through, same, sampler_with
 from tests.core.kernels.test_marching import grid, march_all, random_rays
-from tests.core.kernels.test_whole_march import Asked, lively_field, rays_through, same, sampler_with
 
 RESULTS = [
     cuda._weights_and_sums, cuda._pixels_of_samples, cuda._encoded_network, cuda._harmonics, cuda._upkeep, cuda._cells,
@@ -68,8 +68,8 @@ def march_as_on_cuda(monkeypatch):
         rays = inputs[[arg.label for arg in kernel.adj.args].index("rays") - 1]  # behind `offset`
         launch_of_cuda(kernel, rays.shape, [rays.shape[0], *inputs[1:]])
 
-    monkeypatch.setattr(whole_march, "launch", launch)
-    monkeypatch.setattr(whole_march, "lanes_on", lambda device: 1)
+    monkeypatch.setattr(fused_march, "launch", launch)
+    monkeypatch.setattr(fused_march, "lanes_on", lambda device: 1)
 
 
 @pytest.mark.parametrize("n_levels", [1, 3])

@@ -8,7 +8,7 @@ import pytest
 import warp as wp
 
 import core.kernels
-from core.kernels import encoded_network, whole_march
+from core.kernels import encoded_network, fused_march
 from tests.scenes import SMALL_FIELD
 
 ON_THE_CPU_ONLY = {"network", "radiance"}  # on CUDA torch multiplies
@@ -24,12 +24,12 @@ MODULES = [
 
 def modules_of(name):
     """What Warp compiles of a file: a kernel that is made on use is a module of its own."""
-    if name in ("encoded_network", "whole_march"):
+    if name in ("encoded_network", "fused_march"):
         n_in, many = SMALL_FIELD.n_levels * SMALL_FIELD.n_features, SMALL_FIELD.geo_feature_dim
         sizes = {n: (n_in, SMALL_FIELD.hidden_dim, n, SMALL_FIELD.n_features, False) for n in (1, many)}
         if name == "encoded_network":
             return [encoded_network._kernel(*size).module for size in sizes.values()]
-        return [whole_march._kernel(*size, n == many).module for n, size in sizes.items()]
+        return [fused_march._kernel(*size, n == many).module for n, size in sizes.items()]
     modules = {kernel.module.name: kernel.module for kernel in made_on_import(name)}
     file = f"core.kernels.{name}"
     return [module for path, module in sorted(modules.items()) if path == file or path.startswith(f"{file}.")]
@@ -42,7 +42,7 @@ def made_on_import(name):
 
 
 def test_there_are_modules_with_kernels_and_no_kernel_is_left_out():
-    assert {"marching", "hash_grid", "packed_code", "pixels", "upkeep", "encoded_network", "whole_march"} <= set(
+    assert {"marching", "hash_grid", "packed_code", "pixels", "upkeep", "encoded_network", "fused_march"} <= set(
         MODULES
     )
     compiled = {module for name in MODULES for module in modules_of(name)}

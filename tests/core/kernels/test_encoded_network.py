@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from core.fields.mlp import mlp
+from core.geometry.placement import Frame
+from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import hash_encode, level_layout
-from core.kernels.launch import run_together, using_threads
 from core.kernels.network import has_tiles
-from core.kernels.space import UNIT_CUBE, Space
-from core.place import Frame
+from core.kernels.runtime.launch import run_together, using_threads
 
 LEVELS = level_layout(5, 4, 64, 10)
 IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles"))

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from core.kernels.contraction import Space
 from core.kernels.encoded_network import packed_table
 from core.kernels.hash_grid import hash_encode, level_layout
-from core.kernels.launch import using_threads
-from core.kernels.space import Space
+from core.kernels.runtime.launch import using_threads
 from tests.core.kernels import twins
 
 

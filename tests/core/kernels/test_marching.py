@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.config.settings import MarchSettings
+from core.geometry.rays import Rays, Samples
 from core.kernels.clearance import clearances_of
-from core.kernels.entering import intersect_box
 from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState
-from core.kernels.launch import using_threads
+from core.kernels.march_start import intersect_box
 from core.kernels.marching import March, midpoints
-from core.rays import Rays, Samples
-from core.settings import MarchSettings
+from core.kernels.runtime.launch import using_threads
 from tests.core.kernels import twins
 
 BOX = (-1.0, -0.5, -0.8, 1.0, 0.9, 0.7)

@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from core.kernels.launch import using_threads
 from core.kernels.network import has_tiles, network_gradients, network_outputs
+from core.kernels.runtime.launch import using_threads
 
 ODD, EVEN, WIDE = (19, 24, 5), (32, 64, 64, 3), (16, 256, 48, 16)
 IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles"))

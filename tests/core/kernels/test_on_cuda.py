@@ -6,31 +6,31 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.config.settings import MarchSettings
 from core.datasets import open_dataset
 from core.fields.mlp import mlp
 from core.fields.ngp import NGPField
-from core.kernels import whole_march
-from core.kernels.cells import cells_on_plane, first_cells
+from core.geometry.lenses import Lens
+from core.geometry.placement import Frame
+from core.geometry.rays import Rays
+from core.kernels import fused_march
+from core.kernels.cell_hits import cells_on_plane, first_cells
+from core.kernels.contraction import Space
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.grid import GridState, geometry
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, composite, render_weights
 from core.kernels.pixels import camera_rays, lay_over, look_up
-from core.kernels.space import Space
 from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
-from core.lenses import Lens
-from core.opening import new_trainer
-from core.place import Frame
-from core.rays import Rays
-from core.rendering import render_rays
+from core.rendering.render import render_rays
+from core.rendering.timing import Stopwatch
 from core.samplers.occupancy import ObservedField, OccupancySampler
-from core.settings import MarchSettings
-from core.stopwatch import Stopwatch
+from core.training.build import new_trainer
 from tests.core.kernels import twins
+from tests.core.kernels.test_fused_march import lively_field, rays_through, sampler_with
 from tests.core.kernels.test_marching import BOX, assert_same_samples, grid, march_all, random_rays
-from tests.core.kernels.test_whole_march import lively_field, rays_through, sampler_with
 from tests.scenes import SMALL_FIELD, Fog
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -218,8 +218,8 @@ def times_the_gpu_is_waited_for(work):
 def test_a_march_in_one_launch_keeps_what_it_keeps_on_the_cpu(room, monkeypatch):
     """Also where there is room for some of it at a time, which threads then ask for at once."""
     if room is not None:
-        monkeypatch.setitem(whole_march._LEAST_ROOM, "cuda", room)
-        monkeypatch.setitem(whole_march._KEPT_OF_A_RAY, "cuda", 0)
+        monkeypatch.setitem(fused_march._LEAST_ROOM, "cuda", room)
+        monkeypatch.setitem(fused_march._KEPT_OF_A_RAY, "cuda", 0)
     n_rays, march = 10_000, MarchSettings(render_step_size=0.02, early_stop_eps=0.0)
     results = []
     for device in ("cpu", "cuda"):

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
+from core.config.settings import MarchSettings
+from core.geometry.rays import Samples
 from core.kernels.grid import FAR_AWAY
 from core.kernels.packed import accumulate_along_rays, composite, render_weights
 from core.kernels.visibility import Visibility
-from core.rays import Samples
-from core.settings import MarchSettings
 from tests.core.kernels import twins
 
 COUNTS = [[3, 0, 5, 1], [0, 0], [40] * 70, list(range(60))]

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from core.cameras import Camera, rays_through
-from core.kernels.launch import using_threads
+from core.geometry.cameras import Camera, rays_through
+from core.geometry.lenses import Lens, bend, straighten
 from core.kernels.pixels import camera_rays, lay_over, look_up
-from core.lenses import Lens, bend, straighten
+from core.kernels.runtime.launch import using_threads
 from tests.core.kernels import twins
 
 AXES, CENTER = (1.0, -1.0, -1.0), 0.5

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from core.fields.activations import truncated_exp
-from core.kernels.launch import using_threads
 from core.kernels.network import has_tiles
 from core.kernels.radiance import Layers, radiance_gradients, radiance_outputs
+from core.kernels.runtime.launch import using_threads
 from core.kernels.spherical_harmonics import beside_harmonics
 
 IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles"))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.kernels.grid import geometry
-from core.kernels.launch import using_threads
+from core.kernels.runtime.launch import using_threads
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 
 BOX = (-1.0, -2.0, 0.0, 1.0, 2.0, 3.0)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from core.config.settings import MarchSettings
+from core.geometry.rays import Samples
 from core.kernels.grid import FAR_AWAY
 from core.kernels.visibility import Round, Visibility, kept_samples
-from core.rays import Samples
-from core.settings import MarchSettings
 
 
 def rounds_of(n_rays, lengths, n_features, share, seed=0):

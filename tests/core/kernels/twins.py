@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import torch
 
-from core.lenses import straighten
+from core.geometry.lenses import straighten
 
 
 def packed_info(counts):

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from core.config.sampler_settings import HierarchicalSettings, StratifiedSettings
+from core.config.settings import MarchSettings
 from core.fields import make_field
-from core.kernels.space import Space
-from core.rays import Rays
-from core.rendering import render_rays, trace_rays
-from core.sampler_settings import HierarchicalSettings, StratifiedSettings
+from core.geometry.rays import Rays
+from core.kernels.contraction import Space
+from core.rendering.render import render_rays, trace_rays
 from core.samplers.hierarchical import HierarchicalSampler
 from core.samplers.resampling import Spacing
 from core.samplers.stratified import StratifiedSampler
-from core.settings import MarchSettings
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, rays_inwards
 
 MARCH = MarchSettings(early_stop_eps=0.0)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from nerfacc import OccGridEstimator
 
-from core.rays import Rays
+from core.config.settings import MarchSettings
+from core.geometry.rays import Rays
 from core.samplers.occupancy import ObservedField, OccupancySampler
-from core.settings import MarchSettings
 from tests.scenes import BALL_RADIUS, BOX, Ball
 
 

@@ -5,18 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.field_settings import MLPSettings
+from core.config.field_settings import MLPSettings
+from core.config.methods import method_settings
+from core.config.sampler_settings import ProposalSettings, StratifiedSettings
+from core.config.settings import MarchSettings
 from core.fields import make_field
-from core.kernels.space import Space
-from core.methods import method_settings
-from core.rays import Rays
-from core.rendering import render_rays, trace_rays
-from core.sampler_settings import ProposalSettings, StratifiedSettings
+from core.geometry.rays import Rays
+from core.kernels.contraction import Space
+from core.rendering.render import render_rays, trace_rays
 from core.samplers.proposal import ProposalSampler, annealed, proposal_fields
 from core.samplers.resampling import Spacing
 from core.samplers.stratified import StratifiedSampler
-from core.settings import MarchSettings
-from core.trainer import Trainer
+from core.training.trainer import Trainer
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, SMALL_TRAINING, Ball, ball_dataset, rays_inwards
 
 MARCH = MarchSettings(early_stop_eps=0.0)

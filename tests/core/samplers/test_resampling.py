@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.fields.space import in_unit_cube
-from core.kernels.space import Space
-from core.place import Frame
-from core.presets import endless
-from core.rays import Rays
+from core.config.presets import endless
+from core.config.settings import MarchSettings
+from core.fields.domain import in_unit_cube
+from core.geometry.placement import Frame
+from core.geometry.rays import Rays
+from core.kernels.contraction import Space
 from core.samplers.intervals import ray_ends
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles, spacing_in
-from core.settings import MarchSettings
 from tests.scenes import BOX
 
 CPU = torch.device("cpu")

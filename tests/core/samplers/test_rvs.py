@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.kernels.space import Space
-from core.rays import Rays
-from core.rendering import render_rays, trace_rays
-from core.sampler_settings import RVSSettings, StratifiedSettings
+from core.config.sampler_settings import RVSSettings, StratifiedSettings
+from core.config.settings import MarchSettings
+from core.geometry.rays import Rays
+from core.kernels.contraction import Space
+from core.rendering.render import render_rays, trace_rays
 from core.samplers.rvs import RVSColorSampler, RVSHierarchicalSampler, proposal_field
 from core.samplers.stratified import StratifiedSampler
-from core.settings import MarchSettings
-from core.trainer import Trainer
+from core.training.trainer import Trainer
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, SMALL_TRAINING, Ball, Fog, ball_dataset, rays_inwards
 
 MARCH = MarchSettings(early_stop_eps=0.0)

@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.rendering import render_rays
-from core.sampler_settings import StratifiedSettings
+from core.config.sampler_settings import StratifiedSettings
+from core.config.settings import MarchSettings
+from core.rendering.render import render_rays
 from core.samplers.intervals import equal_shares, samples_between
 from core.samplers.stratified import StratifiedSampler
-from core.settings import MarchSettings
 from tests.scenes import BOX, Ball, rays_inwards
 
 MARCH = MarchSettings(early_stop_eps=0.0)

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.datasets.check import Examination, Grade
-from core.place import Place
-from core.trainer import Trainer
+from core.datasets.checks.dataset_check import Examination, Grade
+from core.geometry.placement import Place
+from core.training.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
-from viewer.scene import Scene
+from viewer.scene.open_scene import Scene
 from viewer.tools import Toolbox, check
 from viewer.tools.check import CheckTool
 
@@ -94,7 +94,7 @@ def test_another_place_and_another_up_are_judged_without_looking_at_pictures_aga
     tool = CheckTool()
     finish(tool, opened)
     drawn = tool.result.drawing
-    monkeypatch.setattr("core.datasets.check.look_at", lambda image: pytest.fail("looked at again"))
+    monkeypatch.setattr("core.datasets.checks.dataset_check.look_at", lambda image: pytest.fail("looked at again"))
     opened.turn_up((1.0, 0.0, 0.0))
     assert finish(tool, opened) == 1
     assert dict(tool.result.facts)["box"] and any("+x is up" in text for _, text in tool.result.facts)

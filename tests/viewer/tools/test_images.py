@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.cameras import Camera
-from core.datasets.base import Views
-from core.evaluation import evaluate
-from core.trainer import Trainer
+from core.datasets.dataset import Views
+from core.geometry.cameras import Camera
+from core.rendering.metrics import evaluate
+from core.training.trainer import Trainer
 from tests.ball import mixed_ball_views
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
-from viewer.scene import Scene
+from viewer.scene.open_scene import Scene
 from viewer.tools import images
 from viewer.tools.images import ImagesTool, draw_thumbnail, thumbnail_size
 

@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from core.inspection import Stop
-from core.opening import Overrides
+from core.rendering.ray_trace import Stop
+from core.training.build import Overrides
 from tests.viewer.live import errors_of, paused_after, trainer_of, view_request
-from viewer.camera_controls import at_view
-from viewer.pictures import camera_of, render_view
+from viewer.input.orbit import at_view
+from viewer.picture.pictures import camera_of, render_view
+from viewer.protocol.view_settings import Compare, ViewSettings
 from viewer.tools import inspector
 from viewer.tools.inspector import RayQuestion
-from viewer.view_settings import Compare, ViewSettings
 
 SIZE = (40, 30)
 COLUMN, ROW = 21, 13

@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from core.evaluation import psnr
-from core.rendering import render_image
+from core.rendering.metrics import psnr
+from core.rendering.render import render_image
 from tests.ball import mixed_ball_views
 from tests.photos import write_nerfstudio
 from tests.viewer.live import live_session, paused_after, trainer_of, view_request
-from viewer.messages import PhotoId, Split
+from viewer.protocol.messages import PhotoId, Split
 
 BLUE = (0.1, 0.2, 0.9)
 

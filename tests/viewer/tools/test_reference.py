@@ -6,11 +6,11 @@ import math
 import pytest
 import torch
 
-from core.evaluation import psnr
-from core.settings import THRESHOLDS_OFF
+from core.config.settings import THRESHOLDS_OFF
+from core.rendering.metrics import psnr
 from tests.viewer.live import live_session, paused_after, trainer_of, view_request
-from viewer.messages import State
-from viewer.pictures import render_view
+from viewer.picture.pictures import render_view
+from viewer.protocol.messages import State
 from viewer.tools.scattered import scattered
 
 

@@ -5,10 +5,10 @@ import math
 
 import pytest
 
-from core.rendering import render_image
-from core.settings import THRESHOLDS_OFF
+from core.config.settings import THRESHOLDS_OFF
+from core.rendering.render import render_image
 from tests.viewer.live import errors_of, live_session, paused_after, state_of, trainer_of, view_request
-from viewer.pictures import camera_of
+from viewer.picture.pictures import camera_of
 from viewer.tools.sweep import LONGEST_SIDE, SweepQuestion
 
 

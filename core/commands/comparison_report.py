@@ -1,0 +1,44 @@
+"""What methods came to that were trained for the same time on the same views."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+COLUMNS = ("method", "psnr", "ssim", "evaluations_per_ray", "rays_per_second", "steps")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method came to.
+
+    Attributes:
+        method: "field+sampler" or "field+sampler+contraction".
+        psnr, ssim: means over the held-out views.
+        evaluations_per_ray: densities that a ray of a held-out view costs.
+        rays_per_second: learnt from, of training time.
+        history: seconds, step, evaluations and psnr, as `core.commands.timed_run.Run` keeps it.
+        picture: (height, width, 3) float32, a held-out view as it came out.
+        collapse: why training ended early, or "".
+    """
+
+    method: str
+    psnr: float
+    ssim: float
+    evaluations_per_ray: float
+    rays_per_second: float
+    steps: int
+    history: tuple[dict[str, float], ...]
+    picture: Tensor
+    collapse: str
+
+
+def write_csv(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """A row a method, with `COLUMNS`."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for outcome in outcomes:
+            writer.writerow([getattr(outcome, name) for name in COLUMNS])

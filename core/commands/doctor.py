@@ -1,0 +1,173 @@
+"""Looks this machine over: what Firstlight runs on, what is lacking, and what to do about each lack.
+
+Torch and Warp may be what is lacking, so nothing that loads them is imported before they are looked for.
+"""
+
+import os
+import platform
+import re
+import socket
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from core.errors import FirstlightError
+from core.process import package_version
+
+_REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements.txt"
+_OLDEST_PYTHON = (3, 11)
+_LITTLE_MEMORY = 2e9
+
+
+class Finding(NamedTuple):
+    """One fact. `advice` says what to do about a lack, "" if there is none; `fatal`: nothing works without it."""
+
+    name: str
+    value: str
+    advice: str = ""
+    fatal: bool = False
+
+
+def examine() -> list[Finding]:
+    """Everything worth knowing before asking why something doesn't work."""
+    return [_python(), *_packages(), *_engine(), _display()]
+
+
+def lines(findings: list[Finding]) -> list[str]:
+    """The findings as text; a lack is marked and its advice follows on a line of its own."""
+    width = max(len(finding.name) for finding in findings)
+    text = []
+    for finding in findings:
+        text.append(f"{'!' if finding.advice else ' '} {finding.name:<{width}}  {finding.value}")
+        if finding.advice:
+            text.append(f"  {'':<{width}}  -> {finding.advice}")
+    return text
+
+
+def display_problem() -> str | None:
+    """Why no window can be opened here, or None. Only X11 can be looked at without opening a window."""
+    if not sys.platform.startswith("linux"):
+        return None
+    display = os.environ.get("DISPLAY", "")
+    if not display:
+        return "there is no display: DISPLAY is not set"
+    match = re.fullmatch(r"(?P<host>.*):(?P<number>\d+)(\.\d+)?", display)
+    if match is None:
+        return f"there is no display: DISPLAY is {display!r}, expected something like :0"
+    if not _answers(match["host"], int(match["number"])):
+        return f"there is no display: no X server answers at DISPLAY {display}"
+    return None
+
+
+def _answers(host: str, number: int) -> bool:
+    """Whether an X server listens: on its local socket, or for a named host on its TCP port."""
+    if host in ("", "unix"):
+        path = f"/tmp/.X11-unix/X{number}"
+        tries = [(socket.AF_UNIX, path), (socket.AF_UNIX, f"\0{path}")]
+    else:
+        tries = [(socket.AF_INET, (host, 6000 + number))]
+    for family, address in tries:
+        with socket.socket(family, socket.SOCK_STREAM) as client:
+            client.settimeout(1.0)
+            try:
+                client.connect(address)
+                return True
+            except OSError:
+                continue
+    return False
+
+
+def _python() -> Finding:
+    old = sys.version_info < _OLDEST_PYTHON
+    wanted = ".".join(str(part) for part in _OLDEST_PYTHON)
+    return Finding(
+        "Python",
+        f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        f"install Python {wanted} or newer" if old else "",
+        fatal=old,
+    )
+
+
+def _packages() -> list[Finding]:
+    """The installed version of each package of requirements.txt."""
+    findings = []
+    for line in _REQUIREMENTS.read_text().splitlines():
+        name, _, wanted = line.partition("==")
+        found = package_version(name.strip())
+        advice = ""
+        if found is None:
+            advice = f"pip install {line.strip()}"
+        elif found.partition("+")[0] != wanted.strip():
+            advice = f"Firstlight is tested with {wanted.strip()}: pip install {line.strip()}"
+        findings.append(Finding(name.strip(), found or "not installed", advice, fatal=found is None))
+    return findings
+
+
+def _engine() -> list[Finding]:
+    """What only torch and Warp can tell; where they or what reads pictures don't load, why."""
+    try:
+        import core.datasets.loading.image_file
+        import core.kernels.runtime.launch  # noqa: F401
+    except (ImportError, OSError) as error:
+        reason, advice = " ".join(str(error).split()), f"pip install -r {_REQUIREMENTS}"
+        return [Finding("engine", f"does not load: {reason}", advice, fatal=True)]
+    return [_device(), _kernels(), _backend(), _memory()]
+
+
+def _device() -> Finding:
+    import torch
+
+    from core.kernels.runtime.device import choose_device, why_no_cuda
+    from core.kernels.runtime.launch import n_threads
+
+    if choose_device() == "cpu":
+        return Finding("device", f"CPU, {n_threads()} threads", f"for a GPU: {why_no_cuda()}")
+    free, total = torch.cuda.mem_get_info()
+    return Finding("device", f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+
+
+def _kernels() -> Finding:
+    """Runs one kernel, because only that shows that Warp works here."""
+    import torch
+
+    from core.kernels.runtime.device import choose_device
+    from core.rendering.backends import describe_backend
+
+    device = choose_device()
+    try:
+        from core.kernels.packed import accumulate_along_rays
+
+        packed_info = torch.tensor([[0, 2]], dtype=torch.int32, device=device)
+        sums = accumulate_along_rays(torch.ones(2, device=device), torch.ones(2, 1, device=device), packed_info)
+        if float(sums) != 2.0:
+            raise FirstlightError(f"a sum of two ones gave {float(sums)}")
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        return Finding("kernels", f"fail: {reason}", "pip install --force-reinstall warp-lang", fatal=True)
+    return Finding("kernels", describe_backend(device))
+
+
+def _backend() -> Finding:
+    """What `--backend auto` is going to be. Nothing is built or measured for it."""
+    from core.kernels.runtime.device import choose_device
+    from core.rendering.backends import foresee
+
+    name, reason = foresee(choose_device())
+    return Finding("backend", f"auto is {name}: {reason}")
+
+
+def _display() -> Finding:
+    problem = display_problem()
+    if problem is None:
+        return Finding("display", os.environ.get("DISPLAY", "") or "there")
+    return Finding("display", problem, "start from a desktop for the window; train, render and check work without")
+
+
+def _memory() -> Finding:
+    from core.datasets.loading.memory import free_memory
+
+    free = free_memory()
+    if free is None:
+        return Finding("free memory", "unknown")
+    advice = "close other programs, or use --downscale" if free < _LITTLE_MEMORY else ""
+    return Finding("free memory", f"{free / 1e9:.1f} GB", advice)

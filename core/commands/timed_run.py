@@ -1,0 +1,108 @@
+"""A run under way without a window: steps are counted and held-out views measured as it goes."""
+
+import contextlib
+import math
+import signal
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from core.commands.progress import Bar
+from core.datasets.dataset import Views
+from core.errors import TrainingCollapsed
+from core.rendering.metrics import Evaluation, decibels, evaluate
+from core.training.trainer import Trainer
+
+HISTORY_VIEWS = 4
+"""Test views, spread over all of them, that the history is measured on."""
+
+
+class Run:
+    """A run under way: the trainer, its counts and the history.
+
+    Args:
+        goal: (seconds, steps), one of them None.
+
+    Attributes:
+        n_rays, n_samples: of all steps, see `TrainStats`.
+        history: seconds, step, evaluations and psnr each time it was measured.
+        collapse: what ended training early; interrupted: Ctrl-C did.
+    """
+
+    def __init__(self, trainer: Trainer, goal: tuple[float | None, int | None]):
+        self.trainer, self._goal = trainer, goal
+        self.n_rays = self.n_samples = 0
+        self.loss = math.nan
+        self.history: list[dict[str, float]] = []
+        self.collapse: TrainingCollapsed | None = None
+        self.interrupted = False
+
+    @property
+    def share(self) -> float:
+        """How much of the goal is reached; 1 or more: all of it."""
+        seconds, steps = self._goal
+        return self.trainer.step_count / steps if steps is not None else self.trainer.seconds / seconds
+
+    def step(self) -> None:
+        stats = self.trainer.step()
+        self.n_rays, self.n_samples = self.n_rays + stats.n_rays, self.n_samples + stats.n_samples
+        self.loss = stats.loss if math.isnan(self.loss) else 0.95 * self.loss + 0.05 * stats.loss
+
+    def measure(self, marks: list[float]) -> None:
+        """Add to the history once for all the times in `marks` that have passed; they are taken out."""
+        trainer = self.trainer
+        passed = [mark for mark in marks if trainer.seconds >= mark]
+        if not passed or not len(trainer.dataset.test):
+            return
+        del marks[: len(passed)]
+        psnr = evaluate_views(trainer, trainer.dataset.test.spread(HISTORY_VIEWS)).psnr
+        now = {"seconds": trainer.seconds, "step": trainer.step_count, "evaluations": trainer.n_evaluations}
+        self.history.append({**now, "psnr": psnr})
+
+    def progress_text(self) -> str:
+        train = f"step {self.trainer.step_count}, training {decibels(self.loss):.1f} dB"
+        return train + (f", test {self.history[-1]['psnr']:.1f} dB" if self.history else "")
+
+
+def train_run(trainer: Trainer, goal: tuple[float | None, int | None], bar: Bar, marks: Sequence[float]) -> Run:
+    """Train until the goal is reached, training collapses or Ctrl-C is pressed.
+
+    Args:
+        goal: (seconds, steps), one of them None.
+        marks: training times, ascending, at which the history is measured.
+    """
+    run, marks = Run(trainer, goal), list(marks)
+    with until_interrupted() as interrupted:
+        while run.share < 1.0 and not interrupted:
+            try:
+                run.step()
+            except TrainingCollapsed as error:  # what was learnt until then is still written
+                run.collapse = error
+                break
+            run.measure(marks)
+            bar.update(run.share, run.progress_text())
+        run.interrupted = bool(interrupted)
+    return run
+
+
+@contextlib.contextmanager
+def until_interrupted() -> Iterator[list[bool]]:
+    """Gives a list that Ctrl-C makes non-empty, so that a step is never cut in two. A second Ctrl-C acts as usual."""
+    interrupted: list[bool] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(number, frame) -> None:
+        interrupted.append(True)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def evaluate_views(trainer: Trainer, views: Views, on_view=None) -> Evaluation:
+    """Views as the trainer renders them now, over white; see `core.rendering.metrics.evaluate`."""
+    background = torch.ones(3, device=trainer.device)
+    return evaluate(trainer.field, trainer.sampler, views, trainer.settings.march, background, on_view)

@@ -1,0 +1,1 @@
+"""Where a scene lies and which of its cells may hold something, from silhouettes, points and cameras."""

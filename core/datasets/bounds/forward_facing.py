@@ -1,0 +1,55 @@
+"""What cameras that face one way have in common: the frame of their normalised device coordinates."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from core.geometry.cameras import Camera, rays_through
+from core.geometry.placement import Frame
+
+_WIDEST = 75.0
+"""Degrees that a picture's corner may lie off the cameras' mean direction: beside it, depths come to nothing."""
+
+
+def facing_frame(cameras: Camera, near_plane: float) -> Frame:
+    """The frame that holds all that cameras see from a distance on: it stands in their middle, as far back as the
+    rearmost of them.
+
+    Args:
+        cameras: a batch, on the CPU.
+        near_plane: the distance, above 0.
+
+    Raises:
+        ValueError: they don't face one way.
+    """
+    c2w = cameras.c2w.double()
+    forward, centres = torch.nn.functional.normalize(-c2w[:, :3, 2].mean(0), dim=0), c2w[:, :3, 3]
+    origins, directions = _corners(cameras)
+    slopes = directions @ forward
+    widest = math.degrees(math.acos(max(-1.0, min(1.0, float(slopes.min())))))
+    if widest > _WIDEST:
+        raise ValueError(
+            f"ndc needs cameras that face one way: these see up to {widest:.0f} degrees off their mean direction, "
+            f"expected at most {_WIDEST:.0f}; choose sphere"
+        )
+    ups = c2w[:, :3, 1]
+    up = ups[0] if ups.mean(0).norm() < 0.1 else ups.mean(0)  # cameras may be held this way and that
+    right = torch.nn.functional.normalize(torch.linalg.cross(forward, up), dim=0)
+    across = torch.stack([right, torch.linalg.cross(right, forward)])
+    middle = centres.mean(0)
+    origin = middle + ((centres - middle) @ forward).min() * forward
+    starts = origins + near_plane * directions - origin
+    near = (starts @ forward).min()
+    # along a ray u / d runs from that of its start to that of its direction
+    spread = torch.stack([(starts @ across.T) / (starts @ forward)[:, None], (directions @ across.T) / slopes[:, None]])
+    widths = spread.abs().amax((0, 1))
+    axes = torch.cat([across / (widths[:, None] * near), forward[None] / near])
+    return Frame(tuple(origin.tolist()), tuple(axes.flatten().tolist()))
+
+
+def _corners(cameras: Camera) -> tuple[Tensor, Tensor]:
+    """The rays through the corners of all pictures: origins and directions, (4 n, 3) float64."""
+    width, height = cameras.extent.unbind(-1)
+    rays = [rays_through(cameras, x * width, y * height) for x in (0.0, 1.0) for y in (0.0, 1.0)]
+    return torch.cat([ray.rays_o for ray in rays]).double(), torch.cat([ray.rays_d for ray in rays]).double()

@@ -1,0 +1,30 @@
+"""Where training may find something at all: what its views tell before it begins."""
+
+import torch
+from torch import Tensor
+
+from core.config.settings import Box
+from core.datasets.bounds.coverage import vouched_cells
+from core.datasets.bounds.hull import occupied_cells
+from core.datasets.dataset import Views
+
+_FEWEST_WITNESSES = 2
+"""Cameras that must see a cell for something to be learnt there, where no silhouettes tell."""
+
+
+def possible_cells(views: Views, boxes: list[Box], resolution: int) -> Tensor | None:
+    """Cells in which views leave room for something, (n_levels, nx, ny, nz) bool; None: all.
+
+    Silhouettes tell, unless things move between them; without them, and where the grid has more levels than one, what
+    too few cameras see can only become something that none of them vouches for.
+
+    Args:
+        boxes: the grid levels' bounds, finest first, each divided into resolution^3 cells.
+    """
+    if views.can_carve:
+        possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
+    elif len(boxes) > 1:
+        possible = vouched_cells(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))
+    else:
+        return None
+    return possible if bool(possible.any()) else None

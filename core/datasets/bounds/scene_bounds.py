@@ -1,0 +1,204 @@
+"""Where a scene is, when no silhouettes tell: a box around what the cameras look at, and levels around that.
+
+The box is the finest level of nested grids; each further level covers twice its size about the same centre. All
+lengths are in the dataset's own units, and its axes stay as they are.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.datasets.bounds.hull import cell_centers, find_box, point_looked_at
+from core.datasets.dataset import Dataset
+from core.geometry.boxes import distances_to_box, sides_of
+from core.geometry.cameras import Camera, sees
+from core.geometry.placement import MOST_LEVELS, Place, coarsest, problem, up_text, wished
+
+_ROOM_LEVELS = 5
+"""Levels around something that cameras look at from several sides, where nothing says how far the background is: the
+coarsest box reaches some seven times the cameras' distance."""
+
+CONVERGING = 20.0
+"""Degrees that optical axes must differ by, at most, for the point nearest to all of them to mean something."""
+
+_NEARLY = 15.0
+"""Degrees between an axis and what counts as that axis."""
+
+_ONE_PLACE = 1e-4
+"""Cameras nearer to each other than this share of their coordinates stand at one place, but for rounding."""
+
+_OUTWARDS = 0.5
+"""Optical axes whose mean is shorter than this look all around, rather than the same way."""
+
+_FRAMED = 1.1
+"""The box is larger by this than what a frame shows at its centre."""
+
+_NEAR_SHARE = 0.1
+"""Without known depths nothing is expected nearer than this share of the distance to what is looked at."""
+
+_NEAR_MARGIN = 0.9
+"""Known smallest depths are met a little sooner, for they are of some points only."""
+
+_MOST_POINTS = 20_000
+_NEAREST, _FARTHEST = 0.01, 0.99
+"""Quantiles of the points' depths between which the scene is taken to lie; a few points are always wrong."""
+
+_FAR_OFF = 6.0
+"""A camera so many times as far from the others' middle as they are in the median is an outlier."""
+
+_LOOKED_FOR = 8
+"""Cells per side of a box of which a camera must see one."""
+
+
+def place_of(dataset: Dataset) -> Place:
+    """Where a dataset lies now."""
+    return Place(dataset.box, dataset.n_levels, dataset.near_plane, dataset.up)
+
+
+def placed(dataset: Dataset, place: Place) -> Dataset:
+    """The dataset in another place. Its cameras and points stay where they are, and it remembers its own place."""
+    named = dataset.named or place_of(dataset)
+    return replace(
+        dataset, box=place.box, n_levels=place.n_levels, near_plane=place.near_plane, up=place.up, named=named
+    )
+
+
+def placed_as_wished(dataset: Dataset, wishes: Mapping[str, Any]) -> Dataset:
+    """The dataset in the place that a user names, by values of `PlaceWishes`; without any it is the dataset itself.
+
+    Raises:
+        ValueError: nothing could be learnt there.
+    """
+    if not wishes:
+        return dataset
+    place = wished(place_of(dataset), **wishes)
+    check_place(place, dataset.train.cameras)
+    sides = " x ".join(f"{side:.3g}" for side in sides_of(place.box))
+    note = f"It is put elsewhere, as asked: a box of {sides} units, {place.n_levels} levels, {up_text(place.up)} is up."
+    return replace(placed(dataset, place), notes=(*dataset.notes, note))
+
+
+def check_place(place: Place, cameras: Camera) -> None:
+    """Raise ValueError, in one line that says what would do, if nothing could be learnt there.
+
+    Args:
+        cameras: the training views'.
+    """
+    if found := problem(place):
+        raise ValueError(found)
+    centres = cell_centers(place.box, _LOOKED_FOR, cameras.c2w.device)
+    if not any(bool(sees(cameras[index], centres).any()) for index in range(len(cameras))):
+        raise ValueError("no camera sees anything of the box: move it before the cameras, or let it be fitted")
+    farthest = max(distances_to_box(coarsest(place), at)[1] for at in cameras.c2w[:, :3, 3].tolist())
+    if place.near_plane >= farthest:
+        raise ValueError(
+            f"the near plane must lie before the scene's end, at {farthest:.4g} units from the farthest camera, got "
+            f"{place.near_plane:g}: choose less"
+        )
+
+
+def fitted(dataset: Dataset) -> Place:
+    """The place that silhouettes, points and cameras speak for, wherever the dataset lies now."""
+    named = dataset.named or place_of(dataset)
+    if dataset.train.can_carve:
+        box = find_box(dataset.train)
+        return named if box is None else Place(box, up=named.up)
+    if dataset.points is None and named.near_plane > 0.0:
+        return named  # found when it was opened, from cameras and depths that only its files know
+    cameras = dataset.train.cameras
+    depths = (None, None) if dataset.points is None else depths_of(cameras, dataset.points)
+    return find_place(cameras, *depths)[0]
+
+
+def find_place(cameras: Camera, near: float | None = None, far: float | None = None) -> tuple[Place, str]:
+    """Find a scene's place from its cameras.
+
+    Args:
+        cameras: the training views'.
+        near, far: the smallest and largest depth that is known of what they see; None where nothing is.
+
+    Returns:
+        The place, and how it was found, for the user.
+    """
+    cameras = cameras[~far_off(cameras)]  # one wrong pose must not move the scene
+    origins, forward = cameras.c2w[:, :3, 3], -cameras.c2w[:, :3, 2]
+    looked_at = point_looked_at(cameras)
+    slope = float(0.5 * (cameras.extent[0].double() / cameras.K[0, [0, 1], [0, 1]].double()).min())
+    spread = float(torch.linalg.vector_norm(origins - origins.mean(0), dim=-1).max())
+    if spread < _ONE_PLACE * float(origins.abs().max()):
+        spread = 0.0
+    if looked_at is not None and turned(forward) > CONVERGING:
+        centre, how = looked_at, "around the point that the cameras look at"
+        distance = float(torch.linalg.vector_norm(origins - centre, dim=-1).median())
+        half, reach = _FRAMED * slope * distance, None if far is None else far + distance
+    else:
+        known = near is not None and far is not None
+        distance = 2.0 / (1.0 / near + 1.0 / far) if known else 3.0 * spread or 1.0
+        same = "look the same way" if turned(forward) <= CONVERGING else "look at no common place"
+        how = f"before cameras that {same}, " + (
+            "at the depths that the dataset names" if known else "at a guessed depth of three times their spread"
+        )
+        centre = origins.mean(0) + distance * torch.nn.functional.normalize(forward.mean(0), dim=0)
+        if float(forward.mean(0).norm()) < _OUTWARDS:
+            centre, how = origins.mean(0), "around cameras that look outwards"
+        half, reach = _FRAMED * slope * distance + spread, None if far is None else far - distance
+    n_levels = _ROOM_LEVELS if reach is None else _levels_for(reach / half)
+    near_plane = _rounded(_NEAR_SHARE * distance if near is None else _NEAR_MARGIN * near)
+    box = tuple(torch.cat([centre - half, centre + half]).tolist())
+    outermost = 2.0 * half * 2 ** (n_levels - 1)
+    note = (
+        f"The scene is taken to lie {how}: a box of {2.0 * half:.3g} units a side, {n_levels} levels of which the "
+        f"coarsest has {outermost:.3g}, nothing nearer than {near_plane:g} to a camera."
+    )
+    return Place(box, n_levels, near_plane, _upwards(cameras)), note
+
+
+def far_off(cameras: Camera) -> Tensor:
+    """Which of some cameras stand far off all others, (n,) bool."""
+    origins = cameras.c2w[:, :3, 3]
+    distances = torch.linalg.vector_norm(origins - origins.median(0).values, dim=-1)
+    return distances > _FAR_OFF * distances.median().clamp_min(1e-9)
+
+
+def depths_of(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:
+    """Between which depths the pictures show points (n, 3), but for a few; None where they show none."""
+    points = points[:: max(1, len(points) // _MOST_POINTS)]
+    depths = []
+    for index in range(len(cameras)):
+        camera = cameras[index]
+        seen = points[sees(camera, points)]
+        depths.append((seen - camera.c2w[:3, 3]) @ -camera.c2w[:3, 2])
+    found = torch.cat(depths)
+    found = found[found > 0.0].sort().values
+    if not len(found):
+        return None, None
+    near, far = (float(found[int(share * (len(found) - 1))]) for share in (_NEAREST, _FARTHEST))
+    return (near, far) if near < far else (None, None)
+
+
+def _upwards(cameras: Camera) -> tuple[float, float, float]:
+    """The mean of the pictures' upper sides, or the axis that it nearly is: people hold cameras upright."""
+    up = torch.nn.functional.normalize(cameras.c2w[:, :3, 1].mean(0), dim=0)
+    axis = int(up.abs().argmax())
+    if float(up[axis].abs()) > math.cos(math.radians(_NEARLY)):
+        up = torch.zeros(3).index_fill_(0, torch.tensor(axis), math.copysign(1.0, float(up[axis])))
+    return tuple(up.tolist())
+
+
+def turned(forward: Tensor) -> float:
+    """The largest angle in degrees between an optical axis and the mean of all."""
+    mean = torch.nn.functional.normalize(forward.mean(0), dim=0)
+    return float(torch.rad2deg(torch.arccos((forward @ mean).clamp(-1.0, 1.0)).max()))
+
+
+def _levels_for(ratio: float) -> int:
+    """How many levels reach `ratio` times the half side of the first."""
+    return min(MOST_LEVELS, 1 + max(0, math.ceil(math.log2(max(ratio, 1.0)))))
+
+
+def _rounded(length: float) -> float:
+    return float(f"{length:.2g}")

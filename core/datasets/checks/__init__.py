@@ -1,0 +1,1 @@
+"""Looks a dataset over before anyone trains on it."""

@@ -1,0 +1,119 @@
+"""What a dataset's pictures look like: how sharp, how bright, which are the same; and what seems wrong there."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.datasets.checks.poses import Finding, Remedy, names_of
+from core.datasets.dataset import Views, some_of
+from core.datasets.loading.sharpness import sharpness
+
+_BLURRED = 0.25
+"""A picture with less than this share of the median sharpness is called blurred."""
+
+_JUMP = 0.35
+"""A picture whose mean brightness differs from the median by more than this share of it was exposed otherwise."""
+
+_BAND, _MOST_PIXELS = 16, 1 << 19
+"""Of a picture with more pixels, bands of so many rows are looked at, evenly spread: blur is everywhere in it."""
+
+
+class Look(NamedTuple):
+    """What one picture looks like.
+
+    Attributes:
+        sharpness: see `core.datasets.loading.sharpness.sharpness`; NaN if parts of it are transparent, for what lies
+            behind an object tells nothing about focus, or if too little of it counts.
+        brightness: its mean, 0 to 255.
+        empty: wholly transparent.
+        digest: equal for two pictures if all their pixels are.
+    """
+
+    sharpness: float
+    brightness: float
+    empty: bool
+    digest: bytes
+
+
+def look_at(image: Tensor, mask: Tensor | None = None) -> Look:
+    """Look at a picture (height, width, 3 or 4) uint8, where its mask (height, width) is True."""
+    pixels = np.ascontiguousarray(image.cpu().numpy())
+    used = None if mask is None else mask.cpu().numpy()
+    digest = hashlib.blake2b(pixels, digest_size=16).digest()
+    alpha = pixels[..., 3:] if used is None else pixels[used][:, 3:]
+    if (alpha < 255).any():
+        return Look(math.nan, math.nan, not alpha.any(), digest)
+    bands, used = _bands(pixels), None if used is None else _bands(used[..., None])[..., 0]
+    if used is not None and not used.any():  # the mask leaves nothing of the bands
+        return Look(math.nan, math.nan, False, digest)
+    grey = (bands[..., 0].astype(np.float32) + bands[..., 1] + bands[..., 2]) / np.float32(3.0)
+    return Look(sharpness(grey, used), float((grey if used is None else grey[used]).mean()), False, digest)
+
+
+def ranked(looks: Sequence[Look]) -> list[tuple[int, float]]:
+    """Pictures by their sharpness as a share of the median one's, the most blurred first; none where one of them can't
+    be told."""
+    sharpness = torch.tensor([look.sharpness for look in looks], dtype=torch.float64)
+    if not len(sharpness) or bool(sharpness.isnan().any()):
+        return []
+    shares = sharpness / sharpness.median().clamp_min(1e-12)
+    return [(index, float(shares[index])) for index in shares.argsort(stable=True).tolist()]
+
+
+def on_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look]) -> Iterator[Finding]:
+    """What seems wrong with training pictures.
+
+    Args:
+        looks: at all of them; test_looks: at all test pictures.
+    """
+    empty = tuple(i for i, look in enumerate(looks) if look.empty)
+    if empty:
+        text = f"{_of_the_images(empty, train)} are wholly transparent: {names_of(train, empty)}"
+        yield Finding(text, grave=len(empty) == len(train))
+    yield from _equal_pictures(train, looks, test_looks)
+    blurred = tuple(index for index, share in ranked(looks) if share < _BLURRED)
+    if blurred:
+        text = f"{_of_the_images(blurred, train)} are blurred beside the others: {names_of(train, blurred)}"
+        yield Finding(text, remedy=Remedy.LEAVE_OUT, views=blurred)
+    brightness = torch.tensor([look.brightness for look in looks])
+    typical = brightness.nanmedian()  # NaN, and then nothing jumps, where all are partly transparent
+    jumped = (brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)
+    jumps = tuple(jumped.nonzero().flatten().tolist())
+    if jumps:
+        text = f"{_of_the_images(jumps, train)} are exposed otherwise than most: {names_of(train, jumps)}"
+        yield Finding(text, remedy=Remedy.LEAVE_OUT, views=jumps)
+
+
+def _equal_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look]) -> Iterator[Finding]:
+    """On pictures that are one before them, pixel for pixel; those that show nothing are told otherwise."""
+    first: dict[bytes, int] = {}
+    twins = tuple(i for i, look in enumerate(looks) if not look.empty and first.setdefault(look.digest, i) != i)
+    if twins:
+        pairs = some_of([f"{train.names[i]} is {train.names[first[looks[i].digest]]}" for i in twins])
+        yield Finding(
+            f"{_of_the_images(twins, train)} have all pixels of another one: {pairs}",
+            remedy=None if len(twins) > 0.5 * len(train) else Remedy.LEAVE_OUT,
+            views=twins,
+        )
+    shared = sum(look.digest in first for look in test_looks)
+    if shared:
+        text = f"{shared} of the {len(test_looks)} test images have all pixels of a training image"
+        yield Finding(f"{text}: their figures are not held out")
+
+
+def _of_the_images(indices: tuple[int, ...], train: Views) -> str:
+    return f"{len(indices)} of the {len(train)} training images"
+
+
+def _bands(pixels: np.ndarray) -> np.ndarray:
+    """A picture (height, width, channels), or of a large one some bands of it, as (n, rows, width, channels)."""
+    height, width, n_channels = pixels.shape
+    every = math.ceil(height * width / _MOST_PIXELS)
+    if every == 1 or height < _BAND:
+        return pixels[None]
+    return pixels[: height // _BAND * _BAND].reshape(-1, _BAND, width, n_channels)[::every]

@@ -1,0 +1,1 @@
+"""One file per dataset format, each of which defines a `Format`."""

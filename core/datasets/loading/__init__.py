@@ -1,0 +1,1 @@
+"""What the formats share: frames, images, masks, lenses, and how they become a dataset."""

@@ -1,0 +1,245 @@
+"""From shots to datasets: pictures and masks are read, as large as memory allows, and the scene put in its place."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from core.config.read_options import Reading
+from core.config.settings import Box
+from core.datasets.bounds.scene_bounds import find_place
+from core.datasets.dataset import Dataset, Progress, Views, some_of
+from core.datasets.loading.calibration import cameras_of, check_intrinsics
+from core.datasets.loading.image_file import Header
+from core.datasets.loading.images import read_headers, read_images
+from core.datasets.loading.masks import hidden_note, used_of, with_masks
+from core.datasets.loading.memory import fitting_downscale
+from core.datasets.loading.shots import Shot
+from core.errors import DatasetError
+from core.geometry.cameras import Camera
+
+FEWEST_VIEWS = 2
+"""Training views without which there is nothing to learn."""
+
+READING_SHARE = 0.9
+"""Of the opening of a dataset."""
+
+_MASKS_SHARE = 0.1
+"""Of the opening, where there are masks."""
+
+Depths = Callable[[Camera], tuple[float | None, float | None]]
+"""What is known of the nearest and farthest depth that cameras see."""
+
+Pictures = Callable[[list[Shot], list[Header], bool, int, Callable[[], None]], Tensor]
+"""Reads the pictures of shots: takes their headers, whether with alpha, the factor to reduce them by, and what to call
+after each; gives them as `read_images` does."""
+
+
+def read_files(
+    shots: list[Shot], headers: list[Header], with_alpha: bool, downscale: int, on_read: Callable[[], None]
+) -> Tensor:
+    """The pictures of shots that are files; see `read_images`."""
+    return read_images([shot.path for shot in shots], headers, with_alpha, downscale, on_read)
+
+
+def posed_headers(
+    pictures: Iterable[tuple[Path, tuple[float, float] | None]], named_by: Path
+) -> tuple[dict[Path, Header], tuple[str, ...]]:
+    """How pictures are to be read whose poses are given, and a note on tags that say how to turn them.
+
+    Args:
+        pictures: each with the width and height that its pose is for; None: not known.
+        named_by: the file that lists them, for messages.
+
+    Raises:
+        DatasetError: see `read_headers`.
+    """
+    sizes = dict(pictures)
+    found = read_headers(list(sizes), named_by)
+    headers = {path: header.posed(sizes[path]) for path, header in found.items()}
+    tagged = [path for path, header in found.items() if header.orientation != 1]
+    turned = [path for path in tagged if headers[path].orientation != 1]
+    notes: tuple[str, ...] = ()
+    if turned:
+        notes += (f"{len(turned)} images are turned as their orientation tags say: the poses are for upright ones.",)
+    if left := len(tagged) - len(turned):
+        notes += (f"The orientation tags of {left} images are not followed: the poses are for pixels as stored.",)
+    return headers, notes
+
+
+def dataset_of_shots(
+    opened: Path,
+    format_name: str,
+    splits: tuple[list[Shot], list[Shot]],
+    headers: Mapping[Path, Header],
+    named_by: Path,
+    reading: Reading,
+    progress: Progress,
+    notes: tuple[str, ...],
+    depths: Depths = lambda cameras: (None, None),
+    box: Box | None = None,
+    read: Pictures = read_files,
+) -> Dataset:
+    """The dataset of photos of a place.
+
+    Args:
+        opened: the folder or file that was.
+        splits: training and test shots.
+        headers: of all their pictures.
+        named_by: the file or folder that lists them, for messages.
+        reading: its downscale is that of the pictures as they are there; the dataset's is larger where they would not
+            fit in memory.
+        notes: what is known so far.
+        box: the scene's bounds where the dataset names them; None: they are found.
+        read: the shots' pictures.
+
+    Raises:
+        DatasetError: there are too few training views; see `with_masks` and `views_of`.
+    """
+    check_number(splits[0], named_by)
+    downscale, fitted = settled_downscale(splits, headers, reading.downscale)
+    n_masked = sum(bool(shot.masks) for shot in (*splits[0], *splits[1]))
+    masks_share = _MASKS_SHARE if n_masked else 0.0
+    on_mask = counted(progress, n_masked, "mask", 0.0, masks_share)
+    (train, test), left_out = with_masks(splits, headers, named_by, downscale, FEWEST_VIEWS, on_mask)
+    train, test, when = timed(train, test)
+    on_read = counted(progress, len(train) + len(test), "image", masks_share)
+    train_views, cut_off = views_of(train, headers, named_by, downscale, on_read, read)
+    test_views, test_cut_off = views_of(test, headers, named_by, downscale, on_read, read)
+    progress(1.0, "placing the scene")
+    notes += (*fitted, *left_out, *hidden_note(train_views), *dict.fromkeys(cut_off + test_cut_off), *when)
+    reading = replace(reading, downscale=downscale)
+    name = opened.stem if opened.is_file() else opened.name
+    if box is not None:
+        return Dataset(name, opened, format_name, train_views, test_views, box, notes, reading)
+    found, note = find_place(train_views.cameras, *depths(train_views.cameras))
+    return Dataset(
+        name,
+        opened,
+        format_name,
+        train_views,
+        test_views,
+        found.box,
+        (*notes, note),
+        reading,
+        n_levels=found.n_levels,
+        near_plane=found.near_plane,
+        up=found.up,
+    )
+
+
+def stored_reduced(dataset: Dataset, factor: int) -> Dataset:
+    """A dataset whose reading counts from pictures that had been reduced by a factor when they were stored."""
+    reading = dataset.reading
+    return replace(dataset, reading=replace(reading, downscale=factor * reading.downscale))
+
+
+def check_number(train: list[Shot], path: Path) -> None:
+    """Raise DatasetError if there are too few training views."""
+    if len(train) < FEWEST_VIEWS:
+        raise DatasetError(
+            f"{path}: expected at least {FEWEST_VIEWS} training views besides those held out, found "
+            f"{len(train)}: add views"
+        )
+
+
+def settled_downscale(
+    splits: Iterable[list[Shot]], headers: Mapping[Path, Header], downscale: int
+) -> tuple[int, tuple[str, ...]]:
+    """The factor to reduce all pictures of a dataset by, so that they fit in memory, and a note if it is not the one
+    that was asked for."""
+    shots = [shot for split in splits for shot in split]
+    bytes_per_pixel = 3 + _with_alpha(headers) + any(shot.masks for shot in shots)
+    return fitting_downscale([headers[shot.path] for shot in shots], bytes_per_pixel, downscale)
+
+
+def counted(
+    progress: Progress, n: int, what: str = "image", begin: float = 0.0, end: float = READING_SHARE
+) -> Callable[[], None]:
+    """What to call after each of n files of a dataset, so that `progress` is told.
+
+    Args:
+        begin, end: the shares of the opening that are done before and after them.
+    """
+    done = 0
+
+    def on_read() -> None:
+        nonlocal done
+        done += 1
+        progress(begin + (end - begin) * done / n, f"reading {what} {done} of {n}")
+
+    return on_read
+
+
+def views_of(
+    shots: list[Shot],
+    headers: Mapping[Path, Header],
+    named_by: Path,
+    downscale: int,
+    on_read: Callable[[], None],
+    read: Pictures = read_files,
+) -> tuple[Views, tuple[str, ...]]:
+    """Read the pictures of some shots, and say what is left out of them.
+
+    Args:
+        headers: of all pictures of the dataset.
+        named_by: the file that lists them, for messages.
+        on_read: called after each picture.
+        read: the pictures.
+
+    Raises:
+        DatasetError: see `read`; or intrinsics don't fit the pictures, or a lens can't be undone.
+    """
+    own = [headers[shot.path] for shot in shots]
+    check_intrinsics(shots, own, named_by)
+    images = read(shots, own, _with_alpha(headers), downscale, on_read)
+    cameras = cameras_of(shots, own, named_by, downscale)
+    views = Views(cameras, images, tuple(shot.name for shot in shots), used_of(shots, cameras))
+    return views, _cut_off({header.size for header in own}, downscale)
+
+
+def timed(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
+    """Training and test shots with their times from 0 to 1, and a note where the training shots have several.
+
+    D-NeRF's times (Pumarola et al. 2021) are so already; others, such as seconds, are counted from the first to the
+    last of all shots.
+    """
+    moments = [shot.time for shot in train if shot.time is not None]
+    if len(set(moments)) < 2:
+        return train, test, ()
+    low, high = min(moments), max(moments)
+    note = (
+        f"The views carry times, {low:g} to {high:g}, so the field is ngp-t unless another is chosen: it and tnerf "
+        "learn what moves, the others blur it."
+    )
+    everything = [*moments, *(shot.time for shot in test if shot.time is not None)]
+    first, last = min(everything), max(everything)
+    if first < 0.0 or last > 1.0:
+        train, test = (_counted_from(shots, first, last) for shots in (train, test))
+        note += f" They are counted from 0 at {first:g} to 1 at {last:g}."
+    return train, test, (note,)
+
+
+def _counted_from(shots: list[Shot], first: float, last: float) -> list[Shot]:
+    return [shot if shot.time is None else shot._replace(time=(shot.time - first) / (last - first)) for shot in shots]
+
+
+def _with_alpha(headers: Mapping[Path, Header]) -> bool:
+    """All images have alpha in memory if one of them has."""
+    return any(header.has_alpha for header in headers.values())
+
+
+def _cut_off(sizes: set[tuple[int, int]], downscale: int) -> tuple[str, ...]:
+    """A note on columns and rows that a reduction leaves out."""
+    cut = sorted(size for size in sizes if size[0] % downscale or size[1] % downscale)
+    if not cut:
+        return ()
+    if len(cut) > 1:
+        named = some_of([f"{width}x{height}" for width, height in cut])
+        return (f"{named} pixels can't be divided by {downscale}: the rest at the right and bottom is left out.",)
+    width, height = cut[0]
+    return (
+        f"{width}x{height} pixels can't be divided by {downscale}: {width % downscale} columns at the right "
+        f"and {height % downscale} rows at the bottom are left out.",
+    )

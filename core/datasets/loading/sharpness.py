@@ -1,0 +1,116 @@
+"""How sharp pictures are, and which are the sharpest of a long sequence, such as a video's frames."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.datasets.loading.shots import pictures_in
+
+MOST_KEPT = 100
+"""So many pictures of a sequence are kept at most, and half as many at least where it has them. An even number."""
+
+_CANDIDATES = 8
+"""Of a long run so many pictures at least are looked at, evenly spread."""
+
+_LOOKED_AT = 1200
+"""Pixels a side that sharpness is judged at, about as many as features are looked for at."""
+
+_QUALITY = 95
+_STATE = "state.json"
+
+SETTINGS = f"{MOST_KEPT} {_CANDIDATES} {_LOOKED_AT} {_QUALITY}"
+"""What the choice depends on besides the sequence."""
+
+
+def sharpness(grey: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """The variance of the Laplacian of a grey picture, or of bands of one, (..., height, width) float32, as a share of
+    its own, where its mask is True; 1 where there is too little of it. In numpy, which lets training's threads
+    alone."""
+    middle = grey[..., 1:-1, 1:-1]
+    around = grey[..., :-2, 1:-1] + grey[..., 2:, 1:-1] + grey[..., 1:-1, :-2] + grey[..., 1:-1, 2:]
+    edges = around - 4.0 * middle
+    if mask is not None:
+        inside = mask[..., 1:-1, 1:-1]
+        edges, middle = edges[inside], middle[inside]
+    if middle.size < 2:  # a variance takes two
+        return 1.0
+    return float(edges.var() / max(middle.var(), 1.0))
+
+
+class Sharpest:
+    """Keeps the sharpest of each run of a sequence of pictures in a folder; all runs are equally long.
+
+    How long the sequence is shows at its end only: a run is one picture at first, and whenever there are too many runs,
+    each two become one. After each run the folder holds what is needed to go on from there: who begins again shows the
+    same sequence from its start.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._length, self._kept = self._restored()
+        self._drop_others()
+        self._seen, self._known = 0, self._length * len(self._kept)
+        self._best: tuple[float, int, np.ndarray] | None = None
+
+    def look(self, picture: np.ndarray, turns: int = 0) -> None:
+        """Look at the next picture (height, width, 3) uint8, which is kept turned by so many quarters."""
+        index, self._seen = self._seen, self._seen + 1
+        if index < self._known:
+            return
+        if index % max(1, self._length // _CANDIDATES) == 0:
+            found = _sharpness_of(picture)
+            if self._best is None or found > self._best[0]:
+                self._best = found, index, np.rot90(picture, turns)
+        if self._seen % self._length == 0:
+            self._end_run()
+
+    def finish(self) -> None:
+        """Leave the pictures only; of the last run if at least half of it was there."""
+        while self._best is not None and 2 * (self._seen % self._length) >= self._length:
+            self._end_run()
+        (self._folder / _STATE).unlink(missing_ok=True)
+
+    def _end_run(self) -> None:
+        if len(self._kept) == MOST_KEPT:  # the present run becomes the first half of one twice as long
+            self._kept = [max(pair) for pair in zip(self._kept[::2], self._kept[1::2], strict=True)]
+            self._length *= 2
+        else:
+            found, index, picture = self._best
+            Image.fromarray(np.ascontiguousarray(picture)).save(self._path(index), quality=_QUALITY, subsampling=0)
+            self._kept.append((found, index))
+            self._best = None
+        self._remember()
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"frame_{index:06d}.jpg"
+
+    def _remember(self) -> None:
+        partial = self._folder / f"{_STATE}.partial"
+        partial.write_text(json.dumps({"length": self._length, "kept": self._kept}), encoding="utf-8")
+        partial.replace(self._folder / _STATE)
+        self._drop_others()
+
+    def _drop_others(self) -> None:
+        kept = {self._path(index) for _, index in self._kept}
+        for path in pictures_in(self._folder):
+            if path not in kept:
+                path.unlink()
+
+    def _restored(self) -> tuple[int, list[tuple[float, int]]]:
+        """The runs' length, and the sharpness and the index of what is kept of each, as when this was interrupted."""
+        try:
+            state = json.loads((self._folder / _STATE).read_text(encoding="utf-8"))
+            length, kept = int(state["length"]), [(float(found), int(index)) for found, index in state["kept"]]
+        except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is broken
+            return 1, []
+        whole = length >= 1 and all(self._path(index).is_file() for _, index in kept)
+        return (length, kept) if whole else (1, [])
+
+
+def _sharpness_of(picture: np.ndarray) -> float:
+    """How sharp a picture (height, width, 3) uint8 is at the size that features are looked for at."""
+    grey = Image.fromarray(picture).convert("L")
+    grey = grey.reduce(max(1, round(max(grey.size) / _LOOKED_AT)))
+    return sharpness(np.asarray(grey, np.float32))

@@ -1,0 +1,209 @@
+"""What the formats agree on: pictures with a pose and a lens, where they are, and which are held out."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from core.datasets.dataset import some_of
+from core.datasets.loading.image_file import PICTURE_SUFFIXES
+from core.errors import DatasetError
+from core.geometry.lenses import N_COEFFICIENTS
+
+HOLD_OUT_EVERY = 8
+"""Where a dataset names no test views, every so manieth is held out (LLFF's convention, Mildenhall et al. 2019)."""
+
+VALIDATION_SERVES = "There is no test split: the validation split serves as one."
+"""A note."""
+
+_MOST_NAMES = 8
+"""Missing pictures that a note names."""
+
+_STORED_FACTORS = (1, 2, 4, 8)
+
+_NO_DISTORTION = (0.0,) * N_COEFFICIENTS
+
+
+class Mask(NamedTuple):
+    """A picture that says which pixels of another count.
+
+    Attributes:
+        path: where it is.
+        hides: what is not black is hidden, as in instant-ngp's dynamic masks; else what is black.
+    """
+
+    path: Path
+    hides: bool
+
+
+class Shot(NamedTuple):
+    """One posed picture.
+
+    Attributes:
+        name: as the dataset spells it.
+        path: where the picture is.
+        c2w: (4, 4) float32, OpenGL axes.
+        K: (3, 3), intrinsics in pixels of a picture of `size`, (width, height).
+        distortion: see `core.geometry.lenses.Lens.coefficients`; fisheye: of which kind.
+        masks: say which of its pixels count.
+        used: the pixels that they leave, once they are read, (height, width) bool after the reduction; None: all.
+        time: when it was taken, if that is known.
+    """
+
+    name: str
+    path: Path
+    c2w: np.ndarray
+    K: np.ndarray
+    size: tuple[float, float]
+    distortion: tuple[float, ...] = _NO_DISTORTION
+    fisheye: bool = False
+    masks: tuple[Mask, ...] = ()
+    used: np.ndarray | None = None
+    time: float | None = None
+
+
+class ImageFolder(NamedTuple):
+    """Where pictures are.
+
+    Attributes:
+        folder: that holds them.
+        stored: by which they were reduced when they were stored there.
+        downscale: by which they are still to be reduced.
+        notes: on what was found.
+    """
+
+    folder: Path
+    stored: int
+    downscale: int
+    notes: tuple[str, ...]
+
+
+class _Named(Protocol):
+    """What names a picture."""
+
+    name: str
+    path: Path
+
+
+Named = TypeVar("Named", bound=_Named)
+
+
+def intrinsics(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
+    """K (3, 3)."""
+    return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+
+
+def hold_out(shots: list[Shot], kind: str) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
+    """Training and test views where a dataset doesn't say which are the latter, and a note on it.
+
+    Args:
+        kind: what the views are called in the note.
+    """
+    held_out = shots[::HOLD_OUT_EVERY]
+    kept = [shot for index, shot in enumerate(shots) if index % HOLD_OUT_EVERY]
+    note = (
+        f"There is no test split: every {HOLD_OUT_EVERY}th {kind}, {len(held_out)} of {len(shots)}, "
+        "is held out and not trained on."
+    )
+    return kept, held_out, (note,)
+
+
+def present(listed: list[Named], named_by: Path) -> tuple[list[Named], tuple[str, ...]]:
+    """What has its picture, by the order of the names, and a note on the rest.
+
+    Lists made from videos and by selection often name pictures that were thrown away.
+
+    Args:
+        named_by: the file that lists them, for messages.
+
+    Raises:
+        DatasetError: no picture is there.
+    """
+    there = sorted((item for item in listed if os.path.isfile(item.path)), key=lambda item: item.name)
+    missing = [item for item in listed if not os.path.isfile(item.path)]
+    if not there:
+        raise DatasetError(
+            f"{missing[0].path} is missing: none of the {len(listed)} images that {named_by} names exist; "
+            "put them where it says"
+        )
+    if not missing:
+        return there, ()
+    names = some_of([item.name for item in missing], _MOST_NAMES)
+    return there, (f"{len(missing)} of the {len(listed)} images it names are missing: {names}.",)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures right in a folder, by name; without hidden ones, such as macOS puts beside each file.
+
+    Raises:
+        DatasetError: the folder can't be listed.
+    """
+    try:
+        return sorted(
+            path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.name[0] != "."
+        )
+    except OSError as error:
+        raise DatasetError(f"{folder} can't be listed ({error.strerror}): check its permissions") from error
+
+
+def image_folder(folder: Path, downscale: int) -> ImageFolder:
+    """Where a dataset keeps its pictures: reduced as much as asked for, else less, else the least there is. Without
+    such a folder it is the dataset's own."""
+    stored = {}
+    for factor in _STORED_FACTORS:
+        inside = folder / ("images" if factor == 1 else f"images_{factor}")
+        if os.path.isdir(inside):
+            stored[factor] = inside
+    if not stored:
+        return ImageFolder(folder, 1, downscale, ())
+    suiting = [factor for factor in stored if downscale % factor == 0]
+    factor = max(suiting) if suiting else min(stored)
+    inside = stored[factor]
+    notes = (f"The images are those of {inside.name}, stored reduced by {factor}.",) if factor > 1 else ()
+    return ImageFolder(inside, factor, max(1, downscale // factor), notes)
+
+
+def find_picture(folder: Path, name: str, where: str, allow_outside: bool = False, key: str = "file_path") -> Path:
+    """Where a picture named in a dataset's file is, which must be in the dataset's folder unless others are allowed: a
+    downloaded file must not name any file of the disk.
+
+    Backslashes part folders too; a missing suffix is found; of an absolute path the longest end that exists below the
+    folder counts, for datasets are moved.
+
+    Args:
+        where, key: who names it, and as what, for messages.
+
+    Returns:
+        The path; what isn't there and has no suffix gets the first one.
+
+    Raises:
+        DatasetError: the name leads out of the folder, and that is not allowed.
+    """
+    plain = name.strip().replace("\\", "/")
+    root = Path(os.path.normpath(folder))
+    path = Path(os.path.normpath(root / plain))
+    outside = path == root or not (allow_outside or path.is_relative_to(root))
+    found = None if outside else _picture_at(path)
+    if found is None and (plain.startswith("/") or plain[1:2] == ":"):
+        parts = [part for part in plain.split("/") if part]
+        ends = [root.joinpath(*parts[first:]) for first in range(len(parts)) if ".." not in parts[first:]]
+        found = next(filter(None, map(_picture_at, ends)), None)
+    if found is None and outside:
+        raise DatasetError(
+            f"{where}: expected {key} inside {folder}, found {name!r}: move the picture there and correct the path, "
+            "or give --allow-outside"
+        )
+    return found or (
+        path if path.suffix.lower() in PICTURE_SUFFIXES else path.with_name(path.name + PICTURE_SUFFIXES[0])
+    )
+
+
+def _picture_at(path: Path) -> Path | None:
+    """The file of that name, or of that name and any of the suffixes, if there is one."""
+    for suffix in ("", *PICTURE_SUFFIXES):
+        for spelling in dict.fromkeys((suffix, suffix.upper())):
+            candidate = path.parent / (path.name + spelling)
+            if os.path.isfile(candidate):
+                return candidate
+    return None

@@ -1,0 +1,50 @@
+"""What fields cover, and where positions lie in it."""
+
+import torch
+from torch import Tensor
+
+from core.config.methods import default_contraction
+from core.config.settings import TrainSettings
+from core.datasets.bounds.forward_facing import facing_frame
+from core.datasets.dataset import Dataset
+from core.geometry.boxes import outer_box
+from core.kernels.contraction import FARTHEST, Space
+
+_NEAREST = 0.01
+"""Where nothing says how near a scene comes to its cameras: diagonals of its box."""
+
+
+def space_of(dataset: Dataset, settings: TrainSettings) -> Space:
+    """What a field of a dataset in its place covers.
+
+    Raises:
+        ValueError: the contraction doesn't suit the cameras.
+    """
+    contraction = settings.contraction or default_contraction(settings.grid_levels)
+    if contraction == "none":
+        return Space(outer_box(dataset.box, settings.grid_levels))
+    space = Space(dataset.box, contraction)
+    if contraction == "ndc":
+        near_plane = dataset.near_plane or _NEAREST * space.diagonal
+        return space._replace(frame=facing_frame(dataset.train.cameras.to("cpu"), near_plane))
+    return space
+
+
+def in_unit_cube(positions: Tensor, space: Space) -> Tensor:
+    """Positions (n, 3) as shares of what a field covers, (n, 3), 0 to 1 inside it: the twin in torch of what the hash
+    grid does, differentiable. See `Space` for the contractions."""
+    if space.frame is not None:
+        off = (positions - positions.new_tensor(space.frame.origin)).clamp(-FARTHEST, FARTHEST)
+        across, depth = (off @ positions.new_tensor(space.frame.axes).view(3, 3).T).split([2, 1], dim=-1)
+        nearness = 1.0 / depth.clamp_min(1.0)
+        return torch.cat([(0.5 + 0.5 * across * nearness).clamp(0.0, 1.0), 1.0 - nearness], dim=-1)
+    low, high = positions.new_tensor(space.box[:3]), positions.new_tensor(space.box[3:])
+    at = (positions - low) / (high - low)
+    if space.contraction == "none":
+        return at
+    off = (2.0 * at - 1.0).clamp(-FARTHEST, FARTHEST)
+    if space.contraction == "max":
+        distance = off.abs().amax(-1, keepdim=True).clamp_min(1.0)
+    else:
+        distance = off.square().sum(-1, keepdim=True).clamp_min(1.0).sqrt()
+    return 0.5 + 0.25 * (2.0 - 1.0 / distance) / distance * off

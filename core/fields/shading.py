@@ -1,0 +1,75 @@
+"""Densities and colours at once, of what a field made of positions and of the directions they are seen along.
+
+On the CPU all that stands behind the encoding is one kernel forward and one backward, see `core.kernels.radiance`; on
+CUDA, what it is made of, one after the other.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from core.config.settings import Precision
+from core.fields.activations import truncated_exp
+from core.fields.mlp import mlp, multiplies_in_tiles
+from core.kernels.radiance import Layers, radiance_gradients, radiance_outputs
+from core.kernels.spherical_harmonics import beside_harmonics
+
+
+class _OnCPU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, encoded: Tensor, directions: Tensor, layers: Layers, *weights: Tensor) -> tuple[Tensor, Tensor]:
+        sigmas, rgbs = radiance_outputs(encoded, directions, layers._replace(weights=list(weights)))
+        ctx.save_for_backward(encoded, directions, rgbs, *weights)
+        ctx.layers = layers
+        return sigmas, rgbs
+
+    @staticmethod
+    def backward(ctx, sigma_grads: Tensor, rgb_grads: Tensor):
+        encoded, directions, rgbs, *weights = ctx.saved_tensors
+        layers = ctx.layers._replace(weights=weights)
+        wanted = ctx.needs_input_grad[0]
+        input_grads, weight_grads = radiance_gradients(
+            encoded, directions, rgbs, sigma_grads, rgb_grads, layers, wanted
+        )
+        return input_grads, None, None, *weight_grads
+
+
+def radiance(
+    encoded: Tensor,
+    directions: Tensor,
+    density_layers: Iterable[Tensor],
+    color_layers: Iterable[Tensor],
+    steepness: float,
+    scale: float,
+    precision: Precision,
+) -> tuple[Tensor, Tensor]:
+    """Colours and densities; differentiable in what is encoded and in the layers.
+
+    Args:
+        encoded: (n, n_in) float32.
+        directions: (n, 3) float32, unit.
+        density_layers, color_layers: two networks' weights, see `core.fields.mlp.mlp`; the second takes what the first
+            gives, and the 16 harmonics of a direction behind it.
+        steepness, scale: a density is scale * exp(steepness * the first feature), see `truncated_exp`.
+
+    Returns:
+        rgbs (n, 3), in [0, 1], and sigmas (n,), float32.
+    """
+    first, second = list(density_layers), list(color_layers)
+    if encoded.device.type == "cpu":
+        layers = Layers([], len(first), steepness, scale, multiplies_in_tiles(precision, encoded.device))
+        sigmas, rgbs = _OnCPU.apply(encoded, directions, layers, *first, *second)
+        return rgbs, sigmas
+    features = mlp(encoded, first, precision)
+    return colors_seen(features, directions, second, precision), densities_of(features, steepness, scale)
+
+
+def colors_seen(features: Tensor, directions: Tensor, layers: Iterable[Tensor], precision: Precision) -> Tensor:
+    """Colours (n, 3) that a network makes of features (n, n_features) beside the harmonics of directions (n, 3)."""
+    return torch.sigmoid(mlp(beside_harmonics(features, directions), list(layers), precision))
+
+
+def densities_of(features: Tensor, steepness: float, scale: float) -> Tensor:
+    """Densities (n,) whose logarithms, up to two factors, are the first of features (n, n_features)."""
+    return scale * truncated_exp(steepness * features[:, 0])

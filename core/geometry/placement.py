@@ -1,0 +1,147 @@
+"""Where a scene lies: its box, the levels around it, how near it comes to a camera, and where its up is. Pure.
+
+All lengths are in the dataset's own units, and its axes stay as they are.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple
+
+from core.config.settings import Box, Setting, validate
+from core.geometry.boxes import outer_box, sides_of
+
+MOST_LEVELS = 6
+
+AXES: dict[str, tuple[float, float, float]] = {
+    "+x": (1.0, 0.0, 0.0),
+    "-x": (-1.0, 0.0, 0.0),
+    "+y": (0.0, 1.0, 0.0),
+    "-y": (0.0, -1.0, 0.0),
+    "+z": (0.0, 0.0, 1.0),
+    "-z": (0.0, 0.0, -1.0),
+}
+"""What may be up, in the order of `turned_up`."""
+
+FLATTEST = 100.0
+"""A box's longest side is at most so many times its shortest: its grid has as many cells along each."""
+
+_LONGEST, _FARTHEST = 1e6, 1e6
+"""Units of a side, and shortest sides that a box may lie away from the origin: float32 tells no finer places apart."""
+
+
+class Place(NamedTuple):
+    """Where a scene lies.
+
+    Attributes:
+        box: the finest level's bounds, x0 y0 z0 x1 y1 z1.
+        n_levels: of the nested grids, each twice as large as the one before about the same centre.
+        near_plane: the distance from a camera below which nothing is.
+        up: the unit vector that points upwards.
+    """
+
+    box: Box
+    n_levels: int = 1
+    near_plane: float = 0.0
+    up: tuple[float, float, float] = AXES["+z"]
+
+
+class Frame(NamedTuple):
+    """What cameras that face one way have in common: one camera behind all of them, whose normalised device
+    coordinates (Mildenhall et al. 2020, appendix C) hold all that they see.
+
+    Of a position p, (u, v, d) = axes (p - origin): d is the depth in near planes, and p comes to lie at
+    (0.5 + 0.5 u / d, 0.5 + 0.5 v / d, 1 - 1 / d) in the unit cube. What lies before the near plane, or beside all
+    pictures, is taken to be at the cube's side.
+
+    Attributes:
+        origin: where it stands.
+        axes: three rows, to the right, upwards and forwards, each scaled so that the cube is filled.
+    """
+
+    origin: tuple[float, float, float]
+    axes: tuple[float, float, float, float, float, float, float, float, float]
+
+
+@dataclass(frozen=True)
+class PlaceWishes:
+    """What a user says of a scene's place, instead of what is found; None: as it is found."""
+
+    box: Annotated[Box | None, Setting("The scene's bounds in its own units: x0 y0 z0 x1 y1 z1.")] = None
+    levels: Annotated[
+        int | None,
+        Setting(
+            "Nested boxes of which the scene's is the first, each twice as large as the one before.",
+            low=1,
+            high=MOST_LEVELS,
+        ),
+    ] = None
+    up: Annotated[Literal["+x", "-x", "+y", "-y", "+z", "-z"] | None, Setting("The axis that points upwards.")] = None
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.box is not None and (found := problem(Place(self.box))):
+            raise ValueError(found)
+
+
+def wished(place: Place, **wishes: Any) -> Place:
+    """A place with what a user says of it, values of `PlaceWishes` by name.
+
+    Raises:
+        ValueError: one of them can't be.
+    """
+    said = PlaceWishes(**wishes)
+    return Place(
+        place.box if said.box is None else said.box,
+        place.n_levels if said.levels is None else said.levels,
+        place.near_plane,
+        place.up if said.up is None else AXES[said.up],
+    )
+
+
+def problem(place: Place) -> str:
+    """Why no scene can be trained there, in one line that says what would do; "" where it can."""
+    low, high = place.box[:3], place.box[3:]
+    if not all(map(math.isfinite, (*place.box, place.near_plane))):
+        return f"a place needs finite numbers, got {_numbers(place.box)} and near {place.near_plane:g}: correct them"
+    for axis, a, b in zip("xyz", low, high, strict=True):
+        if a >= b:
+            return f"the box must begin before it ends, got {a:.4g} to {b:.4g} along {axis}: exchange or move them"
+    sides = sides_of(place.box)
+    if max(sides) > FLATTEST * min(sides):
+        return (
+            f"the box's sides must be within {FLATTEST:g} times each other, got {_numbers(sides, ' x ')}: "
+            "make it less flat"
+        )
+    if max(sides) > _LONGEST or max(map(abs, place.box)) > _FARTHEST * min(sides):
+        return f"the box {_numbers(place.box)} is too large, or too far from the origin for its size: make it ordinary"
+    if not 1 <= place.n_levels <= MOST_LEVELS:
+        return f"there may be 1 to {MOST_LEVELS} levels, got {place.n_levels}: choose a number among these"
+    if place.near_plane < 0.0:
+        return f"the near plane lies before a camera, at 0 or more units, got {place.near_plane:g}: choose a distance"
+    return ""
+
+
+def coarsest(place: Place) -> Box:
+    """The bounds of the outermost level."""
+    return outer_box(place.box, place.n_levels)
+
+
+def turned_up(up: tuple[float, float, float]) -> tuple[float, float, float]:
+    """The axis that comes after this up; of one that is no axis, the axis that it nearly is."""
+    axes = list(AXES.values())
+    nearest = max(axes, key=lambda axis: sum(a * b for a, b in zip(axis, up, strict=True)))
+    return axes[(axes.index(nearest) + 1) % len(axes)] if axis_name(up) else nearest
+
+
+def axis_name(up: tuple[float, float, float]) -> str:
+    """What an up is called; "" if it is no axis."""
+    return next((name for name, axis in AXES.items() if math.dist(axis, up) < 1e-6), "")
+
+
+def up_text(up: tuple[float, float, float]) -> str:
+    """An up in words: an axis by its name, another one by its numbers."""
+    return axis_name(up) or f"({_numbers(up)})"
+
+
+def _numbers(values: tuple[float, ...], between: str = " ") -> str:
+    return between.join(f"{value:.4g}" for value in values)

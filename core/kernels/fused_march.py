@@ -1,0 +1,192 @@
+"""A march whose rounds are one launch, with densities of a hash grid and its network.
+
+Between rounds that are launches of their own stand a dozen others, and what they hand on fills memory: to place
+samples, to evaluate them, to tell the grid, to decide which are seen and who goes on; on CUDA the host waits twice a
+round to learn how many they are. Here a thread of the CPU takes some rays at a time through all of that, one of CUDA a
+single ray, and all but what is kept stays in its cache. The result is that of `March.round`, `encoded_network`,
+`observe` and `Visibility.mark` one after the other.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from core.geometry.rays import Samples
+from core.kernels.contraction import Space
+from core.kernels.encoded_network import laid_out
+from core.kernels.fused_march_code import BATCH, N_COUNTS, n_floats, whole_march_code
+from core.kernels.grid import FAR_AWAY, Grid
+from core.kernels.marching import March
+from core.kernels.runtime.launch import lanes_on, launch, made_once
+from core.kernels.runtime.native import native_kernel
+from core.kernels.visibility import Round, Visibility
+
+_WORTH_A_THREAD = 1 << 8
+"""Rays that are worth a thread of their own."""
+
+_KEPT_OF_A_RAY = {"cpu": 4, "cuda": 8}
+_LEAST_ROOM = {"cpu": 2 * BATCH, "cuda": 1 << 21}
+"""Samples that there is room for, of each ray, or in all where these are more: rays through fog keep hundreds. What
+doesn't fit is marched by another launch, for which CUDA is waited for."""
+
+_FEWEST_RAYS = {"cpu": 0, "cuda": 1 << 13}
+"""Fewer rays leave most of a GPU idle, for each has a thread, which evaluates its samples one after the other: they
+march sooner in rounds, whose samples are evaluated side by side. (Reckoned, not measured yet.)"""
+
+_BLOCK = 64
+"""Threads of a block on CUDA: for larger ones a processor's registers don't come out even."""
+
+
+class EncodedDensity(NamedTuple):
+    """Densities of a network behind a hash grid, scale * exp(steepness * first output), for a march to evaluate.
+
+    Attributes:
+        table, levels, space, layers, in_tiles: see `core.kernels.encoded_network.encoded_network`, whose features
+            these are.
+        keeps_features: whether the outputs are asked for beside the densities.
+        seen, seen_step: the largest density * seen_step met in each cell of the marched grid, updated, see
+            `core.kernels.upkeep.observe`; None: nobody asks.
+        on_launch: called before each launch; what it gives is called behind it with the number of densities, and the
+            share of the launch's time that they took.
+    """
+
+    table: Tensor
+    levels: Tensor
+    space: Space
+    layers: list[Tensor]
+    in_tiles: bool
+    scale: float
+    steepness: float
+    keeps_features: bool = True
+    seen: Tensor | None = None
+    seen_step: float = 0.0
+    on_launch: Callable[[], Callable[[int, float], None]] | None = None
+
+
+@made_once
+def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool, keeps_features: bool) -> wp.Kernel:
+    sizes = f"{n_in}_{n_hidden}_{n_out}_{n_features}"
+    name = f"whole_march_{sizes}_{'tiles' if in_tiles else 'vectors'}{'_kept' if keeps_features else ''}"
+    code = whole_march_code(n_in, n_hidden, n_out, n_features, in_tiles, keeps_features)
+
+    @native_kernel(code, name=name, module=f"{__name__}.{name}")
+    def kernel(
+        part: wp.int32,
+        n_parts: wp.int32,
+        round_size: wp.int32,
+        room: wp.int32,
+        grid: Grid,
+        rays_o: wp.array(dtype=wp.vec3f),
+        rays_d: wp.array(dtype=wp.vec3f),
+        step_size: wp.float32,
+        cone_angle: wp.float32,
+        t_maxs: wp.array(dtype=wp.float32),
+        t_nexts: wp.array(dtype=wp.float32),
+        rays: wp.array(dtype=wp.int32),
+        low: wp.vec3f,
+        inverse_size: wp.vec3f,
+        contraction: wp.int32,
+        axes: wp.mat33f,
+        levels: wp.array(dtype=wp.vec4i),
+        table: wp.array(dtype=wp.int32),
+        hidden_weights: wp.array(dtype=wp.float32),
+        output_weights: wp.array(dtype=wp.float32),
+        density_scale: wp.float32,
+        steepness: wp.float32,
+        seen: wp.array(dtype=wp.float32),
+        seen_step: wp.float32,
+        thinnest: wp.float32,
+        opaque: wp.float32,
+        thickness: wp.array(dtype=wp.float32),
+        n_kept: wp.array(dtype=wp.int32),
+        n_marched: wp.array(dtype=wp.int32),
+        scratch_floats: wp.array(dtype=wp.float32),
+        scratch_ints: wp.array(dtype=wp.int32),
+        counts: wp.array(dtype=wp.int64),
+        t_starts: wp.array(dtype=wp.float32),
+        t_ends: wp.array(dtype=wp.float32),
+        sigmas: wp.array(dtype=wp.float32),
+        ray_indices: wp.array(dtype=wp.int32),
+        ranks: wp.array(dtype=wp.int32),
+        features: wp.array(dtype=wp.float32),
+    ): ...
+
+    return kernel
+
+
+def marches_at_once(march: March, n_rays: int) -> bool:
+    """Whether `march_on` is to march so many rays, or rounds are."""
+    return march.by_nerfacc is None and n_rays >= _FEWEST_RAYS[march.t_nexts.device.type]
+
+
+def march_on(
+    march: March, visibility: Visibility, rays: Tensor, round_size: int, density: EncodedDensity
+) -> tuple[Round, Tensor, int]:
+    """March some rays on, to their ends if there is room.
+
+    Args:
+        march, visibility: of all rays; updated.
+        rays: (n_active,) int32, indices of rays.
+        round_size: samples that a ray takes before it is looked at whether it goes on; it doubles from round to round,
+            on CUDA up to eight.
+
+    Returns:
+        A round of what is kept, between places where nothing is (ranks of -1); the rays that go on, (n,) int32; and
+        how many samples all rays keep so far.
+
+    Raises:
+        ValueError: `density.seen` has other cells than the grid that is marched.
+    """
+    if density.seen is not None and tuple(density.seen.shape) != march.grid_shape:
+        raise ValueError(
+            f"a march teaches the grid it marches: expected values of its cells {march.grid_shape}, "
+            f"found {tuple(density.seen.shape)}"
+        )
+    (n_hidden, n_in), n_out = density.layers[0].shape, density.layers[1].shape[0]
+    n_rays, device = rays.shape[0], rays.device
+    # on CUDA a ray is a part of the launch, with memory of its own, and one room is for all
+    on_cuda, n_rooms = device.type == "cuda", max(1, min(lanes_on(device), n_rays // _WORTH_A_THREAD))
+    parts, n_scratch = (n_rays, 0) if on_cuda else (n_rooms, n_rooms)
+    room = max(_LEAST_ROOM[device.type], _KEPT_OF_A_RAY[device.type] * n_rays // n_rooms)
+    found = _empty_round(n_rooms * room, n_out if density.keeps_features else 0, device)
+    scratch_floats = torch.empty(n_scratch * n_floats(n_out), device=device)
+    scratch_ints = torch.empty(n_scratch * BATCH, dtype=torch.int32, device=device)
+    counts = torch.zeros(n_rooms, N_COUNTS, dtype=torch.int64, device=device)
+    seen = scratch_floats[:0] if density.seen is None else density.seen.view(-1)
+    inputs = [
+        *(parts, round_size, room),
+        *march.arguments(),
+        rays if on_cuda else rays.clone(),  # the CPU's threads keep there who goes on
+        *(*density.space.arguments(), density.levels, density.table.view(-1)),
+        *laid_out(density.layers, density.in_tiles),
+        *(density.scale, density.steepness, seen, density.seen_step),
+        *(visibility.thinnest, visibility.opaque, visibility.thickness, visibility.n_kept, visibility.n_marched),
+        *(scratch_floats, scratch_ints, counts.view(-1)),
+        *(found.samples.t_starts, found.samples.t_ends, found.sigmas, found.samples.ray_indices, found.ranks),
+        found.features.view(-1),
+    ]
+    sizes = n_in, n_hidden, n_out, 2 * density.table.shape[1]
+    kernel = _kernel(*sizes, density.in_tiles, density.keeps_features)
+    n_before = visibility.n_marched.sum()
+    ended = density.on_launch and density.on_launch()
+    launch(kernel, (parts,), inputs, grain=1, block=_BLOCK)
+    totals = torch.stack([visibility.n_kept.sum(), visibility.n_marched.sum() - n_before])
+    # CUDA is waited for here, and nowhere else while there is room
+    n_left, in_densities, in_all, _, n_kept, n_evaluated = torch.cat([counts.sum(0), totals]).tolist()
+    if ended:
+        ended(n_evaluated, in_densities / max(1, in_all))
+    left = rays[:0]
+    if n_left:
+        left = rays[((march.t_nexts < FAR_AWAY) & ~visibility.stopped)[rays.long()]]
+    return found, left, n_kept
+
+
+def _empty_round(n: int, n_features: int, device: torch.device) -> Round:
+    """Places for n samples, at which nothing is yet."""
+    t_starts, t_ends, sigmas = torch.empty(3, n, device=device)
+    ray_indices = torch.empty(n, dtype=torch.int32, device=device)
+    samples = Samples(t_starts, t_ends, ray_indices, ray_indices.new_empty(0, 2))
+    return Round(samples, sigmas, torch.empty(n, n_features, device=device), torch.full_like(ray_indices, -1))

@@ -1,0 +1,172 @@
+"""Builds nerfacc's CUDA kernels from the sources in its package, once for each torch and kind of GPU, and loads them.
+
+nerfacc builds on first use in its own way, which is left alone: it waits for ever for a lock that a killed build left
+behind, and its sources don't compile as C++20. Here a compiler runs in a process of its own, for a limited time, on
+mended copies, and what comes out is moved to the user's folder when it is whole.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from core.errors import BackendUnavailable
+from core.files import user_folder
+from core.process import package_version
+
+LONGEST_BUILD = 30 * 60.0
+"""Seconds after which a build is given up; two slow cores take fifteen minutes."""
+
+_MODULE = "nerfacc_cuda"
+
+_CLASHES = {"lerp": "nerfacc_lerp"}
+"""Names of nerfacc's that C++20 has too, and what they are called in the copies."""
+
+_COMPILE = """
+import sys
+from torch.utils.cpp_extension import load
+load(sys.argv[1], sys.argv[3:], ["-O3"], ["-O3"], build_directory=sys.argv[2])
+"""
+
+
+def library() -> Path:
+    """Where the kernels for this torch, Python and GPU lie once they are built. There must be a CUDA device."""
+    major, minor = torch.cuda.get_device_capability()
+    python = f"py{sys.version_info.major}{sys.version_info.minor}"
+    versions = f"{package_version('nerfacc')}-torch{torch.__version__}-{python}-sm{major}{minor}"
+    return user_folder() / "nerfacc" / f"{_MODULE}-{versions}{'.pyd' if os.name == 'nt' else '.so'}"
+
+
+def obstacle() -> str | None:
+    """Why nerfacc's kernels can't be built here, and what would help; None if nothing is known to be in the way."""
+    if _sources() is None:
+        return "nerfacc is not installed: pip install -r requirements.txt"
+    wanted = (torch.version.cuda or "").partition(".")[0]
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        return f"there is no nvcc on the PATH to build nerfacc's kernels with: install the CUDA {wanted} toolkit"
+    found = re.search(r"release (\d+)\.(\d+)", _output([nvcc, "--version"]))
+    if found is None or found[1] != wanted:
+        version = "of an unknown version" if found is None else f"of CUDA {found[1]}.{found[2]}"
+        return (
+            f"{nvcc} is {version}, and torch {torch.__version__} takes kernels of CUDA {wanted}: "
+            f"put the nvcc of CUDA {wanted} first on the PATH"
+        )
+    if shutil.which("ninja") is None:
+        return "there is no ninja on the PATH to build nerfacc's kernels with: pip install ninja"
+    return None
+
+
+def build(seconds: float = LONGEST_BUILD) -> None:
+    """Compile the kernels, which takes minutes, and leave them where `library` says.
+
+    Raises:
+        BackendUnavailable: the compiler failed, with its first error, or took longer than `seconds`.
+    """
+    target = library()
+    with tempfile.TemporaryDirectory(prefix="firstlight-nerfacc-") as folder:
+        sources, out, log = _mended_copies(Path(folder)), Path(folder) / "out", Path(folder) / "log"
+        out.mkdir()
+        code = _run([sys.executable, "-c", _COMPILE, _MODULE, str(out), *sources], log, seconds)
+        if code is None:
+            raise BackendUnavailable(
+                f"building nerfacc's kernels was given up after {seconds / 60:.0f} minutes: run with --backend warp"
+            )
+        built = out / (_MODULE + target.suffix)
+        if code != 0 or not built.exists():
+            reason = first_error(log.read_text(encoding="utf-8", errors="replace"))
+            raise BackendUnavailable(f"nerfacc's kernels could not be built ({reason}): run with --backend warp")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".partial")
+        shutil.copyfile(built, partial)  # a temporary folder may lie on another disk
+        partial.replace(target)
+
+
+def load() -> ModuleType:
+    """The kernels that were built.
+
+    Raises:
+        BackendUnavailable: they don't load.
+    """
+    path = library()
+    try:
+        spec = importlib.util.spec_from_file_location(_MODULE, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except (ImportError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise BackendUnavailable(f"{path} does not load ({reason}): delete it, and it is built again") from error
+    return module
+
+
+def first_error(log: str) -> str:
+    """The line of a compiler's output that says what went wrong; the last one if none does."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"\berror( C\d+)?:|\bfatal\s*:", line)]
+    return (errors or lines[-1:] or ["no message"])[0][:300]
+
+
+def _run(command: list[str], log: Path, seconds: float) -> int | None:
+    """A command's exit code, or None if it takes longer; however this ends, no process of it is left."""
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command, env=_environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        ) as process,
+    ):
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            if process.poll() is None:  # ninja ends its compilers when it is asked to, not when it is killed
+                os.killpg(process.pid, signal.SIGTERM) if hasattr(os, "killpg") else process.kill()
+
+
+def _sources() -> Path | None:
+    """The folder of nerfacc's CUDA sources."""
+    spec = importlib.util.find_spec("nerfacc")
+    return None if spec is None else Path(spec.origin).parent / "cuda" / "csrc"
+
+
+def _mended_copies(folder: Path) -> list[str]:
+    """Copies of nerfacc's sources that compile; those to compile."""
+    copies = Path(shutil.copytree(_sources(), folder / "csrc"))
+    files = [path for path in copies.rglob("*") if path.is_file()]
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        for name, other in _CLASHES.items():
+            text = re.sub(rf"\b{name}\b", other, text)
+        path.write_text(text, encoding="utf-8")
+    return sorted(str(path) for path in files if path.suffix in (".cu", ".cpp"))
+
+
+def _environment() -> dict[str, str]:
+    """The compiler's: the toolkit that nvcc belongs to, and headers that torch's own CUDA packages bring along."""
+    environment = dict(os.environ)
+    top = re.search(r"TOP=(.+)", _output(["nvcc", "--dryrun", "-c", "-x", "cu", os.devnull]))
+    if top is not None:  # torch looks beside nvcc, which may be a link or a script that lies elsewhere
+        environment.setdefault("CUDA_HOME", os.path.normpath(top[1].strip().strip('"')))
+    headers = sorted(str(path) for path in Path(torch.__file__).parents[1].glob("nvidia/*/include"))
+    known = environment.get("CPLUS_INCLUDE_PATH")
+    environment["CPLUS_INCLUDE_PATH"] = os.pathsep.join([*([known] if known else []), *headers])
+    major, minor = torch.cuda.get_device_capability()
+    environment["TORCH_CUDA_ARCH_LIST"] = f"{major}.{minor}"
+    return environment
+
+
+def _output(command: list[str]) -> str:
+    """What a command prints, "" if it doesn't run."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout + done.stderr

@@ -1,0 +1,1 @@
+"""What every kernel needs: devices, launching, the thread pool. Knows no operation."""

@@ -1,0 +1,69 @@
+"""Which device the engine runs on, and why; `core.rendering.backends` says with which kernels.
+
+One source of kernels serves every device: Warp compiles it for the CPU with its own LLVM and for CUDA with its own
+NVRTC, so neither a compiler nor nvcc is needed.
+"""
+
+import sys
+
+import torch
+
+from core.config.settings import Precision
+from core.errors import BackendUnavailable
+
+
+def choose_device(name: str | None = None) -> str:
+    """The device to run on: the one asked for, or else a CUDA GPU where there is one, or else the CPU.
+
+    Args:
+        name: "cpu", "cuda" or None.
+
+    Raises:
+        BackendUnavailable: CUDA is asked for and torch can't use one.
+        ValueError: the name is neither.
+    """
+    if name not in (None, "cpu", "cuda"):
+        raise ValueError(f"device must be cpu or cuda, got {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BackendUnavailable(f"device cuda was asked for, but {why_no_cuda()}; or run with --device cpu")
+    return name or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def why_no_cuda() -> str:
+    """Why torch has no CUDA device, and what would give it one."""
+    if torch.version.cuda is None:
+        return (
+            f"this torch ({torch.__version__}) is built without CUDA: install a CUDA build, see pytorch.org/get-started"
+        )
+    return (
+        f"torch {torch.__version__} (CUDA {torch.version.cuda}) sees no GPU: look at nvidia-smi, "
+        "and install a driver that serves this CUDA version"
+    )
+
+
+def fastest_precision(device: str) -> Precision:
+    """bfloat16 where the device multiplies matrices in it natively, else float32."""
+    if device == "cuda":  # before Ampere torch emulates it, which is slower than float32
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    capabilities = torch.cpu.get_capabilities()
+    return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
+
+
+def peak_memory_mb(device: str) -> dict[str, float | None]:
+    """The most memory this process has used, in MB: `peak_memory_mb`, and on CUDA also `peak_gpu_memory_mb`.
+
+    None where the system doesn't tell (Windows).
+    """
+    peak = {"peak_memory_mb": _peak_resident_bytes()}
+    if device == "cuda":
+        peak["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated()
+    return {name: None if value is None else value / 1e6 for name, value in peak.items()}
+
+
+def _peak_resident_bytes() -> int | None:
+    try:
+        import resource
+    except ImportError:
+        return None
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else 1024 * used  # macOS counts bytes, the others kilobytes

@@ -1,0 +1,224 @@
+"""Launches Warp kernels on torch tensors: split over threads on the CPU, on torch's current stream on CUDA.
+
+A Warp launch on the CPU runs on the calling thread and releases the GIL, so a launch is cut into slices that run on a
+thread pool; the networks' matrix products share the pool (`run_together`). Every kernel's first argument is `offset`,
+an int: the slice's first index along the split axis, which the kernel adds to that axis of `wp.tid()`.
+"""
+
+import atexit
+import ctypes
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from typing import TypeVar
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from core.kernels.runtime.recorded import OnCpu, OnCuda
+from core.kernels.runtime.workers import Workers, is_sharing
+
+wp.config.log_level = wp.LOG_ERROR
+wp.config.enable_backward = False
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Drop what native code writes to the process's standard error."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program without a console has none
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+if torch.cuda.is_available():
+    wp.init()
+else:  # Warp would warn on every start that there is no CUDA driver; `doctor` says it when it is asked
+    with _without_stderr():
+        wp.init()
+
+T = TypeVar("T")
+
+_workers: Workers | None = None
+making_kernels = threading.RLock()
+"""Held while a kernel is made, compiled or loaded: Warp's modules bear one thread at that."""
+_n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def made_once(make: Callable[..., T]) -> Callable[..., T]:
+    """A maker of kernels, or of what they are made of, that gives the same to all who ask with the same arguments: a
+    picture's threads ask at once."""
+    made = cache(make)
+
+    @wraps(make)
+    def asked(*args) -> T:
+        with making_kernels:
+            return made(*args)
+
+    return asked
+
+
+def set_threads(n: int) -> None:
+    """Size the pool that shares out all work on the CPU.
+
+    torch's own pool stays at one thread: its barriers spin, and on a busy machine a step then takes ten times as long.
+    """
+    global _workers, _n_threads
+    if n < 1:
+        raise ValueError(f"threads must be at least 1, got {n}")
+    torch.set_num_threads(1)
+    # Gradients of saturated colours are denormal, and ten times as slow; threads made from here on inherit this.
+    torch.set_flush_denormal(True)
+    _n_threads = n
+    _end_workers()
+    _workers = Workers(n - 1) if n > 1 else None
+
+
+@atexit.register
+def _end_workers() -> None:  # at exit too: none may wake up in an interpreter that is being taken down
+    if _workers is not None:
+        _workers.close()
+
+
+@contextmanager
+def using_threads(n: int) -> Iterator[None]:
+    """Size the pool for a while."""
+    before = _n_threads
+    set_threads(n)
+    try:
+        yield
+    finally:
+        set_threads(before)
+
+
+def n_threads() -> int:
+    """Threads that work on the CPU is split over."""
+    return _n_threads
+
+
+def lanes_on(device: torch.device) -> int:
+    """How many independent parts work on a device is best cut into: one a thread on the CPU, unless the caller is a
+    part already."""
+    return _n_threads if device.type == "cpu" and not is_sharing() else 1
+
+
+def run_together(tasks: list[Callable[[], T]]) -> list[T]:
+    """Run tasks that release the GIL at the same time, on the pool and on the calling thread; results in order.
+
+    What a task itself would share out runs on the task's own thread: a pool that waits for itself would never end.
+    Tasks have the caller's gradient mode, which belongs to a thread. The first failure is raised, once no task runs
+    any more; no task begins after it.
+    """
+    workers = _workers
+    if workers is None or len(tasks) == 1 or is_sharing():
+        return [task() for task in tasks]
+    return workers.run(tasks)
+
+
+class _Here(threading.local):
+    def __init__(self):
+        self.recorded: dict[tuple[wp.Kernel, torch.device], OnCpu | OnCuda] = {}
+
+
+_here = _Here()
+"""A thread's launches: threads fill them with arguments of their own."""
+
+
+def launch(
+    kernel: wp.Kernel,
+    dim: tuple[int, ...],
+    inputs: list,
+    split_axis: int = 0,
+    grain: int = 1 << 12,
+    slices_a_thread: int = 1,
+    block: int = 256,
+) -> None:
+    """Run `kernel` over the index space `dim`, which has the axes of its `wp.tid()`.
+
+    Args:
+        inputs: the kernel's arguments after `offset`; torch tensors are passed without a copy, and must be contiguous
+            where the kernel reads them by address. Vectors and structs must not change once they were handed over.
+        split_axis: the axis along which slices write to disjoint memory.
+        grain: work items that are worth a thread of their own: about a tenth of a millisecond, for a hand-over to
+            another thread takes a fifth of that.
+        slices_a_thread: more than one where equal slices take unequal time.
+        block: threads of a block on CUDA, the same at all launches of a kernel.
+    """
+    if 0 in dim:
+        return
+    device = _device_of(inputs)
+    recorded = _here.recorded.get((kernel, device))
+    if recorded is None:
+        recorded = _here.recorded[kernel, device] = _record(kernel, dim, inputs, device, block)
+    if isinstance(recorded, OnCuda):
+        recorded.launch(dim, inputs, _stream(device.index, torch.cuda.current_stream(device).cuda_stream))
+        return
+    n_slices = 1 if is_sharing() else max(1, min(_n_threads, math.prod(dim) // grain))
+    if n_slices > 1:
+        n_slices = min(n_slices * slices_a_thread, dim[split_axis])
+    run_together(recorded.slices(dim, inputs, split_axis, n_slices))
+
+
+def launch_runs(
+    kernel: wp.Kernel,
+    dim: tuple[int, ...],
+    length: int,
+    inputs: list,
+    split_axis: int = 0,
+    grain: int = 1 << 4,
+    slices_a_thread: int = 1,
+) -> None:
+    """Run a kernel over runs of items: on the CPU a thread takes `length` of them one after the other, or some side by
+    side in its wide registers; on CUDA, which has a thread for each, a run is a single one.
+
+    Args:
+        kernel: takes the length of a run after `offset`, and then `inputs`, see `core.kernels.runtime.native`.
+        dim: items along each axis; along the last one they are cut into runs, of which the last may be shorter.
+        inputs, split_axis, slices_a_thread: see `launch`.
+        grain: runs that are worth a thread of their own, see `launch`.
+    """
+    run = length if _device_of(inputs).type == "cpu" else 1
+    launch(kernel, (*dim[:-1], -(-dim[-1] // run)), [run, *inputs], split_axis, grain, slices_a_thread)
+
+
+def _device_of(inputs: list) -> torch.device:
+    for x in inputs:
+        if isinstance(x, Tensor):
+            return x.device
+    raise ValueError("a launch needs a tensor among its inputs, which tells the device; got none")
+
+
+def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device, block: int) -> OnCpu | OnCuda:
+    arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
+    alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
+    with making_kernels:  # the first one compiles or loads it
+        command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)
+    return OnCuda(command) if device.type == "cuda" else OnCpu(command)
+
+
+def _as_warp(value, kind):
+    if isinstance(value, Tensor):
+        return wp.from_torch(value.detach(), dtype=kind.dtype)
+    # a recorded launch writes later vectors over the first one, which may be somebody's
+    return type(value).from_buffer_copy(value) if isinstance(value, ctypes.Array) else value
+
+
+@cache
+def _stream(device: int, handle: int) -> wp.Stream:
+    """One of torch's streams as Warp's; torch has few, and they live as long as the process."""
+    return wp.Stream(f"cuda:{device}", cuda_stream=handle)
+
+
+set_threads(_n_threads)

@@ -1,0 +1,184 @@
+"""Chooses between the two backends: Warp's kernels, and nerfacc's for what those do on CUDA.
+
+`auto` measures both once on a small scene of its own and remembers the faster. Building nerfacc's kernels takes
+minutes, so that only asking for them by name does it: until then `auto` is Warp.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import torch
+
+from core.errors import BackendUnavailable
+from core.files import user_folder
+from core.kernels.nerfacc import build
+from core.kernels.nerfacc.kernels import NerfaccKernels, proven
+from core.kernels.runtime.backend import Backend, current, use
+from core.kernels.runtime.device import why_no_cuda
+from core.process import package_version
+from core.rendering.backend_race import COURSE, Milliseconds, race
+
+Wish = Literal["auto", "warp", "nerfacc"]
+
+
+class Nerfacc(NamedTuple):
+    """What a choice has to know of nerfacc, and can do about it.
+
+    Attributes:
+        key: names the machine, the versions and the course that a measurement holds for.
+        memory: the file that keeps measurements; it need not exist.
+        is_built: whether its kernels lie ready.
+        obstacle: why they can't be built, or None.
+        build: builds them, in minutes.
+        load: gives the built kernels.
+        race: times both backends.
+    """
+
+    key: str
+    memory: Path
+    is_built: Callable[[], bool]
+    obstacle: Callable[[], str | None]
+    build: Callable[[], None]
+    load: Callable[[], NerfaccKernels]
+    race: Callable[[NerfaccKernels], Milliseconds]
+
+
+def nerfacc_here() -> Nerfacc:
+    """For this machine's GPU."""
+    versions = ", ".join(f"{name} {package_version(name)}" for name in ("nerfacc", "warp-lang"))
+    return Nerfacc(
+        key=f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {versions}, {COURSE}",
+        memory=user_folder() / "backend.json",
+        is_built=lambda: build.library().exists(),
+        obstacle=build.obstacle,
+        build=build.build,
+        load=lambda: proven(NerfaccKernels(build.load())),
+        race=race,
+    )
+
+
+def choose_backend(
+    wish: Wish, device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc] = nerfacc_here
+) -> Backend:
+    """Choose the kernels to march and sum with, and use them from now on.
+
+    Args:
+        device: what `choose_device` gave.
+        say: told what takes its time.
+        nerfacc: asked on CUDA only.
+
+    Raises:
+        BackendUnavailable: nerfacc is asked for and can't be had.
+        ValueError: the wish is none of the three.
+    """
+    if wish not in get_args(Wish):
+        raise ValueError(f"backend must be auto, warp or nerfacc, got {wish!r}")
+    if wish == "nerfacc":
+        chosen = _wanted(device, say, nerfacc)
+    elif wish == "warp":
+        chosen = Backend("warp", "asked for")
+    else:
+        chosen = _faster(device, say, nerfacc)
+    use(chosen)
+    return chosen
+
+
+def _wanted(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc]) -> Backend:
+    if device != "cuda":
+        lack = "the CPU was asked for" if torch.cuda.is_available() else why_no_cuda()
+        raise BackendUnavailable(f"backend nerfacc needs a CUDA device, but {lack}; or run with --backend warp")
+    means = nerfacc()
+    if not means.is_built():
+        if (obstacle := means.obstacle()) is not None:
+            raise BackendUnavailable(f"backend nerfacc was asked for, but {obstacle}; or run with --backend warp")
+        say("building nerfacc's CUDA kernels: this takes some minutes, once for this torch and kind of GPU")
+        means.build()
+    return Backend("nerfacc", "asked for", means.load())
+
+
+def _faster(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc]) -> Backend:
+    if (lack := _lack(device, nerfacc)) is not None:
+        return Backend("warp", lack)
+    means = nerfacc()
+    measured = _recall(means)
+    try:
+        if measured is None:
+            say("measuring Warp's and nerfacc's kernels, once for these versions on this GPU")
+            measured = means.race(means.load())
+            _remember(means, measured)
+        if measured["nerfacc"] < measured["warp"]:
+            return Backend("nerfacc", _told(measured), means.load())
+    except (BackendUnavailable, RuntimeError) as error:  # CUDA's errors are RuntimeErrors
+        return Backend("warp", " ".join(str(error).split()))
+    return Backend("warp", _told(measured))
+
+
+def foresee(device: str, nerfacc: Callable[[], Nerfacc] = nerfacc_here) -> tuple[str, str]:
+    """What `auto` is going to be, and why, without building or measuring anything."""
+    if (lack := _lack(device, nerfacc)) is not None:
+        return "warp", lack
+    measured = _recall(nerfacc())
+    if measured is None:
+        return "warp or nerfacc", "the next start measures both"
+    return min(measured, key=measured.get), _told(measured)
+
+
+def describe_backend(device: str) -> str:
+    """One line: which kernels run where, and why there and why these.
+
+    Args:
+        device: what `choose_device` gave.
+    """
+    warp = f"Warp {package_version('warp-lang')}"
+    if device == "cuda":
+        backend, name = current(), torch.cuda.get_device_name()
+        kernels = f"{warp} and nerfacc {package_version('nerfacc')}" if backend.name == "nerfacc" else warp
+        return f"{kernels} on CUDA ({name}; {backend.reason})"
+    if torch.cuda.is_available():
+        reason = "the CPU was asked for"
+    else:
+        reason = "no CUDA device" if torch.version.cuda else "torch is built without CUDA"
+    return f"{warp} on CPU ({reason})"
+
+
+def _lack(device: str, nerfacc: Callable[[], Nerfacc]) -> str | None:
+    """What `auto` lacks to have a choice."""
+    if device != "cuda":
+        return "nerfacc has no kernels for the CPU"
+    means = nerfacc()
+    if means.is_built():
+        return None
+    return means.obstacle() or "nerfacc's kernels are not built: --backend nerfacc builds them"
+
+
+def _told(measured: Milliseconds) -> str:
+    return f"measured here: Warp {measured['warp']:.2f} ms, nerfacc {measured['nerfacc']:.2f} ms"
+
+
+def _recall(means: Nerfacc) -> Milliseconds | None:
+    """What was measured; None if nothing was, or it can't be read."""
+    known = _known(means.memory).get(means.key)
+    if not isinstance(known, dict) or not all(isinstance(known.get(name), float) for name in ("warp", "nerfacc")):
+        return None
+    return {name: known[name] for name in ("warp", "nerfacc")}
+
+
+def _remember(means: Nerfacc, measured: Milliseconds) -> None:
+    """Keep a measurement; where it can't be written, the next start measures again."""
+    try:
+        means.memory.parent.mkdir(parents=True, exist_ok=True)
+        partial = means.memory.with_suffix(".partial")
+        partial.write_text(json.dumps(_known(means.memory) | {means.key: measured}, indent=2), encoding="utf-8")
+        partial.replace(means.memory)
+    except OSError:
+        pass
+
+
+def _known(memory: Path) -> dict:
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

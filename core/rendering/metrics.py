@@ -1,0 +1,194 @@
+"""How close rendered views come to held-out photographs: PSNR and SSIM."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.config.settings import MarchSettings
+from core.datasets.dataset import PixelBatch, Views
+from core.fields.base import Field
+from core.rendering.render import render_image, render_rays
+from core.samplers.base import Sampler
+
+SSIM_WINDOW = 11
+"""Pixels per side of SSIM's Gaussian window; smaller images have no SSIM."""
+
+_SIGMA, _K1, _K2 = 1.5, 0.01, 0.03
+
+
+class ViewScore(NamedTuple):
+    """One view's figures over the pixels that count; `ssim` is NaN where none of its windows fits among them."""
+
+    name: str
+    psnr: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures over a set of views: the mean of per-image values.
+
+    Attributes:
+        psnr: in dB.
+        ssim: at most 1, over the views that have one; NaN where none has.
+    """
+
+    psnr: float
+    ssim: float
+    n_views: int
+    per_view: tuple[ViewScore, ...]
+
+
+def decibels(squared_error: float) -> float:
+    """The PSNR in dB of a mean squared error between values in [0, 1]; inf for none, NaN for NaN."""
+    return math.inf if squared_error <= 0.0 else -10.0 * math.log10(squared_error)
+
+
+class PixelErrors:
+    """The difference of two pictures, gathered from pixels as they come.
+
+    Attributes:
+        n_pixels: gathered so far.
+        largest: the largest absolute difference of a channel, 0 to 1; NaN once one was not a number.
+    """
+
+    def __init__(self) -> None:
+        self.n_pixels, self.largest, self._squares = 0, 0.0, 0.0
+
+    def add(self, a: Tensor, b: Tensor) -> None:
+        """Take in pixels of both pictures, (n, 3) each; values beyond [0, 1] are shown as its ends and count so."""
+        difference = (a.clamp(0.0, 1.0) - b.clamp(0.0, 1.0)).abs()
+        self.n_pixels += a.shape[0]
+        if a.shape[0]:
+            largest = float(difference.max())
+            self.largest = largest if math.isnan(largest) else max(self.largest, largest)  # NaN > x is never true
+        self._squares += float((difference.double() ** 2).sum())
+
+    @property
+    def psnr(self) -> float:
+        """In dB; inf while there is no difference, NaN without pixels or where a colour is not a number."""
+        if self.n_pixels == 0:
+            return math.nan
+        return decibels(self._squares / (3 * self.n_pixels))
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of two images of one shape with values in [0, 1]; inf if they are equal.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    _check_shapes(a, b)
+    return decibels(float(torch.mean((a.double() - b.double()) ** 2)))
+
+
+@torch.no_grad()
+def pixel_psnr(field: Field, sampler: Sampler, pixels: PixelBatch, march: MarchSettings, background: Tensor) -> float:
+    """PSNR in dB over some pixels of a photo, a cheap estimate of the whole picture's; inf without a difference.
+
+    Args:
+        pixels: on the field's device.
+        background: (3,) float32 on the field's device, behind both.
+    """
+    errors = PixelErrors()
+    errors.add(render_rays(field, sampler, pixels.rays, march, background).colors, pixels.over(background))
+    return errors.psnr
+
+
+def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
+    """Structural similarity (Wang et al. 2004, equation 13), the mean over channels and all whole windows.
+
+    Windows are Gaussian, 11x11 with sigma 1.5; K1 = 0.01, K2 = 0.03, as in the paper.
+
+    Args:
+        a, b: (height, width, channels) with values in [0, 1].
+        mask: (height, width) bool; windows count that lie wholly where it is True. None: all.
+
+    Returns:
+        At most 1; NaN where no window counts.
+
+    Raises:
+        ValueError: the shapes differ, or a side is shorter than the window.
+    """
+    _check_shapes(a, b)
+    if a.ndim != 3 or min(a.shape[:2]) < SSIM_WINDOW:
+        raise ValueError(
+            f"SSIM needs images (height, width, channels) of at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, "
+            f"got {tuple(a.shape)}"
+        )
+    # Variances are differences of nearly equal numbers on bright flat areas: float64 keeps their digits.
+    x, y = (image.double().permute(2, 0, 1) for image in (a, b))
+    n_channels = x.shape[0]
+    moments = _gaussian_mean(torch.cat([x, y, x * x, y * y, x * y]))
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = moments.split(n_channels)
+    c1, c2 = _K1**2, _K2**2
+    covariance = mean_xy - mean_x * mean_y
+    variances = (mean_xx - mean_x**2) + (mean_yy - mean_y**2)
+    likeness = (2.0 * mean_x * mean_y + c1) * (2.0 * covariance + c2)
+    values = likeness / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
+    if mask is not None:
+        hidden = torch.nn.functional.max_pool2d((~mask)[None].to(values), SSIM_WINDOW, stride=1)[0]
+        values = values[:, hidden == 0.0]
+    return float(values.mean())
+
+
+def _gaussian_mean(images: Tensor) -> Tensor:
+    """Means over SSIM's window, (n, height, width) -> (n, height - 10, width - 10): first along columns, then rows."""
+    offsets = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
+    weights = torch.exp(-0.5 * (offsets / _SIGMA) ** 2)
+    weights = (weights / weights.sum()).tolist()
+    for axis in (1, 2):
+        size = images.shape[axis] - SSIM_WINDOW + 1
+        # shifted sums: torch's float64 convolution on a CPU unfolds the image into eleven copies
+        total = images.narrow(axis, 0, size) * weights[0]
+        for shift in range(1, SSIM_WINDOW):
+            total.add_(images.narrow(axis, shift, size), alpha=weights[shift])
+        images = total
+    return images
+
+
+def _check_shapes(a: Tensor, b: Tensor) -> None:
+    if a.shape != b.shape:
+        raise ValueError(f"images must have one shape to be compared, got {tuple(a.shape)} and {tuple(b.shape)}")
+
+
+def evaluate(
+    field: Field,
+    sampler: Sampler,
+    views: Views,
+    march: MarchSettings,
+    background: Tensor,
+    on_view: Callable[[int, Tensor, Tensor], None] | None = None,
+) -> Evaluation:
+    """Render views and compare them with their photographs over the same background, where these count.
+
+    Args:
+        views: at least one; they may lie on another device.
+        background: (3,) float32 on the field's device.
+        on_view: called after each view with its index, the rendered image and the photograph, both
+            (height, width, 3) float32 in [0, 1] on the field's device. What it raises ends the evaluation.
+
+    Raises:
+        ValueError: there are no views.
+    """
+    if not len(views):
+        raise ValueError("an evaluation needs at least one view, got none")
+    scores = []
+    for index, name in enumerate(views.names):
+        camera = views.cameras[index].to(background.device)
+        rendered = render_image(field, sampler, camera, march, background).colors.clamp(0.0, 1.0)
+        photo = views.photo(index, background.to(views.images.device)).to(background.device)
+        if on_view is not None:
+            on_view(index, rendered, photo)
+        large_enough = min(camera.height, camera.width) >= SSIM_WINDOW
+        mask = None if views.used is None else views.mask(index).to(background.device)
+        used = slice(None) if mask is None else mask
+        likeness = ssim(rendered, photo, mask) if large_enough else math.nan
+        scores.append(ViewScore(name, psnr(rendered[used], photo[used]), likeness))
+    n, likenesses = len(scores), [score.ssim for score in scores if not math.isnan(score.ssim)]
+    mean_ssim = sum(likenesses) / len(likenesses) if likenesses else math.nan
+    return Evaluation(sum(s.psnr for s in scores) / n, mean_ssim, n, tuple(scores))

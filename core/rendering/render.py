@@ -1,0 +1,152 @@
+"""From rays to pixels: the one path that training, the view, evaluation, screenshots and the grid's tests share."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.config.settings import MarchSettings
+from core.fields.along_rays import AlongRays, colors_at
+from core.fields.base import Field
+from core.geometry.cameras import Camera
+from core.geometry.rays import Rays, RenderOutput
+from core.kernels.camera_rays import generate_rays
+from core.kernels.packed import composite
+from core.kernels.runtime.launch import lanes_on, run_together
+from core.samplers.base import Sampled, Sampler
+
+_SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
+"""Samples a ray takes in its first round: small rounds evaluate less behind surfaces, large ones, where rounds are
+launches, save some."""
+
+_FIRST_ROUND = {"cpu": 1 << 15, "cuda": 1 << 20}
+"""Samples of all rays in the first round, where the limits allow: a few rays march far at once, many stop soon."""
+
+_WORTH_A_THREAD = 1 << 12
+"""Rays of a picture that are worth a thread of their own, with all its launches."""
+
+_IMAGE_CHUNK = {"cpu": 1 << 16, "cuda": 1 << 17}
+"""Rays of a picture that are rendered at once."""
+
+
+class Traced(NamedTuple):
+    """Rendered rays, and how they came about.
+
+    Attributes:
+        output: the pixels.
+        sampled: what the sampler gave; weights: (n_samples,) float32, its samples' shares in the pixels.
+    """
+
+    output: RenderOutput
+    sampled: Sampled
+    weights: Tensor
+
+
+def render_rays(
+    field: Field | AlongRays,
+    sampler: Sampler,
+    rays: Rays,
+    march: MarchSettings,
+    background: Tensor,
+    generator: torch.Generator | None = None,
+    round_size: int | None = None,
+) -> RenderOutput:
+    """The pixels that `trace_rays` renders."""
+    return trace_rays(field, sampler, rays, march, background, generator, round_size).output
+
+
+def trace_rays(
+    field: Field | AlongRays,
+    sampler: Sampler,
+    rays: Rays,
+    march: MarchSettings,
+    background: Tensor,
+    generator: torch.Generator | None = None,
+    round_size: int | None = None,
+) -> Traced:
+    """Render rays; differentiable in the parameters of field and sampler where torch's gradient mode is on.
+
+    Args:
+        field: or nerfacc's functions, as `AlongRays`.
+        background: (3,) or (n_rays, 3) float32, the colour behind the scene.
+        generator: jitters the samples; None places them deterministically.
+        round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: as suits the rays.
+    """
+    if round_size is None:
+        round_size = first_round_size(rays.rays_o.shape[0], rays.rays_o.device)
+    sampled = sampler.sample(field, rays, march, generator, round_size)
+    samples, known = sampled.samples, None
+    if sampled.sigmas is not None and not torch.is_grad_enabled():  # a march asks for densities without gradient
+        known = sampled.sigmas, sampled.features
+    rgbs, sigmas = colors_at(field, rays, samples, known)
+    spans = samples.t_starts, samples.t_ends, samples.packed_info
+    weights, colors, opacities, depths, medians = composite(sigmas, rgbs, *spans, background, sampled.weights)
+    if sampled.medians is not None:
+        medians = sampled.medians
+    trans = 1.0 - opacities.detach() if sampled.trans is None else sampled.trans
+    counts = sampled.n_dense, sampled.n_marched, samples.packed_info[:, 1]
+    return Traced(RenderOutput(colors, opacities, depths, medians, trans, *counts, sampled.stopped), sampled, weights)
+
+
+def image_chunk(device: torch.device) -> int:
+    """Rays of a picture that `render_image` renders at once where it is left to choose."""
+    return _IMAGE_CHUNK[device.type]
+
+
+def first_round_size(n_rays: int, device: torch.device) -> int:
+    """Samples that each ray takes in the first round where `render_rays` is left to choose.
+
+    Rounds decide how far behind an early stop a ray has marched: pictures rendered in slices of various sizes evaluate
+    the same samples if all are given the same size of rounds.
+    """
+    return min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND[device.type] // max(1, n_rays)))
+
+
+@torch.no_grad()
+def render_image(
+    field: Field,
+    sampler: Sampler,
+    camera: Camera,
+    march: MarchSettings,
+    background: Tensor,
+    cancelled: Callable[[], bool] | None = None,
+    chunk: int | None = None,
+) -> RenderOutput | None:
+    """Render all pixels of a camera, `chunk` rays at a time; on the CPU, each thread has a chunk of its own.
+
+    Args:
+        background: (3,) float32.
+        cancelled: asked between chunks; once it says yes, None is returned.
+        chunk: None: as suits the device.
+
+    Returns:
+        The output with (height, width) in place of (n_rays,).
+
+    Raises:
+        ValueError: the field knows the rays by their numbers, which no slice of them keeps.
+    """
+    if isinstance(field, AlongRays):
+        raise ValueError(
+            "a picture is rendered in slices, and nerfacc's functions number the rays of all of it: "
+            "give all its rays to render_rays"
+        )
+    n_pixels, device = camera.width * camera.height, camera.c2w.device
+    chunk = min(chunk or image_chunk(device), n_pixels)
+    lanes = min(lanes_on(device), max(1, n_pixels // _WORTH_A_THREAD))
+    round_size = first_round_size(chunk, device)
+    chunk = -(-chunk // lanes)
+
+    def render(first: int) -> RenderOutput:
+        rays = generate_rays(camera, first, first + chunk)
+        return render_rays(field, sampler, rays, march, background, round_size=round_size)
+
+    parts = []
+    firsts = range(0, n_pixels, chunk)
+    for i in range(0, len(firsts), lanes):
+        if cancelled is not None and cancelled():
+            return None
+        parts += run_together([partial(render, first) for first in firsts[i : i + lanes]])
+    shape = (camera.height, camera.width)
+    return RenderOutput(*(torch.cat(x).unflatten(0, shape) for x in zip(*parts, strict=True)))

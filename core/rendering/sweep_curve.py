@@ -1,0 +1,158 @@
+"""What a sweep over one threshold found: its points, its knee, its range and its CSV file. Plain numbers, no torch."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from core.config.methods import SAMPLERS, name_of, read_by
+from core.config.sampler_settings import OccupancySettings
+from core.config.scale import Scale
+from core.config.settings import MARCH_NUMBERS, Box, MarchSettings, Setting, settings_of
+from core.geometry.boxes import distances_to_box
+
+KNEE_DECIBELS = 40.0
+"""A picture this near to the one with thresholds off looks the same: its RMS error is 1% of full scale."""
+
+_STEPS_ALONG_DIAGONAL = (1536, 12)
+"""A sweep of the step size goes from the finest to the coarsest cut of the scene's diagonal, whatever its unit is."""
+
+_NEARBY = 0.02
+"""Of the axis: as near as this a click means the point."""
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """One value's picture. The fields are the columns of sweep.csv.
+
+    Attributes:
+        value: of the swept setting.
+        ms: milliseconds of rendering the picture, the median of its repeats.
+        samples_per_ray: samples composited, a mean over all rays.
+        density_evaluations, color_evaluations: of the whole picture, counted.
+        psnr_vs_off: in dB, against the same view with thresholds off; inf where the pictures are equal.
+    """
+
+    value: float
+    ms: float
+    samples_per_ray: float
+    density_evaluations: int
+    color_evaluations: int
+    psnr_vs_off: float
+
+    @property
+    def evaluations(self) -> int:
+        return self.density_evaluations + self.color_evaluations
+
+
+@dataclass(frozen=True)
+class SweepCurve:
+    """A sweep, or as much of it as is done.
+
+    Attributes:
+        name: the swept field of `MarchSettings`.
+        scale: the swept range; figures use it as their horizontal axis.
+        present: the value that the view has.
+        n_rays: of each picture.
+        points: in order of their values.
+    """
+
+    name: str
+    scale: Scale
+    present: float
+    n_rays: int
+    points: tuple[SweepPoint, ...] = ()
+
+    @property
+    def knee(self) -> SweepPoint | None:
+        """The value to choose for speed alone that costs nothing one would see.
+
+        Of the points whose picture keeps `KNEE_DECIBELS` against thresholds off, the one with the fewest density and
+        colour evaluations together; of equals the most faithful. Evaluations decide and not milliseconds, because
+        they are the same on every machine and in every run. None where no point keeps so much.
+        """
+        faithful = [point for point in self.points if point.psnr_vs_off >= KNEE_DECIBELS]
+        return min(faithful, key=lambda point: (point.evaluations, -point.psnr_vs_off), default=None)
+
+    def value_at(self, position: float) -> float:
+        """The value that a click at a position of the axis means: that of a point close by, or else its own."""
+        nearest = min(self.points, key=lambda point: abs(self.scale.position(point.value) - position), default=None)
+        if nearest is not None and abs(self.scale.position(nearest.value) - position) <= _NEARBY:
+            return nearest.value
+        return self.scale.value(min(1.0, max(0.0, position)))
+
+    def drawn_decibels(self) -> tuple[list[float], float, float]:
+        """PSNRs as a figure draws them, and its axis's ends: pictures equal to the reference lie above all others."""
+        finite = [point.psnr_vs_off for point in self.points if math.isfinite(point.psnr_vs_off)]
+        low, high = min([KNEE_DECIBELS - 10.0, *finite]), max([KNEE_DECIBELS + 10.0, *finite])
+        ceiling, air = high + 0.12 * (high - low), 0.06 * (high - low)
+        return [min(point.psnr_vs_off, ceiling) for point in self.points], low - air, ceiling + air
+
+
+def swept_setting(
+    name: str,
+    march: MarchSettings,
+    box: Box,
+    position: Sequence[float],
+    sampler: Any = OccupancySettings(),  # noqa: B008 - it is immutable
+) -> Setting:
+    """A threshold's setting with its range narrowed to what is worth rendering.
+
+    - The step size goes from 1/1536 to 1/12 of the box's diagonal: its whole range would take hours at the fine end.
+    - The near and far planes go, linearly, from the box's nearest to its farthest point from the camera: beyond
+      these they change nothing. The near plane stays in front of the far plane.
+    - The other thresholds keep the range of their sliders.
+
+    Args:
+        box: the scene's bounds, x0 y0 z0 x1 y1 z1.
+        position: of the camera.
+        sampler: its settings, one of `core.config.methods.SAMPLERS`.
+
+    Raises:
+        ValueError: the name is none of `MARCH_NUMBERS`, the sampler doesn't use it, or the planes leave no range.
+    """
+    if name not in MARCH_NUMBERS:
+        raise ValueError(f"{name!r} can't be swept: choose one of {', '.join(MARCH_NUMBERS)}")
+    if name not in (swept := swept_names(sampler)):
+        kind = name_of(SAMPLERS, sampler)
+        raise ValueError(f"the sampler {kind} doesn't use {name}: sweep one of {', '.join(swept)}")
+    setting = settings_of(MarchSettings)[name]
+    if name == "render_step_size":
+        low, high = (math.dist(box[:3], box[3:]) / n for n in _STEPS_ALONG_DIAGONAL)
+    elif name in ("near_plane", "far_plane"):
+        low, high = distances_to_box(box, position)
+        if name == "near_plane":
+            high = min(high, 0.99 * march.far_plane)
+        else:
+            low = max(low, 1.01 * march.near_plane)
+    else:
+        return setting
+    low, high = (float(f"{min(max(x, setting.low), setting.high):.3g}") for x in (low, high))
+    if low >= high:
+        raise ValueError(
+            f"{name} has no range to sweep: the near plane ({march.near_plane:g}) and the far plane "
+            f"({march.far_plane:g}) leave nothing of the scene's box; set them to other values"
+        )
+    return Setting(
+        setting.documentation,
+        label=setting.label,
+        unit=setting.unit,
+        low=low,
+        high=high,
+        log=name == "render_step_size",
+    )
+
+
+def swept_names(sampler: Any) -> tuple[str, ...]:
+    """Those of `MARCH_NUMBERS` that a sampler of some settings uses."""
+    return tuple(name for name in MARCH_NUMBERS if name in read_by(sampler))
+
+
+def write_csv(path: Path, points: Sequence[SweepPoint]) -> None:
+    """Write points to a new file, one row each, in full precision; raises FileExistsError."""
+    with path.open("x", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(field.name for field in fields(SweepPoint))
+        rows.writerows(astuple(point) for point in points)

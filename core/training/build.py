@@ -1,0 +1,248 @@
+"""Opens what a user names: a dataset to train from the start, or a snapshot to go on from."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.config.methods import (
+    CONTRACTIONS,
+    ENDLESS,
+    FIELDS,
+    SAMPLERS,
+    MethodSettings,
+    default_contraction,
+    default_method,
+    for_times,
+    is_own,
+    kind_named,
+    method_settings,
+    name_of,
+    refuse,
+    with_overrides,
+)
+from core.config.presets import endless, presets
+from core.config.read_options import AS_STORED, Reading
+from core.config.settings import Contraction, TrainSettings, differences
+from core.datasets import open_dataset
+from core.datasets.bounds.footprint import pixels_across
+from core.datasets.bounds.scene_bounds import check_place, placed, placed_as_wished
+from core.datasets.dataset import Dataset, Progress
+from core.datasets.formats import tiny_nerf, video
+from core.errors import FirstlightError
+from core.fields.domain import space_of
+from core.geometry.placement import AXES, Place
+from core.kernels.runtime.device import fastest_precision
+from core.rendering.render import render_image
+from core.training.snapshot import load_snapshot
+from core.training.trainer import Trainer
+
+SNAPSHOT_SUFFIX = ".safetensors"
+FILE_SUFFIXES = (SNAPSHOT_SUFFIX, tiny_nerf.SUFFIX, *video.SUFFIXES)
+"""Of files that are a scene by themselves."""
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What was asked for instead of the presets: values by the names of their settings.
+
+    Attributes:
+        thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
+            field and the sampler have; method: names of these and of a contraction, by "field", "sampler" and
+            "contraction"; place: of PlaceWishes.
+    """
+
+    thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    field: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sampler: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    method: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    place: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def new_trainer(
+    dataset: Dataset,
+    device: str,
+    seed: int,
+    overrides: Overrides | None = None,
+    excluded: frozenset[int] = frozenset(),
+) -> Trainer:
+    """A trainer with the presets for the device and the scene's size.
+
+    Args:
+        dataset: in its place already.
+        excluded: as for `Trainer`.
+
+    Raises:
+        ValueError: see `settings_for`.
+    """
+    field, sampler, train = settings_for(dataset, device, overrides or Overrides())
+    return Trainer(dataset, field, train, device, seed, excluded, sampler)
+
+
+def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodSettings:
+    """The presets for a device and a scene's size, with what was asked for instead.
+
+    Raises:
+        ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
+    """
+    method = default_method(dataset.train.moves) | dict(overrides.method)
+    field_settings, sampler_settings, train_settings = _presets(dataset, device, **method, changes=overrides.field)
+    sampler_settings = with_overrides(SAMPLERS, sampler_settings, overrides.sampler)
+    refuse(field_settings, sampler_settings)
+    march = replace(train_settings.march, **overrides.thresholds)
+    train_settings = replace(train_settings, march=march, **overrides.training)
+    space_of(dataset, train_settings)  # raises if the contraction doesn't suit the cameras
+    return MethodSettings(field_settings, sampler_settings, train_settings)
+
+
+def method_of(trainer: Trainer) -> Overrides:
+    """What to ask for to have a trainer's method again on its dataset: the names of field and sampler, that of a
+    contraction that isn't the usual one, and of the settings of field and sampler those that differ from the presets;
+    those of the sampler may follow from the field's.
+    """
+    names = {"field": name_of(FIELDS, trainer.field_settings), "sampler": name_of(SAMPLERS, trainer.sampler_settings)}
+    contraction, usual = trainer.settings.contraction, default_contraction(trainer.settings.grid_levels)
+    if contraction not in (None, usual):
+        names["contraction"] = contraction
+    field = differences(trainer.field_settings, _presets(trainer.dataset, trainer.device, **names).field)
+    usual = _presets(trainer.dataset, trainer.device, **names, changes=field)
+    return Overrides(field=field, sampler=differences(trainer.sampler_settings, usual.sampler), method=names)
+
+
+def other_trainer(trainer: Trainer, train_settings: TrainSettings, wished: Overrides, seed: int) -> Trainer:
+    """An untrained one of the same dataset in the same place, without the same views, and with another method.
+
+    Its settings are the presets for that method. Thresholds that differed from those of the old one still do.
+
+    Args:
+        train_settings: those that the old one was opened with.
+        wished: the method.
+
+    Raises:
+        ValueError: see `settings_for`.
+    """
+    usual = settings_for(trainer.dataset, trainer.device, Overrides(method=method_of(trainer).method)).train
+    thresholds = differences(train_settings.march, usual.march)
+    wished = replace(wished, thresholds=thresholds | dict(wished.thresholds))
+    return new_trainer(trainer.dataset, trainer.device, seed, wished, trainer.excluded)
+
+
+def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:
+    """An untrained one of the same dataset in another place.
+
+    Its settings are the presets for that place. What differed from those of the old place still does, but for the
+    levels and the near plane.
+
+    Args:
+        train_settings: those that the old one was opened with.
+
+    Raises:
+        ValueError: nothing could be learnt there.
+    """
+    check_place(place, trainer.dataset.train.cameras)
+    dataset = placed(trainer.dataset, place)
+    names = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    method = *names, train_settings.contraction
+    old, new = (_presets(d, trainer.device, *method) for d in (trainer.dataset, dataset))
+    field_settings = replace(new.field, **differences(trainer.field_settings, old.field))
+    thresholds = differences(train_settings.march, old.train.march) | {"near_plane": place.near_plane}
+    training = differences(train_settings, old.train) | {"grid_levels": place.n_levels}
+    train_settings = replace(new.train, **training, march=replace(new.train.march, **thresholds))
+    return Trainer(
+        dataset, field_settings, train_settings, trainer.device, seed, trainer.excluded, trainer.sampler_settings
+    )
+
+
+def _presets(
+    dataset: Dataset,
+    device: str,
+    field: str,
+    sampler: str,
+    contraction: Contraction | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> MethodSettings:
+    pixels, precision = _pixels_across(dataset, contraction), fastest_precision(device)
+    ngp, train = presets(device, dataset.box, precision, dataset.n_levels, dataset.near_plane, pixels)
+    if contraction is not None:
+        kind_named(CONTRACTIONS, contraction)
+        train = replace(train, contraction=contraction)
+    if contraction not in (None, "none") and dataset.n_levels == 1:  # fresh fog is thinner there, and steps don't grow
+        train = replace(train, march=replace(train.march, alpha_thre=0.25 * train.march.alpha_thre))
+    if is_own(field) and dataset.train.moves:  # whether it looks at times, its code says, which isn't run yet
+        train = for_times(train)
+    if contraction in ENDLESS:
+        train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
+    return method_settings(field, sampler, ngp, train, device == "cpu", changes)
+
+
+def _pixels_across(dataset: Dataset, contraction: Contraction | None) -> float:
+    """Pixels of a training view across what a field covers, as large as they are at the box."""
+    contracted = (contraction or default_contraction(dataset.n_levels)) != "none"
+    sides = 2 if contracted else 2 ** (dataset.n_levels - 1)  # contracted, half a side is left to all around the box
+    return sides * pixels_across(dataset.train.cameras, dataset.box)
+
+
+def open_trainer(
+    path: str,
+    reading: Reading = AS_STORED,
+    device: str = "cpu",
+    seed: int = 0,
+    progress: Progress | None = None,
+    overrides: Overrides | None = None,
+) -> Trainer:
+    """Open a scene and make sure that it can be rendered.
+
+    Args:
+        path: a dataset, a demo's name, or a file that ends in .safetensors, which keeps its own settings and reading
+            but for up. The code of a field of the user's own must be named again, as `Overrides.method`'s "field".
+        reading: of a dataset.
+        progress: told what is done; what it raises ends the opening.
+
+    Raises:
+        DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
+        FirstlightError: see `refuse_for_snapshot`.
+        ValueError: see `new_trainer` and `placed_as_wished`.
+    """
+    progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
+    if is_snapshot(path):
+        refuse_for_snapshot(path, reading, overrides or Overrides())
+        own_field = None if overrides is None else overrides.method.get("field")
+        progress(0.0, f"reading {path}")
+        trainer = load_snapshot(path, device, progress, own_field)
+        if "up" in wishes:
+            trainer.turn_up(AXES[wishes["up"]])
+    else:
+        dataset = placed_as_wished(open_dataset(path, reading, progress), wishes)
+        progress(1.0, "preparing the field and the grid")
+        trainer = new_trainer(dataset, device, seed, overrides)
+    progress(1.0, "preparing kernels (compiled on the first start only)")
+    rehearse(trainer)
+    return trainer
+
+
+def refuse_for_snapshot(path: str, reading: Reading, overrides: Overrides) -> None:
+    """Raise FirstlightError if a snapshot is to lie in another box, to be read otherwise, or to have another method,
+    than it was trained. A field of the user's own is named again, see `load_snapshot`."""
+    if overrides.place.keys() - {"up"}:
+        raise FirstlightError(
+            f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
+        )
+    names = {choice for choice, name in overrides.method.items() if choice != "field" or not is_own(name)}
+    if names or overrides.field or overrides.sampler:
+        raise FirstlightError(f"{path} keeps its field and its sampler: leave the flags out, or open its dataset")
+    if reading != AS_STORED:
+        raise FirstlightError(f"{path} keeps how its dataset was read: leave the flags out, or open the dataset")
+
+
+def is_snapshot(path: str) -> bool:
+    return path.lower().endswith(SNAPSHOT_SUFFIX)
+
+
+def rehearse(trainer: Trainer) -> None:
+    """Compile or load the kernels of views and steps, so that the first ones aren't charged for it; what can't be shown
+    or learnt from fails here."""
+    trainer.rehearse()
+    camera = trainer.dataset.train.cameras[0].resized(16, 16).to(trainer.device)
+    background = camera.c2w.new_ones(3)
+    render_image(trainer.field, trainer.sampler, camera, trainer.settings.march, background)

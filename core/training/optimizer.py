@@ -1,0 +1,137 @@
+"""Adam (Kingma and Ba 2015), torch's own, in pieces on the CPU.
+
+A step passes over a hash table, its gradient and its two moments. On the CPU each thread of the pool
+takes a piece of them, for torch's own threads are off, and rounds it on the way for who reads the table rounded. Adam
+treats each number for itself, so pieces change nothing in the result.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.kernels.runtime.launch import lanes_on, run_together
+
+_WORTH_A_THREAD = 1 << 16
+"""Numbers of a parameter that are worth a thread of their own, a tenth of a millisecond."""
+
+_VECTOR = 64
+"""A piece's length is a multiple of this, which any vector's length divides: the same numbers are computed in vectors
+as in one piece."""
+
+
+class Adam:
+    """An optimiser whose state is that of `torch.optim.Adam`.
+
+    Args:
+        groups: dicts with "params", and with what else a group is to have.
+        learning_rate: of all groups, until their "lr" is set.
+        rounded_readers: of parameters that somebody reads in bfloat16; called with the rounded parameter, a new tensor
+            of its shape, after a step that made it on the way. Where a step doesn't (on CUDA), nobody is called.
+
+    Attributes:
+        param_groups: torch's; "lr" of each is what the next step takes.
+        state: torch's, by parameter: "step", "exp_avg", "exp_avg_sq"; empty before a parameter's first step.
+    """
+
+    def __init__(
+        self,
+        groups: list[dict[str, Any]],
+        learning_rate: float,
+        rounded_readers: dict[nn.Parameter, Callable[[Tensor], None]] | None = None,
+    ):
+        self._whole = torch.optim.Adam(groups, lr=learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True)
+        self.param_groups, self.state = self._whole.param_groups, self._whole.state
+        self._readers = rounded_readers or {}
+
+    def drop_gradients(self) -> None:
+        """Let the next backward pass begin without gradients."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def gradient_sums(self) -> list[Tensor]:
+        """Sums (scalars) over all gradients there are, in parts: one isn't finite if a number in it isn't."""
+        grads = [parameter.grad for group in self.param_groups for parameter in _learnt(group)]
+        parts = [part for grad in grads for part in pieces_of(grad.contiguous())]
+        return run_together([part.sum for part in parts]) if len(parts) > len(grads) else [x.sum() for x in parts]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move each parameter that has a gradient."""
+        groups = [(group, _learnt(group)) for group in self.param_groups]
+        learnt = [parameter for _, parameters in groups for parameter in parameters]
+        rounded = {}
+        if all(map(_can_be_cut, learnt)):
+            rounded = {x: torch.empty_like(x, dtype=torch.bfloat16) for x in learnt if x in self._readers}
+            run_together([task for group in groups for task in self._tasks(*group, rounded)])
+        else:
+            self._whole.step()
+        # fused Adam writes unnoticed by torch, and fields keep what they made of their tables by version
+        torch.autograd.graph.increment_version(learnt)
+        for parameter, value in rounded.items():
+            self._readers[parameter](value)
+
+    def _tasks(
+        self, group: dict[str, Any], parameters: list[nn.Parameter], rounded: dict[nn.Parameter, Tensor]
+    ) -> list[Callable[[], None]]:
+        """A group's step: one task for each piece of a large parameter, and one for all small parameters."""
+        states = [self._state_of(parameter) for parameter in parameters]
+        if parameters:
+            torch._foreach_add_([state["step"] for state in states], 1)
+        beta1, beta2 = group["betas"]
+        names = "lr", "weight_decay", "eps", "amsgrad", "maximize"
+        move = partial(_move, settings={name: group[name] for name in names} | {"beta1": beta1, "beta2": beta2})
+        tasks, small = [], []
+        for parameter, state in zip(parameters, states, strict=True):
+            columns = [parameter, parameter.grad, state["exp_avg"], state["exp_avg_sq"]]
+            if parameter in rounded:
+                columns.append(rounded[parameter])
+            elif parameter.numel() < 2 * _WORTH_A_THREAD:
+                small.append((*columns, state["step"]))
+                continue
+            pieces = zip(*map(pieces_of, columns), strict=True)
+            tasks += [partial(move, *([x] for x in piece[:4]), [state["step"]], *piece[4:]) for piece in pieces]
+        return [*tasks, partial(move, *map(list, zip(*small, strict=True)))] if small else tasks
+
+    def _state_of(self, parameter: nn.Parameter) -> dict[str, Tensor]:
+        state = self.state[parameter]
+        if not state:  # as torch begins
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        return state
+
+
+def pieces_of(x: Tensor) -> tuple[Tensor, ...]:
+    """Views (n,) of numbers that lie side by side: pieces for threads, where they are worth it; or all of them."""
+    n_pieces = max(1, min(lanes_on(x.device), x.numel() // _WORTH_A_THREAD))
+    return x.view(-1).split(max(1, -(-x.numel() // (n_pieces * _VECTOR)) * _VECTOR))
+
+
+def _move(
+    values: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    mean_squares: list[Tensor],
+    steps: list[Tensor],
+    rounded: Tensor | None = None,
+    *,
+    settings: dict[str, Any],
+) -> None:
+    torch._fused_adam_(values, gradients, means, mean_squares, [], steps, **settings)
+    if rounded is not None:
+        rounded.copy_(values[0])
+
+
+def _learnt(group: dict[str, Any]) -> list[nn.Parameter]:
+    return [parameter for parameter in group["params"] if parameter.grad is not None]
+
+
+def _can_be_cut(parameter: nn.Parameter) -> bool:
+    """Whether a parameter and its gradient are float32 numbers side by side in the CPU's memory."""
+    return all(
+        x.is_cpu and x.dtype is torch.float32 and x.layout is torch.strided and x.is_contiguous()
+        for x in (parameter, parameter.grad)
+    )

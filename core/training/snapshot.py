@@ -1,0 +1,175 @@
+"""Snapshots: everything a run needs to go on exactly where it was, in one safetensors file, without pickle.
+
+Tensors: the field, the mean that is shown of it, the grid, the optimiser's moments and the generator's state. The
+header's "firstlight" entry is a JSON object with the settings, the counters, the training views left out, the scene's
+place and where the dataset lies; the images are not stored.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from core.config.field_settings import OwnSettings
+from core.config.methods import FIELDS, SAMPLERS, is_own, name_of, settings_named
+from core.config.read_options import Reading
+from core.config.settings import MarchSettings, TrainSettings
+from core.datasets import open_dataset
+from core.datasets.bounds.scene_bounds import placed
+from core.errors import DatasetError, SnapshotError
+from core.geometry.placement import Place
+from core.training.trainer import Trainer
+
+_KEY = "firstlight"
+_VERSION = 4
+"""1: the colour network knew one value less of the density's. 2: space around the box was not contracted. 3: what the
+network gives was the logarithm of the density itself, and fresh fog in contracted space four times as thick."""
+
+_COMPARED_CAMERAS = 3
+"""Cameras whose poses are compared with the dataset's: poses that were found anew are others."""
+
+
+def save_snapshot(path: str | Path, trainer: Trainer) -> None:
+    """Write a snapshot; a file of that name is never replaced.
+
+    Raises:
+        SnapshotError: the file exists or can't be written.
+    """
+    path = Path(path)
+    if path.exists():
+        raise SnapshotError(f"{path} exists already, and a snapshot replaces nothing: choose another name")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.state_tensors().items()}
+    header = {
+        "version": _VERSION,
+        "dataset": str(Path(trainer.dataset.path).resolve()),
+        "reading": asdict(trainer.dataset.reading),
+        "box": trainer.dataset.box,
+        "up": trainer.dataset.up,
+        "near": trainer.dataset.near_plane,
+        "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
+        "seed": trainer.seed,
+        "method": [name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)],
+        "field": asdict(trainer.field_settings),
+        "sampler": asdict(trainer.sampler_settings),
+        "train": asdict(trainer.settings),
+        "counters": trainer.counters(),
+        "excluded": sorted(trainer.excluded),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(descriptor)
+        try:
+            save_file(tensors, unfinished, metadata={_KEY: json.dumps(header)})
+            _publish(unfinished, path)
+        finally:
+            Path(unfinished).unlink(missing_ok=True)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SnapshotError(f"{path} can't be written ({reason}): choose another folder") from error
+
+
+def _publish(unfinished: str, path: Path) -> None:
+    """Give a finished file its name, unless somebody made a file of that name meanwhile."""
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as a memory card's
+        if path.exists():
+            raise
+        os.rename(unfinished, path)
+
+
+def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_field: str | None = None) -> Trainer:
+    """Open a snapshot and its dataset, ready for the next step.
+
+    Args:
+        progress: as in `open_dataset`.
+        own_field: path.py:Class of the user's own field that it was trained with. A snapshot may come from anywhere, so
+            that no code runs because one names it.
+
+    Raises:
+        SnapshotError: the file is missing, broken or of another version, its dataset is gone, or it was trained with a
+            field of somebody's own and that wasn't named.
+        FieldError: see `core.fields.own.OwnField`.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise SnapshotError(f"{path}: expected a snapshot file (.safetensors), found no file there")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})[_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if header["version"] != _VERSION:
+            raise SnapshotError(
+                f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}: train anew"
+            )
+        train = dict(header["train"])
+        train["march"] = MarchSettings(**_with_tuples(train["march"]))
+        field, sampler = header["method"]
+        settings = _field_settings(path, field, header["field"], own_field), TrainSettings(**train)
+        sampler_settings = settings_named(SAMPLERS, sampler, header["sampler"])
+        where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
+        reading = Reading(**header["reading"])
+        box, levels = _numbers(header["box"], 6), settings[1].grid_levels
+        near = float(header["near"])
+        up = _numbers(header["up"], 3)
+        cameras = torch.tensor(header["cameras"])
+        excluded = frozenset(header["excluded"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(f"{path} is not a snapshot of this program, or is damaged ({error!r:.200})") from error
+    try:
+        dataset = open_dataset(where, reading, progress)
+    except DatasetError as error:
+        raise SnapshotError(f"{path} was trained on a dataset that can't be opened: {error}") from error
+    poses = dataset.train.cameras.c2w[: len(cameras)]
+    if not (poses.shape == cameras.shape and torch.allclose(poses, cameras, rtol=1e-3, atol=1e-4)):
+        raise SnapshotError(
+            f"{path} was trained with other poses than {where} has now: if they were found from photos, the cache that "
+            "kept them is gone; train anew"
+        )
+    dataset = placed(dataset, Place(box, levels, near, up))
+    trainer = Trainer(dataset, *settings, device=device, seed=seed, sampler_settings=sampler_settings)
+    try:
+        trainer.load_state(tensors, counters)
+        trainer.exclude(excluded)
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        what = own_field or "its own settings, it may be damaged"
+        raise SnapshotError(f"{path} doesn't fit {what} ({error!r:.200})") from error
+    return trainer
+
+
+def _field_settings(path: Path, name: str, values: dict, own_field: str | None) -> Any:
+    """The settings of the field in a snapshot; of the user's own, those of the one that was named anew."""
+    if not is_own(name):
+        if own_field is not None:
+            raise SnapshotError(f"{path} was trained with the field {name}, not with {own_field}: leave --field out")
+        return settings_named(FIELDS, name, values)
+    if own_field is None:
+        raise SnapshotError(
+            f"{path} was trained with a field of somebody's own, code that runs only if you name it: if you trust it, "
+            f"add --field {name}"
+        )
+    if not is_own(own_field):
+        raise SnapshotError(f"{path} was trained with {name}, not with the field {own_field}: add --field {name}")
+    return OwnSettings(own_field)
+
+
+def _numbers(values: list[float], n: int) -> tuple[float, ...]:
+    """What JSON keeps of a tuple of n numbers; raises ValueError for anything else."""
+    numbers = tuple(float(x) for x in values)
+    if len(numbers) != n:
+        raise ValueError(f"expected {n} numbers, found {len(numbers)}")
+    return numbers
+
+
+def _with_tuples(march: dict) -> dict:
+    """JSON has lists where the settings have tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in march.items()}

@@ -1,0 +1,74 @@
+import socket
+
+import pytest
+
+from core.commands import doctor
+
+
+@pytest.fixture
+def linux(monkeypatch):
+    monkeypatch.setattr("core.commands.doctor.sys.platform", "linux")
+
+
+def by_name(findings):
+    return {finding.name: finding for finding in findings}
+
+
+def test_it_looks_at_everything_and_finds_no_fatal_lack_here():
+    findings = by_name(doctor.examine())
+    assert {"Python", "torch", "warp-lang", "nerfacc", "device", "kernels", "display", "free memory"} <= findings.keys()
+    assert not [finding for finding in findings.values() if finding.fatal]
+    assert "Warp" in findings["kernels"].value
+
+
+def test_every_lack_comes_with_advice():
+    text = doctor.lines([doctor.Finding("a", "fine"), doctor.Finding("bc", "missing", "install it")])
+    assert text == ["  a   fine", "! bc  missing", "      -> install it"]
+
+
+def test_a_missing_package_is_fatal_and_another_version_is_not(monkeypatch):
+    versions = {"torch": None, "numpy": "1.0"}
+    real = doctor.package_version
+    monkeypatch.setattr(doctor, "package_version", lambda name: versions.get(name, real(name)))
+    findings = by_name(doctor.examine())
+    assert findings["torch"].fatal and "pip install torch==" in findings["torch"].advice
+    assert findings["numpy"].advice and not findings["numpy"].fatal
+
+
+def test_a_local_build_of_the_pinned_version_is_no_lack(monkeypatch):
+    pinned = dict(line.split("==") for line in doctor._REQUIREMENTS.read_text().split())
+    monkeypatch.setattr(doctor, "package_version", lambda name: pinned[name] + "+cu128")
+    assert not any(finding.advice for finding in doctor._packages())
+
+
+def test_kernels_that_fail_are_a_fatal_lack(monkeypatch):
+    monkeypatch.setattr("core.kernels.packed.accumulate_along_rays", lambda *_: 1 / 0)
+    finding = doctor._kernels()
+    assert finding.fatal and finding.advice and "division" in finding.value
+
+
+@pytest.mark.parametrize("display", ["", "nonsense", ":54321", "localhost:54321.0"])
+def test_a_display_that_is_not_there_is_a_problem(linux, monkeypatch, display):
+    monkeypatch.setenv("DISPLAY", display)
+    problem = doctor.display_problem()
+    assert "DISPLAY" in problem
+    assert display in problem
+
+
+def test_a_display_that_answers_is_none(linux, monkeypatch):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
+        for number in range(500, 600):
+            try:
+                server.bind(("127.0.0.1", 6000 + number))
+                break
+            except OSError:
+                continue
+        server.listen()
+        monkeypatch.setenv("DISPLAY", f"127.0.0.1:{number}.0")
+        assert doctor.display_problem() is None
+
+
+def test_other_systems_need_no_x_server(monkeypatch):
+    monkeypatch.setattr("core.commands.doctor.sys.platform", "darwin")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert doctor.display_problem() is None

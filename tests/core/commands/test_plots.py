@@ -1,0 +1,71 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.commands.plots import save_scene, save_sweep
+from core.config.scale import Scale
+from core.config.settings import MarchSettings, Setting, settings_of
+from core.datasets import open_dataset
+from core.rendering.sweep_curve import SweepCurve, SweepPoint
+from tests.ball import ball_views
+from tests.photos import write_colmap, write_nerfstudio
+
+EARLY_STOP = Scale(settings_of(MarchSettings)["early_stop_eps"])
+
+
+def points(*decibels):
+    values = EARLY_STOP.spread(max(2, len(decibels)))
+    return tuple(SweepPoint(v, 9.0 - i, 5.0, 900, 500, d) for i, (v, d) in enumerate(zip(values, decibels)))  # noqa: B905
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        SweepCurve("early_stop_eps", EARLY_STOP, 0.01, 100, points(math.inf, 60.0, 45.0, 30.0, 12.0)),
+        SweepCurve("early_stop_eps", EARLY_STOP, 0.01, 100, points(math.inf, math.inf)),
+        SweepCurve("early_stop_eps", EARLY_STOP, 0.01, 100, points(20.0)),
+        SweepCurve("near_plane", Scale(Setting("", label="Near", low=2.6, high=5.5)), 0.0, 1, points(30.0, 20.0)),
+    ],
+    ids=["usual", "all-equal", "one-point-no-knee", "linear"],
+)
+def test_a_sweeps_figure_is_drawn(curve, tmp_path):
+    save_sweep(tmp_path / "sweep.png", curve, "ball, 24x24")
+    with Image.open(tmp_path / "sweep.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    assert (pixels.max(axis=-1) - pixels.min(axis=-1) > 60).sum() > 200, "nothing coloured is in it"
+
+
+def test_a_scenes_points_are_drawn_and_far_ones_leave_it_as_large(tmp_path):
+    dataset = open_dataset(write_colmap(tmp_path / "scene", ball_views(9, 24)))
+    near = 0.2 * torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
+    far = torch.cat([near[1:], torch.tensor([[900.0, 0.0, 0.0]])])
+    drawn = {}
+    for name, points in (("near", near), ("far", far), ("none", None)):
+        save_scene(tmp_path / f"{name}.png", replace(dataset, points=points, point_colors=None))
+        drawn[name] = np.asarray(Image.open(tmp_path / f"{name}.png").convert("L")).astype(int)
+    assert (np.abs(drawn["near"] - drawn["none"]) > 50).sum() > 100
+    assert (np.abs(drawn["near"] - drawn["far"]) > 50).sum() < 50, "one point less"
+
+
+def test_a_figure_overwrites_nothing(tmp_path):
+    (tmp_path / "sweep.png").write_bytes(b"mine")
+    with pytest.raises(FileExistsError):
+        save_sweep(tmp_path / "sweep.png", SweepCurve("a", EARLY_STOP, 0.01, 1, points(20.0, 30.0)), "ball")
+    assert (tmp_path / "sweep.png").read_bytes() == b"mine"
+
+
+def test_a_scene_is_drawn_and_nothing_is_replaced(tmp_path):
+    dataset = open_dataset(write_nerfstudio(tmp_path / "scene", ball_views(9, 24)))
+    path = tmp_path / "cameras.png"
+    save_scene(path, dataset)
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    blue, orange, green = (np.array(color) for color in ((0x2F, 0x6F, 0xB0), (0xD9, 0x82, 0x2B), (0x2F, 0x8F, 0x5B)))
+    for color in (blue, orange, green):
+        assert (np.abs(pixels - color).max(-1) < 8).sum() > 20
+    with pytest.raises(FileExistsError):
+        save_scene(path, dataset)

@@ -1,0 +1,281 @@
+import statistics
+from dataclasses import asdict, is_dataclass, replace
+from typing import get_args
+
+import pytest
+import torch
+
+from core.config.methods import (
+    CONTRACTIONS,
+    DEFAULT_FIELD,
+    DEFAULT_SAMPLER,
+    ENDLESS,
+    FIELDS,
+    SAMPLERS,
+    method_settings,
+    name_of,
+    read_by,
+    refuse,
+    settings_named,
+    with_overrides,
+)
+from core.config.presets import endless
+from core.config.read_options import Reading
+from core.config.sampler_settings import RVSSettings, StratifiedSettings
+from core.config.settings import THRESHOLDS_OFF, Contraction, FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.datasets import open_dataset
+from core.datasets.bounds.scene_bounds import place_of
+from core.datasets.dataset import Views
+from core.fields import make_field
+from core.kernels.contraction import Space
+from core.rendering.metrics import psnr
+from core.rendering.render import render_image
+from core.samplers import Scene, make_sampler
+from core.samplers.occupancy import OccupancySampler
+from core.training.build import Overrides, moved_trainer, new_trainer, settings_for
+from core.training.snapshot import load_snapshot, save_snapshot
+from tests.core.datasets.bounds.test_forward_facing import strewn
+from tests.photos import write_llff
+from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, Fog, camera
+
+SMALL = {"depth": 2, "width": 16, "skip": 0}
+FEW = {
+    "stratified": {"n_bins": 32},
+    "hierarchical": {"n_coarse": 16, "n_fine": 16},
+    "proposal": {"n_proposals": 2, "n_first": 16, "n_second": 16, "n_final": 16, "proposal_resolution": 32},
+}
+
+
+def few(field, sampler, **sampling):
+    """A method that takes little time."""
+    hashed = {"n_levels": 2, "log2_hashmap_size": 10}
+    network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed, "dense": {"resolution": 8}}.get(field, {})
+    training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
+    method = {"field": field, "sampler": sampler}
+    return Overrides({}, training, network, {**FEW.get(sampler, {}), **sampling}, method)
+
+
+def test_every_kind_can_be_made_and_is_found_again_by_its_settings():
+    for kinds in (FIELDS, SAMPLERS):
+        for name, kind in kinds.items():
+            assert is_dataclass(kind.settings) and kind.sentence.endswith(".") and kind.cost.endswith(".")
+            assert name_of(kinds, settings_named(kinds, name, asdict(kind.settings()))) == name
+    assert tuple(CONTRACTIONS) == get_args(Contraction)
+    for kind in CONTRACTIONS.values():
+        assert kind.settings is None and kind.sentence.endswith(".") and kind.cost.endswith(".")
+    for kind in FIELDS.values():
+        assert hasattr(make_field(kind.settings(), Space(BOX)), "density")
+
+
+def test_the_default_method_keeps_the_settings_of_the_device():
+    chosen = method_settings(DEFAULT_FIELD, DEFAULT_SAMPLER, SMALL_FIELD, SMALL_TRAINING)
+    assert chosen.field == SMALL_FIELD and chosen.train is SMALL_TRAINING
+
+
+def test_a_network_is_small_on_a_cpu_and_its_rate_follows_its_width():
+    rates = []
+    for on_cpu, changes in ((False, {}), (True, {"width": 256}), (True, {"width": 128}), (True, {})):
+        found = method_settings("mlp", DEFAULT_SAMPLER, SMALL_FIELD, SMALL_TRAINING, on_cpu, changes)
+        assert found.field.width == changes.get("width", 64 if on_cpu else 256)
+        rates.append(found.train.learning_rate)
+    assert rates[0] == rates[1] == 5e-4 and rates == sorted(rates) and rates[3] == pytest.approx(4e-3)
+
+
+@pytest.mark.parametrize(("sampler", "per_sample"), [("stratified", 1), ("occupancy", None)])
+def test_evaluations_are_counted_once_each(sampler, per_sample):
+    trainer = new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, few("ngp", sampler))
+    stats = trainer.step()
+    asked = stats.n_marched + stats.n_samples if per_sample is None else per_sample * stats.n_samples
+    assert trainer.n_evaluations == asked > 0
+
+
+def test_a_field_of_ones_own_keeps_cells_where_something_is_at_any_time():
+    still, moving = (open_dataset(name, Reading(8)) for name in ("demo", "demo-dynamic"))
+    decays = [
+        settings_for(dataset, "cpu", Overrides(method={"field": field})).train.grid_decay
+        for dataset, field in ((still, "my.py:Own"), (moving, "my.py:Own"), (moving, "ngp-t"))
+    ]
+    assert decays[0] < decays[1] == decays[2]
+
+
+def test_what_does_not_exist_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"'cubes'.*ngp, mlp, dense"):
+        method_settings("cubes", DEFAULT_SAMPLER, FieldSettings(), TrainSettings())
+    with pytest.raises(ValueError, match="n_levels is no setting of stratified"):
+        with_overrides(SAMPLERS, StratifiedSettings(), {"n_levels": 3})
+    with pytest.raises(ValueError, match="n_bins"):
+        with_overrides(SAMPLERS, StratifiedSettings(), {"n_bins": 0})
+
+
+def test_what_gives_no_gradients_along_positions_is_refused_where_these_alone_teach():
+    for field, kind in FIELDS.items():
+        for sampler in SAMPLERS.values():
+            refuse(kind.settings(), sampler.settings())
+        if kind.smooth:
+            refuse(kind.settings(), RVSSettings("hierarchical"))
+        else:
+            method = {"field": field, "sampler": "rvs"}
+            with pytest.raises(ValueError, match=rf"{field} gives no gradients along positions: choose .*mlp.*color"):
+                new_trainer(
+                    open_dataset("demo", Reading(8)), "cpu", 0, Overrides({}, {}, {}, {"use": "hierarchical"}, method)
+                )
+
+
+CHANGED = {
+    "alpha_thre": 0.2,
+    "early_stop_eps": 0.5,
+    "render_step_size": 0.11,
+    "cone_angle": 0.05,
+    "occ_thre": 0.5,
+    "near_plane": 3.0,
+    "far_plane": 3.2,
+    "crop": (-0.5, -0.5, -0.5, 0.5, 0.5, 0.5),
+}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "more"), [*((sampler, {}) for sampler in SAMPLERS), ("rvs", {"use": "hierarchical"})]
+)
+def test_a_picture_depends_on_the_thresholds_that_its_sampler_reads_and_on_no_others(sampler, more):
+    generator, white = torch.Generator().manual_seed(0), torch.ones(3)
+    grid = OccupancySampler(BOX, 8)
+    grid.occs.copy_(torch.rand(512, generator=generator))
+    settings = settings_named(SAMPLERS, sampler, {**FEW.get(sampler, {}), **more})
+    made = make_sampler(settings, grid, Scene(BOX, Space(BOX), SMALL_FIELD, generator))
+    march = MarchSettings(render_step_size=0.07, **THRESHOLDS_OFF)
+    before = render_image(Fog(), made, camera(size=10), march, white)
+    assert set(CHANGED) == set(settings_of(MarchSettings)) and before.n_kept.any()
+    for name, value in CHANGED.items():
+        after = render_image(Fog(), made, camera(size=10), replace(march, **{name: value}), white)
+        same = all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+        assert same != (name in read_by(settings)), name
+
+
+@pytest.mark.parametrize(("name", "value"), [("use", "colour"), ("spline", "cubic"), ("n_samples", 0)])
+def test_settings_of_rvs_are_checked(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        RVSSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "sampler", "more"),
+    [
+        *((field, sampler, {}) for field in FIELDS for sampler in SAMPLERS),
+        *((field, "rvs", {"use": "hierarchical"}) for field, kind in FIELDS.items() if kind.smooth),
+    ],
+)
+def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, more, tmp_path):
+    dataset = open_dataset("demo", Reading(8))
+    trainer = new_trainer(dataset, "cpu", 0, few(field, sampler, **more))
+    for _ in range(3):
+        stats = trainer.step()
+    assert stats.n_samples > 0
+    path = tmp_path / "snapshot.safetensors"
+    save_snapshot(path, trainer)
+    again = load_snapshot(path)
+    assert (again.field_settings, again.sampler_settings) == (trainer.field_settings, trainer.sampler_settings)
+    assert again.step().loss == trainer.step().loss
+
+
+@pytest.fixture(scope="module")
+def forward_facing(tmp_path_factory):
+    """Photos that look one way, in a place of several levels."""
+    cameras = strewn()
+    images = torch.randint(
+        256, (len(cameras), 16, 16, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
+    views = Views(cameras, images, tuple(map(str, range(len(cameras)))))
+    return open_dataset(write_llff(tmp_path_factory.mktemp("llff") / "wall", views, 2.0, 40.0))
+
+
+@pytest.mark.parametrize(
+    ("field", "sampler", "contraction"),
+    [
+        *(("ngp", sampler, contraction) for sampler in SAMPLERS for contraction in CONTRACTIONS),
+        *((field, "stratified", contraction) for field in FIELDS if field != "ngp" for contraction in ENDLESS),
+    ],
+)
+def test_every_contraction_trains_renders_and_goes_on_from_a_snapshot(
+    field, sampler, contraction, forward_facing, tmp_path
+):
+    overrides = replace(few(field, sampler), method={"field": field, "sampler": sampler, "contraction": contraction})
+    trainer = new_trainer(forward_facing, "cpu", 0, overrides)
+    assert trainer.field.space.contraction == trainer.settings.contraction == contraction
+    for _ in range(3):
+        assert trainer.step().n_samples > 0
+    camera, march = forward_facing.train.cameras[0], trainer.settings.march
+    picture = render_image(trainer.field, trainer.sampler, camera, march, torch.ones(3))
+    assert all(bool(x.isfinite().all()) for x in (picture.colors, picture.opacities))
+    if contraction in ENDLESS and sampler != "occupancy":
+        assert march.far_plane == endless(forward_facing.box)
+        assert int(picture.n_dense.min()) > 0, "no ray misses what has no end"
+    save_snapshot(tmp_path / "snapshot.safetensors", trainer)
+    again = load_snapshot(tmp_path / "snapshot.safetensors")
+    assert again.field.space == trainer.field.space
+    assert again.step().loss == trainer.step().loss
+
+
+def test_a_contraction_goes_along_to_another_place_and_near_planes_of_the_march_do_not_move_it(
+    forward_facing, tmp_path
+):
+    overrides = replace(few("ngp", "stratified"), method={"sampler": "stratified", "contraction": "ndc"})
+    trainer = new_trainer(forward_facing, "cpu", 0, overrides)
+    place = place_of(forward_facing)._replace(near_plane=1.0, n_levels=1)
+    moved = moved_trainer(trainer, trainer.settings, place, 0)
+    assert moved.settings.contraction == "ndc" and moved.field.space.frame != trainer.field.space.frame
+    trainer.set_march(replace(trainer.settings.march, near_plane=0.1))
+    save_snapshot(tmp_path / "snapshot.safetensors", trainer)
+    assert load_snapshot(tmp_path / "snapshot.safetensors").field.space == trainer.field.space
+
+
+@pytest.mark.parametrize("contraction", ["max", "sphere"])
+def test_an_object_without_surroundings_is_learnt_contracted_too(contraction):
+    trainer = new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": contraction}))
+    assert trainer.step().n_samples > 1000
+
+
+def test_where_cameras_stand_around_the_scene_ndc_is_refused():
+    with pytest.raises(ValueError, match=r"ndc needs cameras that face one way: .*; choose sphere"):
+        new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": "ndc"}))
+    with pytest.raises(ValueError, match=r"'cube': choose one of none, max, sphere, ndc"):
+        new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": "cube"}))
+
+
+HASHED = {"log2_hashmap_size": 13}
+NETWORK = {"depth": 2, "width": 64, "skip": 0, "color_width": 32, "position_frequencies": 6, "precision": "float32"}
+SLOWER = {"learning_rate": 4e-3, "target_samples": 2048, "grid_resolution": 32}
+SEEN, UNSEEN = {"grid_resolution": 32}, {"grid_update_every": 64}  # whether the sampler looks at the grid
+LEARNT = [
+    ("ngp+occupancy", HASHED, {}, SEEN, 19.0),
+    ("dense+occupancy", {"resolution": 32}, {}, SEEN, 22.5),
+    ("ngp-t+occupancy", HASHED, {}, SEEN, 21.5),
+    ("mlp+occupancy", NETWORK, {}, SLOWER, 17.5),
+    ("tnerf+occupancy", NETWORK | {"warp_depth": 1, "warp_width": 16}, {}, SLOWER, 17.0),
+    ("ngp+stratified", HASHED, {"n_bins": 64}, UNSEEN, 17.5),
+    ("ngp+hierarchical", HASHED, {"n_coarse": 32, "n_fine": 32}, UNSEEN, 17.5),
+    ("ngp+proposal", HASHED, {"n_first": 48, "n_final": 24, "anneal_steps": 50}, UNSEEN, 17.5),
+    ("ngp+rvs", HASHED, {"n_bins": 48, "n_samples": 8}, UNSEEN, 17.5),
+    ("mlp+rvs", NETWORK, {"use": "hierarchical", "n_bins": 32, "n_samples": 32}, SLOWER, 16.0),
+]
+
+
+@pytest.mark.parametrize(("method", "network", "sampling", "training", "reached"), LEARNT)
+def test_the_demo_is_learnt_in_120_steps(method, network, sampling, training, reached):
+    """A white picture is at 12.5 dB, one of the photo's mean colour at 13.7. Each reached is a decibel or more below
+    what came of three seeds."""
+    dataset, white = open_dataset("demo", Reading(8)), torch.ones(3)
+    names = dict(zip(("field", "sampler"), method.split("+"), strict=True))
+    training = {"target_samples": 4096, **training}
+    trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, sampling, names))
+    for _ in range(120):
+        trainer.step()
+    found = []
+    for view in range(4):
+        scene = trainer.field, trainer.sampler, dataset.test.cameras[view], trainer.settings.march
+        found.append(psnr(render_image(*scene, white).colors, dataset.test.photo(view, white)))
+    assert statistics.mean(found) > reached
+
+
+def test_no_field_and_no_sampler_is_left_out_of_what_is_learnt():
+    fields, samplers = zip(*(method.split("+") for method, *_ in LEARNT), strict=True)
+    assert set(fields) == set(FIELDS) and set(samplers) == set(SAMPLERS)

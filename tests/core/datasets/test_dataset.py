@@ -1,0 +1,65 @@
+"""Which pixels are drawn from views."""
+
+import pytest
+import torch
+
+from core.kernels.camera_rays import generate_rays
+from tests.ball import ball_views
+
+VIEWS = ball_views(5, 12)
+
+
+def generator(seed=0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def views_of(batch) -> torch.Tensor:
+    """The view of each ray (n,), known by its camera's place."""
+    return torch.cdist(batch.rays.rays_o, VIEWS.cameras.c2w[:, :3, 3]).argmin(1)
+
+
+@pytest.mark.parametrize("among", [[3], [0, 4], [4, 2, 1], range(5)])
+def test_all_the_views_drawn_from_and_no_others_are_drawn(among):
+    batch = VIEWS.sample(500, generator(), torch.tensor(among))
+    assert set(views_of(batch).tolist()) == set(among)
+
+
+def test_drawing_among_all_views_is_drawing_from_all():
+    batch, among_all = VIEWS.sample(100, generator()), VIEWS.sample(100, generator(), torch.arange(5))
+    torch.testing.assert_close(among_all, batch, rtol=0, atol=0)
+
+
+def test_drawing_among_some_views_is_drawing_from_those_alone():
+    some = torch.tensor([4, 1])
+    among, alone = VIEWS.sample(100, generator(), some), VIEWS.take(some).sample(100, generator())
+    torch.testing.assert_close(among, alone, rtol=0, atol=0)
+
+
+def test_drawing_from_no_view_is_refused():
+    with pytest.raises(ValueError, match="at least one view"):
+        VIEWS.sample(10, generator(), torch.tensor([], dtype=torch.int64))
+
+
+def test_scattering_as_many_pixels_as_there_are_gives_the_whole_view():
+    background = torch.tensor([1.0, 0.5, 0.0])
+    batch = VIEWS.scatter(3, 10_000, generator())
+    torch.testing.assert_close(batch.over(background).view(12, 12, 3), VIEWS.photo(3, background))
+    torch.testing.assert_close(batch.rays, generate_rays(VIEWS.cameras[3]), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("n_pixels", [1, 7, 72, 143])
+def test_scattered_pixels_differ_and_cover_the_view_evenly(n_pixels):
+    whole = generate_rays(VIEWS.cameras[2]).rays_d
+    batch = VIEWS.scatter(2, n_pixels, generator(n_pixels))
+    pixels = torch.cdist(batch.rays.rays_d.double(), whole.double()).argmin(1)
+    assert pixels.unique().shape == pixels.shape == (n_pixels,)
+    gaps = torch.diff(pixels, prepend=torch.tensor([0]), append=torch.tensor([144]))
+    assert gaps.max() <= 2 * 144 / n_pixels + 2
+
+
+@pytest.mark.parametrize(("index", "pixels"), [(-1, [0]), (len(VIEWS), [0]), (0, [-4]), (0, [10**6])])
+def test_pixels_that_there_are_not_are_refused(index, pixels):
+    with pytest.raises(ValueError, match="counted from 0 to"):
+        VIEWS.pixels(index, torch.tensor(pixels))
+    with pytest.raises(ValueError, match="counted from 0 to"):
+        VIEWS.used_pixels(index, torch.tensor(pixels))

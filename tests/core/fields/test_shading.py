@@ -1,0 +1,75 @@
+"""Densities and colours at once: what a field gives one after the other."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.config.field_settings import NGPTimeSettings
+from core.config.settings import MarchSettings
+from core.fields import make_field
+from core.fields.along_rays import colors_at
+from core.fields.base import radiance_of
+from core.kernels.camera_rays import generate_rays
+from core.kernels.contraction import Space
+from core.samplers.occupancy import ObservedField, OccupancySampler
+from tests.scenes import BOX, SMALL_FIELD, Ball, camera
+
+SMALL_TIME = NGPTimeSettings(
+    n_levels=4, log2_hashmap_size=12, max_resolution=64, time_levels=3, time_max_resolution=32, time_steps=8
+)
+SETTINGS = {
+    "ngp": replace(SMALL_FIELD, precision="float32"),
+    "ngp-t": replace(SMALL_TIME, precision="float32"),
+}
+
+
+def some_field(name):
+    field = make_field(SETTINGS[name], Space(BOX), torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in field.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
+    return field
+
+
+def places_and_directions(n):
+    generator = torch.Generator().manual_seed(2)
+    places = torch.rand(n, 4, generator=generator) * 2.0 - 1.0
+    return places.abs(), torch.nn.functional.normalize(torch.randn(n, 3, generator=generator), dim=1)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("n", [0, 1, 1000])
+def test_values_and_gradients_are_those_of_density_and_colour(name, n):
+    field, (places, directions) = some_field(name), places_and_directions(n)
+    generator = torch.Generator().manual_seed(3)
+    grads = [torch.randn(n, 3, generator=generator), torch.randn(n, generator=generator)]
+    found = radiance_of(field, places, directions)
+    sigmas, features = field.density(places)
+    expected = field.color(features, directions), sigmas
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    gradients = []
+    for outputs in (found, expected):
+        gradients.append(torch.autograd.grad(outputs, list(field.parameters()), grads))
+    for ours, theirs in zip(*gradients, strict=True):
+        assert n == 0 or float(theirs.abs().max()) > 0.0
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5 * (1.0 + float(theirs.abs().max())))
+
+
+def test_it_is_asked_for_with_gradient_where_nothing_is_known():
+    class Together(Ball):
+        def radiance(self, positions, directions):
+            return torch.zeros(len(positions), 3), self.density(positions)[0]
+
+    sampler, march, rays = OccupancySampler(BOX, 8), MarchSettings(render_step_size=0.1), generate_rays(camera(size=4))
+    sampler.start(0.01, 0.9)
+    sampled = sampler.sample(Ball(), rays, march, None, 8)
+    samples, known = sampled.samples, (sampled.sigmas, sampled.features)
+    for field in (Together(), ObservedField(Together(), sampler, 0.1)):
+        assert float(colors_at(field, rays, samples)[0].max()) == 0.0
+        assert float(colors_at(field, rays, samples, known)[0].min()) > 0.0
+        with torch.no_grad():
+            assert float(colors_at(Together(), rays, samples)[0].min()) > 0.0
+    for field in (Ball(), ObservedField(Ball(), sampler, 0.1)):
+        assert float(colors_at(field, rays, samples)[0].min()) > 0.0

@@ -1,0 +1,63 @@
+"""Places as plain numbers: turned from axis to axis, and refused where nothing can be."""
+
+import math
+
+import pytest
+
+from core.geometry.boxes import grown
+from core.geometry.placement import AXES, FLATTEST, Place, axis_name, coarsest, problem, turned_up, up_text, wished
+
+BOX = (-1.0, -2.0, 0.5, 1.0, 2.0, 1.5)
+
+
+def test_each_level_is_twice_as_large_as_the_one_before():
+    assert coarsest(Place(BOX)) == BOX
+    assert coarsest(Place(BOX, 3)) == grown(BOX, 4.0)
+
+
+def test_up_turns_through_all_axes_and_comes_back():
+    up, names = AXES["+z"], []
+    for _ in range(6):
+        names.append(axis_name(up))
+        up = turned_up(up)
+    assert names == ["+z", "-z", "+x", "-x", "+y", "-y"] and up == AXES["+z"]
+
+
+def test_a_tilted_up_turns_to_the_axis_that_it_nearly_is():
+    tilted = (0.2, -math.sqrt(0.96), 0.0)
+    assert axis_name(tilted) == "" and up_text(tilted) == "(0.2 -0.9798 0)"
+    assert up_text(turned_up(tilted)) == "-y"
+
+
+def test_what_is_wished_replaces_what_is_found():
+    found = Place(BOX, 2, 0.3, AXES["-y"])
+    assert wished(found) == found
+    other = (0.0, 0.0, 0.0, 1.0, 2.0, 3.0)
+    assert wished(found, box=other, levels=5, up="+x") == Place(other, 5, 0.3, AXES["+x"])
+    assert wished(found, levels=1) == found._replace(n_levels=1)
+    for wish in ({"box": BOX[::-1]}, {"levels": 0}, {"levels": 7}):
+        with pytest.raises(ValueError, match=r"box|levels"):
+            wished(found, **wish)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (Place((1.0, -2.0, 0.5, -1.0, 2.0, 1.5)), "begin before it ends, got 1 to -1 along x"),
+        (Place((-1.0, -2.0, 0.5, 1.0, 2.0, 0.5)), "0.5 to 0.5 along z"),
+        (Place((0.0, 0.0, 0.0, 1.0, 1.0, 0.9 / FLATTEST)), "less flat"),
+        (Place((0.0, 0.0, 0.0, 1.0, 1.0, math.inf)), "finite"),
+        (Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), 1, math.nan), "finite"),
+        (Place((0.0, 0.0, 0.0, 1e7, 1e7, 1e7)), "too large"),
+        (Place((1e7, 0.0, 0.0, 1e7 + 1.0, 1.0, 1.0)), "far from the origin"),
+        (Place(BOX, 7), "1 to 6 levels"),
+        (Place(BOX, 1, -0.1), "near plane"),
+    ],
+)
+def test_a_place_that_can_not_be_says_why_in_one_line(place, said):
+    assert said in problem(place) and "\n" not in problem(place)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_ordinary_boxes_of_any_unit_are_right(scale):
+    assert problem(Place(tuple(scale * x for x in BOX), 6, 0.1 * scale)) == ""

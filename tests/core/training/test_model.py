@@ -1,0 +1,48 @@
+"""What training moves, as one thing: its parts, what is learnt, and how it is kept."""
+
+import pytest
+import torch
+
+from core.config.sampler_settings import OccupancySettings, ProposalSettings
+from core.config.settings import TrainSettings
+from core.datasets import open_dataset
+from core.training.model import Model
+from tests.scenes import SMALL_FIELD
+
+
+@pytest.fixture
+def make(ball_scene):
+    dataset = open_dataset(ball_scene)
+
+    def made(sampler, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        return Model(dataset, SMALL_FIELD, sampler, TrainSettings(grid_resolution=16), "cpu", generator)
+
+    return made
+
+
+def test_a_grid_that_samples_itself_is_one_part(make):
+    model = make(OccupancySettings())
+    assert model.sampler is model.grid and not model.learns_to_sample
+    assert set(model.parts) == {"field", "shown", "grid"} and len(model.groups()) == 1
+    assert set(model.parameters()) == {name for name, _ in model.field.named_parameters()}
+
+
+def test_a_sampler_that_learns_has_a_group_and_names_of_its_own(make):
+    model = make(ProposalSettings())
+    assert model.learns_to_sample and set(model.parts) == {"field", "shown", "grid", "sampler"}
+    learnt = model.parameters()
+    assert any(name.startswith("sampler.") for name in learnt)
+    grouped = [id(parameter) for group in model.groups() for parameter in group["params"]]
+    assert sorted(grouped) == sorted(map(id, learnt.values()))
+    assert model.groups()[1]["factor"] == model.sampler.rate_factor
+
+
+@pytest.mark.parametrize("sampler", [OccupancySettings(), ProposalSettings()])
+def test_what_was_kept_comes_back(make, sampler):
+    model, other = make(sampler), make(sampler, seed=1)
+    model.grid.seen.fill_(0.5)
+    kept = {name: tensor.clone() for name, tensor in model.tensors().items()}
+    assert any(not torch.equal(kept[name], tensor) for name, tensor in other.tensors().items())
+    other.load(kept)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in other.tensors().items())

@@ -1,0 +1,261 @@
+"""Training: it learns, repeats itself, holds its batch size and notices a collapse."""
+
+import statistics
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.config.field_settings import OwnSettings
+from core.config.sampler_settings import OccupancySettings, ProposalSettings
+from core.config.settings import MarchSettings, TrainSettings
+from core.errors import CollapseKind, TrainingCollapsed
+from core.rendering.metrics import evaluate, psnr
+from core.rendering.render import render_image, trace_rays
+from core.training.schedule import learning_rate
+from core.training.trainer import Trainer
+from tests.ball import CENTRE, RADIUS, mixed_ball_views
+from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
+
+
+def make(seed=0, **changes):
+    return Trainer(ball_dataset(), SMALL_FIELD, replace(SMALL_TRAINING, **changes), seed=seed)
+
+
+def test_it_learns_the_ball():
+    trainer = make()
+    views, white = trainer.dataset.test, torch.ones(3)
+    cameras = [views.cameras[i] for i in range(len(views))]
+
+    def held_out_psnr():
+        marched = trainer.field, trainer.sampler
+        pictures = [render_image(*marched, camera, trainer.settings.march, white).colors for camera in cameras]
+        return statistics.mean(psnr(picture, views.photo(i, white)) for i, picture in enumerate(pictures))
+
+    before = held_out_psnr()
+    for _ in range(200):
+        stats = trainer.step()
+    assert held_out_psnr() > max(14.2, before + 2.7)
+    assert stats.step == trainer.step_count == 200
+    assert 0.5 * 2048 < stats.n_samples < 2 * 2048  # the batch aims at a number of kept samples
+
+
+def test_it_learns_from_several_sizes_behind_masks():
+    """Where masks hide, the pictures are of another colour than the ball, which is not learnt."""
+    generator, plain = torch.Generator().manual_seed(0), ball_dataset()
+    train = mixed_ball_views(12, sizes=((32, 32), (48, 24)))
+    used = torch.rand(train.images.shape[:-1], generator=generator) < 0.7
+    painted = torch.where(used[..., None], train.images, torch.tensor([0, 255, 0, 255], dtype=torch.uint8))
+    low, high = (tuple(c + sign * 1.2 * RADIUS for c in CENTRE) for sign in (-1, 1))
+    dataset = replace(plain, train=replace(train, images=painted, used=used), test=train, box=(*low, *high))
+    trainer = Trainer(dataset, SMALL_FIELD, SMALL_TRAINING)
+    for _ in range(120):
+        trainer.step()
+    march, white = trainer.settings.march, torch.ones(3)
+    assert evaluate(trainer.field, trainer.sampler, train, march, white).psnr > 20.0
+
+
+def test_the_same_seed_gives_the_same_losses():
+    runs = []
+    for seed in (1, 1, 2):
+        trainer = make(seed)
+        runs.append([trainer.step().loss for _ in range(20)])
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_fraction_makes_a_smaller_step():
+    assert make(target_samples=1 << 14).step(0.25).n_rays < 0.5 * make(target_samples=1 << 14).step().n_rays
+
+
+def test_the_silhouettes_mark_empty_cells_before_the_first_step():
+    trainer = make()
+    assert 0.1 < float(trainer.sampler.binaries.float().mean()) < 0.6
+    assert (trainer.sampler.occs == -1).any()
+
+
+def test_silhouettes_of_what_moves_mark_nothing():
+    dataset = ball_dataset()
+    cameras = replace(dataset.train.cameras, times=torch.linspace(0.0, 1.0, len(dataset.train)))
+    moving = replace(dataset, train=replace(dataset.train, cameras=cameras))
+    assert Trainer(moving, SMALL_FIELD, SMALL_TRAINING).grid.binaries.all()
+
+
+def test_other_thresholds_act_from_the_next_step():
+    trainer = make()
+    trainer.step()
+    trainer.set_march(replace(trainer.settings.march, far_plane=0.01))
+    assert trainer.step().n_samples == 0
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The indices of the training views that steps have drawn from since the set was last cleared."""
+    seen, places = set(), ball_dataset().train.cameras.c2w[:, :3, 3]
+
+    def watched(field, sampler, rays, *rest):
+        seen.update(torch.cdist(rays.rays_o, places).argmin(1).tolist())
+        return trace_rays(field, sampler, rays, *rest)
+
+    monkeypatch.setattr("core.training.trainer.trace_rays", watched)
+    return seen
+
+
+def test_an_excluded_view_is_not_sampled_again_until_it_is_included(seen):
+    trainer = make()
+    everything = set(range(12))
+    for excluded in (set(), {3}, {0, 3, 11}, everything - {7}, set()):
+        trainer.exclude(frozenset(excluded))
+        seen.clear()
+        for _ in range(5):
+            trainer.step()
+        assert trainer.excluded == excluded
+        assert seen == everything - excluded
+
+
+@pytest.mark.parametrize(("excluded", "message"), [(set(range(12)), "at least one view"), ({12}, "0 to 11")])
+def test_exclusions_that_cannot_be_are_refused_and_change_nothing(seen, excluded, message):
+    trainer = make()
+    trainer.exclude(frozenset({3}))
+    with pytest.raises(ValueError, match=message):
+        trainer.exclude(frozenset(excluded))
+    trainer.step()
+    assert trainer.excluded == {3} == set(range(12)) - seen
+
+
+def test_excluding_and_including_again_leaves_no_trace():
+    trainer, other = make(), make()
+    trainer.exclude(frozenset({1, 2}))
+    trainer.exclude(frozenset())
+    assert [trainer.step().loss for _ in range(5)] == [other.step().loss for _ in range(5)]
+
+
+def test_the_silhouette_of_a_view_excluded_from_the_start_carves_nothing():
+    dataset = ball_dataset()
+    dataset.train.images[4] = 0
+    trainers = [Trainer(dataset, SMALL_FIELD, SMALL_TRAINING, excluded=frozenset(e)) for e in ({4}, ())]
+    without, blank = (int((trainer.sampler.occs >= 0.0).sum()) for trainer in trainers)
+    assert without > 2 * blank
+
+
+@pytest.mark.parametrize("poisoned", ["color_layers.0", "density_layers.1", "table"])
+def test_a_loss_that_is_not_finite_stops_training_and_spares_the_other_weights(poisoned):
+    trainer = make()
+    trainer.step()
+    with torch.no_grad():  # not by its data: it must be noticed that the table changed
+        trainer.learning_field.get_parameter(poisoned).fill_(torch.nan)
+    before = {name: value.clone() for name, value in trainer.learning_field.state_dict().items()}
+    with pytest.raises(TrainingCollapsed, match="since step 2: a lower learning rate helps") as collapse:
+        trainer.step()
+    assert (collapse.value.kind, collapse.value.since) == (CollapseKind.NOT_FINITE, 2)
+    for name, value in trainer.learning_field.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_gradient_that_is_not_finite_stops_training_though_the_loss_is():
+    trainer = make()
+    trainer.learning_field.table.register_hook(lambda grad: grad * torch.inf)
+    with pytest.raises(TrainingCollapsed, match="gradient"):
+        trainer.step()
+    assert trainer.learning_field.table.isfinite().all()
+
+
+def test_an_empty_grid_stops_training():
+    trainer = make(grid_update_every=1, grid_decay=0.1, march=MarchSettings(render_step_size=0.04, occ_thre=0.99))
+    with pytest.raises(TrainingCollapsed, match="occupancy threshold") as collapse:
+        for _ in range(100):
+            trainer.step()
+    assert collapse.value.kind is CollapseKind.EMPTY_GRID
+    assert 1 <= collapse.value.since <= trainer.step_count
+
+
+@pytest.mark.parametrize("horizon", [{"horizon_steps": 1000}, {"horizon_seconds": 10.0}, {}])
+def test_the_rate_warms_up_and_falls(horizon):
+    settings = replace(TrainSettings(learning_rate=1.0, warmup_steps=10, decay_steps=100), **horizon)
+    rates = [learning_rate(settings, step, step / 100) for step in range(1001)]
+    peak = max(range(1001), key=rates.__getitem__)
+    assert 0 < rates[0] < 0.2 and 5 <= peak <= 15
+    assert not horizon or rates[499] == rates[20] > rates[700]
+    assert all(b <= a for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
+    assert rates[-1] == pytest.approx(1 / 10 if horizon else 1 / 11, rel=0.01)
+
+
+@pytest.mark.parametrize(("step", "share"), [(100, 0.25**0.5), (1000, 0.25**0.75)])
+def test_a_smaller_batch_learns_at_a_smaller_rate_and_more_so_in_a_grown_field(step, share):
+    trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING)
+    rates = []
+    for fraction in (1.0, 0.25):
+        trainer.step_count = step  # past the warm-up
+        trainer.step(fraction)
+        rates.append(trainer._optimizer.param_groups[0]["lr"])
+    assert rates[1] == pytest.approx(share * rates[0])
+
+
+def test_a_young_field_keeps_its_rate_whatever_the_horizon():
+    settings = TrainSettings(learning_rate=1.0, warmup_steps=10, horizon_seconds=6.0)
+    assert [learning_rate(settings, step, step / 25) for step in (20, 100, 150)] == [1.0] * 3
+    assert learning_rate(replace(settings, horizon_seconds=40.0), 1000, 40.0) == pytest.approx(0.1)
+
+
+def test_marches_see_what_a_step_has_learnt():
+    trainer = make()
+    for _ in range(3):
+        trainer.step()
+        positions = torch.rand(200, 3) - 0.5
+        learnt = trainer.learning_field.density(positions)[0].detach()
+        with torch.no_grad():
+            marched = trainer.learning_field.density(positions)[0]
+        torch.testing.assert_close(marched, learnt, rtol=0.02, atol=1e-3)
+
+
+@pytest.mark.parametrize("sampler", [OccupancySettings(), ProposalSettings()])
+def test_a_rehearsal_changes_nothing(sampler):
+    trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING, sampler_settings=sampler)
+    for _ in range(3):
+        trainer.step()
+    buffers = [
+        buffer for module in (trainer.learning_field, trainer.grid, trainer.sampler) for buffer in module.buffers()
+    ]
+    before = {name: value.clone() for name, value in trainer.state_tensors().items()}
+    kept, counters = [buffer.clone() for buffer in buffers], trainer.counters()
+    trainer.rehearse()
+    after = trainer.state_tensors()
+    assert before.keys() == after.keys() and counters == trainer.counters()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(torch.equal(x, y) for x, y in zip(buffers, kept, strict=True))
+    assert all(parameter.grad is None for parameter in trainer.learning_field.parameters())
+
+
+def test_what_is_shown_is_a_mean_of_what_was_learnt_and_the_grid_learns_from_the_learning_one(monkeypatch):
+    trainer, asked = make(), []
+    update = trainer.grid.update
+    monkeypatch.setattr(trainer.grid, "update", lambda field, *rest: asked.append(field) or update(field, *rest))
+    for _ in range(80):
+        trainer.step()
+    shown, learning = trainer.field.table, trainer.learning_field.table
+    assert not torch.equal(shown, learning) and not shown.requires_grad
+    assert (shown - learning).abs().mean() < 0.5 * learning.abs().mean()
+    trainer.rehearse()
+    trainer.lower_thresholds()
+    assert len(asked) > 5 and all(field is trainer.learning_field for field in asked)
+
+
+def test_a_field_of_somebodys_own_is_shown_as_it_learns(tmp_path):
+    source = tmp_path / "own.py"
+    source.write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Own(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.layer, self.places = nn.Linear(3, 4), nn.Parameter(torch.arange(3), requires_grad=False)\n"
+        "        self.register_buffer('last', None)\n"
+        "    def density(self, positions):\n"
+        "        self.last = positions[:1].detach()\n"
+        "        return self.layer(positions)[:, 0].exp()\n"
+        "    def forward(self, positions, directions):\n"
+        "        return self.layer(positions)[:, 1:].sigmoid()\n"
+    )
+    trainer = Trainer(ball_dataset(), OwnSettings(f"{source}:Own"), SMALL_TRAINING)
+    for _ in range(60):
+        trainer.step()
+    assert trainer.field is trainer.learning_field

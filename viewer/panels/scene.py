@@ -1,0 +1,206 @@
+"""Where the scene lies: its box in numbers and as handles in the picture, its levels, near plane and up."""
+
+import dearpygui.dearpygui as dpg
+
+from core.geometry.boxes import sides_of
+from core.geometry.placement import MOST_LEVELS, Place, turned_up, up_text
+from viewer.input.handles import REACH, BoxDrag, Sight, handles, under_cursor
+from viewer.protocol.messages import Frame, Status
+from viewer.state.placement_draft import Draft
+from viewer.tools.fit import Fit, FitQuestion
+from viewer.widgets.box_handles import BoxHandles
+from viewer.widgets.canvas import Canvas
+from viewer.widgets.context import Context
+from viewer.widgets.style import ALARM, DIM
+from viewer.widgets.widgets import NUMBER_HELP, button, label, plain, tooltip
+
+WIDTH = 318
+"""Of a row, at scale 1."""
+
+BOX_HELP = "Where the box that is learnt finest begins and ends along this axis, in the units of the camera positions."
+LEVELS_HELP = (
+    "Nested boxes, each twice as large as the one before. One suits an object before an empty background, four to six "
+    "a room or a place outdoors."
+)
+NEAR_HELP = "Nothing is expected nearer to a camera than this: training's near plane. It keeps fog off the lenses."
+UP_HELP = "What the camera turns about, and what is upwards. Turning it changes nothing that is learnt."
+
+
+class PlacePanel:
+    """A panel, see `viewer.widgets.dock.Panel`. While it is seen, the box has handles in the picture."""
+
+    tag, title, tools = "place", "Scene", ("fit",)
+
+    def __init__(self, context: Context):
+        self._context, self._draft, self._drag = context, Draft(), BoxDrag()
+        self._fits = 0
+        self._sight: Sight | None = None
+        self._marked: int | None = None
+        style = context.style
+        self._build_box()
+        self._levels = self._number(
+            "Levels", "", LEVELS_HELP, "place.levels", dpg.add_slider_int, min_value=1, max_value=MOST_LEVELS,
+            clamped=True, callback=lambda _, n: self._draft.set(n_levels=n),
+        )  # fmt: skip
+        dpg.bind_item_theme(self._levels, style.written)
+        self._number(
+            "Near plane", "units", NEAR_HELP, "place.near", dpg.add_drag_float, format="%.4g", min_value=0.0,
+            max_value=1e9, callback=lambda _, value: self._draft.set(near_plane=plain(value)),
+        )  # fmt: skip
+        with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
+            tooltip(label("Up", style), UP_HELP, style)
+            button("Turn up axis", style, self._turn_up, f"{UP_HELP} The order is +x, -x, +y, -y, +z, -z.",
+                   tag="place.turn", width=style.px(96))  # fmt: skip
+            self._up = dpg.add_text("", tag="place.up")
+        self._reach = dpg.add_text("", color=DIM, wrap=style.px(WIDTH), tag="place.reach")
+        dpg.bind_item_font(self._reach, style.small)
+        self._build_buttons()
+        self._said = dpg.add_text("", wrap=style.px(WIDTH), tag="place.said")
+        with dpg.draw_layer(parent="picture") as layer:
+            pass
+        self._handles = BoxHandles(layer, style)
+
+    def _build_box(self) -> None:
+        style = self._context.style
+        widths = [style.px(width) for width in (46, 96, 96)]
+        with dpg.table(header_row=False, policy=dpg.mvTable_SizingFixedFit, pad_outerX=False):
+            for width in widths:
+                dpg.add_table_column(init_width_or_weight=width, width_fixed=True)
+            dpg.add_table_column(width_stretch=True)
+            with dpg.table_row():
+                for text in ("Box", "from, units", "to, units", "side"):
+                    dpg.add_text(text, color=DIM)
+            self._sides = []
+            for axis, name in enumerate("xyz"):
+                with dpg.table_row():
+                    tooltip(label(name, style, 40), BOX_HELP, style)
+                    for index in (axis, axis + 3):
+                        item = dpg.add_drag_float(
+                            tag=f"place.box.{index}", width=-1, format="%.5g", user_data=index,
+                            callback=lambda _, value, index: self._draft.set_number(index, plain(value)),
+                        )  # fmt: skip
+                        self._typed(item)
+                    self._sides.append(dpg.add_text(""))
+
+    def _number(self, text: str, unit: str, tip: str, tag: str, make, **options) -> int:
+        """A row of a label and a number."""
+        style = self._context.style
+        with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
+            tooltip(label(text, style, unit=unit), tip, style)
+            item = make(tag=tag, width=-1, **options)
+        self._typed(item)
+        return item
+
+    def _typed(self, item: int | str) -> None:
+        """While a number is typed, keys are text."""
+        self._context.inputs.append(item)
+        tooltip(item, NUMBER_HELP, self._context.style)
+
+    def _build_buttons(self) -> None:
+        style, draft = self._context.style, self._draft
+        third, half = style.px((WIDTH - 16) // 3), style.px((WIDTH - 8) // 2)
+        with dpg.group(horizontal=True):
+            button("Fit", style, self._fit, "The box, levels, near plane and up that the photos' silhouettes, "
+                   "the known points and the cameras speak for.", tag="place.fit", width=third)  # fmt: skip
+            button("Larger", style, draft.larger, "A box with sides a quarter longer about the same middle.",
+                   tag="place.larger", width=third)  # fmt: skip
+            button("Smaller", style, draft.smaller, "A box with sides a fifth shorter about the same middle.",
+                   tag="place.smaller", width=third)  # fmt: skip
+        with dpg.group(horizontal=True):
+            self._train = button(
+                "Train in this box", style, self._train_in, "Start training again from nothing in this place. What was "
+                "learnt so far is lost unless you save it first.", tag="place.train", width=half,
+            )  # fmt: skip
+            button("Revert", style, draft.revert, "Back to the place that is trained in.", tag="place.revert",
+                   width=half)  # fmt: skip
+
+    def update(self, status: Status, frame: Frame | None) -> None:
+        """Follow the scene; show the edited place."""
+        draft = self._draft
+        draft.follow(None if status.scene is None else status.scene.place)
+        self._take_fit()
+        place = draft.place
+        if place is not None:
+            self._show(place)
+        dpg.set_value(self._said, draft.state_text())
+        dpg.configure_item(self._said, color=ALARM if draft.problem else DIM)
+        ready = draft.changed and not draft.problem
+        dpg.configure_item(self._train, enabled=ready)
+        dpg.bind_item_theme(self._train, self._context.style.chosen if ready else self._context.style.plain)
+
+    def _show(self, place: Place) -> None:
+        sides = sides_of(place.box)
+        speed = 0.002 * max(1e-6, *map(abs, sides))
+        for index, value in enumerate(place.box):
+            self._follow(f"place.box.{index}", value, speed)
+        self._follow("place.near", place.near_plane, 0.5 * speed)
+        if not dpg.is_item_active("place.levels"):
+            dpg.set_value("place.levels", place.n_levels)
+        for item, side in zip(self._sides, sides, strict=True):
+            dpg.set_value(item, f"{side:.4g}")
+        dpg.set_value(self._up, up_text(place.up))
+        dpg.set_value(self._reach, self._draft.reach_text())
+
+    def _follow(self, item: str, value: float, speed: float) -> None:
+        if not dpg.is_item_active(item):
+            dpg.set_value(item, value)
+            dpg.configure_item(item, speed=speed)
+
+    def pulls(self, down: set[int], x: float, y: float, canvas: Canvas) -> bool:
+        """Whether the left button pulls a handle now rather than orbiting.
+
+        Args:
+            x, y: the cursor, in the window's pixels.
+        """
+        draft, rect = self._draft, canvas.rect
+        if self._sight is None or draft.place is None:
+            self._marked = self._drag.face = None
+            return False
+        at, reach = (x - rect.x, y - rect.y), self._context.style.px(REACH)
+        draft.set(box=self._drag.moved(draft.place.box, self._sight, down, *at, canvas.hovered, reach))
+        held = self._drag.face is not None
+        under = under_cursor(draft.place.box, self._sight, *at, reach) if canvas.hovered and not down else None
+        self._marked = self._drag.face if held else None if under is None else under.face
+        return held
+
+    def mark(self, canvas: Canvas, frame: Frame | None) -> None:
+        """Draw the box and its handles over the picture while the panel is seen."""
+        seen = frame is not None and dpg.is_item_visible(f"panel.{self.tag}")
+        self._sight = Sight(frame.request.pose, *canvas.rect.size) if seen else None
+        self._handles.draw(self._sight, self._draft.trained, self._draft.place, self._marked)
+
+    def state(self, canvas: Canvas) -> dict:
+        """For the log: the places, and where the window shows the handles, by their face."""
+        draft, rect = self._draft, canvas.rect
+        shown = [] if self._sight is None or draft.place is None else handles(draft.place.box, self._sight)
+        return {
+            "trained": None if draft.trained is None else draft.trained._asdict(),
+            "edited": None if draft.place is None else draft.place._asdict(),
+            "handles": {str(h.face): (round(rect.x + h.x), round(rect.y + h.y)) for h in shown},
+        }
+
+    def _fit(self) -> None:
+        session = self._context.session
+        self._fits += 1
+        session.ask("fit", FitQuestion(self._fits, session.status.scene_serial))
+
+    def _take_fit(self) -> None:
+        """Edit what the fit that was asked for last gave, once it comes."""
+        found: Fit | None = self._context.session.result("fit")
+        if found is not None and found.number == self._fits:
+            self._fits += 1
+            trained = self._draft.trained
+            turned = trained is not None and found.place.up != trained.up
+            self._draft.take(found.place)
+            self._context.session.turn_up(found.place.up, self._context.state.scene_serial)
+            if not self._draft.changed:
+                beside = ", but for its up, which is turned now" if turned else ""
+                self._context.say(f"The fit is the place that is trained in{beside}.")
+
+    def _turn_up(self) -> None:
+        if self._draft.place is not None:
+            self._context.session.turn_up(turned_up(self._draft.place.up), self._context.state.scene_serial)
+
+    def _train_in(self) -> None:
+        if self._draft.place is not None and self._draft.changed and not self._draft.problem:
+            self._context.session.train_in(self._draft.place, self._context.state.scene_serial)

@@ -1,0 +1,1 @@
+"""Pictures and depths written to new files."""

@@ -1,0 +1,56 @@
+"""Distances as numbers in a new file, with the camera that they are seen from, in the dataset's own units and axes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import FirstlightError
+from core.files import new_file
+from core.geometry.cameras import pinhole_matrix
+from core.geometry.rays import RenderOutput
+from viewer.protocol.messages import ViewRequest
+from viewer.protocol.view_settings import Mode
+
+SUFFIXES = (".npy", ".npz")
+
+
+def check_depth_file(output: str) -> Path:
+    """The path of a new file of distances.
+
+    Raises:
+        FirstlightError: it exists.
+        ValueError: it is neither .npy nor .npz.
+    """
+    path = Path(output)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"distances are written as .npy or .npz, got {output}")
+    if path.exists():
+        raise FirstlightError(f"{path} exists already, and distances overwrite nothing: choose another name")
+    return path
+
+
+def distances(output: RenderOutput, mode: Mode) -> np.ndarray:
+    """Along each pixel's ray (height, width) float32, inf where it met nothing: the mean over what it met, and in the
+    mode half depth where half the light is left.
+
+    Args:
+        output: numpy arrays of shape (height, width, ...).
+    """
+    return np.asarray(output.median_depths if mode is Mode.HALF_DEPTH else output.depths, np.float32)
+
+
+def write_depths(path: Path, output: RenderOutput, request: ViewRequest) -> None:
+    """Write what a request's view shows. A .npy has the distances alone; a .npz has `depths`, `opacities` (height,
+    width), and the camera: `c2w` (4, 4), OpenGL axes, and `K` (3, 3) in pixels.
+
+    Raises:
+        FirstlightError: the file can't be written.
+    """
+    depths = distances(output, request.view.mode)
+    K = pinhole_matrix(request.pose.fov_y, request.width, request.height).numpy()
+    c2w = np.asarray(request.pose.c2w, np.float32).reshape(4, 4)
+    with new_file(path) as file:
+        if path.suffix.lower() == ".npy":
+            np.save(file, depths)
+        else:
+            np.savez_compressed(file, depths=depths, opacities=output.opacities, c2w=c2w, K=K)

@@ -1,0 +1,171 @@
+"""Pictures that carry everything needed to make them again.
+
+The metadata is JSON in a PNG text chunk named `firstlight`. A file is never overwritten: each picture takes the next
+free number.
+"""
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from core.config.settings import MarchSettings
+from core.errors import FirstlightError
+from core.files import write_new
+from viewer import __version__
+from viewer.protocol.messages import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
+from viewer.protocol.view_settings import view_from
+
+KEYWORD = "firstlight"
+COORDINATES = "the dataset's own units and axes; the camera's are OpenGL's: +x right, +y up, -z forward"
+"""Of a picture's camera, in its metadata. Nothing of ours moves or scales a scene."""
+
+FORMAT = 1
+"""Version of the metadata's layout; a reader refuses another one."""
+
+
+def save(request: ScreenshotRequest, rgba: np.ndarray, name: str, step: int, dataset: str, **more: Any) -> Path:
+    """Write a picture as PNG, 8 bits per channel: RGBA if the request is transparent, RGB otherwise.
+
+    Args:
+        rgba: (height, width, 4) float32 in [0, 1], straight alpha.
+        name: the scene's; the file becomes NAME-stepNNNNNN-001.png in the request's folder.
+        step: the training step whose weights it shows.
+        dataset: where the scene was opened.
+        more: further entries for the metadata, such as the device; JSON types.
+
+    Returns:
+        The new file's path.
+
+    Raises:
+        FirstlightError: the folder can't be made or written.
+    """
+    content = encode(request, rgba, step, dataset, **more)
+    return write_new(request.folder, name, step, ".png", content)
+
+
+def encode(request: ScreenshotRequest, rgba: np.ndarray, step: int, dataset: str, **more: Any) -> bytes:
+    """The PNG file that `save` writes."""
+    channels = 4 if request.transparent else 3
+    pixels = np.rint(np.clip(rgba[..., :channels], 0.0, 1.0) * 255.0).astype(np.uint8)
+    chunk = PngImagePlugin.PngInfo()
+    chunk.add_itxt(KEYWORD, json.dumps(describe(request, step, dataset) | more, ensure_ascii=False))
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, format="PNG", pnginfo=chunk)
+    return encoded.getvalue()
+
+
+def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, Any]:
+    """The metadata of a picture: plain JSON types only."""
+    view = request.view
+    return {
+        "program": f"Firstlight {__version__}",
+        "format": FORMAT,
+        "dataset": dataset,
+        "step": step,
+        "width": view.width,
+        "height": view.height,
+        "camera": {
+            "c2w": list(view.pose.c2w),
+            "fov_y": view.pose.fov_y,
+            "time": view.pose.time,
+            "coordinates": COORDINATES,
+        },
+        "march": dataclasses.asdict(view.march),
+        "other": None if view.other is None else dataclasses.asdict(view.other),
+        "runs": list(view.runs),
+        "photo": None if view.photo is None else dataclasses.asdict(view.photo),
+        "view": dataclasses.asdict(view.view),
+        "transparent": request.transparent,
+        "ray": dataclasses.asdict(view.ray) if view.ray else None,
+    }
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The metadata of a picture of ours, as `describe` wrote it.
+
+    Raises:
+        FirstlightError: the file is absent, no PNG, or not one of ours; the message names it.
+    """
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            text = getattr(picture, "text", {}).get(KEYWORD)
+    except FileNotFoundError:
+        raise FirstlightError(f"there is no file {path}: name a screenshot saved from the window") from None
+    except (OSError, ValueError, SyntaxError) as e:
+        raise FirstlightError(f"{path} can't be read as a PNG picture ({e}): name a screenshot of ours") from e
+    if text is None:
+        raise FirstlightError(f"{path} has no '{KEYWORD}' metadata: name a screenshot saved from the window, unedited")
+    try:
+        metadata = json.loads(text)
+    except json.JSONDecodeError as e:
+        raise FirstlightError(f"the '{KEYWORD}' metadata of {path} is broken ({e}): take the screenshot again") from e
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        found = metadata.get("format") if isinstance(metadata, dict) else type(metadata).__name__
+        raise FirstlightError(f"the metadata of {path} has format {found!r}, expected {FORMAT}: update Firstlight")
+    return metadata
+
+
+def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
+    """The request that makes the picture again, with an empty folder and serial 0.
+
+    Raises:
+        FirstlightError: an entry is missing or out of range; the message names it.
+    """
+    try:
+        camera = metadata["camera"]
+        # absent before pictures could be compared
+        other, photo = metadata.get("other"), metadata.get("photo")
+        c2w = tuple(float(v) for v in camera["c2w"])
+        if len(c2w) != 16:
+            raise ValueError(f"c2w must have 16 numbers, got {len(c2w)}")
+        again = ViewRequest(
+            pose=Pose(c2w, float(camera["fov_y"]), _time_from(camera.get("time"))),
+            width=int(metadata["width"]),
+            height=int(metadata["height"]),
+            march=_march_from(metadata["march"]),
+            view=view_from(metadata["view"]),
+            moving=False,
+            serial=0,
+            other=None if other is None else _march_from(other),
+            runs=_tuples(metadata.get("runs", [])),
+            photo=None if photo is None else PhotoId(Split(photo["split"]), int(photo["index"])),
+            ray=_ray_from(metadata.get("ray")),
+        )
+        return ScreenshotRequest(again, folder="", transparent=bool(metadata["transparent"]))
+    except KeyError as e:
+        raise FirstlightError(f"the picture's metadata lacks {e}: take the screenshot again") from e
+    except (TypeError, ValueError) as e:
+        raise FirstlightError(f"the picture's metadata does not fit this program ({e}): take it again") from e
+
+
+def _time_from(entry: Any) -> float | None:
+    """When a picture is of; pictures of what stands still, and of earlier versions, have no such entry."""
+    if entry is None:
+        return None
+    time = float(entry)
+    if not 0.0 <= time <= 1.0:
+        raise ValueError(f"a time lies between 0 and 1, got {entry}")
+    return time
+
+
+def _march_from(entries: dict[str, Any]) -> MarchSettings:
+    crop = tuple(entries["crop"]) if entries.get("crop") else None
+    return MarchSettings(**(entries | {"crop": crop}))
+
+
+def _ray_from(entry: dict[str, Any] | None) -> SceneRay | None:
+    """The inspected ray that a picture shows; pictures of earlier versions have no such entry."""
+    if entry is None:
+        return None
+    return SceneRay(**{name: _tuples(value) for name, value in entry.items()})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as tuples, also those inside them."""
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""What is drawn over a rendered view: arrays in, arrays out."""

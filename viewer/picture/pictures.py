@@ -1,0 +1,291 @@
+"""From a pose to a finished picture: the one function behind the live view, screenshots and `render`."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from core.config.settings import MarchSettings
+from core.datasets.dataset import Views
+from core.geometry.cameras import Camera, pinhole_matrix
+from core.geometry.rays import RenderOutput
+from core.rendering.metrics import PixelErrors
+from core.rendering.render import render_image
+from core.rendering.timing import Stages, Stopwatch
+from core.training.trainer import Trainer
+from viewer.picture import compare, modes
+from viewer.picture.overlays import grid_cells, overlays
+from viewer.picture.overlays.grid_cells import GridLayers
+from viewer.picture.overlays.grid_layers import find_layers
+from viewer.picture.photo import Photo, photo_in_view
+from viewer.protocol.messages import Legend, PhotoId, Pose, SceneInfo, SceneRay, Split, ViewRequest
+from viewer.protocol.view_settings import CellsColor, Compare, CompareAs, Mode, ViewSettings
+
+PhotoFinder = Callable[[Trainer, ViewRequest, tuple[int, int]], Photo]
+"""Gives the photo of a request that has one, at a size in pixels: width, height."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A marched view before display, as numpy arrays of shape (height, width, ...).
+
+    Attributes:
+        march: the thresholds it was marched with.
+        output: its colours lie over `background`.
+        seconds: marching it; `stages` are its parts.
+        occupied: of each grid level's cells, the share that was marched.
+        layers: what is shown of the grid, or None where it was not looked for.
+        other: the same view as A shows it, while it is compared with that; of_former: by the former run.
+        photo: the photo from the same place, while it is compared with it.
+    """
+
+    march: MarchSettings
+    output: RenderOutput
+    stages: Stages
+    background: tuple[float, float, float]
+    seconds: float
+    occupied: tuple[float, ...]
+    layers: GridLayers | None = None
+    other: "Rendered | None" = None
+    of_former: bool = False
+    photo: Photo | None = None
+
+
+def camera_of(pose: Pose, width: int, height: int, device: str) -> Camera:
+    """The camera of a pose: square pixels, its centre in the middle of the picture."""
+    c2w = torch.tensor(pose.c2w, dtype=torch.float32).reshape(4, 4)
+    times = None if pose.time is None else torch.tensor(pose.time, dtype=torch.float32)
+    return Camera(c2w, pinhole_matrix(pose.fov_y, width, height), width, height, times=times).to(device)
+
+
+def render_view(
+    trainer: Trainer,
+    pose: Pose,
+    size: tuple[int, int],
+    march: MarchSettings,
+    view: ViewSettings,
+    cancelled: Callable[[], bool] | None = None,
+    chunk: int | None = None,
+) -> Rendered | None:
+    """March a view.
+
+    Args:
+        size: width and height in pixels.
+        cancelled: asked between chunks of `chunk` rays (None: as suits the device); once it says yes, None is returned.
+    """
+    began = time.perf_counter()
+    camera = camera_of(pose, *size, trainer.device)
+    background = torch.tensor(view.background, device=trainer.device)
+    watch = Stopwatch(trainer.field, trainer.sampler, trainer.device)
+    output = render_image(watch.field, watch.sampler, camera, march, background, cancelled, chunk)
+    if output is None:
+        return None
+    stages, occupied = watch.stages(), trainer.grid.occupied(march.occ_thre)
+    output = RenderOutput(*(x.cpu().numpy() for x in output))
+    return Rendered(march, output, stages, view.background, time.perf_counter() - began, occupied)
+
+
+def render_request(
+    trainer: Trainer,
+    request: ViewRequest,
+    size: tuple[int, int],
+    cancelled: Callable[[], bool] | None = None,
+    chunk: int | None = None,
+    photo_of: PhotoFinder | None = None,
+    former: Trainer | None = None,
+) -> Rendered | None:
+    """March all that a request shows, at a size of its own; arguments as in `render_view` and `completed`."""
+    marched, of_former = [], bool(request.runs)
+    for owner, march in ((trainer, request.march), (former if of_former else trainer, request.other)):
+        if owner is not None and march is not None:
+            marched.append(render_view(owner, request.pose, size, march, request.view, cancelled, chunk))
+            if marched[-1] is None:
+                return None
+    rendered = marched[0]
+    if len(marched) > 1:
+        rendered = replace(rendered, other=marched[1], of_former=of_former)
+    return completed(trainer, request, rendered, photo_of, former)
+
+
+def completed(
+    trainer: Trainer,
+    request: ViewRequest,
+    rendered: Rendered,
+    photo_of: PhotoFinder | None = None,
+    former: Trainer | None = None,
+) -> Rendered:
+    """A marched view with what it lacks of the grid and the photo that the request shows.
+
+    Args:
+        photo_of: gives the photo of a request at a size; None: `find_photo`.
+        former: the former run's, while one is kept. Without it nothing stands beside a view to compare it with.
+    """
+    height, width = rendered.output.opacities.shape
+    view = request.view
+    if rendered.layers is None:
+        camera = camera_of(request.pose, width, height, trainer.device)
+        rendered = replace(rendered, layers=find_layers(trainer, camera, rendered.march, view))
+    owner = former if rendered.of_former else trainer
+    if rendered.other is not None and owner is not None:
+        rendered = replace(rendered, other=completed(owner, replace(request, photo=None), rendered.other))
+    if view.compare is Compare.PHOTO and request.photo is not None and rendered.photo is None:
+        rendered = replace(rendered, photo=(photo_of or find_photo)(trainer, request, (width, height)))
+    return rendered
+
+
+def without_layers(rendered: Rendered) -> Rendered:
+    """A marched view that shows nothing of the grid yet, because other cells are wanted."""
+    other = None if rendered.other is None else replace(rendered.other, layers=None)
+    return replace(rendered, layers=None, other=other)
+
+
+def find_photo(trainer: Trainer, request: ViewRequest, size: tuple[int, int]) -> Photo:
+    """The photo that a request's camera stands on, in the raster of its view."""
+    views, camera = views_of(trainer, request.photo), camera_of(request.pose, *size, "cpu")
+    return photo_in_view(views, request.photo.index, camera)
+
+
+def views_of(trainer: Trainer, photo: PhotoId) -> Views:
+    """The dataset's views among which a photo is counted.
+
+    Raises:
+        ValueError: the dataset has no such photo.
+    """
+    views = trainer.dataset.train if photo.split is Split.TRAIN else trainer.dataset.test
+    if not 0 <= photo.index < len(views):
+        raise ValueError(f"the dataset has {len(views)} {photo.split} views, and none with number {photo.index}")
+    return views
+
+
+def compose(
+    rendered: Rendered,
+    pose: Pose,
+    view: ViewSettings,
+    scene: SceneInfo,
+    transparent: bool = False,
+    ray: SceneRay | None = None,
+) -> tuple[np.ndarray, tuple[Legend, ...]]:
+    """Turn a marched view into colours, draw the overlays on it, and lay what it is compared with beside it.
+
+    Returns:
+        (height, width, 4) float32 in [0, 1], C-contiguous, and what the colours stand for, nothing for true colour.
+    """
+    if view.compare in (Compare.SETTINGS, Compare.RUN) and rendered.other is not None:
+        rgba, legends = _beside_other(rendered, pose, view, scene, transparent)
+    elif view.compare is Compare.PHOTO and rendered.photo is not None:
+        rgba, legends = _beside_photo(rendered, pose, view, scene, transparent)
+    else:
+        output = over_background(rendered, view.background)
+        rgba, legends = _painted(output, view, scene, transparent)
+        rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.layers)
+    if ray is not None and (view.compare is Compare.OFF or view.compare_as is not CompareAs.DIFFERENCE):
+        seen = rendered.other if ray.of_a and rendered.other is not None else rendered
+        rgba = overlays.with_ray(rgba, ray, view, pose, seen.output.depths, seen.output.opacities, seen.layers)
+    return np.ascontiguousarray(rgba), legends
+
+
+def _painted(
+    output: RenderOutput, view: ViewSettings, scene: SceneInfo, transparent: bool
+) -> tuple[np.ndarray, tuple[Legend, ...]]:
+    """What the pixels show, before anything of the scene is drawn over them; the legends of all that will be."""
+    endless = scene.bounds is None
+    rgba, legend = modes.to_rgba(output, view, transparent, endless)
+    legends = [legend]
+    if view.tint_strength > 0.0:
+        rgba, legend = modes.tinted(rgba, output, view, endless)
+        legends.append(legend)
+    legends += grid_cells.legends(view, scene)
+    return rgba, tuple(dict.fromkeys(x for x in legends if x is not None))
+
+
+def _beside_other(
+    rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
+) -> tuple[np.ndarray, tuple[Legend, ...]]:
+    """The view as A and as B show it, on one scale; a difference has no overlays."""
+    outputs = [over_background(r, view.background) for r in (rendered.other, rendered)]
+    if view.compare_as is CompareAs.DIFFERENCE:
+        rgba, legend = compare.difference(*outputs, view.mode, "A - B")
+        return rgba, (legend,)
+    both = RenderOutput(*(np.concatenate(pair) for pair in zip(*outputs, strict=True)))
+    rgba, legends = _painted(both, view, scene, transparent)
+    sides = zip(np.split(rgba, 2), outputs, (rendered.other.layers, rendered.layers), strict=True)
+    drawn = [overlays.apply(half, view, pose, o.depths, o.opacities, scene, layers) for half, o, layers in sides]
+    return compare.mixed(*drawn, view), legends
+
+
+def _beside_photo(
+    rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
+) -> tuple[np.ndarray, tuple[Legend, ...]]:
+    """The photo and the view. A photo has nothing but colours: the difference is theirs in every mode."""
+    output, photo = over_background(rendered, view.background), rendered.photo
+    colors = photo.over(view.background)
+    if view.compare_as is CompareAs.DIFFERENCE:
+        colors = np.where(photo.inside[..., None] > 0.5, colors, output.colors)
+        rgba, legend = compare.difference(output._replace(colors=colors), output, Mode.COLOR, "photo - render")
+        return rgba, (legend,)
+    pictured = output._replace(colors=colors, opacities=photo.opacities)
+    first, _ = modes.to_rgba(pictured, replace(view, mode=Mode.COLOR), transparent)
+    second, legends = _painted(output, view, scene, transparent)
+    second = overlays.apply(second, view, pose, output.depths, output.opacities, scene, rendered.layers)
+    return compare.mixed(first, second, view), () if view.compare_as is CompareAs.FIRST else legends
+
+
+def errors_between(first: Rendered, second: Rendered, background: tuple[float, float, float]) -> PixelErrors:
+    """How far two views of one size differ, over a background."""
+    errors = PixelErrors()
+    errors.add(*(torch.from_numpy(over_background(r, background).colors).view(-1, 3) for r in (first, second)))
+    return errors
+
+
+def over_background(rendered: Rendered, background: tuple[float, float, float]) -> RenderOutput:
+    """The output over another background than it was marched with: what lets the old one through lets the new one."""
+    output = rendered.output
+    if background == rendered.background:
+        return output
+    change = np.subtract(background, rendered.background).astype(np.float32)
+    return output._replace(colors=output.colors + (1.0 - output.opacities[..., None]) * change)
+
+
+def make_picture(
+    trainer: Trainer,
+    request: ViewRequest,
+    scene: SceneInfo,
+    transparent: bool = False,
+    cancelled: Callable[[], bool] | None = None,
+    former: Trainer | None = None,
+) -> np.ndarray | None:
+    """The finished picture of a request at its full size, (height, width, 4) float32, or None if cancelled.
+
+    Args:
+        former: as for `completed`.
+    """
+    rendered = render_whole(trainer, request, cancelled, former)
+    return None if rendered is None else finished(rendered, request, scene, transparent)
+
+
+def render_whole(
+    trainer: Trainer,
+    request: ViewRequest,
+    cancelled: Callable[[], bool] | None = None,
+    former: Trainer | None = None,
+) -> Rendered | None:
+    """March all that a picture to keep shows, at the request's full size; None if cancelled."""
+    if grid_cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:
+        for owner in (trainer, former if request.runs else None):
+            if owner is not None:
+                owner.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
+    return render_request(trainer, request, (request.width, request.height), cancelled, former=former)
+
+
+def finished(rendered: Rendered, request: ViewRequest, scene: SceneInfo, transparent: bool = False) -> np.ndarray:
+    """The picture to keep of a request's marched view, (height, width, 4) float32."""
+    rgba, _ = compose(rendered, request.pose, request.view, scene, transparent, request.ray)
+    return compare.with_divider(rgba, request.view.divider) if has_divider(rendered, request.view) else rgba
+
+
+def has_divider(rendered: Rendered, view: ViewSettings) -> bool:
+    """Whether the picture shows one thing left and another right of the divider."""
+    beside = rendered.photo if view.compare is Compare.PHOTO else rendered.other
+    return view.compare is not Compare.OFF and beside is not None and view.compare_as is CompareAs.DIVIDER

@@ -1,0 +1,1 @@
+"""What panels say and plot, without widgets: pure functions of status and settings."""

@@ -1,0 +1,81 @@
+"""What the pictures that are compared are called, the settings in which they differ, and by how much. Text only."""
+
+import math
+from typing import Any, NamedTuple
+
+from core.config.scale import Scale
+from core.config.settings import MarchSettings, Setting, differences, settings_of
+from viewer.protocol.messages import ViewRequest
+from viewer.protocol.view_settings import Compare, CompareAs
+
+
+class Differing(NamedTuple):
+    """A setting whose values differ, as text with its unit."""
+
+    setting: Setting
+    first: str
+    second: str
+
+
+class Caption(NamedTuple):
+    """What stands on a compared picture: its name, and lines of settings."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+
+
+def differing(first: MarchSettings, second: MarchSettings) -> tuple[Differing, ...]:
+    """The settings in which two differ, in the settings' order."""
+    settings = settings_of(MarchSettings)
+    return tuple(
+        Differing(settings[name], _text(settings[name], getattr(first, name)), _text(settings[name], value))
+        for name, value in differences(second, first).items()
+    )
+
+
+def captions(request: ViewRequest, with_a: bool) -> tuple[Caption, ...]:
+    """Of the first picture, then of the second, as far as the request shows them; () while it compares nothing.
+
+    Args:
+        with_a: A was rendered; a run may be let go before that.
+    """
+    view = request.view
+    if view.compare in (Compare.SETTINGS, Compare.RUN) and not with_a:
+        return ()
+    if view.compare is Compare.SETTINGS and request.other is not None:
+        settings = differing(request.other, request.march)
+        sides = [tuple(f"{_name(s.setting)} {s[i]}" for s in settings) for i in (1, 2)]
+        pair = [Caption(name, lines or ("same settings",)) for name, lines in zip("AB", sides, strict=True)]
+    elif view.compare is Compare.RUN and request.runs:
+        pair = [Caption(name, (title,)) for name, title in zip("AB", request.runs, strict=True)]
+    elif view.compare is Compare.PHOTO and request.photo is not None:
+        pair = [Caption("Photo"), Caption("Render")]
+    else:
+        return ()
+    if view.compare_as is CompareAs.BLEND:
+        shares = (1.0 - view.blend, view.blend)
+        pair = [Caption(f"{c.name} {100.0 * share:.0f} %", c.lines) for c, share in zip(pair, shares, strict=True)]
+    return tuple(pair[:1] if view.compare_as is CompareAs.FIRST else pair)
+
+
+def errors_text(psnr: float, largest: float, digits: int) -> str:
+    """How far two pictures differ.
+
+    Args:
+        psnr: in dB; NaN where a colour is not a number.
+        largest: absolute difference of a channel, 0 to 1; so many digits of 255ths are told.
+    """
+    if math.isnan(psnr):
+        return "PSNR and largest error are not a number"
+    return f"PSNR {psnr:.2f} dB, largest error {255.0 * largest:.{digits}f} of 255"
+
+
+def _name(setting: Setting) -> str:
+    return setting.label[:1].lower() + setting.label[1:] if setting.label else "crop box"
+
+
+def _text(setting: Setting, value: Any) -> str:
+    if isinstance(value, int | float):
+        unit = f" {setting.unit}" if setting.unit else ""
+        return Scale(setting).text(value) + unit
+    return "none" if value is None else " ".join(f"{v:.3g}" for v in value)

@@ -1,0 +1,144 @@
+"""What the marcher's settings come to in the view at hand, where that is more or other than their values say. Pure.
+
+Only the bounds that lie in the mathematics are told, see `core.kernels.marching`, and what the scene's sampler doesn't
+use: nothing else stands between a slider and the march.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from core.config.methods import SAMPLERS, marches_grid, name_of, read_by
+from core.config.sampler_settings import RVSSettings
+from core.config.settings import MARCH_NUMBERS, Box, MarchSettings
+from core.geometry.boxes import distances_to_box, marched_box
+from core.kernels.grid import FLOAT_SPACING
+
+
+class Effect(NamedTuple):
+    """What a value comes to.
+
+    Attributes:
+        short: a few words that fit on a slider.
+        sentence: the same with its reason.
+    """
+
+    short: str
+    sentence: str
+
+
+def effects(
+    march: MarchSettings,
+    position: Sequence[float],
+    box: Box | None,
+    training_step: float,
+    sampler: Any,
+) -> dict[str, Effect]:
+    """What the settings come to, by field name; a setting that is just its value is left out.
+
+    Args:
+        march: of the view.
+        position: of the camera, x y z.
+        box: see `SceneInfo.bounds`.
+        training_step: the step that the grid's stored values are made with.
+        sampler: the settings of what places samples.
+    """
+    inside = march.crop if box is None else marched_box(box, march.crop)
+    nearest, farthest = (0.0, math.inf) if inside is None else reach(inside, position)
+    first, last = max(nearest, march.near_plane), min(farthest, march.far_plane)
+    found = _planes(march, nearest, farthest)
+    if marches_grid(sampler):
+        found |= _of_the_grid(march, first, last, training_step)
+    elif march.alpha_thre > 0.0 and isinstance(sampler, RVSSettings) and sampler.use == "color":
+        opacity = f"{100.0 * march.alpha_thre:.4g} %"
+        found["alpha_thre"] = Effect(f"opacity {opacity}", f"Rays of an opacity below {opacity} get no samples.")
+    if march.early_stop_eps > 0.0:
+        opacity = 100.0 * (1.0 - march.early_stop_eps)
+        found["early_stop_eps"] = Effect(f"opacity {opacity:.4g} %", f"Stops behind an opacity of {opacity:.4g} %.")
+    return found | _unused(sampler)
+
+
+def reach(box: Box, position: Sequence[float]) -> tuple[float, float]:
+    """The distances between which a box lies, seen from a point; infinity and 0 for one without an inside."""
+    if any(low >= high for low, high in zip(box[:3], box[3:], strict=True)):
+        return math.inf, 0.0
+    return distances_to_box(box, position)
+
+
+def _of_the_grid(march: MarchSettings, first: float, last: float, training_step: float) -> dict[str, Effect]:
+    """Of the steps through the grid and its threshold; samples lie between the distances `first` and `last`."""
+    steps, found = (march.render_step_size,) * 2, {}
+    if first < last:
+        steps = _step_at(march, first), _step_at(march, last)
+        found |= _steps(march, first, last, *steps)
+    if march.alpha_thre > 0.0:
+        found["alpha_thre"] = _thinnest(*(-math.log1p(-march.alpha_thre) / step for step in reversed(steps)))
+    if march.occ_thre > 0.0:
+        density = march.occ_thre / training_step
+        found["occ_thre"] = Effect(
+            f"density {density:.3g} /unit",
+            f"Marches cells of a density above {density:.3g} per unit: the threshold over training's step, "
+            f"{training_step:.3g} units.",
+        )
+    return found
+
+
+def _unused(sampler: Any) -> dict[str, Effect]:
+    """What a sampler doesn't use, and who does."""
+    kind, found = name_of(SAMPLERS, sampler), {}
+    for name in set(MARCH_NUMBERS) - set(read_by(sampler)):
+        found[name] = Effect(f"{kind}: not used", f"The sampler {kind} doesn't use it.")
+    if "occ_thre" in found:
+        more = "It decides which cells the panel Occupancy shows, and is set there."
+        found["occ_thre"] = found["occ_thre"]._replace(sentence=f"The sampler {kind} doesn't use it. {more}")
+    return found
+
+
+def _planes(march: MarchSettings, nearest: float, farthest: float) -> dict[str, Effect]:
+    found = {}
+    if farthest <= 0.0:
+        return {"near_plane": Effect("nothing left", "The crop box lies beside the scene: no ray has a sample.")}
+    if march.near_plane >= farthest:
+        found["near_plane"] = Effect("nothing left", f"The box ends at {farthest:.3g} units: no ray has a sample.")
+    elif march.near_plane < nearest:
+        found["near_plane"] = Effect(f"box at {nearest:.3g}", f"Samples begin with the box, at {nearest:.3g} units.")
+    if march.far_plane <= nearest:
+        found["far_plane"] = Effect("nothing left", f"The box begins at {nearest:.3g} units: no ray has a sample.")
+    elif march.far_plane > farthest:
+        found["far_plane"] = Effect(f"box to {farthest:.3g}", f"Samples end with the box, at {farthest:.3g} units.")
+    return found
+
+
+def _thinnest(low: float, high: float) -> Effect:
+    """Of the alpha threshold: the densities that just pass it with the longest and the shortest step."""
+    if low == high:
+        return Effect(f"density {low:.3g} /unit", f"Skips samples of a density below {low:.3g} per unit.")
+    return Effect(
+        f"{low:.2g} to {high:.2g} /unit",
+        f"Skips samples of a density below {high:.3g} per unit; far away, where steps are longer, below {low:.3g}.",
+    )
+
+
+def _step_at(march: MarchSettings, t: float) -> float:
+    """The step that the marcher takes at a distance."""
+    return max(march.render_step_size, march.cone_angle * t, FLOAT_SPACING * t)
+
+
+def _steps(march: MarchSettings, first: float, last: float, shortest: float, longest: float) -> dict[str, Effect]:
+    """Of the step size and the cone angle, between the distances where samples lie."""
+    step, knee = march.render_step_size, math.inf
+    if march.cone_angle > 0.0:
+        knee = step / march.cone_angle
+    found = {}
+    if longest > step:
+        found["render_step_size"] = Effect(
+            f"{shortest:.2g} to {longest:.2g}",
+            f"Steps are {shortest:.3g} units long at {first:.3g} units and {longest:.3g} at {last:.3g}"
+            + (", for they grow by the cone angle." if last > knee else ": float32 has no shorter ones there."),
+        )
+    if march.cone_angle > 0.0:
+        if knee >= last:
+            found["cone_angle"] = Effect("no effect", f"Steps would grow from {knee:.3g} units on, behind the scene.")
+        else:
+            found["cone_angle"] = Effect(f"from {knee:.3g} units", f"Steps grow from {knee:.3g} units on.")
+    return found

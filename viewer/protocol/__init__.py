@@ -1,0 +1,3 @@
+"""What crosses between the window's thread and the session's: immutable requests, frames and status. Imports `core`
+only.
+"""

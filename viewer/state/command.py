@@ -1,0 +1,100 @@
+"""The window's settings as a command line that opens the same scene with them. Pure."""
+
+import math
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from core.config.methods import default_method, is_own
+from core.config.read_options import AS_STORED
+from core.config.settings import MarchSettings, settings_of
+from core.geometry.placement import Place, axis_name
+from core.training.build import is_snapshot
+from viewer.input.orbit import home_view, photo_view
+from viewer.protocol.messages import PhotoId, SceneInfo, Split
+from viewer.protocol.view_settings import ViewSettings
+
+
+def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
+    """`run_viewer.py SCENE` with a flag for each threshold, view setting and part of the scene's place and method that
+    it doesn't open with.
+
+    The quotes are those of this system's shell.
+    """
+    words = ["run_viewer.py", scene.opened, *_flags(scene.reading, AS_STORED), *_place_flags(scene)]
+    words += [*_method_flags(scene), *_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
+def opened_view(scene: SceneInfo) -> ViewSettings:
+    """The view settings that a scene opens with: the defaults, and the field of view of the camera it starts at."""
+    camera = photo_view(scene, PhotoId(Split.TRAIN, home_view(scene)))
+    return replace(ViewSettings(), fov=math.degrees(camera.fov_y))
+
+
+def place_wishes(place: Place, opened: Place | None) -> dict[str, Any]:
+    """What to ask for so that a scene opens in a place again: values of `PlaceWishes` by name. An up that is no axis
+    can't be said, nor can the near plane: both are found again.
+
+    Args:
+        opened: where it opens unless asked, which needs no saying; None: that isn't known.
+    """
+    wishes: dict[str, Any] = {}
+    if opened is None or place.box != opened.box:
+        wishes["box"] = place.box
+    if opened is None or place.n_levels != opened.n_levels:
+        wishes["levels"] = place.n_levels
+    if (opened is None or place.up != opened.up) and axis_name(place.up):
+        wishes["up"] = axis_name(place.up)
+    return wishes
+
+
+def _place_flags(scene: SceneInfo) -> list[str]:
+    words = []
+    for name, value in place_wishes(scene.place, scene.opened_place).items():
+        words += [f"--{name}", *(_word(x) for x in (value if isinstance(value, tuple) else (value,)))]
+    return words
+
+
+def _method_flags(scene: SceneInfo) -> list[str]:
+    """The kinds that a scene doesn't open with, and their settings that aren't the usual ones; a snapshot keeps all but
+    the code of a field of the user's own."""
+    if is_snapshot(scene.opened):
+        field = scene.method.method["field"]
+        return ["--field", field] if is_own(field) else []
+    usual = default_method(scene.times is not None)
+    values = {name: chosen for name, chosen in scene.method.method.items() if chosen != usual.get(name)}
+    values |= {**scene.method.field, **scene.method.sampler}
+    return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", _word(value))]
+
+
+def _flags(settings: Any, opened: Any) -> list[str]:
+    """The flags of what differs. A crop box that was taken away has none: a flag that is left out says None."""
+    words = []
+    for name in settings_of(type(settings)):
+        value = getattr(settings, name)
+        if value is None or _same(value, getattr(opened, name)):
+            continue
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            values = value if isinstance(value, tuple) else (value,)
+            words += [f"--{flag}", *(_word(x) for x in values)]
+    return words
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9)
+    return a == b
+
+
+def _word(value: Any) -> str:
+    """A value as it is typed; of a number all the digits that it has."""
+    if isinstance(value, Enum):
+        return str(value.value)
+    return repr(float(value)) if isinstance(value, float) else str(value)

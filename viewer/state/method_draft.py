@@ -1,0 +1,91 @@
+"""The method that is being chosen beside the one that is trained. Pure; the panel changes it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.config.settings import Setting
+from core.training.build import Overrides
+from viewer.protocol.messages import Status
+from viewer.protocol.runs import Run, names_of
+
+
+class MethodDraft:
+    """What training would start again with.
+
+    Attributes:
+        trained: the method that is trained, or None without a scene.
+        wished: the chosen one. Of each kind its settings stay as they were left, until another method is trained.
+    """
+
+    def __init__(self) -> None:
+        self.trained: Overrides | None = None
+        self._usual: Mapping[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._values: dict[tuple[str, str], dict[str, Any]] = {}
+
+    @property
+    def wished(self) -> Overrides:
+        values = {choice: self.values(choice) for choice in ("field", "sampler")}
+        names = {choice: name for choice, name in self._names.items() if name != self._usual.get(choice)}
+        return Overrides(method=names, **values)
+
+    @property
+    def changed(self) -> bool:
+        return self.wished != (self.trained or Overrides())
+
+    def follow(self, trained: Overrides | None, usual: Mapping[str, str]) -> None:
+        """A scene's method; another one throws away what was chosen.
+
+        Args:
+            usual: what needn't be asked for, by choice.
+        """
+        if (trained, usual) != (self.trained, self._usual):
+            self.trained, self._usual = trained, usual
+            self.revert()
+
+    def revert(self) -> None:
+        """Choose the method that is trained."""
+        self._names, self._values = {}, {}
+        if self.trained is not None:
+            self._names = {**self._usual, **self.trained.method}
+            for choice in ("field", "sampler"):
+                self._values[choice, self._names[choice]] = dict(getattr(self.trained, choice))
+
+    def name(self, choice: str) -> str:
+        """What is chosen, "" without a scene."""
+        return self._names.get(choice, "")
+
+    def choose(self, choice: str, name: str) -> None:
+        if self.trained is not None:
+            self._names[choice] = name
+
+    def values(self, choice: str) -> dict[str, Any]:
+        """The settings of what is chosen that are not to be the usual ones, by name."""
+        return dict(self._values.get((choice, self.name(choice)), {}))
+
+    def set(self, choice: str, setting: str, value: Any) -> None:
+        """Change a setting of what is chosen."""
+        self._values.setdefault((choice, self.name(choice)), {})[setting] = value
+
+
+def question_text(status: Status, wished: Overrides) -> str:
+    """What is asked before training starts again, and what becomes of the runs that there are."""
+    psnr = f", {status.psnrs[-1].psnr:.1f} dB" if status.psnrs else ""
+    text = (
+        f"Start training again with {names_of(wished)}? "
+        f"The present run (step {status.step}{psnr}) is kept for comparison."
+    )
+    if status.former is not None:
+        text += f" The one kept so far, {status.former.title} (step {status.former.step}), is let go."
+    return text
+
+
+def forget_text(former: Run) -> str:
+    """What is asked before the former run is let go."""
+    psnr = f", {former.psnrs[-1].psnr:.1f} dB" if former.psnrs else ""
+    return f"Forget A? That run, {former.title} (step {former.step}{psnr}), is let go and can't be had back."
+
+
+def label_of(name: str, setting: Setting) -> str:
+    """What a setting is called in the window: its label, or what can be read from its name."""
+    return setting.label or name.removeprefix("n_").replace("_", " ").capitalize()

@@ -1,0 +1,93 @@
+"""The place that is being edited beside the one that is trained in. Pure; the panel and the handles change it."""
+
+from core.config.settings import Box
+from core.geometry.boxes import grown, sides_of
+from core.geometry.placement import Place, coarsest, problem
+
+STEP = 1.25
+"""A box that is made larger or smaller has its sides multiplied or divided by this."""
+
+
+class Draft:
+    """What "Train in this box" would train in.
+
+    Attributes:
+        trained: the place that is trained in, or None without a scene.
+        place: the edited one; its up is always the trained one's, for that changes at once.
+    """
+
+    def __init__(self) -> None:
+        self.trained: Place | None = None
+        self.place: Place | None = None
+
+    def follow(self, trained: Place | None) -> None:
+        """A scene's place. Another box, levels or near plane throws away what was edited; another up doesn't."""
+        if trained is None or self.trained is None or _without_up(trained) != _without_up(self.trained):
+            self.place = trained
+        else:
+            self.place = self.place._replace(up=trained.up)
+        self.trained = trained
+
+    @property
+    def changed(self) -> bool:
+        return self.place != self.trained
+
+    @property
+    def problem(self) -> str:
+        """Why it can't be trained in, in one line; "" where it can."""
+        return "" if self.place is None else problem(self.place)
+
+    def take(self, place: Place) -> None:
+        """Edit another place, but for its up."""
+        if self.trained is not None:
+            self.place = place._replace(up=self.trained.up)
+
+    def set(self, box: Box | None = None, n_levels: int | None = None, near_plane: float | None = None) -> None:
+        """Change parts of it; they may be wrong for a while."""
+        if self.place is not None:
+            given = {"box": box, "n_levels": n_levels, "near_plane": near_plane}
+            self.place = self.place._replace(**{name: value for name, value in given.items() if value is not None})
+
+    def set_number(self, index: int, value: float) -> None:
+        """Change one number of the box."""
+        if self.place is not None:
+            self.set(box=(*self.place.box[:index], value, *self.place.box[index + 1 :]))
+
+    def larger(self) -> None:
+        if self.place is not None:
+            self.set(box=_rounded(grown(self.place.box, STEP)))
+
+    def smaller(self) -> None:
+        if self.place is not None:
+            self.set(box=_rounded(grown(self.place.box, 1.0 / STEP)))
+
+    def revert(self) -> None:
+        """Go back to the place that is trained in."""
+        self.place = self.trained
+
+    def state_text(self) -> str:
+        """Why it can't be trained in, or that it isn't yet; "" for the place that is."""
+        if self.problem:
+            return self.problem[0].upper() + self.problem[1:] + "."
+        if not self.changed:
+            return ""
+        beside = " The grey box is the one that is trained in." if self.place.box != self.trained.box else ""
+        return f"Nothing is learnt in this place yet.{beside}"
+
+    def reach_text(self) -> str:
+        """What the levels come to."""
+        if self.place is None:
+            return ""
+        if self.place.n_levels == 1:
+            return "Nothing outside this box is learnt."
+        sides = " x ".join(f"{side:.3g}" for side in sides_of(coarsest(self.place)))
+        return f"The outermost of {self.place.n_levels} boxes has {sides} units. Nothing beyond it is learnt."
+
+
+def _without_up(place: Place) -> tuple:
+    return place[:3]
+
+
+def _rounded(box: Box) -> Box:
+    """Numbers that a person can read."""
+    return tuple(float(f"{x:.5g}") for x in box)

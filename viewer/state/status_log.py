@@ -1,0 +1,92 @@
+"""A log of what the window shows: one JSON object per line, for a closer look at a run and for tests of the window."""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from core.errors import FirstlightError
+from viewer.protocol.messages import Frame, Status
+
+PERIOD = 0.05
+"""Seconds between lines."""
+
+
+class StatusLog:
+    """Appends to a file, at most one line in `PERIOD`; an absent path logs nothing."""
+
+    def __init__(self, path: Path | None):
+        self._file: TextIO | None = None
+        self._next = 0.0
+        self._widgets: dict[str, tuple[int, int, int, int]] = {}
+        if path is not None:
+            try:
+                self._file = path.open("a", encoding="utf-8")
+            except OSError as e:
+                raise FirstlightError(f"the status log {path} can't be written ({e}): choose another path") from e
+
+    def due(self, now: float) -> bool:
+        """Whether the next line is due."""
+        return self._file is not None and now >= self._next
+
+    def write(
+        self,
+        now: float,
+        status: Status,
+        frame: Frame | None,
+        widgets: dict[str, tuple[int, int, int, int]],
+        **more: Any,
+    ) -> None:
+        """Append a line.
+
+        Args:
+            widgets: x, y, width, height in the window of each visible named widget; written when they changed.
+            more: further entries, JSON types.
+        """
+        if self._file is None:
+            return
+        self._next = now + PERIOD
+        line = {"time": round(time.time(), 3), **summary(status, frame), **more}
+        if widgets != self._widgets:
+            line["widgets"] = self._widgets = dict(widgets)
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def summary(status: Status, frame: Frame | None) -> dict[str, Any]:
+    """The figures of a status and a frame."""
+    found = {
+        "state": status.state.value,
+        "message": status.message,
+        "collapse": None if status.collapse is None else asdict(status.collapse),
+        "scene": status.scene.name if status.scene else None,
+        "step": status.step,
+        "seconds": status.seconds,
+        "steps_per_second": status.steps_per_second,
+        "loss": status.losses[-1][1] if status.losses else None,
+        "psnr": status.psnrs[-1].psnr if status.psnrs else None,
+        "views_per_second": status.views_per_second,
+        "excluded": sorted(status.excluded),
+        "method": None if status.scene is None else dict(status.scene.method.method),
+        "former": None if status.former is None else status.former.title,
+    }
+    if frame is not None:
+        found["frame"] = {
+            "serial": frame.request.serial,
+            "step": frame.step,
+            "moving": frame.request.moving,
+            "mode": frame.request.view.mode.value,
+            "time": frame.request.pose.time,
+            "milliseconds": frame.stats.milliseconds,
+            "width": frame.stats.rendered_width,
+            "height": frame.stats.rendered_height,
+            "samples_per_ray": frame.stats.samples_per_ray,
+            "occupied": frame.stats.occupied,
+            "compared": frame.comparison is not None,
+        }
+    return found
