@@ -44,7 +44,8 @@ from viewer.panels.time_bar import TimeBar
 from viewer.panels.toolbar import Toolbar
 from viewer.panels.training import TrainingPanel
 from viewer.panels.view import ViewPanel
-from viewer.protocol.messages import Frame, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Mode, ViewSettings
 from viewer.state import recent
 from viewer.state.following import SceneFollower

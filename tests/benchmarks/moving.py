@@ -10,7 +10,8 @@ import time
 
 from core.config.read_options import Reading
 from viewer.input.orbit import home_view, photo_view
-from viewer.protocol.messages import PhotoId, Split, State, ViewRequest
+from viewer.protocol.requests import PhotoId, Split, ViewRequest
+from viewer.protocol.status import State
 from viewer.protocol.view_settings import ViewSettings
 from viewer.session.session import Session
 

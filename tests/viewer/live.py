@@ -12,9 +12,10 @@ from core.training.build import Overrides, new_trainer
 from core.training.trainer import Trainer
 from tests.ball import CENTRE, RADIUS, read_written, write_ball, write_transforms
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING
-from viewer.protocol.messages import Pose, ScreenshotRequest, State, ViewRequest
+from viewer.protocol.requests import Pose, ScreenshotRequest, ViewRequest
+from viewer.protocol.status import State
 from viewer.protocol.view_settings import ViewSettings
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.session.session import Session
 
 TINY = Overrides(
@@ -80,9 +81,9 @@ def screenshot_request(session: Session, folder, transparent: bool = False, **vi
     return ScreenshotRequest(request, str(folder), transparent)
 
 
-def open_scene(folder, steps: int = 0) -> Scene:
+def open_scene(folder, steps: int = 0) -> OpenScene:
     """A scene of its own that was trained for some steps."""
-    scene = Scene(tiny_trainer(open_dataset(folder)))
+    scene = OpenScene(tiny_trainer(open_dataset(folder)))
     for _ in range(steps):
         scene.step()
     return scene

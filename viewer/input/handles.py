@@ -15,7 +15,7 @@ from core.geometry.placement import FLATTEST
 from viewer.input.navigation import LEFT
 from viewer.picture.overlays.lines import clip_to_rectangle, project
 from viewer.picture.overlays.overlays import box_segments
-from viewer.protocol.messages import Pose
+from viewer.protocol.requests import Pose
 
 REACH = 10
 """A handle is grabbed from within this many pixels, at scale 1."""

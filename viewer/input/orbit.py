@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from viewer.protocol.messages import PhotoId, Pose, SceneInfo, Split
+from viewer.protocol.requests import PhotoId, Pose, Split
+from viewer.protocol.scene_info import SceneInfo
 
 Z_UP = (0.0, 0.0, 1.0)
 MAX_ELEVATION = math.radians(89.0)

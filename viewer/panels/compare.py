@@ -6,8 +6,11 @@ import dearpygui.dearpygui as dpg
 
 from core.config.settings import MarchSettings, settings_of
 from viewer.presentation.captions import differing, errors_text
-from viewer.protocol.messages import Frame, PhotoId, SceneInfo, Split, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.runs import title_of
+from viewer.protocol.scene_info import SceneInfo
+from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, Compare, CompareAs, ViewSettings
 from viewer.state.view_state import ViewState
 from viewer.tools.scattered import Difference

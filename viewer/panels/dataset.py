@@ -10,7 +10,9 @@ from core.config.read_options import Reading
 from core.datasets.checks.dataset_check import Grade
 from core.datasets.checks.poses import Finding, Remedy
 from core.training.build import is_snapshot
-from viewer.protocol.messages import Frame, PhotoId, Split, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.requests import PhotoId, Split
+from viewer.protocol.status import Status
 from viewer.state.command import place_wishes
 from viewer.tools.check import DatasetCheck
 from viewer.tools.image_list import labels

@@ -2,7 +2,9 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer.protocol.messages import Frame, Status, ViewRequest
+from viewer.protocol.frames import Frame
+from viewer.protocol.requests import ViewRequest
+from viewer.protocol.status import Status
 from viewer.tools.emptied import Emptied
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context

@@ -4,7 +4,10 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from viewer.protocol.messages import Frame, PhotoId, SceneInfo, Split, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.requests import PhotoId, Split
+from viewer.protocol.scene_info import SceneInfo
+from viewer.protocol.status import Status
 from viewer.tools.image_list import Order, arranged, is_old, labels, photos_of
 from viewer.tools.images import ImageTable
 from viewer.widgets.context import Context

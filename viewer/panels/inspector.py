@@ -8,7 +8,9 @@ from core.errors import FirstlightError
 from core.files import write_new
 from viewer.input.navigation import Pick
 from viewer.presentation.ray_report import ray_text, scene_ray, to_csv
-from viewer.protocol.messages import Frame, SceneRay, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.requests import SceneRay
+from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
 from viewer.tools.inspector import Inspection, RayQuestion
 from viewer.widgets.canvas import Canvas

@@ -5,8 +5,9 @@ from functools import partial
 import dearpygui.dearpygui as dpg
 
 from core.config.methods import CHOICES, default_contraction, kind_named
-from viewer.protocol.messages import Frame, Status
+from viewer.protocol.frames import Frame
 from viewer.protocol.runs import Measured, title_of
+from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
 from viewer.state.method_draft import MethodDraft, forget_text, question_text
 from viewer.tools.method import MethodAnswer, MethodQuestion

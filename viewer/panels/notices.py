@@ -5,7 +5,7 @@ from functools import partial
 
 import dearpygui.dearpygui as dpg
 
-from viewer.protocol.messages import Notice, State, Status
+from viewer.protocol.status import Notice, State, Status
 from viewer.scene.recovery import TIPS, Rescue, label, ways_out
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context

@@ -8,7 +8,8 @@ from core.config.methods import SAMPLERS, marches_grid, name_of
 from core.config.settings import settings_of
 from viewer.picture.overlays.grid_cells import LEVEL_COLORS
 from viewer.presentation import occupancy_plot
-from viewer.protocol.messages import Frame, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, CellsColor, SliceAxis, ViewSettings
 from viewer.tools.occupancy import GridFacts
 from viewer.widgets.context import Context

@@ -5,7 +5,8 @@ import dearpygui.dearpygui as dpg
 from viewer.input import navigation, orbit
 from viewer.panels.inspector import InspectorPanel
 from viewer.panels.scene import PlacePanel
-from viewer.protocol.messages import PhotoId, SceneInfo, Split
+from viewer.protocol.requests import PhotoId, Split
+from viewer.protocol.scene_info import SceneInfo
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 

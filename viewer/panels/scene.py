@@ -5,7 +5,8 @@ import dearpygui.dearpygui as dpg
 from core.geometry.boxes import sides_of
 from core.geometry.placement import MOST_LEVELS, Place, turned_up, up_text
 from viewer.input.handles import REACH, BoxDrag, Sight, handles, under_cursor
-from viewer.protocol.messages import Frame, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.status import Status
 from viewer.state.placement_draft import Draft
 from viewer.tools.fit import Fit, FitQuestion
 from viewer.widgets.box_handles import BoxHandles

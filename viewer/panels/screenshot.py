@@ -2,7 +2,7 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer.protocol.messages import ScreenshotRequest
+from viewer.protocol.requests import ScreenshotRequest
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM, TIMES

@@ -7,7 +7,8 @@ import dearpygui.dearpygui as dpg
 
 from core.config.settings import MARCH_NUMBERS, MarchSettings, settings_of
 from core.rendering.sweep_curve import KNEE_DECIBELS, SweepCurve, SweepPoint, swept_names
-from viewer.protocol.messages import Frame, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.status import Status
 from viewer.tools.sweep import LONGEST_SIDE, SweepQuestion, SweepResult
 from viewer.widgets.context import Context
 from viewer.widgets.style import ALARM, DIM, LINE, TIMES, Color, Style

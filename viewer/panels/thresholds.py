@@ -7,7 +7,8 @@ import dearpygui.dearpygui as dpg
 from core.config.methods import marches_grid, read_by
 from core.config.settings import MARCH_NUMBERS, MarchSettings, settings_of
 from viewer.presentation.effective import Effect, effects
-from viewer.protocol.messages import Frame, FrameStats, Status
+from viewer.protocol.frames import Frame, FrameStats
+from viewer.protocol.status import Status
 from viewer.state.command import command
 from viewer.tools.scattered import Difference
 from viewer.widgets.context import Context

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import dearpygui.dearpygui as dpg
 
 from core.config.settings import settings_of
-from viewer.protocol.messages import SceneInfo, Status
+from viewer.protocol.scene_info import SceneInfo
+from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Mode, ViewSettings
 from viewer.widgets.context import Context
 from viewer.widgets.dock import bar

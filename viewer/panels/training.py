@@ -4,7 +4,8 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from viewer.protocol.messages import Frame, State, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.status import State, Status
 from viewer.widgets.context import Context
 from viewer.widgets.style import DASH, Style
 from viewer.widgets.widgets import Figures, button, clock, short

@@ -3,7 +3,8 @@
 import dearpygui.dearpygui as dpg
 
 from core.config.settings import settings_of
-from viewer.protocol.messages import Frame, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, Tint, ViewSettings
 from viewer.state.command import opened_view
 from viewer.widgets.context import Context

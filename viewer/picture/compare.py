@@ -7,7 +7,7 @@ import numpy as np
 
 from core.geometry.rays import RenderOutput
 from viewer.picture.modes import apply_colormap, rounded_up
-from viewer.protocol.messages import Legend
+from viewer.protocol.frames import Legend
 from viewer.protocol.view_settings import CompareAs, Mode, ViewSettings
 
 LINE_SHARE = 1 / 450

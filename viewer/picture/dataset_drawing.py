@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.geometry.orthographic import Side, two_sides
 from core.geometry.placement import axis_name
 from viewer.picture.overlays.overlays import box_segments
-from viewer.protocol.messages import SceneInfo
+from viewer.protocol.scene_info import SceneInfo
 
 WIDTH, HEIGHT = 800, 440
 """In pixels: twice as large as it is shown at scale 1, so that lines are smooth."""

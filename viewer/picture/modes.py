@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from core.geometry.rays import RenderOutput
-from viewer.protocol.messages import Legend
+from viewer.protocol.frames import Legend
 from viewer.protocol.view_settings import Mode, Tint, ViewSettings
 
 LEFT = (1e-4, 1.0)

@@ -20,7 +20,9 @@ from viewer.picture.overlays import grid_cells, overlays
 from viewer.picture.overlays.grid_cells import GridLayers
 from viewer.picture.overlays.grid_layers import find_layers
 from viewer.picture.photo import Photo, photo_in_view
-from viewer.protocol.messages import Legend, PhotoId, Pose, SceneInfo, SceneRay, Split, ViewRequest
+from viewer.protocol.frames import Legend
+from viewer.protocol.requests import PhotoId, Pose, SceneRay, Split, ViewRequest
+from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import CellsColor, Compare, CompareAs, Mode, ViewSettings
 
 PhotoFinder = Callable[[Trainer, ViewRequest, tuple[int, int]], Photo]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from core.config.scale import Scale
 from core.config.settings import MarchSettings, Setting, differences, settings_of
-from viewer.protocol.messages import ViewRequest
+from viewer.protocol.requests import ViewRequest
 from viewer.protocol.view_settings import Compare, CompareAs
 
 

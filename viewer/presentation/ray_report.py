@@ -11,7 +11,7 @@ import numpy as np
 from core.config.methods import SAMPLERS, name_of
 from core.rendering.ray_trace import CellSpans, Fate, RayGuide, RayReport, RaySamples, Stop
 from core.samplers.base import GuideKind
-from viewer.protocol.messages import SceneRay
+from viewer.protocol.requests import SceneRay
 from viewer.protocol.view_settings import Compare
 from viewer.tools.inspector import Inspection
 

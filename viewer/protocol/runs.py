@@ -26,7 +26,7 @@ class Measured(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSummary:
     """A run that training was taken away from, and which can still be rendered.
 
     Attributes:

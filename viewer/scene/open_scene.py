@@ -15,8 +15,8 @@ from core.geometry.cameras import Camera
 from core.geometry.placement import Place
 from core.training.build import Overrides, is_snapshot, method_of, moved_trainer, other_trainer, rehearse
 from core.training.trainer import Trainer
-from viewer.protocol.messages import SceneInfo
-from viewer.protocol.runs import Measured, Run, title_of
+from viewer.protocol.runs import Measured, RunSummary, title_of
+from viewer.protocol.scene_info import SceneInfo
 from viewer.scene.curves import Curve, Rates
 from viewer.scene.held_out import HeldOut
 from viewer.scene.recovery import Rescue, rescue
@@ -25,7 +25,7 @@ MOST_POINTS = 20_000
 """Known points that the window is told of: more would slow the picture and show nothing new."""
 
 
-class Scene:
+class OpenScene:
     """A trainer with its curves and rates.
 
     Args:
@@ -42,7 +42,7 @@ class Scene:
         self.info = describe(trainer, opened, opened_place)
         self.losses = Curve()
         self.psnrs: tuple[Measured, ...] = ()
-        self.former: Scene | None = None
+        self.former: OpenScene | None = None
         self.rates = Rates()
         self._own_march = trainer.settings.march
         self._held_out = HeldOut(trainer.dataset.test, trainer.device) if len(trainer.dataset.test) else None
@@ -87,18 +87,18 @@ class Scene:
         self.rates.clear()
         return text
 
-    def restarted(self, seed: int) -> "Scene":
+    def restarted(self, seed: int) -> "OpenScene":
         """The same dataset, excluded views and thresholds, the settings it was opened with, and an untrained field."""
         old, settings = self.trainer, self.info.train
         trainer = Trainer(
             old.dataset, old.field_settings, settings, old.device, seed, old.excluded, old.sampler_settings
         )
-        scene = Scene(trainer, self.info.opened, self.info.opened_place)
+        scene = OpenScene(trainer, self.info.opened, self.info.opened_place)
         scene.set_training_march(old.settings.march)
         scene.former = self.former
         return scene
 
-    def moved(self, place: Place, seed: int) -> "Scene":
+    def moved(self, place: Place, seed: int) -> "OpenScene":
         """The same dataset and excluded views, and an untrained field in another place.
 
         Raises:
@@ -112,7 +112,7 @@ class Scene:
         scene.former = self.former
         return scene
 
-    def with_method(self, wished: Overrides, seed: int) -> "Scene":
+    def with_method(self, wished: Overrides, seed: int) -> "OpenScene":
         """The same dataset, place and excluded views, and an untrained field with another method; this one is kept as
         its former one. What was kept before is let go.
 
@@ -128,7 +128,7 @@ class Scene:
         scene.former, self.former = self, None
         return scene
 
-    def taken_up(self) -> "Scene":
+    def taken_up(self) -> "OpenScene":
         """The former scene, which goes on where it stood; this one is kept as its former one.
 
         Raises:
@@ -151,19 +151,19 @@ class Scene:
         return None if self.former is None else self.former.trainer
 
     @property
-    def former_run(self) -> Run | None:
+    def former_run(self) -> RunSummary | None:
         """What is told of the former scene."""
         if self.former is None:
             return None
         trainer = self.former.trainer
-        return Run(title_of(self.former.info.method), trainer.step_count, trainer.seconds, self.former.psnrs)
+        return RunSummary(title_of(self.former.info.method), trainer.step_count, trainer.seconds, self.former.psnrs)
 
-    def _of_dataset(self, trainer: Trainer) -> "Scene":
+    def _of_dataset(self, trainer: Trainer) -> "OpenScene":
         """A scene with another trainer. What was opened as a snapshot is its dataset from then on, whose own place is
         where the new one begins."""
         if is_snapshot(self.info.opened):
-            return Scene(trainer, "", trainer.dataset.named)
-        return Scene(trainer, self.info.opened, self.info.opened_place)
+            return OpenScene(trainer, "", trainer.dataset.named)
+        return OpenScene(trainer, self.info.opened, self.info.opened_place)
 
     def turn_up(self, up: tuple[float, float, float]) -> None:
         """Take another unit vector for up; training goes on."""
@@ -186,7 +186,7 @@ class Scene:
 
 
 def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = None) -> SceneInfo:
-    """What the window needs to know of a scene; arguments as for `Scene`."""
+    """What the window needs to know of a scene; arguments as for `OpenScene`."""
     dataset: Dataset = trainer.dataset
     opened = opened or str(dataset.path)
     cameras = dataset.train.cameras

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from viewer.protocol.messages import ViewRequest
+from viewer.protocol.requests import ViewRequest
 
 
 class Mailbox:

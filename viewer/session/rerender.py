@@ -19,7 +19,8 @@ from viewer.input.orbit import home_view
 from viewer.picture import pictures
 from viewer.picture.export import screenshots
 from viewer.picture.export.depth_files import check_depth_file, write_depths
-from viewer.protocol.messages import PhotoId, Pose, SceneInfo, ScreenshotRequest, Split, ViewRequest
+from viewer.protocol.requests import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
+from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import Compare, ViewSettings
 from viewer.scene.open_scene import describe
 

@@ -23,9 +23,11 @@ from core.training.build import Overrides, is_snapshot, open_trainer
 from core.training.snapshot import save_snapshot
 from viewer.picture import pictures
 from viewer.picture.export import screenshots
-from viewer.protocol.messages import Frame, Notice, ScreenshotRequest, State, Status, ViewRequest
+from viewer.protocol.frames import Frame
+from viewer.protocol.requests import ScreenshotRequest, ViewRequest
 from viewer.protocol.runs import Collapse
-from viewer.scene.open_scene import Scene
+from viewer.protocol.status import Notice, State, Status
+from viewer.scene.open_scene import OpenScene
 from viewer.scene.recovery import Rescue
 from viewer.session.mailbox import Mailbox
 from viewer.session.view_server import ViewServer
@@ -60,7 +62,7 @@ class Session:
         self.frame: Frame | None = None
         self.status = Status(device=self._device, backend=describe_backend(self._device))
         self.traceback = ""
-        self._scene: Scene | None = None
+        self._scene: OpenScene | None = None
         self._tools = Toolbox()
         self._mail = Mailbox()
         self._views = ViewServer(lambda: self._mail.waiting(self._scene is not None), lambda: self._mail.closed)
@@ -118,11 +120,11 @@ class Session:
 
     def take_up(self, scene_serial: int | None = None) -> None:
         """Go on with the former run and keep the present one in its place. `scene_serial` as for `train_in`."""
-        self._take_over_by(Scene.taken_up, scene_serial)
+        self._take_over_by(OpenScene.taken_up, scene_serial)
 
     def forget_former(self, scene_serial: int | None = None) -> None:
         """Let the former run go. `scene_serial` as for `train_in`."""
-        self._with_scene(Scene.forget_former, scene_serial)
+        self._with_scene(OpenScene.forget_former, scene_serial)
 
     def turn_up(self, up: tuple[float, float, float], scene_serial: int | None = None) -> None:
         """Take another unit vector for the scene's up; training goes on. `scene_serial` as for `train_in`."""
@@ -195,11 +197,11 @@ class Session:
         """Leave a command for the worker; one that is meant for a scene is dropped when another is open by then."""
         self._mail.leave(lambda: None if self._is_stale(meant) else command())
 
-    def _with_scene(self, act: Callable[[Scene], object], meant: int | None = None) -> None:
+    def _with_scene(self, act: Callable[[OpenScene], object], meant: int | None = None) -> None:
         """Leave something to do with the open scene; nothing is done without one."""
         self._queue(lambda: None if self._scene is None else act(self._scene), meant)
 
-    def _take_over_by(self, follow: Callable[[Scene], Scene], meant: int | None = None) -> None:
+    def _take_over_by(self, follow: Callable[[OpenScene], OpenScene], meant: int | None = None) -> None:
         """Let the scene that follows the open one take over."""
         self._with_scene(lambda scene: self._take_over(follow(scene)), meant)
 
@@ -221,7 +223,7 @@ class Session:
         if not isinstance(error, FirstlightError):
             self.traceback = traceback.format_exc()
 
-    def _serve_view(self, scene: Scene) -> bool:
+    def _serve_view(self, scene: OpenScene) -> bool:
         request = self._mail.take_request()
         if request is not None and self._is_stale(request.scene_serial):
             request = None
@@ -234,7 +236,7 @@ class Session:
             self.frame = frame
         return request is not None or frame is not None
 
-    def _run_tools(self, scene: Scene) -> bool:
+    def _run_tools(self, scene: OpenScene) -> bool:
         """A panel's work, while the camera rests. What fails there stops the tool and nothing else."""
         if self._views.moving or self._mail.closed:
             return False
@@ -244,7 +246,7 @@ class Session:
             self._tell(error)
             return True
 
-    def _train(self, scene: Scene) -> bool:
+    def _train(self, scene: OpenScene) -> bool:
         if self.status.state is not State.TRAINING or self._mail.closed:
             return False
         scene.evaluate()
@@ -280,7 +282,7 @@ class Session:
                 if wished is None:
                     raise
                 raise FirstlightError(str(error)) from error  # nothing could be learnt in this place, or this way
-            scene = Scene(trainer, path, None if is_snapshot(path) else trainer.dataset.named)
+            scene = OpenScene(trainer, path, None if is_snapshot(path) else trainer.dataset.named)
         except BaseException:
             self.status = before
             raise
@@ -288,7 +290,7 @@ class Session:
         for note in scene.info.notes:
             self._notices.append(Notice(note))
 
-    def _take_over(self, scene: Scene) -> None:
+    def _take_over(self, scene: OpenScene) -> None:
         self._scene, self.traceback = scene, ""
         self._views.forget()
         self._tools.new_scene(scene)
@@ -314,7 +316,7 @@ class Session:
             self.traceback = ""
             self._set(State.TRAINING)
 
-    def _rescue(self, scene: Scene, way: Rescue) -> None:
+    def _rescue(self, scene: OpenScene, way: Rescue) -> None:
         self._notices.append(Notice(scene.rescue(way)))
         self._views.outdated()
         self._publish()  # training's thresholds first: the window looks at them once the collapse is over
@@ -361,7 +363,7 @@ class Session:
         )
 
 
-def _told_of(scene: Scene) -> dict[str, Any]:
+def _told_of(scene: OpenScene) -> dict[str, Any]:
     """What the status tells of a scene itself, by the names in `Status`."""
     trainer = scene.trainer
     return {

@@ -11,9 +11,10 @@ from core.training.trainer import Trainer
 from viewer.picture import pictures
 from viewer.picture.overlays import grid_cells
 from viewer.picture.photo import Photo
-from viewer.protocol.messages import Comparison, Frame, FrameStats, ViewRequest
+from viewer.protocol.frames import Comparison, Frame, FrameStats
+from viewer.protocol.requests import ViewRequest
 from viewer.scene.curves import Rates
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.session.resolution import Plan, ViewController
 
 MAX_PHOTOS = 4
@@ -80,7 +81,7 @@ class ViewServer:
         self._shown = None
         self.controller.stale()
 
-    def answer(self, request: ViewRequest, scene: Scene, training: float | None) -> Frame | None:
+    def answer(self, request: ViewRequest, scene: OpenScene, training: float | None) -> Frame | None:
         """The picture for a new request, or None if a newer one came first.
 
         Args:
@@ -101,7 +102,7 @@ class ViewServer:
         self._request = request
         return frame
 
-    def refresh(self, scene: Scene, training: float | None) -> Frame | None:
+    def refresh(self, scene: OpenScene, training: float | None) -> Frame | None:
         """A sharper or newer picture of a resting camera, if one is due."""
         request = self._request
         if request is None or self.moving:
@@ -116,7 +117,7 @@ class ViewServer:
         return frame
 
     def _render(
-        self, request: ViewRequest, plan: Plan, scene: Scene, training: float | None, in_motion: bool
+        self, request: ViewRequest, plan: Plan, scene: OpenScene, training: float | None, in_motion: bool
     ) -> Frame | None:
         trainer, began = scene.trainer, time.perf_counter()
 
@@ -139,7 +140,7 @@ class ViewServer:
         self._rates.add(ended, 1)
         return frame
 
-    def _show_again(self, request: ViewRequest, scene: Scene) -> Frame:
+    def _show_again(self, request: ViewRequest, scene: OpenScene) -> Frame:
         """The last marched view with other display settings; what it lacks of grid and photo is found."""
         shown, before = self._shown, self._shown.request
         rendered, errors = shown.rendered, shown.errors
@@ -163,7 +164,7 @@ class ViewServer:
             del self._photos[next(iter(self._photos))]
         return photo
 
-    def _compose(self, request: ViewRequest, shown: _Shown, scene: Scene) -> Frame:
+    def _compose(self, request: ViewRequest, shown: _Shown, scene: OpenScene) -> Frame:
         began, rendered, errors = time.perf_counter(), shown.rendered, shown.errors
         rgba, legends = pictures.compose(rendered, request.pose, request.view, scene.info, ray=request.ray)
         drawing, comparison = time.perf_counter() - began, None

@@ -14,7 +14,8 @@ from core.config.settings import MarchSettings, settings_of
 from core.geometry.placement import Place, axis_name
 from core.training.build import is_snapshot
 from viewer.input.orbit import home_view, photo_view
-from viewer.protocol.messages import PhotoId, SceneInfo, Split
+from viewer.protocol.requests import PhotoId, Split
+from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import ViewSettings
 
 

@@ -24,7 +24,7 @@ _SECTION = "[Firstlight][Layout]"
 
 
 @dataclass(frozen=True)
-class Place:
+class DockSlot:
     """A window's number, which never changes, its first node, and whether it is open at first."""
 
     number: int
@@ -32,27 +32,27 @@ class Place:
     shown: bool = True
 
 
-BARS = {"toolbar": Place(9001, TOOLBAR), "canvas": Place(9002, CANVAS), "status": Place(9003, STATUS)}
+BARS = {"toolbar": DockSlot(9001, TOOLBAR), "canvas": DockSlot(9002, CANVAS), "status": DockSlot(9003, STATUS)}
 """Always there, by tag."""
 
 PANELS = {
-    "training": Place(9101, SIDE_TOP),
-    "thresholds": Place(9102, SIDE),
-    "view": Place(9103, SIDE),
-    "grid": Place(9150, SIDE),
-    "place": Place(9160, SIDE),
-    "sweep": Place(9110, BELOW, shown=False),
-    "compare": Place(9120, BELOW, shown=False),
-    "images": Place(9130, BELOW, shown=False),
-    "inspector": Place(9140, BELOW, shown=False),
-    "dataset": Place(9170, BELOW, shown=False),
-    "method": Place(9180, BELOW, shown=False),
+    "training": DockSlot(9101, SIDE_TOP),
+    "thresholds": DockSlot(9102, SIDE),
+    "view": DockSlot(9103, SIDE),
+    "grid": DockSlot(9150, SIDE),
+    "place": DockSlot(9160, SIDE),
+    "sweep": DockSlot(9110, BELOW, shown=False),
+    "compare": DockSlot(9120, BELOW, shown=False),
+    "images": DockSlot(9130, BELOW, shown=False),
+    "inspector": DockSlot(9140, BELOW, shown=False),
+    "dataset": DockSlot(9170, BELOW, shown=False),
+    "method": DockSlot(9180, BELOW, shown=False),
 }
 """By tag, in the order of their tabs."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class DockLayout:
     """What the window starts with.
 
     Attributes:
@@ -64,7 +64,7 @@ class Layout:
     shown: frozenset[str]
 
 
-def default_layout(width: int, height: int, scale: float) -> Layout:
+def default_layout(width: int, height: int, scale: float) -> DockLayout:
     """The first layout, for a window of some size in pixels."""
     px = lambda size: round(size * scale)  # noqa: E731
     middle, side = height - px(TOOLBAR_HEIGHT) - px(STATUS_HEIGHT), px(SIDE_WIDTH)
@@ -85,14 +85,14 @@ def default_layout(width: int, height: int, scale: float) -> Layout:
     ]
     windows = [f"[Window][WindowOverViewport_11111111]\nPos=0,0\nSize={width},{height}\nCollapsed=0\n"]
     tabs: dict[int, int] = {}
-    for place in (BARS | PANELS).values():
-        tabs[place.node] = tabs.get(place.node, -1) + 1
-        windows.append(f"[Window][###{place.number}]\nCollapsed=0\nDockId=0x{place.node:08X},{tabs[place.node]}\n")
-    shown = frozenset(tag for tag, place in PANELS.items() if place.shown)
-    return Layout("\n".join([*windows, "[Docking][Data]", *nodes, ""]), shown)
+    for slot in (BARS | PANELS).values():
+        tabs[slot.node] = tabs.get(slot.node, -1) + 1
+        windows.append(f"[Window][###{slot.number}]\nCollapsed=0\nDockId=0x{slot.node:08X},{tabs[slot.node]}\n")
+    shown = frozenset(tag for tag, slot in PANELS.items() if slot.shown)
+    return DockLayout("\n".join([*windows, "[Docking][Data]", *nodes, ""]), shown)
 
 
-def load(file: Path, scale: float) -> Layout | None:
+def load(file: Path, scale: float) -> DockLayout | None:
     """What was saved at this scale by this version, or None."""
     try:
         text = file.read_text(encoding="utf-8")
@@ -103,9 +103,9 @@ def load(file: Path, scale: float) -> Layout | None:
     docked = "[Docking][Data]" in text and f"ID=0x{CANVAS:08X}" in text
     if found is None or float(found[1]) != scale or not docked:
         return None
-    if not {str(place.number) for place in (BARS | PANELS).values()} <= numbers:
+    if not {str(slot.number) for slot in (BARS | PANELS).values()} <= numbers:
         return None
-    return Layout(text, frozenset(found[2].split(",")) & PANELS.keys())
+    return DockLayout(text, frozenset(found[2].split(",")) & PANELS.keys())
 
 
 def stamp(file: Path, scale: float, shown: frozenset[str]) -> None:
@@ -117,9 +117,9 @@ def stamp(file: Path, scale: float, shown: frozenset[str]) -> None:
 def on_top(shown: frozenset[str]) -> list[str]:
     """The panels that lie on top at first: of each node the first one that is open."""
     tops: dict[int, str] = {}
-    for tag, place in PANELS.items():
+    for tag, slot in PANELS.items():
         if tag in shown:
-            tops.setdefault(place.node, tag)
+            tops.setdefault(slot.node, tag)
     return list(tops.values())
 
 

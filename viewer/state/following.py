@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from viewer.protocol.messages import SceneInfo, Status
 from viewer.protocol.runs import title_of
+from viewer.protocol.scene_info import SceneInfo
+from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
 from viewer.state.playback import Playback
 from viewer.state.view_state import ViewState

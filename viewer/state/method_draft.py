@@ -5,8 +5,8 @@ from typing import Any
 
 from core.config.settings import Setting
 from core.training.build import Overrides
-from viewer.protocol.messages import Status
-from viewer.protocol.runs import Run, names_of
+from viewer.protocol.runs import RunSummary, names_of
+from viewer.protocol.status import Status
 
 
 class MethodDraft:
@@ -80,7 +80,7 @@ def question_text(status: Status, wished: Overrides) -> str:
     return text
 
 
-def forget_text(former: Run) -> str:
+def forget_text(former: RunSummary) -> str:
     """What is asked before the former run is let go."""
     psnr = f", {former.psnrs[-1].psnr:.1f} dB" if former.psnrs else ""
     return f"Forget A? That run, {former.title} (step {former.step}{psnr}), is let go and can't be had back."

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from core.config.settings import MarchSettings
-from viewer.protocol.messages import SceneInfo, Status
+from viewer.protocol.scene_info import SceneInfo
+from viewer.protocol.status import Status
 from viewer.state.following import goes_on
 
 

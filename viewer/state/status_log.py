@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import FirstlightError
-from viewer.protocol.messages import Frame, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.status import Status
 
 PERIOD = 0.05
 """Seconds between lines."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from core.config.settings import Box, MarchSettings, check_step, differences
 from viewer.input.orbit import FOV_RANGE, OrbitCamera
-from viewer.protocol.messages import PhotoId, Pose, SceneInfo, SceneRay, ViewRequest
+from viewer.protocol.requests import PhotoId, Pose, SceneRay, ViewRequest
+from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import Compare, CompareAs, ViewSettings
 from viewer.state.playback import Playback
 

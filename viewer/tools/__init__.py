@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import AT_ONCE, Tool
 from viewer.tools.check import CheckTool
 from viewer.tools.emptied import EmptiedTool
@@ -49,16 +49,16 @@ class Toolbox:
         """The newest result of a tool; safe to call from any thread."""
         return self._tools[name].result
 
-    def ask(self, name: str, question: Any, scene: Scene) -> None:
+    def ask(self, name: str, question: Any, scene: OpenScene) -> None:
         """Hand a panel's question to a tool; None: the panel wants nothing any more."""
         self._tools[name].ask(question, scene)
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         """Another scene or other weights took over."""
         for tool in self._tools.values():
             tool.new_scene(scene)
 
-    def slice(self, scene: Scene, training: bool) -> bool:
+    def slice(self, scene: OpenScene, training: bool) -> bool:
         """Let the next tool that has something to do do a bit of it; gives whether there was one.
 
         Args:

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 
 SLICE_SECONDS = 0.05
 SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 8, 256, 1 << 15
@@ -29,14 +29,14 @@ class Tool(Protocol):
     result: Any
     share: float
 
-    def ask(self, question: Any, scene: Scene) -> None:
+    def ask(self, question: Any, scene: OpenScene) -> None:
         """Take a question, which supersedes the one before; None: stop, nobody looks any more."""
         ...
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         """Another scene or other weights took over: earlier results are void."""
         ...
 
-    def slice(self, scene: Scene) -> bool:
+    def slice(self, scene: OpenScene) -> bool:
         """Do some 50 ms of work; gives whether there was anything to do."""
         ...

@@ -11,7 +11,7 @@ from core.datasets.checks.facts import Fact
 from core.datasets.checks.poses import Finding
 from core.datasets.dataset import Dataset
 from viewer.picture.dataset_drawing import draw_dataset
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import AT_ONCE
 
 SLICE_SECONDS = 0.08
@@ -59,17 +59,17 @@ class CheckTool:
         self._dataset: Dataset | None = None
         self._examination: Examination | None = None
 
-    def ask(self, question: None, scene: Scene) -> None:
+    def ask(self, question: None, scene: OpenScene) -> None:
         """There is nothing to ask; after a failure the dataset is given up until it is moved or turned."""
         self.result = self._examination = None
         self._dataset = scene.trainer.dataset
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         """The same dataset with other weights stays as good as it is."""
         if scene.trainer.dataset is not self._dataset:
             self.result = None
 
-    def slice(self, scene: Scene) -> bool:
+    def slice(self, scene: OpenScene) -> bool:
         """See `Tool.slice`."""
         dataset = scene.trainer.dataset
         if dataset is not self._dataset:
@@ -88,7 +88,7 @@ class CheckTool:
             self._judge(scene)
         return True
 
-    def _judge(self, scene: Scene) -> None:
+    def _judge(self, scene: OpenScene) -> None:
         report, dataset = self._examination.report(), self._dataset
         self.result = DatasetCheck(
             name=dataset.name,

@@ -9,8 +9,8 @@ import torch
 from core.config.settings import MarchSettings, settings_of
 from core.kernels.camera_rays import generate_rays
 from viewer.picture.pictures import camera_of
-from viewer.protocol.messages import ViewRequest
-from viewer.scene.open_scene import Scene
+from viewer.protocol.requests import ViewRequest
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import ASKED_FOR
 
 LONGEST_SIDE = 32
@@ -64,14 +64,14 @@ class EmptiedTool:
         self.result: Emptied | None = None
         self._request: ViewRequest | None = None
 
-    def ask(self, question: ViewRequest | None, scene: Scene) -> None:
+    def ask(self, question: ViewRequest | None, scene: OpenScene) -> None:
         """Look at this view; None: it has samples."""
         self._request, self.result = question, None
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         self._request, self.result = None, None
 
-    def slice(self, scene: Scene) -> bool:
+    def slice(self, scene: OpenScene) -> bool:
         request, self._request = self._request, None
         if request is None:
             return False
@@ -80,7 +80,7 @@ class EmptiedTool:
         return True
 
 
-def candidates(march: MarchSettings, scene: Scene) -> list[Change]:
+def candidates(march: MarchSettings, scene: OpenScene) -> list[Change]:
     """Values to try, where they differ from the view's: training's, those the scene opened with, and none at all."""
     neutral = MarchSettings(
         alpha_thre=0.0,
@@ -119,7 +119,7 @@ def find_culprits(
     return tuple(needed)
 
 
-def keeps(request: ViewRequest, scene: Scene) -> Callable[[MarchSettings], bool]:
+def keeps(request: ViewRequest, scene: OpenScene) -> Callable[[MarchSettings], bool]:
     """Whether thresholds leave a sample on any of a few rays, spread over a view."""
     trainer = scene.trainer
     scale = min(1.0, LONGEST_SIDE / max(request.width, request.height))

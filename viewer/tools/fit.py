@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from core.datasets.bounds.scene_bounds import fitted
 from core.geometry.placement import Place
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 
 
 class FitQuestion(NamedTuple):
@@ -21,6 +21,6 @@ class Fit(NamedTuple):
     place: Place
 
 
-def fit(question: FitQuestion, scene: Scene) -> Fit:
+def fit(question: FitQuestion, scene: OpenScene) -> Fit:
     """Find it. It takes longer than other slices: carving silhouettes takes half a second."""
     return Fit(question.number, fitted(scene.trainer.dataset))

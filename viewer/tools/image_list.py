@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from viewer.protocol.messages import PhotoId, SceneInfo, Split
+from viewer.protocol.requests import PhotoId, Split
+from viewer.protocol.scene_info import SceneInfo
 
 OLD_SHARE = 0.1
 """A figure is old once training has gone on by more than this share since it was measured."""

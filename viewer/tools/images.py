@@ -10,9 +10,10 @@ from PIL import Image
 
 from core.datasets.dataset import Dataset, Views
 from viewer.picture.pictures import views_of
-from viewer.protocol.messages import PhotoId, SceneInfo
+from viewer.protocol.requests import PhotoId
+from viewer.protocol.scene_info import SceneInfo
 from viewer.scene.held_out import N_PIXELS, training_psnr
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.image_list import photos_of
 
 SLICE_SECONDS = 0.03
@@ -64,7 +65,7 @@ class ImagesTool:
         self._thumbnails = np.zeros((0, 0, 0, 4), np.uint8)
         self._n_thumbnails = 0
 
-    def ask(self, question: frozenset[int] | None, scene: Scene) -> None:
+    def ask(self, question: frozenset[int] | None, scene: OpenScene) -> None:
         """Prefer these views; None: stop. What is known stays."""
         self._in_sight = question
         if question is None:
@@ -73,7 +74,7 @@ class ImagesTool:
             self._begin(scene)
         self._in_sight = question & frozenset(range(len(self._photos)))  # it may mean the scene that was open before
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         """Other weights void the figures, another dataset the thumbnails as well."""
         self.result = None
         if scene.trainer.dataset is not self._dataset:
@@ -82,7 +83,7 @@ class ImagesTool:
             self._in_sight = frozenset()
             self._begin(scene)
 
-    def slice(self, scene: Scene) -> bool:
+    def slice(self, scene: OpenScene) -> bool:
         """See `Tool.slice`."""
         if self._in_sight is None:
             return False
@@ -94,7 +95,7 @@ class ImagesTool:
             self._measure(view, scene)
         return view is not None
 
-    def _begin(self, scene: Scene) -> None:
+    def _begin(self, scene: OpenScene) -> None:
         dataset, self._photos = scene.trainer.dataset, photos_of(scene.info)
         n = len(self._photos)
         if dataset is not self._dataset:
@@ -105,7 +106,7 @@ class ImagesTool:
         unknown = np.full(n, math.nan, np.float32), np.full(n, -1, np.int64)
         self.result = ImageTable(scene.info, done, self._n_thumbnails, *unknown)
 
-    def _make_thumbnails(self, scene: Scene) -> None:
+    def _make_thumbnails(self, scene: OpenScene) -> None:
         n, began = len(self._thumbnails), time.perf_counter()
         while self._n_thumbnails < n and time.perf_counter() - began < SLICE_SECONDS:
             photo = self._photos[self._n_thumbnails]
@@ -124,7 +125,7 @@ class ImagesTool:
         due = unknown | (waited > FRESH_SHARE * step)
         return int(np.argmax(np.where(due, urgency, -1.0))) if due.any() else None
 
-    def _measure(self, view: int, scene: Scene) -> None:
+    def _measure(self, view: int, scene: OpenScene) -> None:
         trainer, photo = scene.trainer, self._photos[view]
         generator = torch.Generator().manual_seed(view)  # the same pixels each time
         pixels = views_of(trainer, photo).scatter(photo.index, N_PIXELS, generator)

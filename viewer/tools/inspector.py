@@ -15,7 +15,7 @@ from core.rendering.ray_trace import RayReport, inspect_ray
 from core.rendering.render import image_chunk
 from core.training.trainer import Trainer
 from viewer.protocol.view_settings import Compare
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import ASKED_FOR
 
 REFRESH_SECONDS = 0.5
@@ -82,7 +82,7 @@ class InspectorTool:
         self._question: RayQuestion | None = None
         self._answered_at = -math.inf
 
-    def ask(self, question: RayQuestion | None, scene: Scene) -> None:
+    def ask(self, question: RayQuestion | None, scene: OpenScene) -> None:
         """Inspect this ray; None: stop."""
         trainer = None if question is None else _trainer(question, scene)
         self._question = None if trainer is None else question
@@ -91,10 +91,10 @@ class InspectorTool:
         elif time.perf_counter() - self._answered_at >= LIVE_SECONDS:
             self._answer(question, trainer)
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         self.result, self._question = None, None
 
-    def slice(self, scene: Scene) -> bool:
+    def slice(self, scene: OpenScene) -> bool:
         question = self._question
         trainer = None if question is None else _trainer(question, scene)
         if trainer is None or not self._due(question, trainer.step_count):
@@ -119,7 +119,7 @@ class InspectorTool:
         self._answered_at = time.perf_counter()
 
 
-def _trainer(question: RayQuestion, scene: Scene) -> Trainer | None:
+def _trainer(question: RayQuestion, scene: OpenScene) -> Trainer | None:
     """Whose ray it is; None for a former run that was let go: the window will know it soon, and ask anew."""
     return scene.former_trainer if question.of is Compare.RUN else scene.trainer
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from core.training.build import Overrides, settings_for
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 
 
 class MethodQuestion(NamedTuple):
@@ -32,7 +32,7 @@ class MethodAnswer(NamedTuple):
     trained: bool
 
 
-def answer(question: MethodQuestion, scene: Scene) -> MethodAnswer:
+def answer(question: MethodQuestion, scene: OpenScene) -> MethodAnswer:
     """Ask for the settings as training would."""
     settings = partial(settings_for, scene.trainer.dataset, scene.trainer.device)
     wished, trained, usual = question.wished, scene.info.method, {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.samplers.histogram import histogram_of
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import ASKED_FOR
 
 PERIOD = 0.5
@@ -58,14 +58,14 @@ class GridTool:
         self._looked: tuple[int, float, float] | None = None
         self._next_at = 0.0
 
-    def ask(self, question: float | None, scene: Scene) -> None:
+    def ask(self, question: float | None, scene: OpenScene) -> None:
         """Keep the facts up to date for this threshold; None: stop."""
         self._occ_thre = question
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         self.result, self._looked, self._next_at = None, None, 0.0
 
-    def slice(self, scene: Scene) -> bool:
+    def slice(self, scene: OpenScene) -> bool:
         if self._occ_thre is None:
             return False
         coverage, now = scene.trainer.coverage, time.perf_counter()
@@ -78,12 +78,12 @@ class GridTool:
             pass
         return worked
 
-    def _state(self, scene: Scene) -> tuple[int, float, float]:
+    def _state(self, scene: OpenScene) -> tuple[int, float, float]:
         """What the facts follow from."""
         return scene.trainer.step_count, self._occ_thre, scene.trainer.coverage.done
 
 
-def look_at(scene: Scene, occ_thre: float) -> GridFacts:
+def look_at(scene: OpenScene, occ_thre: float) -> GridFacts:
     """The grid as it is now; cells count as occupied at a threshold."""
     trainer, grid = scene.trainer, scene.trainer.grid
     found, coverage, seen_by = histogram_of(grid.occs), trainer.coverage, None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import ASKED_FOR
 
 
@@ -16,18 +16,18 @@ class OnceTool:
 
     share = ASKED_FOR
 
-    def __init__(self, answer: Callable[[Any, Scene], Any]):
+    def __init__(self, answer: Callable[[Any, OpenScene], Any]):
         self.result: Any = None
         self._answer = answer
         self._question: Any = None
 
-    def ask(self, question: Any, scene: Scene) -> None:
+    def ask(self, question: Any, scene: OpenScene) -> None:
         self._question = question
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         self._question = self.result = None
 
-    def slice(self, scene: Scene) -> bool:
+    def slice(self, scene: OpenScene) -> bool:
         question, self._question = self._question, None
         if question is None:
             return False

@@ -5,12 +5,12 @@ from torch import Tensor
 
 from core.rendering.render import render_rays
 from viewer.picture.pictures import views_of
-from viewer.protocol.messages import ViewRequest
-from viewer.scene.open_scene import Scene
+from viewer.protocol.requests import ViewRequest
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.scattered import Pair
 
 
-def _key(scene: Scene, request: ViewRequest) -> tuple | None:
+def _key(scene: OpenScene, request: ViewRequest) -> tuple | None:
     """Raises ValueError if the dataset has no such photo."""
     if request.photo is None:
         return None
@@ -18,11 +18,11 @@ def _key(scene: Scene, request: ViewRequest) -> tuple | None:
     return request.photo, request.march, request.view.background
 
 
-def _n_pixels(scene: Scene, request: ViewRequest) -> int:
+def _n_pixels(scene: OpenScene, request: ViewRequest) -> int:
     return views_of(scene.trainer, request.photo).n_used(request.photo.index)
 
 
-def _colors(scene: Scene, request: ViewRequest, pixels: Tensor) -> tuple[Tensor, Tensor]:
+def _colors(scene: OpenScene, request: ViewRequest, pixels: Tensor) -> tuple[Tensor, Tensor]:
     trainer, photo = scene.trainer, request.photo
     batch = views_of(trainer, photo).used_pixels(photo.index, pixels).to(trainer.device)
     background = torch.tensor(request.view.background, device=trainer.device)

@@ -9,20 +9,20 @@ from core.config.settings import THRESHOLDS_OFF
 from core.kernels.camera_rays import rays_of_pixels
 from core.rendering.render import render_rays
 from viewer.picture.pictures import camera_of
-from viewer.protocol.messages import ViewRequest
-from viewer.scene.open_scene import Scene
+from viewer.protocol.requests import ViewRequest
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.scattered import Pair
 
 
-def _key(scene: Scene, request: ViewRequest) -> tuple:
+def _key(scene: OpenScene, request: ViewRequest) -> tuple:
     return request.pose, request.width, request.height, request.march, request.view.background
 
 
-def _n_pixels(scene: Scene, request: ViewRequest) -> int:
+def _n_pixels(scene: OpenScene, request: ViewRequest) -> int:
     return request.width * request.height
 
 
-def _colors(scene: Scene, request: ViewRequest, pixels: Tensor) -> tuple[Tensor, Tensor]:
+def _colors(scene: OpenScene, request: ViewRequest, pixels: Tensor) -> tuple[Tensor, Tensor]:
     trainer = scene.trainer
     camera = camera_of(request.pose, request.width, request.height, trainer.device)
     rays = rays_of_pixels(camera, pixels.to(trainer.device))

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from core.rendering.metrics import PixelErrors
-from viewer.protocol.messages import PhotoId, ViewRequest
-from viewer.scene.open_scene import Scene
+from viewer.protocol.requests import PhotoId, ViewRequest
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import ASIDE, FIRST_BATCH, next_batch
 
 
@@ -24,9 +24,9 @@ class Pair(NamedTuple):
         colors_at: of pixels (n,) int64, counted row by row: both pictures' colours, (n, 3) each.
     """
 
-    key: Callable[[Scene, ViewRequest], tuple | None]
-    n_pixels: Callable[[Scene, ViewRequest], int]
-    colors_at: Callable[[Scene, ViewRequest, Tensor], tuple[Tensor, Tensor]]
+    key: Callable[[OpenScene, ViewRequest], tuple | None]
+    n_pixels: Callable[[OpenScene, ViewRequest], int]
+    colors_at: Callable[[OpenScene, ViewRequest, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ScatteredTool:
         self._pair, self._key, self._request = pair, None, None
         self._errors = ScatteredErrors()
 
-    def ask(self, question: ViewRequest | None, scene: Scene) -> None:
+    def ask(self, question: ViewRequest | None, scene: OpenScene) -> None:
         """Compare for this view; None: stop.
 
         Raises:
@@ -75,10 +75,10 @@ class ScatteredTool:
             self._errors.restart()
         self._key, self._request = key, question
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         self.ask(None, scene)
 
-    def slice(self, scene: Scene) -> bool:
+    def slice(self, scene: OpenScene) -> bool:
         request, errors, step = self._request, self._errors, scene.trainer.step_count
         if self._key is None:
             return False

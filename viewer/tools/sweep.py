@@ -9,8 +9,8 @@ import torch
 from core.rendering.sweep import Sweep
 from core.rendering.sweep_curve import SweepCurve, swept_setting
 from viewer.picture.pictures import camera_of
-from viewer.protocol.messages import ViewRequest
-from viewer.scene.open_scene import Scene
+from viewer.protocol.requests import ViewRequest
+from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import ASKED_FOR, FIRST_BATCH, next_batch
 
 LONGEST_SIDE = 160
@@ -61,7 +61,7 @@ class SweepTool:
         self._sweep: Sweep | None = None
         self._batch = FIRST_BATCH
 
-    def ask(self, question: SweepQuestion | None, scene: Scene) -> None:
+    def ask(self, question: SweepQuestion | None, scene: OpenScene) -> None:
         """Sweep anew; None: stop, and keep what is done."""
         self._sweep = None
         if question is not None:
@@ -69,10 +69,10 @@ class SweepTool:
         elif self.result is not None:
             self.result = replace(self.result, running=False)
 
-    def new_scene(self, scene: Scene) -> None:
+    def new_scene(self, scene: OpenScene) -> None:
         self.result, self._sweep = None, None
 
-    def slice(self, scene: Scene) -> bool:
+    def slice(self, scene: OpenScene) -> bool:
         if self._sweep is None:
             return False
         began = time.perf_counter()
@@ -83,7 +83,7 @@ class SweepTool:
             self._sweep = None
         return True
 
-    def _begin(self, question: SweepQuestion, scene: Scene) -> None:
+    def _begin(self, question: SweepQuestion, scene: OpenScene) -> None:
         trainer, request = scene.trainer, question.request
         shrink = min(1.0, LONGEST_SIDE / max(request.width, request.height))
         width, height = (max(1, round(shrink * side)) for side in (request.width, request.height))

@@ -7,7 +7,7 @@ import dearpygui.dearpygui as dpg
 import numpy as np
 
 from viewer.picture.modes import COLORMAPS
-from viewer.protocol.messages import Frame, Legend
+from viewer.protocol.frames import Frame, Legend
 from viewer.widgets.dock import SETTLING_FRAMES, bar
 from viewer.widgets.sides import Sides
 from viewer.widgets.style import BACKDROP, TEXT, Style

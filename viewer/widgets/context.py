@@ -7,7 +7,9 @@ from typing import Any, Protocol
 from core.config.read_options import AS_STORED, Reading
 from core.geometry.placement import Place
 from core.training.build import Overrides
-from viewer.protocol.messages import Frame, Notice, PhotoId, ScreenshotRequest, Status, ViewRequest
+from viewer.protocol.frames import Frame
+from viewer.protocol.requests import PhotoId, ScreenshotRequest, ViewRequest
+from viewer.protocol.status import Notice, Status
 from viewer.scene.recovery import Rescue
 from viewer.state.sharing import Sharing
 from viewer.state.view_state import ViewState

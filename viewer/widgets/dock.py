@@ -7,7 +7,8 @@ from typing import Protocol
 
 import dearpygui.dearpygui as dpg
 
-from viewer.protocol.messages import Frame, Status
+from viewer.protocol.frames import Frame
+from viewer.protocol.status import Status
 from viewer.state import dock_layout
 from viewer.widgets.context import Context
 
@@ -133,7 +134,7 @@ class Dock:
         except OSError:
             pass
 
-    def _write(self, start: dock_layout.Layout) -> None:
+    def _write(self, start: dock_layout.DockLayout) -> None:
         """Hand the layout to Dear ImGui, which reads it from a file when the viewport is set up."""
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from viewer.protocol.messages import PhotoId, Split
+from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.view_settings import Compare, CompareAs
 from viewer.state.view_state import ViewState
 from viewer.tools.image_list import Corners, packed

@@ -3,7 +3,7 @@
 import dearpygui.dearpygui as dpg
 
 from viewer.presentation.captions import Caption, captions
-from viewer.protocol.messages import Frame
+from viewer.protocol.frames import Frame
 from viewer.protocol.view_settings import CompareAs
 from viewer.widgets.style import ACCENT, CLEAR, SECOND, TEXT, Style
 

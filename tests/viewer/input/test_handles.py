@@ -9,7 +9,7 @@ from core.geometry.boxes import sides_of
 from core.geometry.cameras import look_at
 from viewer.input.handles import BoxDrag, Sight, along, edges, handles, middle_of, pulled, under_cursor
 from viewer.input.navigation import LEFT, RIGHT
-from viewer.protocol.messages import Pose
+from viewer.protocol.requests import Pose
 
 BOX = (-1.0, -1.2, -0.8, 1.0, 1.2, 0.8)
 

@@ -9,7 +9,8 @@ from core.config.settings import TrainSettings
 from core.geometry.cameras import Camera, look_at, pinhole_matrix
 from core.kernels.camera_rays import generate_rays
 from viewer.input.orbit import MAX_ELEVATION, OrbitCamera, at_view, home_view, photo_view
-from viewer.protocol.messages import PhotoId, SceneInfo, Split
+from viewer.protocol.requests import PhotoId, Split
+from viewer.protocol.scene_info import SceneInfo
 
 
 def camera(position=(3.0, -2.0, 1.5), target=(0.2, 0.1, -0.3), fov_y=0.8) -> OrbitCamera:

@@ -9,7 +9,7 @@ from tests.viewer.live import open_scene, view_request
 from viewer.picture import pictures
 from viewer.picture.compare import mixed, with_divider
 from viewer.picture.modes import COLORMAPS, rounded_up
-from viewer.protocol.messages import PhotoId, SceneRay, Split
+from viewer.protocol.requests import PhotoId, SceneRay, Split
 from viewer.protocol.view_settings import Compare, CompareAs, Mode, ViewSettings
 
 SIZE = (32, 24)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.config.settings import MarchSettings
 from viewer.presentation.captions import Caption, captions, differing, errors_text
-from viewer.protocol.messages import PhotoId, Pose, Split, ViewRequest
+from viewer.protocol.requests import PhotoId, Pose, Split, ViewRequest
 from viewer.protocol.view_settings import Compare, CompareAs, ViewSettings
 
 A = MarchSettings(early_stop_eps=1e-3, render_step_size=0.01)

@@ -11,8 +11,8 @@ from core.rendering.render import render_image
 from core.training.build import Overrides
 from tests.viewer.live import ask, errors_of, live_session, paused_after, state_of, trainer_of
 from viewer.picture import pictures
-from viewer.protocol.messages import State
 from viewer.protocol.runs import Measured, title_of
+from viewer.protocol.status import State
 from viewer.protocol.view_settings import Compare, CompareAs
 from viewer.state.method_draft import MethodDraft, forget_text, label_of, question_text
 from viewer.tools.method import MethodQuestion

@@ -11,7 +11,7 @@ from tests.ball import write_times
 from tests.viewer.live import ask, live_session, paused_after, screenshot_request, trainer_of, write_quick_ball
 from viewer.picture.export.screenshots import read_metadata
 from viewer.picture.pictures import camera_of
-from viewer.protocol.messages import PhotoId, Pose, Split
+from viewer.protocol.requests import PhotoId, Pose, Split
 from viewer.session.rerender import rerender
 from viewer.tools.inspector import RayQuestion, photo_color
 

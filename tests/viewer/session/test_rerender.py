@@ -21,7 +21,7 @@ from tests.viewer.live import (
     write_quick_ball,
 )
 from viewer.picture.export.screenshots import read_metadata
-from viewer.protocol.messages import PhotoId, Split
+from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.view_settings import Compare, CompareAs, Mode
 from viewer.session.rerender import rerender
 

@@ -8,7 +8,7 @@ from PIL import Image
 from core.config.settings import MarchSettings
 from core.training.build import Overrides
 from tests.viewer.live import ask, errors_of, live_session, screenshot_request, state_of, trainer_of
-from viewer.protocol.messages import State
+from viewer.protocol.status import State
 from viewer.protocol.view_settings import Mode
 from viewer.session.resolution import ViewController
 from viewer.session.session import Session

@@ -6,7 +6,7 @@ import torch
 
 from core.errors import BackendUnavailable, CollapseKind, TrainingCollapsed
 from tests.viewer.live import ask, errors_of, state_of, trainer_of
-from viewer.protocol.messages import State
+from viewer.protocol.status import State
 from viewer.session.session import Session
 
 

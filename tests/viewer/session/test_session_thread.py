@@ -2,7 +2,7 @@ import threading
 import time
 
 from tests.viewer.live import ask, trainer_of
-from viewer.protocol.messages import State
+from viewer.protocol.status import State
 from viewer.session.session import Session
 
 

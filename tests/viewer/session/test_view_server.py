@@ -5,7 +5,7 @@ import pytest
 
 from tests.viewer.live import open_scene, view_request
 from viewer.picture import pictures
-from viewer.protocol.messages import PhotoId, Split
+from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.view_settings import CellsColor, Compare, CompareAs, Mode, SliceAxis
 from viewer.session.view_server import ViewServer
 

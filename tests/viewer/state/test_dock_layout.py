@@ -11,14 +11,14 @@ def test_the_default_layout_names_every_window_once_and_each_in_a_node_that_exis
     text = dock_layout.default_layout(1280, 800, 1.0).text
     nodes = {int(number, 16) for number in re.findall(r"DockNode ID=0x(\w+)", text)}
     windows = re.findall(r"\[Window\]\[###(\d+)\]\nCollapsed=0\nDockId=0x(\w+),", text)
-    places = dock_layout.BARS | dock_layout.PANELS
-    assert sorted(int(number) for number, _ in windows) == sorted(place.number for place in places.values())
+    slots = dock_layout.BARS | dock_layout.PANELS
+    assert sorted(int(number) for number, _ in windows) == sorted(slot.number for slot in slots.values())
     assert {int(node, 16) for _, node in windows} <= nodes
 
 
 def test_numbers_are_unique():
-    places = [*dock_layout.BARS.values(), *dock_layout.PANELS.values()]
-    assert len({place.number for place in places}) == len(places)
+    slots = [*dock_layout.BARS.values(), *dock_layout.PANELS.values()]
+    assert len({slot.number for slot in slots}) == len(slots)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])

@@ -7,12 +7,12 @@ import pytest
 from core.config.settings import MarchSettings
 from tests.viewer.live import open_scene, write_quick_ball
 from tests.viewer.state.test_view_state import state
-from viewer.protocol.messages import Status
-from viewer.protocol.runs import Run
+from viewer.protocol.runs import RunSummary
+from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
 from viewer.state.following import SceneFollower
 
-FORMER = Run("mlp + occupancy", 7, 1.0, ())
+FORMER = RunSummary("mlp + occupancy", 7, 1.0, ())
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from core.config.settings import MarchSettings
-from viewer.protocol.messages import Status
+from viewer.protocol.status import Status
 from viewer.state.sharing import Sharing
 
 MARCH = MarchSettings(alpha_thre=0.01)

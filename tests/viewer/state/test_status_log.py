@@ -3,7 +3,7 @@ import json
 import pytest
 
 from core.errors import FirstlightError
-from viewer.protocol.messages import State, Status
+from viewer.protocol.status import State, Status
 from viewer.state.status_log import PERIOD, StatusLog
 
 

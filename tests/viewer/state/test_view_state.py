@@ -8,7 +8,7 @@ from core.config.settings import MarchSettings
 from core.geometry.cameras import look_at
 from tests.viewer.live import open_scene
 from viewer.input.orbit import at_view
-from viewer.protocol.messages import PhotoId, SceneRay, Split
+from viewer.protocol.requests import PhotoId, SceneRay, Split
 from viewer.protocol.view_settings import Compare, CompareAs, Mode, ViewSettings
 from viewer.state.playback import Playback
 from viewer.state.view_state import REST_SECONDS, ViewState

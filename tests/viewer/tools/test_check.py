@@ -10,13 +10,13 @@ from core.datasets.checks.dataset_check import Examination, Grade
 from core.geometry.placement import Place
 from core.training.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.tools import Toolbox, check
 from viewer.tools.check import CheckTool
 
 
-def scene(dataset=None) -> Scene:
-    return Scene(Trainer(dataset or ball_dataset(), SMALL_FIELD, SMALL_TRAINING))
+def scene(dataset=None) -> OpenScene:
+    return OpenScene(Trainer(dataset or ball_dataset(), SMALL_FIELD, SMALL_TRAINING))
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def opened():
     return scene()
 
 
-def finish(tool: CheckTool, opened: Scene) -> int:
+def finish(tool: CheckTool, opened: OpenScene) -> int:
     """Slices until nothing is left to do; how many there were."""
     n = 0
     while tool.slice(opened):

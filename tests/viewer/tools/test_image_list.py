@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from viewer.protocol.messages import PhotoId, Split
+from viewer.protocol.requests import PhotoId, Split
 from viewer.tools.image_list import Order, arranged, is_old, labels, packed
 
 PHOTOS = [PhotoId(Split.TRAIN, i) for i in range(4)] + [PhotoId(Split.TEST, i) for i in range(2)]

@@ -12,15 +12,15 @@ from core.rendering.metrics import evaluate
 from core.training.trainer import Trainer
 from tests.ball import mixed_ball_views
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
-from viewer.scene.open_scene import Scene
+from viewer.scene.open_scene import OpenScene
 from viewer.tools import images
 from viewer.tools.images import ImagesTool, draw_thumbnail, thumbnail_size
 
 N_TRAIN, N = 12, 15
 
 
-def scene(dataset=None) -> Scene:
-    return Scene(Trainer(dataset or ball_dataset(), SMALL_FIELD, SMALL_TRAINING))
+def scene(dataset=None) -> OpenScene:
+    return OpenScene(Trainer(dataset or ball_dataset(), SMALL_FIELD, SMALL_TRAINING))
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def opened():
     return scene()
 
 
-def finish(tool: ImagesTool, opened: Scene) -> list[int]:
+def finish(tool: ImagesTool, opened: OpenScene) -> list[int]:
     """Slices until nothing is left to do; the views in the order they were measured."""
     order, before = [], None
     while tool.slice(opened):

@@ -13,7 +13,7 @@ from core.rendering.render import render_image
 from tests.ball import mixed_ball_views
 from tests.photos import write_nerfstudio
 from tests.viewer.live import live_session, paused_after, trainer_of, view_request
-from viewer.protocol.messages import PhotoId, Split
+from viewer.protocol.requests import PhotoId, Split
 
 BLUE = (0.1, 0.2, 0.9)
 

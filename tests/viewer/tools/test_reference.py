@@ -10,7 +10,7 @@ from core.config.settings import THRESHOLDS_OFF
 from core.rendering.metrics import psnr
 from tests.viewer.live import live_session, paused_after, trainer_of, view_request
 from viewer.picture.pictures import render_view
-from viewer.protocol.messages import State
+from viewer.protocol.status import State
 from viewer.tools.scattered import scattered
 
 

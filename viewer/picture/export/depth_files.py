@@ -8,7 +8,7 @@ from core.errors import FirstlightError
 from core.files import new_file
 from core.geometry.cameras import pinhole_matrix
 from core.geometry.rays import RenderOutput
-from viewer.protocol.messages import ViewRequest
+from viewer.protocol.requests import ViewRequest
 from viewer.protocol.view_settings import Mode
 
 SUFFIXES = (".npy", ".npz")

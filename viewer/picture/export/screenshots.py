@@ -17,7 +17,7 @@ from core.config.settings import MarchSettings
 from core.errors import FirstlightError
 from core.files import write_new
 from viewer import __version__
-from viewer.protocol.messages import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
+from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
 from viewer.protocol.view_settings import view_from
 
 KEYWORD = "firstlight"

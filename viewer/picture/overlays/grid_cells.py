@@ -10,7 +10,9 @@ import numpy as np
 
 from viewer.picture.modes import apply_colormap, blend, log_share
 from viewer.picture.overlays.lines import Occluder
-from viewer.protocol.messages import Legend, Pose, SceneInfo
+from viewer.protocol.frames import Legend
+from viewer.protocol.requests import Pose
+from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import CellsColor, SliceAxis, ViewSettings
 
 LEVEL_COLORS = np.float32(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from viewer.picture.modes import blend
-from viewer.protocol.messages import Pose
+from viewer.protocol.requests import Pose
 
 
 class Occluder(NamedTuple):

@@ -10,7 +10,8 @@ from viewer.picture.overlays import grid_cells
 from viewer.picture.overlays.grid_cells import NO_LAYERS, GridLayers
 from viewer.picture.overlays.lines import Occluder, draw_lines
 from viewer.picture.overlays.points import draw_points
-from viewer.protocol.messages import Pose, SceneInfo, SceneRay
+from viewer.protocol.requests import Pose, SceneRay
+from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import ViewSettings
 
 BOX_COLOR = np.float32([0.98, 0.72, 0.22])

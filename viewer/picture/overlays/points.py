@@ -7,7 +7,7 @@ import numpy as np
 
 from viewer.picture.modes import blend
 from viewer.picture.overlays.lines import Occluder
-from viewer.protocol.messages import Pose
+from viewer.protocol.requests import Pose
 
 POINT_COLOR = np.float32([0.55, 0.92, 0.45])
 """Of points whose own colours are not known."""

@@ -8,7 +8,7 @@ from PIL import Image, PngImagePlugin
 from core.config.settings import MarchSettings
 from core.errors import FirstlightError
 from viewer.picture.export.screenshots import KEYWORD, describe, read_metadata, request_from, save
-from viewer.protocol.messages import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
+from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
 from viewer.protocol.view_settings import Compare, CompareAs, Mode, ViewSettings
 
 

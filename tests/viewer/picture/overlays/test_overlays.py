@@ -11,7 +11,8 @@ from tests.viewer.grid_cells import no_cells, some_cells
 from viewer.picture.overlays.grid_cells import GridLayers
 from viewer.picture.overlays.lines import Occluder, clip_to_rectangle, draw_lines, project
 from viewer.picture.overlays.overlays import RAY_COLOR, apply, box_segments, camera_segments, with_ray
-from viewer.protocol.messages import Pose, SceneInfo, SceneRay
+from viewer.protocol.requests import Pose, SceneRay
+from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import ViewSettings
 
 WIDTH, HEIGHT = 40, 30

@@ -8,7 +8,7 @@ import pytest
 from core.geometry.cameras import look_at
 from viewer.picture.overlays.lines import Occluder
 from viewer.picture.overlays.points import POINT_COLOR, SHINES_THROUGH, draw_points
-from viewer.protocol.messages import Pose
+from viewer.protocol.requests import Pose
 
 POSE = Pose(tuple(look_at((0.0, -4.0, 0.0), (0.0, 0.0, 0.0)).double().ravel().tolist()), math.radians(60.0))
 """Four units from the origin, looking along +y."""
