@@ -42,19 +42,28 @@ def virtual_screen() -> Iterator[str]:
         server.wait()
 
 
-def start_app(display: str, folder: Path, arguments: tuple[str, ...], cache: Path | None = None) -> "App":
+def start_app(
+    display: str, folder: Path, arguments: tuple[str, ...], cache: Path | None = None, before: str = ""
+) -> "App":
     """The program, started in a folder.
 
     Args:
         cache: where it keeps what it remembers; None: in the folder.
+        before: Python statements that run in its process before it starts.
     """
     log, cache = folder / "status.jsonl", cache or folder / "cache"
     env = os.environ | {"DISPLAY": display, "FIRSTLIGHT_STATUS_LOG": str(log), "XDG_CACHE_HOME": str(cache)}
     if "XDG_CACHE_HOME" not in os.environ:  # only our own list moves: compiled kernels stay where they are
         env["WARP_CACHE_PATH"] = os.environ.get("WARP_CACHE_PATH", str(Path.home() / ".cache" / "warp"))
+    program = ROOT / "run_viewer.py"
+    if before:
+        start = f"import runpy\n{before}\nrunpy.run_path({str(program)!r}, run_name='__main__')\n"
+        program = folder / "start.py"
+        program.write_text(start)
+        env["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [env.get("PYTHONPATH")])])
     output = (folder / "output.txt").open("w")
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "run_viewer.py"), *arguments],
+        [sys.executable, str(program), *arguments],
         cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return App(process, folder, log, display, cache)

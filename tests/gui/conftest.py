@@ -30,8 +30,8 @@ def launch(display, tmp_path_factory) -> Iterator:
     """Starts the program; whatever is left of it ends with the module."""
     started: list[App] = []
 
-    def start(*arguments: str, cache: Path | None = None) -> App:
-        started.append(start_app(display, tmp_path_factory.mktemp("window"), arguments, cache))
+    def start(*arguments: str, cache: Path | None = None, before: str = "") -> App:
+        started.append(start_app(display, tmp_path_factory.mktemp("window"), arguments, cache, before))
         return started[-1]
 
     yield start

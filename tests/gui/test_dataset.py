@@ -7,8 +7,15 @@ from PIL import Image, ImageFilter
 from core.config.read_options import Reading
 from core.datasets import open_dataset
 from tests.photos import write_json, write_nerfstudio, written_json
+from tests.viewer.live import write_quick_ball
 
 BLURRED = "images/005.png"
+
+LITTLE_MEMORY = """
+from core.datasets.checks import dataset_check
+dataset_check.free_memory = lambda: 12 * 24 * 24 * 4 // 8
+"""
+"""An eighth of what the ball's images take."""
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +53,19 @@ def test_the_blurred_image_leads_the_list_and_is_left_out_with_a_click(app):
     app.click("dataset.remedy.0")
     app.wait_for(lambda s: s["excluded"] == [], "the view to be back")
     assert "Traceback" not in app.output()
+
+
+def test_a_dataset_too_large_for_the_memory_is_opened_reduced_with_a_click(launch, tmp_path_factory):
+    scene = write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")
+    app = launch(str(scene), "--levels", "2", before=LITTLE_MEMORY)
+    reduce = "dataset.remedy.1"  # below the remark on few views
+    app.wait_for(lambda s: reduce in s.get("widgets", {}), "the offer to open it reduced by 2")
+    app.bring("place", "place.fit")
+    before = dict(app.next_state())
+    assert before["reading"]["downscale"] == 1 and before["place"]["trained"]["n_levels"] == 2
+    app.keep_screen("dataset-reduce")
+    app.click(reduce)
+    after = app.wait_for(lambda s: (s["reading"] or {}).get("downscale") == 2, "the dataset, reduced by 2")
+    assert after["place"]["trained"] == before["place"]["trained"], "it is trained where it was"
+    app.wait_for(lambda s: s["state"] == "training" and s["step"] > 0, "training of the smaller images")
+    assert not app.state()["errors"] and "Traceback" not in app.output()

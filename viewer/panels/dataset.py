@@ -9,7 +9,7 @@ import numpy as np
 from core.config.read_options import Reading
 from core.datasets.checks.dataset_check import Grade
 from core.datasets.checks.poses import Finding, Remedy
-from core.training.build import is_snapshot
+from core.training.build import Overrides, is_snapshot
 from viewer.protocol.frames import Frame
 from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.status import Status
@@ -217,7 +217,7 @@ class DatasetPanel:
         scene, there = self._context.session.status.scene, {}
         if scene is not None and scene.path == path:
             there = place_wishes(scene.place, None if is_snapshot(scene.opened) else scene.opened_place)
-        self._context.session.open(path, reading, there)
+        self._context.session.open(path, reading, Overrides(place=there))
 
     def _leave_out(self, views: tuple[int, ...]) -> None:
         """Leave views out of training; if they all are, take them back in."""
