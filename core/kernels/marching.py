@@ -15,8 +15,10 @@ from core.kernels.grid import FLOAT_SPACING, Grid, GridState
 from core.kernels.march_code import MARCH_CODE
 from core.kernels.march_start import begin_march
 from core.kernels.runtime.backend import nerfacc_for
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch, launch_runs
 from core.kernels.runtime.native import native_kernel
+from core.kernels.runtime.types import Floats, Int, Ints, Vec3s
 
 _RUN = 1024
 """Rays that a thread of the CPU takes one after the other, sixteen at a time."""
@@ -129,27 +131,17 @@ class March:
         return Samples(t_starts, t_ends, ray_indices, packed_info)
 
 
-_MIDPOINTS = """
-    for (int i = first; i < last; ++i) {
-        const int ray = ray_indices.data[i];
-        positions.data[i] = rays_o.data[ray] + rays_d.data[ray] * (0.5f * (t_starts.data[i] + t_ends.data[i]));
-        if (directions.data)
-            directions.data[i] = rays_d.data[ray];
-    }
-"""
-
-
-@native_kernel(_MIDPOINTS, run_over="ray_indices", module=f"{__name__}.midpoints")
+@cpp_kernel("midpoints.h", "midpoints", run_over="ray_indices", module=f"{__name__}.midpoints")
 def _midpoints(
-    first: wp.int32,
-    last: wp.int32,
-    rays_o: wp.array(dtype=wp.vec3f),
-    rays_d: wp.array(dtype=wp.vec3f),
-    t_starts: wp.array(dtype=wp.float32),
-    t_ends: wp.array(dtype=wp.float32),
-    ray_indices: wp.array(dtype=wp.int32),
-    positions: wp.array(dtype=wp.vec3f),
-    directions: wp.array(dtype=wp.vec3f),
+    first: Int,
+    last: Int,
+    rays_o: Vec3s,
+    rays_d: Vec3s,
+    t_starts: Floats,
+    t_ends: Floats,
+    ray_indices: Ints,
+    positions: Vec3s,
+    directions: Vec3s,
 ): ...
 
 

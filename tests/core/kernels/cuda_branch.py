@@ -10,6 +10,7 @@ from functools import cache
 import warp as wp
 
 from core.kernels.runtime import launch as launching
+from core.kernels.runtime.cpp import build_options, headers_of
 
 # CUDA's compiler has these; no two threads run at once here.
 _OF_CUDA = """
@@ -29,6 +30,10 @@ def of_cuda(kernel: wp.Kernel) -> wp.Kernel:
     native = kernel.func.__globals__.get("native")
     if not isinstance(native, wp.Function):
         return kernel
+    if headers := headers_of(kernel.module):
+        module = wp.get_module(f"{__name__}.{kernel.module.name}.{kernel.key}")
+        module.options["extra_build_options"] = build_options(headers, before="#define FIRSTLIGHT_ONE_LANE\n")
+        return wp.Kernel(kernel.func, key=kernel.key, module=module, source=kernel.adj.source)
     code = f"\n{_OF_CUDA}{native.native_snippet}\n#undef __CUDA_ARCH__\n#undef clock64\n"
     scope = {"wp": wp, "native": wp.func_native(code)(native.func)}
     exec(kernel.adj.source, scope)

@@ -17,7 +17,7 @@ FILES = sorted(Path(core.kernels.__path__[0]).glob("*.py"))
 MODULES = [
     path.stem
     for path in FILES
-    if any(mark in path.read_text("utf-8") for mark in ("@wp.", "native_kernel("))
+    if any(mark in path.read_text("utf-8") for mark in ("@wp.", "native_kernel(", "cpp_kernel("))
     and path.stem not in ON_THE_CPU_ONLY | WITHOUT_KERNELS
 ]
 
