@@ -14,20 +14,14 @@ from typing import Annotated, Literal
 import tyro
 from typing_extensions import Doc, TypedDict
 
-from core.config.field_settings import NGPTimeSettings
+from core.config.contractions import CONTRACTIONS
+from core.config.field_settings import FieldSettings, NGPTimeSettings
 from core.config.flags import flags_of
-from core.config.methods import (
-    CONTRACTIONS,
-    FIELDS,
-    SAMPLERS,
-    default_method,
-    kind_named,
-    method_settings,
-    refuse,
-    with_overrides,
-)
+from core.config.march import MARCH_NUMBERS, MarchSettings
+from core.config.methods import FIELDS, SAMPLERS, default_method, kind_named, method_settings, refuse, with_overrides
 from core.config.read_options import DEMOS, Reading
-from core.config.settings import MARCH_NUMBERS, FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.config.setting import settings_of
+from core.config.training import TrainSettings
 from core.errors import DatasetError, FirstlightError
 from core.geometry.placement import PlaceWishes
 from viewer.protocol.view_settings import ViewSettings

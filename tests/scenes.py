@@ -4,7 +4,9 @@ from pathlib import Path
 
 import torch
 
-from core.config.settings import FieldSettings, MarchSettings, TrainSettings
+from core.config.field_settings import FieldSettings
+from core.config.march import MarchSettings
+from core.config.training import TrainSettings
 from core.datasets.dataset import Dataset
 from core.geometry.cameras import Camera, look_at, pinhole_matrix
 from core.geometry.rays import Rays

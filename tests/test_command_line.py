@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 import run_viewer
+from core.config.field_settings import FieldSettings
+from core.config.march import MarchSettings
 from core.config.read_options import Reading
-from core.config.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.config.setting import settings_of
+from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.training.build import Overrides
 from core.training.snapshot import save_snapshot

@@ -17,8 +17,8 @@ from typing import Any
 
 import dearpygui.dearpygui as dpg
 
+from core.config.march import MarchSettings
 from core.config.read_options import AS_STORED, Reading
-from core.config.settings import MarchSettings
 from core.errors import FirstlightError
 from core.files import user_folder
 from core.training.build import Overrides

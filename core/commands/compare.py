@@ -14,7 +14,8 @@ from core.commands.comparison_report import Outcome, write_csv
 from core.commands.plots import save_comparison
 from core.commands.progress import Bar, progress_bars
 from core.commands.timed_run import Run, evaluate_views, train_run
-from core.config.methods import CONTRACTIONS, DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
+from core.config.contractions import CONTRACTIONS
+from core.config.methods import DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
 from core.config.read_options import AS_STORED, Reading
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import placed_as_wished

@@ -12,7 +12,7 @@ from rich.table import Table
 from core.commands.plots import save_sweep
 from core.commands.progress import Bar, progress_bars
 from core.config.flags import parse_size
-from core.config.settings import MARCH_NUMBERS
+from core.config.march import MARCH_NUMBERS
 from core.datasets.dataset import Dataset
 from core.files import new_folder
 from core.geometry.cameras import Camera

@@ -1,10 +1,40 @@
-"""Settings of the fields beside the default one, whose own are `core.config.settings.FieldSettings`."""
+"""Settings of the fields beside the default one, whose own are `core.config.field_settings.FieldSettings`."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from core.config.settings import FieldSettings, Precision, Setting, validate
+from core.config.setting import Setting, validate
+from core.config.types import Precision
+
+
+@dataclass(frozen=True)
+class FieldSettings:
+    """The Instant-NGP field: a multiresolution hash grid and two small networks (Müller et al. 2022, section 3)."""
+
+    n_levels: Annotated[int, Setting("Resolutions in the hash grid.", low=1, high=24)] = 16
+    n_features: Annotated[int, Setting("Features per table entry (2 or 4).", low=2, high=4)] = 2
+    log2_hashmap_size: Annotated[int, Setting("Entries per level, as a power of two.", low=8, high=24)] = 19
+    base_resolution: Annotated[int, Setting("Cells per side of the coarsest level.", low=2, high=512)] = 16
+    max_resolution: Annotated[int, Setting("Cells per side of the finest level.", low=2, high=65536)] = 2048
+    hidden_dim: Annotated[int, Setting("Width of the networks' hidden layers.", low=8, high=256)] = 64
+    geo_feature_dim: Annotated[
+        int, Setting("Values the density network gives the colour network; one is the density.", low=1, high=64)
+    ] = 16
+    precision: Annotated[
+        Precision,
+        Setting(
+            "Number format of the networks' matrix products; weights stay float32. A CPU without matrix tiles (AMX) "
+            "computes in float32 all the same."
+        ),
+    ] = "float32"
+
+    def __post_init__(self) -> None:
+        validate(self)
+        if self.n_features not in (2, 4):
+            raise ValueError(f"n_features must be 2 or 4, got {self.n_features}")
+        if self.max_resolution < self.base_resolution:
+            raise ValueError(f"max_resolution {self.max_resolution} is below base_resolution {self.base_resolution}")
 
 
 @dataclass(frozen=True)

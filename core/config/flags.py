@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import tyro
 from typing_extensions import TypedDict
 
-from core.config.settings import settings_of, without_none
+from core.config.setting import settings_of, without_none
 
 _ABSENT = tyro.conf.arg(help_behavior_hint="")
 

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
-from core.config.field_settings import DenseSettings, MLPSettings, NGPTimeSettings, OwnSettings, TNeRFSettings
+from core.config.contractions import CONTRACTIONS, Words
+from core.config.field_settings import (
+    DenseSettings,
+    FieldSettings,
+    MLPSettings,
+    NGPTimeSettings,
+    OwnSettings,
+    TNeRFSettings,
+)
+from core.config.march import MarchSettings
 from core.config.sampler_settings import (
     HierarchicalSettings,
     OccupancySettings,
@@ -17,7 +26,8 @@ from core.config.sampler_settings import (
     RVSSettings,
     StratifiedSettings,
 )
-from core.config.settings import Contraction, FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.config.setting import settings_of
+from core.config.training import TrainSettings
 
 _BOUNDS = ("near_plane", "far_plane", "crop")
 _BOUNDS_AND_SEEN = ("alpha_thre", "early_stop_eps", *_BOUNDS)
@@ -115,33 +125,7 @@ OWN_FIELD = Kind(
 )
 """What is to be found under no name of `FIELDS`, but with a colon in it."""
 
-CONTRACTIONS: dict[Contraction, Kind] = {
-    "none": Kind(
-        None,
-        "What the field covers ends with the scene's box, or with the outermost of its nested boxes.",
-        "Costs nothing; what lies behind can't be shown.",
-    ),
-    "max": Kind(
-        None,
-        "All space around the box lies in a shell around it, boxes in boxes (mip-NeRF 360, maximum norm).",
-        "The box keeps an eighth of the field; rays end with the outermost of the nested boxes.",
-    ),
-    "sphere": Kind(
-        None,
-        "All space around the box lies in a shell around it, balls in balls, and rays never end (mip-NeRF 360).",
-        "The box keeps an eighth of the field, and the cube's corners stay unused; samples thin out with distance.",
-    ),
-    "ndc": Kind(
-        None,
-        "What lies before cameras that face one way, to infinity, as one of them sees it (the NeRF paper, appendix C).",
-        "Nothing is wasted on what no camera sees; cameras that look at something from around it are refused.",
-    ),
-}
-
-ENDLESS = ("sphere", "ndc")
-"""Contractions with which rays go on behind all boxes, where a sampler needs none."""
-
-CHOICES: dict[str, tuple[str, dict[str, Kind]]] = {
+CHOICES: dict[str, tuple[str, Mapping[str, Kind | Words]]] = {
     "field": ("Field", FIELDS),
     "sampler": ("Sampler", SAMPLERS),
     "contraction": ("Contraction", CONTRACTIONS),
@@ -240,11 +224,6 @@ def _dense_resolution(ngp: FieldSettings) -> int:
     return round((n_values / DenseSettings().voxel_features) ** (1.0 / 3.0)) - 1
 
 
-def default_contraction(n_levels: int) -> Contraction:
-    """What is contracted unless somebody chooses: all space around boxes that lie in boxes."""
-    return "max" if n_levels > 1 else "none"
-
-
 def refuse(field: Any, sampler: Any) -> None:
     """Raise ValueError, with the reason, where the method of a field's and a sampler's settings can't learn."""
     name = name_of(FIELDS, field)
@@ -293,7 +272,7 @@ def with_overrides(kinds: dict[str, Kind], settings: Any, overrides: Mapping[str
     return replace(settings, **overrides)
 
 
-def kind_named(kinds: dict[str, Kind], name: str) -> Kind:
+def kind_named(kinds: Mapping[str, Any], name: str) -> Any:
     """A kind by its name; raises ValueError that lists them for a name that none has."""
     if kinds is FIELDS and is_own(name):
         return OWN_FIELD

@@ -2,7 +2,11 @@
 
 import math
 
-from core.config.settings import Box, FieldSettings, MarchSettings, Precision, TrainSettings, settings_of
+from core.config.field_settings import FieldSettings
+from core.config.march import MarchSettings
+from core.config.setting import settings_of
+from core.config.training import TrainSettings
+from core.config.types import Box, Precision
 
 _CPU_CONE_ANGLE = 1.0 / 32.0
 """Around the first box a CPU steps by this share of the distance."""

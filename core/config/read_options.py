@@ -6,7 +6,7 @@ It is remembered with the dataset, so that a snapshot finds the same views again
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from core.config.settings import Setting, validate
+from core.config.setting import Setting, validate
 
 Axes = Literal["opengl", "opencv"]
 """A camera's axes in its pose: +x right, +y up, -z forward, or +x right, +y down, +z forward."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from core.config.settings import Setting, validate
+from core.config.setting import Setting, validate
 
 
 @dataclass(frozen=True)

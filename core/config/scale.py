@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from core.config.settings import Setting
+from core.config.setting import Setting
 
 DECADES = 5
 """A logarithmic slider whose range starts at 0 covers this many powers of ten below its upper end."""

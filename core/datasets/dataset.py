@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.config.read_options import AS_STORED, Reading
-from core.config.settings import Box
+from core.config.types import Box
 from core.datasets.loading.pixel_layout import Layout
 from core.geometry.cameras import Camera
 from core.geometry.placement import Place

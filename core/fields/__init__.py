@@ -6,8 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.config.field_settings import DenseSettings, MLPSettings, NGPTimeSettings, OwnSettings, TNeRFSettings
-from core.config.settings import FieldSettings
+from core.config.field_settings import (
+    DenseSettings,
+    FieldSettings,
+    MLPSettings,
+    NGPTimeSettings,
+    OwnSettings,
+    TNeRFSettings,
+)
 from core.fields.dense import DenseField
 from core.fields.nerf import MLPField
 from core.fields.ngp import NGPField

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from core.config.methods import default_contraction
-from core.config.settings import TrainSettings
+from core.config.contractions import default_contraction
+from core.config.training import TrainSettings
 from core.datasets.bounds.forward_facing import facing_frame
 from core.datasets.dataset import Dataset
 from core.geometry.boxes import outer_box

@@ -9,7 +9,7 @@ do. A CPU has to have matrix tiles for it; by vectors, float32 is as quick.
 import torch
 from torch import Tensor
 
-from core.config.settings import Precision
+from core.config.types import Precision
 from core.kernels.network import has_tiles, network_gradients, network_outputs
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

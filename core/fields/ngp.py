@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from core.config.settings import FieldSettings
+from core.config.field_settings import FieldSettings
 from core.fields.mlp import mlp, multiplies_in_tiles
 from core.fields.shading import colors_seen, densities_of, radiance
 from core.kernels.contraction import Space

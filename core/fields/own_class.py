@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from core.config.field_settings import OwnSettings
-from core.config.settings import Box
+from core.config.types import Box
 from core.errors import FieldError
 
 

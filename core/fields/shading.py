@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from core.config.settings import Precision
+from core.config.types import Precision
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp, multiplies_in_tiles
 from core.kernels.radiance import Layers, radiance_gradients, radiance_outputs

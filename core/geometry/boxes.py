@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from core.config.settings import Box
+from core.config.types import Box
 
 
 def distances_to_box(box: Box, position: Sequence[float]) -> tuple[float, float]:

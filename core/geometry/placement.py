@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
-from core.config.settings import Box, Setting, validate
+from core.config.setting import Setting, validate
+from core.config.types import Box
 from core.geometry.boxes import outer_box, sides_of
 
 MOST_LEVELS = 6

@@ -6,7 +6,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.geometry.rays import Rays
 from core.kernels.grid import (
     FLOAT_SPACING,

@@ -8,8 +8,8 @@ from typing import NamedTuple, get_args
 
 import warp as wp
 
-from core.config.methods import ENDLESS
-from core.config.settings import Box, Contraction
+from core.config.contractions import ENDLESS, Contraction
+from core.config.types import Box
 from core.geometry.placement import Frame
 
 

@@ -6,7 +6,8 @@ import time
 import torch
 from torch import nn
 
-from core.config.settings import FieldSettings, MarchSettings
+from core.config.field_settings import FieldSettings
+from core.config.march import MarchSettings
 from core.fields.ngp import NGPField
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.datasets.dataset import PixelBatch, Views
 from core.fields.base import Field
 from core.rendering.render import render_image, render_rays

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.fields.along_rays import colors_at
 from core.fields.base import Field
 from core.geometry.rays import Rays, Samples

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.fields.along_rays import AlongRays, colors_at
 from core.fields.base import Field
 from core.geometry.cameras import Camera

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from core.config.march import THRESHOLDS_OFF, MarchSettings
 from core.config.scale import Scale
-from core.config.settings import THRESHOLDS_OFF, MarchSettings, Setting
+from core.config.setting import Setting
 from core.fields.base import Field
 from core.geometry.cameras import Camera
 from core.kernels.camera_rays import generate_rays

@@ -7,10 +7,12 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.methods import SAMPLERS, name_of, read_by
 from core.config.sampler_settings import OccupancySettings
 from core.config.scale import Scale
-from core.config.settings import MARCH_NUMBERS, Box, MarchSettings, Setting, settings_of
+from core.config.setting import Setting, settings_of
+from core.config.types import Box
 from core.geometry.boxes import distances_to_box
 
 KNEE_DECIBELS = 40.0

@@ -12,7 +12,7 @@ from core.config.sampler_settings import (
     RVSSettings,
     StratifiedSettings,
 )
-from core.config.settings import Box
+from core.config.types import Box
 from core.fields import make_field
 from core.kernels.contraction import Space
 from core.samplers.base import Sampler

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from core.config.march import MarchSettings
 from core.config.sampler_settings import HierarchicalSettings
-from core.config.settings import Box, MarchSettings
+from core.config.types import Box
 from core.fields.base import Field, in_pieces, radiance_of
 from core.geometry.rays import Rays
 from core.kernels.marching import midpoints

@@ -7,7 +7,8 @@ in its middle. Rays that miss the scene have edges that are all NaN, and no samp
 import torch
 from torch import Tensor
 
-from core.config.settings import Box, MarchSettings
+from core.config.march import MarchSettings
+from core.config.types import Box
 from core.fields.along_rays import densities_at
 from core.fields.base import Field
 from core.geometry.boxes import marched_box

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.config.settings import Box, MarchSettings, check_step
+from core.config.march import MarchSettings, check_step
+from core.config.types import Box
 from core.fields.along_rays import densities_at
 from core.fields.base import Field, densities_alone, in_pieces, march_density_of, radiance_of
 from core.geometry.rays import Rays

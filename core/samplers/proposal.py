@@ -4,8 +4,10 @@ as in NerfAcc and nerfstudio)."""
 import torch
 from torch import Tensor, nn
 
+from core.config.field_settings import FieldSettings
+from core.config.march import MarchSettings
 from core.config.sampler_settings import ProposalSettings
-from core.config.settings import Box, FieldSettings, MarchSettings
+from core.config.types import Box
 from core.fields.base import Field, in_pieces
 from core.fields.ngp import NGPField
 from core.geometry.rays import Rays, Samples

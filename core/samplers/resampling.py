@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.config.settings import Box
+from core.config.types import Box
 from core.kernels.contraction import Space
 from core.kernels.grid import FAR_AWAY
 from core.samplers.intervals import equal_shares

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from core.config.field_settings import MLPSettings
+from core.config.march import MarchSettings
 from core.config.sampler_settings import RVSSettings
-from core.config.settings import Box, MarchSettings
+from core.config.types import Box
 from core.fields.along_rays import densities_at
 from core.fields.base import Field
 from core.fields.nerf import MLPField

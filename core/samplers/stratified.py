@@ -2,8 +2,9 @@
 
 import torch
 
+from core.config.march import MarchSettings
 from core.config.sampler_settings import StratifiedSettings
-from core.config.settings import Box, MarchSettings
+from core.config.types import Box
 from core.fields.base import Field
 from core.geometry.rays import Rays
 from core.samplers.base import Guide, Sampled

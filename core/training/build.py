@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.config.contractions import CONTRACTIONS, ENDLESS, Contraction, default_contraction
 from core.config.methods import (
-    CONTRACTIONS,
-    ENDLESS,
     FIELDS,
     SAMPLERS,
     MethodSettings,
-    default_contraction,
     default_method,
     for_times,
     is_own,
@@ -23,7 +21,8 @@ from core.config.methods import (
 )
 from core.config.presets import endless, presets
 from core.config.read_options import AS_STORED, Reading
-from core.config.settings import Contraction, TrainSettings, differences
+from core.config.setting import differences
+from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.datasets.bounds.footprint import pixels_across
 from core.datasets.bounds.scene_bounds import check_place, placed, placed_as_wished

@@ -3,7 +3,8 @@
 import math
 from dataclasses import replace
 
-from core.config.settings import MarchSettings, TrainSettings
+from core.config.march import MarchSettings
+from core.config.training import TrainSettings
 from core.errors import CollapseKind, TrainingCollapsed
 
 _SMALLEST_THRESHOLD = 1e-6

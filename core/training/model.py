@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from core.config.field_settings import OwnSettings
-from core.config.settings import TrainSettings
+from core.config.training import TrainSettings
 from core.datasets.dataset import Dataset
 from core.fields import make_field
 from core.fields.domain import space_of

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 
 PERIOD = 3.0
 """Seconds of training between copies. A copy takes less than 0.5% of them (see tests/benchmarks/RESULTS.md)."""

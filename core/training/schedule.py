@@ -1,6 +1,6 @@
 """How fast to learn, and when."""
 
-from core.config.settings import TrainSettings
+from core.config.training import TrainSettings
 
 _YOUNG, _GROWN = 200, 500
 """Until the first of these steps the rate doesn't fall towards a horizon, from the second on it falls in full: a field

@@ -17,9 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from core.config.field_settings import OwnSettings
+from core.config.march import MarchSettings
 from core.config.methods import FIELDS, SAMPLERS, is_own, name_of, settings_named
 from core.config.read_options import Reading
-from core.config.settings import MarchSettings, TrainSettings
+from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import placed
 from core.errors import DatasetError, SnapshotError

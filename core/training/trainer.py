@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from core.config.march import MarchSettings
 from core.config.sampler_settings import OccupancySettings
-from core.config.settings import Box, MarchSettings, TrainSettings, settings_of
+from core.config.setting import settings_of
+from core.config.training import TrainSettings
+from core.config.types import Box
 from core.datasets.bounds.coverage import Coverage
 from core.datasets.bounds.initial_cells import possible_cells
 from core.datasets.dataset import Dataset

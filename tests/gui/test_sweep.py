@@ -2,8 +2,9 @@
 
 import pytest
 
+from core.config.march import MarchSettings
 from core.config.scale import Scale
-from core.config.settings import MarchSettings, settings_of
+from core.config.setting import settings_of
 
 EARLY_STOP = Scale(settings_of(MarchSettings)["early_stop_eps"])
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.config.settings import Box
+from core.config.types import Box
 from core.geometry.boxes import sides_of
 from core.geometry.placement import FLATTEST
 from viewer.input.navigation import LEFT

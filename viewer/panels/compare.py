@@ -4,7 +4,8 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from core.config.settings import MarchSettings, settings_of
+from core.config.march import MarchSettings
+from core.config.setting import settings_of
 from viewer.presentation.captions import differing, errors_text
 from viewer.protocol.frames import Frame
 from viewer.protocol.requests import PhotoId, Split

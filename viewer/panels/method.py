@@ -4,7 +4,8 @@ from functools import partial
 
 import dearpygui.dearpygui as dpg
 
-from core.config.methods import CHOICES, default_contraction, kind_named
+from core.config.contractions import default_contraction
+from core.config.methods import CHOICES, kind_named
 from viewer.protocol.frames import Frame
 from viewer.protocol.runs import Measured, title_of
 from viewer.protocol.status import Status

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import dearpygui.dearpygui as dpg
 
 from core.config.methods import SAMPLERS, marches_grid, name_of
-from core.config.settings import settings_of
+from core.config.setting import settings_of
 from viewer.picture.overlays.grid_cells import LEVEL_COLORS
 from viewer.presentation import occupancy_plot
 from viewer.protocol.frames import Frame

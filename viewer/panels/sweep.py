@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import dearpygui.dearpygui as dpg
 
-from core.config.settings import MARCH_NUMBERS, MarchSettings, settings_of
+from core.config.march import MARCH_NUMBERS, MarchSettings
+from core.config.setting import settings_of
 from core.rendering.sweep_curve import KNEE_DECIBELS, SweepCurve, SweepPoint, swept_names
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status

@@ -4,8 +4,9 @@ import math
 
 import dearpygui.dearpygui as dpg
 
+from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.methods import marches_grid, read_by
-from core.config.settings import MARCH_NUMBERS, MarchSettings, settings_of
+from core.config.setting import settings_of
 from viewer.presentation.effective import Effect, effects
 from viewer.protocol.frames import Frame, FrameStats
 from viewer.protocol.status import Status

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import dearpygui.dearpygui as dpg
 
-from core.config.settings import settings_of
+from core.config.setting import settings_of
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Mode, ViewSettings

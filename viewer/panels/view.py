@@ -2,7 +2,7 @@
 
 import dearpygui.dearpygui as dpg
 
-from core.config.settings import settings_of
+from core.config.setting import settings_of
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, Tint, ViewSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.datasets.dataset import Views
 from core.geometry.cameras import Camera, pinhole_matrix
 from core.geometry.rays import RenderOutput

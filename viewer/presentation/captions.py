@@ -3,8 +3,9 @@
 import math
 from typing import Any, NamedTuple
 
+from core.config.march import MarchSettings
 from core.config.scale import Scale
-from core.config.settings import MarchSettings, Setting, differences, settings_of
+from core.config.setting import Setting, differences, settings_of
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.view_settings import Compare, CompareAs
 

@@ -8,9 +8,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.methods import SAMPLERS, marches_grid, name_of, read_by
 from core.config.sampler_settings import RVSSettings
-from core.config.settings import MARCH_NUMBERS, Box, MarchSettings
+from core.config.types import Box
 from core.geometry.boxes import distances_to_box, marched_box
 from core.kernels.grid import FLOAT_SPACING
 

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from core.config.settings import MarchSettings, settings_of
+from core.config.march import MarchSettings
+from core.config.setting import settings_of
 from core.samplers.histogram import BINS_PER_DECADE, DECADES
 from viewer.tools.occupancy import GridFacts
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from viewer.protocol.view_settings import ViewSettings
 
 

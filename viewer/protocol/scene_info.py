@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from core.config.methods import ENDLESS, marches_grid
+from core.config.contractions import ENDLESS
+from core.config.methods import marches_grid
 from core.config.read_options import AS_STORED, Reading
-from core.config.settings import Box, TrainSettings
+from core.config.training import TrainSettings
+from core.config.types import Box
 from core.geometry.boxes import outer_box
 from core.geometry.placement import Place
 from core.training.build import Overrides

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from viewer.protocol.runs import Collapse, Measured, RunSummary
 from viewer.protocol.scene_info import SceneInfo
 

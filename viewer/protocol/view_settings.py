@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, get_type_hints
 
-from core.config.settings import Setting, validate
+from core.config.setting import Setting, validate
 
 
 class Mode(StrEnum):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from core.config.march import MarchSettings
 from core.config.read_options import AS_STORED, DEMOS
-from core.config.settings import MarchSettings
 from core.datasets.bounds.scene_bounds import place_of
 from core.datasets.dataset import Dataset
 from core.errors import FirstlightError

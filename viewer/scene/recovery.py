@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.errors import CollapseKind
 from core.training.trainer import Trainer
 from viewer.protocol.runs import Collapse

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from core.config.march import MarchSettings
 from core.config.read_options import AS_STORED, Reading
-from core.config.settings import MarchSettings
 from core.errors import FirstlightError, TrainingCollapsed
 from core.geometry.placement import Place
 from core.kernels.runtime.device import choose_device

@@ -8,9 +8,10 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from core.config.march import MarchSettings
 from core.config.methods import default_method, is_own
 from core.config.read_options import AS_STORED
-from core.config.settings import MarchSettings, settings_of
+from core.config.setting import settings_of
 from core.geometry.placement import Place, axis_name
 from core.training.build import is_snapshot
 from viewer.input.orbit import home_view, photo_view

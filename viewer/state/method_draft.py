@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.config.settings import Setting
+from core.config.setting import Setting
 from core.training.build import Overrides
 from viewer.protocol.runs import RunSummary, names_of
 from viewer.protocol.status import Status

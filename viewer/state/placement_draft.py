@@ -1,6 +1,6 @@
 """The place that is being edited beside the one that is trained in. Pure; the panel and the handles change it."""
 
-from core.config.settings import Box
+from core.config.types import Box
 from core.geometry.boxes import grown, sides_of
 from core.geometry.placement import Place, coarsest, problem
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.state.following import goes_on

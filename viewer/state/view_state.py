@@ -5,7 +5,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from core.config.settings import Box, MarchSettings, check_step, differences
+from core.config.march import MarchSettings, check_step
+from core.config.setting import differences
+from core.config.types import Box
 from viewer.input.orbit import FOV_RANGE, OrbitCamera
 from viewer.protocol.requests import PhotoId, Pose, SceneRay, ViewRequest
 from viewer.protocol.scene_info import SceneInfo

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from core.config.settings import MarchSettings, settings_of
+from core.config.march import MarchSettings
+from core.config.setting import settings_of
 from core.kernels.camera_rays import generate_rays
 from viewer.picture.pictures import camera_of
 from viewer.protocol.requests import ViewRequest

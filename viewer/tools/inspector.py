@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.datasets.dataset import Dataset
 from core.geometry.cameras import image_points
 from core.geometry.rays import Rays

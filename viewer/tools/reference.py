@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.config.settings import THRESHOLDS_OFF
+from core.config.march import THRESHOLDS_OFF
 from core.kernels.camera_rays import rays_of_pixels
 from core.rendering.render import render_rays
 from viewer.picture.pictures import camera_of

@@ -19,7 +19,7 @@ LONGEST_SIDE = 160
 
 @dataclass(frozen=True)
 class SweepQuestion:
-    """A threshold of `core.config.settings.MARCH_NUMBERS`, and the view to sweep it over."""
+    """A threshold of `core.config.march.MARCH_NUMBERS`, and the view to sweep it over."""
 
     name: str
     request: ViewRequest

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import dearpygui.dearpygui as dpg
 
-from core.config.settings import Setting, settings_of, without_none
+from core.config.setting import Setting, settings_of, without_none
 from viewer.state.method_draft import label_of
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import dearpygui.dearpygui as dpg
 
 from core.config.scale import Scale
-from core.config.settings import Setting
+from core.config.setting import Setting
 from viewer.presentation.effective import Effect
 from viewer.widgets.context import Context
 from viewer.widgets.style import ACCENT, DIM

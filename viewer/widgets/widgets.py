@@ -5,7 +5,7 @@ from typing import Any
 
 import dearpygui.dearpygui as dpg
 
-from core.config.settings import Setting
+from core.config.setting import Setting
 from viewer.widgets.context import Context
 from viewer.widgets.style import DASH, DIM, Style
 

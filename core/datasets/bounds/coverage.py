@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from core.config.settings import Box
+from core.config.types import Box
 from core.datasets.bounds.hull import cell_centers
 from core.geometry.cameras import Camera, sees
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from core.config.settings import Box
+from core.config.types import Box
 from core.geometry.boxes import centre_of, sides_of
 from core.geometry.cameras import Camera
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from core.config.settings import Box
+from core.config.types import Box
 from core.datasets.dataset import Views
 from core.geometry.cameras import Camera
 

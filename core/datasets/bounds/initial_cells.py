@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from core.config.settings import Box
+from core.config.types import Box
 from core.datasets.bounds.coverage import vouched_cells
 from core.datasets.bounds.hull import occupied_cells
 from core.datasets.dataset import Views

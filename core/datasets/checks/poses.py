@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.config.read_options import Axes
-from core.config.settings import Box
+from core.config.types import Box
 from core.datasets import FORMATS
 from core.datasets.bounds.hull import point_looked_at
 from core.datasets.bounds.scene_bounds import CONVERGING, far_off, turned

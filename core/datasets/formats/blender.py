@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.config.read_options import Reading
-from core.config.settings import Box
+from core.config.types import Box
 from core.datasets.bounds.hull import find_box
 from core.datasets.dataset import Dataset, Format, Progress, Views
 from core.datasets.loading.assemble import (

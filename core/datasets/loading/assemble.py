@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from core.config.read_options import Reading
-from core.config.settings import Box
+from core.config.types import Box
 from core.datasets.bounds.scene_bounds import find_place
 from core.datasets.dataset import Dataset, Progress, Views, some_of
 from core.datasets.loading.calibration import cameras_of, check_intrinsics

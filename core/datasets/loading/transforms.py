@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.config.read_options import AS_STORED, Axes, Reading
-from core.config.settings import Box
+from core.config.types import Box
 from core.datasets.loading.shots import find_picture
 from core.errors import DatasetError
 

@@ -15,7 +15,8 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from core.config.settings import Box, MarchSettings
+from core.config.march import MarchSettings
+from core.config.types import Box
 from core.errors import BackendUnavailable
 from core.geometry.boxes import outer_box
 from core.geometry.rays import Rays, Samples

@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-from core.config.settings import Precision
+from core.config.types import Precision
 from core.errors import BackendUnavailable
 
 

@@ -7,8 +7,9 @@ import torch
 from PIL import Image
 
 from core.commands.plots import save_scene, save_sweep
+from core.config.march import MarchSettings
 from core.config.scale import Scale
-from core.config.settings import MarchSettings, Setting, settings_of
+from core.config.setting import Setting, settings_of
 from core.datasets import open_dataset
 from core.rendering.sweep_curve import SweepCurve, SweepPoint
 from tests.ball import ball_views

@@ -3,9 +3,12 @@ import dataclasses
 import pytest
 import tyro
 
+from core.config.field_settings import FieldSettings
 from core.config.flags import flags_of, parse_size
+from core.config.march import MarchSettings
 from core.config.read_options import Reading
-from core.config.settings import FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.config.setting import settings_of
+from core.config.training import TrainSettings
 from viewer.protocol.view_settings import Mode, ViewSettings
 
 

@@ -5,11 +5,12 @@ from typing import get_args
 import pytest
 import torch
 
+from core.config.contractions import CONTRACTIONS, ENDLESS, Contraction
+from core.config.field_settings import FieldSettings
+from core.config.march import THRESHOLDS_OFF, MarchSettings
 from core.config.methods import (
-    CONTRACTIONS,
     DEFAULT_FIELD,
     DEFAULT_SAMPLER,
-    ENDLESS,
     FIELDS,
     SAMPLERS,
     method_settings,
@@ -22,7 +23,8 @@ from core.config.methods import (
 from core.config.presets import endless
 from core.config.read_options import Reading
 from core.config.sampler_settings import RVSSettings, StratifiedSettings
-from core.config.settings import THRESHOLDS_OFF, Contraction, FieldSettings, MarchSettings, TrainSettings, settings_of
+from core.config.setting import settings_of
+from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import place_of
 from core.datasets.dataset import Views

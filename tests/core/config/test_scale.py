@@ -2,8 +2,9 @@ from itertools import pairwise
 
 import pytest
 
+from core.config.march import MarchSettings
 from core.config.scale import Scale
-from core.config.settings import MarchSettings, Setting, settings_of
+from core.config.setting import Setting, settings_of
 
 SCALES = {name: Scale(s) for name, s in settings_of(MarchSettings).items() if name != "crop"}
 

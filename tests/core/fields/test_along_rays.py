@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.config.march import MarchSettings
 from core.config.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
-from core.config.settings import MarchSettings
 from core.errors import FieldError
 from core.fields.along_rays import AlongRays
 from core.fields.ngp import NGPField

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from core.config.field_settings import NGPTimeSettings, TNeRFSettings
+from core.config.march import MarchSettings
 from core.config.methods import FIELDS
-from core.config.settings import MarchSettings
 from core.fields import make_field
 from core.kernels.contraction import Space
 from core.rendering.render import render_image

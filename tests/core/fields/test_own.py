@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.config.field_settings import OwnSettings
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.datasets import open_dataset
 from core.errors import FieldError, SnapshotError
 from core.fields import make_field

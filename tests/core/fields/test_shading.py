@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.config.field_settings import NGPTimeSettings
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.fields import make_field
 from core.fields.along_rays import colors_at
 from core.fields.base import radiance_of

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.errors import BackendUnavailable
 from core.geometry.rays import Rays
 from core.kernels.marching import March

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.geometry.rays import Rays
 from core.kernels.cell_hits import cells_on_plane, first_cells
 from core.kernels.grid import GridState

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.kernels import fused_march, hash_grid
 from core.kernels.marching import midpoints
 from core.samplers.occupancy import ObservedField

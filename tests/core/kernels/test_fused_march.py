@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.fields.ngp import NGPField
 from core.geometry.rays import Rays
 from core.kernels import fused_march

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.geometry.rays import Rays, Samples
 from core.kernels.clearance import clearances_of
 from core.kernels.grid import FAR_AWAY, FLOAT_SPACING, GridState

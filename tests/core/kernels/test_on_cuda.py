@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.datasets import open_dataset
 from core.fields.mlp import mlp
 from core.fields.ngp import NGPField

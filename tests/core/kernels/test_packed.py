@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.geometry.rays import Samples
 from core.kernels.grid import FAR_AWAY
 from core.kernels.packed import accumulate_along_rays, composite, render_weights

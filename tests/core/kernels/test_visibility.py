@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.geometry.rays import Samples
 from core.kernels.grid import FAR_AWAY
 from core.kernels.visibility import Round, Visibility, kept_samples

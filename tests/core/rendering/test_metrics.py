@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.geometry.rays import RenderOutput
 from core.rendering import metrics
 from core.rendering.metrics import PixelErrors, decibels, evaluate, pixel_psnr, psnr, ssim

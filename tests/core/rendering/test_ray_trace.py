@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from core.config.march import THRESHOLDS_OFF, MarchSettings
 from core.config.presets import endless
 from core.config.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
-from core.config.settings import THRESHOLDS_OFF, MarchSettings
 from core.geometry.rays import Rays
 from core.kernels.camera_rays import generate_rays
 from core.kernels.contraction import Space

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.settings import THRESHOLDS_OFF, MarchSettings
+from core.config.march import THRESHOLDS_OFF, MarchSettings
 from core.fields.ngp import NGPField
 from core.geometry.cameras import Camera, image_points, look_at
 from core.geometry.lenses import Lens

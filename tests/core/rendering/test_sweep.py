@@ -5,7 +5,7 @@ from itertools import cycle, pairwise
 import pytest
 import torch
 
-from core.config.settings import MARCH_NUMBERS, THRESHOLDS_OFF, MarchSettings
+from core.config.march import MARCH_NUMBERS, THRESHOLDS_OFF, MarchSettings
 from core.rendering.metrics import psnr
 from core.rendering.render import render_image
 from core.rendering.sweep import Sweep

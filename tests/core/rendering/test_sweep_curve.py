@@ -4,9 +4,10 @@ from dataclasses import astuple
 
 import pytest
 
+from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.sampler_settings import OccupancySettings, RVSSettings, StratifiedSettings
 from core.config.scale import Scale
-from core.config.settings import MARCH_NUMBERS, MarchSettings, settings_of
+from core.config.setting import settings_of
 from core.rendering.sweep_curve import SweepCurve, SweepPoint, swept_names, swept_setting, write_csv
 from tests.scenes import BOX
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from core.config.march import MarchSettings
 from core.config.sampler_settings import HierarchicalSettings, StratifiedSettings
-from core.config.settings import MarchSettings
 from core.fields import make_field
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space

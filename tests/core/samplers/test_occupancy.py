@@ -4,7 +4,7 @@ import pytest
 import torch
 from nerfacc import OccGridEstimator
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.geometry.rays import Rays
 from core.samplers.occupancy import ObservedField, OccupancySampler
 from tests.scenes import BALL_RADIUS, BOX, Ball

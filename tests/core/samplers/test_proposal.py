@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from core.config.field_settings import MLPSettings
+from core.config.march import MarchSettings
 from core.config.methods import method_settings
 from core.config.sampler_settings import ProposalSettings, StratifiedSettings
-from core.config.settings import MarchSettings
 from core.fields import make_field
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space

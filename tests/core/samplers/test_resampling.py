@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.config.march import MarchSettings
 from core.config.presets import endless
-from core.config.settings import MarchSettings
 from core.fields.domain import in_unit_cube
 from core.geometry.placement import Frame
 from core.geometry.rays import Rays

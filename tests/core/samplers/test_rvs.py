@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.config.march import MarchSettings
 from core.config.sampler_settings import RVSSettings, StratifiedSettings
-from core.config.settings import MarchSettings
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
 from core.rendering.render import render_rays, trace_rays

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.config.march import MarchSettings
 from core.config.sampler_settings import StratifiedSettings
-from core.config.settings import MarchSettings
 from core.rendering.render import render_rays
 from core.samplers.intervals import equal_shares, samples_between
 from core.samplers.stratified import StratifiedSampler

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.settings import MarchSettings, TrainSettings, settings_of
+from core.config.march import MarchSettings
+from core.config.setting import settings_of
+from core.config.training import TrainSettings
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.training.collapse import lowered, not_finite, nothing_to_learn_from, with_flags
 from core.training.trainer import Trainer

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.config.sampler_settings import OccupancySettings, ProposalSettings
-from core.config.settings import TrainSettings
+from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.training.model import Model
 from tests.scenes import SMALL_FIELD

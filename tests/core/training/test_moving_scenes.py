@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.field_settings import NGPTimeSettings, TNeRFSettings
+from core.config.field_settings import FieldSettings, NGPTimeSettings, TNeRFSettings
+from core.config.march import MarchSettings
 from core.config.methods import FIELDS, SAMPLERS, method_settings
-from core.config.settings import FieldSettings, MarchSettings
 from core.datasets.dataset import Views
 from core.geometry.cameras import Camera
 from core.kernels.camera_rays import generate_rays

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from core.config.field_settings import OwnSettings
+from core.config.march import MarchSettings
 from core.config.sampler_settings import OccupancySettings, ProposalSettings
-from core.config.settings import MarchSettings, TrainSettings
+from core.config.training import TrainSettings
 from core.errors import CollapseKind, TrainingCollapsed
 from core.rendering.metrics import evaluate, psnr
 from core.rendering.render import render_image, trace_rays

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.config.settings import TrainSettings
+from core.config.training import TrainSettings
 from core.geometry.cameras import Camera, look_at, pinhole_matrix
 from core.kernels.camera_rays import generate_rays
 from viewer.input.orbit import MAX_ELEVATION, OrbitCamera, at_view, home_view, photo_view

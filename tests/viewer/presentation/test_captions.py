@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from viewer.presentation.captions import Caption, captions, differing, errors_text
 from viewer.protocol.requests import PhotoId, Pose, Split, ViewRequest
 from viewer.protocol.view_settings import Compare, CompareAs, ViewSettings

@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.methods import read_by
 from core.config.sampler_settings import OccupancySettings, RVSSettings, StratifiedSettings
-from core.config.settings import MARCH_NUMBERS, MarchSettings, TrainSettings
+from core.config.training import TrainSettings
 from core.geometry.boxes import marched_box
 from core.geometry.rays import Rays
 from core.kernels.grid import GridState

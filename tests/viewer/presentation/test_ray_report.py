@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from core.config.march import MarchSettings
 from core.config.sampler_settings import HierarchicalSettings, OccupancySettings, ProposalSettings, RVSSettings
-from core.config.settings import MarchSettings
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
 from core.rendering.ray_trace import CellSpans, Fate, Stop, inspect_ray

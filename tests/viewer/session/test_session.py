@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.training.build import Overrides
 from tests.viewer.live import ask, errors_of, live_session, screenshot_request, state_of, trainer_of
 from viewer.protocol.status import State

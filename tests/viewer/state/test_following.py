@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from tests.viewer.live import open_scene, write_quick_ball
 from tests.viewer.state.test_view_state import state
 from viewer.protocol.runs import RunSummary

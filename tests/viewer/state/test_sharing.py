@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from viewer.protocol.status import Status
 from viewer.state.sharing import Sharing
 

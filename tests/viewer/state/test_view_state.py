@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.geometry.cameras import look_at
 from tests.viewer.live import open_scene
 from viewer.input.orbit import at_view

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from tests.viewer.live import open_scene, view_request
 from viewer.tools.emptied import EmptiedTool, find_culprits, keeps
 

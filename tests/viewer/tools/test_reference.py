@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from core.config.settings import THRESHOLDS_OFF
+from core.config.march import THRESHOLDS_OFF
 from core.rendering.metrics import psnr
 from tests.viewer.live import live_session, paused_after, trainer_of, view_request
 from viewer.picture.pictures import render_view

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from core.config.settings import THRESHOLDS_OFF
+from core.config.march import THRESHOLDS_OFF
 from core.rendering.render import render_image
 from tests.viewer.live import errors_of, live_session, paused_after, state_of, trainer_of, view_request
 from viewer.picture.pictures import camera_of

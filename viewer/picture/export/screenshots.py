@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.errors import FirstlightError
 from core.files import write_new
 from viewer import __version__

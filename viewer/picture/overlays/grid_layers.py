@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.geometry.cameras import Camera
 from core.kernels.camera_rays import generate_rays
 from core.kernels.cell_hits import CellHits

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from core.config.settings import MarchSettings
+from core.config.march import MarchSettings
 from core.errors import FirstlightError
 from viewer.picture.export.screenshots import KEYWORD, describe, read_metadata, request_from, save
 from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest

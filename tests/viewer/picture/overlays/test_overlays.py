@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.config.settings import TrainSettings
+from core.config.training import TrainSettings
 from core.geometry.cameras import look_at
 from tests.viewer.grid_cells import no_cells, some_cells
 from viewer.picture.overlays.grid_cells import GridLayers

@@ -1,0 +1,46 @@
+"""How space around the box fits into the unit cube in which a field looks positions up."""
+
+from typing import Literal, NamedTuple
+
+Contraction = Literal["none", "max", "sphere", "ndc"]
+
+
+class Words(NamedTuple):
+    """A contraction in words, for the window and the README.
+
+    Attributes:
+        sentence: what it is; cost: what it takes.
+        settings: it has none, unlike a field or a sampler.
+    """
+
+    sentence: str
+    cost: str
+    settings: None = None
+
+
+CONTRACTIONS: dict[Contraction, Words] = {
+    "none": Words(
+        "What the field covers ends with the scene's box, or with the outermost of its nested boxes.",
+        "Costs nothing; what lies behind can't be shown.",
+    ),
+    "max": Words(
+        "All space around the box lies in a shell around it, boxes in boxes (mip-NeRF 360, maximum norm).",
+        "The box keeps an eighth of the field; rays end with the outermost of the nested boxes.",
+    ),
+    "sphere": Words(
+        "All space around the box lies in a shell around it, balls in balls, and rays never end (mip-NeRF 360).",
+        "The box keeps an eighth of the field, and the cube's corners stay unused; samples thin out with distance.",
+    ),
+    "ndc": Words(
+        "What lies before cameras that face one way, to infinity, as one of them sees it (the NeRF paper, appendix C).",
+        "Nothing is wasted on what no camera sees; cameras that look at something from around it are refused.",
+    ),
+}
+
+ENDLESS: tuple[Contraction, ...] = ("sphere", "ndc")
+"""Contractions with which rays go on behind all boxes, where a sampler needs none."""
+
+
+def default_contraction(n_levels: int) -> Contraction:
+    """The contraction of a scene of nested boxes unless somebody chooses: only a scene of several has one."""
+    return "max" if n_levels > 1 else "none"
