@@ -24,6 +24,7 @@ from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.errors import DatasetError, FirstlightError
 from core.geometry.placement import PlaceWishes
+from core.process import configure
 from viewer.protocol.view_settings import ViewSettings
 
 
@@ -395,6 +396,7 @@ def parse(arguments: Sequence[str]):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit code: 0, or 2 after a mistake, told in one line."""
     command = parse(sys.argv[1:] if arguments is None else arguments)
+    configure()  # no command has imported torch yet
     try:
         return command.run()
     except (FirstlightError, ValueError, OSError) as error:

@@ -1,10 +1,116 @@
-"""Which packages are installed, without loading them."""
+"""What belongs to the whole process: its threads, its memory, and which packages are installed.
 
+Importing core changes nothing in a process. A program that is Firstlight's alone calls `configure` first (before torch
+is imported, where it can), and is then as fast as the machine allows; without it everything computes the same, on the
+calling thread and on torch's own.
+"""
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+
+_SPIN_COUNT = "1000"
+"""Turns that libgomp's threads spin before they sleep. torch's and our pool take turns, and a thread that spins for
+milliseconds after each parallel region steals the core from the other pool."""
+
+_SWITCH_INTERVAL = 5e-4
+"""Seconds after which Python lets another thread run: a picture's hundred launches must not wait for a whole frame of
+the window each."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """How a process shares its cores out; see `configure`."""
+
+    threads: int | None = None
+    torch_threads: int | None = 1
+
+    def __post_init__(self) -> None:
+        for name, n in (("threads", self.threads), ("torch_threads", self.torch_threads)):
+            if n is not None and n < 1:
+                raise ValueError(f"{name} must be at least 1 or None, got {n}")
+
+
+_configuration: Configuration | None = None
+_appliers: list[Callable[[Configuration], None]] = []
+
+
+def configure(threads: int | None = None, torch_threads: int | None = 1) -> None:
+    """Make this process fast at training and rendering. Calling it again changes what differs and nothing else.
+
+    It affects the whole process (measured on two cores, see tests/benchmarks/RESULTS.md): libgomp's threads spin
+    shortly, which only helps if torch isn't imported yet; glibc keeps freed memory; Python switches threads sooner;
+    torch computes on `torch_threads` threads and flushes denormal numbers to zero; Warp logs errors only; and a pool
+    of threads is started, which kernels and matrix products share.
+
+    Args:
+        threads: of that pool, the calling thread included; None: one for each available core.
+        torch_threads: of torch's own pool, whose barriers spin: on a busy machine a step takes ten times as long with
+            more than one. None leaves torch's threads as they are.
+
+    Raises:
+        ValueError: a number of threads below 1; nothing changes.
+    """
+    global _configuration
+    configuration = Configuration(threads, torch_threads)
+    if configuration == _configuration:
+        return
+    if _configuration is None:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPIN_COUNT)
+        sys.setswitchinterval(_SWITCH_INTERVAL)
+        _keep_freed_memory()
+    _configuration = configuration
+    for apply in _appliers:
+        apply(configuration)
+
+
+def when_configured(apply: Callable[[Configuration], None]) -> None:
+    """Have `apply` called with each configuration, the present one included if there is one.
+
+    A module that loads torch or Warp registers here how it configures them; `configure` itself loads neither.
+    """
+    _appliers.append(apply)
+    if _configuration is not None:
+        apply(_configuration)
+
+
+def available_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to serve blocks up to 1 GiB from its heap and to keep them when they are freed.
+
+    Activations of a few megabytes are allocated and freed a hundred times a second; returned to the system, their page
+    faults would cost more than the matrix products they feed. Other C libraries are left as they are.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def peak_memory() -> int | None:
+    """The most memory this process has occupied so far, in bytes; None where the system doesn't tell (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else 1024 * used  # macOS counts bytes, the others kilobytes
 
 
 def package_version(name: str) -> str | None:
-    """The installed version of a package, or None."""
+    """The installed version of a package, or None; the package isn't loaded."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import core  # noqa: F401 (before torch: it shapes the process's thread pools)
-from tests.ball import write_ball
+from core.process import configure
+
+configure()  # before torch is imported
+
+from tests.ball import write_ball  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -62,10 +62,6 @@ FASTEST, SLOWEST = 1 / 60, 1 / 36
 """Seconds per frame of the window. It sleeps twice as long as it works, within these: without a GPU, drawing the window
 takes the cores that training needs."""
 
-_HAND_OVER = 5e-4
-"""Seconds after which Python lets another thread run: a picture's hundred launches must not wait for a whole frame of
-the window each."""
-
 IDLE, IDLE_AFTER = 1 / 10, 1.0
 """Seconds per frame when no hand has moved for so many seconds and no new picture comes: there is little to see, and
 without a GPU a window of this size takes half a core at full rate."""
@@ -116,7 +112,6 @@ def run_window(
     if status_log is None and os.environ.get(STATUS_LOG_VARIABLE):
         status_log = Path(os.environ[STATUS_LOG_VARIABLE])
     log = StatusLog(status_log)
-    sys.setswitchinterval(_HAND_OVER)
     dpg.create_context()
     try:
         dpg.configure_app(manual_callback_management=True, docking=True, docking_space=True)

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from core.geometry.cameras import Camera, look_at
+from core.process import configure
 from core.rendering.render import render_image
 from core.training.snapshot import load_snapshot
 from core.training.trainer import Trainer
@@ -39,6 +40,7 @@ def views(trainer: Trainer) -> list[np.ndarray]:
 
 
 def main() -> None:
+    configure()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("snapshot")
     parser.add_argument("picture")

@@ -24,6 +24,7 @@ from core.config.read_options import Reading
 from core.datasets import open_dataset
 from core.errors import BackendUnavailable
 from core.kernels.runtime.device import choose_device
+from core.process import configure
 from core.rendering.backends import choose_backend
 from core.rendering.metrics import evaluate
 from core.training.build import Overrides, new_trainer, rehearse
@@ -61,6 +62,7 @@ _SETTINGS: dict[str, dict[str, dict]] = {
 
 
 def main() -> None:
+    configure()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("dataset", help="Lego, as the goals are for it")
     parser.add_argument("--seconds", type=float, nargs="+", default=[3.0, 60.0], help="training times, one run each")

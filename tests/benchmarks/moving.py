@@ -9,6 +9,7 @@ import statistics
 import time
 
 from core.config.read_options import Reading
+from core.process import configure
 from viewer.input.orbit import home_view, photo_view
 from viewer.protocol.requests import PhotoId, Split, ViewRequest
 from viewer.protocol.status import State
@@ -24,6 +25,7 @@ SECONDS = 8.0
 
 
 def main() -> None:
+    configure()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scene")
     parser.add_argument("--downscale", type=int, default=1)

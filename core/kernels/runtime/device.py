@@ -4,12 +4,11 @@ One source of kernels serves every device: Warp compiles it for the CPU with its
 NVRTC, so neither a compiler nor nvcc is needed.
 """
 
-import sys
-
 import torch
 
 from core.config.types import Precision
 from core.errors import BackendUnavailable
+from core.process import peak_memory
 
 
 def choose_device(name: str | None = None) -> str:
@@ -54,16 +53,7 @@ def peak_memory_mb(device: str) -> dict[str, float | None]:
 
     None where the system doesn't tell (Windows).
     """
-    peak = {"peak_memory_mb": _peak_resident_bytes()}
+    peak = {"peak_memory_mb": peak_memory()}
     if device == "cuda":
         peak["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated()
     return {name: None if value is None else value / 1e6 for name, value in peak.items()}
-
-
-def _peak_resident_bytes() -> int | None:
-    try:
-        import resource
-    except ImportError:
-        return None
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used if sys.platform == "darwin" else 1024 * used  # macOS counts bytes, the others kilobytes

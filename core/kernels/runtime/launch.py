@@ -19,11 +19,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.runtime.native import without_backward
 from core.kernels.runtime.recorded import OnCpu, OnCuda
 from core.kernels.runtime.workers import Workers, is_sharing
-
-wp.config.log_level = wp.LOG_ERROR
-wp.config.enable_backward = False
+from core.process import Configuration, available_cores, when_configured
 
 
 @contextmanager
@@ -43,18 +42,21 @@ def _without_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-if torch.cuda.is_available():
-    wp.init()
-else:  # Warp would warn on every start that there is no CUDA driver; `doctor` says it when it is asked
-    with _without_stderr():
+@cache
+def _start_warp() -> None:
+    if torch.cuda.is_available():
         wp.init()
+    else:  # Warp would warn on every start that there is no CUDA driver; `doctor` says it when it is asked
+        with _without_stderr():
+            wp.init()
+
 
 T = TypeVar("T")
 
 _workers: Workers | None = None
 making_kernels = threading.RLock()
 """Held while a kernel is made, compiled or loaded: Warp's modules bear one thread at that."""
-_n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_n_threads = 1  # until the process is configured: importing starts no threads
 
 
 def made_once(make: Callable[..., T]) -> Callable[..., T]:
@@ -71,19 +73,23 @@ def made_once(make: Callable[..., T]) -> Callable[..., T]:
 
 
 def set_threads(n: int) -> None:
-    """Size the pool that shares out all work on the CPU.
-
-    torch's own pool stays at one thread: its barriers spin, and on a busy machine a step then takes ten times as long.
-    """
+    """Size the pool that shares out all work on the CPU, the calling thread included."""
     global _workers, _n_threads
     if n < 1:
         raise ValueError(f"threads must be at least 1, got {n}")
-    torch.set_num_threads(1)
-    # Gradients of saturated colours are denormal, and ten times as slow; threads made from here on inherit this.
-    torch.set_flush_denormal(True)
     _n_threads = n
     _end_workers()
     _workers = Workers(n - 1) if n > 1 else None
+
+
+def _configure(configuration: Configuration) -> None:
+    """Configure torch, Warp and the pool; see `core.process.configure`."""
+    wp.config.log_level = wp.LOG_ERROR
+    if configuration.torch_threads is not None:
+        torch.set_num_threads(configuration.torch_threads)
+    # Gradients of saturated colours are denormal, and ten times as slow; threads made from here on inherit this.
+    torch.set_flush_denormal(True)
+    set_threads(configuration.threads or available_cores())
 
 
 @atexit.register
@@ -201,9 +207,11 @@ def _device_of(inputs: list) -> torch.device:
 
 
 def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device, block: int) -> OnCpu | OnCuda:
-    arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
-    with making_kernels:  # the first one compiles or loads it
+    with making_kernels:  # the first one starts Warp, and compiles or loads the kernel
+        _start_warp()
+        without_backward(kernel.module)
+        arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
         command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)
     return OnCuda(command) if device.type == "cuda" else OnCpu(command)
 
@@ -221,4 +229,4 @@ def _stream(device: int, handle: int) -> wp.Stream:
     return wp.Stream(f"cuda:{device}", cuda_stream=handle)
 
 
-set_threads(_n_threads)
+when_configured(_configure)
