@@ -112,6 +112,7 @@ def _include(header: str, module_name: str) -> None:
     if header not in headers:
         headers[header] = None
         module = wp.get_module(module_name)
+        module.options["enable_backward"] = False  # torch asks for no adjoint kernel
         module.options["extra_build_options"] = build_options(list(headers))
         module.mark_modified()
 

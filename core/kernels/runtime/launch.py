@@ -19,7 +19,6 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.runtime.native import without_backward
 from core.kernels.runtime.recorded import OnCpu, OnCuda
 from core.kernels.runtime.workers import Workers, is_sharing
 from core.process import Configuration, available_cores, when_configured
@@ -210,10 +209,17 @@ def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
     with making_kernels:  # the first one starts Warp, and compiles or loads the kernel
         _start_warp()
-        without_backward(kernel.module)
+        _compile_no_adjoint(kernel.module)
         arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
         command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)
     return OnCuda(command) if device.type == "cuda" else OnCpu(command)
+
+
+def _compile_no_adjoint(module: wp.Module) -> None:
+    """Adjoint kernels take most of a compilation, and torch asks for none of them."""
+    if module.options["enable_backward"]:
+        module.options["enable_backward"] = False
+        module.mark_modified()
 
 
 def _as_warp(value, kind):

@@ -66,17 +66,10 @@ def native_kernel(
         kernel.__module__ = function.__module__
         kernel.__annotations__ = dict.fromkeys(own, wp.int32) | {key: types[key] for key in given}
         compiled_with = wp.get_module(module or function.__module__)
-        without_backward(compiled_with)
+        compiled_with.options["enable_backward"] = False  # torch asks for no adjoint kernel
         return wp.Kernel(kernel, key=name or function.__name__, module=compiled_with, source=source)
 
     return make
-
-
-def without_backward(module: wp.Module) -> None:
-    """Have no adjoint kernels compiled for a module: that takes most of the time, and torch asks for none of them."""
-    if module.options["enable_backward"]:
-        module.options["enable_backward"] = False
-        module.mark_modified()
 
 
 def _body(run_over: str | None, split_axis: int | None, given: str) -> str:
