@@ -19,11 +19,11 @@ from core.config.field_settings import FieldSettings, NGPTimeSettings
 from core.config.flags import flags_of
 from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.methods import FIELDS, SAMPLERS, default_method, kind_named, method_settings, refuse, with_overrides
-from core.config.read_options import DEMOS, Reading
+from core.config.read_options import DEMOS, ReadOptions
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.errors import DatasetError, FirstlightError
-from core.geometry.placement import PlaceWishes
+from core.geometry.placement import PlaceOverrides
 from core.process import configure
 from viewer.protocol.view_settings import ViewSettings
 
@@ -46,13 +46,13 @@ Backend = Annotated[
     Doc("Whose kernels march and sum on CUDA: nerfacc's are built with nvcc, auto takes the faster of what is there."),
 ]
 Seed = Annotated[int, Doc("Of the weights and the training; the same seed gives the same first losses on a CPU.")]
-Opened = flags_of(Reading)
+Opened = flags_of(ReadOptions)
 Thresholds = flags_of(MarchSettings)
 Picture = flags_of(ViewSettings)
 Training = flags_of(TrainSettings)
 Field = flags_of(*(kind.settings for kind in FIELDS.values()))
 Sampling = flags_of(*(kind.settings for kind in SAMPLERS.values()))
-Place = flags_of(PlaceWishes)
+Place = flags_of(PlaceOverrides)
 
 
 class Method(TypedDict, total=False):
@@ -131,8 +131,8 @@ class View:
 
     def run(self) -> int:
         # out of range is said before anything is opened
-        reading, _, _ = Reading(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
-        PlaceWishes(**self.place)
+        reading, _, _ = ReadOptions(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
+        PlaceOverrides(**self.place)
         check_method(self.method, self.network, self.sampling)
         if self.dataset not in DEMOS and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(
@@ -176,13 +176,13 @@ class Train:
     sampling: Sampling = field(default_factory=dict)
 
     def run(self) -> int:
-        reading = Reading(**self.reading)
+        reading = ReadOptions(**self.reading)
         check_method(self.method, self.network, self.sampling)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
         from core.commands.train import train_and_report
         from core.training.build import Overrides
 
-        PlaceWishes(**self.place)
+        PlaceOverrides(**self.place)
         device = engine(self.device, self.backend)
         overrides = Overrides(self.thresholds, self.training, self.network, self.sampling, self.method, self.place)
         report = train_and_report(self.dataset, self.output, seconds, self.steps, reading, device, self.seed, overrides)
@@ -283,8 +283,8 @@ class Compare:
     place: Place = field(default_factory=dict)
 
     def run(self) -> int:
-        reading = Reading(**self.reading)
-        PlaceWishes(**self.place)
+        reading = ReadOptions(**self.reading)
+        PlaceOverrides(**self.place)
         from core.commands.compare import compare_methods
 
         device = engine(self.device, self.backend)
@@ -305,13 +305,13 @@ class Check:
     place: Place = field(default_factory=dict)
 
     def run(self) -> int:
-        reading = Reading(**self.reading)
+        reading = ReadOptions(**self.reading)
         from rich.console import Console
 
         from core.commands.progress import Bar, progress_bars
         from core.datasets.checks.dataset_check import check_dataset
 
-        PlaceWishes(**self.place)
+        PlaceOverrides(**self.place)
         picture = None if self.output is None else Path(self.output).expanduser()
         if picture is not None and (picture.suffix.lower() != ".png" or not picture.parent.is_dir()):
             raise FirstlightError(f"{picture}: expected the name of a new .png in a folder that exists; correct it")
@@ -343,10 +343,10 @@ class Bench:
     place: Place = field(default_factory=dict)
 
     def run(self) -> int:
-        reading = Reading(**self.reading)
+        reading = ReadOptions(**self.reading)
         from core.commands import bench
 
-        PlaceWishes(**self.place)
+        PlaceOverrides(**self.place)
         device = engine(self.device, self.backend)
         return bench.main(self.dataset, reading, device, self.seed, self.output, self.compare, self.scaling, self.place)
 

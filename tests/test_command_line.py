@@ -10,7 +10,7 @@ import pytest
 import run_viewer
 from core.config.field_settings import FieldSettings
 from core.config.march import MarchSettings
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.datasets import open_dataset
@@ -62,10 +62,10 @@ def test_flags_hold_only_what_is_given():
 @pytest.mark.parametrize(
     ("command", "settings"),
     [
-        ("view", (Reading, MarchSettings, ViewSettings)),
-        ("train", (Reading, MarchSettings, TrainSettings, FieldSettings)),
-        ("check", (Reading,)),
-        ("bench", (Reading,)),
+        ("view", (ReadOptions, MarchSettings, ViewSettings)),
+        ("train", (ReadOptions, MarchSettings, TrainSettings, FieldSettings)),
+        ("check", (ReadOptions,)),
+        ("bench", (ReadOptions,)),
         ("render", (MarchSettings, ViewSettings)),
         ("sweep", (MarchSettings,)),
     ],
@@ -243,7 +243,7 @@ def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
     assert run_viewer.main([*arguments, "--sampler", "rvs", "--use", "hierarchical"]) == 0
     assert seen == {
         "dataset": str(ball),
-        "reading": Reading(2),
+        "reading": ReadOptions(2),
         "march": {"cone_angle": 0.01},
         "view": {"show_box": True},
         "ui_scale": 1.5,

@@ -18,7 +18,7 @@ from typing import Any
 import dearpygui.dearpygui as dpg
 
 from core.config.march import MarchSettings
-from core.config.read_options import AS_STORED, Reading
+from core.config.read_options import AS_STORED, ReadOptions
 from core.errors import FirstlightError
 from core.files import user_folder
 from core.training.build import Overrides
@@ -81,7 +81,7 @@ STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
 def run_window(
     session: Session,
     dataset_path: str | None,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = AS_STORED,
     thresholds: Mapping[str, Any] | None = None,
     picture: Mapping[str, Any] | None = None,
     ui_scale: float = 1.0,

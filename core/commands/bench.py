@@ -21,7 +21,7 @@ from core.commands.bench_report import Machine, Stage, Work, comparison_of, read
 from core.commands.bench_scaling import scaling_tables
 from core.commands.progress import Bar, progress_bars
 from core.config.methods import DEFAULT_FIELD
-from core.config.read_options import AS_STORED, Reading
+from core.config.read_options import AS_STORED, ReadOptions
 from core.errors import FirstlightError
 from core.fields.mlp import DTYPES, products_in
 from core.fields.ngp import NGPField
@@ -47,7 +47,7 @@ _COMPOSITED = 8  # numbers a sample: density, ends and colour in, weight and tra
 
 def main(
     dataset: str,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = AS_STORED,
     device: str | None = None,
     seed: int = 0,
     output: str | None = None,
@@ -58,7 +58,7 @@ def main(
     """Measure and print the table.
 
     Args:
-        place: values of `PlaceWishes` by name.
+        place: values of `PlaceOverrides` by name.
         output: write the figures to this new file too, as JSON; an existing one is not replaced.
         compare: an earlier such file to print ratios to.
         scaling: print how speed grows with threads, tables, batches and grids too.

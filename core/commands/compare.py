@@ -13,12 +13,12 @@ from torch import Tensor
 from core.commands.comparison_report import Outcome, write_csv
 from core.commands.plots import save_comparison
 from core.commands.progress import Bar, progress_bars
-from core.commands.timed_run import Run, evaluate_views, train_run
+from core.commands.timed_run import TimedRun, evaluate_views, train_run
 from core.config.contractions import CONTRACTIONS
 from core.config.methods import DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
-from core.config.read_options import AS_STORED, Reading
+from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets import open_dataset
-from core.datasets.bounds.scene_bounds import placed_as_wished
+from core.datasets.bounds.scene_bounds import apply_place_overrides
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, FirstlightError
 from core.fields import make_field
@@ -39,7 +39,7 @@ def compare_methods(
     seconds: float,
     output: str | Path,
     n_views: int = 8,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = AS_STORED,
     device: str | None = None,
     seed: int = 0,
     place: Mapping[str, Any] | None = None,
@@ -67,19 +67,19 @@ def compare_methods(
         raise ValueError(f"methods are compared on at least 1 view, got {n_views}")
     device, console, folder = choose_device(device), console or Console(), new_folder(Path(output))
     with progress_bars(Console(stderr=True)) as bars:
-        opened = placed_as_wished(open_dataset(dataset, reading, Bar(bars, "opening").update), place or {})
+        opened = apply_place_overrides(open_dataset(dataset, reading, Bar(bars, "opening").update), place or {})
         if not len(opened.test):
             raise DatasetError(f"{opened.path}: methods are compared on held-out views, found none: add some")
-        overrides = [_overrides(method, seconds) for method in chosen]
-        for wished in overrides:  # what can't be is said before any trains
-            settings = settings_for(opened, device, wished)
+        of_methods = [_overrides(method, seconds) for method in chosen]
+        for overrides in of_methods:  # a method that can't train is refused before any trains
+            settings = settings_for(opened, device, overrides)
             make_field(settings.field, space_of(opened, settings.train))
         for note in opened.notes:
             console.print(f"note: {note}", highlight=False)
         outcomes = []
-        for method, wished in zip(chosen, overrides, strict=True):
+        for method, overrides in zip(chosen, of_methods, strict=True):
             name = "+".join(method)
-            trainer = new_trainer(opened, device, seed, wished)
+            trainer = new_trainer(opened, device, seed, overrides)
             rehearse(trainer)
             run = train_run(trainer, (seconds, None), Bar(bars, name), marks_until(seconds))
             if run.interrupted:  # it trained for less time than the others, and doesn't compare
@@ -133,7 +133,7 @@ def _overrides(method: tuple[str, ...], seconds: float) -> Overrides:
     return Overrides(method=names, training={"horizon_seconds": seconds})
 
 
-def _outcome(name: str, run: Run, n_views: int) -> Outcome:
+def _outcome(name: str, run: TimedRun, n_views: int) -> Outcome:
     trainer = run.trainer
     test = evaluate_views(trainer, trainer.dataset.test.spread(n_views))
     camera = trainer.dataset.test.cameras[_shown(trainer.dataset)].to(trainer.device)

@@ -19,7 +19,7 @@ class Outcome:
         psnr, ssim: means over the held-out views.
         evaluations_per_ray: densities that a ray of a held-out view costs.
         rays_per_second: learnt from, of training time.
-        history: seconds, step, evaluations and psnr, as `core.commands.timed_run.Run` keeps it.
+        history: seconds, step, evaluations and psnr, as `core.commands.timed_run.TimedRun` keeps it.
         picture: (height, width, 3) float32, a held-out view as it came out.
         collapse: why training ended early, or "".
     """

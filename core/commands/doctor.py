@@ -19,7 +19,7 @@ _OLDEST_PYTHON = (3, 11)
 _LITTLE_MEMORY = 2e9
 
 
-class Finding(NamedTuple):
+class Diagnosis(NamedTuple):
     """One fact. `advice` says what to do about a lack, "" if there is none; `fatal`: nothing works without it."""
 
     name: str
@@ -28,12 +28,12 @@ class Finding(NamedTuple):
     fatal: bool = False
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Diagnosis]:
     """Everything worth knowing before asking why something doesn't work."""
     return [_python(), *_packages(), *_engine(), _display()]
 
 
-def lines(findings: list[Finding]) -> list[str]:
+def lines(findings: list[Diagnosis]) -> list[str]:
     """The findings as text; a lack is marked and its advice follows on a line of its own."""
     width = max(len(finding.name) for finding in findings)
     text = []
@@ -77,10 +77,10 @@ def _answers(host: str, number: int) -> bool:
     return False
 
 
-def _python() -> Finding:
+def _python() -> Diagnosis:
     old = sys.version_info < _OLDEST_PYTHON
     wanted = ".".join(str(part) for part in _OLDEST_PYTHON)
-    return Finding(
+    return Diagnosis(
         "Python",
         f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         f"install Python {wanted} or newer" if old else "",
@@ -88,7 +88,7 @@ def _python() -> Finding:
     )
 
 
-def _packages() -> list[Finding]:
+def _packages() -> list[Diagnosis]:
     """The installed version of each package of requirements.txt."""
     findings = []
     for line in _REQUIREMENTS.read_text().splitlines():
@@ -99,34 +99,34 @@ def _packages() -> list[Finding]:
             advice = f"pip install {line.strip()}"
         elif found.partition("+")[0] != wanted.strip():
             advice = f"Firstlight is tested with {wanted.strip()}: pip install {line.strip()}"
-        findings.append(Finding(name.strip(), found or "not installed", advice, fatal=found is None))
+        findings.append(Diagnosis(name.strip(), found or "not installed", advice, fatal=found is None))
     return findings
 
 
-def _engine() -> list[Finding]:
+def _engine() -> list[Diagnosis]:
     """What only torch and Warp can tell; where they or what reads pictures don't load, why."""
     try:
         import core.datasets.loading.image_file
         import core.kernels.runtime.launch  # noqa: F401
     except (ImportError, OSError) as error:
         reason, advice = " ".join(str(error).split()), f"pip install -r {_REQUIREMENTS}"
-        return [Finding("engine", f"does not load: {reason}", advice, fatal=True)]
+        return [Diagnosis("engine", f"does not load: {reason}", advice, fatal=True)]
     return [_device(), _kernels(), _backend(), _memory()]
 
 
-def _device() -> Finding:
+def _device() -> Diagnosis:
     import torch
 
     from core.kernels.runtime.device import choose_device, why_no_cuda
     from core.kernels.runtime.launch import n_threads
 
     if choose_device() == "cpu":
-        return Finding("device", f"CPU, {n_threads()} threads", f"for a GPU: {why_no_cuda()}")
+        return Diagnosis("device", f"CPU, {n_threads()} threads", f"for a GPU: {why_no_cuda()}")
     free, total = torch.cuda.mem_get_info()
-    return Finding("device", f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+    return Diagnosis("device", f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
 
 
-def _kernels() -> Finding:
+def _kernels() -> Diagnosis:
     """Runs one kernel, because only that shows that Warp works here."""
     import torch
 
@@ -143,31 +143,31 @@ def _kernels() -> Finding:
             raise FirstlightError(f"a sum of two ones gave {float(sums)}")
     except Exception as error:
         reason = " ".join(str(error).split())
-        return Finding("kernels", f"fail: {reason}", "pip install --force-reinstall warp-lang", fatal=True)
-    return Finding("kernels", describe_backend(device))
+        return Diagnosis("kernels", f"fail: {reason}", "pip install --force-reinstall warp-lang", fatal=True)
+    return Diagnosis("kernels", describe_backend(device))
 
 
-def _backend() -> Finding:
+def _backend() -> Diagnosis:
     """What `--backend auto` is going to be. Nothing is built or measured for it."""
     from core.kernels.runtime.device import choose_device
-    from core.rendering.backends import foresee
+    from core.rendering.backends import predict_backend
 
-    name, reason = foresee(choose_device())
-    return Finding("backend", f"auto is {name}: {reason}")
+    name, reason = predict_backend(choose_device())
+    return Diagnosis("backend", f"auto is {name}: {reason}")
 
 
-def _display() -> Finding:
+def _display() -> Diagnosis:
     problem = display_problem()
     if problem is None:
-        return Finding("display", os.environ.get("DISPLAY", "") or "there")
-    return Finding("display", problem, "start from a desktop for the window; train, render and check work without")
+        return Diagnosis("display", os.environ.get("DISPLAY", "") or "there")
+    return Diagnosis("display", problem, "start from a desktop for the window; train, render and check work without")
 
 
-def _memory() -> Finding:
+def _memory() -> Diagnosis:
     from core.datasets.loading.memory import free_memory
 
     free = free_memory()
     if free is None:
-        return Finding("free memory", "unknown")
+        return Diagnosis("free memory", "unknown")
     advice = "close other programs, or use --downscale" if free < _LITTLE_MEMORY else ""
-    return Finding("free memory", f"{free / 1e9:.1f} GB", advice)
+    return Diagnosis("free memory", f"{free / 1e9:.1f} GB", advice)

@@ -17,7 +17,7 @@ HISTORY_VIEWS = 4
 """Test views, spread over all of them, that the history is measured on."""
 
 
-class Run:
+class TimedRun:
     """A run under way: the trainer, its counts and the history.
 
     Args:
@@ -64,14 +64,14 @@ class Run:
         return train + (f", test {self.history[-1]['psnr']:.1f} dB" if self.history else "")
 
 
-def train_run(trainer: Trainer, goal: tuple[float | None, int | None], bar: Bar, marks: Sequence[float]) -> Run:
+def train_run(trainer: Trainer, goal: tuple[float | None, int | None], bar: Bar, marks: Sequence[float]) -> TimedRun:
     """Train until the goal is reached, training collapses or Ctrl-C is pressed.
 
     Args:
         goal: (seconds, steps), one of them None.
         marks: training times, ascending, at which the history is measured.
     """
-    run, marks = Run(trainer, goal), list(marks)
+    run, marks = TimedRun(trainer, goal), list(marks)
     with until_interrupted() as interrupted:
         while run.share < 1.0 and not interrupted:
             try:

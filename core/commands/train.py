@@ -15,8 +15,8 @@ from rich.console import Console
 from torch import Tensor
 
 from core.commands.progress import Bar, progress_bars
-from core.commands.timed_run import Run, evaluate_views, train_run
-from core.config.read_options import AS_STORED, Reading
+from core.commands.timed_run import TimedRun, evaluate_views, train_run
+from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets.bounds.scene_bounds import place_of
 from core.errors import FirstlightError, TrainingCollapsed
 from core.files import new_folder
@@ -37,7 +37,7 @@ def train_and_report(
     output: str | Path,
     seconds: float | None = None,
     steps: int | None = None,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = AS_STORED,
     device: str | None = None,
     seed: int = 0,
     overrides: Overrides | None = None,
@@ -103,7 +103,7 @@ def _write_views(trainer: Trainer, folder: Path, bar: Bar) -> Evaluation | None:
     return evaluate_views(trainer, views, save)
 
 
-def _report(run: Run, test: Evaluation | None) -> dict[str, Any]:
+def _report(run: TimedRun, test: Evaluation | None) -> dict[str, Any]:
     trainer = run.trainer
     seconds = max(trainer.seconds, 1e-9)
     report = {

@@ -13,7 +13,7 @@ Axes = Literal["opengl", "opencv"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """What is asked for when a dataset is opened."""
 
     downscale: Annotated[int, Setting("Reduce the images by this whole factor, with a box filter.")] = 1
@@ -33,7 +33,7 @@ class Reading:
             raise ValueError(f"allow_outside must be true or false, got {self.allow_outside!r}: choose one of them")
 
 
-AS_STORED = Reading()
+AS_STORED = ReadOptions()
 """Nothing is asked for."""
 
 DEMOS = {"demo": "demo", "demo-dynamic": "demo_dynamic", "demo-unbounded": "demo_unbounded"}

@@ -8,8 +8,8 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from core.config.read_options import AS_STORED, DEMOS, Reading
-from core.datasets.dataset import Dataset, Format, Progress, some_of
+from core.config.read_options import AS_STORED, DEMOS, ReadOptions
+from core.datasets.dataset import Dataset, Format, Progress, list_names
 from core.datasets.formats import blender, colmap, llff, nerfstudio, photos, tiny_nerf, video
 from core.errors import DatasetError
 
@@ -30,7 +30,7 @@ _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _NAMES_SHOWN = 5
 
 
-def open_dataset(path: str | Path, reading: Reading = AS_STORED, progress: Progress | None = None) -> Dataset:
+def open_dataset(path: str | Path, reading: ReadOptions = AS_STORED, progress: Progress | None = None) -> Dataset:
     """Open a dataset of any format we know.
 
     Args:
@@ -96,5 +96,5 @@ def _instead(folder: Path) -> str:
         return f"{_expected()}, found an empty folder: check the path, or unpack the dataset there"
     if inside:
         which = "what" if len(inside) == 1 else "one of those that"
-        return f"open {which} can be opened in it, {some_of(inside, _NAMES_SHOWN)}"
-    return f"{_expected()}, found {some_of(names, _NAMES_SHOWN)}: check the path"
+        return f"open {which} can be opened in it, {list_names(inside, _NAMES_SHOWN)}"
+    return f"{_expected()}, found {list_names(names, _NAMES_SHOWN)}: check the path"

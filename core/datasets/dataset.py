@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.config.read_options import AS_STORED, Reading
+from core.config.read_options import AS_STORED, ReadOptions
 from core.config.types import Box
-from core.datasets.loading.pixel_layout import Layout
+from core.datasets.loading.pixel_layout import PixelLayout
 from core.geometry.cameras import Camera
 from core.geometry.placement import Place
 from core.geometry.rays import Rays
@@ -191,9 +191,9 @@ class Views:
             raise ValueError(f"views are counted from 0 to {len(self) - 1}, got {index}: choose one of them")
 
     @cached_property
-    def _layout(self) -> Layout:
+    def _layout(self) -> PixelLayout:
         areas = self.cameras.extent.double().prod(-1).long()
-        return Layout(areas.to(self.images.device), None if self.used is None else self.used.view(-1))
+        return PixelLayout(areas.to(self.images.device), None if self.used is None else self.used.view(-1))
 
     def _one(self, of_all: Tensor, index: int) -> Tensor:
         """One image's part of `images` or `used`."""
@@ -231,7 +231,7 @@ class Dataset:
         up: the unit vector that points upwards in the scene.
         points: (n, 3) float32, of its surfaces, where the files know some; point_colors: (n, 3) uint8, theirs.
         named: its place as its files have it, where it was put elsewhere since (see
-            `core.datasets.bounds.scene_bounds.placed`).
+            `core.datasets.bounds.scene_bounds.place_at`).
         reading: how it was opened; its downscale is the factor by which its images are reduced, when they were stored
             and when they were opened.
         notes: what the reader decided and the user should know, one sentence each.
@@ -244,7 +244,7 @@ class Dataset:
     test: Views
     box: Box
     notes: tuple[str, ...] = ()
-    reading: Reading = AS_STORED
+    reading: ReadOptions = AS_STORED
     n_levels: int = 1
     near_plane: float = 0.0
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
@@ -262,18 +262,18 @@ class Format(NamedTuple):
         recognises: whether a path, a folder's or a file's, is one; looks at names only.
         read: opens it; raises DatasetError.
         index: the file in its folder that may be named instead of the folder.
-        any_axes: its files don't say which axes its cameras have, `Reading.axes` does.
+        any_axes: its files don't say which axes its cameras have, `ReadOptions.axes` does.
     """
 
     name: str
     signature: str
     recognises: Callable[[Path], bool]
-    read: Callable[[Path, Reading, Progress], Dataset]
+    read: Callable[[Path, ReadOptions, Progress], Dataset]
     index: str | None = None
     any_axes: bool = False
 
 
-def some_of(names: Sequence[str], most: int = 3) -> str:
+def list_names(names: Sequence[str], most: int = 3) -> str:
     """The first of some names, and how many more there are."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

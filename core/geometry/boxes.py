@@ -13,7 +13,7 @@ def distances_to_box(box: Box, position: Sequence[float]) -> tuple[float, float]
     return nearest, math.hypot(*(max(x - low, high - x) for low, high, x in axes))
 
 
-def marched_box(box: Box, crop: Box | None) -> Box:
+def crop_box(box: Box, crop: Box | None) -> Box:
     """The part of a box inside a crop box; low above high on some axis if they don't meet."""
     if crop is None:
         return box
@@ -31,7 +31,7 @@ def centre_of(box: Box) -> tuple[float, float, float]:
     return tuple(0.5 * (low + high) for low, high in zip(box[:3], box[3:], strict=True))
 
 
-def grown(box: Box, factor: float) -> Box:
+def scale_box(box: Box, factor: float) -> Box:
     """A box with its sides multiplied, about its centre."""
     centre = centre_of(box)
     halves = [0.5 * factor * side for side in sides_of(box)]
@@ -43,4 +43,4 @@ def grown(box: Box, factor: float) -> Box:
 
 def outer_box(box: Box, n_levels: int) -> Box:
     """The bounds of the coarsest of some nested levels, the finest of which covers `box`."""
-    return grown(box, 2.0 ** (n_levels - 1))
+    return scale_box(box, 2.0 ** (n_levels - 1))

@@ -21,7 +21,7 @@ AXES: dict[str, tuple[float, float, float]] = {
     "+z": (0.0, 0.0, 1.0),
     "-z": (0.0, 0.0, -1.0),
 }
-"""What may be up, in the order of `turned_up`."""
+"""What may be up, in the order of `next_up`."""
 
 FLATTEST = 100.0
 """A box's longest side is at most so many times its shortest: its grid has as many cells along each."""
@@ -46,7 +46,7 @@ class Place(NamedTuple):
     up: tuple[float, float, float] = AXES["+z"]
 
 
-class Frame(NamedTuple):
+class NdcFrame(NamedTuple):
     """What cameras that face one way have in common: one camera behind all of them, whose normalised device
     coordinates (Mildenhall et al. 2020, appendix C) hold all that they see.
 
@@ -64,8 +64,8 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PlaceWishes:
-    """What a user says of a scene's place, instead of what is found; None: as it is found."""
+class PlaceOverrides:
+    """What a user sets of a scene's place; None keeps what was found."""
 
     box: Annotated[Box | None, Setting("The scene's bounds in its own units: x0 y0 z0 x1 y1 z1.")] = None
     levels: Annotated[
@@ -80,26 +80,26 @@ class PlaceWishes:
 
     def __post_init__(self) -> None:
         validate(self)
-        if self.box is not None and (found := problem(Place(self.box))):
+        if self.box is not None and (found := find_problem(Place(self.box))):
             raise ValueError(found)
 
 
-def wished(place: Place, **wishes: Any) -> Place:
-    """A place with what a user says of it, values of `PlaceWishes` by name.
+def override_place(place: Place, **values: Any) -> Place:
+    """A place with values of `PlaceOverrides`, by name, instead of its own.
 
     Raises:
-        ValueError: one of them can't be.
+        ValueError: a value is out of range.
     """
-    said = PlaceWishes(**wishes)
+    overrides = PlaceOverrides(**values)
     return Place(
-        place.box if said.box is None else said.box,
-        place.n_levels if said.levels is None else said.levels,
+        place.box if overrides.box is None else overrides.box,
+        place.n_levels if overrides.levels is None else overrides.levels,
         place.near_plane,
-        place.up if said.up is None else AXES[said.up],
+        place.up if overrides.up is None else AXES[overrides.up],
     )
 
 
-def problem(place: Place) -> str:
+def find_problem(place: Place) -> str:
     """Why no scene can be trained there, in one line that says what would do; "" where it can."""
     low, high = place.box[:3], place.box[3:]
     if not all(map(math.isfinite, (*place.box, place.near_plane))):
@@ -122,12 +122,12 @@ def problem(place: Place) -> str:
     return ""
 
 
-def coarsest(place: Place) -> Box:
+def outermost_box(place: Place) -> Box:
     """The bounds of the outermost level."""
     return outer_box(place.box, place.n_levels)
 
 
-def turned_up(up: tuple[float, float, float]) -> tuple[float, float, float]:
+def next_up(up: tuple[float, float, float]) -> tuple[float, float, float]:
     """The axis that comes after this up; of one that is no axis, the axis that it nearly is."""
     axes = list(AXES.values())
     nearest = max(axes, key=lambda axis: sum(a * b for a, b in zip(axis, up, strict=True)))

@@ -10,7 +10,7 @@ import warp as wp
 
 from core.config.contractions import ENDLESS, Contraction
 from core.config.types import Box
-from core.geometry.placement import Frame
+from core.geometry.placement import NdcFrame
 
 
 class Space(NamedTuple):
@@ -23,13 +23,13 @@ class Space(NamedTuple):
             all space: the box takes the cube's middle half a side, and a point m > 1 times as far from its centre as
             its faces comes to lie at 2 - 1 / m (Barron et al. 2022, equation 10). m is the largest of the three axes,
             so that boxes stay boxes, or their Euclidean norm: the ball in the box stays as it is, and directions stay
-            directions. "ndc" covers what lies before cameras that face one way, see `Frame`.
+            directions. "ndc" covers what lies before cameras that face one way, see `NdcFrame`.
         frame: of "ndc".
     """
 
     box: Box
     contraction: Contraction = "none"
-    frame: Frame | None = None
+    frame: NdcFrame | None = None
 
     @property
     def endless(self) -> bool:

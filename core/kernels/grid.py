@@ -10,7 +10,7 @@ from functools import cache, cached_property
 import warp as wp
 from torch import Tensor
 
-from core.geometry.boxes import marched_box, outer_box
+from core.geometry.boxes import crop_box, outer_box
 from core.kernels.clearance import clearances_of
 
 FAR_AWAY = 1e30
@@ -222,4 +222,4 @@ class GridState:
 
     def marched_box(self, crop: tuple[float, ...] | None) -> tuple[float, ...]:
         """The part of the outer box inside a crop box; low above high on some axis if they don't meet."""
-        return marched_box(self.outer_box(), crop)
+        return crop_box(self.outer_box(), crop)

@@ -20,7 +20,7 @@ from core.kernels.runtime.device import why_no_cuda
 from core.process import package_version
 from core.rendering.backend_race import COURSE, Milliseconds, race
 
-Wish = Literal["auto", "warp", "nerfacc"]
+BackendChoice = Literal["auto", "warp", "nerfacc"]
 
 
 class Nerfacc(NamedTuple):
@@ -45,7 +45,7 @@ class Nerfacc(NamedTuple):
     race: Callable[[NerfaccKernels], Milliseconds]
 
 
-def nerfacc_here() -> Nerfacc:
+def nerfacc_on_this_gpu() -> Nerfacc:
     """For this machine's GPU."""
     versions = ", ".join(f"{name} {package_version(name)}" for name in ("nerfacc", "warp-lang"))
     return Nerfacc(
@@ -60,7 +60,7 @@ def nerfacc_here() -> Nerfacc:
 
 
 def choose_backend(
-    wish: Wish, device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc] = nerfacc_here
+    choice: BackendChoice, device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc] = nerfacc_on_this_gpu
 ) -> Backend:
     """Choose the kernels to march and sum with, and use them from now on.
 
@@ -71,13 +71,13 @@ def choose_backend(
 
     Raises:
         BackendUnavailable: nerfacc is asked for and can't be had.
-        ValueError: the wish is none of the three.
+        ValueError: there is no such choice.
     """
-    if wish not in get_args(Wish):
-        raise ValueError(f"backend must be auto, warp or nerfacc, got {wish!r}")
-    if wish == "nerfacc":
+    if choice not in get_args(BackendChoice):
+        raise ValueError(f"backend must be auto, warp or nerfacc, got {choice!r}")
+    if choice == "nerfacc":
         chosen = _wanted(device, say, nerfacc)
-    elif wish == "warp":
+    elif choice == "warp":
         chosen = Backend("warp", "asked for")
     else:
         chosen = _faster(device, say, nerfacc)
@@ -115,7 +115,7 @@ def _faster(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfa
     return Backend("warp", _told(measured))
 
 
-def foresee(device: str, nerfacc: Callable[[], Nerfacc] = nerfacc_here) -> tuple[str, str]:
+def predict_backend(device: str, nerfacc: Callable[[], Nerfacc] = nerfacc_on_this_gpu) -> tuple[str, str]:
     """What `auto` is going to be, and why, without building or measuring anything."""
     if (lack := _lack(device, nerfacc)) is not None:
         return "warp", lack

@@ -11,7 +11,7 @@ from core.config.march import MarchSettings
 from core.config.types import Box
 from core.fields.along_rays import densities_at
 from core.fields.base import Field
-from core.geometry.boxes import marched_box
+from core.geometry.boxes import crop_box
 from core.geometry.rays import Rays, Samples
 from core.kernels.grid import FAR_AWAY
 from core.kernels.march_start import intersect_box
@@ -21,7 +21,7 @@ from core.samplers.base import Sampled
 
 def ray_ends(rays: Rays, box: Box, march: MarchSettings) -> tuple[Tensor, Tensor]:
     """Where rays lie inside a box, the crop and between the planes: t_mins, t_maxs, (n_rays,); both NaN if nowhere."""
-    t_mins, t_maxs = intersect_box(rays, marched_box(box, march.crop), march.near_plane, march.far_plane)
+    t_mins, t_maxs = intersect_box(rays, crop_box(box, march.crop), march.near_plane, march.far_plane)
     hit = t_mins < t_maxs
     return torch.where(hit, t_mins, torch.nan), torch.where(hit, t_maxs, torch.nan)
 

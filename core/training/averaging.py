@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.kernels.runtime.launch import run_together
-from core.training.optimizer import pieces_of
+from core.training.optimizer import split_for_threads
 
 _EVERY = 4
 """Steps from one look at the weights to the next: a look costs a tenth of a step."""
@@ -43,7 +43,7 @@ class Averaged:
         weight = _EVERY / min(_LONGEST, max(_EVERY, _SHARE * step))
         tasks, small = [], []
         for pair in zip(self.field.parameters(), self._learning.parameters(), strict=True):
-            pieces = list(zip(*map(pieces_of, pair), strict=True))
+            pieces = list(zip(*map(split_for_threads, pair), strict=True))
             if len(pieces) > 1:
                 tasks += [partial(mean.lerp_, value, weight) for mean, value in pieces]
             else:

@@ -20,12 +20,12 @@ from core.config.methods import (
     with_overrides,
 )
 from core.config.presets import endless, presets
-from core.config.read_options import AS_STORED, Reading
+from core.config.read_options import AS_STORED, ReadOptions
 from core.config.setting import differences
 from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.datasets.bounds.footprint import pixels_across
-from core.datasets.bounds.scene_bounds import check_place, placed, placed_as_wished
+from core.datasets.bounds.scene_bounds import apply_place_overrides, check_place, place_at
 from core.datasets.dataset import Dataset, Progress
 from core.datasets.formats import tiny_nerf, video
 from core.errors import FirstlightError
@@ -48,7 +48,7 @@ class Overrides:
     Attributes:
         thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
             field and the sampler have; method: names of these and of a contraction, by "field", "sampler" and
-            "contraction"; place: of PlaceWishes.
+            "contraction"; place: of PlaceOverrides.
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -140,7 +140,7 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
         ValueError: nothing could be learnt there.
     """
     check_place(place, trainer.dataset.train.cameras)
-    dataset = placed(trainer.dataset, place)
+    dataset = place_at(trainer.dataset, place)
     names = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
     method = *names, train_settings.contraction
     old, new = (_presets(d, trainer.device, *method) for d in (trainer.dataset, dataset))
@@ -184,7 +184,7 @@ def _pixels_across(dataset: Dataset, contraction: Contraction | None) -> float:
 
 def open_trainer(
     path: str,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = AS_STORED,
     device: str = "cpu",
     seed: int = 0,
     progress: Progress | None = None,
@@ -201,7 +201,7 @@ def open_trainer(
     Raises:
         DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
         FirstlightError: see `refuse_for_snapshot`.
-        ValueError: see `new_trainer` and `placed_as_wished`.
+        ValueError: see `new_trainer` and `apply_place_overrides`.
     """
     progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
     if is_snapshot(path):
@@ -212,7 +212,7 @@ def open_trainer(
         if "up" in wishes:
             trainer.turn_up(AXES[wishes["up"]])
     else:
-        dataset = placed_as_wished(open_dataset(path, reading, progress), wishes)
+        dataset = apply_place_overrides(open_dataset(path, reading, progress), wishes)
         progress(1.0, "preparing the field and the grid")
         trainer = new_trainer(dataset, device, seed, overrides)
     progress(1.0, "preparing kernels (compiled on the first start only)")
@@ -220,7 +220,7 @@ def open_trainer(
     return trainer
 
 
-def refuse_for_snapshot(path: str, reading: Reading, overrides: Overrides) -> None:
+def refuse_for_snapshot(path: str, reading: ReadOptions, overrides: Overrides) -> None:
     """Raise FirstlightError if a snapshot is to lie in another box, to be read otherwise, or to have another method,
     than it was trained. A field of the user's own is named again, see `load_snapshot`."""
     if overrides.place.keys() - {"up"}:

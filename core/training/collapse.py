@@ -47,7 +47,7 @@ def with_flags(collapse: TrainingCollapsed) -> str:
     return f"{collapse}; train has {flags}" if flags else str(collapse)
 
 
-def lowered(march: MarchSettings, densest: float) -> MarchSettings:
+def lower_march_thresholds(march: MarchSettings, densest: float) -> MarchSettings:
     """The thresholds with the alpha and occupancy thresholds divided by ten until they let a cell pass clearly.
 
     Args:

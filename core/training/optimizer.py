@@ -55,7 +55,7 @@ class Adam:
     def gradient_sums(self) -> list[Tensor]:
         """Sums (scalars) over all gradients there are, in parts: one isn't finite if a number in it isn't."""
         grads = [parameter.grad for group in self.param_groups for parameter in _learnt(group)]
-        parts = [part for grad in grads for part in pieces_of(grad.contiguous())]
+        parts = [part for grad in grads for part in split_for_threads(grad.contiguous())]
         return run_together([part.sum for part in parts]) if len(parts) > len(grads) else [x.sum() for x in parts]
 
     @torch.no_grad()
@@ -92,7 +92,7 @@ class Adam:
             elif parameter.numel() < 2 * _WORTH_A_THREAD:
                 small.append((*columns, state["step"]))
                 continue
-            pieces = zip(*map(pieces_of, columns), strict=True)
+            pieces = zip(*map(split_for_threads, columns), strict=True)
             tasks += [partial(move, *([x] for x in piece[:4]), [state["step"]], *piece[4:]) for piece in pieces]
         return [*tasks, partial(move, *map(list, zip(*small, strict=True)))] if small else tasks
 
@@ -104,7 +104,7 @@ class Adam:
         return state
 
 
-def pieces_of(x: Tensor) -> tuple[Tensor, ...]:
+def split_for_threads(x: Tensor) -> tuple[Tensor, ...]:
     """Views (n,) of numbers that lie side by side: pieces for threads, where they are worth it; or all of them."""
     n_pieces = max(1, min(lanes_on(x.device), x.numel() // _WORTH_A_THREAD))
     return x.view(-1).split(max(1, -(-x.numel() // (n_pieces * _VECTOR)) * _VECTOR))

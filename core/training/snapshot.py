@@ -19,10 +19,10 @@ from safetensors.torch import save_file
 from core.config.field_settings import OwnSettings
 from core.config.march import MarchSettings
 from core.config.methods import FIELDS, SAMPLERS, is_own, name_of, settings_named
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.config.training import TrainSettings
 from core.datasets import open_dataset
-from core.datasets.bounds.scene_bounds import placed
+from core.datasets.bounds.scene_bounds import place_at
 from core.errors import DatasetError, SnapshotError
 from core.geometry.placement import Place
 from core.training.trainer import Trainer
@@ -118,7 +118,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
         settings = _field_settings(path, field, header["field"], own_field), TrainSettings(**train)
         sampler_settings = settings_named(SAMPLERS, sampler, header["sampler"])
         where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
-        reading = Reading(**header["reading"])
+        reading = ReadOptions(**header["reading"])
         box, levels = _numbers(header["box"], 6), settings[1].grid_levels
         near = float(header["near"])
         up = _numbers(header["up"], 3)
@@ -136,7 +136,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
             f"{path} was trained with other poses than {where} has now: if they were found from photos, the cache that "
             "kept them is gone; train anew"
         )
-    dataset = placed(dataset, Place(box, levels, near, up))
+    dataset = place_at(dataset, Place(box, levels, near, up))
     trainer = Trainer(dataset, *settings, device=device, seed=seed, sampler_settings=sampler_settings)
     try:
         trainer.load_state(tensors, counters)

@@ -21,7 +21,7 @@ from core.datasets.dataset import Dataset
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.rendering.render import Traced, trace_rays
 from core.samplers.occupancy import ObservedField
-from core.training.collapse import lowered, not_finite, nothing_to_learn_from
+from core.training.collapse import lower_march_thresholds, not_finite, nothing_to_learn_from
 from core.training.model import Model, under
 from core.training.optimizer import Adam
 from core.training.rollback import LastGood
@@ -262,7 +262,7 @@ class Trainer:
         self.grid.update(self.learning_field, march.render_step_size, 0.0, decay, None, self._generator)
         densest = float(self.grid.occs.max())
         if not math.isnan(densest):
-            self.set_march(lowered(march, densest))
+            self.set_march(lower_march_thresholds(march, densest))
         self.rebuild_grid()
         return self.settings.march
 

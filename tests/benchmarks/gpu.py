@@ -20,7 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 from core.commands.bench import measure_machine, measure_stages
 from core.commands.bench_report import Machine, Stage
 from core.commands.train import train_and_report
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.errors import BackendUnavailable
 from core.kernels.runtime.device import choose_device
@@ -88,7 +88,7 @@ def main() -> None:
 
 def _compare_settings(path: str, downscale: int, device: str) -> None:
     """What short runs with some settings changed come to."""
-    dataset, background = open_dataset(path, Reading(downscale)), torch.ones(3, device=device)
+    dataset, background = open_dataset(path, ReadOptions(downscale)), torch.ones(3, device=device)
     print(f"| {_SHORT_SECONDS:g} s of training, {device} | PSNR of five views | steps | ms a step | rays a step |")
     print("|---|---|---|---|---|")
     for name, changes in _SETTINGS.items():
@@ -119,7 +119,9 @@ def _measure(dataset: str, downscale: int, seconds: list[float], device: str) ->
         for i, goal in enumerate(seconds):
             if device == "cuda":
                 torch.cuda.reset_peak_memory_stats()
-            report = train_and_report(dataset, Path(folder) / str(i), goal, reading=Reading(downscale), device=device)
+            report = train_and_report(
+                dataset, Path(folder) / str(i), goal, reading=ReadOptions(downscale), device=device
+            )
             reports.append(report)
             speed, memory = report["samples_per_second"] / 1e6, report.get("peak_gpu_memory_mb", 0.0)
             psnr, steps = report["test"]["psnr"], report["steps"]

@@ -8,7 +8,7 @@ import math
 import statistics
 import time
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.process import configure
 from viewer.input.orbit import home_view, photo_view
 from viewer.protocol.requests import PhotoId, Split, ViewRequest
@@ -35,7 +35,7 @@ def main() -> None:
     session = Session()
     session.start()
     try:
-        session.open(options.scene, Reading(downscale=options.downscale))
+        session.open(options.scene, ReadOptions(downscale=options.downscale))
         while session.status.state is not State.TRAINING or session.status.seconds < options.train:
             time.sleep(0.1)
         for moving in (False, True, False, True):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from tests.photos import write_json, write_nerfstudio, written_json
 from tests.viewer.live import write_quick_ball
@@ -21,7 +21,7 @@ dataset_check.free_memory = lambda: 12 * 24 * 24 * 4 // 8
 @pytest.fixture(scope="module")
 def app(launch, tmp_path_factory):
     """Photos of the demo, one of them blurred, whose poses are in OpenCV's axes."""
-    views = open_dataset("demo", Reading(2)).train.spread(33)
+    views = open_dataset("demo", ReadOptions(2)).train.spread(33)
     folder = write_nerfstudio(tmp_path_factory.mktemp("made") / "orrery-opencv", views)
     sharp = Image.open(folder / BLURRED)
     sharp.filter(ImageFilter.GaussianBlur(2)).save(folder / BLURRED)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.training.build import Overrides, new_trainer
 from core.training.snapshot import save_snapshot
@@ -131,7 +131,7 @@ def proposing(launch, tmp_path_factory):
         sampler={"n_first": 12, "n_final": 6, "proposal_resolution": 32},
         method={"sampler": "proposal"},
     )
-    trainer = new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, overrides)
+    trainer = new_trainer(open_dataset("demo", ReadOptions(8)), "cpu", 0, overrides)
     trainer.step()
     save_snapshot(path, trainer)
     running = launch(str(path), "--alpha-thre", "0", "--early-stop-eps", "0")

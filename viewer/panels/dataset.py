@@ -6,7 +6,7 @@ from functools import partial
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets.checks.dataset_check import Grade
 from core.datasets.checks.poses import Finding, Remedy
 from core.training.build import Overrides, is_snapshot
@@ -42,7 +42,7 @@ class DatasetPanel:
     def __init__(self, context: Context):
         self._context = context
         self._shown: DatasetCheck | None = None
-        self._told: set[tuple[str, Reading]] = set()
+        self._told: set[tuple[str, ReadOptions]] = set()
         self._buttons: dict[int, Finding] = {}
         self._rows: dict[int, int] = {}
         self._followed: tuple | None = None
@@ -212,7 +212,7 @@ class DatasetPanel:
         dpg.configure_item(self._image, width=int(share * px(DRAWN[0])), height=int(share * px(DRAWN[1])))
         dpg.configure_item(self._ranked, width=-1, height=-1 if wide else px(240))
 
-    def _open_there(self, path: str, reading: Reading) -> None:
+    def _open_there(self, path: str, reading: ReadOptions) -> None:
         """Open the dataset again where it is trained now."""
         scene, there = self._context.session.status.scene, {}
         if scene is not None and scene.path == path:

@@ -3,7 +3,7 @@
 import dearpygui.dearpygui as dpg
 
 from core.geometry.boxes import sides_of
-from core.geometry.placement import MOST_LEVELS, Place, turned_up, up_text
+from core.geometry.placement import MOST_LEVELS, Place, next_up, up_text
 from viewer.input.handles import REACH, BoxDrag, Sight, handles, under_cursor
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
@@ -200,7 +200,7 @@ class PlacePanel:
 
     def _turn_up(self) -> None:
         if self._draft.place is not None:
-            self._context.session.turn_up(turned_up(self._draft.place.up), self._context.state.scene_serial)
+            self._context.session.turn_up(next_up(self._draft.place.up), self._context.state.scene_serial)
 
     def _train_in(self) -> None:
         if self._draft.place is not None and self._draft.changed and not self._draft.problem:

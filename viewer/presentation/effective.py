@@ -12,7 +12,7 @@ from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.methods import SAMPLERS, marches_grid, name_of, read_by
 from core.config.sampler_settings import RVSSettings
 from core.config.types import Box
-from core.geometry.boxes import distances_to_box, marched_box
+from core.geometry.boxes import crop_box, distances_to_box
 from core.kernels.grid import FLOAT_SPACING
 
 
@@ -44,7 +44,7 @@ def effects(
         training_step: the step that the grid's stored values are made with.
         sampler: the settings of what places samples.
     """
-    inside = march.crop if box is None else marched_box(box, march.crop)
+    inside = march.crop if box is None else crop_box(box, march.crop)
     nearest, farthest = (0.0, math.inf) if inside is None else reach(inside, position)
     first, last = max(nearest, march.near_plane), min(farthest, march.far_plane)
     found = _planes(march, nearest, farthest)

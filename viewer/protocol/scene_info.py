@@ -7,7 +7,7 @@ import numpy as np
 
 from core.config.contractions import ENDLESS
 from core.config.methods import marches_grid
-from core.config.read_options import AS_STORED, Reading
+from core.config.read_options import AS_STORED, ReadOptions
 from core.config.training import TrainSettings
 from core.config.types import Box
 from core.geometry.boxes import outer_box
@@ -59,7 +59,7 @@ class SceneInfo:
     train: TrainSettings
     background: tuple[float, float, float]
     opened: str = ""
-    reading: Reading = AS_STORED
+    reading: ReadOptions = AS_STORED
     up: tuple[float, float, float] = (0.0, 0.0, 1.0)
     points: np.ndarray | None = None
     point_colors: np.ndarray | None = None

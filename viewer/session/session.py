@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.config.march import MarchSettings
-from core.config.read_options import AS_STORED, Reading
+from core.config.read_options import AS_STORED, ReadOptions
 from core.errors import FirstlightError, TrainingCollapsed
 from core.geometry.placement import Place
 from core.kernels.runtime.device import choose_device
@@ -83,7 +83,7 @@ class Session:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def open(self, path: str, reading: Reading = AS_STORED, wished: Overrides | None = None) -> None:
+    def open(self, path: str, reading: ReadOptions = AS_STORED, wished: Overrides | None = None) -> None:
         """Open a dataset, a demo by its name or a snapshot, and train it. A failure leaves the open scene as it is.
 
         Args:
@@ -266,7 +266,7 @@ class Session:
         message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
         self._set(State.FAILED, message, collapse)
 
-    def _open(self, path: str, reading: Reading, opening: int, wished: Overrides | None) -> None:
+    def _open(self, path: str, reading: ReadOptions, opening: int, wished: Overrides | None) -> None:
         before = self.status
 
         def progress(share: float, text: str) -> None:

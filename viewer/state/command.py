@@ -38,7 +38,7 @@ def opened_view(scene: SceneInfo) -> ViewSettings:
 
 
 def place_wishes(place: Place, opened: Place | None) -> dict[str, Any]:
-    """What to ask for so that a scene opens in a place again: values of `PlaceWishes` by name. An up that is no axis
+    """What to ask for so that a scene opens in a place again: values of `PlaceOverrides` by name. An up that is no axis
     can't be said, nor can the near plane: both are found again.
 
     Args:

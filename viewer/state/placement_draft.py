@@ -1,8 +1,8 @@
 """The place that is being edited beside the one that is trained in. Pure; the panel and the handles change it."""
 
 from core.config.types import Box
-from core.geometry.boxes import grown, sides_of
-from core.geometry.placement import Place, coarsest, problem
+from core.geometry.boxes import scale_box, sides_of
+from core.geometry.placement import Place, find_problem, outermost_box
 
 STEP = 1.25
 """A box that is made larger or smaller has its sides multiplied or divided by this."""
@@ -35,7 +35,7 @@ class Draft:
     @property
     def problem(self) -> str:
         """Why it can't be trained in, in one line; "" where it can."""
-        return "" if self.place is None else problem(self.place)
+        return "" if self.place is None else find_problem(self.place)
 
     def take(self, place: Place) -> None:
         """Edit another place, but for its up."""
@@ -55,11 +55,11 @@ class Draft:
 
     def larger(self) -> None:
         if self.place is not None:
-            self.set(box=_rounded(grown(self.place.box, STEP)))
+            self.set(box=_rounded(scale_box(self.place.box, STEP)))
 
     def smaller(self) -> None:
         if self.place is not None:
-            self.set(box=_rounded(grown(self.place.box, 1.0 / STEP)))
+            self.set(box=_rounded(scale_box(self.place.box, 1.0 / STEP)))
 
     def revert(self) -> None:
         """Go back to the place that is trained in."""
@@ -80,7 +80,7 @@ class Draft:
             return ""
         if self.place.n_levels == 1:
             return "Nothing outside this box is learnt."
-        sides = " x ".join(f"{side:.3g}" for side in sides_of(coarsest(self.place)))
+        sides = " x ".join(f"{side:.3g}" for side in sides_of(outermost_box(self.place)))
         return f"The outermost of {self.place.n_levels} boxes has {sides} units. Nothing beyond it is learnt."
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets.checks.dataset_check import Examination, Grade
 from core.datasets.checks.facts import Fact
 from core.datasets.checks.poses import Finding
@@ -31,7 +31,7 @@ class DatasetCheck:
 
     name: str
     path: str
-    reading: Reading
+    reading: ReadOptions
     grade: Grade
     verdict: str
     facts: tuple[Fact, ...]

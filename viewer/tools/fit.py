@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from core.datasets.bounds.scene_bounds import fitted
+from core.datasets.bounds.scene_bounds import fit_place
 from core.geometry.placement import Place
 from viewer.scene.open_scene import OpenScene
 
@@ -23,4 +23,4 @@ class Fit(NamedTuple):
 
 def fit(question: FitQuestion, scene: OpenScene) -> Fit:
     """Find it. It takes longer than other slices: carving silhouettes takes half a second."""
-    return Fit(question.number, fitted(scene.trainer.dataset))
+    return Fit(question.number, fit_place(scene.trainer.dataset))

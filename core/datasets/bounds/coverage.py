@@ -8,7 +8,7 @@ from core.datasets.bounds.hull import cell_centers
 from core.geometry.cameras import Camera, sees
 
 
-def vouched_cells(cameras: Camera, boxes: list[Box], resolution: int, fewest: int) -> Tensor:
+def cells_seen_by(cameras: Camera, boxes: list[Box], resolution: int, fewest: int) -> Tensor:
     """Cells of nested grids that at least `fewest` cameras of a batch may see: (n_levels, n, n, n) bool.
 
     Looked at on cells of twice the size, each with its neighbours: what no camera sees may be among them, what is seen

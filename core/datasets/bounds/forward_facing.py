@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from core.geometry.cameras import Camera, rays_through
-from core.geometry.placement import Frame
+from core.geometry.placement import NdcFrame
 
 _WIDEST = 75.0
 """Degrees that a picture's corner may lie off the cameras' mean direction: beside it, depths come to nothing."""
 
 
-def facing_frame(cameras: Camera, near_plane: float) -> Frame:
+def facing_frame(cameras: Camera, near_plane: float) -> NdcFrame:
     """The frame that holds all that cameras see from a distance on: it stands in their middle, as far back as the
     rearmost of them.
 
@@ -45,7 +45,7 @@ def facing_frame(cameras: Camera, near_plane: float) -> Frame:
     spread = torch.stack([(starts @ across.T) / (starts @ forward)[:, None], (directions @ across.T) / slopes[:, None]])
     widths = spread.abs().amax((0, 1))
     axes = torch.cat([across / (widths[:, None] * near), forward[None] / near])
-    return Frame(tuple(origin.tolist()), tuple(axes.flatten().tolist()))
+    return NdcFrame(tuple(origin.tolist()), tuple(axes.flatten().tolist()))
 
 
 def _corners(cameras: Camera) -> tuple[Tensor, Tensor]:

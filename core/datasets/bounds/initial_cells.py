@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from core.config.types import Box
-from core.datasets.bounds.coverage import vouched_cells
+from core.datasets.bounds.coverage import cells_seen_by
 from core.datasets.bounds.hull import occupied_cells
 from core.datasets.dataset import Views
 
@@ -24,7 +24,7 @@ def possible_cells(views: Views, boxes: list[Box], resolution: int) -> Tensor | 
     if views.can_carve:
         possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
     elif len(boxes) > 1:
-        possible = vouched_cells(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))
+        possible = cells_seen_by(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))
     else:
         return None
     return possible if bool(possible.any()) else None

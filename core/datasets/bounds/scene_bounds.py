@@ -16,7 +16,7 @@ from core.datasets.bounds.hull import cell_centers, find_box, point_looked_at
 from core.datasets.dataset import Dataset
 from core.geometry.boxes import distances_to_box, sides_of
 from core.geometry.cameras import Camera, sees
-from core.geometry.placement import MOST_LEVELS, Place, coarsest, problem, up_text, wished
+from core.geometry.placement import MOST_LEVELS, Place, find_problem, outermost_box, override_place, up_text
 
 _ROOM_LEVELS = 5
 """Levels around something that cameras look at from several sides, where nothing says how far the background is: the
@@ -59,7 +59,7 @@ def place_of(dataset: Dataset) -> Place:
     return Place(dataset.box, dataset.n_levels, dataset.near_plane, dataset.up)
 
 
-def placed(dataset: Dataset, place: Place) -> Dataset:
+def place_at(dataset: Dataset, place: Place) -> Dataset:
     """The dataset in another place. Its cameras and points stay where they are, and it remembers its own place."""
     named = dataset.named or place_of(dataset)
     return replace(
@@ -67,19 +67,19 @@ def placed(dataset: Dataset, place: Place) -> Dataset:
     )
 
 
-def placed_as_wished(dataset: Dataset, wishes: Mapping[str, Any]) -> Dataset:
-    """The dataset in the place that a user names, by values of `PlaceWishes`; without any it is the dataset itself.
+def apply_place_overrides(dataset: Dataset, overrides: Mapping[str, Any]) -> Dataset:
+    """The dataset with its place overridden by values of `PlaceOverrides`; without any, the dataset itself.
 
     Raises:
-        ValueError: nothing could be learnt there.
+        ValueError: a value is out of range, or nothing could be learnt in that place.
     """
-    if not wishes:
+    if not overrides:
         return dataset
-    place = wished(place_of(dataset), **wishes)
+    place = override_place(place_of(dataset), **overrides)
     check_place(place, dataset.train.cameras)
     sides = " x ".join(f"{side:.3g}" for side in sides_of(place.box))
     note = f"It is put elsewhere, as asked: a box of {sides} units, {place.n_levels} levels, {up_text(place.up)} is up."
-    return replace(placed(dataset, place), notes=(*dataset.notes, note))
+    return replace(place_at(dataset, place), notes=(*dataset.notes, note))
 
 
 def check_place(place: Place, cameras: Camera) -> None:
@@ -88,12 +88,12 @@ def check_place(place: Place, cameras: Camera) -> None:
     Args:
         cameras: the training views'.
     """
-    if found := problem(place):
+    if found := find_problem(place):
         raise ValueError(found)
     centres = cell_centers(place.box, _LOOKED_FOR, cameras.c2w.device)
     if not any(bool(sees(cameras[index], centres).any()) for index in range(len(cameras))):
         raise ValueError("no camera sees anything of the box: move it before the cameras, or let it be fitted")
-    farthest = max(distances_to_box(coarsest(place), at)[1] for at in cameras.c2w[:, :3, 3].tolist())
+    farthest = max(distances_to_box(outermost_box(place), at)[1] for at in cameras.c2w[:, :3, 3].tolist())
     if place.near_plane >= farthest:
         raise ValueError(
             f"the near plane must lie before the scene's end, at {farthest:.4g} units from the farthest camera, got "
@@ -101,7 +101,7 @@ def check_place(place: Place, cameras: Camera) -> None:
         )
 
 
-def fitted(dataset: Dataset) -> Place:
+def fit_place(dataset: Dataset) -> Place:
     """The place that silhouettes, points and cameras speak for, wherever the dataset lies now."""
     named = dataset.named or place_of(dataset)
     if dataset.train.can_carve:
@@ -110,7 +110,7 @@ def fitted(dataset: Dataset) -> Place:
     if dataset.points is None and named.near_plane > 0.0:
         return named  # found when it was opened, from cameras and depths that only its files know
     cameras = dataset.train.cameras
-    depths = (None, None) if dataset.points is None else depths_of(cameras, dataset.points)
+    depths = (None, None) if dataset.points is None else depth_range(cameras, dataset.points)
     return find_place(cameras, *depths)[0]
 
 
@@ -124,21 +124,21 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
     Returns:
         The place, and how it was found, for the user.
     """
-    cameras = cameras[~far_off(cameras)]  # one wrong pose must not move the scene
+    cameras = cameras[~find_outliers(cameras)]  # one wrong pose must not move the scene
     origins, forward = cameras.c2w[:, :3, 3], -cameras.c2w[:, :3, 2]
     looked_at = point_looked_at(cameras)
     slope = float(0.5 * (cameras.extent[0].double() / cameras.K[0, [0, 1], [0, 1]].double()).min())
     spread = float(torch.linalg.vector_norm(origins - origins.mean(0), dim=-1).max())
     if spread < _ONE_PLACE * float(origins.abs().max()):
         spread = 0.0
-    if looked_at is not None and turned(forward) > CONVERGING:
+    if looked_at is not None and largest_turn(forward) > CONVERGING:
         centre, how = looked_at, "around the point that the cameras look at"
         distance = float(torch.linalg.vector_norm(origins - centre, dim=-1).median())
         half, reach = _FRAMED * slope * distance, None if far is None else far + distance
     else:
         known = near is not None and far is not None
         distance = 2.0 / (1.0 / near + 1.0 / far) if known else 3.0 * spread or 1.0
-        same = "look the same way" if turned(forward) <= CONVERGING else "look at no common place"
+        same = "look the same way" if largest_turn(forward) <= CONVERGING else "look at no common place"
         how = f"before cameras that {same}, " + (
             "at the depths that the dataset names" if known else "at a guessed depth of three times their spread"
         )
@@ -157,14 +157,14 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
     return Place(box, n_levels, near_plane, _upwards(cameras)), note
 
 
-def far_off(cameras: Camera) -> Tensor:
+def find_outliers(cameras: Camera) -> Tensor:
     """Which of some cameras stand far off all others, (n,) bool."""
     origins = cameras.c2w[:, :3, 3]
     distances = torch.linalg.vector_norm(origins - origins.median(0).values, dim=-1)
     return distances > _FAR_OFF * distances.median().clamp_min(1e-9)
 
 
-def depths_of(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:
+def depth_range(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:
     """Between which depths the pictures show points (n, 3), but for a few; None where they show none."""
     points = points[:: max(1, len(points) // _MOST_POINTS)]
     depths = []
@@ -189,7 +189,7 @@ def _upwards(cameras: Camera) -> tuple[float, float, float]:
     return tuple(up.tolist())
 
 
-def turned(forward: Tensor) -> float:
+def largest_turn(forward: Tensor) -> float:
     """The largest angle in degrees between an optical axis and the mean of all."""
     mean = torch.nn.functional.normalize(forward.mean(0), dim=0)
     return float(torch.rad2deg(torch.arccos((forward @ mean).clamp(-1.0, 1.0)).max()))

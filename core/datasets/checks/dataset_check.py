@@ -7,12 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from core.config.read_options import AS_STORED, Reading
+from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets import open_dataset
-from core.datasets.bounds.scene_bounds import placed_as_wished
+from core.datasets.bounds.scene_bounds import apply_place_overrides
 from core.datasets.checks.facts import Fact, dataset_facts, memory_facts, sharpness_facts
-from core.datasets.checks.image_quality import Look, look_at, on_pictures, ranked
-from core.datasets.checks.poses import Finding, Remedy, on_poses
+from core.datasets.checks.image_quality import ImageQuality, find_image_problems, measure_image, rank_by_sharpness
+from core.datasets.checks.poses import Finding, Remedy, find_pose_problems
 from core.datasets.dataset import Dataset, Progress
 from core.datasets.loading.memory import free_memory
 
@@ -36,7 +36,7 @@ class Report:
         dataset: what was looked over.
         findings: what seems wrong.
         ranking: training pictures and their sharpness as a share of the median's, see
-            `core.datasets.checks.image_quality.ranked`.
+            `core.datasets.checks.image_quality.rank_by_sharpness`.
         image_bytes: memory of the images and masks as they are kept; free_bytes: what is free beside them, None if
             unknown.
         downscale: the factor proposed to open them with, at least the one they were opened with.
@@ -95,7 +95,7 @@ class Examination:
     def __init__(self, dataset: Dataset, before: "Examination | None" = None):
         self._dataset = dataset
         self._pictures = [(views, index) for views in (dataset.train, dataset.test) for index in range(len(views))]
-        self._looks: list[Look] = [] if before is None else before._looks
+        self._looks: list[ImageQuality] = [] if before is None else before._looks
 
     @property
     def n_pictures(self) -> int:
@@ -110,17 +110,17 @@ class Examination:
         if self.n_looked_at == self.n_pictures:
             return False
         views, index = self._pictures[self.n_looked_at]
-        self._looks.append(look_at(views.image(index), views.mask(index)))
+        self._looks.append(measure_image(views.image(index), views.mask(index)))
         return True
 
     def report(self) -> Report:
         """What is known so far; pictures are judged once all of them were looked at."""
-        dataset, findings, ranking = self._dataset, list(on_poses(self._dataset)), []
+        dataset, findings, ranking = self._dataset, list(find_pose_problems(self._dataset)), []
         if self.n_looked_at == self.n_pictures:
             n_train = len(dataset.train)
             looks, test_looks = self._looks[:n_train], self._looks[n_train:]
-            findings += on_pictures(dataset.train, looks, test_looks)
-            ranking = ranked(looks)
+            findings += find_image_problems(dataset.train, looks, test_looks)
+            ranking = rank_by_sharpness(looks)
         needed, free = dataset.train.nbytes + dataset.test.nbytes, free_memory()
         asked = dataset.reading.downscale
         proposed = asked if free is None else proposed_downscale(needed, free, asked)
@@ -143,7 +143,7 @@ def proposed_downscale(image_bytes: int, free_bytes: int, asked: int) -> int:
 
 def check_dataset(
     path: str | Path,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = AS_STORED,
     progress: Progress | None = None,
     place: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -151,14 +151,14 @@ def check_dataset(
 
     Args:
         path, reading, progress: as for `core.datasets.open_dataset`.
-        place: as for `core.datasets.bounds.scene_bounds.placed_as_wished`.
+        place: as for `core.datasets.bounds.scene_bounds.apply_place_overrides`.
 
     Raises:
         DatasetError: it can't be opened; the message says what is wrong.
         ValueError: nothing could be learnt in the place.
     """
     progress = progress or (lambda share, text: None)
-    examination = Examination(placed_as_wished(open_dataset(path, reading, progress), place or {}))
+    examination = Examination(apply_place_overrides(open_dataset(path, reading, progress), place or {}))
     while examination.advance():
         progress(1.0, f"looking at image {examination.n_looked_at} of {examination.n_pictures}")
     return examination.report()

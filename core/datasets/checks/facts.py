@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import FORMATS
 from core.datasets.checks.poses import gaze, towards_centre
-from core.datasets.dataset import Dataset, Views, some_of
+from core.datasets.dataset import Dataset, Views, list_names
 from core.datasets.formats import photos
 from core.geometry.boxes import sides_of
 from core.geometry.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
@@ -74,7 +74,7 @@ def _format(dataset: Dataset) -> str:
     return f"{dataset.format}{f', for {why}' if signature else ''}{also}"
 
 
-def _views(views: Views, reading: Reading) -> str:
+def _views(views: Views, reading: ReadOptions) -> str:
     if not len(views):
         return "no views"
     reduced = f", reduced by {reading.downscale}" if reading.downscale > 1 else ""
@@ -86,7 +86,7 @@ def _sizes(views: Views) -> str:
     sizes = Counter(tuple(map(round, size)) for size in views.cameras.extent.tolist()).most_common()
     if len(sizes) == 1:
         return "{}x{}".format(*sizes[0][0])
-    return some_of([f"{width}x{height} ({n})" for (width, height), n in sizes])
+    return list_names([f"{width}x{height} ({n})" for (width, height), n in sizes])
 
 
 def _on_cameras(dataset: Dataset) -> list[Fact]:

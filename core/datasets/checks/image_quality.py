@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.datasets.checks.poses import Finding, Remedy, names_of
-from core.datasets.dataset import Views, some_of
+from core.datasets.dataset import Views, list_names
 from core.datasets.loading.sharpness import sharpness
 
 _BLURRED = 0.25
@@ -23,7 +23,7 @@ _BAND, _MOST_PIXELS = 16, 1 << 19
 """Of a picture with more pixels, bands of so many rows are looked at, evenly spread: blur is everywhere in it."""
 
 
-class Look(NamedTuple):
+class ImageQuality(NamedTuple):
     """What one picture looks like.
 
     Attributes:
@@ -40,22 +40,22 @@ class Look(NamedTuple):
     digest: bytes
 
 
-def look_at(image: Tensor, mask: Tensor | None = None) -> Look:
+def measure_image(image: Tensor, mask: Tensor | None = None) -> ImageQuality:
     """Look at a picture (height, width, 3 or 4) uint8, where its mask (height, width) is True."""
     pixels = np.ascontiguousarray(image.cpu().numpy())
     used = None if mask is None else mask.cpu().numpy()
     digest = hashlib.blake2b(pixels, digest_size=16).digest()
     alpha = pixels[..., 3:] if used is None else pixels[used][:, 3:]
     if (alpha < 255).any():
-        return Look(math.nan, math.nan, not alpha.any(), digest)
+        return ImageQuality(math.nan, math.nan, not alpha.any(), digest)
     bands, used = _bands(pixels), None if used is None else _bands(used[..., None])[..., 0]
     if used is not None and not used.any():  # the mask leaves nothing of the bands
-        return Look(math.nan, math.nan, False, digest)
+        return ImageQuality(math.nan, math.nan, False, digest)
     grey = (bands[..., 0].astype(np.float32) + bands[..., 1] + bands[..., 2]) / np.float32(3.0)
-    return Look(sharpness(grey, used), float((grey if used is None else grey[used]).mean()), False, digest)
+    return ImageQuality(sharpness(grey, used), float((grey if used is None else grey[used]).mean()), False, digest)
 
 
-def ranked(looks: Sequence[Look]) -> list[tuple[int, float]]:
+def rank_by_sharpness(looks: Sequence[ImageQuality]) -> list[tuple[int, float]]:
     """Pictures by their sharpness as a share of the median one's, the most blurred first; none where one of them can't
     be told."""
     sharpness = torch.tensor([look.sharpness for look in looks], dtype=torch.float64)
@@ -65,7 +65,9 @@ def ranked(looks: Sequence[Look]) -> list[tuple[int, float]]:
     return [(index, float(shares[index])) for index in shares.argsort(stable=True).tolist()]
 
 
-def on_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look]) -> Iterator[Finding]:
+def find_image_problems(
+    train: Views, looks: Sequence[ImageQuality], test_looks: Sequence[ImageQuality]
+) -> Iterator[Finding]:
     """What seems wrong with training pictures.
 
     Args:
@@ -76,7 +78,7 @@ def on_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look])
         text = f"{_of_the_images(empty, train)} are wholly transparent: {names_of(train, empty)}"
         yield Finding(text, grave=len(empty) == len(train))
     yield from _equal_pictures(train, looks, test_looks)
-    blurred = tuple(index for index, share in ranked(looks) if share < _BLURRED)
+    blurred = tuple(index for index, share in rank_by_sharpness(looks) if share < _BLURRED)
     if blurred:
         text = f"{_of_the_images(blurred, train)} are blurred beside the others: {names_of(train, blurred)}"
         yield Finding(text, remedy=Remedy.LEAVE_OUT, views=blurred)
@@ -89,12 +91,14 @@ def on_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look])
         yield Finding(text, remedy=Remedy.LEAVE_OUT, views=jumps)
 
 
-def _equal_pictures(train: Views, looks: Sequence[Look], test_looks: Sequence[Look]) -> Iterator[Finding]:
+def _equal_pictures(
+    train: Views, looks: Sequence[ImageQuality], test_looks: Sequence[ImageQuality]
+) -> Iterator[Finding]:
     """On pictures that are one before them, pixel for pixel; those that show nothing are told otherwise."""
     first: dict[bytes, int] = {}
     twins = tuple(i for i, look in enumerate(looks) if not look.empty and first.setdefault(look.digest, i) != i)
     if twins:
-        pairs = some_of([f"{train.names[i]} is {train.names[first[looks[i].digest]]}" for i in twins])
+        pairs = list_names([f"{train.names[i]} is {train.names[first[looks[i].digest]]}" for i in twins])
         yield Finding(
             f"{_of_the_images(twins, train)} have all pixels of another one: {pairs}",
             remedy=None if len(twins) > 0.5 * len(train) else Remedy.LEAVE_OUT,

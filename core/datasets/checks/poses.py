@@ -12,8 +12,8 @@ from core.config.read_options import Axes
 from core.config.types import Box
 from core.datasets import FORMATS
 from core.datasets.bounds.hull import point_looked_at
-from core.datasets.bounds.scene_bounds import CONVERGING, far_off, turned
-from core.datasets.dataset import Dataset, Views, some_of
+from core.datasets.bounds.scene_bounds import CONVERGING, find_outliers, largest_turn
+from core.datasets.dataset import Dataset, Views, list_names
 from core.geometry.cameras import Camera
 
 _FEW_VIEWS = 20
@@ -66,10 +66,10 @@ class Finding(NamedTuple):
     views: tuple[int, ...] = ()
 
 
-def on_poses(dataset: Dataset) -> Iterator[Finding]:
+def find_pose_problems(dataset: Dataset) -> Iterator[Finding]:
     """What seems wrong with where the training cameras stand and look, the gravest first."""
     train, cameras = dataset.train, dataset.train.cameras
-    apart = far_off(cameras)
+    apart = find_outliers(cameras)
     if _turned_over(cameras[~apart]):
         yield _looking_away(dataset)
     odd = _indices(_not_rotations(cameras))
@@ -95,8 +95,8 @@ def on_poses(dataset: Dataset) -> Iterator[Finding]:
 
 def gaze(cameras: Camera) -> str:
     """Whether the cameras look at a common place, and how strongly, in words."""
-    cameras = cameras[~far_off(cameras)]
-    point, spread = point_looked_at(cameras), turned(-cameras.c2w[:, :3, 2])
+    cameras = cameras[~find_outliers(cameras)]
+    point, spread = point_looked_at(cameras), largest_turn(-cameras.c2w[:, :3, 2])
     if spread <= CONVERGING:
         return f"they look the same way, within {spread:.0f} degrees"
     if point is None:
@@ -150,7 +150,7 @@ def _about(train: Views, views: tuple[int, ...], what: str) -> Finding:
 
 def names_of(views: Views, indices: tuple[int, ...]) -> str:
     """The names of some views, as far as they fit a line."""
-    return some_of([views.names[i] for i in indices], _MOST_NAMES)
+    return list_names([views.names[i] for i in indices], _MOST_NAMES)
 
 
 def _turned_over(cameras: Camera) -> bool:

@@ -12,22 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.config.types import Box
 from core.datasets.bounds.hull import find_box
 from core.datasets.dataset import Dataset, Format, Progress, Views
 from core.datasets.loading.assemble import (
     READING_SHARE,
-    check_number,
-    counted,
-    posed_headers,
-    settled_downscale,
-    timed,
-    views_of,
+    check_view_count,
+    choose_downscale,
+    count_progress,
+    normalize_times,
+    read_posed_headers,
+    read_views,
 )
 from core.datasets.loading.image_file import Header
 from core.datasets.loading.shots import VALIDATION_SERVES, Shot, hold_out, intrinsics
-from core.datasets.loading.transforms import Frame, camera_angle_x, read_frames, read_transforms, scene_box
+from core.datasets.loading.transforms import FrameRecord, camera_angle_x, read_frames, read_transforms, scene_box
 from core.errors import DatasetError
 
 TRAIN_FILE, TEST_FILE, VAL_FILE = "transforms_train.json", "transforms_test.json", "transforms_val.json"
@@ -47,7 +47,7 @@ def recognises(folder: Path) -> bool:
     return os.path.isfile(folder / TRAIN_FILE)
 
 
-def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
+def read(folder: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds.
 
     Raises:
@@ -58,22 +58,22 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     box = scene_box(transforms, path)
     progress(0.0, "reading poses")
     train, test, notes = _split_views(folder, _read_split(path, reading), reading)
-    check_number(train.shots, path)
+    check_view_count(train.shots, path)
     if test.shots and (train.shots[0].time is None) != (test.shots[0].time is None):
         raise DatasetError(
             f"{folder}: expected a time in each frame of all splits or in none, found times in one split only: "
             "add the others' or remove them"
         )
-    train_shots, test_shots, when = timed(train.shots, test.shots)
+    train_shots, test_shots, when = normalize_times(train.shots, test.shots)
     train, test = train._replace(shots=train_shots), test._replace(shots=test_shots)
     shared = {shot.path for shot in train.shots} & {shot.path for shot in test.shots}
     if shared:
         notes += (f"{len(shared)} of the test views are training views too: their figures are not held out.",)
     headers = train.headers | test.headers
-    downscale, fitted = settled_downscale((train.shots, test.shots), headers, reading.downscale)
-    on_read = counted(progress, len(train.shots) + len(test.shots))
+    downscale, fitted = choose_downscale((train.shots, test.shots), headers, reading.downscale)
+    on_read = count_progress(progress, len(train.shots) + len(test.shots))
     (train_views, cut_off), (test_views, test_cut_off) = (
-        views_of(split.shots, split.headers, path, downscale, on_read) for split in (train, test)
+        read_views(split.shots, split.headers, path, downscale, on_read) for split in (train, test)
     )
     notes += (*fitted, *dict.fromkeys((*train.notes, *test.notes, *cut_off, *test_cut_off)), *when)
     if box is None:
@@ -90,22 +90,22 @@ FORMAT = Format(
 )
 
 
-def _read_split(path: Path, reading: Reading) -> _Split:
+def _read_split(path: Path, reading: ReadOptions) -> _Split:
     transforms = read_transforms(path)
     angle = camera_angle_x(transforms, path)
     frames = read_frames(transforms, path, reading)
-    headers, notes = posed_headers(((frame.path, None) for frame in frames), path)
+    headers, notes = read_posed_headers(((frame.path, None) for frame in frames), path)
     return _Split([_shot(frame, headers[frame.path], angle) for frame in frames], headers, notes)
 
 
-def _shot(frame: Frame, header: Header, angle: float) -> Shot:
+def _shot(frame: FrameRecord, header: Header, angle: float) -> Shot:
     width, height = header.size
     focal = 0.5 * width / math.tan(0.5 * angle)
     K = intrinsics(focal, focal, 0.5 * width, 0.5 * height)
     return Shot(frame.name, frame.path, frame.c2w, K, header.size, time=frame.time)
 
 
-def _split_views(folder: Path, train: _Split, reading: Reading) -> tuple[_Split, _Split, tuple[str, ...]]:
+def _split_views(folder: Path, train: _Split, reading: ReadOptions) -> tuple[_Split, _Split, tuple[str, ...]]:
     """Training and test views, and a note where the dataset doesn't say which are the latter."""
     if os.path.isfile(folder / TEST_FILE):
         return train, _read_split(folder / TEST_FILE, reading), ()

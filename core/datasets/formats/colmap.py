@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.config.read_options import Reading
-from core.datasets.bounds.scene_bounds import depths_of
+from core.config.read_options import ReadOptions
+from core.datasets.bounds.scene_bounds import depth_range
 from core.datasets.dataset import Dataset, Format, Progress
-from core.datasets.loading.assemble import dataset_of_shots, posed_headers, stored_reduced
+from core.datasets.loading.assemble import assemble_dataset, multiply_downscale, read_posed_headers
 from core.datasets.loading.colmap_files import check_files
 from core.datasets.loading.image_file import Header
-from core.datasets.loading.shots import Shot, hold_out, image_folder, intrinsics, present
-from core.datasets.loading.transforms import checked_pose
+from core.datasets.loading.shots import Shot, hold_out, image_folder, intrinsics, keep_existing
+from core.datasets.loading.transforms import parse_pose
 from core.errors import DatasetError
 from core.geometry.lenses import COEFFICIENTS
 
@@ -57,7 +57,7 @@ def recognises(folder: Path) -> bool:
     return _find_model(folder) is not None
 
 
-def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
+def read(folder: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds.
 
     Raises:
@@ -66,14 +66,14 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     pictures, stored, downscale, notes = image_folder(folder, reading.downscale)
     reading = replace(reading, downscale=downscale)
     dataset = dataset_of(folder, _find_model(folder), pictures, reading, progress, FORMAT.name, notes)
-    return stored_reduced(dataset, stored)
+    return multiply_downscale(dataset, stored)
 
 
 def dataset_of(
     opened: Path,
     where: Path,
     pictures: Path,
-    reading: Reading,
+    reading: ReadOptions,
     progress: Progress,
     format_name: str,
     notes: tuple[str, ...] = (),
@@ -94,14 +94,14 @@ def dataset_of(
     """
     progress(0.0, f"reading {where}")
     model = _read_model(where, pictures, reading.allow_outside)
-    shots, missing = present(model.shots, where)
+    shots, missing = keep_existing(model.shots, where)
     if headers is None:
-        headers, turned = posed_headers(((shot.path, shot.size) for shot in shots), where)
+        headers, turned = read_posed_headers(((shot.path, shot.size) for shot in shots), where)
         notes += turned
     train, test, note = hold_out(shots, "view")
     notes += missing + note
-    depths = partial(depths_of, points=model.points)
-    dataset = dataset_of_shots(opened, format_name, (train, test), headers, where, reading, progress, notes, depths)
+    depths = partial(depth_range, points=model.points)
+    dataset = assemble_dataset(opened, format_name, (train, test), headers, where, reading, progress, notes, depths)
     return replace(dataset, points=model.points, point_colors=model.colors) if len(model.points) else dataset
 
 
@@ -165,7 +165,7 @@ def _shot(image, pictures: Path, where: Path, allow_outside: bool) -> Shot:
     return Shot(
         image.name,
         path,
-        checked_pose(np.linalg.inv(w2c), f"{where} ({image.name})", "a pose", "opencv"),
+        parse_pose(np.linalg.inv(w2c), f"{where} ({image.name})", "a pose", "opencv"),
         intrinsics(fx, fy, given["cx"], given["cy"]),
         (camera.width, camera.height),
         distortion,

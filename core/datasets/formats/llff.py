@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets.dataset import Dataset, Format, Progress
-from core.datasets.loading.assemble import dataset_of_shots, posed_headers, stored_reduced
-from core.datasets.loading.shots import Shot, hold_out, image_folder, intrinsics, pictures_in
-from core.datasets.loading.transforms import checked_pose
+from core.datasets.loading.assemble import assemble_dataset, multiply_downscale, read_posed_headers
+from core.datasets.loading.shots import Shot, hold_out, image_folder, intrinsics, list_pictures
+from core.datasets.loading.transforms import parse_pose
 from core.errors import DatasetError
 
 FILE = "poses_bounds.npy"
@@ -36,7 +36,7 @@ def recognises(folder: Path) -> bool:
     return os.path.isfile(folder / FILE)
 
 
-def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
+def read(folder: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds; pictures that are stored reduced serve where they suffice.
 
     Raises:
@@ -46,7 +46,7 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     progress(0.0, "reading poses")
     rows = _read_rows(path)
     inside, stored, downscale, notes = image_folder(folder, reading.downscale)
-    pictures = pictures_in(inside)
+    pictures = list_pictures(inside)
     if not pictures:
         raise DatasetError(
             f"{inside}: expected the pictures of {FILE} there or in images, images_2, images_4 or images_8, found "
@@ -57,7 +57,7 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
             f"{path} has {len(rows)} poses: expected as many images, found {len(pictures)} in {inside}; "
             "restore the missing ones or compute the poses again"
         )
-    headers, turned = posed_headers(
+    headers, turned = read_posed_headers(
         ((picture, (row.width, row.height)) for picture, row in zip(pictures, rows, strict=True)), path
     )
     shots = [
@@ -74,10 +74,10 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     notes += turned + note
     depths = min(row.near for row in rows), max(row.far for row in rows)
     reading = replace(reading, downscale=downscale)
-    dataset = dataset_of_shots(
+    dataset = assemble_dataset(
         folder, FORMAT.name, (train, test), headers, path, reading, progress, notes, lambda cameras: depths
     )
-    return stored_reduced(dataset, stored)
+    return multiply_downscale(dataset, stored)
 
 
 FORMAT = Format("LLFF", f"a folder with {FILE} (LLFF)", recognises, read, FILE)
@@ -106,4 +106,4 @@ def _row(values: np.ndarray, where: str) -> _Row:
         raise DatasetError(
             f"{where}: expected depths 0 < near < far, found {near:g} and {far:g}: compute the poses again"
         )
-    return _Row(checked_pose(pose, where, "a pose"), height, width, focal, near, far)
+    return _Row(parse_pose(pose, where, "a pose"), height, width, focal, near, far)

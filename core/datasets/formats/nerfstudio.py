@@ -11,17 +11,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets.dataset import Dataset, Format, Progress
-from core.datasets.loading.assemble import dataset_of_shots, posed_headers
+from core.datasets.loading.assemble import assemble_dataset, read_posed_headers
 from core.datasets.loading.image_file import Header
-from core.datasets.loading.shots import VALIDATION_SERVES, Mask, Shot, find_picture, hold_out, intrinsics, present
+from core.datasets.loading.shots import VALIDATION_SERVES, Mask, Shot, find_picture, hold_out, intrinsics, keep_existing
 from core.datasets.loading.transforms import (
     SMALLEST_ANGLE,
-    Frame,
+    FrameRecord,
     is_number,
-    number,
     read_frames,
+    read_number,
     read_transforms,
     scene_box,
 )
@@ -48,7 +48,7 @@ def recognises(path: Path) -> bool:
     return os.path.isfile(path / FILE) or (os.path.isfile(path) and _FILE_NAME.fullmatch(path.name) is not None)
 
 
-def read(opened: Path, reading: Reading, progress: Progress) -> Dataset:
+def read(opened: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     """Open what `recognises` accepts.
 
     Raises:
@@ -58,12 +58,12 @@ def read(opened: Path, reading: Reading, progress: Progress) -> Dataset:
     progress(0.0, "reading poses")
     transforms = read_transforms(path)
     given_box = scene_box(transforms, path)
-    frames, notes = present(read_frames(transforms, path, reading), path)
-    headers, turned = posed_headers(((frame.path, _named_size(frame, transforms)) for frame in frames), path)
+    frames, notes = keep_existing(read_frames(transforms, path, reading), path)
+    headers, turned = read_posed_headers(((frame.path, _named_size(frame, transforms)) for frame in frames), path)
     shots = [_shot(frame, transforms, headers[frame.path], path, reading.allow_outside) for frame in frames]
     train, test, note = _split(shots, transforms, path)
     notes += turned + note
-    return dataset_of_shots(opened, FORMAT.name, (train, test), headers, path, reading, progress, notes, box=given_box)
+    return assemble_dataset(opened, FORMAT.name, (train, test), headers, path, reading, progress, notes, box=given_box)
 
 
 FORMAT = Format(
@@ -71,20 +71,20 @@ FORMAT = Format(
 )
 
 
-def _named_size(frame: Frame, transforms: dict[str, Any]) -> tuple[float, float] | None:
+def _named_size(frame: FrameRecord, transforms: dict[str, Any]) -> tuple[float, float] | None:
     """The width and height that a frame or the file says its pictures have; None where it doesn't say both."""
     given = transforms | frame.given
     named = tuple(given.get(key) for key in ("w", "h"))
     return named if all(is_number(side) and side > 0.0 for side in named) else None
 
 
-def _shot(frame: Frame, transforms: dict[str, Any], header: Header, path: Path, allow_outside: bool) -> Shot:
+def _shot(frame: FrameRecord, transforms: dict[str, Any], header: Header, path: Path, allow_outside: bool) -> Shot:
     """A frame with its lens and masks; what it doesn't say, the file says of all."""
     given = transforms | frame.given
     where = f"{path} ({frame.name})"
 
     def value(key: str, default: float | None, low: float = -math.inf, high: float = math.inf) -> float | None:
-        return number(given, key, where, low, high) if given.get(key) is not None else default
+        return read_number(given, key, where, low, high) if given.get(key) is not None else default
 
     width, height = value("w", header.width), value("h", header.height)
     fx, fy = value("fl_x", None), value("fl_y", None)
@@ -105,7 +105,7 @@ def _shot(frame: Frame, transforms: dict[str, Any], header: Header, path: Path, 
     )
 
 
-def _masks(frame: Frame, where: str, folder: Path, allow_outside: bool) -> tuple[Mask, ...]:
+def _masks(frame: FrameRecord, where: str, folder: Path, allow_outside: bool) -> tuple[Mask, ...]:
     """nerfstudio's mask, which is white where the picture counts, and instant-ngp's, which is black there."""
     beside = frame.path.with_name(f"dynamic_mask_{frame.path.stem}.png")
     masks = (Mask(beside, hides=True),) if os.path.isfile(beside) else ()

@@ -21,14 +21,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.config.read_options import Reading
-from core.datasets.dataset import Dataset, Format, Progress, some_of
+from core.config.read_options import ReadOptions
+from core.datasets.dataset import Dataset, Format, Progress, list_names
 from core.datasets.formats import colmap
 from core.datasets.loading import pose_search
 from core.datasets.loading.image_file import Header, read_image
 from core.datasets.loading.images import read_headers
 from core.datasets.loading.pose_search import STAGES
-from core.datasets.loading.shots import image_folder, pictures_in
+from core.datasets.loading.shots import image_folder, list_pictures
 from core.errors import DatasetError
 from core.files import user_folder
 
@@ -48,12 +48,12 @@ _POLL_SECONDS = 0.2
 
 def recognises(folder: Path) -> bool:
     try:
-        return len(pictures_in(image_folder(folder, 1).folder)) >= FEWEST_PHOTOS
+        return len(list_pictures(image_folder(folder, 1).folder)) >= FEWEST_PHOTOS
     except DatasetError:  # whoever lists the folder for its message says so
         return False
 
 
-def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
+def read(folder: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     """Open a folder that `recognises` holds.
 
     Raises:
@@ -62,7 +62,7 @@ def read(folder: Path, reading: Reading, progress: Progress) -> Dataset:
     return dataset_of(folder, image_folder(folder, 1).folder, reading, progress, FORMAT.name)
 
 
-def dataset_of(opened: Path, pictures: Path, reading: Reading, progress: Progress, format_name: str) -> Dataset:
+def dataset_of(opened: Path, pictures: Path, reading: ReadOptions, progress: Progress, format_name: str) -> Dataset:
     """The dataset of the photos in a folder.
 
     Args:
@@ -72,7 +72,7 @@ def dataset_of(opened: Path, pictures: Path, reading: Reading, progress: Progres
     Raises:
         DatasetError: see `read`.
     """
-    paths = pictures_in(pictures)
+    paths = list_pictures(pictures)
     headers = read_headers(paths, pictures)  # what is broken is said before the search, not after it
     names = [path.name for path in paths]
     as_they_are = _served_as_they_are(headers)
@@ -118,7 +118,8 @@ def _found(dataset: Dataset, names: list[str]) -> str:
     if not lost:
         return f"All {len(names)} photos found their place."
     return (
-        f"{len(placed)} of {len(names)} photos found their place; too little of the others' is seen in {some_of(lost)}."
+        f"{len(placed)} of {len(names)} photos found their place; "
+        f"too little of the others' is seen in {list_names(lost)}."
     )
 
 

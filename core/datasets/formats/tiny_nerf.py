@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets.dataset import Dataset, Format, Progress
-from core.datasets.loading.assemble import dataset_of_shots
+from core.datasets.loading.assemble import assemble_dataset
 from core.datasets.loading.downscale import box_filter
 from core.datasets.loading.image_file import Header
 from core.datasets.loading.images import reduced_size
 from core.datasets.loading.memory import free_memory
 from core.datasets.loading.shots import Shot, hold_out, intrinsics
-from core.datasets.loading.transforms import checked_pose
+from core.datasets.loading.transforms import parse_pose
 from core.errors import DatasetError
 
 SUFFIX = ".npz"
@@ -43,7 +43,7 @@ def recognises(path: Path) -> bool:
     return path.suffix.lower() == SUFFIX and os.path.isfile(path)
 
 
-def read(path: Path, reading: Reading, progress: Progress) -> Dataset:
+def read(path: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     """Open a file that `recognises` accepts.
 
     Raises:
@@ -71,7 +71,7 @@ def read(path: Path, reading: Reading, progress: Progress) -> Dataset:
         return torch.from_numpy(reduced)
 
     header = Header(width, height, channels == 4)
-    return dataset_of_shots(
+    return assemble_dataset(
         path, FORMAT.name, (train, test), {path: header}, path, reading, progress, notes, read=pictures
     )
 
@@ -123,9 +123,9 @@ def _check(arrays: _Arrays, path: Path) -> None:
         raise DatasetError(f"{colours}, found floats from {low:g} to {high:g}: bring them to 0..1")
 
 
-def _pose(matrix: np.ndarray, where: str, reading: Reading) -> np.ndarray:
+def _pose(matrix: np.ndarray, where: str, reading: ReadOptions) -> np.ndarray:
     bottom = [[0.0, 0.0, 0.0, 1.0]][: 4 - len(matrix)]
-    return checked_pose(np.concatenate([matrix, np.reshape(bottom, (-1, 4))]), where, "a pose", reading.axes)
+    return parse_pose(np.concatenate([matrix, np.reshape(bottom, (-1, 4))]), where, "a pose", reading.axes)
 
 
 def _bytes_of(image: np.ndarray) -> np.ndarray:

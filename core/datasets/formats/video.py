@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets.dataset import Dataset, Format, Progress
 from core.datasets.formats import photos
 from core.datasets.loading.sharpness import SETTINGS, Sharpest
-from core.datasets.loading.shots import pictures_in
+from core.datasets.loading.shots import list_pictures
 from core.errors import DatasetError
 from core.files import user_folder
 
@@ -36,7 +36,7 @@ def recognises(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and os.path.isfile(path)
 
 
-def read(path: Path, reading: Reading, progress: Progress) -> Dataset:
+def read(path: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     """Open a file that `recognises` accepts.
 
     Raises:
@@ -48,7 +48,7 @@ def read(path: Path, reading: Reading, progress: Progress) -> Dataset:
         progress(_CHOOSING_SHARE + (1.0 - _CHOOSING_SHARE) * share, text)
 
     dataset = photos.dataset_of(path, frames, reading, after, FORMAT.name)
-    note = f"The sharpest frames of {len(pictures_in(frames))} equal parts of the video serve as photos."
+    note = f"The sharpest frames of {len(list_pictures(frames))} equal parts of the video serve as photos."
     return replace(dataset, notes=(note, *dataset.notes))
 
 

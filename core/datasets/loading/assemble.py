@@ -6,14 +6,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.config.types import Box
 from core.datasets.bounds.scene_bounds import find_place
-from core.datasets.dataset import Dataset, Progress, Views, some_of
-from core.datasets.loading.calibration import cameras_of, check_intrinsics
+from core.datasets.dataset import Dataset, Progress, Views, list_names
+from core.datasets.loading.calibration import build_cameras, check_intrinsics
 from core.datasets.loading.image_file import Header
 from core.datasets.loading.images import read_headers, read_images
-from core.datasets.loading.masks import hidden_note, used_of, with_masks
+from core.datasets.loading.masks import hidden_note, read_masks, stack_masks
 from core.datasets.loading.memory import fitting_downscale
 from core.datasets.loading.shots import Shot
 from core.errors import DatasetError
@@ -43,7 +43,7 @@ def read_files(
     return read_images([shot.path for shot in shots], headers, with_alpha, downscale, on_read)
 
 
-def posed_headers(
+def read_posed_headers(
     pictures: Iterable[tuple[Path, tuple[float, float] | None]], named_by: Path
 ) -> tuple[dict[Path, Header], tuple[str, ...]]:
     """How pictures are to be read whose poses are given, and a note on tags that say how to turn them.
@@ -68,13 +68,13 @@ def posed_headers(
     return headers, notes
 
 
-def dataset_of_shots(
+def assemble_dataset(
     opened: Path,
     format_name: str,
     splits: tuple[list[Shot], list[Shot]],
     headers: Mapping[Path, Header],
     named_by: Path,
-    reading: Reading,
+    reading: ReadOptions,
     progress: Progress,
     notes: tuple[str, ...],
     depths: Depths = lambda cameras: (None, None),
@@ -95,18 +95,18 @@ def dataset_of_shots(
         read: the shots' pictures.
 
     Raises:
-        DatasetError: there are too few training views; see `with_masks` and `views_of`.
+        DatasetError: there are too few training views; see `read_masks` and `read_views`.
     """
-    check_number(splits[0], named_by)
-    downscale, fitted = settled_downscale(splits, headers, reading.downscale)
+    check_view_count(splits[0], named_by)
+    downscale, fitted = choose_downscale(splits, headers, reading.downscale)
     n_masked = sum(bool(shot.masks) for shot in (*splits[0], *splits[1]))
     masks_share = _MASKS_SHARE if n_masked else 0.0
-    on_mask = counted(progress, n_masked, "mask", 0.0, masks_share)
-    (train, test), left_out = with_masks(splits, headers, named_by, downscale, FEWEST_VIEWS, on_mask)
-    train, test, when = timed(train, test)
-    on_read = counted(progress, len(train) + len(test), "image", masks_share)
-    train_views, cut_off = views_of(train, headers, named_by, downscale, on_read, read)
-    test_views, test_cut_off = views_of(test, headers, named_by, downscale, on_read, read)
+    on_mask = count_progress(progress, n_masked, "mask", 0.0, masks_share)
+    (train, test), left_out = read_masks(splits, headers, named_by, downscale, FEWEST_VIEWS, on_mask)
+    train, test, when = normalize_times(train, test)
+    on_read = count_progress(progress, len(train) + len(test), "image", masks_share)
+    train_views, cut_off = read_views(train, headers, named_by, downscale, on_read, read)
+    test_views, test_cut_off = read_views(test, headers, named_by, downscale, on_read, read)
     progress(1.0, "placing the scene")
     notes += (*fitted, *left_out, *hidden_note(train_views), *dict.fromkeys(cut_off + test_cut_off), *when)
     reading = replace(reading, downscale=downscale)
@@ -129,13 +129,13 @@ def dataset_of_shots(
     )
 
 
-def stored_reduced(dataset: Dataset, factor: int) -> Dataset:
+def multiply_downscale(dataset: Dataset, factor: int) -> Dataset:
     """A dataset whose reading counts from pictures that had been reduced by a factor when they were stored."""
     reading = dataset.reading
     return replace(dataset, reading=replace(reading, downscale=factor * reading.downscale))
 
 
-def check_number(train: list[Shot], path: Path) -> None:
+def check_view_count(train: list[Shot], path: Path) -> None:
     """Raise DatasetError if there are too few training views."""
     if len(train) < FEWEST_VIEWS:
         raise DatasetError(
@@ -144,7 +144,7 @@ def check_number(train: list[Shot], path: Path) -> None:
         )
 
 
-def settled_downscale(
+def choose_downscale(
     splits: Iterable[list[Shot]], headers: Mapping[Path, Header], downscale: int
 ) -> tuple[int, tuple[str, ...]]:
     """The factor to reduce all pictures of a dataset by, so that they fit in memory, and a note if it is not the one
@@ -154,7 +154,7 @@ def settled_downscale(
     return fitting_downscale([headers[shot.path] for shot in shots], bytes_per_pixel, downscale)
 
 
-def counted(
+def count_progress(
     progress: Progress, n: int, what: str = "image", begin: float = 0.0, end: float = READING_SHARE
 ) -> Callable[[], None]:
     """What to call after each of n files of a dataset, so that `progress` is told.
@@ -172,7 +172,7 @@ def counted(
     return on_read
 
 
-def views_of(
+def read_views(
     shots: list[Shot],
     headers: Mapping[Path, Header],
     named_by: Path,
@@ -194,12 +194,12 @@ def views_of(
     own = [headers[shot.path] for shot in shots]
     check_intrinsics(shots, own, named_by)
     images = read(shots, own, _with_alpha(headers), downscale, on_read)
-    cameras = cameras_of(shots, own, named_by, downscale)
-    views = Views(cameras, images, tuple(shot.name for shot in shots), used_of(shots, cameras))
+    cameras = build_cameras(shots, own, named_by, downscale)
+    views = Views(cameras, images, tuple(shot.name for shot in shots), stack_masks(shots, cameras))
     return views, _cut_off({header.size for header in own}, downscale)
 
 
-def timed(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
+def normalize_times(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
     """Training and test shots with their times from 0 to 1, and a note where the training shots have several.
 
     D-NeRF's times (Pumarola et al. 2021) are so already; others, such as seconds, are counted from the first to the
@@ -236,7 +236,7 @@ def _cut_off(sizes: set[tuple[int, int]], downscale: int) -> tuple[str, ...]:
     if not cut:
         return ()
     if len(cut) > 1:
-        named = some_of([f"{width}x{height}" for width, height in cut])
+        named = list_names([f"{width}x{height}" for width, height in cut])
         return (f"{named} pixels can't be divided by {downscale}: the rest at the right and bottom is left out.",)
     width, height = cut[0]
     return (

@@ -33,7 +33,7 @@ def check_intrinsics(shots: Sequence[Shot], headers: Sequence[Header], named_by:
         _check_aspect(shot, header.size, named_by)
 
 
-def cameras_of(shots: Sequence[Shot], headers: Sequence[Header], named_by: Path, downscale: int) -> Camera:
+def build_cameras(shots: Sequence[Shot], headers: Sequence[Header], named_by: Path, downscale: int) -> Camera:
     """The cameras of shots whose pictures are reduced by a factor.
 
     Raises:

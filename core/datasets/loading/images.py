@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.datasets.dataset import some_of
+from core.datasets.dataset import list_names
 from core.datasets.loading.downscale import box_filter
 from core.datasets.loading.image_file import Header, broken, read_header, read_image
 from core.datasets.loading.memory import n_readers
@@ -109,7 +109,7 @@ def _refuse(failures: Sequence[tuple[Path, DatasetError]]) -> None:
 
 def _others(paths: Sequence[Path]) -> str:
     """The names of all but the first, as far as they fit a line."""
-    return f" (also {some_of([path.name for path in paths[1:]], _MOST_NAMES)})" if len(paths) > 1 else ""
+    return f" (also {list_names([path.name for path in paths[1:]], _MOST_NAMES)})" if len(paths) > 1 else ""
 
 
 def reduced_size(header: Header, downscale: int, path: Path) -> tuple[int, int]:

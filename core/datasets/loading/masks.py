@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.datasets.dataset import Views, some_of
+from core.datasets.dataset import Views, list_names
 from core.datasets.loading.downscale import whole_blocks
 from core.datasets.loading.image_file import Header, nonzero_pixels
 from core.datasets.loading.images import in_threads
@@ -19,7 +19,7 @@ from core.geometry.cameras import Camera
 Splits = tuple[list[Shot], list[Shot]]
 
 
-def with_masks(
+def read_masks(
     splits: Splits,
     headers: Mapping[Path, Header],
     named_by: Path,
@@ -53,12 +53,14 @@ def with_masks(
     if len(train) < fewest or not test:
         raise DatasetError(
             f"{named_by}: expected masks that leave something of the pictures, found nothing left of {len(lost)} of "
-            f"{len(shots)} ({some_of(lost)}): are they inverted, or for other pictures?"
+            f"{len(shots)} ({list_names(lost)}): are they inverted, or for other pictures?"
         )
-    return (train, test), (f"{len(lost)} views are left out, for their masks leave nothing of them: {some_of(lost)}.",)
+    return (train, test), (
+        f"{len(lost)} views are left out, for their masks leave nothing of them: {list_names(lost)}.",
+    )
 
 
-def used_of(shots: list[Shot], cameras: Camera) -> Tensor | None:
+def stack_masks(shots: list[Shot], cameras: Camera) -> Tensor | None:
     """The pixels of shots' images that count, as `Views.used`; None: all.
 
     Args:

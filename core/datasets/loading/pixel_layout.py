@@ -8,7 +8,7 @@ _RUN = 32
 eight."""
 
 
-class Layout:
+class PixelLayout:
     """The pixels of n images, row by row, image after image.
 
     Args:

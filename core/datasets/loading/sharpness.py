@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.datasets.loading.shots import pictures_in
+from core.datasets.loading.shots import list_pictures
 
 MOST_KEPT = 100
 """So many pictures of a sequence are kept at most, and half as many at least where it has them. An even number."""
@@ -94,7 +94,7 @@ class Sharpest:
 
     def _drop_others(self) -> None:
         kept = {self._path(index) for _, index in self._kept}
-        for path in pictures_in(self._folder):
+        for path in list_pictures(self._folder):
             if path not in kept:
                 path.unlink()
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from core.datasets.dataset import some_of
+from core.datasets.dataset import list_names
 from core.datasets.loading.image_file import PICTURE_SUFFIXES
 from core.errors import DatasetError
 from core.geometry.lenses import N_COEFFICIENTS
@@ -109,7 +109,7 @@ def hold_out(shots: list[Shot], kind: str) -> tuple[list[Shot], list[Shot], tupl
     return kept, held_out, (note,)
 
 
-def present(listed: list[Named], named_by: Path) -> tuple[list[Named], tuple[str, ...]]:
+def keep_existing(listed: list[Named], named_by: Path) -> tuple[list[Named], tuple[str, ...]]:
     """What has its picture, by the order of the names, and a note on the rest.
 
     Lists made from videos and by selection often name pictures that were thrown away.
@@ -129,11 +129,11 @@ def present(listed: list[Named], named_by: Path) -> tuple[list[Named], tuple[str
         )
     if not missing:
         return there, ()
-    names = some_of([item.name for item in missing], _MOST_NAMES)
+    names = list_names([item.name for item in missing], _MOST_NAMES)
     return there, (f"{len(missing)} of the {len(listed)} images it names are missing: {names}.",)
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def list_pictures(folder: Path) -> list[Path]:
     """The pictures right in a folder, by name; without hidden ones, such as macOS puts beside each file.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.config.read_options import AS_STORED, Axes, Reading
+from core.config.read_options import AS_STORED, Axes, ReadOptions
 from core.config.types import Box
 from core.datasets.loading.shots import find_picture
 from core.errors import DatasetError
@@ -29,7 +29,7 @@ _TO_OPENGL = np.array([1.0, -1.0, -1.0, 1.0])
 """Times a pose's columns in OpenCV's axes."""
 
 
-class Frame(NamedTuple):
+class FrameRecord(NamedTuple):
     """One posed picture.
 
     Attributes:
@@ -92,7 +92,7 @@ def scene_box(transforms: dict[str, Any], path: Path) -> Box | None:
     return tuple(map(float, box))
 
 
-def read_frames(transforms: dict[str, Any], path: Path, reading: Reading = AS_STORED) -> list[Frame]:
+def read_frames(transforms: dict[str, Any], path: Path, reading: ReadOptions = AS_STORED) -> list[FrameRecord]:
     """The posed pictures; whether they exist is not looked at."""
     frames = transforms.get("frames")
     if not isinstance(frames, list) or not frames:
@@ -108,7 +108,7 @@ def read_frames(transforms: dict[str, Any], path: Path, reading: Reading = AS_ST
     return read
 
 
-def _read_frame(frame: Any, where: str, folder: Path, reading: Reading) -> Frame:
+def _read_frame(frame: Any, where: str, folder: Path, reading: ReadOptions) -> FrameRecord:
     if not isinstance(frame, dict):
         raise DatasetError(f"{where}: expected an object, found {_kind(frame)}: export it again")
     name = frame.get("file_path")
@@ -118,12 +118,12 @@ def _read_frame(frame: Any, where: str, folder: Path, reading: Reading) -> Frame
     if "transform_matrix" not in frame:
         raise DatasetError(f"{where} ({name}): expected transform_matrix, the 4x4 pose, found none: add it")
     path = find_picture(folder, name, where, reading.allow_outside)
-    c2w = checked_pose(frame["transform_matrix"], f"{where} ({name})", axes=reading.axes)
-    time = number(frame, "time", f"{where} ({name})", -_LATEST, _LATEST) if "time" in frame else None
-    return Frame(name, path, c2w, frame, time)
+    c2w = parse_pose(frame["transform_matrix"], f"{where} ({name})", axes=reading.axes)
+    time = read_number(frame, "time", f"{where} ({name})", -_LATEST, _LATEST) if "time" in frame else None
+    return FrameRecord(name, path, c2w, frame, time)
 
 
-def checked_pose(matrix: Any, where: str, what: str = "transform_matrix", axes: Axes = "opengl") -> np.ndarray:
+def parse_pose(matrix: Any, where: str, what: str = "transform_matrix", axes: Axes = "opengl") -> np.ndarray:
     """c2w (4, 4) float32 in OpenGL's axes, of a matrix that messages call `what`.
 
     A uniform scale, which Blender writes for a scaled parent, is taken out of its rotation.
@@ -147,7 +147,7 @@ def checked_pose(matrix: Any, where: str, what: str = "transform_matrix", axes: 
     return (c2w * _TO_OPENGL if axes == "opencv" else c2w).astype(np.float32)
 
 
-def number(given: dict[str, Any], key: str, where: str, low: float = -math.inf, high: float = math.inf) -> float:
+def read_number(given: dict[str, Any], key: str, where: str, low: float = -math.inf, high: float = math.inf) -> float:
     """A number of a JSON object, between two others.
 
     Raises:

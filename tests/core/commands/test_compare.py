@@ -8,7 +8,7 @@ from rich.console import Console
 import core.commands.compare
 from core.commands.compare import compare_methods, marks_until, parse_methods
 from core.commands.comparison_report import COLUMNS
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.config.sampler_settings import StratifiedSettings
 from core.errors import DatasetError, FirstlightError
 from core.training.collapse import not_finite
@@ -24,7 +24,7 @@ def small_presets(monkeypatch):
 def compare(tmp_path, methods="ngp+occupancy,ngp+stratified", seconds=0.2, **more):
     console = Console(record=True, width=120)
     outcomes = compare_methods(
-        "demo", methods, seconds, tmp_path / "out", 2, Reading(16), "cpu", console=console, **more
+        "demo", methods, seconds, tmp_path / "out", 2, ReadOptions(16), "cpu", console=console, **more
     )
     return outcomes, console.export_text()
 

@@ -22,7 +22,7 @@ def test_it_looks_at_everything_and_finds_no_fatal_lack_here():
 
 
 def test_every_lack_comes_with_advice():
-    text = doctor.lines([doctor.Finding("a", "fine"), doctor.Finding("bc", "missing", "install it")])
+    text = doctor.lines([doctor.Diagnosis("a", "fine"), doctor.Diagnosis("bc", "missing", "install it")])
     assert text == ["  a   fine", "! bc  missing", "      -> install it"]
 
 

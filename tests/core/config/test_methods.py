@@ -21,7 +21,7 @@ from core.config.methods import (
     with_overrides,
 )
 from core.config.presets import endless
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.config.sampler_settings import RVSSettings, StratifiedSettings
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
@@ -85,14 +85,14 @@ def test_a_network_is_small_on_a_cpu_and_its_rate_follows_its_width():
 
 @pytest.mark.parametrize(("sampler", "per_sample"), [("stratified", 1), ("occupancy", None)])
 def test_evaluations_are_counted_once_each(sampler, per_sample):
-    trainer = new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, few("ngp", sampler))
+    trainer = new_trainer(open_dataset("demo", ReadOptions(8)), "cpu", 0, few("ngp", sampler))
     stats = trainer.step()
     asked = stats.n_marched + stats.n_samples if per_sample is None else per_sample * stats.n_samples
     assert trainer.n_evaluations == asked > 0
 
 
 def test_a_field_of_ones_own_keeps_cells_where_something_is_at_any_time():
-    still, moving = (open_dataset(name, Reading(8)) for name in ("demo", "demo-dynamic"))
+    still, moving = (open_dataset(name, ReadOptions(8)) for name in ("demo", "demo-dynamic"))
     decays = [
         settings_for(dataset, "cpu", Overrides(method={"field": field})).train.grid_decay
         for dataset, field in ((still, "my.py:Own"), (moving, "my.py:Own"), (moving, "ngp-t"))
@@ -119,7 +119,10 @@ def test_what_gives_no_gradients_along_positions_is_refused_where_these_alone_te
             method = {"field": field, "sampler": "rvs"}
             with pytest.raises(ValueError, match=rf"{field} gives no gradients along positions: choose .*mlp.*color"):
                 new_trainer(
-                    open_dataset("demo", Reading(8)), "cpu", 0, Overrides({}, {}, {}, {"use": "hierarchical"}, method)
+                    open_dataset("demo", ReadOptions(8)),
+                    "cpu",
+                    0,
+                    Overrides({}, {}, {}, {"use": "hierarchical"}, method),
                 )
 
 
@@ -167,7 +170,7 @@ def test_settings_of_rvs_are_checked(name, value):
     ],
 )
 def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, more, tmp_path):
-    dataset = open_dataset("demo", Reading(8))
+    dataset = open_dataset("demo", ReadOptions(8))
     trainer = new_trainer(dataset, "cpu", 0, few(field, sampler, **more))
     for _ in range(3):
         stats = trainer.step()
@@ -232,15 +235,17 @@ def test_a_contraction_goes_along_to_another_place_and_near_planes_of_the_march_
 
 @pytest.mark.parametrize("contraction", ["max", "sphere"])
 def test_an_object_without_surroundings_is_learnt_contracted_too(contraction):
-    trainer = new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": contraction}))
+    trainer = new_trainer(
+        open_dataset("demo", ReadOptions(8)), "cpu", 0, Overrides(method={"contraction": contraction})
+    )
     assert trainer.step().n_samples > 1000
 
 
 def test_where_cameras_stand_around_the_scene_ndc_is_refused():
     with pytest.raises(ValueError, match=r"ndc needs cameras that face one way: .*; choose sphere"):
-        new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": "ndc"}))
+        new_trainer(open_dataset("demo", ReadOptions(8)), "cpu", 0, Overrides(method={"contraction": "ndc"}))
     with pytest.raises(ValueError, match=r"'cube': choose one of none, max, sphere, ndc"):
-        new_trainer(open_dataset("demo", Reading(8)), "cpu", 0, Overrides(method={"contraction": "cube"}))
+        new_trainer(open_dataset("demo", ReadOptions(8)), "cpu", 0, Overrides(method={"contraction": "cube"}))
 
 
 HASHED = {"log2_hashmap_size": 13}
@@ -265,7 +270,7 @@ LEARNT = [
 def test_the_demo_is_learnt_in_120_steps(method, network, sampling, training, reached):
     """A white picture is at 12.5 dB, one of the photo's mean colour at 13.7. Each reached is a decibel or more below
     what came of three seeds."""
-    dataset, white = open_dataset("demo", Reading(8)), torch.ones(3)
+    dataset, white = open_dataset("demo", ReadOptions(8)), torch.ones(3)
     names = dict(zip(("field", "sampler"), method.split("+"), strict=True))
     training = {"target_samples": 4096, **training}
     trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, sampling, names))

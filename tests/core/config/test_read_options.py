@@ -1,6 +1,6 @@
 import pytest
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from core.config.read_options import Reading
 def test_what_cannot_be_asked_for_is_named(given):
     ((name, value),) = given.items()
     with pytest.raises(ValueError, match=rf"{name} must be .* got {value!r}"):
-        Reading(**given)
+        ReadOptions(**given)

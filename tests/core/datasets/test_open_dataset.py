@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from core import datasets
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.datasets.loading import memory
 from core.errors import DatasetError
@@ -139,7 +139,7 @@ def test_too_much_for_the_memory_is_read_reduced_as_if_that_was_asked_for(tmp_pa
     monkeypatch.setattr(memory, "free_memory", lambda: 0.3 * (whole.train.nbytes + whole.test.nbytes) / memory._SHARE)
     fitting = open_dataset(folder)
     monkeypatch.undo()
-    asked = open_dataset(folder, Reading(2))
+    asked = open_dataset(folder, ReadOptions(2))
     assert fitting.reading.downscale == asked.reading.downscale == 2
     assert fitting.train.images.equal(asked.train.images) and fitting.test.images.equal(asked.test.images)
     assert fitting.train.cameras.K.equal(asked.train.cameras.K)
@@ -152,6 +152,7 @@ def test_the_downscale_counts_how_pictures_are_stored_too(tmp_path):
     views = ball_views(12, 24)
     folder = write_llff(tmp_path, views)
     write_pictures(folder, views, factor=4)
-    assert [open_dataset(folder, Reading(downscale)).reading.downscale for downscale in (1, 2, 4, 8)] == [1, 2, 4, 8]
+    for downscale in (1, 2, 4, 8):
+        assert open_dataset(folder, ReadOptions(downscale)).reading.downscale == downscale
     (folder / "images").rename(folder / "thrown away")
-    assert [open_dataset(folder, Reading(downscale)).reading.downscale for downscale in (1, 4, 8)] == [4, 4, 8]
+    assert [open_dataset(folder, ReadOptions(downscale)).reading.downscale for downscale in (1, 4, 8)] == [4, 4, 8]

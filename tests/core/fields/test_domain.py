@@ -7,7 +7,7 @@ import torch
 
 from core.datasets.bounds.forward_facing import facing_frame
 from core.fields.domain import in_unit_cube, space_of
-from core.geometry.placement import Frame
+from core.geometry.placement import NdcFrame
 from core.kernels.contraction import FARTHEST, Space
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.samplers.resampling import even_edges, spacing_in
@@ -16,7 +16,7 @@ from tests.scenes import SMALL_TRAINING, ball_dataset
 
 BOX = (-1.0, 0.0, 2.0, 1.0, 4.0, 3.0)
 CENTRE, HALVES = torch.tensor([0.0, 2.0, 2.5]), torch.tensor([1.0, 2.0, 0.5])
-FRAME = Frame((0.2, -0.1, 4.0), (0.9, 0.0, 0.1, -0.05, 0.8, 0.0, 0.04, 0.02, -0.5))
+FRAME = NdcFrame((0.2, -0.1, 4.0), (0.9, 0.0, 0.1, -0.05, 0.8, 0.0, 0.04, 0.02, -0.5))
 SPACES = {name: Space(BOX, name) for name in ("none", "max", "sphere")} | {"ndc": Space(BOX, "ndc", FRAME)}
 CONTRACTED = ("max", "sphere")
 

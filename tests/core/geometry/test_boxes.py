@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from core.geometry.boxes import distances_to_box, grown, marched_box, sides_of
+from core.geometry.boxes import crop_box, distances_to_box, scale_box, sides_of
 from tests.scenes import BOX
 
 CROPS = [(-0.5, -0.2, 0.0, 0.5, 2.0, 0.4), (-3.0, -3.0, -3.0, 3.0, 3.0, 3.0), (5.0, -1.0, -1.0, 6.0, 1.0, 1.0)]
@@ -14,13 +14,13 @@ def inside(point, box):
 
 @pytest.mark.parametrize("crop", CROPS)
 def test_what_is_marched_lies_in_both_boxes(crop):
-    found = marched_box(BOX, crop)
+    found = crop_box(BOX, crop)
     for point in itertools.product((-1.5, -0.9, -0.3, 0.1, 0.45, 0.95, 5.5), repeat=3):
         assert inside(point, found) == (inside(point, BOX) and inside(point, crop))
 
 
 def test_without_a_crop_box_all_is_marched():
-    assert marched_box(BOX, None) == BOX
+    assert crop_box(BOX, None) == BOX
 
 
 def test_distances_are_those_of_the_nearest_and_the_farthest_point():
@@ -30,6 +30,6 @@ def test_distances_are_those_of_the_nearest_and_the_farthest_point():
 
 def test_a_box_grows_about_its_centre():
     flat = (-1.0, -2.0, 0.5, 1.0, 2.0, 1.5)
-    assert grown(flat, 2.0) == (-2.0, -4.0, 0.0, 2.0, 4.0, 2.0)
-    assert grown(grown(flat, 1.25), 1.0 / 1.25) == pytest.approx(flat)
-    assert sides_of(grown(flat, 3.0)) == pytest.approx([3.0 * side for side in sides_of(flat)])
+    assert scale_box(flat, 2.0) == (-2.0, -4.0, 0.0, 2.0, 4.0, 2.0)
+    assert scale_box(scale_box(flat, 1.25), 1.0 / 1.25) == pytest.approx(flat)
+    assert sides_of(scale_box(flat, 3.0)) == pytest.approx([3.0 * side for side in sides_of(flat)])

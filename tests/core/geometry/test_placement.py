@@ -4,40 +4,50 @@ import math
 
 import pytest
 
-from core.geometry.boxes import grown
-from core.geometry.placement import AXES, FLATTEST, Place, axis_name, coarsest, problem, turned_up, up_text, wished
+from core.geometry.boxes import scale_box
+from core.geometry.placement import (
+    AXES,
+    FLATTEST,
+    Place,
+    axis_name,
+    find_problem,
+    next_up,
+    outermost_box,
+    override_place,
+    up_text,
+)
 
 BOX = (-1.0, -2.0, 0.5, 1.0, 2.0, 1.5)
 
 
 def test_each_level_is_twice_as_large_as_the_one_before():
-    assert coarsest(Place(BOX)) == BOX
-    assert coarsest(Place(BOX, 3)) == grown(BOX, 4.0)
+    assert outermost_box(Place(BOX)) == BOX
+    assert outermost_box(Place(BOX, 3)) == scale_box(BOX, 4.0)
 
 
 def test_up_turns_through_all_axes_and_comes_back():
     up, names = AXES["+z"], []
     for _ in range(6):
         names.append(axis_name(up))
-        up = turned_up(up)
+        up = next_up(up)
     assert names == ["+z", "-z", "+x", "-x", "+y", "-y"] and up == AXES["+z"]
 
 
 def test_a_tilted_up_turns_to_the_axis_that_it_nearly_is():
     tilted = (0.2, -math.sqrt(0.96), 0.0)
     assert axis_name(tilted) == "" and up_text(tilted) == "(0.2 -0.9798 0)"
-    assert up_text(turned_up(tilted)) == "-y"
+    assert up_text(next_up(tilted)) == "-y"
 
 
 def test_what_is_wished_replaces_what_is_found():
     found = Place(BOX, 2, 0.3, AXES["-y"])
-    assert wished(found) == found
+    assert override_place(found) == found
     other = (0.0, 0.0, 0.0, 1.0, 2.0, 3.0)
-    assert wished(found, box=other, levels=5, up="+x") == Place(other, 5, 0.3, AXES["+x"])
-    assert wished(found, levels=1) == found._replace(n_levels=1)
+    assert override_place(found, box=other, levels=5, up="+x") == Place(other, 5, 0.3, AXES["+x"])
+    assert override_place(found, levels=1) == found._replace(n_levels=1)
     for wish in ({"box": BOX[::-1]}, {"levels": 0}, {"levels": 7}):
         with pytest.raises(ValueError, match=r"box|levels"):
-            wished(found, **wish)
+            override_place(found, **wish)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +65,9 @@ def test_what_is_wished_replaces_what_is_found():
     ],
 )
 def test_a_place_that_can_not_be_says_why_in_one_line(place, said):
-    assert said in problem(place) and "\n" not in problem(place)
+    assert said in find_problem(place) and "\n" not in find_problem(place)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_ordinary_boxes_of_any_unit_are_right(scale):
-    assert problem(Place(tuple(scale * x for x in BOX), 6, 0.1 * scale)) == ""
+    assert find_problem(Place(tuple(scale * x for x in BOX), 6, 0.1 * scale)) == ""

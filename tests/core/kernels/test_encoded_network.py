@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.fields.mlp import mlp
-from core.geometry.placement import Frame
+from core.geometry.placement import NdcFrame
 from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.encoded_network import encoded_network, packed_table
 from core.kernels.hash_grid import hash_encode, level_layout
@@ -97,7 +97,7 @@ def test_threads_may_be_the_first_to_ask_for_a_size_together():
 @pytest.mark.parametrize("contraction", ["max", "sphere", "ndc"])
 def test_it_contracts_space_as_the_encoding_does(contraction):
     table, weights = random_network()
-    frame = Frame((0.0, 0.0, 40.0), (1.0, 0.0, 0.1, 0.0, 1.5, 0.0, 0.0, 0.1, -0.5)) if contraction == "ndc" else None
+    frame = NdcFrame((0.0, 0.0, 40.0), (1.0, 0.0, 0.1, 0.0, 1.5, 0.0, 0.0, 0.1, -0.5)) if contraction == "ndc" else None
     space = Space((0.0, -1.0, 2.0, 1.0, 1.0, 5.0), contraction, frame)
     positions = 30.0 * torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     found = encoded_network(positions, packed_table(table), LEVELS.info, space, weights)

@@ -11,7 +11,7 @@ from core.datasets import open_dataset
 from core.fields.mlp import mlp
 from core.fields.ngp import NGPField
 from core.geometry.lenses import Lens
-from core.geometry.placement import Frame
+from core.geometry.placement import NdcFrame
 from core.geometry.rays import Rays
 from core.kernels import fused_march
 from core.kernels.cell_hits import cells_on_plane, first_cells
@@ -86,7 +86,7 @@ def _hash_grid(device):
     levels = level_layout(6, 4, 64, 10)
     positions, table, info = on(device, 3.0 * numbers(500, 3) - 1.0, numbers(levels.n_entries, 2, seed=1), levels.info)
     results = []
-    frame = Frame((0.5, 0.5, 1.5), (1.0, 0.1, 0.0, 0.0, 1.0, 0.2, 0.0, 0.0, -0.8))
+    frame = NdcFrame((0.5, 0.5, 1.5), (1.0, 0.1, 0.0, 0.0, 1.0, 0.2, 0.0, 0.0, -0.8))
     box = (0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
     for space in (Space(box), Space(box, "max"), Space(box, "sphere"), Space(box, "ndc", frame)):
         table.requires_grad_()

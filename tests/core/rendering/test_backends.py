@@ -8,7 +8,7 @@ from core.errors import BackendUnavailable
 from core.kernels.nerfacc.kernels import NerfaccKernels
 from core.kernels.runtime.backend import current, use
 from core.rendering import backend_race
-from core.rendering.backends import Nerfacc, choose_backend, describe_backend, foresee
+from core.rendering.backends import Nerfacc, choose_backend, describe_backend, predict_backend
 from tests.core.kernels import nerfacc_twin
 
 
@@ -64,7 +64,7 @@ def test_on_the_cpu_it_is_warp_and_nothing_is_asked():
 
     for wish in ("auto", "warp"):
         assert choose_backend(wish, "cpu", print, nobody).name == "warp"
-    assert foresee("cpu", nobody)[0] == "warp"
+    assert predict_backend("cpu", nobody)[0] == "warp"
 
 
 def test_nerfacc_on_the_cpu_is_refused_in_one_line(capsys):
@@ -110,13 +110,13 @@ def test_nerfacc_that_can_not_be_built_says_why_and_what_else_there_is(tmp_path)
 @pytest.mark.parametrize(("warp", "nerfacc", "faster"), [(2.0, 1.0, "nerfacc"), (1.0, 2.0, "warp")])
 def test_auto_takes_the_faster_and_remembers(tmp_path, warp, nerfacc, faster):
     machine = Machine(tmp_path, warp=warp, nerfacc=nerfacc)
-    assert foresee("cuda", machine)[0] == "warp or nerfacc" and machine.done == []
+    assert predict_backend("cuda", machine)[0] == "warp or nerfacc" and machine.done == []
     chosen = machine.choose("auto")
     assert chosen.name == faster and (chosen.nerfacc is not None) == (faster == "nerfacc")
     assert f"Warp {warp:.2f} ms, nerfacc {nerfacc:.2f} ms" in chosen.reason
     assert "race" in machine.done and len(machine.said) == 1
     again = Machine(tmp_path, warp=nerfacc, nerfacc=warp)
-    assert foresee("cuda", again) == (faster, chosen.reason)
+    assert predict_backend("cuda", again) == (faster, chosen.reason)
     assert again.choose("auto")[:2] == chosen[:2]
     assert "race" not in again.done and not again.said
 
@@ -134,7 +134,7 @@ def test_a_broken_memory_is_measured_anew(tmp_path, text):
     machine.memory.parent.mkdir()
     machine.memory.write_text(text)
     assert machine.choose("auto").name == "nerfacc" and "race" in machine.done
-    assert foresee("cuda", machine)[0] == "nerfacc"
+    assert predict_backend("cuda", machine)[0] == "nerfacc"
 
 
 def test_a_memory_that_can_not_be_written_keeps_nobody_from_starting(tmp_path):
@@ -148,7 +148,7 @@ def test_auto_never_builds_and_says_what_would(tmp_path):
         machine = Machine(tmp_path, built=False, obstacle=obstacle)
         chosen = machine.choose("auto")
         assert chosen.name == "warp" and told in chosen.reason and machine.done == []
-        assert foresee("cuda", machine) == chosen[:2]
+        assert predict_backend("cuda", machine) == chosen[:2]
 
 
 @pytest.mark.parametrize("failure", [BackendUnavailable("it does not load"), RuntimeError("CUDA error:\nno image")])

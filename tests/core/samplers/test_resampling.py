@@ -9,7 +9,7 @@ import torch
 from core.config.march import MarchSettings
 from core.config.presets import endless
 from core.fields.domain import in_unit_cube
-from core.geometry.placement import Frame
+from core.geometry.placement import NdcFrame
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
 from core.samplers.intervals import ray_ends
@@ -101,7 +101,7 @@ def test_bins_are_even_in_the_box_and_even_in_disparity_behind_it():
 
 
 def test_only_where_rays_are_endless_no_box_bounds_them():
-    frame = Frame((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0 / 0.3))
+    frame = NdcFrame((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0 / 0.3))
     spaces = Space(BOX), Space(BOX, "max"), Space(BOX, "sphere"), Space(BOX, "ndc", frame)
     assert [spacing_in(space).bounds(BOX) == BOX for space in spaces] == [True, True, False, False]
     assert spacing_in(spaces[3]).even_to == pytest.approx(0.3), "even in disparity from the near plane on"

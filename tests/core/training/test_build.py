@@ -6,7 +6,7 @@ from core.config.presets import presets
 from core.datasets.bounds.footprint import pixels_across
 from core.datasets.bounds.scene_bounds import place_of
 from core.errors import DatasetError, FirstlightError, SnapshotError
-from core.geometry.boxes import grown
+from core.geometry.boxes import scale_box
 from core.geometry.placement import Place
 from core.training.build import Overrides, method_of, moved_trainer, new_trainer, open_trainer, other_trainer
 from core.training.snapshot import save_snapshot
@@ -63,7 +63,7 @@ def test_the_finest_level_follows_the_pictures_and_a_wish_for_another_stays(tmp_
         trainer = new_trainer(small.dataset, "cpu", 0, Overrides(method={"contraction": contraction}))
         assert trainer.field_settings.max_resolution == pytest.approx(share * sides[0], abs=1)
         assert method_of(trainer).field == {}
-    nearer = place._replace(box=grown(place.box, 0.75))
+    nearer = place._replace(box=scale_box(place.box, 0.75))
     assert moved_trainer(small, small.settings, nearer, 0).field_settings.max_resolution < sides[0]
     wished = new_trainer(small.dataset, "cpu", 0, Overrides(field={"max_resolution": 256}))
     assert method_of(wished).field == {"max_resolution": 256}

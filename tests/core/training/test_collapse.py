@@ -9,7 +9,7 @@ from core.config.march import MarchSettings
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
-from core.training.collapse import lowered, not_finite, nothing_to_learn_from, with_flags
+from core.training.collapse import lower_march_thresholds, not_finite, nothing_to_learn_from, with_flags
 from core.training.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
 
@@ -208,7 +208,7 @@ def test_a_collapse_says_since_when_and_what_helps_and_a_command_line_with_which
 
 @pytest.mark.parametrize("densest", [0.0, 1e-9, 1e-4, 0.02, 5.0])
 def test_lowered_thresholds_let_the_densest_cell_pass(densest):
-    march = lowered(MarchSettings(occ_thre=0.9, alpha_thre=0.4), densest)
+    march = lower_march_thresholds(MarchSettings(occ_thre=0.9, alpha_thre=0.4), densest)
     assert march.occ_thre <= max(0.1 * densest, 0.0) * (1 + 1e-6)
     assert march.alpha_thre <= 0.1 * densest * (1 + 1e-6)
     assert march.occ_thre <= 0.09 and march.alpha_thre <= 0.04

@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import place_of
 from core.errors import SnapshotError
@@ -80,7 +80,7 @@ def test_the_place_that_was_trained_in_comes_back_whatever_the_dataset_says(trai
 
 
 def test_it_remembers_how_its_dataset_was_opened(tmp_path):
-    reading = Reading(2, "opencv", allow_outside=True)
+    reading = ReadOptions(2, "opencv", allow_outside=True)
     trainer = tiny_trainer(open_dataset(write_nerfstudio(tmp_path / "ball", ball_views(4, 24)), reading))
     path = tmp_path / "a.safetensors"
     save_snapshot(path, trainer)

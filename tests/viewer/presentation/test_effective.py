@@ -8,7 +8,7 @@ from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.methods import read_by
 from core.config.sampler_settings import OccupancySettings, RVSSettings, StratifiedSettings
 from core.config.training import TrainSettings
-from core.geometry.boxes import marched_box
+from core.geometry.boxes import crop_box
 from core.geometry.rays import Rays
 from core.kernels.grid import GridState
 from core.kernels.marching import March
@@ -63,14 +63,14 @@ def test_planes_that_leave_nothing_say_so(changes, name):
 def test_a_crop_box_moves_the_ends():
     march = MarchSettings(crop=(-1.0, 0.0, -1.0, 1.0, 0.5, 1.0))
     starts, ends = samples(march, OUTSIDE, (0.0, 1.0, 0.0))
-    nearest, farthest = reach(marched_box(BOX, march.crop), OUTSIDE)
+    nearest, farthest = reach(crop_box(BOX, march.crop), OUTSIDE)
     assert float(starts[0]) == pytest.approx(nearest, abs=0.01)
     assert float(ends[-1]) <= farthest < reach(BOX, OUTSIDE)[1]
 
 
 def test_a_crop_box_beside_the_scene_leaves_nothing():
     march = MarchSettings(crop=(5.0, 5.0, 5.0, 6.0, 6.0, 6.0))
-    assert reach(marched_box(BOX, march.crop), OUTSIDE) == (math.inf, 0.0)
+    assert reach(crop_box(BOX, march.crop), OUTSIDE) == (math.inf, 0.0)
     shown = texts(march)
     assert shown["near_plane"] == "nothing left"
     assert "inf" not in "".join(shown.values()) and "nan" not in "".join(shown.values())

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import run_viewer
-from core.config.read_options import Reading
-from core.geometry.placement import wished
+from core.config.read_options import ReadOptions
+from core.geometry.placement import override_place
 from core.training.build import Overrides
 from tests.viewer.live import open_scene, write_quick_ball
 from viewer.protocol.view_settings import Mode
@@ -67,9 +67,9 @@ def test_a_parsed_command_gives_the_same_view(scene, changes):
 
 
 def test_a_scene_is_opened_again_as_it_was(scene):
-    reading = Reading(2, "opencv", allow_outside=True)
+    reading = ReadOptions(2, "opencv", allow_outside=True)
     line = command(replace(scene, reading=reading), scene.train.march, opened_view(scene))
-    assert Reading(**read(line, scene)[0].reading) == reading
+    assert ReadOptions(**read(line, scene)[0].reading) == reading
 
 
 def test_a_scene_that_was_put_elsewhere_opens_there_again(scene):
@@ -78,7 +78,7 @@ def test_a_scene_that_was_put_elsewhere_opens_there_again(scene):
         scene, box=place.box, up=place.up, train=replace(scene.train, grid_levels=3), opened_place=scene.place
     )
     view = read(command(moved, moved.train.march, opened_view(moved)), moved)[0]
-    assert wished(scene.place, **view.place) == place
+    assert override_place(scene.place, **view.place) == place
     assert place_wishes(place, None).keys() == {"box", "levels", "up"} and place_wishes(place, place) == {}
     assert read(command(scene, scene.train.march, opened_view(scene)), scene)[0].place == {}
     tilted = replace(scene, up=(0.6, 0.0, 0.8))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.geometry.boxes import grown
+from core.geometry.boxes import scale_box
 from core.geometry.placement import Place
 from viewer.state.placement_draft import STEP, Draft
 
@@ -35,7 +35,7 @@ def test_it_begins_with_what_is_trained_in_and_goes_back_there():
 def test_larger_and_smaller_keep_the_middle():
     edited = draft()
     edited.larger()
-    assert edited.place.box == pytest.approx(grown(TRAINED.box, STEP))
+    assert edited.place.box == pytest.approx(scale_box(TRAINED.box, STEP))
     edited.smaller()
     assert edited.place.box == pytest.approx(TRAINED.box, abs=1e-4)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.datasets.bounds.coverage import Coverage, vouched_cells
+from core.datasets.bounds.coverage import Coverage, cells_seen_by
 from core.geometry.cameras import Camera, look_at
 from tests.core.datasets.bounds.test_hull import BOX, cell_centres
 from tests.core.geometry.test_cameras import project, random_camera
@@ -65,7 +65,7 @@ def test_a_cell_at_the_camera_or_behind_it_is_not_seen():
 def test_what_two_cameras_see_is_never_missing_among_what_is_vouched_for():
     batch = cameras()
     seen = torch.stack([expected_counts(batch, box, 16) >= 2 for box in (BOX, LARGER)])
-    vouched = vouched_cells(batch, [BOX, LARGER], 16, 2)
+    vouched = cells_seen_by(batch, [BOX, LARGER], 16, 2)
     assert vouched.shape == seen.shape
     assert bool((vouched | ~seen).all())
     assert not vouched[1].all(), "nor is everything"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.datasets.bounds.footprint import pixels_across
-from core.geometry.boxes import grown
+from core.geometry.boxes import scale_box
 from core.geometry.cameras import Camera
 from tests.ball import ball_views
 from tests.scenes import BALL_RADIUS, BOX
@@ -32,7 +32,7 @@ def test_a_camera_sees_its_focal_length_over_the_distance():
 def test_they_grow_with_the_pictures_and_with_the_box():
     batch, pixels = cameras(), pixels_across(cameras(), BOX)
     assert pixels_across(batch.resized(64, 64), BOX) == pytest.approx(2.0 * pixels, rel=1e-5)
-    assert pixels_across(batch, grown(BOX, 0.5)) == pytest.approx(0.5 * pixels, rel=1e-5)
+    assert pixels_across(batch, scale_box(BOX, 0.5)) == pytest.approx(0.5 * pixels, rel=1e-5)
 
 
 @pytest.mark.parametrize("factor", [1e-3, 40.0])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from core.datasets.bounds.coverage import vouched_cells
+from core.datasets.bounds.coverage import cells_seen_by
 from core.datasets.bounds.hull import occupied_cells
 from core.datasets.bounds.initial_cells import possible_cells
 from tests.scenes import BOX, ball_dataset
@@ -30,7 +30,7 @@ def test_without_silhouettes_two_cameras_must_vouch_for_what_lies_around_the_box
     views = opaque(ball_dataset().train)
     assert possible_cells(views, [BOX], 16) is None
     for some, fewest in ((views, 2), (views.take(torch.tensor([0])), 1)):
-        expected = vouched_cells(some.cameras, [BOX, LARGER], 16, fewest)
+        expected = cells_seen_by(some.cameras, [BOX, LARGER], 16, fewest)
         assert torch.equal(possible_cells(some, [BOX, LARGER], 16), expected)
 
 

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from core.datasets import open_dataset
-from core.datasets.bounds.scene_bounds import check_place, find_place, fitted, place_of, placed, placed_as_wished
+from core.datasets.bounds.scene_bounds import (
+    apply_place_overrides,
+    check_place,
+    find_place,
+    fit_place,
+    place_at,
+    place_of,
+)
 from core.geometry.cameras import Camera, look_at, pinhole_matrix
 from core.geometry.placement import Place
 from tests.ball import ball_views
@@ -119,18 +126,18 @@ def test_what_no_camera_sees_is_no_place():
 def test_a_dataset_that_is_placed_elsewhere_remembers_its_own_place():
     dataset = ball_dataset()
     place = Place((-2.0, -2.0, -2.0, 1.0, 1.0, 1.0), 3, 0.2, (1.0, 0.0, 0.0))
-    moved = placed(dataset, place)
+    moved = place_at(dataset, place)
     assert place_of(moved) == place and moved.named == place_of(dataset)
-    assert placed(moved, Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0))).named == place_of(dataset)
+    assert place_at(moved, Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0))).named == place_of(dataset)
     assert moved.train is dataset.train
-    assert placed_as_wished(dataset, {}) is dataset
-    assert place_of(placed_as_wished(dataset, {"levels": 2})) == place_of(dataset)._replace(n_levels=2)
+    assert apply_place_overrides(dataset, {}) is dataset
+    assert place_of(apply_place_overrides(dataset, {"levels": 2})) == place_of(dataset)._replace(n_levels=2)
 
 
 def test_the_fit_follows_silhouettes_whatever_the_box_is():
     dataset = ball_dataset()
     assert dataset.train.has_silhouettes
-    found = fitted(placed(dataset, Place((-9.0, -9.0, -9.0, 9.0, 9.0, 9.0), 4)))
+    found = fit_place(place_at(dataset, Place((-9.0, -9.0, -9.0, 9.0, 9.0, 9.0), 4)))
     assert found.n_levels == 1
     low, high = bounds(found)
     assert (low < -BALL_RADIUS).all() and (high > BALL_RADIUS).all() and (high - low < 4.0 * BALL_RADIUS).all()
@@ -140,7 +147,7 @@ def test_the_fit_of_photos_follows_their_points_and_cameras(tmp_path):
     dataset = open_dataset(write_colmap(tmp_path, ball_views(10, 24)))
     own = place_of(dataset)
     assert dataset.named is None and dataset.points is not None
-    assert fitted(placed(dataset, Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0)))) == own
-    assert fitted(replace(dataset, points=None)) == own, "found when it was opened"
+    assert fit_place(place_at(dataset, Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0)))) == own
+    assert fit_place(replace(dataset, points=None)) == own, "found when it was opened"
     named = replace(dataset, points=None, box=(-1.0,) * 3 + (1.0,) * 3, n_levels=1, near_plane=0.0)
-    assert fitted(named) == find_place(dataset.train.cameras)[0]
+    assert fit_place(named) == find_place(dataset.train.cameras)[0]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from core.config.read_options import AS_STORED, Reading
+from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets import open_dataset
 from core.datasets.checks import dataset_check
 from core.datasets.checks.dataset_check import Examination, Grade, check_dataset, proposed_downscale
@@ -62,7 +62,7 @@ def test_the_figures_are_the_scene_s(ball_scene):
 
 
 def test_the_lines_say_what_matters(ball_scene):
-    text = "\n".join(check_dataset(ball_scene, Reading(5)).lines())
+    text = "\n".join(check_dataset(ball_scene, ReadOptions(5)).lines())
     fov = math.degrees(2.0 * math.atan(20 / 24 * math.tan(0.5 * ANGLE)))  # 4 of 24 columns are left out
     parts = (
         str(ball_scene),
@@ -92,7 +92,7 @@ def test_little_memory_makes_it_propose_a_downscale(ball_scene, monkeypatch):
     (finding,) = (finding for finding in report.findings if finding.remedy is Remedy.REDUCE)
     assert "--downscale 2" in finding.text
     monkeypatch.setattr(dataset_check, "free_memory", lambda: needed // 8 + 3 * needed // 4)
-    reduced = check_dataset(ball_scene, Reading(report.downscale))
+    reduced = check_dataset(ball_scene, ReadOptions(report.downscale))
     assert reduced.downscale == 2 and all(finding.remedy is not Remedy.REDUCE for finding in reduced.findings)
     assert "at full size" in dict(reduced.facts())["downscale"]
 
@@ -208,9 +208,9 @@ def test_opencvs_axes_are_recognised(ball_scene):
     assert "OpenCV's axes" in first.text and "--axes opencv" in first.text
     assert first.grave and first.remedy is Remedy.OTHER_AXES
     assert report.grade is Grade.UNFIT and report.lines()[-1].startswith("verdict    not fit")
-    assert "look away" not in warnings_of(ball_scene, Reading(axes="opencv"))
+    assert "look away" not in warnings_of(ball_scene, ReadOptions(axes="opencv"))
     rewrite_poses(ball_scene, lambda index, c2w: c2w @ over)
-    assert "no --axes opencv is needed" in warnings_of(ball_scene, Reading(axes="opencv"))
+    assert "no --axes opencv is needed" in warnings_of(ball_scene, ReadOptions(axes="opencv"))
 
 
 def test_a_format_that_names_its_axes_gets_no_advice_on_them(tmp_path):
@@ -288,5 +288,5 @@ def test_what_cannot_be_opened_raises(tmp_path):
 
 
 def test_images_of_hardly_any_pixels_are_told(tmp_path):
-    found = check_dataset(write_nerfstudio(tmp_path, ball_views(25, 24)), Reading(2)).findings
+    found = check_dataset(write_nerfstudio(tmp_path, ball_views(25, 24)), ReadOptions(2)).findings
     assert any("images of 12 pixels a side" in finding.text for finding in found)

@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from core.datasets.checks import image_quality
-from core.datasets.checks.image_quality import look_at, on_pictures, ranked
+from core.datasets.checks.image_quality import find_image_problems, measure_image, rank_by_sharpness
 from core.datasets.checks.poses import Remedy
 from tests.ball import ball_views
 
@@ -24,53 +24,58 @@ def blurred(image, radius) -> torch.Tensor:
 def findings_on(images, test_images=()):
     """On pictures of one size, as training and test views."""
     train = replace(ball_views(len(images), 4), images=torch.stack(images))
-    return list(on_pictures(train, [look_at(x) for x in images], [look_at(x) for x in test_images]))
+    return list(find_image_problems(train, [measure_image(x) for x in images], [measure_image(x) for x in test_images]))
 
 
 @pytest.mark.parametrize("most", [1 << 20, 48 * 64 // 3])
 def test_the_stronger_the_blur_the_less_the_sharpness(most, monkeypatch):
     monkeypatch.setattr(image_quality, "_MOST_PIXELS", most)  # a large picture is looked at in bands
     image = noise()
-    sharpness = [look_at(image).sharpness, *(look_at(blurred(image, radius)).sharpness for radius in (0.5, 1, 2))]
+    sharpness = [
+        measure_image(image).sharpness,
+        *(measure_image(blurred(image, radius)).sharpness for radius in (0.5, 1, 2)),
+    ]
     assert sharpness == sorted(sharpness, reverse=True) and sharpness[0] > 2.0 * sharpness[-1]
 
 
 def test_contrast_and_light_change_no_sharpness():
     image = noise()
     darker = (image.float() * 0.5 + 10.0).round().to(torch.uint8)
-    assert look_at(darker).sharpness == pytest.approx(look_at(image).sharpness, rel=0.05)
-    assert look_at(darker).brightness == pytest.approx(0.5 * look_at(image).brightness + 10.0, abs=0.5)
+    assert measure_image(darker).sharpness == pytest.approx(measure_image(image).sharpness, rel=0.05)
+    assert measure_image(darker).brightness == pytest.approx(0.5 * measure_image(image).brightness + 10.0, abs=0.5)
 
 
 def test_bands_of_a_large_picture_tell_what_all_of_it_would(monkeypatch):
     image = noise(320, 200)
-    whole = look_at(image)
+    whole = measure_image(image)
     monkeypatch.setattr(image_quality, "_MOST_PIXELS", 320 * 200 // 4)
-    some = look_at(image)
+    some = measure_image(image)
     assert some.sharpness == pytest.approx(whole.sharpness, rel=0.1)
     assert some.brightness == pytest.approx(whole.brightness, rel=0.05)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 9), (9, 2), (3, 3), (17, 5)])
 def test_tiny_pictures_are_looked_at_too(height, width):
-    assert math.isfinite(look_at(noise(height, width)).sharpness)
+    assert math.isfinite(measure_image(noise(height, width)).sharpness)
 
 
 def test_the_most_blurred_come_first_with_their_share_of_the_median():
     image = noise()
-    found = ranked([look_at(x) for x in (image, blurred(image, 2), noise(seed=1), blurred(image, 1), noise(seed=2))])
+    found = rank_by_sharpness(
+        [measure_image(x) for x in (image, blurred(image, 2), noise(seed=1), blurred(image, 1), noise(seed=2))]
+    )
     assert [index for index, _ in found[:2]] == [1, 3]
     assert dict(found)[1] < 0.25 < 0.8 < dict(found)[0] < 1.2
 
 
 def test_nothing_is_ranked_where_something_is_transparent():
     silhouette = torch.cat([noise(), torch.full((48, 64, 1), 255, dtype=torch.uint8)], -1)
-    assert len(ranked([look_at(silhouette)])) == 1, "an alpha that hides nothing"
+    assert len(rank_by_sharpness([measure_image(silhouette)])) == 1, "an alpha that hides nothing"
     silhouette[0, 0, 3] = 254
-    assert ranked([look_at(silhouette)]) == [] == ranked([])
-    assert not look_at(silhouette).empty
+    assert rank_by_sharpness([measure_image(silhouette)]) == [] == rank_by_sharpness([])
+    assert not measure_image(silhouette).empty
     silhouette[..., 3] = 0
-    assert look_at(silhouette).empty
+    assert measure_image(silhouette).empty
 
 
 def test_equal_pictures_are_told_with_what_they_equal():
@@ -110,5 +115,5 @@ def test_wholly_transparent_pictures_are_grave_if_there_is_nothing_else():
 def test_pictures_of_one_colour_are_no_cause_for_alarm():
     black = torch.zeros(8, 8, 3, dtype=torch.uint8)
     found = findings_on([black, black.clone(), noise(8, 8), noise(8, 8, 1)])
-    assert all(math.isfinite(share) for _, share in ranked([look_at(black), look_at(black)]))
+    assert all(math.isfinite(share) for _, share in rank_by_sharpness([measure_image(black), measure_image(black)]))
     assert any("have all pixels of another one" in finding.text for finding in found)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.datasets.formats.blender import DEFAULT_BOX
 from core.errors import DatasetError
@@ -14,7 +14,7 @@ from tests.ball import CENTRE, RADIUS, ball_views, focal, read_written, write_ba
 
 def refusal(folder, downscale=1) -> str:
     with pytest.raises(DatasetError) as caught:
-        open_dataset(folder, Reading(downscale))
+        open_dataset(folder, ReadOptions(downscale))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -190,7 +190,7 @@ def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
     """A reduced pixel's centre is the middle of the block of pixels it stands for, whatever is left out."""
     full, reduced = (
         open_dataset(ball_scene).train.cameras[0],
-        open_dataset(ball_scene, Reading(factor)).train.cameras[0],
+        open_dataset(ball_scene, ReadOptions(factor)).train.cameras[0],
     )
     assert (reduced.width, reduced.height) == (24 // factor, 24 // factor)
     columns = (torch.arange(reduced.width) + 0.5) * factor
@@ -200,8 +200,8 @@ def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
 
 
 def test_left_out_pixels_are_noted(ball_scene):
-    assert open_dataset(ball_scene, Reading(4)).notes == ()
-    (note,) = open_dataset(ball_scene, Reading(5)).notes
+    assert open_dataset(ball_scene, ReadOptions(4)).notes == ()
+    (note,) = open_dataset(ball_scene, ReadOptions(5)).notes
     assert "24x24 pixels can't be divided by 5: 4 columns" in note
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.errors import DatasetError
 from tests.ball import CENTRE, ball_views
@@ -34,7 +34,7 @@ def test_pictures_may_lie_reduced(tmp_path):
     folder = write_colmap(tmp_path, views)
     write_pictures(folder, views, factor=4)
     for downscale, width in ((4, 6), (8, 3)):
-        dataset = open_dataset(folder, Reading(downscale))
+        dataset = open_dataset(folder, ReadOptions(downscale))
         assert dataset.train.cameras.width == width
         assert any("images_4, stored reduced by 4" in note for note in dataset.notes)
 
@@ -94,4 +94,4 @@ def test_a_picture_outside_the_folder_is_refused_unless_allowed(tmp_path):
     path.write_text(path.read_text().replace("003.png", "../../003.png"))
     assert "expected pictures inside" in refusal(folder)
     (folder / "images" / "003.png").rename(folder.parent / "003.png")
-    assert len(open_dataset(folder, Reading(allow_outside=True)).train) == 8
+    assert len(open_dataset(folder, ReadOptions(allow_outside=True)).train) == 8

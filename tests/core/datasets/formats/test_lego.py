@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.datasets.bounds.hull import occupied_cells, point_looked_at
 from core.datasets.dataset import Dataset
@@ -21,7 +21,7 @@ def full(lego) -> Dataset:
 
 @pytest.fixture(scope="module")
 def quarter(lego) -> Dataset:
-    return open_dataset(lego, Reading(4))
+    return open_dataset(lego, ReadOptions(4))
 
 
 def test_views_and_sizes(full, quarter):

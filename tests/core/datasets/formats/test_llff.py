@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.errors import DatasetError
 from tests.ball import ball_views
@@ -25,7 +25,7 @@ def test_stored_reductions_serve_where_they_suffice(tmp_path):
     folder = write_llff(tmp_path, views)
     write_pictures(folder, views, factor=2)
     for downscale, size, stored in ((1, 24, 1), (2, 12, 2), (4, 6, 2), (3, 8, 1)):
-        dataset = open_dataset(folder, Reading(downscale))
+        dataset = open_dataset(folder, ReadOptions(downscale))
         camera = dataset.train.cameras
         assert (camera.width, camera.height) == (size, size)
         torch.testing.assert_close(camera.K[0], views.cameras.resized(size, size).K[0])

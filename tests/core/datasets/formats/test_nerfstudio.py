@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import ExifTags, Image
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.errors import DatasetError
 from tests.ball import ball_views, mixed_ball_views
@@ -78,7 +78,7 @@ def opaque(image: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("downscale", [1, 3])
 def test_pictures_of_several_sizes_keep_their_rays(tmp_path, downscale):
     views = mixed_ball_views(10)
-    dataset = open_dataset(write_nerfstudio(tmp_path, views, per_frame=True), Reading(downscale))
+    dataset = open_dataset(write_nerfstudio(tmp_path, views, per_frame=True), ReadOptions(downscale))
     train = dataset.train
     for index, name in enumerate(train.names):
         of = int(name.removeprefix("images/").removesuffix(".png"))
@@ -240,7 +240,7 @@ def test_pictures_outside_are_read_where_that_is_allowed(scene):
         frame["file_path"] = f"../pictures/{name}" if index % 2 else str(pictures / name)
     transforms["frames"][3]["file_path"] = "../gone.png"
     write_json(scene, transforms)
-    dataset = open_dataset(scene, Reading(allow_outside=True))
+    dataset = open_dataset(scene, ReadOptions(allow_outside=True))
     assert len(dataset.train) == 7
     assert dataset.notes[0] == "1 of the 10 images it names are missing: ../gone.png."
 
@@ -293,7 +293,7 @@ def test_a_box_that_it_names_is_the_scene(tmp_path):
 
 
 def test_the_fox_is_read_with_its_lens(data):
-    dataset = open_dataset(data / "fox", Reading(8))
+    dataset = open_dataset(data / "fox", ReadOptions(8))
     assert (len(dataset.train), len(dataset.test)) == (58, 9)
     K = dataset.train.cameras.K[0]
     assert float(K[0, 0]) == pytest.approx(1375.52 / 8, rel=1e-5)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.errors import DatasetError
 from core.kernels.camera_rays import generate_rays
@@ -68,19 +68,19 @@ def test_poses_of_three_rows_and_a_focal_length_in_a_list(path):
 
 
 def test_it_is_reduced_like_any_picture(path):
-    dataset = open_dataset(write_tiny_nerf(path, VIEWS), Reading(5))
+    dataset = open_dataset(write_tiny_nerf(path, VIEWS), ReadOptions(5))
     assert dataset.train.images.shape == (8, 4, 4, 3)
     assert any("can't be divided by 5" in note for note in dataset.notes)
     block = VIEWS.images[0, :5, :5, :3].float().mean((0, 1)).round()
     torch.testing.assert_close(dataset.test.images[0, 0, 0].float(), block, atol=1.0, rtol=0.0)
     with pytest.raises(DatasetError, match="downscale 25 is larger than the images of 24x24"):
-        open_dataset(path, Reading(25))
+        open_dataset(path, ReadOptions(25))
 
 
 def test_opencvs_axes_can_be_named(path):
     arrays = tiny_nerf_arrays(VIEWS)
     np.savez(path, **arrays | {"poses": arrays["poses"] * np.array([1.0, -1.0, -1.0, 1.0])})
-    dataset = open_dataset(path, Reading(axes="opencv"))
+    dataset = open_dataset(path, ReadOptions(axes="opencv"))
     torch.testing.assert_close(dataset.test.cameras.c2w, VIEWS.cameras.c2w[::8])
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.errors import DatasetError
 from tests.ball import ball_views, mixed_ball_views
@@ -79,7 +79,7 @@ def test_a_dataset_without_masks_has_none(scene):
 def test_a_reduced_pixel_counts_if_its_whole_block_does(scene):
     give_masks(scene, {1: random_mask(1)})
     blocks = random_mask(1).reshape(SIZE // 2, 2, SIZE // 2, 2).all((1, 3))
-    np.testing.assert_array_equal(mask_of(open_dataset(scene, Reading(2)).train, 1), blocks)
+    np.testing.assert_array_equal(mask_of(open_dataset(scene, ReadOptions(2)).train, 1), blocks)
 
 
 def test_pictures_of_several_sizes_have_masks_of_theirs(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.datasets.loading.pixel_layout import Layout
+from core.datasets.loading.pixel_layout import PixelLayout
 
 AREAS = torch.tensor([70, 1, 200, 64, 33])
 
@@ -12,7 +12,7 @@ def used_of(seed: int, share: float) -> torch.Tensor:
     return torch.rand(int(AREAS.sum()), generator=torch.Generator().manual_seed(seed)) < share
 
 
-def places(layout: Layout, images: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+def places(layout: PixelLayout, images: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
     return layout.firsts[images] + pixels
 
 
@@ -20,7 +20,7 @@ def places(layout: Layout, images: torch.Tensor, pixels: torch.Tensor) -> torch.
 @pytest.mark.parametrize("seed", range(3))
 def test_pixels_that_count_are_found_by_their_numbers(seed, share):
     used = used_of(seed, share)
-    layout, pieces = Layout(AREAS, used), used.split(AREAS.tolist())
+    layout, pieces = PixelLayout(AREAS, used), used.split(AREAS.tolist())
     assert layout.counts.tolist() == [int(piece.sum()) for piece in pieces]
     for image, piece in enumerate(pieces):
         listed = piece.nonzero().view(-1)
@@ -29,7 +29,7 @@ def test_pixels_that_count_are_found_by_their_numbers(seed, share):
 
 
 def test_without_a_mask_all_pixels_count():
-    layout = Layout(AREAS, None)
+    layout = PixelLayout(AREAS, None)
     assert torch.equal(layout.counts, AREAS)
     assert layout.firsts.tolist() == [0, 70, 71, 271, 335]
 
@@ -38,7 +38,7 @@ def test_without_a_mask_all_pixels_count():
 @pytest.mark.parametrize("masked", [False, True])
 def test_drawing_is_uniform_over_all_pixels_that_count(masked, among):
     used = used_of(0, 0.4) if masked else None
-    layout = Layout(AREAS, used)
+    layout = PixelLayout(AREAS, used)
     images, pixels = layout.draw(200_000, torch.Generator().manual_seed(0), among)
     assert ((pixels >= 0) & (pixels < AREAS[images])).all()
     counts = torch.bincount(places(layout, images, pixels), minlength=int(AREAS.sum()))
@@ -52,5 +52,7 @@ def test_drawing_is_uniform_over_all_pixels_that_count(masked, among):
 
 
 def test_the_same_generator_draws_the_same():
-    first, second = (Layout(AREAS, used_of(1, 0.5)).draw(50, torch.Generator().manual_seed(7), None) for _ in range(2))
+    first, second = (
+        PixelLayout(AREAS, used_of(1, 0.5)).draw(50, torch.Generator().manual_seed(7), None) for _ in range(2)
+    )
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.config.read_options import Reading
+from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.datasets.dataset import Dataset, Views
 from core.geometry.cameras import Camera, image_points
@@ -57,7 +57,7 @@ def test_pictures_that_are_stored_sideways_are_the_same(tmp_path, name):
 
 
 def test_legos_rays_are_the_same_through_three_formats(tmp_path, lego):
-    blender = open_dataset(lego, Reading(8))
+    blender = open_dataset(lego, ReadOptions(8))
     views = blender.train.take(torch.arange(12))
     for name in ("instant-ngp / nerfstudio", "COLMAP"):
         dataset = open_dataset(WRITERS[name](tmp_path / name[:6], views))
@@ -70,7 +70,7 @@ def test_opencvs_axes_give_the_same_rays_once_they_are_named(tmp_path):
     views = ball_views(10, 24)
     opencv = replace(views.cameras, c2w=views.cameras.c2w * torch.tensor([1.0, -1.0, -1.0, 1.0]))
     folder = write_nerfstudio(tmp_path, replace(views, cameras=opencv))
-    dataset = open_dataset(folder, Reading(axes="opencv"))
+    dataset = open_dataset(folder, ReadOptions(axes="opencv"))
     for written, read in expected_rays(views, dataset):
         for found, expected in zip(generate_rays(read), generate_rays(written), strict=True):
             torch.testing.assert_close(found, expected, atol=1e-5, rtol=0.0)
@@ -80,7 +80,7 @@ def test_opencvs_axes_give_the_same_rays_once_they_are_named(tmp_path):
 @pytest.mark.parametrize("name", ["COLMAP", "LLFF"])
 def test_axes_that_a_format_names_stay_and_that_is_said(tmp_path, name):
     folder = WRITERS[name](tmp_path, ball_views(10, 24))
-    plain, asked = open_dataset(folder), open_dataset(folder, Reading(axes="opencv"))
+    plain, asked = open_dataset(folder), open_dataset(folder, ReadOptions(axes="opencv"))
     assert torch.equal(asked.train.cameras.c2w, plain.train.cameras.c2w)
     note = f"--axes opencv changes nothing: it is for poses in transforms*.json and .npz, not {name}."
     assert asked.notes == (*plain.notes, note)
