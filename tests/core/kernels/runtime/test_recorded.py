@@ -11,6 +11,8 @@ import warp as wp
 
 from core.kernels.runtime.launch import launch, using_threads
 
+wp.init()  # the cases below hold arrays of Warp's
+
 WARP_CHANGED = "Warp launches otherwise than `recorded.OnCpu` takes for granted: read its `invoke` anew"
 
 
