@@ -138,13 +138,9 @@ class View:
             raise DatasetError(
                 f"{self.dataset} does not exist: expected a dataset, photos, a video, {', '.join(DEMOS)}, or a snapshot"
             )
-        from core.commands.doctor import display_problem
+        from core.commands.doctor import require_display
 
-        if (problem := display_problem()) is not None:
-            raise FirstlightError(
-                f"{problem}. Start this from a desktop, or train without a window: "
-                f"run_viewer.py train {self.dataset} --seconds 60 --output DIR"
-            )
+        require_display(self.dataset)
         from core.training.build import Overrides, is_snapshot, refuse_for_snapshot
         from viewer.session.session import Session
         from viewer.window import run_window

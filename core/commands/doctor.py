@@ -59,6 +59,19 @@ def display_problem() -> str | None:
     return None
 
 
+def require_display(dataset: str = "DATASET") -> None:
+    """Raise FirstlightError if no window can be opened here: Dear PyGui would abort the process.
+
+    Args:
+        dataset: what the message advises to train without a window.
+    """
+    if (problem := display_problem()) is not None:
+        raise FirstlightError(
+            f"{problem}. Start this from a desktop, or train without a window: "
+            f"run_viewer.py train {dataset} --seconds 60 --output DIR"
+        )
+
+
 def _answers(host: str, number: int) -> bool:
     """Whether an X server listens: on its local socket, or for a named host on its TCP port."""
     if host in ("", "unix"):

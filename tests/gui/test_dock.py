@@ -1,29 +1,63 @@
-"""Panels can be closed and opened, and the window remembers it."""
+"""Panels can be closed and opened, a new one joins, and the window remembers where they are."""
 
-from viewer.state.dock_layout import PANELS
+TOY = """
+import dearpygui.dearpygui as dpg
+
+from viewer.widgets.panel import Panel
+
+
+class ToyPanel(Panel):
+    tag, title = "toy", "Toy"
+
+    def __init__(self, context):
+        super().__init__(context)
+        dpg.add_text("", tag="toy.step")
+
+    def update(self, status, frame):
+        dpg.set_value("toy.step", f"step {status.step}")
+"""
+"""A panel's file."""
+
+REGISTERED = """
+import sys
+sys.path.insert(0, {folder!r})
+from toy_panel import ToyPanel
+from viewer.panels.registry import PANELS
+PANELS.append(ToyPanel)
+"""
 
 
 def picture_width(state: dict) -> int:
     return state.get("widgets", {}).get("picture", (0, 0, 0, 0))[2]
 
 
-def test_a_closed_panel_stays_closed_and_comes_back_from_the_menu(launch):
+def test_panels_stay_closed_and_open_from_the_menu_and_a_new_one_joins_them(launch, tmp_path):
     app = launch("demo", "--render-step-size", "0.04")
     app.wait_for(lambda s: s["step"] >= 5, "training of the demo")
     picture = app.widget("picture")
     app.click("panels")
+    assert "panels.toy" not in app.state()["widgets"]
     app.click("panels.training")
     app.wait_for(lambda s: "training.step" not in s["widgets"], "the panel to close")
     assert app.widget("picture") == picture, "the other panel of the side takes the room"
-    for tag in (tag for tag, place in PANELS.items() if place.shown and tag != "training"):
+    for tag in ("thresholds", "view", "grid", "place"):
         app.click(f"panels.{tag}")
     app.wait_for(lambda s: picture_width(s) > picture[2] + 100, "the picture to take the side's room")
     app.close()
     assert app.process.wait(timeout=60) == 0, app.output()
 
-    again = launch("demo", "--render-step-size", "0.04", cache=app.cache)
+    (tmp_path / "toy_panel.py").write_text(TOY)
+    before = REGISTERED.format(folder=str(tmp_path))
+    again = launch("demo", "--render-step-size", "0.04", cache=app.cache, before=before)
     again.wait_for(lambda s: picture_width(s) > picture[2] + 100, "the layout of the last time")
     assert "training.step" not in again.state()["widgets"]
     again.click("panels")
     again.click("panels.training")
     again.wait_for(lambda s: "training.step" in s["widgets"], "the panel to open")
+    again.click("panels.toy")
+    again.wait_for(lambda s: "toy.step" in s["widgets"], "the new panel")
+    x, y, width, height = again.settled_widget("picture")
+    again.keep_screen("dock-new-panel")
+    left, top, _, _ = again.widget("toy.step")
+    assert x <= left < x + width and top > y + height, "it is docked below the picture"
+    assert "Traceback" not in again.output()

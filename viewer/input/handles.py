@@ -4,6 +4,7 @@ A face is counted as its number in the box: x0 y0 z0 x1 y1 z1. Places in the pic
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -143,7 +144,14 @@ class BoxDrag:
     _begun: tuple[Box, float] | None = None
 
     def moved(
-        self, box: Box, sight: Sight, down: set[int], x: float, y: float, over_picture: bool, reach: float = REACH
+        self,
+        box: Box,
+        sight: Sight,
+        down: Collection[int],
+        x: float,
+        y: float,
+        over_picture: bool,
+        reach: float = REACH,
     ) -> Box:
         """The box after the cursor came to (x, y).
 

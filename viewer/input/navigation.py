@@ -1,5 +1,6 @@
 """Mouse and fly keys on the picture, as moves of the camera. Pure: it is told what is down and where the cursor is."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from viewer.input.orbit import OrbitCamera
@@ -34,7 +35,7 @@ class Drag:
     def moved(
         self,
         camera: OrbitCamera,
-        down: set[int],
+        down: Collection[int],
         x: float,
         y: float,
         over_picture: bool,
@@ -80,7 +81,7 @@ class Pick:
 
     active: bool = False
 
-    def picks(self, down: set[int], over_picture: bool, wanted: bool) -> bool:
+    def picks(self, down: Collection[int], over_picture: bool, wanted: bool) -> bool:
         """Whether the cursor picks now.
 
         Args:

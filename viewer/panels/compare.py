@@ -16,6 +16,7 @@ from viewer.protocol.view_settings import DEFAULTS, Compare, CompareAs, ViewSett
 from viewer.state.view_state import ViewState
 from viewer.tools.scattered import Difference
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel
 from viewer.widgets.setting_slider import SettingSlider
 from viewer.widgets.style import ACCENT, DASH, DIM, SECOND, TIMES
 from viewer.widgets.widgets import Choice, button, short
@@ -58,13 +59,14 @@ NO_FORMER = "There is no former run yet: start training with another method in t
 HINT = "Stand on a view of the dataset to compare with its photo: press [ or ], or click one in the panel Images."
 
 
-class ComparePanel:
-    """A panel, see `viewer.widgets.dock.Panel`."""
+class ComparePanel(Panel):
+    """What is compared, how, and by how much it differs."""
 
-    tag, title, tools = "compare", "Compare", ("photo",)
+    tag, title = "compare", "Compare"
+    tools = ("photo",)
 
     def __init__(self, context: Context):
-        self._context = context
+        super().__init__(context)
         self._asked: Frame | None = None
         self._rows: list[tuple[str, str, str]] = []
         style, state = context.style, context.state

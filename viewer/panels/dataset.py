@@ -16,7 +16,9 @@ from viewer.protocol.status import Status
 from viewer.state.command import place_wishes
 from viewer.tools.check import DatasetCheck
 from viewer.tools.image_list import labels
+from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel
 from viewer.widgets.style import ACCENT, ALARM, DIM, GOOD
 from viewer.widgets.widgets import button
 
@@ -34,13 +36,13 @@ TURNED = "Opens the dataset again and trains from nothing. Where the scene lies 
 LEAVE_OUT = "Training goes on without them, or with them again. The panel Images has a tick for each view."
 
 
-class DatasetPanel:
-    """A panel, see `viewer.widgets.dock.Panel`."""
+class DatasetPanel(Panel):
+    """The verdict, what helps, the facts, a drawing, and the least sharp images."""
 
-    tag, title, tools = "dataset", "Dataset", ()
+    tag, title = "dataset", "Dataset"
 
     def __init__(self, context: Context):
-        self._context = context
+        super().__init__(context)
         self._shown: DatasetCheck | None = None
         self._told: set[tuple[str, ReadOptions]] = set()
         self._buttons: dict[int, Finding] = {}
@@ -65,9 +67,9 @@ class DatasetPanel:
                 dpg.bind_item_font(title, style.small)
                 self._ranking = dpg.add_group()
 
-    def announce(self) -> None:
+    def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
         """Draw attention to what may spoil the result, once for each dataset and each way to read it: this panel opens
-        where it offers help, else a toast names it. For each frame of the window, also while the panel is closed."""
+        where it offers help, else a toast names it."""
         check: DatasetCheck | None = self._context.session.result("check")
         if check is None or check.grade is Grade.SOUND or (check.path, check.reading) in self._told:
             return

@@ -12,6 +12,7 @@ from viewer.tools.image_list import Order, arranged, is_old, labels, photos_of
 from viewer.tools.images import ImageTable
 from viewer.widgets.context import Context
 from viewer.widgets.image_rows import PICTURE_WIDTH, ROW, Atlas, Row, Slot, shows_error_map
+from viewer.widgets.panel import Panel
 from viewer.widgets.style import DASH, DIM
 from viewer.widgets.widgets import Choice
 
@@ -30,13 +31,14 @@ FILTERS = {
 }
 
 
-class ImagesPanel:
-    """A panel, see `viewer.widgets.dock.Panel`."""
+class ImagesPanel(Panel):
+    """The table of views."""
 
-    tag, title, tools = "images", "Images", ("images",)
+    tag, title = "images", "Images"
+    tools = ("images",)
 
     def __init__(self, context: Context):
-        self._context = context
+        super().__init__(context)
         self._scene: SceneInfo | None = None
         self._photos: list[PhotoId] = []
         self._names: list[str] = []

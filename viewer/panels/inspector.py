@@ -15,6 +15,7 @@ from viewer.protocol.view_settings import Compare
 from viewer.tools.inspector import Inspection, RayQuestion
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel, Pointer
 from viewer.widgets.ray_plots import LEGEND, OFF_GRID, RayPlots
 from viewer.widgets.style import DASH, DIM
 from viewer.widgets.widgets import Figures, button, tooltip
@@ -22,6 +23,9 @@ from viewer.widgets.widgets import Figures, button, tooltip
 FOLDER = "rays"
 
 HINT = "Hold I and click a pixel of the picture, or press Inspect and click. A click without either orbits as ever."
+
+KEY = "I"
+"""While it is held, a click picks a pixel."""
 
 WIDTH = 300
 """Of the figures beside the plots, at scale 1."""
@@ -42,13 +46,14 @@ ARM, GAP = 9.0, 3.0
 """The cross: how far its arms reach from the pixel, and where they begin, at scale 1."""
 
 
-class InspectorPanel:
-    """A panel, see `viewer.widgets.dock.Panel`. The picked ray stays where it is in the world."""
+class InspectorPanel(Panel):
+    """The picked ray, which stays where it is in the world."""
 
-    tag, title, tools = "inspector", "Ray inspector", ("inspector",)
+    tag, title = "inspector", "Ray inspector"
+    tools = ("inspector",)
 
     def __init__(self, context: Context):
-        self._context = context
+        super().__init__(context)
         self._ray: tuple[tuple[float, ...], tuple[float, ...]] | None = None
         self._of = Compare.OFF
         self._asked: RayQuestion | None = None
@@ -112,17 +117,12 @@ class InspectorPanel:
         """Let go of the ray."""
         self._ray = None
 
-    def picks(self, down: set[int], x: float, y: float, canvas: Canvas, key_held: bool) -> bool:
-        """Whether the left button picks a pixel now rather than orbiting; if so, the ray through it is inspected.
-
-        Args:
-            x, y: the cursor, in the window's pixels.
-            key_held: the key that picks without inspect mode.
-        """
+    def grabs(self, pointer: Pointer, canvas: Canvas) -> bool:
+        """Whether the left button picks a pixel now; if so, the ray through it is inspected. See `Panel.grabs`."""
         camera, rect = self._context.state.camera, canvas.rect
-        wanted = camera is not None and (key_held or (self._mode and self._visible))
+        wanted = camera is not None and (KEY in pointer.keys or (self._mode and self._visible))
         held = self._pick.active
-        if not self._pick.picks(down, canvas.hovered, wanted) or camera is None:
+        if not self._pick.picks(pointer.down, canvas.hovered, wanted) or camera is None:
             return False
         if held and not self._follows:
             return True
@@ -130,7 +130,8 @@ class InspectorPanel:
         self._follows = self._visible
         if not self._visible:
             self._context.open_panel(self.tag)
-        column, row = (min(max(int(a), 0), n - 1) for a, n in ((x - rect.x, rect.width), (y - rect.y, rect.height)))
+        x, y = pointer.x - rect.x, pointer.y - rect.y
+        column, row = (min(max(int(a), 0), n - 1) for a, n in ((x, rect.width), (y, rect.height)))
         u, v = (column + 0.5 - 0.5 * rect.width) / rect.height, (row + 0.5 - 0.5 * rect.height) / rect.height
         self._follow_scene(self._context.session.status)  # a panel out of sight was not told of it
         self._ray = tuple(map(float, camera.position)), tuple(map(float, camera.direction_at(u, v)))
@@ -149,9 +150,9 @@ class InspectorPanel:
             self._shown = result
             self._show(result)
 
-    def mark(self, canvas: Canvas) -> None:
+    def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
         """Mark the ray's pixel while the camera stands where the ray begins, and let the picture show the ray
-        otherwise; for each frame of the window, also while the panel is out of sight."""
+        otherwise."""
         state, at = self._context.state, None
         state.ray = None
         if self._of is not state.comparing:

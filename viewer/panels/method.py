@@ -13,6 +13,7 @@ from viewer.protocol.view_settings import Compare
 from viewer.state.method_draft import MethodDraft, forget_text, question_text
 from viewer.tools.method import MethodAnswer, MethodQuestion
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel
 from viewer.widgets.question import Question
 from viewer.widgets.run_plots import RunPlots
 from viewer.widgets.setting_fields import SettingFields
@@ -34,13 +35,15 @@ RUNS_HELP = "A is the former run, B the present one; PSNR is that of a few views
 NO_FORMER = "Start with another method, and the present run becomes A: its curves and its pictures stay to be compared."
 
 
-class MethodPanel:
-    """A panel, see `viewer.widgets.dock.Panel`."""
+class MethodPanel(Panel):
+    """The choices, their settings, and the two runs."""
 
-    tag, title, tools = "method", "Method", ("method",)
+    tag, title = "method", "Method"
+    tools = ("method",)
 
     def __init__(self, context: Context):
-        self._context, self._draft = context, MethodDraft()
+        super().__init__(context)
+        self._draft = MethodDraft()
         self._asked: MethodQuestion | None = None
         self._confirming: MethodQuestion | None = None
         self._forgetting: int | None = None

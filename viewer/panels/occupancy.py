@@ -11,8 +11,10 @@ from viewer.presentation import occupancy_plot
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, CellsColor, SliceAxis, ViewSettings
+from viewer.state.dock_layout import Area
 from viewer.tools.occupancy import GridFacts
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel
 from viewer.widgets.setting_slider import SettingSlider
 from viewer.widgets.style import ACCENT, DASH, DIM, Style
 from viewer.widgets.widgets import Figures, SettingCombo, tooltip
@@ -39,13 +41,15 @@ FIGURES = {
 """Caption and explanation."""
 
 
-class GridPanel:
-    """A panel, see `viewer.widgets.dock.Panel`."""
+class GridPanel(Panel):
+    """The grid's histogram, and how its cells are drawn."""
 
-    tag, title, tools = "grid", "Occupancy", ("grid",)
+    tag, title = "grid", "Occupancy"
+    area, shown = Area.SIDE, True
+    tools = ("grid",)
 
     def __init__(self, context: Context):
-        self._context = context
+        super().__init__(context)
         self._serial = 0
         self._asked: float | None = None
         style, settings = context.style, settings_of(ViewSettings)

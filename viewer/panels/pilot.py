@@ -1,25 +1,27 @@
 """Flies the camera: mouse and fly keys on the picture, the dataset's views, the divider that is dragged."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import dearpygui.dearpygui as dpg
 
 from viewer.input import navigation, orbit
-from viewer.panels.inspector import InspectorPanel
-from viewer.panels.scene import PlacePanel
 from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.scene_info import SceneInfo
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel, Pointer
 
 
 class Pilot:
-    """Turns what the hands do into the state's camera.
+    """Moves the state's camera with mouse and keys.
 
     Args:
-        inspector, place: take the clicks that are meant for them.
+        panels: the left button goes to the first one that grabs it.
     """
 
-    def __init__(self, context: Context, canvas: Canvas, inspector: InspectorPanel, place: PlacePanel):
-        self._context, self._canvas, self._inspector, self._place = context, canvas, inspector, place
+    def __init__(self, context: Context, canvas: Canvas, panels: Sequence[Panel]):
+        self._context, self._canvas, self._panels = context, canvas, panels
         self._state, self._drag, self._view_index = context.state, navigation.Drag(), 0
         context.go_to = self.go_to
         with dpg.handler_registry():
@@ -52,12 +54,11 @@ class Pilot:
         which = "Training" if photo.split is Split.TRAIN else "Test"
         self._context.say(f"{which} view {photo.index + 1} of {len(names)}  {names[photo.index]}")
 
-    def move(self, fly_keys: set[str], inspecting: bool, seconds: float) -> None:
+    def move(self, keys: frozenset[str], seconds: float) -> None:
         """One frame's motion.
 
         Args:
-            fly_keys: those that are held.
-            inspecting: the inspector's key is held.
+            keys: those that are held, by name.
             seconds: since the last frame.
         """
         if self._state.camera is None:
@@ -65,14 +66,16 @@ class Pilot:
         canvas = self._canvas
         down = {b for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE) if dpg.is_mouse_button_down(b)}
         x, y = dpg.get_mouse_pos(local=False)
-        if self._drag.button is None and self._inspector.picks(down, x, y, canvas, inspecting):
-            down -= {navigation.LEFT}
-        if self._drag.button is None and self._place.pulls(down, x, y, canvas):
-            down -= {navigation.LEFT}
+        if self._drag.button is None:
+            pointer = Pointer(frozenset(down), x, y, keys)
+            for panel in self._panels:
+                if panel.grabs(pointer, canvas):
+                    pointer = replace(pointer, down=pointer.down - {navigation.LEFT})
+            down = set(pointer.down)
         rect, over_picture, reach = canvas.rect, canvas.hovered, self._context.style.px(navigation.DIVIDER_REACH)
         divider = None if self._state.divider is None else rect.x + self._state.divider * rect.width
         camera = self._drag.moved(self._state.camera, down, x, y, over_picture, rect.height, divider, reach)
-        camera = navigation.flown(camera, fly_keys, seconds)
+        camera = navigation.flown(camera, {key for key in keys if key in navigation.FLY_KEYS}, seconds)
         if camera is not self._state.camera:
             self._state.place(camera)
         if self._drag.divider is not None:

@@ -1,5 +1,7 @@
 """Where the scene lies: its box in numbers and as handles in the picture, its levels, near plane and up."""
 
+from typing import Any
+
 import dearpygui.dearpygui as dpg
 
 from core.geometry.boxes import sides_of
@@ -7,11 +9,13 @@ from core.geometry.placement import MOST_LEVELS, Place, next_up, up_text
 from viewer.input.handles import REACH, BoxDrag, Sight, handles, under_cursor
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
+from viewer.state.dock_layout import Area
 from viewer.state.placement_draft import Draft
 from viewer.tools.fit import Fit, FitQuestion
 from viewer.widgets.box_handles import BoxHandles
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel, Pointer
 from viewer.widgets.style import ALARM, DIM
 from viewer.widgets.widgets import NUMBER_HELP, button, label, plain, tooltip
 
@@ -27,13 +31,16 @@ NEAR_HELP = "Nothing is expected nearer to a camera than this: training's near p
 UP_HELP = "What the camera turns about, and what is upwards. Turning it changes nothing that is learnt."
 
 
-class PlacePanel:
-    """A panel, see `viewer.widgets.dock.Panel`. While it is seen, the box has handles in the picture."""
+class PlacePanel(Panel):
+    """The scene's place in numbers. While it is in sight, the box has handles in the picture."""
 
-    tag, title, tools = "place", "Scene", ("fit",)
+    tag, title = "place", "Scene"
+    area, shown = Area.SIDE, True
+    tools = ("fit",)
 
     def __init__(self, context: Context):
-        self._context, self._draft, self._drag = context, Draft(), BoxDrag()
+        super().__init__(context)
+        self._draft, self._drag = Draft(), BoxDrag()
         self._fits = 0
         self._sight: Sight | None = None
         self._marked: int | None = None
@@ -147,38 +154,35 @@ class PlacePanel:
             dpg.set_value(item, value)
             dpg.configure_item(item, speed=speed)
 
-    def pulls(self, down: set[int], x: float, y: float, canvas: Canvas) -> bool:
-        """Whether the left button pulls a handle now rather than orbiting.
-
-        Args:
-            x, y: the cursor, in the window's pixels.
-        """
+    def grabs(self, pointer: Pointer, canvas: Canvas) -> bool:
+        """Whether the left button pulls a handle now. See `Panel.grabs`."""
         draft, rect = self._draft, canvas.rect
         if self._sight is None or draft.place is None:
             self._marked = self._drag.face = None
             return False
-        at, reach = (x - rect.x, y - rect.y), self._context.style.px(REACH)
-        draft.set(box=self._drag.moved(draft.place.box, self._sight, down, *at, canvas.hovered, reach))
+        at, reach = (pointer.x - rect.x, pointer.y - rect.y), self._context.style.px(REACH)
+        draft.set(box=self._drag.moved(draft.place.box, self._sight, pointer.down, *at, canvas.hovered, reach))
         held = self._drag.face is not None
-        under = under_cursor(draft.place.box, self._sight, *at, reach) if canvas.hovered and not down else None
+        under = under_cursor(draft.place.box, self._sight, *at, reach) if canvas.hovered and not pointer.down else None
         self._marked = self._drag.face if held else None if under is None else under.face
         return held
 
-    def mark(self, canvas: Canvas, frame: Frame | None) -> None:
-        """Draw the box and its handles over the picture while the panel is seen."""
+    def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
+        """Draw the box and its handles over the picture while the panel is in sight."""
         seen = frame is not None and dpg.is_item_visible(f"panel.{self.tag}")
         self._sight = Sight(frame.request.pose, *canvas.rect.size) if seen else None
         self._handles.draw(self._sight, self._draft.trained, self._draft.place, self._marked)
 
-    def state(self, canvas: Canvas) -> dict:
-        """For the log: the places, and where the window shows the handles, by their face."""
+    def log(self, canvas: Canvas) -> dict[str, Any]:
+        """The places, and where the window shows the handles, by their face."""
         draft, rect = self._draft, canvas.rect
         shown = [] if self._sight is None or draft.place is None else handles(draft.place.box, self._sight)
-        return {
+        place = {
             "trained": None if draft.trained is None else draft.trained._asdict(),
             "edited": None if draft.place is None else draft.place._asdict(),
             "handles": {str(h.face): (round(rect.x + h.x), round(rect.y + h.y)) for h in shown},
         }
+        return {"place": place}
 
     def _fit(self) -> None:
         session = self._context.session

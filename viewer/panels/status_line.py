@@ -5,7 +5,7 @@ import dearpygui.dearpygui as dpg
 from viewer.protocol.frames import Frame
 from viewer.protocol.runs import names_of
 from viewer.protocol.status import Status
-from viewer.widgets.dock import bar
+from viewer.widgets.bar import bar
 from viewer.widgets.style import TIMES, Style
 from viewer.widgets.widgets import tooltip
 

@@ -12,6 +12,7 @@ from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.tools.sweep import LONGEST_SIDE, SweepQuestion, SweepResult
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel
 from viewer.widgets.style import ALARM, DIM, LINE, TIMES, Color, Style
 from viewer.widgets.widgets import button
 
@@ -24,13 +25,14 @@ NAMES_SHARE = 0.22
 """Of a plot's height: room above the points."""
 
 
-class SweepPanel:
-    """A panel, see `viewer.widgets.dock.Panel`."""
+class SweepPanel(Panel):
+    """Plots of what each value of a threshold costs and saves."""
 
-    tag, title, tools = "sweep", "Sweep", ("sweep",)
+    tag, title = "sweep", "Sweep"
+    tools = ("sweep",)
 
     def __init__(self, context: Context):
-        self._context = context
+        super().__init__(context)
         self._shown: SweepResult | None = None
         self._names = MARCH_NUMBERS
         style = context.style

@@ -11,8 +11,10 @@ from viewer.presentation.effective import Effect, effects
 from viewer.protocol.frames import Frame, FrameStats
 from viewer.protocol.status import Status
 from viewer.state.command import command
+from viewer.state.dock_layout import Area
 from viewer.tools.scattered import Difference
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel
 from viewer.widgets.setting_slider import SettingSlider
 from viewer.widgets.style import DASH, DIM
 from viewer.widgets.widgets import Figures, button, short, tooltip
@@ -49,13 +51,15 @@ FIGURES = {
 """Caption and explanation, in reading order, four to a row."""
 
 
-class ThresholdsPanel:
-    """A panel, see `viewer.widgets.dock.Panel`."""
+class ThresholdsPanel(Panel):
+    """A slider for each threshold, and what the newest picture cost."""
 
-    tag, title, tools = "thresholds", "Thresholds", ("reference",)
+    tag, title = "thresholds", "Thresholds"
+    area, shown = Area.SIDE, True
+    tools = ("reference",)
 
     def __init__(self, context: Context):
-        self._context = context
+        super().__init__(context)
         self._asked: Frame | None = None
         style = context.style
         settings = settings_of(MarchSettings)

@@ -8,8 +8,8 @@ from core.config.setting import settings_of
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Mode, ViewSettings
+from viewer.widgets.bar import bar
 from viewer.widgets.context import Context
-from viewer.widgets.dock import bar
 from viewer.widgets.style import DIM, TIMES
 from viewer.widgets.widgets import button, tooltip
 

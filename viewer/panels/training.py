@@ -1,12 +1,15 @@
 """How training goes: pause, reset, save, speeds, loss and held-out PSNR."""
 
 import math
+from collections.abc import Callable
 
 import dearpygui.dearpygui as dpg
 
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import State, Status
+from viewer.state.dock_layout import Area
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel
 from viewer.widgets.style import DASH, Style
 from viewer.widgets.widgets import Figures, button, clock, short
 
@@ -16,13 +19,14 @@ DECIBELS = (10.0, 30.0)
 """What the PSNR plot shows until there is something to plot."""
 
 
-class TrainingPanel:
-    """A panel, see `viewer.widgets.dock.Panel`."""
+class TrainingPanel(Panel):
+    """How training goes, and its buttons."""
 
-    tag, title, tools = "training", "Training", ()
+    tag, title = "training", "Training"
+    area, shown = Area.SIDE_TOP, True
 
     def __init__(self, context: Context):
-        self._context = context
+        super().__init__(context)
         style = context.style
         with dpg.group(horizontal=True):
             width = style.px(98)
@@ -67,6 +71,10 @@ class TrainingPanel:
             self._context.session.resume()
         elif state == State.TRAINING:
             self._context.session.pause()
+
+    def shortcuts(self) -> dict[str, Callable[[], object]]:
+        """See `Panel.shortcuts`."""
+        return {"Space": self.toggle}
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Show the newest figures."""

@@ -7,7 +7,9 @@ from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, Tint, ViewSettings
 from viewer.state.command import opened_view
+from viewer.state.dock_layout import Area
 from viewer.widgets.context import Context
+from viewer.widgets.panel import Panel
 from viewer.widgets.setting_slider import SettingSlider
 from viewer.widgets.widgets import SettingCombo, label, tooltip
 
@@ -17,13 +19,15 @@ CHECKBOXES = ("show_box", "show_cameras", "show_points")
 BACKGROUNDS = {"White": (1.0, 1.0, 1.0), "Black": (0.0, 0.0, 0.0)}
 
 
-class ViewPanel:
-    """A panel, see `viewer.widgets.dock.Panel`."""
+class ViewPanel(Panel):
+    """What is drawn over the picture and behind it."""
 
-    tag, title, tools = "view", "View", ()
+    tag, title = "view", "View"
+    area, shown = Area.SIDE, True
 
     def __init__(self, context: Context):
-        self._context, self._serial, self._home = context, 0, DEFAULTS
+        super().__init__(context)
+        self._serial, self._home = 0, DEFAULTS
         style, settings = context.style, settings_of(ViewSettings)
         self._tint = SettingCombo(context, "view.tint", settings["tint"], TINTS, self._setter("tint"))
         self._sliders = {

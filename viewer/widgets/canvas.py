@@ -8,7 +8,7 @@ import numpy as np
 
 from viewer.picture.modes import COLORMAPS
 from viewer.protocol.frames import Frame, Legend
-from viewer.widgets.dock import SETTLING_FRAMES, bar
+from viewer.widgets.bar import SETTLING_FRAMES, bar
 from viewer.widgets.sides import Sides
 from viewer.widgets.style import BACKDROP, TEXT, Style
 
@@ -77,6 +77,11 @@ class Canvas:
     def mark_divider(self, marked: bool) -> None:
         """Show that a press would grab the divider, or no longer."""
         self._sides.mark(marked)
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame that is shown."""
+        return self._frame
 
     @property
     def changing(self) -> bool:
