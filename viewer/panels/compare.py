@@ -15,6 +15,7 @@ from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, Compare, CompareAs, ViewSettings
 from viewer.state.view_state import ViewState
 from viewer.tools.scattered import Difference
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
 from viewer.widgets.setting_slider import SettingSlider
@@ -70,7 +71,7 @@ class ComparePanel(Panel):
         self._asked: Frame | None = None
         self._rows: list[tuple[str, str, str]] = []
         style, state = context.style, context.state
-        with dpg.group(horizontal=True, horizontal_spacing=style.px(2)):
+        with ui.group(horizontal=True, horizontal_spacing=style.px(2)):
             button("Keep as A", style, state.keep_as_a, "Keep the present thresholds as A. What is changed from now on "
                    "is B.", width=style.px(WIDTH // 2), tag="compare.keep")  # fmt: skip
             button("Swap A and B", style, self._swap, "A's thresholds become the present ones and the other way "
@@ -122,22 +123,22 @@ class ComparePanel(Panel):
         self._context.state.swap()
 
     def _slider(self, name: str) -> tuple[int, SettingSlider, str]:
-        with dpg.group() as group:
+        with ui.group() as group:
             change = lambda value: self._context.state.set_view(**{name: value})  # noqa: E731
             slider = SettingSlider(self._context, f"view.{name}", settings_of(ViewSettings)[name], change)
         return group, slider, name
 
     def _build_table(self) -> None:
         """Rows are made once, and shown as far as there is something in them."""
-        with dpg.table(tag="compare.table", header_row=False, policy=dpg.mvTable_SizingStretchProp, pad_outerX=False):
+        with ui.table(tag="compare.table", header_row=False, policy=dpg.mvTable_SizingStretchProp, pad_outerX=False):
             for share in (0.4, 0.3, 0.3):
                 dpg.add_table_column(init_width_or_weight=share)
-            with dpg.table_row():
+            with ui.table_row():
                 for name, color in (("", DIM), ("A", ACCENT), ("B", SECOND)):
                     dpg.bind_item_font(dpg.add_text(name, color=color), self._context.style.strong)
             self._cells = []
             for _ in range(MOST_ROWS):
-                with dpg.table_row(show=False) as row:
+                with ui.table_row(show=False) as row:
                     self._cells.append((row, dpg.add_text(color=DIM), dpg.add_text(), dpg.add_text()))
 
     def _show_rows(self, rows: list[tuple[str, str, str]]) -> None:

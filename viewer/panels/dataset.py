@@ -16,6 +16,7 @@ from viewer.protocol.status import Status
 from viewer.state.command import place_wishes
 from viewer.tools.check import DatasetCheck
 from viewer.tools.image_list import labels
+from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
@@ -52,17 +53,17 @@ class DatasetPanel(Panel):
         self._texture: int | None = None
         self._pixels: np.ndarray | None = None
         style = context.style
-        with dpg.texture_registry() as self._registry:
+        with ui.texture_registry() as self._registry:
             blank = dpg.add_static_texture(2, 2, [0.0] * 16)
-        with dpg.group(horizontal=True) as self._parts:
-            with dpg.child_window(border=False) as self._said:
+        with ui.group(horizontal=True) as self._parts:
+            with ui.child_window(border=False) as self._said:
                 self._verdict = dpg.add_text("", wrap=0, tag="dataset.verdict")
                 dpg.bind_item_font(self._verdict, style.strong)
                 self._progress = dpg.add_text("", color=DIM, wrap=0, tag="dataset.progress")
                 self._findings, self._facts = dpg.add_group(), dpg.add_group()
             self._image = dpg.add_image(blank, width=style.px(DRAWN[0]), height=style.px(DRAWN[1]), show=False,
                                         tag="dataset.drawing")  # fmt: skip
-            with dpg.child_window(border=False, width=style.px(RANKED), show=False) as self._ranked:
+            with ui.child_window(border=False, width=style.px(RANKED), show=False) as self._ranked:
                 title = dpg.add_text("The least sharp, of the median's sharpness", color=DIM, wrap=0)
                 dpg.bind_item_font(title, style.small)
                 self._ranking = dpg.add_group()
@@ -149,11 +150,11 @@ class DatasetPanel(Panel):
 
     def _show_facts(self, check: DatasetCheck) -> None:
         dpg.delete_item(self._facts, children_only=True)
-        with dpg.table(header_row=False, policy=dpg.mvTable_SizingFixedFit, pad_outerX=False, parent=self._facts):
+        with ui.table(header_row=False, policy=dpg.mvTable_SizingFixedFit, pad_outerX=False, parent=self._facts):
             dpg.add_table_column(width_fixed=True, init_width_or_weight=self._context.style.px(72))
             dpg.add_table_column(width_stretch=True)
             for caption, text in (*check.facts, *(("note", note) for note in check.notes)):
-                with dpg.table_row():
+                with ui.table_row():
                     dpg.add_text(caption.capitalize(), color=DIM)
                     dpg.add_text(text, wrap=0)
 

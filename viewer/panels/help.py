@@ -2,6 +2,7 @@
 
 import dearpygui.dearpygui as dpg
 
+from viewer.widgets import ui
 from viewer.widgets.style import ACCENT, DIM, Style
 from viewer.widgets.widgets import FLOATING, button
 
@@ -39,17 +40,17 @@ class HelpPanel:
     window = "help.window"
 
     def __init__(self, style: Style):
-        with dpg.window(tag=self.window, show=False, min_size=(style.px(420), 40), **FLOATING):
+        with ui.window(tag=self.window, show=False, min_size=(style.px(420), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("Keys and mouse"), style.title)
             for section, rows in SECTIONS.items():
                 dpg.add_spacer(height=style.px(2))
                 caption = dpg.add_text(section, color=DIM)
                 dpg.bind_item_font(caption, style.small)
-                with dpg.table(header_row=False, policy=dpg.mvTable_SizingFixedFit, pad_outerX=False):
+                with ui.table(header_row=False, policy=dpg.mvTable_SizingFixedFit, pad_outerX=False):
                     dpg.add_table_column(width_fixed=True, init_width_or_weight=style.px(160))
                     dpg.add_table_column(width_stretch=True)
                     for keys, meaning in rows:
-                        with dpg.table_row():
+                        with ui.table_row():
                             dpg.bind_item_font(dpg.add_text(keys, color=ACCENT), style.strong)
                             dpg.add_text(meaning)
             dpg.add_spacer(height=style.px(6))

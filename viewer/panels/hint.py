@@ -6,6 +6,7 @@ from viewer.protocol.frames import Frame
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.status import Status
 from viewer.tools.emptied import Emptied
+from viewer.widgets import ui
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM
@@ -22,7 +23,7 @@ class Hint:
         self._asked: ViewRequest | None = None
         self._found: Emptied | None = None
         style = context.style
-        with dpg.window(tag=self.window, show=False, no_focus_on_appearing=True, min_size=(40, 20), **FLOATING):
+        with ui.window(tag=self.window, show=False, no_focus_on_appearing=True, min_size=(40, 20), **FLOATING):
             dpg.add_text("", tag="hint.text", color=DIM)
             button("", style, self._put_back, tag="hint.back")
         dpg.bind_item_theme(self.window, style.card)

@@ -10,6 +10,7 @@ from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.tools.image_list import Order, arranged, is_old, labels, photos_of
 from viewer.tools.images import ImageTable
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.image_rows import PICTURE_WIDTH, ROW, Atlas, Row, Slot, shows_error_map
 from viewer.widgets.panel import Panel
@@ -49,7 +50,7 @@ class ImagesPanel(Panel):
         self._sorted_at = 0
         self._asked: frozenset[int] | None = None
         self._atlas = Atlas()
-        with dpg.group(horizontal=True):
+        with ui.group(horizontal=True):
             self._choice = Choice("images", FILTERS, context.style, context.style.px(66), self._show_only)
             dpg.add_text("", tag="images.summary", color=DIM)
             dpg.bind_item_font("images.summary", context.style.small)
@@ -59,7 +60,7 @@ class ImagesPanel(Panel):
     def _build_table(self) -> None:
         px = self._context.style.px
         fixed = dict(width_fixed=True, no_resize=True)
-        with dpg.table(
+        with ui.table(
             tag="images.table", scrollY=True, freeze_rows=1, sortable=True, sort_tristate=True,
             policy=dpg.mvTable_SizingFixedFit, pad_outerX=False, callback=lambda _, specs: self._sort_by(specs),
         ):  # fmt: skip

@@ -13,6 +13,7 @@ from viewer.protocol.requests import SceneRay
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
 from viewer.tools.inspector import Inspection, RayQuestion
+from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel, Pointer
@@ -63,11 +64,11 @@ class InspectorPanel(Panel):
         self._pick, self._mode = Pick(), False
         self._follows = True
         style = context.style
-        with dpg.group(horizontal=True):
-            with dpg.child_window(width=style.px(WIDTH), border=False):
+        with ui.group(horizontal=True):
+            with ui.child_window(width=style.px(WIDTH), border=False):
                 self._build_figures()
             self._plots = RayPlots(style)
-        with dpg.draw_layer(parent="picture", show=False) as self._cross:
+        with ui.draw_layer(parent="picture", show=False) as self._cross:
             self._arms = [
                 dpg.draw_line((0, 0), (0, 0), color=color, thickness=style.px(thickness))
                 for color, thickness in (((0, 0, 0, 170), 4), ((255, 255, 255, 255), 2))
@@ -76,7 +77,7 @@ class InspectorPanel(Panel):
 
     def _build_figures(self) -> None:
         style = self._context.style
-        with dpg.group(horizontal=True):
+        with ui.group(horizontal=True):
             self._toggle = button(
                 "Inspect", style, self.toggle, "While this is on, a click on the picture picks a pixel. So does a "
                 "click while I is held.", tag="ray.inspect", width=style.px(90),
@@ -85,10 +86,10 @@ class InspectorPanel(Panel):
                    f"in the folder {FOLDER}.", tag="ray.export", width=style.px(100))  # fmt: skip
             button("Clear", style, self.clear, "Let go of the ray.", tag="ray.clear", width=-1)
         self._text = dpg.add_text(HINT, wrap=style.px(WIDTH - 8), tag="ray.text")
-        with dpg.table(header_row=False, policy=dpg.mvTable_SizingStretchSame, pad_outerX=False):
+        with ui.table(header_row=False, policy=dpg.mvTable_SizingStretchSame, pad_outerX=False):
             for _ in range(2):
                 dpg.add_table_column()
-            with dpg.table_row():
+            with ui.table_row():
                 self._rendered = _Swatch("Rendered colour", "ray.rendered", style)
                 self._photo = _Swatch("Photo colour", "ray.photo", style)
         tooltip(self._photo.group, "Of the dataset's photo from where the ray begins, if there is one. Red, green and "
@@ -96,7 +97,7 @@ class InspectorPanel(Panel):
         captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
         self._figures = Figures(captions, style, 3, "ray", tips)
         self._bands = []
-        with dpg.group(horizontal=True, horizontal_spacing=style.px(5)):
+        with ui.group(horizontal=True, horizontal_spacing=style.px(5)):
             for i, (text, color) in enumerate(LEGEND):
                 if i:
                     dpg.add_spacer(width=style.px(6))
@@ -236,9 +237,9 @@ class _Swatch:
     """A colour as a patch and as numbers, under a caption."""
 
     def __init__(self, caption: str, tag: str, style):
-        with dpg.group() as self.group:
+        with ui.group() as self.group:
             dpg.bind_item_font(dpg.add_text(caption, color=DIM), style.small)
-            with dpg.group(horizontal=True):
+            with ui.group(horizontal=True):
                 self._patch = dpg.add_color_button(
                     tag=f"{tag}.patch", width=style.px(18), height=style.px(18), no_alpha=True, no_border=True,
                     no_drag_drop=True, show=False,

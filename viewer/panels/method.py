@@ -12,6 +12,7 @@ from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
 from viewer.state.method_draft import MethodDraft, forget_text, question_text
 from viewer.tools.method import MethodAnswer, MethodQuestion
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
 from viewer.widgets.question import Question
@@ -48,22 +49,22 @@ class MethodPanel(Panel):
         self._confirming: MethodQuestion | None = None
         self._forgetting: int | None = None
         style = context.style
-        with dpg.group(horizontal=True):
-            with dpg.child_window(width=style.px(CHOICES_WIDTH), border=False):
+        with ui.group(horizontal=True):
+            with ui.child_window(width=style.px(CHOICES_WIDTH), border=False):
                 self._build_choices()
-            with dpg.child_window(width=style.px(SETTINGS_WIDTH), border=False, no_scrollbar=True):
-                with dpg.child_window(width=-1, border=False) as self._list:
+            with ui.child_window(width=style.px(SETTINGS_WIDTH), border=False, no_scrollbar=True):
+                with ui.child_window(width=-1, border=False) as self._list:
                     self._build_settings()
-                with dpg.group() as self._foot:
+                with ui.group() as self._foot:
                     self._build_start()
-            with dpg.child_window(width=-1, border=False):
+            with ui.child_window(width=-1, border=False):
                 self._build_runs()
 
     def _build_choices(self) -> None:
         style = self._context.style
         self._choices: dict[str, tuple[int, int]] = {}
         for choice, (title, kinds) in CHOICES.items():
-            with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
+            with ui.group(horizontal=True, horizontal_spacing=style.px(4)):
                 label(title, style, LABEL_WIDTH)
                 combo = dpg.add_combo(
                     list(kinds), tag=f"method.{choice}", width=-1, user_data=choice,
@@ -78,7 +79,7 @@ class MethodPanel(Panel):
         style, half = self._context.style, self._context.style.px((SETTINGS_WIDTH - 8) // 2)
         wrap = style.px(SETTINGS_WIDTH)
         self._problem = dpg.add_text("", tag="method.problem", color=ALARM, wrap=wrap)
-        with dpg.group(horizontal=True) as self._first:
+        with ui.group(horizontal=True) as self._first:
             self._start = button(
                 "Train with it…", style, self._ask_first, "Start training again with this method. It asks first.",
                 tag="method.start", width=half,
@@ -104,12 +105,12 @@ class MethodPanel(Panel):
         style = self._context.style
         self._runs = []
         for name, color in (("A", ACCENT), ("B", SECOND)):
-            with dpg.group(horizontal=True) as row:
+            with ui.group(horizontal=True) as row:
                 dpg.bind_item_font(dpg.add_text(name, color=color), style.strong)
                 self._runs.append((row, dpg.add_text("", tag=f"method.run.{name}", wrap=0)))
             tooltip(row, RUNS_HELP, style)
         self._none = dpg.add_text(NO_FORMER, color=DIM, wrap=0)
-        with dpg.group(horizontal=True) as self._former:
+        with ui.group(horizontal=True) as self._former:
             self._compare = button("Compare pictures", style, self._toggle_compare, COMPARE_HELP, tag="method.compare")
             button("Take A up again", style, self._take_up, TAKE_UP_HELP, tag="method.take_up")
             button("Forget A", style, self._ask_to_forget, FORGET_HELP, tag="method.forget")

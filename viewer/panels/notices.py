@@ -7,6 +7,7 @@ import dearpygui.dearpygui as dpg
 
 from viewer.protocol.status import Notice, State, Status
 from viewer.scene.recovery import TIPS, Rescue, label, ways_out
+from viewer.widgets import ui
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
 from viewer.widgets.widgets import FLOATING, button
@@ -29,7 +30,7 @@ class Messages:
         self._toasts: list[tuple[int, float, str]] = []
         self._failure = ""
         least = (style.px(360), 40)
-        with dpg.window(tag="loading.window", min_size=least, show=False, no_focus_on_appearing=True, **FLOATING):
+        with ui.window(tag="loading.window", min_size=least, show=False, no_focus_on_appearing=True, **FLOATING):
             dpg.bind_item_font(dpg.add_text("Loading", tag="loading.title"), style.title)
             dpg.add_text("", tag="loading.text", wrap=style.px(330))
             dpg.add_spacer(height=style.px(2))
@@ -37,15 +38,15 @@ class Messages:
             item = button("Open a scene…", style, open_scene, tag="loading.open", show=False)
             dpg.bind_item_theme(item, style.chosen)
         dpg.bind_item_theme("loading.window", style.card)
-        with dpg.window(tag="error.window", show=False, min_size=(style.px(420), 40), **FLOATING):
+        with ui.window(tag="error.window", show=False, min_size=(style.px(420), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("That did not work", tag="error.title"), style.title)
             dpg.add_text("", tag="error.text", wrap=style.px(480))
             dpg.add_spacer(height=style.px(4))
-            with dpg.group(horizontal=True, tag="error.ways"):
+            with ui.group(horizontal=True, tag="error.ways"):
                 for way in Rescue:
                     tag = f"error.{way.name.lower()}"
                     button("", style, partial(self._rescue, way), TIPS[way], tag=tag, show=False)
-            with dpg.group(horizontal=True):
+            with ui.group(horizontal=True):
                 button("Reset training", style, self._reset, "Trains again from the first step.", tag="error.reset",
                        show=False)  # fmt: skip
                 button("Open another…", style, lambda: (self.close_error(), open_scene()), tag="error.open")
@@ -71,7 +72,7 @@ class Messages:
             self._drop(toast[0])
         while len(self._toasts) >= MOST_TOASTS:
             self._drop(self._toasts[0][0])
-        with dpg.window(no_focus_on_appearing=True, min_size=(40, 20), **FLOATING) as window:
+        with ui.window(no_focus_on_appearing=True, min_size=(40, 20), **FLOATING) as window:
             dpg.add_text(notice.text, wrap=self._style.px(520))
         dpg.bind_item_theme(window, self._style.card)
         self._toasts.append((window, now + TOAST_SECONDS, notice.text))

@@ -13,6 +13,7 @@ from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, CellsColor, SliceAxis, ViewSettings
 from viewer.state.dock_layout import Area
 from viewer.tools.occupancy import GridFacts
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
 from viewer.widgets.setting_slider import SettingSlider
@@ -72,7 +73,7 @@ class GridPanel(Panel):
         self._color = choice("cells_color", COLORS)
         self._level = choice("cells_level", {-1: "all"})
         self._axis = choice("slice_axis", AXES)
-        with dpg.group(show=False) as self._slice:
+        with ui.group(show=False) as self._slice:
             self._position = slider("slice_position")
             self._place = dpg.add_text("", color=DIM, tag="grid.place")
             dpg.bind_item_font(self._place, style.small)
@@ -137,7 +138,7 @@ class _Histogram:
     def __init__(self, style: Style, change: Callable[[float], None]):
         self._facts: GridFacts | None = None
         self._threshold: float | None = None
-        with dpg.plot(
+        with ui.plot(
             tag="grid.histogram", height=style.px(PLOT_HEIGHT), width=-1, no_menus=True, no_inputs=True,
             no_mouse_pos=True, no_title=True,
         ) as plot:  # fmt: skip
@@ -181,7 +182,7 @@ class _Levels:
     """The share of occupied cells per level, each in the colour that its cells are drawn in."""
 
     def __init__(self, style: Style):
-        with dpg.group(horizontal=True) as row:
+        with ui.group(horizontal=True) as row:
             name = dpg.add_text("Occupied cells per level:", color=DIM)
             self._shares = [
                 dpg.add_text("", color=(*(int(255 * c) for c in color), 255), show=False) for color in LEVEL_COLORS

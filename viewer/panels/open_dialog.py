@@ -7,6 +7,7 @@ import dearpygui.dearpygui as dpg
 
 from core.training.build import FILE_SUFFIXES, SNAPSHOT_SUFFIX
 from viewer.state import recent
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM
 from viewer.widgets.widgets import FLOATING, button, tooltip
@@ -27,19 +28,19 @@ class OpenDialog:
     def __init__(self, context: Context, open_path: Callable[[str], None], recent_file: Path):
         self._context, self._open, self._recent_file = context, open_path, recent_file
         style = context.style
-        with dpg.window(tag=self.window, show=False, min_size=(style.px(WIDTH), 40), **FLOATING):
+        with ui.window(tag=self.window, show=False, min_size=(style.px(WIDTH), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("Open a scene"), style.title)
             hint = dpg.add_text("A dataset's folder or .npz, a folder of photos, a video, or a snapshot.", color=DIM)
             dpg.bind_item_font(hint, style.small)
             dpg.add_spacer(height=style.px(4))
-            with dpg.group(horizontal=True):
+            with ui.group(horizontal=True):
                 dpg.add_input_text(
                     tag="open.path", width=style.px(WIDTH - 116), on_enter=True, hint="/path/to/dataset",
                     callback=lambda: self._accept(),
                 )  # fmt: skip
                 item = button("Open", style, self._accept, width=style.px(76), tag="open.accept")
                 dpg.bind_item_theme(item, style.chosen)
-            with dpg.group(horizontal=True):
+            with ui.group(horizontal=True):
                 button("Choose a folder…", style, lambda: self._browse("open.folders"))
                 button("Choose a file…", style, lambda: self._browse("open.files"))
                 button("Cancel", style, self.hide, tag="open.cancel")
@@ -55,7 +56,7 @@ class OpenDialog:
             tag="open.folders", label="Choose a dataset's folder", directory_selector=True, show=False, modal=True,
             callback=lambda _, chosen: self._chosen(chosen["file_path_name"]), **size,
         )  # fmt: skip
-        with dpg.file_dialog(
+        with ui.file_dialog(
             tag="open.files", label="Choose a snapshot, a video or an .npz", show=False, modal=True,
             callback=lambda _, chosen: self._chosen(next(iter(chosen["selections"].values()), "")), **size,
         ):  # fmt: skip

@@ -2,6 +2,7 @@
 
 import dearpygui.dearpygui as dpg
 
+from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.dock import Dock
 from viewer.widgets.style import Style
@@ -15,7 +16,7 @@ class PanelsMenu:
 
     def __init__(self, dock: Dock, canvas: Canvas, style: Style):
         self._dock, self._canvas, self._style = dock, canvas, style
-        with dpg.window(tag=self.window, show=False, min_size=(style.px(200), 40), **FLOATING):
+        with ui.window(tag=self.window, show=False, min_size=(style.px(200), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("Panels"), style.title)
             for panel in dock.panels:
                 dpg.add_checkbox(

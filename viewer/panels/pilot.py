@@ -8,6 +8,7 @@ import dearpygui.dearpygui as dpg
 from viewer.input import navigation, orbit
 from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.scene_info import SceneInfo
+from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel, Pointer
@@ -24,7 +25,7 @@ class Pilot:
         self._context, self._canvas, self._panels = context, canvas, panels
         self._state, self._drag, self._view_index = context.state, navigation.Drag(), 0
         context.go_to = self.go_to
-        with dpg.handler_registry():
+        with ui.handler_registry():
             dpg.add_mouse_wheel_handler(callback=lambda _, notches: self._zoom(notches))
 
     @property

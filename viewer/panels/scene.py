@@ -12,6 +12,7 @@ from viewer.protocol.status import Status
 from viewer.state.dock_layout import Area
 from viewer.state.placement_draft import Draft
 from viewer.tools.fit import Fit, FitQuestion
+from viewer.widgets import ui
 from viewer.widgets.box_handles import BoxHandles
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
@@ -55,7 +56,7 @@ class PlacePanel(Panel):
             "Near plane", "units", NEAR_HELP, "place.near", dpg.add_drag_float, format="%.4g", min_value=0.0,
             max_value=1e9, callback=lambda _, value: self._draft.set(near_plane=plain(value)),
         )  # fmt: skip
-        with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
+        with ui.group(horizontal=True, horizontal_spacing=style.px(4)):
             tooltip(label("Up", style), UP_HELP, style)
             button("Turn up axis", style, self._turn_up, f"{UP_HELP} The order is +x, -x, +y, -y, +z, -z.",
                    tag="place.turn", width=style.px(96))  # fmt: skip
@@ -64,23 +65,23 @@ class PlacePanel(Panel):
         dpg.bind_item_font(self._reach, style.small)
         self._build_buttons()
         self._said = dpg.add_text("", wrap=style.px(WIDTH), tag="place.said")
-        with dpg.draw_layer(parent="picture") as layer:
+        with ui.draw_layer(parent="picture") as layer:
             pass
         self._handles = BoxHandles(layer, style)
 
     def _build_box(self) -> None:
         style = self._context.style
         widths = [style.px(width) for width in (46, 96, 96)]
-        with dpg.table(header_row=False, policy=dpg.mvTable_SizingFixedFit, pad_outerX=False):
+        with ui.table(header_row=False, policy=dpg.mvTable_SizingFixedFit, pad_outerX=False):
             for width in widths:
                 dpg.add_table_column(init_width_or_weight=width, width_fixed=True)
             dpg.add_table_column(width_stretch=True)
-            with dpg.table_row():
+            with ui.table_row():
                 for text in ("Box", "from, units", "to, units", "side"):
                     dpg.add_text(text, color=DIM)
             self._sides = []
             for axis, name in enumerate("xyz"):
-                with dpg.table_row():
+                with ui.table_row():
                     tooltip(label(name, style, 40), BOX_HELP, style)
                     for index in (axis, axis + 3):
                         item = dpg.add_drag_float(
@@ -93,7 +94,7 @@ class PlacePanel(Panel):
     def _number(self, text: str, unit: str, tip: str, tag: str, make, **options) -> int:
         """A row of a label and a number."""
         style = self._context.style
-        with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
+        with ui.group(horizontal=True, horizontal_spacing=style.px(4)):
             tooltip(label(text, style, unit=unit), tip, style)
             item = make(tag=tag, width=-1, **options)
         self._typed(item)
@@ -107,14 +108,14 @@ class PlacePanel(Panel):
     def _build_buttons(self) -> None:
         style, draft = self._context.style, self._draft
         third, half = style.px((WIDTH - 16) // 3), style.px((WIDTH - 8) // 2)
-        with dpg.group(horizontal=True):
+        with ui.group(horizontal=True):
             button("Fit", style, self._fit, "The box, levels, near plane and up that the photos' silhouettes, "
                    "the known points and the cameras speak for.", tag="place.fit", width=third)  # fmt: skip
             button("Larger", style, draft.larger, "A box with sides a quarter longer about the same middle.",
                    tag="place.larger", width=third)  # fmt: skip
             button("Smaller", style, draft.smaller, "A box with sides a fifth shorter about the same middle.",
                    tag="place.smaller", width=third)  # fmt: skip
-        with dpg.group(horizontal=True):
+        with ui.group(horizontal=True):
             self._train = button(
                 "Train in this box", style, self._train_in, "Start training again from nothing in this place. What was "
                 "learnt so far is lost unless you save it first.", tag="place.train", width=half,

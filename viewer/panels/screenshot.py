@@ -3,6 +3,7 @@
 import dearpygui.dearpygui as dpg
 
 from viewer.protocol.requests import ScreenshotRequest
+from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM, TIMES
@@ -20,15 +21,15 @@ class ScreenshotPanel:
     def __init__(self, context: Context, canvas: Canvas):
         self._context, self._canvas = context, canvas
         style = context.style
-        with dpg.window(tag=self.window, show=False, min_size=(style.px(300), 40), **FLOATING):
+        with ui.window(tag=self.window, show=False, min_size=(style.px(300), 40), **FLOATING):
             dpg.bind_item_font(dpg.add_text("Screenshot"), style.title)
-            with dpg.group(horizontal=True):
+            with ui.group(horizontal=True):
                 label("Size", style, width=80)
                 dpg.add_radio_button(
                     ["as shown", "chosen"], default_value="as shown", horizontal=True, tag="shot.size",
                     callback=lambda _, v: dpg.configure_item("shot.chosen", show=v == "chosen"),
                 )  # fmt: skip
-            with dpg.group(horizontal=True, show=False, tag="shot.chosen"):
+            with ui.group(horizontal=True, show=False, tag="shot.chosen"):
                 label("", style, width=80)
                 for tag, value in (("shot.width", 1920), ("shot.height", 1080)):
                     dpg.add_input_int(
@@ -37,16 +38,16 @@ class ScreenshotPanel:
                     )  # fmt: skip
                     dpg.add_text(TIMES if tag == "shot.width" else "px", color=DIM)
                     context.inputs.append(tag)
-            with dpg.group(horizontal=True):
+            with ui.group(horizontal=True):
                 label("Background", style, width=80)
                 item = dpg.add_checkbox(label="transparent", tag="shot.transparent")
                 tooltip(item, "Keep the picture's opacity as alpha instead of the background colour.", style)
-            with dpg.group(horizontal=True):
+            with ui.group(horizontal=True):
                 label("Folder", style, width=80)
                 dpg.add_input_text(tag="shot.folder", default_value=FOLDER, width=style.px(200))
             context.inputs.append("shot.folder")
             dpg.add_spacer(height=style.px(4))
-            with dpg.group(horizontal=True):
+            with ui.group(horizontal=True):
                 item = button("Take it", style, self.take, "F12 takes it with these settings at any time.",
                               tag="shot.take", width=style.px(100))  # fmt: skip
                 dpg.bind_item_theme(item, style.chosen)

@@ -11,6 +11,7 @@ from core.rendering.sweep_curve import KNEE_DECIBELS, SweepCurve, SweepPoint, sw
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.tools.sweep import LONGEST_SIDE, SweepQuestion, SweepResult
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
 from viewer.widgets.style import ALARM, DIM, LINE, TIMES, Color, Style
@@ -36,7 +37,7 @@ class SweepPanel(Panel):
         self._shown: SweepResult | None = None
         self._names = MARCH_NUMBERS
         style = context.style
-        with dpg.group(horizontal=True):
+        with ui.group(horizontal=True):
             dpg.add_combo(list(LABELS), tag="sweep.name", width=style.px(158), default_value=next(iter(LABELS)))
             self._start = button("Sweep", style, self._toggle, HELP, tag="sweep.start", width=style.px(76))
             self._take = button(
@@ -45,7 +46,7 @@ class SweepPanel(Panel):
             dpg.add_progress_bar(tag="sweep.progress", width=style.px(90), show=False)
             dpg.add_text(HELP, tag="sweep.text", color=DIM)
             dpg.add_text("", tag="sweep.found", show=False)
-        with dpg.subplots(1, 3, width=-1, height=-1, no_title=True, no_menus=True, no_resize=True):
+        with ui.subplots(1, 3, width=-1, height=-1, no_title=True, no_menus=True, no_resize=True):
             self._plots = [
                 _Plot("sweep.ms", "ms per picture", style, style.sweep_time),
                 _Plot("sweep.samples", "samples per ray", style, style.sweep_samples),
@@ -140,7 +141,7 @@ class _Plot:
         self._tag, self._top = tag, 0.0
         self._marked: tuple | None = None
         # Fixed limits keep it from being panned; without inputs it would not tell where the mouse is.
-        with dpg.plot(tag=f"{tag}.plot", no_menus=True, no_box_select=True, no_mouse_pos=True, no_title=True):
+        with ui.plot(tag=f"{tag}.plot", no_menus=True, no_box_select=True, no_mouse_pos=True, no_title=True):
             self._x = dpg.add_plot_axis(dpg.mvXAxis)
             self._y = dpg.add_plot_axis(dpg.mvYAxis, label=title)
             self._present = dpg.add_inf_line_series([], parent=self._y)

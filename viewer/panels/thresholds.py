@@ -13,6 +13,7 @@ from viewer.protocol.status import Status
 from viewer.state.command import command
 from viewer.state.dock_layout import Area
 from viewer.tools.scattered import Difference
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
 from viewer.widgets.setting_slider import SettingSlider
@@ -77,7 +78,7 @@ class ThresholdsPanel(Panel):
             label="Use in training too", tag="march.in_training", callback=lambda _, on: context.sharing.set(on)
         )
         tooltip(self._shared, "Training marches with these thresholds as well, while this is ticked.", style)
-        with dpg.group(horizontal=True):
+        with ui.group(horizontal=True):
             button("Back to training's", style, self._back, "Give the view the thresholds that training uses.",
                    width=style.px(156), tag="march.back")  # fmt: skip
             button("Copy as command", style, self._copy, COPY_HELP, width=-1, tag="march.copy")

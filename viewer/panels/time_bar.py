@@ -5,6 +5,7 @@ from typing import Any
 import dearpygui.dearpygui as dpg
 
 from viewer.state.playback import Playback
+from viewer.widgets import ui
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
 from viewer.widgets.widgets import FLOATING, button, tooltip
@@ -26,8 +27,8 @@ class TimeBar:
         self._shown: Playback | None = None
         style = context.style
         with (
-            dpg.window(tag=self.window, show=False, no_focus_on_appearing=True, min_size=(40, 20), **FLOATING),
-            dpg.group(horizontal=True, horizontal_spacing=style.px(6)),
+            ui.window(tag=self.window, show=False, no_focus_on_appearing=True, min_size=(40, 20), **FLOATING),
+            ui.group(horizontal=True, horizontal_spacing=style.px(6)),
         ):
             button("Play", style, self.toggle, "Let the time run, or stop it (T).", tag="time.play", width=style.px(58))
             slider = dpg.add_slider_float(

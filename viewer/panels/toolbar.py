@@ -8,6 +8,7 @@ from core.config.setting import settings_of
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Mode, ViewSettings
+from viewer.widgets import ui
 from viewer.widgets.bar import bar
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM, TIMES
@@ -41,13 +42,13 @@ class Toolbar:
         self._shown_mode: Mode | None = None
         style = context.style
         with bar(self.window):
-            with dpg.group(horizontal=True, tag="toolbar.left"):
+            with ui.group(horizontal=True, tag="toolbar.left"):
                 button("Open…", style, open_scene, "Open a dataset, photos, a video, a snapshot (Ctrl+O).", tag="open")
                 dpg.add_spacer(width=style.px(4))
                 name = dpg.add_text("Firstlight", tag="scene.name")
                 dpg.bind_item_font(name, style.strong)
                 dpg.add_text("", tag="scene.summary", color=DIM)
-            with dpg.group(horizontal=True, tag="toolbar.right", horizontal_spacing=style.px(2)):
+            with ui.group(horizontal=True, tag="toolbar.right", horizontal_spacing=style.px(2)):
                 for mode in Mode:
                     item = dpg.add_button(
                         label=MODE_LABELS[mode], tag=f"mode.{mode.value}", user_data=mode,

@@ -8,6 +8,7 @@ import dearpygui.dearpygui as dpg
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import State, Status
 from viewer.state.dock_layout import Area
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
 from viewer.widgets.style import DASH, Style
@@ -28,7 +29,7 @@ class TrainingPanel(Panel):
     def __init__(self, context: Context):
         super().__init__(context)
         style = context.style
-        with dpg.group(horizontal=True):
+        with ui.group(horizontal=True):
             width = style.px(98)
             self._toggle = button(
                 "Pause", style, self.toggle, "Pause or resume training (Space).", width=width, tag="training.pause"
@@ -57,7 +58,7 @@ class TrainingPanel(Panel):
             },
         )
         # Subplots line up the two vertical axes, whose labels are not equally wide.
-        with dpg.subplots(
+        with ui.subplots(
             2, 1, height=style.px(PLOTS_HEIGHT), width=-1, row_ratios=PLOT_RATIOS, no_title=True, no_menus=True,
             no_resize=True,
         )  :  # fmt: skip
@@ -107,7 +108,7 @@ class _Curve:
         self._data: tuple = ()
         self._log = log
         self._series = f"{tag}.series"
-        with dpg.plot(tag=f"{tag}.plot", no_menus=True, no_inputs=True, no_mouse_pos=True, no_title=True):
+        with ui.plot(tag=f"{tag}.plot", no_menus=True, no_inputs=True, no_mouse_pos=True, no_title=True):
             self._x = dpg.add_plot_axis(
                 dpg.mvXAxis, label="step" if names_steps else "", no_tick_labels=not names_steps
             )

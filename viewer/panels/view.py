@@ -8,6 +8,7 @@ from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, Tint, ViewSettings
 from viewer.state.command import opened_view
 from viewer.state.dock_layout import Area
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
 from viewer.widgets.setting_slider import SettingSlider
@@ -33,18 +34,18 @@ class ViewPanel(Panel):
         self._sliders = {
             name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS
         }
-        with dpg.group(horizontal=True):
+        with ui.group(horizontal=True):
             for name in CHECKBOXES:
                 item = dpg.add_checkbox(
                     label=settings[name].label, tag=f"view.{name}", user_data=name,
                     callback=lambda _, on, name: context.state.set_view(**{name: on}),
                 )  # fmt: skip
                 tooltip(item, settings[name].documentation, style)
-        with dpg.group(horizontal=True):
+        with ui.group(horizontal=True):
             name = label(settings["background"].label, style)
             swatch = dpg.add_color_button(tag="view.swatch", no_alpha=True, no_border=True, no_drag_drop=True)
             # A picker without number fields: typing in them could not be told from shortcuts.
-            with dpg.popup(swatch, mousebutton=dpg.mvMouseButton_Left):
+            with ui.popup(swatch, mousebutton=dpg.mvMouseButton_Left):
                 dpg.add_color_picker(
                     tag="view.background",
                     width=style.px(180),

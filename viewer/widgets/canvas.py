@@ -8,6 +8,7 @@ import numpy as np
 
 from viewer.picture.modes import COLORMAPS
 from viewer.protocol.frames import Frame, Legend
+from viewer.widgets import ui
 from viewer.widgets.bar import SETTLING_FRAMES, bar
 from viewer.widgets.sides import Sides
 from viewer.widgets.style import BACKDROP, TEXT, Style
@@ -41,12 +42,12 @@ class Canvas:
         self._frame: Frame | None = None
         self._legends: tuple[Legend, ...] = ()
         self.rect = Rect(0, 0, 1, 1)
-        with bar(self.window, background=False), dpg.drawlist(1, 1, tag="picture"):
+        with bar(self.window, background=False), ui.drawlist(1, 1, tag="picture"):
             self._backdrop = dpg.draw_rectangle((0, 0), (1, 1), color=BACKDROP, fill=BACKDROP)
             self._picture = dpg.add_draw_layer()
             self._sides = Sides(dpg.add_draw_layer(), style)
             self._legend_layer = dpg.add_draw_layer()
-        with dpg.texture_registry() as self._registry:
+        with ui.texture_registry() as self._registry:
             pass
         self._image: int | None = None
         self._filled: tuple[_Texture, tuple[float, float], tuple[float, float]] | None = None

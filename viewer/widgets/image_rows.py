@@ -9,6 +9,7 @@ from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.view_settings import Compare, CompareAs
 from viewer.state.view_state import ViewState
 from viewer.tools.image_list import Corners, packed
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM, PLUS_MINUS, TEXT
 from viewer.widgets.widgets import tooltip
@@ -27,7 +28,7 @@ class Atlas:
     """
 
     def __init__(self) -> None:
-        with dpg.texture_registry() as self._registry:
+        with ui.texture_registry() as self._registry:
             self.texture = dpg.add_static_texture(2, 2, [0.0] * 16)
         self._thumbnails: np.ndarray | None = None
         self._corners: list[Corners] = []
@@ -89,13 +90,13 @@ class Slot:
         self._check_at: int | None = None
         self.hover, self._tick, self._error = (f"images.{part}.{number}" for part in ("view", "tick", "error"))
         px = context.style.px
-        with dpg.table_row(height=px(ROW), show=False) as self._item:
-            with dpg.group():
+        with ui.table_row(height=px(ROW), show=False) as self._item:
+            with ui.group():
                 dpg.add_spacer(height=px(8))
                 dpg.add_checkbox(tag=self._tick, callback=lambda _, on: self._include(on))
                 tooltip(self._tick, "Train with this view. Acts from the next step on.", context.style)
             self._image = dpg.add_image(texture, width=1, height=px(PICTURE_HEIGHT))
-            with dpg.group():
+            with ui.group():
                 dpg.add_spacer(height=px(8))
                 dpg.add_button(
                     tag=self._error, label=PLUS_MINUS, width=px(24), callback=lambda: self._toggle_error_map()
@@ -104,13 +105,13 @@ class Slot:
             dpg.add_selectable(
                 tag=self.hover, span_columns=True, height=px(PICTURE_HEIGHT - 4), callback=lambda: self._go()
             )
-            with dpg.tooltip(self.hover, delay=0.4):
+            with ui.tooltip(self.hover, delay=0.4):
                 self._about = dpg.add_text("", wrap=px(320))
             self._split, self._psnr = self._text(), self._text()
         dpg.bind_item_theme(self.hover, context.style.row)
 
     def _text(self) -> int:
-        with dpg.group():
+        with ui.group():
             dpg.add_spacer(height=self._style.px(8))
             return dpg.add_text("")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import dearpygui.dearpygui as dpg
 
+from viewer.widgets import ui
 from viewer.widgets.style import ACCENT, Style
 from viewer.widgets.widgets import button
 
@@ -29,9 +30,9 @@ class Question:
         width: int,
         wrap: int = 0,
     ):
-        with dpg.group(show=False) as self._group:
+        with ui.group(show=False) as self._group:
             self._text = dpg.add_text("", tag=f"{tag}.question", color=ACCENT, wrap=wrap)
-            with dpg.group(horizontal=True):
+            with ui.group(horizontal=True):
                 sure = button(yes, style, act, tip, tag=f"{tag}.sure", width=width)
                 dpg.bind_item_theme(sure, style.chosen)
                 button("Not now", style, leave, "Leave it as it is.", tag=f"{tag}.stay", width=width)

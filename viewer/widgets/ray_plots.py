@@ -20,6 +20,7 @@ from viewer.presentation.ray_report import (
     weight_lines,
 )
 from viewer.tools.inspector import Inspection
+from viewer.widgets import ui
 from viewer.widgets.style import ALARM, Style
 
 RATIOS = (0.24, 0.24, 0.24, 0.28)
@@ -42,10 +43,10 @@ class RayPlots:
     """Four plots, one above the other, that fill the room there is."""
 
     def __init__(self, style: Style):
-        with dpg.texture_registry():
+        with ui.texture_registry():
             self._bands, self._colors = (dpg.add_raw_texture(PIXELS, 1, _empty(), format=dpg.mvFormat_Float_rgba)
                                          for _ in range(2))  # fmt: skip
-        with dpg.subplots(
+        with ui.subplots(
             4, 1, width=-1, height=-1, row_ratios=RATIOS, no_title=True, no_menus=True, no_resize=True, tag="ray.plots"
         ):
             self._density = _Plot("ray.density", self._bands, style)
@@ -136,7 +137,7 @@ class _Plot:
         self._images: list[int] = []
         self._more: list[int] = []
         self._level = self._mark = self._note = 0
-        with dpg.plot(tag=tag, no_menus=True, no_inputs=True, no_mouse_pos=True, no_title=True) as self._plot:
+        with ui.plot(tag=tag, no_menus=True, no_inputs=True, no_mouse_pos=True, no_title=True) as self._plot:
             self._legend = 0 if named else dpg.add_plot_legend(horizontal=True, no_buttons=True)
             self._x = dpg.add_plot_axis(
                 dpg.mvXAxis,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import dearpygui.dearpygui as dpg
 
 from viewer.protocol.runs import Measured
+from viewer.widgets import ui
 from viewer.widgets.style import Style
 
 
@@ -35,9 +36,9 @@ class RunPlots:
     def __init__(self, style: Style, height: int):
         self._drawn: tuple = ()
         self._plots: dict[str, tuple[int, int, int, int]] = {}
-        with dpg.subplots(1, len(AXES), height=height, width=-1, no_title=True, no_menus=True, no_resize=True):
+        with ui.subplots(1, len(AXES), height=height, width=-1, no_title=True, no_menus=True, no_resize=True):
             for name, axis in AXES.items():
-                with dpg.plot(
+                with ui.plot(
                     tag=f"method.{name}", no_menus=True, no_inputs=True, no_mouse_pos=True, no_title=True
                 ):  # fmt: skip
                     x = dpg.add_plot_axis(dpg.mvXAxis, label=axis.label)

@@ -7,6 +7,7 @@ import dearpygui.dearpygui as dpg
 
 from core.config.setting import Setting, settings_of, without_none
 from viewer.state.method_draft import label_of
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM
 from viewer.widgets.widgets import NUMBER_HELP, label, plain, tooltip
@@ -28,7 +29,7 @@ class SettingFields:
         self._context, self._tag, self._change = context, tag, change
         self._items: dict[str, int] = {}
         hints = get_type_hints(settings, include_extras=True)
-        with dpg.group(show=False) as self._group:
+        with ui.group(show=False) as self._group:
             dpg.bind_item_font(dpg.add_text(title, color=DIM), context.style.small)
             for name, setting in settings_of(settings).items():
                 self._build_row(name, setting, without_none(hints[name]))
@@ -55,7 +56,7 @@ class SettingFields:
         if make is None:
             return
         style = self._context.style
-        with dpg.group(horizontal=True, horizontal_spacing=style.px(4)):
+        with ui.group(horizontal=True, horizontal_spacing=style.px(4)):
             text = label(label_of(name, setting), style, LABEL_WIDTH, setting.unit)
             tooltip(text, f"{setting.documentation} --{name.replace('_', '-')}", style)
             item = make(

@@ -7,6 +7,7 @@ import dearpygui.dearpygui as dpg
 from core.config.scale import Scale
 from core.config.setting import Setting
 from viewer.presentation.effective import Effect
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.style import ACCENT, DIM
 from viewer.widgets.widgets import LABEL_WIDTH, button, label
@@ -47,7 +48,7 @@ class SettingSlider:
         self._enabled = True
         style = context.style
         behind = style.px(SWEEP_WIDTH + 4) if sweep else 0
-        with dpg.group(horizontal=True, horizontal_spacing=style.px(4)) as self._row:
+        with ui.group(horizontal=True, horizontal_spacing=style.px(4)) as self._row:
             name = label(setting.label, style, width, setting.unit)
             dpg.add_slider_float(
                 tag=self._slider, width=-style.px(VALUE_WIDTH + 4) - behind, max_value=1.0, format="", no_input=True,
@@ -68,12 +69,12 @@ class SettingSlider:
         dpg.bind_item_font(self._slider, style.small)
         context.inputs.append(self._field)
         context.handles.append(self._slider)
-        with dpg.item_handler_registry() as clicks:
+        with ui.item_handler_registry() as clicks:
             dpg.add_item_double_clicked_handler(dpg.mvMouseButton_Left, callback=lambda: self._reset())
         self._sentences, self._helps = [], []
         for item in (name, self._slider):
             dpg.bind_item_handler_registry(item, clicks)
-            with dpg.tooltip(item, delay=0.4):
+            with ui.tooltip(item, delay=0.4):
                 lines = [setting.documentation, setting.formula, *((f"In {setting.unit}.",) if setting.unit else ())]
                 for line in filter(None, lines):
                     dpg.add_text(line, wrap=style.px(320))

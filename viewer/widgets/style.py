@@ -4,6 +4,8 @@ from pathlib import Path
 
 import dearpygui.dearpygui as dpg
 
+from viewer.widgets import ui
+
 FONTS = Path(__file__).resolve().parents[2] / "assets" / "fonts"
 
 Color = tuple[int, int, int, int]
@@ -42,7 +44,7 @@ class Style:
 
     def __init__(self, scale: float):
         self.scale = scale
-        with dpg.font_registry():
+        with ui.font_registry():
             self.body = dpg.add_font(str(FONTS / "Roboto-Regular.ttf"), self.px(15))
             self.small = dpg.add_font(str(FONTS / "Roboto-Regular.ttf"), self.px(13))
             self.strong = dpg.add_font(str(FONTS / "Roboto-Medium.ttf"), self.px(15))
@@ -205,7 +207,7 @@ class Style:
 
 
 def _theme(colors: dict, sizes: dict, plot_colors: dict | None = None, plot_sizes: dict | None = None) -> int:
-    with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
+    with ui.theme() as theme, ui.theme_component(dpg.mvAll):
         for target, color in colors.items():
             dpg.add_theme_color(target, color)
         for target, (x, y) in sizes.items():
@@ -236,13 +238,13 @@ def _disabled(groove: dict) -> int:
     Args:
         groove: a slider's sizes.
     """
-    with dpg.theme() as theme:
+    with ui.theme() as theme:
         for kind, text in ((dpg.mvSliderFloat, DIM), (dpg.mvInputText, FADED), (dpg.mvButton, FADED)):
             colors = {dpg.mvThemeCol_Text: text, dpg.mvThemeCol_SliderGrab: FRAME}
             colors |= dict.fromkeys(
                 (dpg.mvThemeCol_FrameBg, dpg.mvThemeCol_FrameBgHovered, dpg.mvThemeCol_Button), PANEL
             )
-            with dpg.theme_component(kind, enabled_state=False):
+            with ui.theme_component(kind, enabled_state=False):
                 for target, color in colors.items():
                     dpg.add_theme_color(target, color)
                 for target, (x, y) in groove.items() if kind == dpg.mvSliderFloat else ():
@@ -252,7 +254,7 @@ def _disabled(groove: dict) -> int:
 
 def _line(color: Color, marker: int = dpg.mvPlotMarker_None, size: float = 0.0) -> int:
     """A plot's line, with a marker at each point."""
-    with dpg.theme() as theme, dpg.theme_component(dpg.mvLineSeries):
+    with ui.theme() as theme, ui.theme_component(dpg.mvLineSeries):
         for target in (dpg.mvPlotCol_Line, dpg.mvPlotCol_MarkerFill, dpg.mvPlotCol_MarkerOutline):
             dpg.add_theme_color(target, color, category=dpg.mvThemeCat_Plots)
         dpg.add_theme_style(dpg.mvPlotStyleVar_Marker, marker, category=dpg.mvThemeCat_Plots)
@@ -262,14 +264,14 @@ def _line(color: Color, marker: int = dpg.mvPlotMarker_None, size: float = 0.0) 
 
 def _upright(color: Color, weight: float = 1.0) -> int:
     """A line across a plot that marks one value."""
-    with dpg.theme() as theme, dpg.theme_component(dpg.mvInfLineSeries):
+    with ui.theme() as theme, ui.theme_component(dpg.mvInfLineSeries):
         dpg.add_theme_color(dpg.mvPlotCol_Line, color, category=dpg.mvThemeCat_Plots)
         dpg.add_theme_style(dpg.mvPlotStyleVar_LineWeight, weight, category=dpg.mvThemeCat_Plots)
     return theme
 
 
 def _bars(color: Color) -> int:
-    with dpg.theme() as theme, dpg.theme_component(dpg.mvBarSeries):
+    with ui.theme() as theme, ui.theme_component(dpg.mvBarSeries):
         for part in (dpg.mvPlotCol_Fill, dpg.mvPlotCol_Line):
             dpg.add_theme_color(part, color, category=dpg.mvThemeCat_Plots)
     return theme

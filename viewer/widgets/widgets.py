@@ -6,6 +6,7 @@ from typing import Any
 import dearpygui.dearpygui as dpg
 
 from core.config.setting import Setting
+from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.style import DASH, DIM, Style
 
@@ -22,13 +23,13 @@ FLOATING = dict(
 
 def tooltip(item: int | str, text: str, style: Style) -> None:
     """Explain a widget when the mouse rests on it."""
-    with dpg.tooltip(item, delay=0.4):
+    with ui.tooltip(item, delay=0.4):
         dpg.add_text(text, wrap=style.px(320))
 
 
 def label(text: str, style: Style, width: int = LABEL_WIDTH, unit: str = "", dim: bool = False) -> int:
     """A label on the line of the frames beside it, `width` wide at scale 1."""
-    with dpg.group(horizontal=True, horizontal_spacing=0) as group:
+    with ui.group(horizontal=True, horizontal_spacing=0) as group:
         item = dpg.add_button(label=f"{text}, {unit}" if unit else text, width=style.px(width))
         dpg.bind_item_theme(item, style.label)
     if dim:
@@ -48,7 +49,7 @@ class Choice:
         self, tag: str, options: dict[str, tuple[str, str]], style: Style, width: int, change: Callable[[Any], None]
     ):
         self._style, self._items, self._shown = style, {}, None
-        with dpg.group(horizontal=True, horizontal_spacing=style.px(2)):
+        with ui.group(horizontal=True, horizontal_spacing=style.px(2)):
             for value, (text, tip) in options.items():
                 item = dpg.add_button(
                     label=text, tag=f"{tag}.{value}", width=width, user_data=value, callback=lambda _, __, v: change(v)
@@ -80,7 +81,7 @@ class SettingCombo:
         self, context: Context, tag: str, setting: Setting, words: dict[Any, str], change: Callable[[Any], None]
     ):
         self._words = words
-        with dpg.group(horizontal=True, horizontal_spacing=context.style.px(4)) as self._row:
+        with ui.group(horizontal=True, horizontal_spacing=context.style.px(4)) as self._row:
             name = label(setting.label, context.style)
             self._combo = dpg.add_combo(
                 list(words.values()), width=-1, tag=tag, callback=lambda _, text: change(self._value(text))
@@ -107,13 +108,13 @@ class Figures:
     def __init__(self, captions: dict[str, str], style: Style, columns: int, prefix: str, tips: dict[str, str]):
         self._prefix = prefix
         names = list(captions)
-        with dpg.table(header_row=False, policy=dpg.mvTable_SizingStretchSame, pad_outerX=False) as table:
+        with ui.table(header_row=False, policy=dpg.mvTable_SizingStretchSame, pad_outerX=False) as table:
             for _ in range(columns):
                 dpg.add_table_column()
             for first in range(0, len(names), columns):
-                with dpg.table_row():
+                with ui.table_row():
                     for name in names[first : first + columns]:
-                        with dpg.group() as group:
+                        with ui.group() as group:
                             caption = dpg.add_text(captions[name], color=DIM)
                             dpg.bind_item_font(caption, style.small)
                             dpg.add_text(DASH, tag=f"{prefix}.{name}")
