@@ -34,7 +34,7 @@ from core.kernels.runtime.launch import n_threads
 from core.rendering.backends import describe_backend
 from core.rendering.render import first_round_size, render_image
 from core.samplers.base import Sampled
-from core.samplers.occupancy import ObservedField
+from core.samplers.occupancy_grid import ObservedField
 from core.training.build import Overrides, open_trainer
 from core.training.trainer import Trainer
 

@@ -14,7 +14,8 @@ from core.kernels.contraction import Space
 from core.kernels.nerfacc.kernels import NerfaccKernels
 from core.kernels.packed import composite
 from core.kernels.runtime.backend import Backend, using
-from core.samplers.occupancy import ObservedField, OccupancySampler
+from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
 
 COURSE = "a training march"
 """What is timed: measurements of another course say nothing of this one."""
@@ -55,11 +56,11 @@ def _field(device: str) -> nn.Module:
 
 
 def _ball(device: str) -> OccupancySampler:
-    sampler = OccupancySampler(_BOX, _RESOLUTION).to(device)
+    grid = OccupancyGrid(_BOX, _RESOLUTION).to(device)
     axis = (torch.arange(_RESOLUTION, device=device) + 0.5) * (2.0 / _RESOLUTION) - 1.0
     x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
-    sampler.occs.copy_((x * x + y * y + z * z < _RADIUS**2).float().view(-1))
-    return sampler
+    grid.occs.copy_((x * x + y * y + z * z < _RADIUS**2).float().view(-1))
+    return OccupancySampler(grid)
 
 
 def _rays(device: str) -> Rays:
@@ -72,7 +73,7 @@ def _rays(device: str) -> Rays:
 
 def _march_and_composite(field: nn.Module, sampler: OccupancySampler, rays: Rays) -> None:
     sampled = sampler.sample(
-        ObservedField(field, sampler, _STEP), rays, MarchSettings(render_step_size=_STEP), None, _ROUND
+        ObservedField(field, sampler.grid, _STEP), rays, MarchSettings(render_step_size=_STEP), None, _ROUND
     )
     samples, background = sampled.samples, sampled.sigmas.new_ones(3)
     rgbs = background.expand(samples.n_samples, 3)

@@ -23,7 +23,7 @@ from core.kernels.marching import March
 from core.kernels.visibility import opaque_thickness
 from core.rendering.render import first_round_size, render_rays
 from core.samplers.base import GuideKind, Sampled, Sampler
-from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import OccupancyGrid
 
 
 class Fate(IntEnum):
@@ -136,17 +136,17 @@ def inspect_ray(
     rays: Rays,
     march: MarchSettings,
     background: Tensor,
+    cells: OccupancyGrid,
     together: int = 1,
-    cells: OccupancySampler | None = None,
 ) -> RayReport:
     """March one ray and keep what happened on the way.
 
     Args:
         rays: one ray.
         background: (3,) float32, the colour behind the scene.
+        cells: the grid whose cells along the ray are reported.
         together: rays the picture renders at a time. It decides how many samples a round takes, and so how many
             behind the stop are evaluated in vain; nothing else depends on it.
-        cells: the grid whose cells along the ray are reported; None: the sampler's own.
 
     Raises:
         ValueError: there isn't exactly one ray.
@@ -164,7 +164,7 @@ def inspect_ray(
 
     stopped = bool(out.stopped[0])
     samples = _with_fates(whole, rgbs, kept, opaque_thickness(march.early_stop_eps) if stopped else math.inf)
-    grid = (cells or sampler).grid_state(march.occ_thre)
+    grid = cells.grid_state(march.occ_thre)
     progress = March(grid, rays, march)
     t_min, t_max = float(progress.t_mins), float(progress.t_maxs)
     if t_min >= t_max:

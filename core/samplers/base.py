@@ -1,10 +1,11 @@
 """What the path asks of a sampler."""
 
+from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.config.march import MarchSettings
 from core.fields.base import Field
@@ -87,9 +88,13 @@ class Sampled(NamedTuple):
     passes: tuple[Pass, ...] = ()
 
 
-class Sampler(Protocol):
+class Sampler(ABC):
     """Places samples on rays. On a CPU several threads may ask at once."""
 
+    marches_grid: bool = False
+    """Whether samples lie only in the occupied cells of a grid: where none is occupied, it gives none."""
+
+    @abstractmethod
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
@@ -101,32 +106,33 @@ class Sampler(Protocol):
             generator: jitters the samples; None places them deterministically.
             round_size: samples a ray takes in the first round; the picture doesn't depend on it.
         """
-        ...
 
     def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
-        """What it goes by on one ray, besides a grid's cells, where `sample` places samples without a generator."""
-        ...
+        """What it goes by on one ray, besides a grid's cells, where `sample` places samples without a generator; none
+        unless a sampler says otherwise."""
+        return ()
 
 
-class LearningSampler(Sampler, Protocol):
-    """A sampler that has to learn where samples belong: an `nn.Module`, whose parameters `Trainer` optimises.
+class LearningSampler(Sampler, nn.Module):
+    """A sampler that has to learn where samples belong: `Trainer` optimises its parameters beside the field's.
 
     Attributes:
         rate_factor: its learning rate as a multiple of the field's.
     """
 
-    rate_factor: float
+    rate_factor: float = 1.0
 
     def at_step(self, step: int) -> None:
-        """Told before a step how many steps were taken; views see what it was told last."""
-        ...
+        """Told before a step how many steps were taken; views see what it was told last. By default every step is the
+        same."""
 
     def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
-        """How wrong the sampler is, a number that is added to the error of the colours.
+        """How wrong the sampler is, a number that is added to the error of the colours; by default 0, for a sampler
+        that the error of the colours teaches.
 
         Args:
             sampled: what it gave for the rays; weights: (n_samples,) float32, the field's, of these samples.
             target: (n_rays, 3) float32, the photos' colours over the background.
             background: (n_rays, 3) float32.
         """
-        ...
+        return weights.new_zeros(())

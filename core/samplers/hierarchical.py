@@ -10,7 +10,7 @@ from core.fields.base import Field, in_pieces, radiance_of
 from core.geometry.rays import Rays
 from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
-from core.samplers.base import Guide, GuideKind, Pass, Sampled, weights_guide
+from core.samplers.base import Guide, GuideKind, LearningSampler, Pass, Sampled, weights_guide
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles
 
@@ -18,7 +18,7 @@ _LEAST_WEIGHT = 1e-5
 """What each coarse bin weighs at least, as in the paper's own code: where a ray met nothing, samples spread evenly."""
 
 
-class HierarchicalSampler(nn.Module):
+class HierarchicalSampler(LearningSampler):
     """Asks a coarse field in equal bins, and cuts these again where its weights are: the fine field's samples lie
     between the edges of both.
 
@@ -27,8 +27,6 @@ class HierarchicalSampler(nn.Module):
         coarse: a `Field` of its own; the loss on its colours teaches it.
         spacing: what the equal bins are equal in.
     """
-
-    rate_factor = 1.0
 
     def __init__(self, settings: HierarchicalSettings, box: Box, coarse: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
         super().__init__()
@@ -49,9 +47,6 @@ class HierarchicalSampler(nn.Module):
         _, coarse, cuts = self._cut(rays, march, None)
         added = self._spacing.stretched(cuts[~cuts[:, 0].isnan()]).view(-1)
         return weights_guide("coarse field", coarse), Guide("added", GuideKind.PLACES, added, added[:0])
-
-    def at_step(self, step: int) -> None:
-        """See `LearningSampler.at_step`: it is the same at every step."""
 
     def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
         """The mean squared error of the coarse field's colours (the paper's equation 6)."""

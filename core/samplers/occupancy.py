@@ -1,121 +1,28 @@
-"""Samples in the occupied cells of nested grids (Müller et al. 2022, appendix E; NerfAcc's `OccGridEstimator`).
+"""Samples in the occupied cells of nested grids (Müller et al. 2022, section 3 and appendix E)."""
 
-The state (`resolution`, `aabbs`, `occs`, `binaries`) is that of nerfacc's `OccGridEstimator`: either class loads the
-other's. `occs` holds density * step per cell, decaying maxima of what was evaluated there; -1 marks a cell that
-holds nothing for certain and is never evaluated. `changed` says what the last update did, +1 where a cell became
-occupied and -1 where one became empty; it is for display and no part of the state.
-
-Training's marches evaluate densities in the occupied cells that rays reach. The grid learns from these (`observe`), so
-its upkeep needs evaluations of its own only where nothing marches: in empty cells, and inside what is opaque.
-
-Unlike nerfacc's, the threshold between occupied and empty is never lowered silently to the grid's mean. Instead a
-fresh grid is optimistic: its cells start well above the threshold and must prove empty over several updates.
-"""
-
-import threading
-from functools import partial
-
-import numpy as np
 import torch
-from torch import Tensor, nn
 
 from core.config.march import MarchSettings, check_step
-from core.config.types import Box
 from core.fields.along_rays import densities_at
-from core.fields.base import Field, densities_alone, in_pieces, march_density_of, radiance_of
+from core.fields.base import Field, march_density_of
 from core.geometry.rays import Rays
-from core.kernels.cell_hits import CellHits, cells_on_plane, first_cells
-from core.kernels.fused_march import EncodedDensity, march_on, marches_at_once
-from core.kernels.grid import GridState, geometry
+from core.kernels.fused_march import march_on, marches_at_once
 from core.kernels.marching import March
-from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.kernels.visibility import Round, Visibility, kept_samples
-from core.samplers.base import Guide, Sampled
-
-_UPDATES_TO_EMPTY = 8
-"""Updates a fresh cell of no density survives."""
-
-_making_states = threading.Lock()
+from core.samplers.base import Sampled, Sampler
+from core.samplers.occupancy_grid import OccupancyGrid
 
 _MOST_IN_A_ROUND = 1 << 22
 """Samples of all rays that a round has room for: tiny steps take more rounds, not more memory."""
 
 
-class OccupancySampler(nn.Module):
-    """Marches rays through the occupied cells of a scene's box.
+class OccupancySampler(Sampler):
+    """Marches rays in equal steps through the occupied cells of a grid, and no further than they are seen."""
 
-    Args:
-        box: the base level's bounds; level l covers 2^l times its size about its centre.
-        resolution: cells per side of each level.
-    """
+    marches_grid = True
 
-    def __init__(self, box: Box, resolution: int = 128, n_levels: int = 1):
-        super().__init__()
-        low, high = torch.tensor(box[:3]), torch.tensor(box[3:])
-        center, half = (low + high) / 2, (high - low) / 2
-        aabbs = [torch.cat([center - half * 2**level, center + half * 2**level]) for level in range(n_levels)]
-        self.box: Box = tuple(float(x) for x in box)
-        self._state: GridState | None = None
-        self._state_version: tuple | None = None
-        self.register_buffer("resolution", torch.full((3,), resolution, dtype=torch.int32))
-        self.register_buffer("aabbs", torch.stack(aabbs))
-        self.register_buffer("occs", torch.zeros(n_levels * resolution**3))
-        shape = (n_levels, resolution, resolution, resolution)
-        self.register_buffer("binaries", torch.ones(shape, dtype=torch.bool))
-        self.register_buffer("changed", torch.zeros(shape, dtype=torch.int8), persistent=False)
-        self.register_buffer("seen", torch.full(shape, UNSEEN), persistent=False)
-
-    def start(self, occ_thre: float, decay: float, possible: Tensor | None = None) -> None:
-        """Make every cell that may hold something occupied.
-
-        Args:
-            occ_thre, decay: of the updates to come; a fresh cell's value decays below occ_thre in a few of them.
-            possible: (n_levels, nx, ny, nz) bool; the other cells are marked as empty for good. None: those that are
-                not marked so yet.
-        """
-        empty_for_good = self.occs < 0.0 if possible is None else ~possible.reshape(-1)
-        self.occs.fill_(occ_thre / max(decay, 0.1) ** _UPDATES_TO_EMPTY)
-        self.occs[empty_for_good] = -1.0
-        self.seen.fill_(UNSEEN)
-        self._binarise(occ_thre)
-
-    def observe(self, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
-        """Remember densities (n,) that were evaluated at positions (n, 3 or 4) anyway, at whatever time, for the next
-        update."""
-        places = positions[:, :3].contiguous()
-        observe(geometry(self.box, tuple(self.seen.shape)), self.seen, places, sigmas, step_size)
-
-    @torch.no_grad()
-    def update(
-        self,
-        field: Field,
-        step_size: float,
-        occ_thre: float,
-        decay: float,
-        n_cells: int | None,
-        generator: torch.Generator,
-    ) -> None:
-        """Evaluate the density at random points in cells and fold it, with all that was observed, into the grid.
-
-        A dynamic field is asked at random times: a cell is occupied that holds something at any time.
-
-        Args:
-            n_cells: evaluate this many cells, half of them occupied ones; None evaluates every possible cell.
-            generator: on the grid's device.
-        """
-        cells = self._cells_to_update(n_cells, generator)
-        points = self._points_in(cells, generator)
-        if getattr(field, "dynamic", False):
-            times = torch.rand(points.shape[0], 1, generator=generator, device=points.device)
-            points = torch.cat([points, times], dim=1)
-        sigmas = in_pieces(partial(densities_alone, field), points)
-        # by the cells drawn, not by place: a coarse level's cells count even where a finer level covers them
-        self.seen.view(-1).scatter_reduce_(0, cells, sigmas * step_size, "amax")
-        fold(self.seen, decay, self.occs.view_as(self.seen), occ_thre, self.binaries, self.changed)
-
-    def occupied(self, occ_thre: float) -> tuple[float, ...]:
-        """Share of each level's cells that are occupied at a threshold, 0 to 1, finest level first."""
-        return tuple(self._occupied_cells(occ_thre).flatten(1).float().mean(1).tolist())
+    def __init__(self, grid: OccupancyGrid):
+        self.grid = grid
 
     @torch.no_grad()
     def sample(
@@ -126,10 +33,10 @@ class OccupancySampler(nn.Module):
         Raises:
             ValueError: the step is absurdly small for the scene, see `check_step`.
         """
-        check_step(march, self.box)
+        check_step(march, self.grid.box)
         n_rays, device = rays.rays_o.shape[0], rays.rays_o.device
         jitter = None if generator is None else torch.rand(n_rays, generator=generator, device=device)
-        progress = March(self.grid_state(march.occ_thre), rays, march, jitter)
+        progress = March(self.grid.grid_state(march.occ_thre), rays, march, jitter)
         visibility = Visibility(n_rays, march, device)
         rounds, n_samples = [], None
         active = torch.arange(n_rays, dtype=torch.int32, device=device)  # who misses the box ends in the first round
@@ -148,93 +55,3 @@ class OccupancySampler(nn.Module):
         samples, sigmas, features = kept_samples(rounds, visibility.n_kept, n_samples)
         trans, n_dense = torch.exp(-visibility.thickness), progress.n_dense
         return Sampled(samples, sigmas, features, trans, n_dense, visibility.n_marched, visibility.stopped)
-
-    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
-        """See `Sampler.guides`: none, for it goes by the cells alone."""
-        return ()
-
-    def first_cells(self, rays: Rays, march: MarchSettings, level: int = -1, shown: Tensor | None = None) -> CellHits:
-        """Where rays meet the first cell of a set; of one level, or of all with -1.
-
-        Args:
-            march: its planes and crop box bound what is seen.
-            shown: (n_levels, nx, ny, nz) bool, the set; None: the cells occupied at `march.occ_thre`.
-        """
-        grid = self.grid_state(march.occ_thre) if shown is None else GridState(self.box, shown)
-        return first_cells(grid, rays, march, level)
-
-    def cells_on_plane(self, rays: Rays, march: MarchSettings, axis: int, share: float, level: int = -1) -> CellHits:
-        """Which cells rays meet on a plane across the grid; see `core.kernels.cell_hits.cells_on_plane`."""
-        return cells_on_plane(self.grid_state(march.occ_thre), rays, march, axis, share, level)
-
-    def grid_state(self, occ_thre: float) -> GridState:
-        """The grid as the kernels take it, at a threshold."""
-        version = (occ_thre, self.occs.data_ptr(), self.occs._version)
-        with _making_states:  # a picture's threads ask at once
-            if version != self._state_version:
-                state = GridState(self.box, self._occupied_cells(occ_thre))
-                state.struct  # noqa: B018 - is made here, once
-                self._state, self._state_version = state, version
-            return self._state
-
-    def _occupied_cells(self, occ_thre: float) -> Tensor:
-        mask = self.occs > occ_thre if occ_thre > 0.0 else self.occs >= 0.0
-        return mask.view_as(self.binaries)
-
-    def _binarise(self, occ_thre: float) -> None:
-        self.binaries.copy_(self._occupied_cells(occ_thre))
-
-    def _cells_to_update(self, n_cells: int | None, generator: torch.Generator) -> Tensor:
-        possible = _indices(self.occs >= 0.0)
-        if n_cells is None or n_cells >= possible.shape[0]:
-            return possible.long()
-        occupied = _indices(self.binaries.view(-1))
-        halves = []
-        for candidates in (possible, occupied):
-            if candidates.shape[0] > 0:
-                picks = torch.randint(
-                    candidates.shape[0], (n_cells // 2,), generator=generator, device=candidates.device
-                )
-                halves.append(candidates[picks])
-        return torch.cat(halves).long()
-
-    def _points_in(self, cells: Tensor, generator: torch.Generator) -> Tensor:
-        """A random point in each cell: (n, 3) in scene units."""
-        shares = torch.rand(cells.shape[0], 3, generator=generator, device=cells.device)
-        return points_in(geometry(self.box, tuple(self.seen.shape)), cells, shares)
-
-
-class ObservedField:
-    """A field whose densities teach a grid wherever they are evaluated without gradient: where rays are marched.
-
-    A march gets densities and no features: what is learnt from is evaluated once more, with gradient, and nothing else
-    of it is rendered.
-
-    Args:
-        step_size: what the grid's stored values count, training's step.
-    """
-
-    def __init__(self, field: Field, sampler: OccupancySampler, step_size: float):
-        self._field, self._sampler, self._step_size = field, sampler, step_size
-        self.color = field.color
-
-    def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        if torch.is_grad_enabled():
-            return self._field.density(positions)
-        sigmas = densities_alone(self._field, positions)
-        self._sampler.observe(positions, sigmas, self._step_size)
-        return sigmas, sigmas.new_empty(sigmas.shape[0], 0)
-
-    def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-        return radiance_of(self._field, positions, directions)
-
-    def march_density(self, keeps_features: bool) -> EncodedDensity | None:
-        density = march_density_of(self._field, keeps_features=False)
-        return density and density._replace(seen=self._sampler.seen, seen_step=self._step_size)
-
-
-def _indices(mask: Tensor) -> Tensor:
-    """Where a mask (n,) is true, int32."""
-    if mask.is_cpu:  # numpy finds them several times as fast
-        return torch.from_numpy(np.flatnonzero(mask.numpy())).int()
-    return mask.nonzero().view(-1).int()

@@ -14,7 +14,7 @@ from core.geometry.rays import Rays, Samples
 from core.kernels.contraction import Space
 from core.kernels.marching import midpoints
 from core.kernels.packed import render_weights
-from core.samplers.base import Guide, Pass, Sampled, weights_guide
+from core.samplers.base import Guide, LearningSampler, Pass, Sampled, weights_guide
 from core.samplers.histogram_losses import distortion_loss, interlevel_loss
 from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, quantiles
@@ -56,7 +56,7 @@ def proposal_fields(settings: ProposalSettings, space: Space, generator: torch.G
     return fields
 
 
-class ProposalSampler(nn.Module):
+class ProposalSampler(LearningSampler):
     """Cuts each ray into equal bins, then again and again into bins of which each proposal expects equal weight.
 
     The bins always cover the whole ray. Proposals learn to bound the field's weights, from these alone.

@@ -25,7 +25,7 @@ from core.fields.base import Field
 from core.fields.nerf import MLPField
 from core.geometry.rays import Rays, Samples
 from core.kernels.contraction import Space
-from core.samplers.base import Guide, GuideKind, Sampled
+from core.samplers.base import Guide, GuideKind, LearningSampler, Sampled, Sampler
 from core.samplers.intervals import equal_shares, packed_samples, ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, even_edges, one_in_each
 from core.samplers.spline import Spline, density_spline, depths, inverse, opacities
@@ -39,7 +39,7 @@ _THINNEST_PROPOSED = 0.1
 _LN2 = math.log(2.0)
 
 
-class RVSColorSampler:
+class RVSColorSampler(Sampler):
     """Few samples on each ray, all of one weight, where the field's densities make the ray opaque.
 
     All samples are seen, so that early stop leaves out none; where gradients aren't recorded, rays less opaque than
@@ -93,8 +93,10 @@ class RVSColorSampler:
         return _spline_on(partial(densities_at, field), rays, self._spacing.stretched(edges), self._settings)
 
 
-class RVSHierarchicalSampler(nn.Module):
+class RVSHierarchicalSampler(LearningSampler):
     """Samples side by side over all of each ray, most of them where a small density field says that something is.
+
+    It has no loss of its own: the error of the colours is all that it learns from.
 
     Args:
         box: the scene's outermost bounds.
@@ -127,13 +129,6 @@ class RVSHierarchicalSampler(nn.Module):
     def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
         """See `Sampler.guides`: the spline of its own field's densities, and its weights."""
         return _guides(self._spline(rays, march, None)[1], self._settings)
-
-    def at_step(self, step: int) -> None:
-        """See `LearningSampler.at_step`: it is the same at every step."""
-
-    def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
-        """See `LearningSampler.loss`: none, for the error of the colours is all that it learns from."""
-        return weights.new_zeros(())
 
     def _spline(self, rays: Rays, march: MarchSettings, generator: torch.Generator | None) -> tuple[Tensor, Spline]:
         edges = even_edges(*ray_ends(rays, self._box, march), self._settings.n_bins, self._spacing, generator)

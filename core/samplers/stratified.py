@@ -7,12 +7,12 @@ from core.config.sampler_settings import StratifiedSettings
 from core.config.types import Box
 from core.fields.base import Field
 from core.geometry.rays import Rays
-from core.samplers.base import Guide, Sampled
+from core.samplers.base import Sampled, Sampler
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, even_edges
 
 
-class StratifiedSampler:
+class StratifiedSampler(Sampler):
     """Cuts what of each ray lies in the scene into equal bins, one sample in each.
 
     Args:
@@ -29,7 +29,3 @@ class StratifiedSampler:
         """See `Sampler.sample`."""
         edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins, self._spacing, generator)
         return seen_samples(field, rays, samples_between(self._spacing.stretched(edges)), march)
-
-    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
-        """See `Sampler.guides`: none, for the samples are the bins."""
-        return ()

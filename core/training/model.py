@@ -11,8 +11,9 @@ from core.datasets.dataset import Dataset
 from core.fields import make_field
 from core.fields.domain import space_of
 from core.geometry.boxes import outer_box
-from core.samplers import Scene, make_sampler
-from core.samplers.occupancy import OccupancySampler
+from core.samplers import SamplerInputs, make_sampler
+from core.samplers.base import LearningSampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from core.training.averaging import Averaged
 
 
@@ -31,8 +32,8 @@ class Model:
         shown: the mean of its last weights. A field of the user's own is shown as it is: it may keep what changes
             where no mean finds it.
         grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
-        sampler: what places samples; the grid itself for `OccupancySettings`.
-        learns_to_sample: whether the sampler is another module, which is trained beside the field.
+        sampler: what places samples.
+        learning_sampler: the sampler, where it is trained beside the field; else None.
 
     Raises:
         ValueError: see `space_of`.
@@ -52,12 +53,10 @@ class Model:
         self.field = make_field(field_settings, space, generator).to(device)
         self._averaged = None if isinstance(field_settings, OwnSettings) else Averaged(self.field)
         self.shown = self.field if self._averaged is None else self._averaged.field
-        self.grid = OccupancySampler(dataset.box, train_settings.grid_resolution, n_levels).to(device)
-        scene = Scene(outer_box(dataset.box, n_levels), space, field_settings, generator)
-        self.sampler = make_sampler(sampler_settings, self.grid, scene)
-        self.learns_to_sample = isinstance(self.sampler, nn.Module) and self.sampler is not self.grid
-        if self.learns_to_sample:
-            self.sampler.to(device)
+        self.grid = OccupancyGrid(dataset.box, train_settings.grid_resolution, n_levels).to(device)
+        inputs = SamplerInputs(self.grid, outer_box(dataset.box, n_levels), space, field_settings, generator)
+        self.sampler = make_sampler(sampler_settings, inputs)
+        self.learning_sampler = self.sampler.to(device) if isinstance(self.sampler, LearningSampler) else None
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -65,13 +64,13 @@ class Model:
         parts = {"field": self.field, "grid": self.grid}
         if self.shown is not self.field:
             parts["shown"] = self.shown
-        return parts | {"sampler": self.sampler} if self.learns_to_sample else parts
+        return parts if self.learning_sampler is None else parts | {"sampler": self.learning_sampler}
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """All that is learnt, by name; the field's bear their own."""
         parameters = dict(self.field.named_parameters())
-        if self.learns_to_sample:
-            parameters |= {f"sampler.{name}": value for name, value in self.sampler.named_parameters()}
+        if self.learning_sampler is not None:
+            parameters |= {f"sampler.{name}": value for name, value in self.learning_sampler.named_parameters()}
         return parameters
 
     def follow(self, step: int) -> None:
@@ -82,8 +81,8 @@ class Model:
     def groups(self) -> list[dict[str, Any]]:
         """All that is learnt, as an optimiser takes it; "factor" is what a group's learning rate is multiplied by."""
         groups = [{"params": self.field.parameters(), "factor": 1.0}]
-        if self.learns_to_sample:
-            groups.append({"params": self.sampler.parameters(), "factor": self.sampler.rate_factor})
+        if (learning := self.learning_sampler) is not None:
+            groups.append({"params": learning.parameters(), "factor": learning.rate_factor})
         return groups
 
     def tensors(self) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from core.datasets.bounds.initial_cells import possible_cells
 from core.datasets.dataset import Dataset
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.rendering.render import Traced, trace_rays
-from core.samplers.occupancy import ObservedField
+from core.samplers.occupancy_grid import ObservedField
 from core.training.collapse import lower_march_thresholds, not_finite, nothing_to_learn_from
 from core.training.model import Model, under
 from core.training.optimizer import Adam
@@ -307,15 +307,16 @@ class Trainer:
         colours, a number, and how they came about."""
         batch = self._views.sample(n_rays, generator, self._included)
         background = torch.rand(n_rays, 3, generator=generator, device=self.device)
-        if self._model.learns_to_sample:
-            self.sampler.at_step(self.step_count)
+        learning_sampler = self._model.learning_sampler
+        if learning_sampler is not None:
+            learning_sampler.at_step(self.step_count)
         march = self.settings.march
         field = ObservedField(self.learning_field, self.grid, march.render_step_size)
         traced = trace_rays(field, self.sampler, batch.rays, march, background, generator)
         target = batch.over(background)
         loss = error = mse_loss(traced.output.colors, target)
-        if self._model.learns_to_sample:
-            loss = error + self.sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
+        if learning_sampler is not None:
+            loss = error + learning_sampler.loss(traced.sampled, traced.weights, batch.rays, target, background)
         self._optimizer.drop_gradients()
         loss.backward()
         return error.detach(), traced
@@ -331,7 +332,7 @@ class Trainer:
         # sooner than any true one
         if math.isnan(float(self.grid.occs.sum())):
             raise self._collapsed(not_finite("the density of a grid cell", self.step_count, settings))
-        if self.sampler is self.grid and not int(self.grid.binaries.view(torch.uint8).max()):
+        if self.sampler.marches_grid and not int(self.grid.binaries.view(torch.uint8).max()):
             raise self._nothing_to_learn_from()
 
     def _collapsed(self, collapse: TrainingCollapsed) -> TrainingCollapsed:
@@ -340,7 +341,7 @@ class Trainer:
 
     def _nothing_to_learn_from(self) -> TrainingCollapsed:
         march, since = self.settings.march, self.step_count - max(self._fruitless_steps - 1, 0)
-        empty = self.sampler is self.grid and not any(self.grid.occupied(march.occ_thre))
+        empty = self.sampler.marches_grid and not any(self.grid.occupied(march.occ_thre))
         return self._collapsed(nothing_to_learn_from(empty, since, march))
 
     def _set_learning_rate(self, fraction: float) -> None:

@@ -113,7 +113,7 @@ class InspectorTool:
         rays = Rays(*(None if x is None else torch.tensor([x], device=trainer.device) for x in seen))
         background = torch.tensor(question.background, device=trainer.device)
         together = min(question.n_pixels, image_chunk(background.device))
-        report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, together, trainer.grid)
+        report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, trainer.grid, together)
         photo = photo_color(trainer.dataset, question)
         self.result = Inspection(question, report, photo, trainer.step_count, trainer.sampler_settings)
         self._answered_at = time.perf_counter()

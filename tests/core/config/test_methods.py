@@ -32,8 +32,8 @@ from core.fields import make_field
 from core.kernels.contraction import Space
 from core.rendering.metrics import psnr
 from core.rendering.render import render_image
-from core.samplers import Scene, make_sampler
-from core.samplers.occupancy import OccupancySampler
+from core.samplers import SamplerInputs, make_sampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from core.training.build import Overrides, moved_trainer, new_trainer, settings_for
 from core.training.snapshot import load_snapshot, save_snapshot
 from tests.core.datasets.bounds.test_forward_facing import strewn
@@ -143,10 +143,10 @@ CHANGED = {
 )
 def test_a_picture_depends_on_the_thresholds_that_its_sampler_reads_and_on_no_others(sampler, more):
     generator, white = torch.Generator().manual_seed(0), torch.ones(3)
-    grid = OccupancySampler(BOX, 8)
+    grid = OccupancyGrid(BOX, 8)
     grid.occs.copy_(torch.rand(512, generator=generator))
     settings = settings_named(SAMPLERS, sampler, {**FEW.get(sampler, {}), **more})
-    made = make_sampler(settings, grid, Scene(BOX, Space(BOX), SMALL_FIELD, generator))
+    made = make_sampler(settings, SamplerInputs(grid, BOX, Space(BOX), SMALL_FIELD, generator))
     march = MarchSettings(render_step_size=0.07, **THRESHOLDS_OFF)
     before = render_image(Fog(), made, camera(size=10), march, white)
     assert set(CHANGED) == set(settings_of(MarchSettings)) and before.n_kept.any()

@@ -6,15 +6,21 @@ import pytest
 import torch
 
 from core.config.march import MarchSettings
-from core.config.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
+from core.config.sampler_settings import (
+    HierarchicalSettings,
+    OccupancySettings,
+    ProposalSettings,
+    RVSSettings,
+    StratifiedSettings,
+)
 from core.errors import FieldError
 from core.fields.along_rays import AlongRays
 from core.fields.ngp import NGPField
 from core.kernels.camera_rays import generate_rays
 from core.kernels.contraction import Space
 from core.rendering.render import render_image, render_rays
-from core.samplers import Scene, make_sampler
-from core.samplers.occupancy import OccupancySampler
+from core.samplers import SamplerInputs, make_sampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from core.training.trainer import Trainer
 from tests.readme import python_block
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, Fog, ball_dataset, camera
@@ -22,7 +28,7 @@ from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, Fog, ball_dataset, ca
 WHITE = torch.ones(3)
 MARCH = MarchSettings(render_step_size=0.05, alpha_thre=0.02, early_stop_eps=0.05)
 SAMPLERS = {
-    "occupancy": None,
+    "occupancy": OccupancySettings(),
     "stratified": StratifiedSettings(24),
     "hierarchical": HierarchicalSettings(8, 8),
     "proposal": ProposalSettings(n_first=8, n_final=8),
@@ -31,12 +37,10 @@ SAMPLERS = {
 
 
 def sampler_of(name):
-    if name == "occupancy":
-        sampler = OccupancySampler(BOX, 8)
-        sampler.start(0.01, 0.95)
-        return sampler
-    scene = Scene(BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(3))
-    return make_sampler(SAMPLERS[name], None, scene)
+    grid = OccupancyGrid(BOX, 8)
+    grid.start(0.01, 0.95)
+    inputs = SamplerInputs(grid, BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(3))
+    return make_sampler(SAMPLERS[name], inputs)
 
 
 def some_field():

@@ -10,6 +10,7 @@ from core.fields import make_field
 from core.kernels.contraction import Space
 from core.rendering.render import render_image
 from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from tests.scenes import BOX, camera
 
 SMALL = {
@@ -58,8 +59,8 @@ def test_the_fields_with_time_say_so():
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_fresh_field_gives_the_same_picture_at_all_times(name):
-    field, sampler, march = fresh(name), OccupancySampler(BOX, 8), MarchSettings(render_step_size=0.1)
-    sampler.start(march.occ_thre, 0.9)
+    field, sampler, march = fresh(name), OccupancySampler(OccupancyGrid(BOX, 8)), MarchSettings(render_step_size=0.1)
+    sampler.grid.start(march.occ_thre, 0.9)
     pictures = [
         render_image(field, sampler, camera(size=8, time=time), march, torch.ones(3)).colors
         for time in (None, 0.0, 0.3, 1.0)

@@ -12,6 +12,7 @@ from core.kernels.contraction import Space
 from core.kernels.runtime.launch import using_threads
 from core.rendering.render import render_image
 from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from core.training.build import Overrides, new_trainer, open_trainer
 from core.training.snapshot import load_snapshot, save_snapshot
 from tests.readme import python_block
@@ -69,8 +70,8 @@ def field_of(path, name, seed=0):
 @pytest.mark.parametrize("name", ["Fog", "Parted"])
 @pytest.mark.parametrize("crop", [None, (5.0, 5.0, 5.0, 6.0, 6.0, 6.0)])
 def test_either_pair_of_methods_gives_the_picture_of_such_a_field(name, crop, tmp_path):
-    sampler, march = OccupancySampler(BOX, 8), MarchSettings(render_step_size=0.05, crop=crop)
-    sampler.start(0.01, 0.95)
+    sampler, march = OccupancySampler(OccupancyGrid(BOX, 8)), MarchSettings(render_step_size=0.05, crop=crop)
+    sampler.grid.start(0.01, 0.95)
     own = field_of(written(tmp_path), name)
     ours, theirs = (render_image(f, sampler, camera(size=16), march, torch.ones(3)) for f in (Fog(), own))
     torch.testing.assert_close(theirs.colors, ours.colors, rtol=0.0, atol=1e-5)

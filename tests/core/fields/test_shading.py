@@ -12,7 +12,8 @@ from core.fields.along_rays import colors_at
 from core.fields.base import radiance_of
 from core.kernels.camera_rays import generate_rays
 from core.kernels.contraction import Space
-from core.samplers.occupancy import ObservedField, OccupancySampler
+from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
 from tests.scenes import BOX, SMALL_FIELD, Ball, camera
 
 SMALL_TIME = NGPTimeSettings(
@@ -62,14 +63,15 @@ def test_it_is_asked_for_with_gradient_where_nothing_is_known():
         def radiance(self, positions, directions):
             return torch.zeros(len(positions), 3), self.density(positions)[0]
 
-    sampler, march, rays = OccupancySampler(BOX, 8), MarchSettings(render_step_size=0.1), generate_rays(camera(size=4))
-    sampler.start(0.01, 0.9)
+    sampler = OccupancySampler(OccupancyGrid(BOX, 8))
+    march, rays = MarchSettings(render_step_size=0.1), generate_rays(camera(size=4))
+    sampler.grid.start(0.01, 0.9)
     sampled = sampler.sample(Ball(), rays, march, None, 8)
     samples, known = sampled.samples, (sampled.sigmas, sampled.features)
-    for field in (Together(), ObservedField(Together(), sampler, 0.1)):
+    for field in (Together(), ObservedField(Together(), sampler.grid, 0.1)):
         assert float(colors_at(field, rays, samples)[0].max()) == 0.0
         assert float(colors_at(field, rays, samples, known)[0].min()) > 0.0
         with torch.no_grad():
             assert float(colors_at(Together(), rays, samples)[0].min()) > 0.0
-    for field in (Ball(), ObservedField(Ball(), sampler, 0.1)):
+    for field in (Ball(), ObservedField(Ball(), sampler.grid, 0.1)):
         assert float(colors_at(field, rays, samples)[0].min()) > 0.0

@@ -21,6 +21,7 @@ from core.kernels.packed import accumulate_along_rays, render_weights
 from core.kernels.runtime.backend import Backend, current, nerfacc_for, use, using
 from core.rendering.render import render_rays
 from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from tests.core.kernels import nerfacc_twin, twins
 from tests.core.kernels.test_fused_march import lively_field, rays_through, sampler_with
 from tests.core.kernels.test_marching import BOX, assert_same_samples, axis_rays, grid, march_all, random_rays
@@ -167,8 +168,8 @@ def test_weights_and_gradients_equal_the_twins(nerfacc, counts):
 def test_pictures_are_the_same_on_the_one_path(nerfacc):
     device = nerfacc.nerfacc.device_type
     rays = rays_on(nerfacc, random_rays(40))
-    sampler = OccupancySampler(BOX, 8).to(device)
-    sampler.start(0.01, 0.9)
+    sampler = OccupancySampler(OccupancyGrid(BOX, 8).to(device))
+    sampler.grid.start(0.01, 0.9)
     march = MarchSettings(render_step_size=0.05, early_stop_eps=0.1, alpha_thre=0.05)
     background = torch.tensor([0.2, 0.4, 0.6], device=device)
     outputs = []
@@ -242,9 +243,9 @@ def test_a_backend_is_used_for_a_while_and_for_its_device_only():
 def test_a_march_that_could_evaluate_densities_itself_is_nerfaccs_where_that_was_chosen(nerfacc, monkeypatch):
     march, counts, rounds, take = MarchSettings(render_step_size=0.02, early_stop_eps=0.1), [], [], NerfaccMarch.round
     monkeypatch.setattr(NerfaccMarch, "round", lambda *given: rounds.append(len(counts)) or take(*given))
-    field, sampler, rays = (
-        x.to(nerfacc.nerfacc.device_type) for x in (lively_field(), sampler_with(0.3), rays_through(60))
-    )
+    device = nerfacc.nerfacc.device_type
+    field, rays = lively_field().to(device), rays_through(60).to(device)
+    sampler = sampler_with(0.3, device=device)
     for backend in (Backend("warp", "compared"), nerfacc):
         with using(backend):
             counts.append(sampler.sample(field, rays, march, None, 8).samples.packed_info[:, 1].cpu())

@@ -6,7 +6,7 @@ import torch
 from core.config.march import MarchSettings
 from core.kernels import fused_march, hash_grid
 from core.kernels.marching import midpoints
-from core.samplers.occupancy import ObservedField
+from core.samplers.occupancy_grid import ObservedField
 from tests.core.kernels import test_on_cuda as cuda
 from tests.core.kernels.cuda_branch import launch_of_cuda, launch_runs_of_cuda, run_branches_of_cuda
 from tests.core.kernels.test_fused_march import Asked, lively_field, rays_through, same, sampler_with
@@ -98,8 +98,8 @@ def test_a_march_in_one_launch_teaches_the_grid_what_it_met(monkeypatch):
     seen = []
     for asked in (Asked(field), field):
         sampler = sampler_with(0.3, 2)
-        sampler.sample(ObservedField(asked, sampler, 0.02), rays, march, None, 8)
-        seen.append(sampler.seen)
+        sampler.sample(ObservedField(asked, sampler.grid, 0.02), rays, march, None, 8)
+        seen.append(sampler.grid.seen)
         march_as_on_cuda(monkeypatch)
     torch.testing.assert_close(*seen, rtol=1e-3, atol=1e-5)
 

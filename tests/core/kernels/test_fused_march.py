@@ -16,7 +16,8 @@ from core.kernels.marching import March
 from core.kernels.network import has_tiles
 from core.kernels.runtime.launch import using_threads
 from core.kernels.visibility import Visibility
-from core.samplers.occupancy import ObservedField, OccupancySampler
+from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
 from tests.scenes import BOX, SMALL_FIELD
 
 PRECISIONS = [
@@ -42,11 +43,12 @@ def lively_field(precision="float32"):
     return field
 
 
-def sampler_with(share, n_levels=1):
+def sampler_with(share, n_levels=1, device="cpu"):
     """A grid of which a share of the cells is occupied, at random."""
-    sampler = OccupancySampler(BOX, 16, n_levels)
-    occupied = torch.rand(sampler.occs.shape, generator=torch.Generator().manual_seed(1)) < share
-    sampler.occs.copy_(occupied.float())
+    sampler = OccupancySampler(OccupancyGrid(BOX, 16, n_levels))
+    occupied = torch.rand(sampler.grid.occs.shape, generator=torch.Generator().manual_seed(1)) < share
+    sampler.grid.occs.copy_(occupied.float())
+    sampler.grid.to(device)
     return sampler
 
 
@@ -96,9 +98,9 @@ def test_it_teaches_the_grid_what_it_met():
     seen = []
     for asked in (field, Asked(field)):
         sampler = sampler_with(0.3, 2)
-        sampled = sampler.sample(ObservedField(asked, sampler, 0.02), rays, march, None, 8)
+        sampled = sampler.sample(ObservedField(asked, sampler.grid, 0.02), rays, march, None, 8)
         assert sampled.features.shape == (sampled.samples.n_samples, 0)
-        seen.append(sampler.seen)
+        seen.append(sampler.grid.seen)
     torch.testing.assert_close(*seen, rtol=1e-3, atol=1e-5)
     assert 0.01 < float((seen[0] >= 0.0).float().mean()) < 0.5
 
@@ -145,7 +147,7 @@ def test_what_is_no_number_is_kept():
 
 def test_it_tells_how_many_densities_it_evaluated_and_for_which_share_of_its_time():
     field, sampler, rays, told = lively_field(), sampler_with(0.3), rays_through(3000), []
-    march = March(sampler.grid_state(0.5), rays, MarchSettings(render_step_size=0.02))
+    march = March(sampler.grid.grid_state(0.5), rays, MarchSettings(render_step_size=0.02))
     visibility = Visibility(3000, MarchSettings(early_stop_eps=0.1), rays.rays_o.device)
     density = field.march_density(True)._replace(on_launch=lambda: lambda *what: told.append(what))
     active = (march.t_nexts < FAR_AWAY).nonzero().view(-1).int()
@@ -157,7 +159,7 @@ def test_it_tells_how_many_densities_it_evaluated_and_for_which_share_of_its_tim
 
 def test_a_grid_that_is_taught_has_the_cells_of_the_one_that_is_marched():
     field, rays, march = lively_field(), rays_through(10), MarchSettings(render_step_size=0.02)
-    other = ObservedField(field, OccupancySampler(BOX, 8), 0.02)
+    other = ObservedField(field, OccupancyGrid(BOX, 8), 0.02)
     with pytest.raises(ValueError, match=r"expected .* 16, 16, 16.* found .* 8, 8, 8"):
         sampler_with(0.3).sample(other, rays, march, None, 8)
 

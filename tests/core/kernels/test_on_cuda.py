@@ -26,7 +26,8 @@ from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.rendering.render import render_rays
 from core.rendering.timing import Stopwatch
-from core.samplers.occupancy import ObservedField, OccupancySampler
+from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
 from core.training.build import new_trainer
 from tests.core.kernels import twins
 from tests.core.kernels.test_fused_march import lively_field, rays_through, sampler_with
@@ -156,8 +157,8 @@ def _pixels(device):
 
 
 def _path(device):
-    sampler = OccupancySampler(BOX, 8).to(device)
-    sampler.start(0.01, 0.9)
+    sampler = OccupancySampler(OccupancyGrid(BOX, 8).to(device))
+    sampler.grid.start(0.01, 0.9)
     march = MarchSettings(render_step_size=0.03, early_stop_eps=0.1, alpha_thre=0.02)
     rays, (background,) = Rays(*on(device, *random_rays(100))), on(device, torch.ones(3))
     with torch.no_grad():
@@ -223,8 +224,9 @@ def test_a_march_in_one_launch_keeps_what_it_keeps_on_the_cpu(room, monkeypatch)
     n_rays, march = 10_000, MarchSettings(render_step_size=0.02, early_stop_eps=0.0)
     results = []
     for device in ("cpu", "cuda"):
-        field, sampler, rays = (x.to(device) for x in (lively_field(), sampler_with(0.3, 2), rays_through(n_rays)))
-        sampled = sampler.sample(ObservedField(field, sampler, 0.02), rays, march, None, 8)
+        field, rays = lively_field().to(device), rays_through(n_rays).to(device)
+        sampler = sampler_with(0.3, 2, device)
+        sampled = sampler.sample(ObservedField(field, sampler.grid, 0.02), rays, march, None, 8)
         samples, counts = sampled.samples, sampled.samples.packed_info[:, 1]
         every_ray = torch.arange(n_rays, dtype=torch.int32, device=device)
         assert torch.equal(samples.ray_indices, every_ray.repeat_interleave(counts))
@@ -233,7 +235,7 @@ def test_a_march_in_one_launch_keeps_what_it_keeps_on_the_cpu(room, monkeypatch)
         with torch.no_grad():
             expected = field.density_alone(midpoints(rays, samples)[0])
         torch.testing.assert_close(sampled.sigmas, expected, rtol=1e-2, atol=1e-3)
-        results.append([x.cpu() for x in (counts, sampled.n_marched, sampled.trans, sampler.seen)])
+        results.append([x.cpu() for x in (counts, sampled.n_marched, sampled.trans, sampler.grid.seen)])
     assert int(results[0][0].sum()) > 10 * n_rays
     for here, there in zip(*results, strict=True):  # a midpoint on a cell's face may fall to either side
         assert torch.isclose(here.float(), there.float(), rtol=1e-2, atol=1e-3).float().mean() > 0.98
@@ -242,7 +244,8 @@ def test_a_march_in_one_launch_keeps_what_it_keeps_on_the_cpu(room, monkeypatch)
 @pytest.mark.parametrize("watched", [False, True])
 def test_a_march_in_one_launch_waits_once(watched):
     march = MarchSettings(render_step_size=0.02, early_stop_eps=0.1)
-    field, sampler, rays = (x.to("cuda") for x in (lively_field(), sampler_with(0.3, 2), rays_through(10_000)))
+    field, rays = lively_field().to("cuda"), rays_through(10_000).to("cuda")
+    sampler = sampler_with(0.3, 2, "cuda")
     if watched:
         watch = Stopwatch(field, sampler, "cuda")
         field, sampler = watch.field, watch.sampler

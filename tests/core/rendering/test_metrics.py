@@ -10,6 +10,7 @@ from core.geometry.rays import RenderOutput
 from core.rendering import metrics
 from core.rendering.metrics import PixelErrors, decibels, evaluate, pixel_psnr, psnr, ssim
 from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from tests.ball import ball_views, mixed_ball_views
 from tests.scenes import BOX, Ball
 
@@ -196,8 +197,8 @@ def test_what_a_mask_hides_is_not_compared(painter):
 
 
 def test_views_of_several_sizes_are_rendered_and_compared_at_their_own():
-    views, sampler = mixed_ball_views(3), OccupancySampler(BOX, 8)
-    sampler.start(0.01, 0.95)
+    views, sampler = mixed_ball_views(3), OccupancySampler(OccupancyGrid(BOX, 8))
+    sampler.grid.start(0.01, 0.95)
     seen = []
     result = evaluate(
         Ball(), sampler, views, MarchSettings(render_step_size=0.1), BACKGROUND, lambda i, a, b: seen.append((a, b))
@@ -208,8 +209,8 @@ def test_views_of_several_sizes_are_rendered_and_compared_at_their_own():
 
 def test_over_every_pixel_the_pixels_psnr_is_the_pictures():
     views, field = ball_views(2, 16), Ball()
-    sampler = OccupancySampler(BOX, 8)
-    sampler.start(0.01, 0.95)
+    sampler = OccupancySampler(OccupancyGrid(BOX, 8))
+    sampler.grid.start(0.01, 0.95)
     march = MarchSettings(render_step_size=0.05)
     pixels = views.scatter(1, 16 * 16, torch.Generator().manual_seed(0))
     expected = evaluate(field, sampler, views.take(torch.tensor([1])), march, BACKGROUND).psnr

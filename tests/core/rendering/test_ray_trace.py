@@ -16,10 +16,11 @@ from core.kernels.contraction import Space
 from core.kernels.grid import GridState
 from core.rendering.ray_trace import Fate, Stop, cells_along, inspect_ray
 from core.rendering.render import render_image, render_rays
-from core.samplers import Scene, make_sampler
+from core.samplers import SamplerInputs, make_sampler
 from core.samplers.base import GuideKind
 from core.samplers.hierarchical import HierarchicalSampler
 from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from core.samplers.resampling import Spacing
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, Fog, camera
 
@@ -35,8 +36,8 @@ def ray(origin, direction):
 
 
 def full_sampler(resolution=8, n_levels=1):
-    sampler = OccupancySampler(BOX, resolution, n_levels)
-    sampler.start(0.01, 0.95)
+    sampler = OccupancySampler(OccupancyGrid(BOX, resolution, n_levels))
+    sampler.grid.start(0.01, 0.95)
     return sampler
 
 
@@ -45,14 +46,19 @@ def sampler_around_ball(resolution=16):
     sampler = full_sampler(resolution)
     centers = (torch.cartesian_prod(*[torch.arange(resolution)] * 3) + 0.5) * 2.0 / resolution - 1.0
     meets = torch.linalg.vector_norm(centers, dim=1) < BALL_RADIUS + math.sqrt(3.0) / resolution
-    sampler.occs[~meets] = -1.0
+    sampler.grid.occs[~meets] = -1.0
     return sampler
+
+
+def inspect_on_grid(field, sampler, rays, march, together=1):
+    """By the grid that the sampler marches."""
+    return inspect_ray(field, sampler, rays, march, WHITE, sampler.grid, together)
 
 
 def inspect_slab(sigma, rays=None, **thresholds):
     """Homogeneous fog that fills the box."""
     march = replace(MARCH, **thresholds)
-    return inspect_ray(Ball(sigma, radius=9.0), full_sampler(), rays or ray(*ALONG_X), march, WHITE)
+    return inspect_on_grid(Ball(sigma, radius=9.0), full_sampler(), rays or ray(*ALONG_X), march)
 
 
 @pytest.mark.parametrize("sigma", [0.1, 1.0, 7.0])
@@ -85,7 +91,7 @@ def test_a_slab_stops_where_its_transmittance_falls_below_the_threshold(eps):
 
 def test_a_ball_has_its_entry_exit_and_chord():
     offset = 0.3
-    report = inspect_ray(Ball(5.0), sampler_around_ball(), ray((-3.0, offset, 0.0), (1.0, 0.0, 0.0)), MARCH, WHITE)
+    report = inspect_on_grid(Ball(5.0), sampler_around_ball(), ray((-3.0, offset, 0.0), (1.0, 0.0, 0.0)), MARCH)
     half = math.sqrt(BALL_RADIUS**2 - offset**2)
     inside = report.samples.sigmas > 0.0
     assert report.samples.t_starts[inside][0] == pytest.approx(3.0 - half, abs=STEP)
@@ -113,7 +119,7 @@ def test_the_pixel_is_that_of_the_one_path(thresholds):
     rays, image = generate_rays(view), render_image(field, sampler, view, march, WHITE)
     for i in range(36):
         one = Rays(rays.rays_o[i : i + 1], rays.rays_d[i : i + 1])
-        report = inspect_ray(field, sampler, one, march, WHITE)
+        report = inspect_on_grid(field, sampler, one, march)
         out, row, column = render_rays(field, sampler, one, march, WHITE), i // 6, i % 6
         assert report.color == tuple(out.colors[0].tolist())
         torch.testing.assert_close(torch.tensor(report.color), image.colors[row, column], rtol=0, atol=1e-6)
@@ -142,9 +148,9 @@ def check_samples_make_the_pixel(report, march):
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.02, "early_stop_eps": 0.3}])
 @pytest.mark.parametrize("settings", [StratifiedSettings(40), HierarchicalSettings(16, 24), ProposalSettings(2)])
 def test_samples_that_lie_where_weights_are_make_the_pixel_too(settings, thresholds):
-    scene = Scene(BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0))
-    view, march, field, cells = camera(size=5), replace(MARCH, **thresholds), Fog(), full_sampler()
-    sampler = make_sampler(settings, cells, scene)
+    view, march, field, cells = camera(size=5), replace(MARCH, **thresholds), Fog(), full_sampler().grid
+    inputs = SamplerInputs(cells, BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0))
+    sampler = make_sampler(settings, inputs)
     rays, image = generate_rays(view), render_image(field, sampler, view, march, WHITE)
     for i in range(25):
         one = Rays(rays.rays_o[i : i + 1], rays.rays_d[i : i + 1])
@@ -160,8 +166,8 @@ def test_samples_that_lie_where_weights_are_make_the_pixel_too(settings, thresho
 
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.3}])
 def test_samples_without_a_length_weigh_what_their_sampler_says(thresholds):
-    settings, march, cells = RVSSettings(n_bins=32, n_samples=8), replace(MARCH, **thresholds), full_sampler()
-    sampler = make_sampler(settings, cells, Scene(BOX, Space(BOX), SMALL_FIELD))
+    settings, march, cells = RVSSettings(n_bins=32, n_samples=8), replace(MARCH, **thresholds), full_sampler().grid
+    sampler = make_sampler(settings, SamplerInputs(cells, BOX, Space(BOX), SMALL_FIELD))
     rays = generate_rays(camera(size=5))
     for i in range(25):
         one = Rays(rays.rays_o[i : i + 1], rays.rays_d[i : i + 1])
@@ -176,8 +182,9 @@ def test_samples_without_a_length_weigh_what_their_sampler_says(thresholds):
 
 def inspect_with(settings, rays=None):
     """The report of a ray through fog, without thresholds, by a sampler that has learnt nothing."""
-    cells = full_sampler()
-    sampler = make_sampler(settings, cells, Scene(BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0)))
+    cells = full_sampler().grid
+    inputs = SamplerInputs(cells, BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0))
+    sampler = make_sampler(settings, inputs)
     return inspect_ray(Fog(), sampler, rays or ray(*ALONG_X), MARCH, WHITE, cells=cells)
 
 
@@ -236,7 +243,7 @@ def test_a_ray_that_misses_has_no_guides():
 
 
 def test_samples_behind_the_box_are_told_to_their_end():
-    cells, march = full_sampler(), replace(MARCH, far_plane=endless(BOX))
+    cells, march = full_sampler().grid, replace(MARCH, far_plane=endless(BOX))
     sampler = HierarchicalSampler(HierarchicalSettings(16, 8), BOX, Fog(), Spacing(2.0, endless=True))
     along = inspect_ray(Ball(0.0), sampler, ray(*ALONG_X), march, WHITE, cells=cells)
     end = pytest.approx(endless(BOX), rel=0.01)  # float32 tells no finer so far away
@@ -249,9 +256,7 @@ def test_samples_behind_the_box_are_told_to_their_end():
 
 def test_rays_rendered_together_decide_only_what_is_evaluated_in_vain():
     march = replace(MARCH, early_stop_eps=0.5)
-    alone, many = (
-        inspect_ray(Fog(), full_sampler(), ray(*ALONG_X), march, WHITE, together) for together in (1, 1 << 15)
-    )
+    alone, many = (inspect_on_grid(Fog(), full_sampler(), ray(*ALONG_X), march, together) for together in (1, 1 << 15))
     assert many.n_marched < alone.n_marched < 200
     assert (many.color, many.n_kept, many.t_stop) == (alone.color, alone.n_kept, alone.t_stop)
     np.testing.assert_array_equal(many.samples.fates, alone.samples.fates)
@@ -260,7 +265,7 @@ def test_rays_rendered_together_decide_only_what_is_evaluated_in_vain():
 def test_reasons_to_end():
     assert inspect_slab(1.0, far_plane=3.0).stop is Stop.FAR_PLANE
     assert inspect_slab(1.0, far_plane=3.0).t_stop == 3.0
-    nothing = inspect_ray(Fog(), sampler_around_ball(), ray((-3.0, 0.9, 0.9), (1.0, 0.0, 0.0)), MARCH, WHITE)
+    nothing = inspect_on_grid(Fog(), sampler_around_ball(), ray((-3.0, 0.9, 0.9), (1.0, 0.0, 0.0)), MARCH)
     assert nothing.stop is Stop.NOTHING and not nothing.cells.occupied.any() and nothing.n_dense == 200
     assert (nothing.color, nothing.opacity, nothing.depth, nothing.median_depth) == ((1.0,) * 3, 0.0, *(math.inf,) * 2)
     assert nothing.cells.t_starts[0] == pytest.approx(2.0) and nothing.cells.t_ends[-1] == pytest.approx(4.0)
@@ -282,7 +287,7 @@ def test_a_camera_inside_the_box_starts_at_once():
 
 def test_only_one_ray_at_a_time():
     with pytest.raises(ValueError, match="one ray"):
-        inspect_ray(Fog(), full_sampler(), generate_rays(camera(size=2)), MARCH, WHITE)
+        inspect_on_grid(Fog(), full_sampler(), generate_rays(camera(size=2)), MARCH)
 
 
 def slow_cells(state, origin, direction, ts):

@@ -17,6 +17,7 @@ from core.kernels.runtime.launch import using_threads
 from core.rendering.render import render_image, render_rays
 from core.rendering.timing import Stopwatch
 from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, Fog, ball_dataset, camera
 
 WHITE = torch.ones(3)
@@ -24,8 +25,8 @@ MARCH = MarchSettings(render_step_size=0.02, **THRESHOLDS_OFF)
 
 
 def full_sampler(box=BOX, resolution=8, n_levels=1):
-    sampler = OccupancySampler(box, resolution, n_levels)
-    sampler.start(0.01, 0.95)
+    sampler = OccupancySampler(OccupancyGrid(box, resolution, n_levels))
+    sampler.grid.start(0.01, 0.95)
     return sampler
 
 
@@ -201,7 +202,7 @@ def test_a_camera_inside_the_box_and_empty_cases():
     nothing = Rays(torch.zeros(0, 3), torch.zeros(0, 3))
     assert render_rays(Ball(), full_sampler(), nothing, MARCH, WHITE).colors.shape == (0, 3)
     empty = full_sampler()
-    empty.occs.fill_(-1.0)
+    empty.grid.occs.fill_(-1.0)
     out = render_image(Ball(), empty, camera(size=8), MARCH, WHITE)
     assert torch.equal(out.colors, torch.ones(8, 8, 3)) and int(out.n_marched.sum()) == 0
 

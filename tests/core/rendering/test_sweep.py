@@ -11,6 +11,7 @@ from core.rendering.render import render_image
 from core.rendering.sweep import Sweep
 from core.rendering.sweep_curve import swept_setting
 from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from tests.scenes import BOX, Ball, Fog, camera
 
 VIEW, WHITE = camera(size=24), torch.ones(3)
@@ -19,8 +20,8 @@ MARCH = MarchSettings(render_step_size=0.05, alpha_thre=0.01, early_stop_eps=0.0
 
 @pytest.fixture(scope="module")
 def sampler():
-    sampler = OccupancySampler(BOX, 16)
-    sampler.start(0.01, 0.95)
+    sampler = OccupancySampler(OccupancyGrid(BOX, 16))
+    sampler.grid.start(0.01, 0.95)
     return sampler
 
 

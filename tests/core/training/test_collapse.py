@@ -132,26 +132,26 @@ def test_an_emptied_grid_comes_back_from_the_field():
     trainer = trained(150)
     before = mean_loss(trainer)
     trainer.settings = replace(trainer.settings, grid_update_every=1000)  # an update would revive some cells by chance
-    trainer.sampler.occs.clamp_(max=0.0)
+    trainer.grid.occs.clamp_(max=0.0)
     first = trainer.step_count + 1
     collapse = collapse_of(trainer)
     assert (collapse.kind, collapse.since) == (CollapseKind.EMPTY_GRID, first)
     trainer.settings = replace(trainer.settings, grid_update_every=16)
     trainer.rebuild_grid()
-    possible = trainer.sampler.occs >= 0.0
-    assert torch.equal(trainer.sampler.binaries.view(-1), possible)  # optimistic: each cell must prove empty
+    possible = trainer.grid.occs >= 0.0
+    assert torch.equal(trainer.grid.binaries.view(-1), possible)  # optimistic: each cell must prove empty
     assert_learns(trainer, 1.2 * before)
     for _ in range(120):
         trainer.step()
-    assert trainer.sampler.binaries.sum() < 0.8 * possible.sum()
+    assert trainer.grid.binaries.sum() < 0.8 * possible.sum()
 
 
 def test_cells_that_are_empty_for_good_stay_so_in_a_rebuilt_grid():
     trainer = trained(20)
-    empty_for_good = trainer.sampler.occs < 0.0
+    empty_for_good = trainer.grid.occs < 0.0
     assert empty_for_good.any()
     trainer.rebuild_grid()
-    assert torch.equal(trainer.sampler.occs < 0.0, empty_for_good)
+    assert torch.equal(trainer.grid.occs < 0.0, empty_for_good)
 
 
 def test_an_alpha_threshold_above_every_sample_leaves_no_samples_and_is_lowered():

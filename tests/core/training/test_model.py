@@ -21,16 +21,16 @@ def make(ball_scene):
     return made
 
 
-def test_a_grid_that_samples_itself_is_one_part(make):
+def test_a_sampler_that_marches_the_grid_is_no_part_of_its_own(make):
     model = make(OccupancySettings())
-    assert model.sampler is model.grid and not model.learns_to_sample
+    assert model.sampler.grid is model.grid and model.learning_sampler is None
     assert set(model.parts) == {"field", "shown", "grid"} and len(model.groups()) == 1
     assert set(model.parameters()) == {name for name, _ in model.field.named_parameters()}
 
 
 def test_a_sampler_that_learns_has_a_group_and_names_of_its_own(make):
     model = make(ProposalSettings())
-    assert model.learns_to_sample and set(model.parts) == {"field", "shown", "grid", "sampler"}
+    assert model.learning_sampler is model.sampler and set(model.parts) == {"field", "shown", "grid", "sampler"}
     learnt = model.parameters()
     assert any(name.startswith("sampler.") for name in learnt)
     grouped = [id(parameter) for group in model.groups() for parameter in group["params"]]

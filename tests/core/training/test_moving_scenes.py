@@ -14,7 +14,8 @@ from core.kernels.camera_rays import generate_rays
 from core.kernels.marching import midpoints
 from core.rendering.metrics import evaluate
 from core.rendering.render import render_image
-from core.samplers.occupancy import ObservedField, OccupancySampler
+from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
 from core.training.build import Overrides, new_trainer
 from core.training.trainer import Trainer
 from tests.ball import ball_views
@@ -38,7 +39,7 @@ class Shuttle:
 
 
 def shuttles_grid():
-    grid, generator = OccupancySampler(BOX, 16), torch.Generator().manual_seed(0)
+    grid, generator = OccupancyGrid(BOX, 16), torch.Generator().manual_seed(0)
     grid.start(0.01, 0.9)
     for _ in range(60):
         grid.update(Shuttle(), 0.05, 0.01, 0.9, None, generator)
@@ -78,23 +79,23 @@ def test_a_cell_is_occupied_that_holds_something_at_any_time():
 
 
 def test_rays_see_the_scene_at_their_time_through_that_grid():
-    grid, sides = shuttles_grid(), []
+    sampler, sides = OccupancySampler(shuttles_grid()), []
     for time in (0.0, 1.0):
         view = camera(angle=-1.5707963, height=0.0, time=time)  # from -y: x runs to the right
-        opacities = render_image(Shuttle(), grid, view, MARCH, torch.ones(3)).opacities
+        opacities = render_image(Shuttle(), sampler, view, MARCH, torch.ones(3)).opacities
         sides.append((float(opacities[:, :16].sum()), float(opacities[:, 16:].sum())))
     (left, rest), (other, right) = sides
     assert min(left, right) > 20.0 * max(rest, other, 1.0)
 
 
 def test_what_marches_meet_teaches_the_grid_whatever_its_time():
-    grid = OccupancySampler(BOX, 16)
+    grid = OccupancyGrid(BOX, 16)
     grid.start(0.01, 0.9)
     observed = ObservedField(Shuttle(), grid, 0.05)
     with torch.no_grad():
         for time in (0.0, 1.0):
             rays = generate_rays(camera(time=time))
-            observed.density(midpoints(rays, grid.sample(Shuttle(), rays, MARCH, None, 8).samples)[0])
+            observed.density(midpoints(rays, OccupancySampler(grid).sample(Shuttle(), rays, MARCH, None, 8).samples)[0])
     seen = (grid.seen[0] > 0.0).any(2).any(1)  # along x
     assert seen[:7].any() and seen[9:].any() and not seen[7:9].any()
 

@@ -70,8 +70,8 @@ def test_a_fraction_makes_a_smaller_step():
 
 def test_the_silhouettes_mark_empty_cells_before_the_first_step():
     trainer = make()
-    assert 0.1 < float(trainer.sampler.binaries.float().mean()) < 0.6
-    assert (trainer.sampler.occs == -1).any()
+    assert 0.1 < float(trainer.grid.binaries.float().mean()) < 0.6
+    assert (trainer.grid.occs == -1).any()
 
 
 def test_silhouettes_of_what_moves_mark_nothing():
@@ -134,7 +134,7 @@ def test_the_silhouette_of_a_view_excluded_from_the_start_carves_nothing():
     dataset = ball_dataset()
     dataset.train.images[4] = 0
     trainers = [Trainer(dataset, SMALL_FIELD, SMALL_TRAINING, excluded=frozenset(e)) for e in ({4}, ())]
-    without, blank = (int((trainer.sampler.occs >= 0.0).sum()) for trainer in trainers)
+    without, blank = (int((trainer.grid.occs >= 0.0).sum()) for trainer in trainers)
     assert without > 2 * blank
 
 
@@ -213,9 +213,8 @@ def test_a_rehearsal_changes_nothing(sampler):
     trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING, sampler_settings=sampler)
     for _ in range(3):
         trainer.step()
-    buffers = [
-        buffer for module in (trainer.learning_field, trainer.grid, trainer.sampler) for buffer in module.buffers()
-    ]
+    parts = [x for x in (trainer.learning_field, trainer.grid, trainer.sampler) if isinstance(x, torch.nn.Module)]
+    buffers = [buffer for module in parts for buffer in module.buffers()]
     before = {name: value.clone() for name, value in trainer.state_tensors().items()}
     kept, counters = [buffer.clone() for buffer in buffers], trainer.counters()
     trainer.rehearse()

@@ -43,9 +43,9 @@ def test_another_background_needs_no_new_march(scene, request_):
 
 
 def hits_of(scene, request, march=None):
-    """The same rays' first cells, straight from the sampler."""
+    """The same rays' first cells, straight from the grid."""
     camera = pictures.camera_of(request.pose, request.width, request.height, "cpu")
-    return scene.trainer.sampler.first_cells(generate_rays(camera), march or request.march)
+    return scene.trainer.grid.first_cells(generate_rays(camera), march or request.march)
 
 
 def test_the_grid_is_looked_at_only_where_it_is_shown(scene, request_):
@@ -63,10 +63,10 @@ def test_pixels_show_the_cells_their_rays_meet(scene, request_):
 
 
 def test_a_cells_value_is_what_its_colour_stands_for(scene, request_):
-    trainer, sampler = scene.trainer, scene.trainer.sampler
+    trainer, grid = scene.trainer, scene.trainer.grid
     cells = hits_of(scene, request_).cells
     met = cells[cells >= 0].long()
-    for color, values in {CellsColor.VALUE: sampler.occs, CellsColor.CAMERAS: trainer.coverage.finished()}.items():
+    for color, values in {CellsColor.VALUE: grid.occs, CellsColor.CAMERAS: trainer.coverage.finished()}.items():
         found = rendered(scene, request_, cells_opacity=0.4, cells_color=color).layers.cells
         np.testing.assert_array_equal(found.values, values.view(-1)[met].float())
     assert trainer.coverage.counts.max() == 9, "somewhere all nine training cameras look"
@@ -95,33 +95,33 @@ def test_of_a_former_run_a_picture_to_keep_counts_all_cameras_too(scene, request
 
 
 def test_what_changed_is_drawn_instead_of_what_is_occupied(scene, request_):
-    sampler = scene.trainer.sampler
-    kept = sampler.changed.clone()
+    grid = scene.trainer.grid
+    kept = grid.changed.clone()
     try:
-        sampler.changed.zero_()
+        grid.changed.zero_()
         view = {"cells_opacity": 0.4, "cells_color": CellsColor.CHANGED}
         assert len(rendered(scene, request_, **view).layers.cells.pixels) == 0
-        sampler.changed[0, 4:8, 4:12, 4:12] = 1
-        sampler.changed[0, 8:12, 4:12, 4:12] = -1
+        grid.changed[0, 4:8, 4:12, 4:12] = 1
+        grid.changed[0, 8:12, 4:12, 4:12] = -1
         assert set(rendered(scene, request_, **view).layers.cells.values) == {-1.0, 1.0}
     finally:
-        sampler.changed.copy_(kept)
+        grid.changed.copy_(kept)
 
 
 @pytest.mark.parametrize("axis", [SliceAxis.X, SliceAxis.Y, SliceAxis.Z])
 def test_a_slice_shows_the_values_of_the_cells_it_cuts_and_nothing_of_those_known_to_be_empty(scene, request_, axis):
-    sampler, n = scene.trainer.sampler, 16
-    kept = sampler.occs.clone()
+    grid, n = scene.trainer.grid, 16
+    kept = grid.occs.clone()
     try:
         planes = torch.arange(n).float().repeat(n, n, 1).movedim(2, "xyz".index(axis))  # a cell's place along the axis
-        sampler.occs.copy_(planes.reshape(-1))
+        grid.occs.copy_(planes.reshape(-1))
         found = rendered(scene, request_, slice_axis=axis, slice_position=5.5 / n).layers.slice
         assert len(found.pixels) > 0 and set(found.values) == {5.0}
         assert (found.axes == "xyz".index(axis)).all()
-        sampler.occs.fill_(-1.0)
+        grid.occs.fill_(-1.0)
         assert len(rendered(scene, request_, slice_axis=axis).layers.slice.pixels) == 0
     finally:
-        sampler.occs.copy_(kept)
+        grid.occs.copy_(kept)
 
 
 def test_near_far_and_crop_bound_the_cells_as_they_bound_the_picture(scene, request_):

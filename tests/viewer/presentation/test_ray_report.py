@@ -12,9 +12,9 @@ from core.config.sampler_settings import HierarchicalSettings, OccupancySettings
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
 from core.rendering.ray_trace import CellSpans, Fate, Stop, inspect_ray
-from core.samplers import Scene, make_sampler
+from core.samplers import SamplerInputs, make_sampler
 from core.samplers.base import GuideKind
-from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import OccupancyGrid
 from tests.scenes import BOX, SMALL_FIELD, Ball
 from viewer.presentation.ray_report import (
     LEAST_SHARE,
@@ -40,8 +40,9 @@ WHITE = (1.0, 1.0, 1.0)
 def inspection(sigma=30.0, y=0.0, photo=None, settings=OccupancySettings(), **thresholds) -> Inspection:  # noqa: B008
     """A ray along x past a ball of radius 0.6; it is in the box from t = 2 to t = 4 and meets the ball at t = 2.4."""
     march = MarchSettings(render_step_size=0.02, **({"occ_thre": 0.0, "early_stop_eps": 0.01} | thresholds))
-    cells = OccupancySampler(BOX, 8)
-    sampler = make_sampler(settings, cells, Scene(BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0)))
+    cells = OccupancyGrid(BOX, 8)
+    inputs = SamplerInputs(cells, BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0))
+    sampler = make_sampler(settings, inputs)
     rays = Rays(torch.tensor([[-3.0, y, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]]))
     report = inspect_ray(Ball(sigma), sampler, rays, march, torch.ones(3), cells=cells)
     return Inspection(RayQuestion(report.origin, report.direction, march, WHITE, 1), report, photo, 7, settings)

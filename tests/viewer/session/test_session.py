@@ -166,7 +166,7 @@ def test_the_figures_beside_a_frame_are_those_of_its_picture(session):
     assert stats.missed + stats.stopped_early + stats.reached_far == pytest.approx(1.0)
     assert 0.0 < stats.skipped < 1.0
     assert stats.march_ms + stats.field_ms + stats.composite_ms <= stats.milliseconds
-    assert stats.occupied == pytest.approx(trainer_of(session).sampler.occupied(session.status.march.occ_thre))
+    assert stats.occupied == pytest.approx(trainer_of(session).grid.occupied(session.status.march.occ_thre))
     assert 0.0 <= stats.stopped_early <= 1.0
     assert stats.milliseconds > 0.0
 

@@ -35,7 +35,7 @@ def culprits(scene, size=(64, 48), **changes):
     ],
 )
 def test_putting_the_found_settings_back_brings_samples_back(scene, changes):
-    scene.trainer.sampler.occs.clamp_(max=0.9)
+    scene.trainer.grid.occs.clamp_(max=0.9)
     found = culprits(scene, **changes)
     names = {name for name, _ in found.back}
     assert names and names <= set(changes)

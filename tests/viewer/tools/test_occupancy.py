@@ -21,11 +21,11 @@ def finish(session):
 
 def test_every_cell_is_told_once(session):
     session.ask("grid", 0.01)
-    facts, sampler = finish(session), trainer_of(session).sampler
-    assert facts.n_cells == sampler.occs.numel()
-    assert facts.n_empty == int((sampler.occs < 0.0).sum())
+    facts, grid = finish(session), trainer_of(session).grid
+    assert facts.n_cells == grid.occs.numel()
+    assert facts.n_empty == int((grid.occs < 0.0).sum())
     assert facts.step == session.status.step
-    values = sampler.occs.double().numpy()
+    values = grid.occs.double().numpy()
     inside = (values > facts.edges[0]) & (values < facts.edges[-1])
     assert abs(int(facts.counts.sum()) - int(inside.sum())) <= 2
 
@@ -38,7 +38,7 @@ def test_cameras_are_counted_in_slices_until_all_are_looked_through(session, mon
         if session.result("grid") is not None:
             shares.append(session.result("grid").counted)
     assert shares == sorted(shares) and 0.0 in shares and shares[-1] == 1.0 and len(set(shares)) > 5
-    coverage, occupied = trainer_of(session).coverage, trainer_of(session).sampler.grid_state(0.01).binaries
+    coverage, occupied = trainer_of(session).coverage, trainer_of(session).grid.grid_state(0.01).binaries
     counts = coverage.counts[occupied].numpy()
     facts = session.result("grid")
     assert facts.seen_by == (counts.min(), np.sort(counts)[(len(counts) - 1) // 2], counts.max())
@@ -48,7 +48,7 @@ def test_cameras_are_counted_in_slices_until_all_are_looked_through(session, mon
 def test_a_threshold_above_all_values_leaves_no_cell_to_be_seen(session):
     session.ask("grid", 0.01)
     assert finish(session).seen_by is not None
-    trainer_of(session).sampler.occs.clamp_(max=0.5)
+    trainer_of(session).grid.occs.clamp_(max=0.5)
     session.ask("grid", 1.0)
     assert finish(session).seen_by is None
 

@@ -6,52 +6,53 @@ from nerfacc import OccGridEstimator
 
 from core.config.march import MarchSettings
 from core.geometry.rays import Rays
-from core.samplers.occupancy import ObservedField, OccupancySampler
+from core.samplers.occupancy import OccupancySampler
+from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
 from tests.scenes import BALL_RADIUS, BOX, Ball
 
 
-def trained_sampler(n_levels=1, resolution=16, updates=60):
-    sampler = OccupancySampler(BOX, resolution, n_levels)
-    sampler.start(0.01, 0.9)
+def trained_grid(n_levels=1, resolution=16, updates=60):
+    grid = OccupancyGrid(BOX, resolution, n_levels)
+    grid.start(0.01, 0.9)
     generator = torch.Generator().manual_seed(0)
     for _ in range(updates):
-        sampler.update(Ball(), 0.01, 0.01, 0.9, None, generator)
-    return sampler
+        grid.update(Ball(), 0.01, 0.01, 0.9, None, generator)
+    return grid
 
 
 def test_the_grid_finds_the_ball():
-    sampler = trained_sampler()
+    grid = trained_grid()
     centers = (torch.stack(torch.meshgrid(*[torch.arange(16)] * 3, indexing="ij"), -1) + 0.5) / 8 - 1
     distance = torch.linalg.vector_norm(centers, dim=-1)
     half_diagonal = 3**0.5 / 16
-    assert sampler.binaries[0][distance < BALL_RADIUS - half_diagonal].all()
-    assert not sampler.binaries[0][distance > BALL_RADIUS + half_diagonal].any()
+    assert grid.binaries[0][distance < BALL_RADIUS - half_diagonal].all()
+    assert not grid.binaries[0][distance > BALL_RADIUS + half_diagonal].any()
 
 
 def test_partial_updates_find_it_too_and_outer_levels_are_kept():
-    sampler = OccupancySampler(BOX, 16, 2)
-    sampler.start(0.01, 0.9)
+    grid = OccupancyGrid(BOX, 16, 2)
+    grid.start(0.01, 0.9)
     generator = torch.Generator().manual_seed(0)
     for _ in range(300):
-        sampler.update(Ball(), 0.01, 0.01, 0.9, 2000, generator)
-    assert 0.05 < sampler.binaries[0].float().mean() < 0.2
-    assert 0 < sampler.binaries[1].float().mean() < sampler.binaries[0].float().mean()
+        grid.update(Ball(), 0.01, 0.01, 0.9, 2000, generator)
+    assert 0.05 < grid.binaries[0].float().mean() < 0.2
+    assert 0 < grid.binaries[1].float().mean() < grid.binaries[0].float().mean()
 
 
 def test_a_threshold_counts_again_without_an_update():
-    sampler = trained_sampler()
-    before = sampler.occs.clone(), sampler.binaries.clone()
-    shares = [sum(sampler.occupied(thre)) for thre in (0.0, 0.01, 0.2, 0.5)]
+    grid = trained_grid()
+    before = grid.occs.clone(), grid.binaries.clone()
+    shares = [sum(grid.occupied(thre)) for thre in (0.0, 0.01, 0.2, 0.5)]
     assert shares == sorted(shares, reverse=True) and shares[1] > 0 and shares[-1] == 0
-    assert torch.equal(sampler.occs, before[0]) and torch.equal(sampler.binaries, before[1])
+    assert torch.equal(grid.occs, before[0]) and torch.equal(grid.binaries, before[1])
 
 
 def test_impossible_cells_are_never_evaluated_nor_occupied():
     possible = torch.zeros(1, 8, 8, 8, dtype=torch.bool)
     possible[0, 2:6, 2:6, 2:6] = True
-    sampler = OccupancySampler(BOX, 8)
-    sampler.start(0.01, 0.9, possible)
-    assert torch.equal(sampler.binaries, possible)
+    grid = OccupancyGrid(BOX, 8)
+    grid.start(0.01, 0.9, possible)
+    assert torch.equal(grid.binaries, possible)
 
     class Watched(Ball):
         def density(self, positions):
@@ -60,49 +61,49 @@ def test_impossible_cells_are_never_evaluated_nor_occupied():
 
     generator = torch.Generator().manual_seed(0)
     for n_cells in (None, 40):
-        sampler.update(Watched(radius=9.0), 0.01, 0.01, 0.9, n_cells, generator)
-    assert torch.equal(sampler.binaries, possible)
+        grid.update(Watched(radius=9.0), 0.01, 0.01, 0.9, n_cells, generator)
+    assert torch.equal(grid.binaries, possible)
 
 
 @pytest.mark.parametrize("n_levels", [1, 3])
 def test_nerfaccs_estimator_reads_our_state_and_we_read_its(n_levels):
-    ours = trained_sampler(n_levels, resolution=8)
+    ours = trained_grid(n_levels, resolution=8)
     theirs = OccGridEstimator(list(BOX), resolution=8, levels=n_levels)
     theirs.load_state_dict(ours.state_dict())
     assert torch.equal(theirs.binaries, ours.binaries) and torch.equal(theirs.aabbs, ours.aabbs)
 
     theirs.train()
     theirs.update_every_n_steps(step=0, occ_eval_fn=lambda x: 0.02 * Ball().density(x)[0][:, None], n=1)
-    back = OccupancySampler(BOX, 8, n_levels)
+    back = OccupancyGrid(BOX, 8, n_levels)
     back.load_state_dict(theirs.state_dict())
     assert torch.equal(back.occs, theirs.occs) and torch.equal(back.binaries, theirs.binaries)
 
 
 def test_what_an_update_changed_is_the_difference_it_made():
-    sampler = OccupancySampler(BOX, 16, 2)
-    sampler.start(0.01, 0.5)
+    grid = OccupancyGrid(BOX, 16, 2)
+    grid.start(0.01, 0.5)
     generator = torch.Generator().manual_seed(0)
     fields = [Ball(radius=0.3)] * 12 + [Ball(radius=0.9)]
     directions = set()
     for field in fields:
-        before = sampler.binaries.clone()
-        sampler.update(field, 0.01, 0.01, 0.5, None, generator)
-        assert torch.equal(sampler.changed, sampler.binaries.int() - before.int())
-        directions |= set(sampler.changed.unique().tolist())
+        before = grid.binaries.clone()
+        grid.update(field, 0.01, 0.01, 0.5, None, generator)
+        assert torch.equal(grid.changed, grid.binaries.int() - before.int())
+        directions |= set(grid.changed.unique().tolist())
     assert directions == {-1, 0, 1}
 
 
 def test_what_changed_is_no_part_of_the_state():
-    assert set(OccupancySampler(BOX, 8).state_dict()) == {"resolution", "aabbs", "occs", "binaries"}
+    assert set(OccupancyGrid(BOX, 8).state_dict()) == {"resolution", "aabbs", "occs", "binaries"}
 
 
 def test_any_set_of_cells_can_be_looked_for():
-    sampler, rays = trained_sampler(), Rays(torch.tensor([[-3.0, 0.05, 0.05]]), torch.tensor([[1.0, 0.0, 0.0]]))
-    occupied = sampler.first_cells(rays, MarchSettings())
+    grid, rays = trained_grid(), Rays(torch.tensor([[-3.0, 0.05, 0.05]]), torch.tensor([[1.0, 0.0, 0.0]]))
+    occupied = grid.first_cells(rays, MarchSettings())
     assert float(occupied.t) == pytest.approx(3.0 - BALL_RADIUS, abs=0.13)
-    shown = torch.zeros_like(sampler.binaries)
+    shown = torch.zeros_like(grid.binaries)
     shown[0, 15, 8, 8] = True
-    assert float(sampler.first_cells(rays, MarchSettings(), shown=shown).t) == pytest.approx(3.0 + 7 / 8)
+    assert float(grid.first_cells(rays, MarchSettings(), shown=shown).t) == pytest.approx(3.0 + 7 / 8)
 
 
 def test_marches_teach_the_grid_and_a_gradients_evaluation_does_not():
@@ -113,30 +114,30 @@ def test_marches_teach_the_grid_and_a_gradients_evaluation_does_not():
             self.n += positions.shape[0]
             return super().density(positions)
 
-    sampler = OccupancySampler(BOX, 16)
-    sampler.start(0.01, 0.5)
+    grid = OccupancyGrid(BOX, 16)
+    grid.start(0.01, 0.5)
     field, march = Counted(sigma=60.0), MarchSettings(render_step_size=0.02)
-    observed = ObservedField(field, sampler, march.render_step_size)
+    observed = ObservedField(field, grid, march.render_step_size)
     generator = torch.Generator().manual_seed(0)
     directions = torch.nn.functional.normalize(torch.randn(3000, 3, generator=generator), dim=-1)
     targets = torch.rand(3000, 3, generator=generator) * 2 - 1
     rays = Rays(targets - 4.0 * directions, directions)
     for _ in range(40):
-        sampler.sample(observed, rays, march, generator, 8)
+        OccupancySampler(grid).sample(observed, rays, march, generator, 8)
         marched = field.n
-        sampler.update(field, march.render_step_size, 0.01, 0.5, 2, generator)
+        grid.update(field, march.render_step_size, 0.01, 0.5, 2, generator)
         assert field.n <= marched + 2
     centers = (torch.stack(torch.meshgrid(*[torch.arange(16)] * 3, indexing="ij"), -1) + 0.5) / 8 - 1
     distance = torch.linalg.vector_norm(centers, dim=-1)
     margin = 3**0.5 / 16
-    assert sampler.binaries[0][(distance < BALL_RADIUS - margin)].all()
-    assert sampler.binaries[0][distance > BALL_RADIUS + margin].float().mean() < 0.02
+    assert grid.binaries[0][(distance < BALL_RADIUS - margin)].all()
+    assert grid.binaries[0][distance > BALL_RADIUS + margin].float().mean() < 0.02
 
     observed.density(torch.zeros(1, 3))
-    assert int((sampler.seen >= 0.0).sum()) == 0, "with gradient: it is the march's samples once more"
+    assert int((grid.seen >= 0.0).sum()) == 0, "with gradient: it is the march's samples once more"
     with torch.no_grad():
         observed.density(torch.zeros(1, 3))
-    assert int((sampler.seen >= 0.0).sum()) == 1
+    assert int((grid.seen >= 0.0).sum()) == 1
 
 
 def test_where_features_are_not_needed_a_field_is_asked_for_densities_alone():
@@ -147,26 +148,29 @@ def test_where_features_are_not_needed_a_field_is_asked_for_densities_alone():
         def density_alone(self, positions):
             return Ball.density(self, positions)[0]
 
-    sampler, march = trained_sampler(), MarchSettings(render_step_size=0.02)
+    grid, march = trained_grid(), MarchSettings(render_step_size=0.02)
     generator = torch.Generator().manual_seed(0)
     rays = Rays(torch.tensor([[-3.0, 0.05, 0.05]]), torch.tensor([[1.0, 0.0, 0.0]]))
     for field in (Alone(), Ball()):
-        sampled = sampler.sample(ObservedField(field, sampler, 0.02), rays, march, generator, 8)
+        sampled = OccupancySampler(grid).sample(ObservedField(field, grid, 0.02), rays, march, generator, 8)
         assert sampled.features.shape == (sampled.samples.n_samples, 0) and float(sampled.sigmas.max()) == 30.0
-    assert sampler.sample(Ball(), rays, march, generator, 8).features.shape == (sampled.samples.n_samples, 3)
-    sampler.update(Alone(), 0.02, 0.01, 0.9, 100, generator)
+    assert OccupancySampler(grid).sample(Ball(), rays, march, generator, 8).features.shape == (
+        sampled.samples.n_samples,
+        3,
+    )
+    grid.update(Alone(), 0.02, 0.01, 0.9, 100, generator)
 
 
 @pytest.mark.parametrize("n_levels", [1, 3])
 def test_what_is_marched_is_what_the_last_update_left(n_levels):
-    sampler = OccupancySampler(BOX, 16, n_levels)
-    sampler.start(0.01, 0.9)
+    grid = OccupancyGrid(BOX, 16, n_levels)
+    grid.start(0.01, 0.9)
     march, generator = MarchSettings(render_step_size=0.02), torch.Generator().manual_seed(0)
-    assert bool(sampler.grid_state(march.occ_thre).binaries.all())
+    assert bool(grid.grid_state(march.occ_thre).binaries.all())
     for _ in range(60):
-        sampler.update(Ball(), 0.01, march.occ_thre, 0.9, None, generator)
-        assert torch.equal(sampler.grid_state(march.occ_thre).binaries, sampler.binaries)
-    assert max(sampler.occupied(march.occ_thre)) < 0.3
+        grid.update(Ball(), 0.01, march.occ_thre, 0.9, None, generator)
+        assert torch.equal(grid.grid_state(march.occ_thre).binaries, grid.binaries)
+    assert max(grid.occupied(march.occ_thre)) < 0.3
     for _ in range(60):
-        sampler.update(Ball(sigma=0.0), 0.01, march.occ_thre, 0.5, None, generator)
-    assert not bool(sampler.binaries.any()), "a level's cells under a finer level too"
+        grid.update(Ball(sigma=0.0), 0.01, march.occ_thre, 0.5, None, generator)
+    assert not bool(grid.binaries.any()), "a level's cells under a finer level too"
