@@ -88,7 +88,7 @@ def still_life() -> list[Part]:
 
 
 def raised(place: np.ndarray, height: float) -> np.ndarray:
-    """The place (3,) so many units above another."""
+    """The point (3,) that lies `height` units above another."""
     return place + np.array([0, 0, height])
 
 
@@ -166,7 +166,7 @@ def background(origin: np.ndarray, dirs: np.ndarray, shadow) -> np.ndarray:
     """Radiance (3, n) along unit directions (3, n) from a point (3,) over the meadow, where no part is met.
 
     Args:
-        shadow: gives the share of the sun that parts leave to points (3, n) of the meadow.
+        shadow: gives the share of sunlight that parts let through to points (3, n) of the meadow.
     """
     color, nearest = sky(origin, dirs), np.full(dirs.shape[1], np.inf)
     with np.errstate(divide="ignore"):
@@ -204,14 +204,14 @@ def sky(origin: np.ndarray, dirs: np.ndarray) -> np.ndarray:
 
 
 def _to_wall(origin: np.ndarray, dirs: np.ndarray, radius: float) -> np.ndarray:
-    """t of an upright wall of this radius about the origin, from inside it."""
+    """t at which rays from inside hit an upright wall of this radius about the origin."""
     a = np.maximum((dirs[:2] ** 2).sum(0), 1e-12)
     b, c = (origin[:2, None] * dirs[:2]).sum(0), (origin[:2] ** 2).sum() - radius**2
     return (-b + np.sqrt(b * b - a * c)) / a
 
 
 def _to_ellipsoid(shape: Ellipsoid, origins: np.ndarray, dirs: np.ndarray) -> np.ndarray:
-    """t of an ellipsoid's first surface from points outside of it, inf where it isn't met."""
+    """t at which rays from outside first hit an ellipsoid, inf where they miss it."""
     o, d = (origins - shape.centre) / shape.halves, dirs / shape.halves
     a, b, c = (d * d).sum(0), (o * d).sum(0), (o * o).sum(0) - 1
     root = b * b - a * c
@@ -220,7 +220,7 @@ def _to_ellipsoid(shape: Ellipsoid, origins: np.ndarray, dirs: np.ndarray) -> np
 
 
 def _ridge_color(ridge: Ridge, points: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """NaN over the ridge."""
+    """The colour of a ridge at points (3, n) of its wall; NaN above the ridge."""
     angle = np.arctan2(points[1], points[0])
     top = 1 + sum(share * np.sin(n * angle + phase) for n, share, phase in ridge.waves)
     slope = sum(n * share * np.cos(n * angle + phase) for n, share, phase in ridge.waves[:2])
@@ -259,7 +259,7 @@ def _meadow(points: np.ndarray, t: np.ndarray, shadow) -> np.ndarray:
 
 
 def _left_of(wavelength: float, t: np.ndarray) -> np.ndarray:
-    """How much of a pattern is seen from so far away: what is finer than a pixel fades."""
+    """The share of a pattern's contrast that is left at a distance t: what is finer than a pixel fades."""
     return np.exp(-((0.02 * t / wavelength) ** 2))
 
 

@@ -8,12 +8,12 @@ randomness, so the same call gives the same files. A view takes about 1.3 s on o
 
 Output, in the format of NeRF-synthetic: `transforms_train.json` and `train/r_*.png`, spread over the upper hemisphere
 and a little below; `transforms_test.json` and `test/r_*.png`, on a spiral between them. PNGs are RGBA, sRGB, straight
-alpha, 0 where nothing is. `test/r_*_depth.png` (16 bit) is t of the ray through the pixel's centre divided by
-`depth_scale`, 0 where nothing is. `depth_scale` and `aabb` stand at the root of both JSON files.
+alpha, 0 in empty pixels. `test/r_*_depth.png` (16 bit) is t of the ray through the pixel's centre divided by
+`depth_scale`, 0 in empty pixels. `depth_scale` and `aabb` stand at the root of both JSON files.
 
 Conventions. Poses are c2w in OpenGL axes (+x right, +y up, -z forward), z is up in the world, pixel centres lie at
-+0.5, t is distance along unit rays. Points and directions are `(3, n)`; tracing is float32, about 1e-5 exact. Colours
-are linear light until `to_srgb`.
++0.5, t is distance along unit rays. Points and directions are `(3, n)`; tracing is float32, exact to about 1e-5.
+Colours are linear light until `to_srgb`.
 """
 
 import argparse
@@ -34,7 +34,7 @@ NEAR, FAR = CAMERA_RADIUS - 1.4, CAMERA_RADIUS + 1.4  # t between which the scen
 DEPTH_SCALE = 1e-4
 
 SUBSAMPLES = 4  # per side of a pixel
-SURFACE = 2e-6  # radius per t of a ray: where it touches a surface, it has hit
+SURFACE = 2e-6  # radius per t of a ray: a ray this close to a surface has hit it
 TILE = 16  # pixels per side: a tile meets few parts, and its arrays stay in a CPU's cache
 CHUNK = 2048  # points whose light is found at a time, for the same reason
 
@@ -104,7 +104,7 @@ def local_normals(part: Part, local: np.ndarray) -> np.ndarray:
 
 
 def parts_near(scene: Scene, origin: np.ndarray, dirs: np.ndarray) -> np.ndarray:
-    """Indices of the parts whose bounding balls, a little enlarged, some of these (3, n) rays from one point meet."""
+    """Indices of the parts whose slightly enlarged bounding spheres any of these (3, n) rays from one point hits."""
     ring, half_width, half_height, rounding = scene.profiles[..., 0]
     reach = 1.02 * (np.hypot(ring + half_width, half_height) + rounding) + 0.02
     to_parts = scene.origins[..., 0] - origin
@@ -113,7 +113,7 @@ def parts_near(scene: Scene, origin: np.ndarray, dirs: np.ndarray) -> np.ndarray
 
 
 def march(scene: Scene, origin: np.ndarray, dirs: np.ndarray, t: np.ndarray, radius: float) -> np.ndarray:
-    """Where cones along (3, n) directions, of this `radius` per unit of t, first touch the scene; inf where never.
+    """Where cones along (3, n) directions, of this `radius` per unit of t, first touch the scene; inf if never.
 
     The walk starts at `t` (n,) and never oversteps: no point nearer than the answer touches a part.
     """
@@ -141,7 +141,7 @@ def camera_dirs(c2w: np.ndarray, size: int, subsamples: int, angle: float = CAME
 def trace(
     scene: Scene, c2w: np.ndarray, size: int, subsamples: int, angle: float = CAMERA_ANGLE_X
 ) -> tuple[np.ndarray, Hits]:
-    """t of every subsample (size * size, subsamples ** 2), inf where nothing is, and the hits among them."""
+    """t of every subsample (size * size, subsamples ** 2), inf where it hits nothing, and the hits among them."""
     origin, dirs = c2w[:3, 3].astype(np.float32), camera_dirs(c2w, size, subsamples, angle)
     centres = camera_dirs(c2w, size, 1, angle)[..., 0].T
     pixel_radius = math.sqrt(2) * math.tan(0.5 * angle) / size
@@ -244,7 +244,7 @@ def render(parts: list[Part], c2w: np.ndarray, size: int, subsamples: int = SUBS
 
 
 def render_depth(parts: list[Part], c2w: np.ndarray, size: int) -> np.ndarray:
-    """(size, size) uint16: t of the pixel centres' rays in units of DEPTH_SCALE, 0 where nothing is."""
+    """(size, size) uint16: t of the pixel centres' rays in units of DEPTH_SCALE, 0 in empty pixels."""
     t, _ = trace(assemble(parts), c2w, size, 1)
     return np.round(np.where(np.isfinite(t), t, 0) / DEPTH_SCALE).astype(np.uint16).reshape(size, size)
 
@@ -289,10 +289,10 @@ def write_split(output: Path, split: str, shots: list[Shot], size: int, header: 
 
 
 def read_options(arguments: list[str] | None, folder: Path, size: int, views: int) -> argparse.Namespace | None:
-    """The command line of a dataset; None after a mistake, told in one line.
+    """The command line of a dataset; None after a mistake, which is printed in one line.
 
     Args:
-        folder: where it goes by default; size, views: the defaults.
+        folder, size, views: the defaults of --output, --size and --views.
     """
     parser = argparse.ArgumentParser(description="Ray-trace a demo dataset.")
     parser.add_argument("--output", type=Path, default=folder, help="folder to write")
@@ -320,13 +320,13 @@ def make(
     test_views: int,
     depths: bool,
 ) -> int:
-    """Run the command line of a dataset; gives the exit code.
+    """Run the command line of a dataset and return the exit code.
 
     Args:
         folder, size, views: see `read_options`.
-        shots: give that many training and test views.
-        test_views: to so many training views, in proportion for other numbers.
-        depths: of the test views are written too.
+        shots: two functions from a number to that many training and test views.
+        test_views: for `views` training views; another --views changes both in proportion.
+        depths: whether depth maps of the test views are written too.
     """
     options = read_options(arguments, folder, size, views)
     if options is None:

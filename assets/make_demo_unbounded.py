@@ -41,7 +41,7 @@ def render(c2w: np.ndarray, size: int, subsamples: int = SUBSAMPLES) -> np.ndarr
 
 
 def table_shadow(scene, points: np.ndarray) -> np.ndarray:
-    """The share of the sun, (n,), that the table leaves to points (3, n) of the meadow; the sky's share as well."""
+    """The share of light (n,), from sun and sky, that the table lets through to points (3, n) of the meadow."""
     light = np.ones(points.shape[1])
     near = np.flatnonzero(np.hypot(points[0], points[1]) < REACH)
     up = np.broadcast_to(np.float32([[0], [0], [1]]), (3, len(near)))

@@ -1,4 +1,4 @@
-"""Draws README's flight over a scene: views between the training cameras of a snapshot, side by side.
+"""Draw the READMEs' flight over a scene: views between the training cameras of a snapshot, side by side.
 
 python -m tests.benchmarks.flight_figure SNAPSHOT PICTURE.jpg
 """
@@ -21,7 +21,7 @@ N_VIEWS, HEIGHT, GAP = 5, 360, 4
 
 
 def between(cameras: Camera, index: int, up: tuple[float, float, float]) -> Camera:
-    """A camera halfway between a training camera and the next, which no photo was taken from."""
+    """A camera halfway between a training camera and the next, where no photo was taken."""
     here, there = cameras.c2w[index], cameras.c2w[index + 1]
     position = 0.5 * (here[:3, 3] + there[:3, 3])
     forward = -0.5 * (here[:3, 2] + there[:3, 2])

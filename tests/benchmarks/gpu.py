@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measure on a CUDA GPU what RESULTS.md wants to know of it, with both backends: python -m tests.benchmarks.gpu DATASET
+"""Measure a CUDA GPU for RESULTS.md, with both backends: python -m tests.benchmarks.gpu DATASET
 
 Prints Markdown: whether the kernels agree, PSNR after short and long training, memory, views while the camera moves,
-each stage against what the GPU can do, and where a step's time goes. Takes about five minutes, and some more to build
+each stage against the GPU's limits, and where a step's time goes. Takes about five minutes, and a few more to build
 nerfacc's kernels. `--settings` compares presets instead, by short runs with some settings changed.
 """
 
@@ -58,7 +58,7 @@ _SETTINGS: dict[str, dict[str, dict]] = {
     "8 levels of 4 features": {"field": {"n_levels": 8, "n_features": 4}},
     "tables of 2^18 entries": {"field": {"log2_hashmap_size": 18}},
 }
-"""What could be better than the preset for CUDA, by what it changes; see `Overrides`."""
+"""Candidates to replace the preset for CUDA, by their names: what each changes; see `Overrides`."""
 
 
 def main() -> None:
@@ -76,18 +76,18 @@ def main() -> None:
         return
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     print(f"{name}, torch {torch.__version__}; Python {sys.version.split()[0]}; {_equality()}\n")
-    for wish in ("warp", "nerfacc"):
+    for backend_name in ("warp", "nerfacc"):
         try:
-            backend = choose_backend(wish, device, say=lambda text: print(text, file=sys.stderr))
+            backend = choose_backend(backend_name, device, say=lambda text: print(text, file=sys.stderr))
         except BackendUnavailable as error:
-            print(f"## {wish}\n\n{error}\n")
+            print(f"## {backend_name}\n\n{error}\n")
             continue
         print(f"## {backend.name}\n", flush=True)
         _measure(args.dataset, args.downscale, args.seconds, device)
 
 
 def _compare_settings(path: str, downscale: int, device: str) -> None:
-    """What short runs with some settings changed come to."""
+    """Print the PSNR that short runs with some settings changed reach."""
     dataset, background = open_dataset(path, ReadOptions(downscale)), torch.ones(3, device=device)
     print(f"| {_SHORT_SECONDS:g} s of training, {device} | PSNR of five views | steps | ms a step | rays a step |")
     print("|---|---|---|---|---|")
@@ -137,7 +137,7 @@ def _measure(dataset: str, downscale: int, seconds: list[float], device: str) ->
 
 
 def _print_views(snapshot: Path, device: str, alone: float) -> None:
-    """New views a second of a moving camera, by a session that is ticked by hand."""
+    """Print the new views per second that a moving camera gets, with a session that is ticked by hand."""
     session = Session(device)
     session.open(str(snapshot))
     session.tick()
@@ -172,7 +172,7 @@ def _print_stages(stages: list[Stage], machine: Machine) -> None:
 
 
 def _print_step(trainer: Trainer, device: str) -> None:
-    """What the device does in a step, the longest first: what is missing of the step's time, it waits for Python."""
+    """Print what the device does in a step, longest first; for the rest of the step it waits for Python."""
     seconds = median(trainer.step().seconds for _ in range(_PROFILED_STEPS))
     activities = [ProfilerActivity.CUDA if device == "cuda" else ProfilerActivity.CPU]
     with profile(activities=activities) as profiled:

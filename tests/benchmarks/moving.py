@@ -1,4 +1,4 @@
-"""How many new views a moving camera gets while training goes on: a session without a window, as the window drives it.
+"""Count the new views that a moving camera gets while training goes on, with a session without a window.
 
 python -m tests.benchmarks.moving SCENE [--downscale N] [--train SECONDS]
 """
@@ -17,7 +17,7 @@ from viewer.protocol.view_settings import ViewSettings
 from viewer.session.session import Session
 
 SIZE = (934, 732)
-"""The view's, in a window of the usual size."""
+"""The view's size in a window of the usual size."""
 
 DEGREES_A_SECOND = 30.0
 FRAME = 1 / 60
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("scene")
     parser.add_argument("--downscale", type=int, default=1)
     parser.add_argument("--train", type=float, default=20.0, help="seconds of training before the camera moves")
-    parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="of the whole view, in pixels")
+    parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="size of the whole view in pixels")
     options = parser.parse_args()
     session = Session()
     session.start()
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measured(session: Session, size: tuple[int, int], moving: bool) -> str:
-    """What a camera that turns about the scene, or rests, gets in some seconds."""
+    """A line on the views that a camera, turning about the scene or at rest, gets in `SECONDS`."""
     scene = session.status.scene
     camera = photo_view(scene, PhotoId(Split.TRAIN, home_view(scene)))
     began, first_step = time.perf_counter(), session.status.step

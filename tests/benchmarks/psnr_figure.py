@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw README's figure of test PSNR over training time: psnr_figure.py OUTPUT.png REPORT.json [REPORT.json ...]
+"""Draw the figure of test PSNR over training time: psnr_figure.py OUTPUT.png REPORT.json [REPORT.json ...]
 
 The reports are those that `run_viewer.py train --output DIR` writes; each gives a curve with its dataset's name.
 """
@@ -15,7 +15,7 @@ _COLORS = ("#2f6fb0", "#d9822b", "#2f8f5b", "#8a4f9e")
 
 
 def draw(output: Path, reports: list[Path]) -> None:
-    """Raises FileExistsError where there is a picture already."""
+    """Draw a curve for each report; raises FileExistsError if the picture exists."""
     figure = Figure((7.5, 3.6), dpi=120, layout="constrained")
     axes = figure.subplots()
     for color, path in zip(cycle(_COLORS), reports):

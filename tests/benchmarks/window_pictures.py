@@ -1,28 +1,25 @@
 #!/usr/bin/env python3
-"""Take README's pictures of the window anew: python -m tests.benchmarks.window_pictures FOLDER
+"""Take the READMEs' pictures of the window: python -m tests.benchmarks.window_pictures FOLDER
 
-Drives the program on a virtual screen as the window's tests do; takes four minutes. FOLDER is made, and must have none
-of the pictures yet.
+Drives the program on a virtual screen as the window's tests do; takes four minutes. FOLDER is created if needed, and
+must have none of the pictures yet.
 """
 
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tests.gui.app import App, start_app, virtual_screen
+from tests.gui.app import App, running, virtual_screen
 
 _TRAINED, _SHORT = 40.0, 25.0
-"""Seconds of training that the pictures are taken after."""
+"""Seconds of training before the pictures are taken."""
 
 _PROPOSAL = 3
-"""The sampler's place in the list."""
+"""The index of this sampler in the list."""
 
 _PICTURES = ("window.png", "inspector.png", "method.png", "proposal_ray.png")
 
 _NOWHERE = (530, 18)
-"""A place of the toolbar without a button."""
+"""A point on the toolbar without a button."""
 
 _LEFT = (0, 42, 934, 772)
 """The part of the screen with the picture and what is docked below it."""
@@ -35,7 +32,7 @@ def main(folder: Path) -> None:
             f"expected a folder without {', '.join(_PICTURES)}, found {', '.join(there)} in {folder}: name another"
         )
     with virtual_screen() as display:
-        with _running(display, "demo") as app:
+        with running(display, "demo") as app:
             _trained(app, _TRAINED)
             _keep(app, folder / "window.png")
             app.toggle("paused")
@@ -52,21 +49,11 @@ def main(folder: Path) -> None:
             app.click("method.compare")
             app.wait_for_picture("both pictures")
             _keep(app, folder / "method.png")
-        with _running(display, "demo", "--sampler", "proposal", "--n-proposals", "2") as app:
+        with running(display, "demo", "--sampler", "proposal", "--n-proposals", "2") as app:
             _trained(app, 2 * _TRAINED)
             app.toggle("paused")
             _inspect(app)
             _keep(app, folder / "proposal_ray.png", _LEFT)
-
-
-@contextmanager
-def _running(display: str, *arguments: str) -> Iterator[App]:
-    with tempfile.TemporaryDirectory() as folder:
-        app = start_app(display, Path(folder), arguments)
-        try:
-            yield app
-        finally:
-            app.end()
 
 
 def _trained(app: App, seconds: float) -> None:
@@ -74,7 +61,7 @@ def _trained(app: App, seconds: float) -> None:
 
 
 def _inspect(app: App) -> None:
-    """Pick a ray, and go round until it is seen from the side."""
+    """Pick a ray, and orbit until it is seen from the side."""
     app.wait_for_picture("a finished picture")
     app.pick(0.43, 0.63)
     app.widget("ray.text")
@@ -84,7 +71,7 @@ def _inspect(app: App) -> None:
 
 
 def _keep(app: App, path: Path, part: tuple[int, int, int, int] | None = None) -> None:
-    """Save the screen, or a part of it; nothing is hovered."""
+    """Save the screen or a part of it, with the mouse over nothing."""
     app.xdotool("mousemove", *_NOWHERE)
     app.next_state()
     picture = app.screen().convert("RGB").crop(part)

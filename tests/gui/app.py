@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,6 +68,17 @@ def start_app(
         cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return App(process, folder, log, display, cache)
+
+
+@contextmanager
+def running(display: str, *arguments: str) -> Iterator["App"]:
+    """The program in a temporary folder, ended at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = start_app(display, Path(folder), arguments)
+        try:
+            yield app
+        finally:
+            app.end()
 
 
 class App:
