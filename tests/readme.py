@@ -1,13 +1,25 @@
-"""The README's code, which tests run as it stands there."""
+"""The READMEs: where they are, and their Python, which tests run as it is printed there."""
 
 import re
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+REPOSITORY = Path(__file__).resolve().parents[1]
+README = REPOSITORY / "README.md"
+
+
+def readmes() -> list[Path]:
+    """README.md and those of the folders."""
+    folders = ("core", "viewer", "tests", "assets")
+    return [README, *sorted(path for folder in folders for path in (REPOSITORY / folder).rglob("README.md"))]
+
+
+def python_blocks() -> list[str]:
+    """All blocks of Python in all READMEs."""
+    texts = [path.read_text(encoding="utf-8") for path in readmes()]
+    return [block for text in texts for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
 
 
 def python_block(word: str) -> str:
-    """The only block of Python in the README that holds a word."""
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    (found,) = [block for block in blocks if word in block]
+    """The only block of Python in the READMEs that holds a word."""
+    (found,) = [block for block in python_blocks() if word in block]
     return found

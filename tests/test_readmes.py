@@ -1,0 +1,90 @@
+"""README and the READMEs of folders: short where it must be, links that lead somewhere, examples that run."""
+
+import ast
+import re
+
+import pytest
+from PIL import Image
+
+from tests.readme import README, REPOSITORY, python_block, python_blocks, readmes
+from tests.viewer.live import write_quick_ball
+
+MOST_LINES = 150
+MOST_BYTES = 3_000_000
+"""Of the moving picture."""
+
+FOLDERS = ("core", "core/datasets", "core/kernels", "tests/benchmarks", "viewer")
+
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def text_of(path) -> str:
+    """A README without its blocks of code, whose brackets are no links."""
+    return re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def anchors_of(path) -> set[str]:
+    """The anchors of a README's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text_of(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_readme_is_a_page_that_begins_with_a_moving_picture():
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MOST_LINES
+    moving = REPOSITORY / _LINK.search(text).group(1)
+    assert moving.stat().st_size < MOST_BYTES
+    with Image.open(moving) as picture:
+        assert picture.n_frames > 60
+    assert text.splitlines()[2].startswith("![")
+
+
+def test_each_folder_that_needs_one_has_a_readme_and_the_first_leads_to_all():
+    linked = {(README.parent / link.partition("#")[0]).resolve() for link in _LINK.findall(text_of(README))}
+    for folder in FOLDERS:
+        assert REPOSITORY / folder / "README.md" in linked
+    assert set(readmes()) - {README} <= linked
+
+
+@pytest.mark.parametrize("path", readmes(), ids=lambda path: path.relative_to(REPOSITORY).as_posix())
+def test_links_lead_somewhere(path):
+    links = _LINK.findall(text_of(path))
+    for link in links:
+        if link.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = link.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists() and there.is_relative_to(REPOSITORY), f"{path}: {link}"
+        if anchor:
+            assert anchor in anchors_of(there), f"{path}: {link} names no heading"
+
+
+def test_every_picture_of_the_readmes_is_shown():
+    shown = {(path.parent / link).resolve() for path in readmes() for link in _LINK.findall(text_of(path))}
+    assert set((REPOSITORY / "assets/readme").iterdir()) <= shown
+
+
+def test_every_example_is_run_by_a_test():
+    """Tests name a block by a word of it."""
+    tests = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("test_*.py")]
+    words = {word for text in tests for _, word in re.findall(r"python_block\(([\"'])(.+?)\1\)", text)}
+    for block in python_blocks():
+        ast.parse(block)
+        assert any(word in block for word in words), f"no test runs this example:\n{block}"
+
+
+def test_the_library_example_and_a_field_without_a_class_of_ours(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ball = write_quick_ball(tmp_path / "ball")
+    library = python_block("new_trainer").replace('"demo"', f'"{ball}"').replace("seconds < 20", "seconds < 0.5")
+    assert str(ball) in library and "0.5" in library
+    names = {}
+    exec(library, names)
+    assert Image.open(tmp_path / "orrery.png").size == (400, 400)
+    assert names["stats"].step > 0
+    exec(python_block("class Ball"), names)
+    colors = names["render_image"](
+        names["Ball"](), names["trainer"].sampler, names["camera"].resized(16, 16),
+        names["trainer"].settings.march, names["torch"].ones(3),
+    ).colors  # fmt: skip
+    assert colors.shape == (16, 16, 3) and bool(colors.isfinite().all())
