@@ -8,22 +8,11 @@ from torch import Tensor
 
 from core.config.march import MarchSettings
 from core.geometry.rays import Rays
-from core.kernels.grid import (
-    FLOAT_SPACING,
-    Grid,
-    GridState,
-    cell_at,
-    cell_corner,
-    clearance_of,
-    exit_distance,
-    flat_index,
-    inverse,
-    level_of,
-)
+from core.kernels.grid import GridState, GridStruct
 from core.kernels.march_start import intersect_box
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch
-
-_FLOAT_SPACING = wp.constant(FLOAT_SPACING)
+from core.kernels.runtime.types import Float, Floats, Int, Ints, Vec3, Vec3s
 
 
 class CellHits(NamedTuple):
@@ -44,113 +33,46 @@ class CellHits(NamedTuple):
     cells: Tensor
 
 
-@wp.func
-def edge_distances(
-    grid: Grid, cell: wp.vec3i, level: wp.int32, low: wp.vec3f, high: wp.vec3f, at: wp.vec3f
-) -> wp.vec3f:
-    """Distances, in cell sides, from a point to the nearer side of the part of its cell inside a box, per axis."""
-    first = cell_corner(grid, cell, level)
-    last = cell_corner(grid, cell + wp.vec3i(1, 1, 1), level)
-    distances = wp.vec3f(0.0, 0.0, 0.0)
-    for axis in range(3):
-        below = at[axis] - wp.max(first[axis], low[axis])
-        above = wp.min(last[axis], high[axis]) - at[axis]
-        distances[axis] = wp.min(wp.abs(below), wp.abs(above)) / (last[axis] - first[axis])
-    return distances
+@cpp_kernel("cell_hits.h", "first_cell")
+def _first_cell(
+    ray: Int,
+    grid: GridStruct,
+    rays_o: Vec3s,
+    rays_d: Vec3s,
+    t_mins: Floats,
+    t_maxs: Floats,
+    near_plane: Float,
+    low: Vec3,
+    high: Vec3,
+    wanted_level: Int,
+    nudge: Float,
+    hits: Floats,
+    axes: Ints,
+    edges: Floats,
+    levels: Ints,
+    cells: Ints,
+): ...
 
 
-@wp.kernel
-def _first_cells(
-    offset: wp.int32,
-    grid: Grid,
-    rays_o: wp.array(dtype=wp.vec3f),
-    rays_d: wp.array(dtype=wp.vec3f),
-    t_mins: wp.array(dtype=wp.float32),
-    t_maxs: wp.array(dtype=wp.float32),
-    near_plane: wp.float32,
-    low: wp.vec3f,
-    high: wp.vec3f,
-    wanted_level: wp.int32,
-    nudge: wp.float32,
-    hits: wp.array(dtype=wp.float32),
-    axes: wp.array(dtype=wp.int32),
-    edges: wp.array(dtype=wp.float32),
-    levels: wp.array(dtype=wp.int32),
-    cells: wp.array(dtype=wp.int32),
-):
-    ray = wp.tid() + offset
-    origin = rays_o[ray]
-    direction = rays_d[ray]
-    inverse_direction = inverse(direction)
-    t = t_mins[ray]
-    entered = t > near_plane  # a camera, or its near plane, inside an occupied cell looks out of it
-    found = wp.int32(0)
-    while found == 0 and t < t_maxs[ray]:
-        # a face belongs to two cells: look behind it, and from far away at least as far as float32 can tell
-        inside = t + wp.max(nudge, 2.0 * _FLOAT_SPACING * t)
-        position = origin + direction * inside
-        level = level_of(grid, position)
-        cell = cell_at(grid, position, level)
-        clearance = clearance_of(grid, cell, level)
-        occupied = clearance == 0
-        if entered and occupied and (wanted_level < 0 or wanted_level == level):
-            found = 1
-            off = edge_distances(grid, cell, level, low, high, origin + direction * t)
-            if off[0] <= off[1] and off[0] <= off[2]:
-                axes[ray] = 0
-                edges[ray] = wp.min(off[1], off[2])
-            elif off[1] <= off[2]:
-                axes[ray] = 1
-                edges[ray] = wp.min(off[0], off[2])
-            else:
-                axes[ray] = 2
-                edges[ray] = wp.min(off[0], off[1])
-            hits[ray] = t
-            levels[ray] = level
-            cells[ray] = flat_index(grid, cell, level)
-        else:
-            entered = entered or not occupied
-            left = exit_distance(grid, cell, wp.max(clearance, 1), level, origin, direction, inverse_direction, inside)
-            t = wp.max(left, inside)
-
-
-@wp.kernel
-def _cells_on_plane(
-    offset: wp.int32,
-    grid: Grid,
-    rays_o: wp.array(dtype=wp.vec3f),
-    rays_d: wp.array(dtype=wp.vec3f),
-    near_plane: wp.float32,
-    far_plane: wp.float32,
-    low: wp.vec3f,
-    high: wp.vec3f,
-    axis: wp.int32,
-    place: wp.float32,
-    wanted_level: wp.int32,
-    hits: wp.array(dtype=wp.float32),
-    axes: wp.array(dtype=wp.int32),
-    edges: wp.array(dtype=wp.float32),
-    levels: wp.array(dtype=wp.int32),
-    cells: wp.array(dtype=wp.int32),
-):
-    ray = wp.tid() + offset
-    direction = rays_d[ray]
-    t = (place - rays_o[ray][axis]) * inverse(direction)[axis]
-    if t > near_plane and t < far_plane:
-        position = rays_o[ray] + direction * t
-        position[axis] = place
-        inside = position[0] >= low[0] and position[1] >= low[1] and position[2] >= low[2]
-        inside = inside and position[0] <= high[0] and position[1] <= high[1] and position[2] <= high[2]
-        level = level_of(grid, position)
-        if inside and (wanted_level < 0 or wanted_level == level):
-            cell = cell_at(grid, position, level)
-            off = edge_distances(grid, cell, level, low, high, position)
-            off[axis] = 0.5
-            hits[ray] = t
-            axes[ray] = axis
-            edges[ray] = wp.min(off[0], wp.min(off[1], off[2]))
-            levels[ray] = level
-            cells[ray] = flat_index(grid, cell, level)
+@cpp_kernel("cell_hits.h", "cell_on_plane")
+def _cell_on_plane(
+    ray: Int,
+    grid: GridStruct,
+    rays_o: Vec3s,
+    rays_d: Vec3s,
+    near_plane: Float,
+    far_plane: Float,
+    low: Vec3,
+    high: Vec3,
+    axis: Int,
+    place: Float,
+    wanted_level: Int,
+    hits: Floats,
+    axes: Ints,
+    edges: Floats,
+    levels: Ints,
+    cells: Ints,
+): ...
 
 
 def first_cells(grid: GridState, rays: Rays, settings: MarchSettings, level: int = -1) -> CellHits:
@@ -166,9 +88,9 @@ def first_cells(grid: GridState, rays: Rays, settings: MarchSettings, level: int
     hits = _no_hits(rays)
     bounds = [settings.near_plane, wp.vec3f(*box[:3]), wp.vec3f(*box[3:])]
     launch(
-        _first_cells,
+        _first_cell,
         (hits.t.shape[0],),
-        [grid.struct, *rays[:2], t_mins, t_maxs, *bounds, level, 1e-3 * min(sides), *hits],
+        [grid.struct, *(x.contiguous() for x in rays[:2]), t_mins, t_maxs, *bounds, level, 1e-3 * min(sides), *hits],
         grain=1 << 10,
     )
     return hits
@@ -189,7 +111,11 @@ def cells_on_plane(
     place = min(outer[axis] + share * (outer[axis + 3] - outer[axis]), outer[axis + 3])
     hits = _no_hits(rays)
     bounds = [settings.near_plane, settings.far_plane, wp.vec3f(*box[:3]), wp.vec3f(*box[3:])]
-    launch(_cells_on_plane, (hits.t.shape[0],), [grid.struct, *rays[:2], *bounds, axis, place, level, *hits])
+    launch(
+        _cell_on_plane,
+        (hits.t.shape[0],),
+        [grid.struct, *(x.contiguous() for x in rays[:2]), *bounds, axis, place, level, *hits],
+    )
     return hits
 
 

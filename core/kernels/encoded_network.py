@@ -12,31 +12,40 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.contraction import Space
-from core.kernels.encoded_network_code import RUN, evaluation_code
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs, made_once
-from core.kernels.runtime.native import native_kernel
+from core.kernels.runtime.types import Floats, Int, Ints, Mat33, Vec3, Vec3s, Vec4is
+
+RUN = 256
+"""Samples that a thread of the CPU takes through one level before the next: their features take 16 kilobytes."""
 
 
 @made_once
 def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool) -> wp.Kernel:
     name = f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}_{'tiles' if in_tiles else 'vectors'}"
-    code = evaluation_code(n_in, n_hidden, n_out, n_features, in_tiles)
+    sizes = f"{RUN}, {n_in}, {n_hidden}, {n_out}, {n_features}, {str(in_tiles).lower()}"
 
     # in one module, each new kernel would have all others compiled again
-    @native_kernel(code, run_over="positions", name=name, module=f"{__name__}.{name}")
+    @cpp_kernel(
+        "encoded_network.h",
+        f"encoded_network<{sizes}>",
+        run_over="positions",
+        name=name,
+        module=f"{__name__}.{name}",
+    )
     def kernel(
-        first: wp.int32,
-        last: wp.int32,
-        positions: wp.array(dtype=wp.vec3f),
-        low: wp.vec3f,
-        inverse_size: wp.vec3f,
-        contraction: wp.int32,
-        axes: wp.mat33f,
-        levels: wp.array(dtype=wp.vec4i),
-        table: wp.array(dtype=wp.int32),
-        hidden_weights: wp.array(dtype=wp.float32),
-        output_weights: wp.array(dtype=wp.float32),
-        features: wp.array(dtype=wp.float32),
+        first: Int,
+        last: Int,
+        positions: Vec3s,
+        low: Vec3,
+        inverse_size: Vec3,
+        contraction: Int,
+        axes: Mat33,
+        levels: Vec4is,
+        table: Ints,
+        hidden_weights: Floats,
+        output_weights: Floats,
+        features: Floats,
     ): ...
 
     return kernel

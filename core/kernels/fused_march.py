@@ -16,13 +16,26 @@ from torch import Tensor
 
 from core.geometry.rays import Samples
 from core.kernels.contraction import Space
-from core.kernels.encoded_network import laid_out
-from core.kernels.fused_march_code import BATCH, N_COUNTS, n_floats, whole_march_code
-from core.kernels.grid import FAR_AWAY, Grid
+from core.kernels.encoded_network import RUN, laid_out
+from core.kernels.grid import FAR_AWAY, GridStruct
 from core.kernels.marching import March
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import lanes_on, launch, made_once
-from core.kernels.runtime.native import native_kernel
+from core.kernels.runtime.types import Float, Floats, Int, Ints, LongInts, Mat33, Vec3, Vec3s, Vec4is
 from core.kernels.visibility import Round, Visibility
+
+BATCH = 4096
+"""Samples that a thread of the CPU marches before their densities are asked for: with their features they stay in the
+cache."""
+
+_BATCH_ON_CUDA = 8
+"""The same of a thread on CUDA, which has but one ray: they lie in memory of the thread's own."""
+
+_FLOATS_OF_A_SAMPLE = 5
+"""Scratch of a thread of the CPU, besides a sample's features: its start, its position and its density."""
+
+_N_COUNTS = 4
+"""Numbers that a part of a launch tells, see `cpp/fused_march.h`."""
 
 _WORTH_A_THREAD = 1 << 8
 """Rays that are worth a thread of their own."""
@@ -70,48 +83,49 @@ class EncodedDensity(NamedTuple):
 def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool, keeps_features: bool) -> wp.Kernel:
     sizes = f"{n_in}_{n_hidden}_{n_out}_{n_features}"
     name = f"whole_march_{sizes}_{'tiles' if in_tiles else 'vectors'}{'_kept' if keeps_features else ''}"
-    code = whole_march_code(n_in, n_hidden, n_out, n_features, in_tiles, keeps_features)
+    numbers = [BATCH, _BATCH_ON_CUDA, _N_COUNTS, RUN, n_in, n_hidden, n_out, n_features]
+    sizes = ", ".join([*map(str, numbers), str(in_tiles).lower(), str(keeps_features).lower()])
 
-    @native_kernel(code, name=name, module=f"{__name__}.{name}")
+    @cpp_kernel("fused_march.h", f"fused_march<{sizes}>", name=name, module=f"{__name__}.{name}")
     def kernel(
-        part: wp.int32,
-        n_parts: wp.int32,
-        round_size: wp.int32,
-        room: wp.int32,
-        grid: Grid,
-        rays_o: wp.array(dtype=wp.vec3f),
-        rays_d: wp.array(dtype=wp.vec3f),
-        step_size: wp.float32,
-        cone_angle: wp.float32,
-        t_maxs: wp.array(dtype=wp.float32),
-        t_nexts: wp.array(dtype=wp.float32),
-        rays: wp.array(dtype=wp.int32),
-        low: wp.vec3f,
-        inverse_size: wp.vec3f,
-        contraction: wp.int32,
-        axes: wp.mat33f,
-        levels: wp.array(dtype=wp.vec4i),
-        table: wp.array(dtype=wp.int32),
-        hidden_weights: wp.array(dtype=wp.float32),
-        output_weights: wp.array(dtype=wp.float32),
-        density_scale: wp.float32,
-        steepness: wp.float32,
-        seen: wp.array(dtype=wp.float32),
-        seen_step: wp.float32,
-        thinnest: wp.float32,
-        opaque: wp.float32,
-        thickness: wp.array(dtype=wp.float32),
-        n_kept: wp.array(dtype=wp.int32),
-        n_marched: wp.array(dtype=wp.int32),
-        scratch_floats: wp.array(dtype=wp.float32),
-        scratch_ints: wp.array(dtype=wp.int32),
-        counts: wp.array(dtype=wp.int64),
-        t_starts: wp.array(dtype=wp.float32),
-        t_ends: wp.array(dtype=wp.float32),
-        sigmas: wp.array(dtype=wp.float32),
-        ray_indices: wp.array(dtype=wp.int32),
-        ranks: wp.array(dtype=wp.int32),
-        features: wp.array(dtype=wp.float32),
+        part: Int,
+        n_parts: Int,
+        round_size: Int,
+        room: Int,
+        grid: GridStruct,
+        rays_o: Vec3s,
+        rays_d: Vec3s,
+        step_size: Float,
+        cone_angle: Float,
+        t_maxs: Floats,
+        t_nexts: Floats,
+        rays: Ints,
+        low: Vec3,
+        inverse_size: Vec3,
+        contraction: Int,
+        axes: Mat33,
+        levels: Vec4is,
+        table: Ints,
+        hidden_weights: Floats,
+        output_weights: Floats,
+        density_scale: Float,
+        steepness: Float,
+        seen: Floats,
+        seen_step: Float,
+        thinnest: Float,
+        opaque: Float,
+        thickness: Floats,
+        n_kept: Ints,
+        n_marched: Ints,
+        scratch_floats: Floats,
+        scratch_ints: Ints,
+        counts: LongInts,
+        t_starts: Floats,
+        t_ends: Floats,
+        sigmas: Floats,
+        ray_indices: Ints,
+        ranks: Ints,
+        features: Floats,
     ): ...
 
     return kernel
@@ -152,9 +166,9 @@ def march_on(
     parts, n_scratch = (n_rays, 0) if on_cuda else (n_rooms, n_rooms)
     room = max(_LEAST_ROOM[device.type], _KEPT_OF_A_RAY[device.type] * n_rays // n_rooms)
     found = _empty_round(n_rooms * room, n_out if density.keeps_features else 0, device)
-    scratch_floats = torch.empty(n_scratch * n_floats(n_out), device=device)
+    scratch_floats = torch.empty(n_scratch * BATCH * (_FLOATS_OF_A_SAMPLE + n_out), device=device)
     scratch_ints = torch.empty(n_scratch * BATCH, dtype=torch.int32, device=device)
-    counts = torch.zeros(n_rooms, N_COUNTS, dtype=torch.int64, device=device)
+    counts = torch.zeros(n_rooms, _N_COUNTS, dtype=torch.int64, device=device)
     seen = scratch_floats[:0] if density.seen is None else density.seen.view(-1)
     inputs = [
         *(parts, round_size, room),

@@ -4,16 +4,16 @@ A level of resolution R has R^3 cells over the box and features at its (R + 1)^3
 trilinear mix of its cell's eight. A level whose vertices fit its table stores them in order, others hash them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import warp as wp
 from torch import Tensor
 
 from core.kernels.contraction import UNIT_CUBE, Space
-from core.kernels.hash_grid_code import RUN, gather_code, scatter_code
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
-from core.kernels.runtime.native import native_kernel
+from core.kernels.runtime.types import Floats, Int, Ints, Mat33, Vec3, Vec3s, Vec4is
 
 
 class Levels(NamedTuple):
@@ -42,31 +42,37 @@ def level_layout(n_levels: int, base_resolution: int, max_resolution: int, log2_
     return Levels(torch.tensor(rows, dtype=torch.int32), first)
 
 
-def _make_kernel(name: str, code: str, split_axis: int, number: type = wp.float32) -> wp.Kernel:
-    """A kernel over (levels, runs of samples) that hands each run to C++; the table is made of `number`."""
+RUN = 256
+"""Samples of one level that a thread of the CPU walks before it takes the next: their places stay in the cache."""
+
+
+def _make_kernel(name: str, call: str, split_axis: int, table_type: Any = Floats) -> wp.Kernel:
+    """A kernel over (levels, runs of samples)."""
 
     # in one module, what nobody asks for would be compiled too
-    @native_kernel(code, run_over="positions", split_axis=split_axis, name=name, module=f"{__name__}.{name}")
+    @cpp_kernel(
+        "hash_grid.h", call, run_over="positions", split_axis=split_axis, name=name, module=f"{__name__}.{name}"
+    )
     def kernel(
-        first: wp.int32,
-        last: wp.int32,
-        k: wp.int32,
-        positions: wp.array(dtype=wp.vec3f),
-        low: wp.vec3f,
-        inverse_size: wp.vec3f,
-        contraction: wp.int32,
-        axes: wp.mat33f,
-        levels: wp.array(dtype=wp.vec4i),
-        table: wp.array(dtype=number),
-        features: wp.array(dtype=wp.float32),
+        first: Int,
+        last: Int,
+        k: Int,
+        positions: Vec3s,
+        low: Vec3,
+        inverse_size: Vec3,
+        contraction: Int,
+        axes: Mat33,
+        levels: Vec4is,
+        table: table_type,
+        features: Floats,
     ): ...
 
     return kernel
 
 
-_GATHERS = {n: _make_kernel(f"hash_gather_{n}", gather_code(n, False), 1) for n in (2, 4)}
-_WORD_GATHERS = {n: _make_kernel(f"hash_gather_words_{n}", gather_code(n, True), 1, wp.int32) for n in (2, 4)}
-_SCATTERS = {n: _make_kernel(f"hash_scatter_{n}", scatter_code(n), 0) for n in (2, 4)}
+_GATHERS = {n: _make_kernel(f"hash_gather_{n}", f"hash_gather<{RUN}, {n}>", 1) for n in (2, 4)}
+_WORD_GATHERS = {n: _make_kernel(f"hash_gather_words_{n}", f"hash_gather<{RUN}, {n}>", 1, Ints) for n in (2, 4)}
+_SCATTERS = {n: _make_kernel(f"hash_scatter_{n}", f"hash_scatter<{n}>", 0) for n in (2, 4)}
 
 
 def _gather(positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor) -> None:

@@ -7,68 +7,53 @@ here is about finding these intervals fast, and about stopping after some and go
 """
 
 import torch
-import warp as wp
 from torch import Tensor
 
 from core.geometry.rays import Rays, Samples
-from core.kernels.grid import FLOAT_SPACING, Grid, GridState
-from core.kernels.march_code import MARCH_CODE
+from core.kernels.grid import FLOAT_SPACING, GridState, GridStruct
 from core.kernels.march_start import begin_march
 from core.kernels.runtime.backend import nerfacc_for
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch, launch_runs
-from core.kernels.runtime.native import native_kernel
-from core.kernels.runtime.types import Floats, Int, Ints, Vec3s
+from core.kernels.runtime.types import Float, Floats, Int, Ints, Vec2is, Vec3s
 
 _RUN = 1024
 """Rays that a thread of the CPU takes one after the other, sixteen at a time."""
 
 
-@wp.func
-def step_at(t: wp.float32, step_size: wp.float32, cone_angle: wp.float32) -> wp.float32:
-    return wp.max(step_size, cone_angle * t)
-
-
-@native_kernel(MARCH_CODE, run_over="rays")
+@cpp_kernel("march.h", "march_round", run_over="rays")
 def _march(
-    first: wp.int32,
-    last: wp.int32,
-    limit: wp.int32,
-    rays: wp.array(dtype=wp.int32),
-    grid: Grid,
-    rays_o: wp.array(dtype=wp.vec3f),
-    rays_d: wp.array(dtype=wp.vec3f),
-    step_size: wp.float32,
-    cone_angle: wp.float32,
-    t_maxs: wp.array(dtype=wp.float32),
-    t_nexts: wp.array(dtype=wp.float32),
-    starts: wp.array(dtype=wp.float32),
-    counts: wp.array(dtype=wp.int32),
+    first: Int,
+    last: Int,
+    limit: Int,
+    rays: Ints,
+    grid: GridStruct,
+    rays_o: Vec3s,
+    rays_d: Vec3s,
+    step_size: Float,
+    cone_angle: Float,
+    t_maxs: Floats,
+    t_nexts: Floats,
+    starts: Floats,
+    counts: Ints,
 ): ...
 
 
-@wp.kernel
+@cpp_kernel("march.h", "pack_round")
 def _pack(
-    offset: wp.int32,
-    rays: wp.array(dtype=wp.int32),
-    ends: wp.array(dtype=wp.int32),
-    counts: wp.array(dtype=wp.int32),
-    starts: wp.array2d(dtype=wp.float32),
-    step_size: wp.float32,
-    cone_angle: wp.float32,
-    t_starts: wp.array(dtype=wp.float32),
-    t_ends: wp.array(dtype=wp.float32),
-    ray_indices: wp.array(dtype=wp.int32),
-    packed_info: wp.array(dtype=wp.vec2i),
-):
-    i = wp.tid() + offset
-    first = ends[i] - counts[i]
-    packed_info[i] = wp.vec2i(first, counts[i])
-    for j in range(counts[i]):
-        t = starts[i, j]
-        t_starts[first + j] = t
-        t_ends[first + j] = t + step_at(t, step_size, cone_angle)
-        ray_indices[first + j] = rays[i]
+    i: Int,
+    limit: Int,
+    rays: Ints,
+    ends: Ints,
+    counts: Ints,
+    starts: Floats,
+    step_size: Float,
+    cone_angle: Float,
+    t_starts: Floats,
+    t_ends: Floats,
+    ray_indices: Ints,
+    packed_info: Vec2is,
+): ...
 
 
 class March:
@@ -126,7 +111,18 @@ class March:
         launch(
             _pack,
             (n_active,),
-            [rays, ends, counts, starts, *self._steps, t_starts, t_ends, ray_indices, packed_info],
+            [
+                max_samples,
+                rays,
+                ends,
+                counts,
+                starts.view(-1),
+                *self._steps,
+                t_starts,
+                t_ends,
+                ray_indices,
+                packed_info,
+            ],
         )
         return Samples(t_starts, t_ends, ray_indices, packed_info)
 

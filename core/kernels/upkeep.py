@@ -1,14 +1,12 @@
 """Upkeep of occupancy values: where cells are looked at, the largest density seen in each, and its folding in."""
 
 import torch
-import warp as wp
 from torch import Tensor
 
-from core.kernels.grid import Grid
-from core.kernels.lanes import LANES_CODE
-from core.kernels.march_code import CELLS_CODE
+from core.kernels.grid import Grid, GridStruct
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
-from core.kernels.runtime.native import native_kernel
+from core.kernels.runtime.types import Bools, Float, Floats, Int, LongInts, SignedBytes, Vec3s
 
 UNSEEN = -1.0
 """In place of a cell's largest value: it was not looked at."""
@@ -16,42 +14,10 @@ UNSEEN = -1.0
 _RUN = 256
 """Positions that a thread of the CPU takes one after the other."""
 
-# Densities are not negative, so they are in the order of their bits read as integers. The largest of some values is
-# the same whatever order threads come in.
-OBSERVE_CODE = """
-    const float* xyz = reinterpret_cast<const float*>(positions.data);
-    for (int i = first; i < last; i += LANES) {
-        Row position[3];
-        for (int j = 0; j < LANES; ++j)
-            for (int axis = 0; axis < 3; ++axis)
-                lane(position[axis], j) = xyz[3 * (i + j < last ? i + j : i) + axis];
-        const Cells at = cells_at(position);
-        for (int j = 0; j < LANES && i + j < last; ++j) {
-            const float value = sigmas.data[i + j] * step_size;
-            int* largest = reinterpret_cast<int*>(seen.data) + at.index[j];
-            if (value > seen.data[at.index[j]]) {
-#ifdef __CUDA_ARCH__
-                atomicMax(largest, __float_as_int(value));
-#else
-                int bits;
-                __builtin_memcpy(&bits, &value, sizeof bits);
-                __atomic_fetch_max(largest, bits, __ATOMIC_RELAXED);
-#endif
-            }
-        }
-    }
-"""
 
-
-@native_kernel(LANES_CODE + CELLS_CODE + OBSERVE_CODE, run_over="positions")
+@cpp_kernel("upkeep.h", "observe_cells", run_over="positions")
 def _observe(
-    first: wp.int32,
-    last: wp.int32,
-    grid: Grid,
-    positions: wp.array(dtype=wp.vec3f),
-    sigmas: wp.array(dtype=wp.float32),
-    step_size: wp.float32,
-    seen: wp.array(dtype=wp.float32),
+    first: Int, last: Int, grid: GridStruct, positions: Vec3s, sigmas: Floats, step_size: Float, seen: Floats
 ): ...
 
 
@@ -68,30 +34,16 @@ def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_si
     launch_runs(_observe, (positions.shape[0],), _RUN, inputs, grain=16)
 
 
-_FOLD = """
-    for (int i = first; i < last; ++i) {
-        const float value = seen.data[i], before = occs.data[i], decayed = before * decay;
-        const bool is_new = !(value <= UNSEEN) && before >= 0.0f;
-        const float occ = is_new ? (decayed > value ? decayed : value) : before;  // no number stays none
-        const bool occupied = occ_thre > 0.0f ? occ > occ_thre : occ >= 0.0f;
-        seen.data[i] = UNSEEN;
-        occs.data[i] = occ;
-        changed.data[i] = (signed char)occupied - (signed char)binaries.data[i];
-        binaries.data[i] = occupied;
-    }
-""".replace("UNSEEN", f"{UNSEEN}f")
-
-
-@native_kernel(_FOLD, run_over="seen")
+@cpp_kernel("upkeep.h", "fold", run_over="seen")
 def _fold(
-    first: wp.int32,
-    last: wp.int32,
-    decay: wp.float32,
-    occ_thre: wp.float32,
-    seen: wp.array(dtype=wp.float32),
-    occs: wp.array(dtype=wp.float32),
-    binaries: wp.array(dtype=wp.bool),
-    changed: wp.array(dtype=wp.int8),
+    first: Int,
+    last: Int,
+    decay: Float,
+    occ_thre: Float,
+    seen: Floats,
+    occs: Floats,
+    binaries: Bools,
+    changed: SignedBytes,
 ): ...
 
 
@@ -111,32 +63,8 @@ def fold(seen: Tensor, decay: float, occs: Tensor, occ_thre: float, binaries: Te
     torch.autograd.graph.increment_version([occs, binaries, changed])
 
 
-_POINTS_IN = """
-    for (int i = first; i < last; ++i) {
-        int left = (int)cells.data[i], cell[3];
-        for (int axis = 2; axis >= 0; --axis) {
-            cell[axis] = left % grid.shape[axis];
-            left /= grid.shape[axis];
-        }
-        const float scale = (float)(1 << left);
-        for (int axis = 0; axis < 3; ++axis) {
-            const float place = (float)cell[axis] + shares.data[3 * (size_t)i + axis];
-            points.data[3 * (size_t)i + axis] =
-                grid.center[axis] - grid.half[axis] * scale + place * grid.cell_size[axis] * scale;
-        }
-    }
-"""
-
-
-@native_kernel(_POINTS_IN, run_over="cells")
-def _points_in(
-    first: wp.int32,
-    last: wp.int32,
-    grid: Grid,
-    cells: wp.array(dtype=wp.int64),
-    shares: wp.array(dtype=wp.float32),
-    points: wp.array(dtype=wp.float32),
-): ...
+@cpp_kernel("upkeep.h", "points_in", run_over="cells")
+def _points_in(first: Int, last: Int, grid: GridStruct, cells: LongInts, shares: Floats, points: Floats): ...
 
 
 def points_in(grid: Grid, cells: Tensor, shares: Tensor) -> Tensor:

@@ -4,56 +4,34 @@ import math
 from typing import NamedTuple
 
 import torch
-import warp as wp
 from torch import Tensor
 
 from core.geometry.rays import Samples
-from core.kernels.grid import FAR_AWAY
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch, launch_runs
-from core.kernels.runtime.native import native_kernel
-
-_FAR_AWAY = wp.constant(FAR_AWAY)
+from core.kernels.runtime.types import Bools, Float, Floats, Int, Ints, Vec2is
 
 _RUN = 1024
 """Samples that a thread of the CPU places one after the other."""
 
 
-@wp.kernel
-def _visibility(
-    offset: wp.int32,
-    packed_info: wp.array(dtype=wp.vec2i),
-    rays: wp.array(dtype=wp.int32),
-    sigmas: wp.array(dtype=wp.float32),
-    t_starts: wp.array(dtype=wp.float32),
-    t_ends: wp.array(dtype=wp.float32),
-    t_nexts: wp.array(dtype=wp.float32),
-    thinnest: wp.float32,
-    opaque: wp.float32,
-    thickness: wp.array(dtype=wp.float32),
-    n_kept: wp.array(dtype=wp.int32),
-    n_marched: wp.array(dtype=wp.int32),
-    ranks: wp.array(dtype=wp.int32),
-    goes_on: wp.array(dtype=wp.bool),
-):
-    i = wp.tid() + offset
-    ray = rays[i]
-    first = packed_info[i][0]
-    n = packed_info[i][1]
-    passed = thickness[ray]
-    kept = n_kept[ray]
-    for j in range(first, first + n):
-        ranks[j] = -1
-        tau = sigmas[j] * (t_ends[j] - t_starts[j])
-        # "not above" rather than "at most": a NaN must reach the loss, where it is noticed, not vanish here
-        if not (passed > opaque):
-            if not (tau < thinnest):
-                ranks[j] = kept
-                kept += 1
-            passed += tau
-    thickness[ray] = passed
-    n_kept[ray] = kept
-    n_marched[ray] = n_marched[ray] + n
-    goes_on[i] = t_nexts[ray] < _FAR_AWAY and not (passed > opaque)
+@cpp_kernel("visibility.h", "mark_round")
+def _mark_round(
+    i: Int,
+    packed_info: Vec2is,
+    rays: Ints,
+    sigmas: Floats,
+    t_starts: Floats,
+    t_ends: Floats,
+    t_nexts: Floats,
+    thinnest: Float,
+    opaque: Float,
+    thickness: Floats,
+    n_kept: Ints,
+    n_marched: Ints,
+    ranks: Ints,
+    goes_on: Bools,
+): ...
 
 
 def opaque_thickness(early_stop_eps: float) -> float:
@@ -103,7 +81,7 @@ class Visibility:
         goes_on = torch.empty(n_active, dtype=torch.bool, device=device)
         inputs = [samples.packed_info, rays, sigmas.contiguous(), samples.t_starts, samples.t_ends, t_nexts]
         passed = [self.thickness, self.n_kept, self.n_marched]
-        launch(_visibility, (n_active,), [*inputs, self.thinnest, self.opaque, *passed, ranks, goes_on])
+        launch(_mark_round, (n_active,), [*inputs, self.thinnest, self.opaque, *passed, ranks, goes_on])
         return ranks, goes_on
 
     @property
@@ -112,39 +90,23 @@ class Visibility:
         return self.thickness > self.opaque
 
 
-_PLACE = """
-    for (int i = first; i < last; ++i) {
-        if (ranks.data[i] < 0)
-            continue;
-        const int ray = ray_indices.data[i];
-        const size_t j = packed_info.data[ray][0] + ranks.data[i];
-        kept_t_starts.data[j] = t_starts.data[i];
-        kept_t_ends.data[j] = t_ends.data[i];
-        kept_ray_indices.data[j] = ray;
-        kept_sigmas.data[j] = sigmas.data[i];
-        for (int c = 0; c < n_features; ++c)
-            kept_features.data[j * n_features + c] = features.data[(size_t)i * n_features + c];
-    }
-"""
-
-
-@native_kernel(_PLACE, run_over="ranks", module=f"{__name__}.place")
-def _place(
-    first: wp.int32,
-    last: wp.int32,
-    n_features: wp.int32,
-    ray_indices: wp.array(dtype=wp.int32),
-    ranks: wp.array(dtype=wp.int32),
-    packed_info: wp.array(dtype=wp.vec2i),
-    t_starts: wp.array(dtype=wp.float32),
-    t_ends: wp.array(dtype=wp.float32),
-    sigmas: wp.array(dtype=wp.float32),
-    features: wp.array(dtype=wp.float32),
-    kept_t_starts: wp.array(dtype=wp.float32),
-    kept_t_ends: wp.array(dtype=wp.float32),
-    kept_ray_indices: wp.array(dtype=wp.int32),
-    kept_sigmas: wp.array(dtype=wp.float32),
-    kept_features: wp.array(dtype=wp.float32),
+@cpp_kernel("visibility.h", "place_kept", run_over="ranks")
+def _place_kept(
+    first: Int,
+    last: Int,
+    n_features: Int,
+    ray_indices: Ints,
+    ranks: Ints,
+    packed_info: Vec2is,
+    t_starts: Floats,
+    t_ends: Floats,
+    sigmas: Floats,
+    features: Floats,
+    kept_t_starts: Floats,
+    kept_t_ends: Floats,
+    kept_ray_indices: Ints,
+    kept_sigmas: Floats,
+    kept_features: Floats,
 ): ...
 
 
@@ -180,5 +142,5 @@ def kept_samples(rounds: list[Round], n_kept: Tensor, n_samples: int | None = No
     for samples, densities, known, ranks in rounds:
         inputs = [n_features, samples.ray_indices, ranks, packed_info, samples.t_starts, samples.t_ends]
         inputs += [densities.contiguous(), known.reshape(-1), t_starts, t_ends, ray_indices, sigmas, features.view(-1)]
-        launch_runs(_place, (ranks.shape[0],), _RUN, inputs, grain=8)
+        launch_runs(_place_kept, (ranks.shape[0],), _RUN, inputs, grain=8)
     return Samples(t_starts, t_ends, ray_indices, packed_info), sigmas, features

@@ -53,11 +53,27 @@ typedef int Whole __attribute__((vector_size(4 * LANES)));
 WIDE_FN Row floor_of(Row x) { return __builtin_elementwise_floor(x); }
 WIDE_FN Row ceil_of(Row x) { return __builtin_elementwise_ceil(x); }
 WIDE_FN Row root_of(Row x) { return __builtin_elementwise_sqrt(x); }
-WIDE_FN Entries whole(Row x) { return (Entries)__builtin_convertvector(x, Whole); }
+WIDE_FN Entries whole(Row x) { return (Entries) __builtin_convertvector(x, Whole); }
 WIDE_FN Row real(Whole x) { return __builtin_convertvector(x, Row); }
 WIDE_FN Row multiply_add(Row a, Row b, Row sum) { return __builtin_elementwise_fma(a, b, sum); }
 WIDE_FN bool any(Whole mask) { return __builtin_reduce_or(mask) != 0; }
 
+#endif
+
+// The integers beside a kind of number: what is written for either serves rows and single numbers.
+template <class Number>
+struct WholeBeside;
+template <>
+struct WholeBeside<Row> {
+    typedef Whole Type;
+};
+#ifndef FIRSTLIGHT_ONE_LANE
+template <>
+struct WholeBeside<float> {
+    typedef int Type;
+};
+KERNEL_FN int whole(float x) { return (int)x; }
+KERNEL_FN float real(int x) { return (float)x; }
 #endif
 
 // A row of one number. (A vector can't be made of a number, but a number can be added to it.)

@@ -10,7 +10,6 @@ from core.fields.ngp import NGPField
 from core.geometry.rays import Rays
 from core.kernels import fused_march
 from core.kernels.contraction import Space
-from core.kernels.fused_march_code import whole_march_code
 from core.kernels.grid import FAR_AWAY
 from core.kernels.marching import March
 from core.kernels.network import has_tiles
@@ -167,8 +166,3 @@ def test_a_grid_that_is_taught_has_the_cells_of_the_one_that_is_marched():
 def test_where_no_cell_is_occupied_nothing_is_found():
     sampled = sampler_with(0.0).sample(lively_field(), rays_through(20), MarchSettings(occ_thre=0.5), None, 8)
     assert sampled.samples.n_samples == 0 and int(sampled.n_marched.sum()) == 0
-
-
-@pytest.mark.parametrize("in_tiles", [False, True])
-def test_its_code_holds_no_assembly_which_warps_compiler_would_abort_at(in_tiles):
-    assert "asm" not in whole_march_code(8, 32, 16, 2, in_tiles, True)

@@ -13,8 +13,8 @@ KERNEL_FN void add_run(int first, int last, const wp::array_t<int>& begun) {
     for (int i = first; i < last; ++i) begun.data[i] += 1 + first;
 }
 
-KERNEL_FN void add_run_of_row(
-    int first, int last, int row, const wp::array_t<int>& numbers, const wp::array_t<int>& sums) {
+KERNEL_FN void
+add_run_of_row(int first, int last, int row, const wp::array_t<int>& numbers, const wp::array_t<int>& sums) {
     for (int i = first; i < last; ++i) sums.data[row * numbers.shape[0] + i] += 1000 * row + numbers.data[i];
 }
 

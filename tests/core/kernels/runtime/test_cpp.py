@@ -6,7 +6,7 @@ import pytest
 import torch
 import warp as wp
 
-from core.kernels.runtime.cpp import build_options, cpp_kernel, headers_of
+from core.kernels.runtime.cpp import HEADERS, build_options, cpp_kernel, headers_of
 from core.kernels.runtime.launch import launch, launch_runs, using_threads
 from core.kernels.runtime.types import Float, Floats, Int, Ints
 
@@ -116,3 +116,20 @@ def test_a_module_depends_on_its_header_and_all_that_this_one_includes():
     assert headers_of(_add_item.module) == [HEADER]
     names = [Path(path).name for path in build_options([HEADER]).extra_build_dependencies]
     assert names == ["kernels_of_tests.h", "lanes.h"]
+
+
+def test_only_code_for_cuda_holds_assembly_which_warps_compiler_for_cpus_would_abort_at():
+    n_found = 0
+    for header in HEADERS.glob("*.h"):
+        conditions = []
+        for line in header.read_text("utf-8").splitlines():
+            if line.startswith("#if"):
+                conditions.append(line)
+            elif line.startswith("#el"):
+                conditions[-1] = line
+            elif line.startswith("#endif"):
+                conditions.pop()
+            elif "asm " in line.partition("//")[0]:
+                n_found += 1
+                assert any("defined(__CUDA_ARCH__)" in condition for condition in conditions), f"{header.name}: {line}"
+    assert n_found > 0

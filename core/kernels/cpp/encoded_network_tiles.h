@@ -1,0 +1,94 @@
+// A hash grid and the network of two layers behind it, in the CPU's matrix tiles.
+//
+// Sixteen samples lie in the lanes of a `Row`, which is one channel of theirs. Tiles take them as they lie: rows of two
+// channels, rounded and joined to words, are rows of a product's second factor, weights are the first, and what comes
+// out is rows of channels again.
+#pragma once
+
+#include "encoded_network_vectors.h"
+
+#if defined(__AMX_BF16__) && !defined(FIRSTLIGHT_ONE_LANE)
+
+#include "tiles.h"
+
+namespace firstlight {
+
+// Two rows rounded to bfloat16, a word of each two numbers.
+WIDE_FN Vec16u paired(Row low, Row high) {
+    typedef short Numbers __attribute__((vector_size(64)));
+    const auto halves = (Numbers)__builtin_ia32_cvtne2ps2bf16_512(high, low);
+    return (Vec16u)__builtin_shufflevector(
+        halves, halves, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
+        13, 29, 14, 30, 15, 31);
+}
+
+// Weights (N_OUT, N_IN) rounded to bfloat16, in rows of WIDTH numbers of which the last ones stay as they are.
+template <int N_OUT, int N_IN, int WIDTH>
+WIDE_FN void round_weights(const float* weights, Tiles::Number* rows) {
+    for (int o = 0; o < N_OUT; ++o)
+        for (int c = 0; c < N_IN; c += 16)
+            Tiles::put(rows + o * WIDTH + c, load_some(weights + o * N_IN + c, N_IN - c));
+}
+
+// Samples that go through tiles together are BLOCK, two rows side by side: they share weights, and neither of their
+// products waits for the other. (Four rows took a little longer, perhaps for the room of their sums in the cache.)
+//
+// Weights are rounded anew for each run, a hundredth of its time: torch would take longer, and can't tell whether they
+// changed since the last call. Tiles are filled up with zeros in both factors: 0 * NaN is NaN.
+template <class Network>
+WIDE_FN void evaluate_in_tiles(const Network& network, int first, int last, const float* positions, float* features) {
+    constexpr int BLOCK = 32, N_OUT = Network::N_OUT, N_HIDDEN = Network::N_HIDDEN, N_FEATURES = Network::N_FEATURES;
+    constexpr int UP_IN = up(Network::N_IN, 32), UP_HIDDEN = up(N_HIDDEN, 32), UP_OUT = up(N_OUT, 16);
+    Row at[Network::N_ROWS][3];
+    Tiles::begin();
+    alignas(64) Tiles::Number hidden_rows[UP_HIDDEN * UP_IN] = {}, output_rows[UP_OUT * UP_HIDDEN] = {};
+    round_weights<N_HIDDEN, Network::N_IN, UP_IN>(network.hidden_weights, hidden_rows);
+    round_weights<N_OUT, N_HIDDEN, UP_HIDDEN>(network.output_weights, output_rows);
+    alignas(64) unsigned encoded[Network::RUN / BLOCK][UP_IN / 2 * BLOCK] = {};
+    for (int i = first, row = 0; i < last; i += LANES, ++row) places_of(network.space, positions, i, last - i, at[row]);
+    for (int k = 0; k < Network::N_LEVELS; ++k)
+        for (int i = first, row = 0; i < last; i += LANES, ++row) {
+            Vertices vertices;
+            vertices_of(network.levels[k], at[row], vertices);
+            for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
+                const FeaturePair mixed = mixed_pair<N_FEATURES>(network.table, vertices, pair);
+                unsigned* to = encoded[row / (BLOCK / 16)] + (k * N_FEATURES / 2 + pair) * BLOCK;
+                *(Vec16u*)(to + row % (BLOCK / 16) * 16) = paired(mixed.even, mixed.odd);
+            }
+        }
+    for (int i = first, block = 0; i < last; i += BLOCK, ++block) {
+        const unsigned* inputs = encoded[block];
+        alignas(64) unsigned hidden[UP_HIDDEN / 2 * BLOCK];
+        alignas(64) float sums[32 * BLOCK];
+        for (int h = 0; h < UP_HIDDEN; h += 32) {
+            for (int half = 0; half < 2; ++half)
+                Tiles::product<UP_IN, BLOCK, UP_IN>(
+                    hidden_rows + (h + 16 * half) * UP_IN, inputs, sums + half * 16 * BLOCK);
+            for (int r = 0; r < 16; ++r)
+                for (int c = 0; c < BLOCK; c += 16) {
+                    const Row low = *(const Row*)(sums + 2 * r * BLOCK + c);
+                    const Row high = *(const Row*)(sums + (2 * r + 1) * BLOCK + c);
+                    *(Vec16u*)(hidden + (h / 2 + r) * BLOCK + c) = paired(rectified(low), rectified(high));
+                }
+        }
+        for (int o = 0; o < N_OUT; o += 16) {
+            Tiles::product<UP_HIDDEN, BLOCK, UP_HIDDEN>(output_rows + o * UP_HIDDEN, hidden, sums);
+            for (int c = 0; c < BLOCK && i + c < last; c += 16) {
+                if constexpr (N_OUT == 1) {
+                    store_some(features + i + c, *(const Vec16f*)(sums + c), last - i - c);
+                } else {
+                    alignas(64) Vec16u samples[16];
+                    for (int r = 0; r < 16; ++r) samples[r] = *(const Vec16u*)(sums + r * BLOCK + c);
+                    transpose(samples);
+                    for (int j = 0; j < 16 && i + c + j < last; ++j)
+                        store_some(features + (size_t)(i + c + j) * N_OUT + o, (Vec16f)samples[j], N_OUT - o);
+                }
+            }
+        }
+    }
+    Tiles::end();
+}
+
+}  // namespace firstlight
+
+#endif

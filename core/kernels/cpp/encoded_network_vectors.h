@@ -1,0 +1,168 @@
+// A hash grid and the network of two layers behind it: as vectors of samples on the CPU, a sample a thread on CUDA.
+//
+// A thread of the CPU takes a run of samples through all levels and then some of them at a time through the layers. A
+// thread on CUDA takes one sample, whose hidden layer stays in its registers: each level's features are added to it as
+// they are found.
+#pragma once
+
+#include "hash_grid.h"
+
+namespace firstlight {
+
+// What a network is made of. RUN: the samples that a thread of the CPU takes at once, at most. Weights lie in rows: of
+// one input's each, or for matrix tiles of one output's each.
+template <int RUN_LENGTH, int INPUTS, int HIDDEN, int OUTPUTS, int FEATURES>
+struct EncodedNetwork {
+    static constexpr int RUN = RUN_LENGTH, N_IN = INPUTS, N_HIDDEN = HIDDEN, N_OUT = OUTPUTS;
+    static constexpr int N_FEATURES = FEATURES;  // of a level
+    static constexpr int N_LEVELS = N_IN / N_FEATURES, N_ROWS = RUN / LANES;
+
+    Space space;
+    const Level* levels;
+    const int* table;  // in bfloat16, two features a word
+    const float *hidden_weights, *output_weights;
+};
+
+#ifdef FIRSTLIGHT_ONE_LANE
+
+// How many weights are read at once.
+constexpr int group_of(int n) { return n % 4 == 0 ? 4 : n % 2 == 0 ? 2 : 1; }
+
+// All threads read the same row of weights, a group at a time.
+template <int N>
+struct alignas(4 * N) WeightGroup {
+    float at[N];
+};
+
+template <class Network>
+KERNEL_FN void
+evaluate_in_vectors(const Network& network, int first, int last, const float* positions, float* features) {
+    constexpr int N_HIDDEN = Network::N_HIDDEN, N_OUT = Network::N_OUT, N_FEATURES = Network::N_FEATURES;
+    constexpr int HIDDEN_GROUP = group_of(N_HIDDEN), OUTPUT_GROUP = group_of(N_OUT);
+    typedef WeightGroup<HIDDEN_GROUP> HiddenGroup;
+    typedef WeightGroup<OUTPUT_GROUP> OutputGroup;
+    const HiddenGroup* hidden_rows = reinterpret_cast<const HiddenGroup*>(network.hidden_weights);
+    const OutputGroup* output_rows = reinterpret_cast<const OutputGroup*>(network.output_weights);
+    float at[3], hidden[N_HIDDEN] = {}, outputs[N_OUT] = {};
+    places_of(network.space, positions, first, 1, at);
+#pragma unroll 1
+    for (int k = 0; k < Network::N_LEVELS; ++k) {
+        Vertices vertices;
+        vertices_of(network.levels[k], at, vertices);
+        float encoded[N_FEATURES] = {};
+#pragma unroll
+        for (int v = 0; v < 8; ++v)
+#pragma unroll
+            for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
+                const unsigned word = network.table[vertices.entry[v] * (N_FEATURES / 2) + pair];
+                encoded[2 * pair] += vertices.weight[v] * float_of(word << 16);
+                encoded[2 * pair + 1] += vertices.weight[v] * float_of(word & 0xffff0000u);
+            }
+#pragma unroll
+        for (int c = 0; c < N_FEATURES; ++c)
+#pragma unroll
+            for (int group = 0; group < N_HIDDEN / HIDDEN_GROUP; ++group) {
+                const HiddenGroup weights = hidden_rows[(k * N_FEATURES + c) * (N_HIDDEN / HIDDEN_GROUP) + group];
+#pragma unroll
+                for (int u = 0; u < HIDDEN_GROUP; ++u) hidden[group * HIDDEN_GROUP + u] += weights.at[u] * encoded[c];
+            }
+    }
+#pragma unroll
+    for (int h = 0; h < N_HIDDEN; ++h) {
+        const float x = hidden[h] < 0.0f ? 0.0f : hidden[h];
+#pragma unroll
+        for (int group = 0; group < N_OUT / OUTPUT_GROUP; ++group) {
+            const OutputGroup weights = output_rows[h * (N_OUT / OUTPUT_GROUP) + group];
+#pragma unroll
+            for (int u = 0; u < OUTPUT_GROUP; ++u) outputs[group * OUTPUT_GROUP + u] += weights.at[u] * x;
+        }
+    }
+    OutputGroup* to = reinterpret_cast<OutputGroup*>(features + (size_t)first * N_OUT);
+#pragma unroll
+    for (int group = 0; group < N_OUT / OUTPUT_GROUP; ++group) {
+        OutputGroup values;
+#pragma unroll
+        for (int u = 0; u < OUTPUT_GROUP; ++u) values.at[u] = outputs[group * OUTPUT_GROUP + u];
+        to[group] = values;
+    }
+}
+
+#else
+
+// A layer sums eight rows at once, for a sum can't be added to again before it is done; where its outputs aren't a
+// multiple of eight, fewer.
+constexpr int sums_at_once(int n_out) { return n_out % 8 == 0 ? 8 : n_out % 4 == 0 ? 4 : n_out % 2 == 0 ? 2 : 1; }
+
+// Sums of the outputs from `o` on, of inputs that lie `stride` rows apart.
+template <int N_IN, int N_OUT>
+WIDE_FN void sum_inputs(const float* weights, const Row* inputs, int stride, int o, Row* sums) {
+    constexpr int AT_ONCE = sums_at_once(N_OUT);
+    Row parts[AT_ONCE] = {};
+    for (int c = 0; c < N_IN; ++c) {
+        const Row x = inputs[c * stride];
+#pragma unroll
+        for (int u = 0; u < AT_ONCE; ++u) parts[u] = multiply_add(weights[c * N_OUT + o + u] - Row{}, x, parts[u]);
+    }
+    for (int u = 0; u < AT_ONCE; ++u) sums[u] = parts[u];
+}
+
+// A NaN stays one.
+WIDE_FN Row rectified(Row x) { return x < Row{} ? Row{} : x; }
+
+// Both layers of a row of samples. A single output would wait for each of its sums in turn: what each group of the
+// hidden layer adds is summed side by side then.
+template <class Network>
+WIDE_FN void layers_of(const Network& network, const Row* encoded, Row* outputs) {
+    constexpr int N_IN = Network::N_IN, N_HIDDEN = Network::N_HIDDEN, N_OUT = Network::N_OUT;
+    constexpr int AT_ONCE = sums_at_once(N_HIDDEN);
+    Row sums[8];
+    if constexpr (N_OUT == 1) {
+        Row parts[AT_ONCE] = {}, total;
+        for (int h = 0; h < N_HIDDEN; h += AT_ONCE) {
+            sum_inputs<N_IN, N_HIDDEN>(network.hidden_weights, encoded, Network::N_ROWS, h, sums);
+#pragma unroll
+            for (int u = 0; u < AT_ONCE; ++u)
+                parts[u] = multiply_add(network.output_weights[h + u] - Row{}, rectified(sums[u]), parts[u]);
+        }
+        total = parts[0];
+        for (int u = 1; u < AT_ONCE; ++u) total = total + parts[u];
+        outputs[0] = total;
+    } else {
+        Row hidden[N_HIDDEN];
+        for (int h = 0; h < N_HIDDEN; h += AT_ONCE) {
+            sum_inputs<N_IN, N_HIDDEN>(network.hidden_weights, encoded, Network::N_ROWS, h, sums);
+#pragma unroll
+            for (int u = 0; u < AT_ONCE; ++u) hidden[h + u] = rectified(sums[u]);
+        }
+        for (int o = 0; o < N_OUT; o += sums_at_once(N_OUT))
+            sum_inputs<N_HIDDEN, N_OUT>(network.output_weights, hidden, 1, o, outputs + o);
+    }
+}
+
+template <class Network>
+WIDE_FN void evaluate_in_vectors(const Network& network, int first, int last, const float* positions, float* features) {
+    constexpr int N_OUT = Network::N_OUT, N_ROWS = Network::N_ROWS, N_FEATURES = Network::N_FEATURES;
+    Row at[N_ROWS][3], encoded[Network::N_IN][N_ROWS];
+    for (int i = first, row = 0; i < last; i += LANES, ++row) places_of(network.space, positions, i, last - i, at[row]);
+    for (int k = 0; k < Network::N_LEVELS; ++k)
+        for (int i = first, row = 0; i < last; i += LANES, ++row) {
+            Vertices vertices;
+            vertices_of(network.levels[k], at[row], vertices);
+            for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
+                const FeaturePair mixed = mixed_pair<N_FEATURES>(network.table, vertices, pair);
+                encoded[k * N_FEATURES + 2 * pair][row] = mixed.even;
+                encoded[k * N_FEATURES + 2 * pair + 1][row] = mixed.odd;
+            }
+        }
+    for (int i = first, row = 0; i < last; i += LANES, ++row) {
+        Row outputs[N_OUT];
+        layers_of(network, &encoded[0][row], outputs);
+        const int n = last - i < LANES ? last - i : LANES;
+        for (int j = 0; j < n; ++j)
+            for (int o = 0; o < N_OUT; ++o) features[(size_t)(i + j) * N_OUT + o] = lane(outputs[o], j);
+    }
+}
+
+#endif
+
+}  // namespace firstlight

@@ -1,0 +1,267 @@
+// A march whose rounds are one launch, with densities of a hash grid and its network; see `core.kernels.fused_march`.
+//
+// A thread of the CPU takes some rays at a time through march, network, upkeep and visibility, one of CUDA a single
+// ray; all but what is kept stays in its cache.
+#pragma once
+
+#include "encoded_network.h"
+#include "march.h"
+#include "upkeep.h"
+#include "visibility.h"
+
+namespace firstlight {
+
+// What a march keeps of each sample, in the order in which it is found.
+struct KeptSamples {
+    float *t_starts, *t_ends, *sigmas;
+    int *ray_indices, *ranks;
+    float* features;
+};
+
+// The rays of a fused march and what they have passed so far.
+struct FusedRays {
+    MarchedRays all;
+    GridView grid;
+    Steps steps;
+    Thresholds thresholds;
+    float* thickness;
+    int *n_kept, *n_marched;
+    int round_size;  // samples of a ray's first round; each round takes twice as many as the one before
+
+    KERNEL_FN bool goes_on(int ray) const {
+        const PassedRay passed{thickness[ray], 0};
+        return all.t_nexts[ray] < FAR_AWAY && !passed.ends(thresholds);
+    }
+
+    // How many samples a ray takes in its next round: one that goes on has taken all of its rounds in full.
+    KERNEL_FN int limit_of(int ray, int most) const {
+        const int doubled = n_marched[ray] + round_size;
+        return doubled < most ? doubled : most;
+    }
+
+    KERNEL_FN float end_of(float t) const { return t + steps.at(t); }
+};
+
+// The densities of a fused march, and the memory in which a thread finds samples: BATCH of them at most.
+template <class Network, bool IN_TILES, bool KEEPS_FEATURES, int BATCH>
+struct FusedBatch {
+    static constexpr int N_OUT = Network::N_OUT, N_FLOATS = 5 + N_OUT;  // floats of scratch a sample
+
+    Network network;
+    float density_scale, steepness;
+    float *seen, seen_step;  // null: the grid learns nothing
+    float *starts, *positions, *sigmas, *features;
+    int* counts;  // samples found, per ray of a round
+
+    // Takes memory for floats (N_FLOATS * BATCH) and counts.
+    KERNEL_FN void use(float* floats, int* ints) {
+        starts = floats;
+        positions = floats + BATCH;
+        sigmas = floats + 4 * BATCH;
+        features = floats + 5 * BATCH;
+        counts = ints;
+    }
+
+    APART_FN void march_some(const FusedRays& rays, const int* going, int n_going, int limit) const {
+        march(0, n_going, {going, limit, starts, counts}, rays.all, rays.grid, rays.steps);
+    }
+
+    APART_FN void evaluate_some(int first, int last) const {
+        evaluate<IN_TILES>(network, first, last, positions, features);
+    }
+
+    APART_FN void observe_found(const FusedRays& rays, int n) const {
+        observe(0, n, rays.grid, positions, sigmas, seen_step, seen);
+    }
+
+    // Where a ray's n samples lie, of which the first is the i-th.
+    KERNEL_FN void find_positions(const FusedRays& rays, int ray, const float* ray_starts, int i, int n) const {
+        const float* o = rays.all.origins + 3 * (size_t)ray;
+        const float* d = rays.all.directions + 3 * (size_t)ray;
+        for (int k = 0; k < n; ++k) {
+            const float middle = 0.5f * (ray_starts[k] + rays.end_of(ray_starts[k]));
+            for (int axis = 0; axis < 3; ++axis) positions[3 * (i + k) + axis] = o[axis] + d[axis] * middle;
+        }
+    }
+
+    // The densities of n samples; gives the ticks they took.
+    KERNEL_FN long long find_sigmas(int n) const {
+        constexpr int AT_ONCE = LANES == 1 ? 1 : Network::RUN;
+        const long long asked = ticks();
+        for (int i = 0; i < n; i += AT_ONCE) evaluate_some(i, i + AT_ONCE < n ? i + AT_ONCE : n);
+        for (int i = 0; i < n; ++i) sigmas[i] = density_scale * expf(steepness * features[N_OUT * i]);
+        return ticks() - asked;
+    }
+
+    // How many of a ray's n samples are kept, at most `most`; the first is the i-th. Where it `writes`, they go to
+    // places from `place` on, and the ray has passed them all.
+    KERNEL_FN int keep(
+        const FusedRays& rays, const KeptSamples& kept, int ray, const float* ray_starts, int i, int n, int most,
+        size_t place, bool writes) const {
+        PassedRay passed{rays.thickness[ray], 0};
+        const int rank = rays.n_kept[ray];
+        int n_new = 0;
+        for (int k = 0; k < n && !passed.ends(rays.thresholds); ++k) {
+            const float t = ray_starts[k], end = rays.end_of(t), tau = sigmas[i + k] * (end - t);
+            if (passed.pass(tau, rays.thresholds) != COMPOSITED || n_new >= most) continue;
+            if (writes) {
+                const size_t to = place + n_new;
+                kept.t_starts[to] = t;
+                kept.t_ends[to] = end;
+                kept.sigmas[to] = sigmas[i + k];
+                kept.ray_indices[to] = ray;
+                kept.ranks[to] = rank + n_new;
+                if constexpr (KEEPS_FEATURES)
+                    for (int c = 0; c < N_OUT; ++c) kept.features[to * N_OUT + c] = features[N_OUT * (i + k) + c];
+            }
+            ++n_new;
+        }
+        if (writes) {
+            rays.thickness[ray] = passed.thickness;
+            rays.n_kept[ray] = rank + n_new;
+            rays.n_marched[ray] += n;
+        }
+        return n_new;
+    }
+};
+
+#ifdef FIRSTLIGHT_ONE_LANE
+
+// Marches one ray. Places for what is kept are given out to whoever comes first. `counts`: see `fused_march`.
+template <int BATCH, class Batch>
+KERNEL_FN void march_part(
+    Batch& batch, const FusedRays& rays, const KeptSamples& kept, int part, int n_parts, int n_rays, int* ray_indices,
+    size_t room, long long* counts) {
+    alignas(16) float floats[Batch::N_FLOATS * BATCH];
+    int found[1];
+    batch.use(floats, found);
+    auto* totals = reinterpret_cast<unsigned long long*>(counts);
+    const long long began = ticks();
+    long long in_densities = 0;
+    const int ray = ray_indices[part];
+    bool fits = true;
+    while (fits && rays.goes_on(ray)) {
+        fits = *(volatile unsigned long long*)(totals + 3) < room;  // or what is found now is found in vain
+        if (!fits) break;
+        const float from = rays.all.t_nexts[ray];
+        batch.march_some(rays, &ray, 1, rays.limit_of(ray, BATCH));
+        const int n = found[0];
+        batch.find_positions(rays, ray, batch.starts, 0, n);
+        in_densities += batch.find_sigmas(n);
+        const int n_new = batch.keep(rays, kept, ray, batch.starts, 0, n, n, 0, false);
+        const size_t place = n_new ? add_atomically(totals + 3, n_new) : 0;
+        fits = place + n_new <= room;
+        if (fits) {
+            batch.keep(rays, kept, ray, batch.starts, 0, n, n_new, place, true);
+            if (batch.seen) batch.observe_found(rays, n);
+        } else
+            rays.all.t_nexts[ray] = from;
+    }
+    if (!fits) add_atomically(totals, 1);
+    if (part % 64 == 0) {  // a sample of the rays tells the share
+        add_atomically(totals + 1, in_densities);
+        add_atomically(totals + 2, ticks() - began);
+    }
+}
+
+#else
+
+// Marches the rays of a part. A ray takes a sixteenth of a batch at once at most: as many rays as march side by side
+// share a batch.
+template <int BATCH, class Batch>
+WIDE_FN void march_part(
+    Batch& batch, const FusedRays& rays, const KeptSamples& kept, int part, int n_parts, int n_rays, int* ray_indices,
+    size_t room, long long* counts) {
+    constexpr int MOST_OF_A_RAY = BATCH / 16;
+    const long long began = ticks();
+    long long in_densities = 0;
+    const int begin = (int)((long long)n_rays * part / n_parts);
+    const int end = (int)((long long)n_rays * (part + 1) / n_parts);
+    int* going = ray_indices + begin;
+    int n_left = 0;
+    for (int i = begin; i < end; ++i)  // those that miss the box would take up lanes
+        if (rays.goes_on(ray_indices[i])) going[n_left++] = ray_indices[i];
+    size_t place = (size_t)part * room;
+    const size_t last_place = place + room;
+    bool is_full = false;
+    while (n_left > 0 && !is_full) {
+        int done = 0, n_on = 0;
+        while (done < n_left) {
+            const int limit = rays.limit_of(going[done], MOST_OF_A_RAY);
+            const int fit = BATCH / limit < n_left - done ? BATCH / limit : n_left - done;
+            int n_going = 1;
+            while (n_going < fit && rays.limit_of(going[done + n_going], MOST_OF_A_RAY) == limit) ++n_going;
+            is_full = place + n_going * limit > last_place;
+            if (is_full) break;
+            batch.march_some(rays, going + done, n_going, limit);
+            int n = 0;
+            for (int s = 0; s < n_going; n += batch.counts[s++])
+                batch.find_positions(rays, going[done + s], batch.starts + s * limit, n, batch.counts[s]);
+            in_densities += batch.find_sigmas(n);
+            if (batch.seen) batch.observe_found(rays, n);
+            n = 0;
+            for (int s = 0; s < n_going; n += batch.counts[s++]) {
+                const int ray = going[done + s], n_of_ray = batch.counts[s];
+                place += batch.keep(rays, kept, ray, batch.starts + s * limit, n, n_of_ray, n_of_ray, place, true);
+                if (rays.goes_on(ray)) going[n_on++] = ray;
+            }
+            done += n_going;
+        }
+        for (; done < n_left; ++done) going[n_on++] = going[done];
+        n_left = n_on;
+    }
+    counts[0] = n_left;
+    counts[1] = in_densities;
+    counts[2] = ticks() - began;
+}
+
+#endif
+
+// Kernel: marches a part of `rays` for as long as there is room for what is kept. Tells N_COUNTS numbers a part: rays
+// that must go on though there was no room left for what they keep; ticks spent on densities, and in all; and on CUDA,
+// where all parts tell them together, how many places were asked for.
+template <
+    int BATCH_ON_CPU, int BATCH_ON_CUDA, int N_COUNTS, int RUN, int N_IN, int N_HIDDEN, int N_OUT, int N_FEATURES,
+    bool IN_TILES, bool KEEPS_FEATURES, class Grid>
+WIDE_FN void fused_march(
+    int part, int n_parts, int round_size, int room, const Grid& grid, const wp::array_t<wp::vec3>& rays_o,
+    const wp::array_t<wp::vec3>& rays_d, float step_size, float cone_angle, const wp::array_t<float>& t_maxs,
+    const wp::array_t<float>& t_nexts, const wp::array_t<int>& rays, const wp::vec3& low, const wp::vec3& inverse_size,
+    int contraction, const wp::mat33& axes, const wp::array_t<Level>& levels, const wp::array_t<int>& table,
+    const wp::array_t<float>& hidden_weights, const wp::array_t<float>& output_weights, float density_scale,
+    float steepness, const wp::array_t<float>& seen, float seen_step, float thinnest, float opaque,
+    const wp::array_t<float>& thickness, const wp::array_t<int>& n_kept, const wp::array_t<int>& n_marched,
+    const wp::array_t<float>& scratch_floats, const wp::array_t<int>& scratch_ints,
+    const wp::array_t<wp::int64>& counts, const wp::array_t<float>& t_starts, const wp::array_t<float>& t_ends,
+    const wp::array_t<float>& sigmas, const wp::array_t<int>& ray_indices, const wp::array_t<int>& ranks,
+    const wp::array_t<float>& features) {
+    constexpr int BATCH = LANES == 1 ? BATCH_ON_CUDA : BATCH_ON_CPU;
+    typedef EncodedNetwork<RUN, N_IN, N_HIDDEN, N_OUT, N_FEATURES> Network;
+    typedef FusedBatch<Network, IN_TILES, KEEPS_FEATURES, BATCH> Batch;
+    const FusedRays marched{
+        {reinterpret_cast<const float*>(rays_o.data), reinterpret_cast<const float*>(rays_d.data), t_maxs.data,
+         t_nexts.data},
+        view_of(grid),
+        {step_size, cone_angle},
+        {thinnest, opaque},
+        thickness.data,
+        n_kept.data,
+        n_marched.data,
+        round_size};
+    const KeptSamples kept{t_starts.data, t_ends.data, sigmas.data, ray_indices.data, ranks.data, features.data};
+    Batch batch;
+    batch.network = {
+        {low, inverse_size, contraction, axes}, levels.data, table.data, hidden_weights.data, output_weights.data};
+    batch.density_scale = density_scale;
+    batch.steepness = steepness;
+    batch.seen = seen.data;
+    batch.seen_step = seen_step;
+    long long* numbers = (long long*)counts.data;
+#ifndef FIRSTLIGHT_ONE_LANE
+    batch.use(scratch_floats.data + (size_t)part * Batch::N_FLOATS * BATCH, scratch_ints.data + (size_t)part * BATCH);
+    numbers += N_COUNTS * part;
+#endif
+    march_part<BATCH>(batch, marched, kept, part, n_parts, rays.shape[0], rays.data, room, numbers);
+}
+
+}  // namespace firstlight

@@ -1,0 +1,90 @@
+// Where rays enter and leave a box, and where a march through it begins.
+#pragma once
+
+#include "grid.h"
+#include "intervals.h"
+
+namespace firstlight {
+
+// A march's box and planes, its intervals, and where its rays' ranges go.
+struct MarchStart {
+    const float *origins, *directions;
+    wp::vec3 low, high;
+    float near_plane, far_plane;
+    const float* jitter;  // null: no shift
+    Steps steps;
+    float *t_mins, *t_maxs;
+    float* t_nexts;  // null: only where rays enter and leave is asked for
+    int* n_dense;
+
+    // The n rays from i on, side by side.
+    WIDE_FN void enter(int i, int n) const {
+        const Row zeros = {}, never = zeros + FAR_AWAY;
+        Row enter = -never, leave = never, anchor = zeros + near_plane, lost = zeros;
+        for (int axis = 0; axis < 3; ++axis) {
+            Row o = zeros, d = zeros;
+            for (int j = 0; j < n; ++j) {
+                lane(o, j) = origins[3 * (size_t)(i + j) + axis];
+                lane(d, j) = directions[3 * (size_t)(i + j) + axis];
+            }
+            const Row a = (low[axis] - o) / d, b = (high[axis] - o) / d;
+            Row from = a < b ? a : b, to = a < b ? b : a;
+            // all or nothing along the planes, where 0 * inf would be NaN; nothing in a crop box beside the grid
+            const auto along = (d < zeros + 1e-12f) & (d > zeros - 1e-12f);
+            from = along ? (o >= low[axis] ? -never : never) : from;
+            from = along ? (o <= high[axis] ? from : never) : from;
+            from = low[axis] > high[axis] ? never : from;
+            to = along ? (from < zeros ? never : -never) : to;
+            to = low[axis] > high[axis] ? -never : to;
+            enter = from > enter ? from : enter;
+            leave = to < leave ? to : leave;
+            lost += 0.0f * o + 0.0f * d;
+        }
+        enter = lost == zeros ? enter : never;  // a ray with a NaN or an infinity misses
+        enter = enter < near_plane ? zeros + near_plane : enter;
+        leave = far_plane < leave ? zeros + far_plane : leave;
+        for (int j = 0; j < n; ++j) {
+            t_mins[i + j] = lane(enter, j);
+            t_maxs[i + j] = lane(leave, j);
+        }
+        if (!t_nexts) return;
+        if (jitter)
+            for (int j = 0; j < n; ++j) lane(anchor, j) += jitter[i + j] * steps.size;
+        const auto hits = enter < leave;
+        Row start = anchor;
+        skip_to(steps, start, hits ? enter : -never);
+        Row end = start;
+        const Whole count = skip_to(steps, end, hits ? leave : -never);
+        start = hits ? start : never;
+        for (int j = 0; j < n; ++j) {
+            t_nexts[i + j] = lane(start, j);
+            n_dense[i + j] = number(count, j);
+        }
+    }
+};
+
+// Kernel: the rays `first` to `last - 1`.
+WIDE_FN void enter_rays(
+    int first, int last, const wp::array_t<wp::vec3>& rays_o, const wp::array_t<wp::vec3>& rays_d, const wp::vec3& low,
+    const wp::vec3& high, float near_plane, float far_plane, const wp::array_t<float>& jitter, float step_size,
+    float cone_angle, const wp::array_t<float>& t_mins, const wp::array_t<float>& t_maxs,
+    const wp::array_t<float>& t_nexts, const wp::array_t<int>& n_dense) {
+    const MarchStart start{
+        reinterpret_cast<const float*>(rays_o.data),
+        reinterpret_cast<const float*>(rays_d.data),
+        low,
+        high,
+        near_plane,
+        far_plane,
+        jitter.data,
+        {step_size, cone_angle},
+        t_mins.data,
+        t_maxs.data,
+        t_nexts.data,
+        n_dense.data};
+    int i = first;
+    for (; i + LANES <= last; i += LANES) start.enter(i, LANES);
+    if (i < last) start.enter(i, last - i);
+}
+
+}  // namespace firstlight
