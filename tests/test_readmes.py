@@ -6,8 +6,13 @@ import re
 import pytest
 from PIL import Image
 
+from core.config.contractions import CONTRACTIONS
+from core.config.methods import FIELDS, SAMPLERS
+from core.datasets import FORMATS
+from core.datasets.formats import blender, tiny_nerf, video
 from tests.readme import README, REPOSITORY, python_block, python_blocks, readmes
 from tests.viewer.live import write_quick_ball
+from viewer.panels.registry import PANELS
 
 MOST_LINES = 150
 MOST_BYTES = 3_000_000
@@ -88,3 +93,54 @@ def test_the_library_example_and_a_field_without_a_class_of_ours(tmp_path, monke
         names["trainer"].settings.march, names["torch"].ones(3),
     ).colors  # fmt: skip
     assert colors.shape == (16, 16, 3) and bool(colors.isfinite().all())
+
+
+def test_the_files_and_modules_that_are_named_exist():
+    for path in readmes():
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"`((?:\w+/)+\w+\.(?:py|md|h))`", text):
+            assert (REPOSITORY / name).exists() or (path.parent / name).exists(), f"{path}: {name}"
+        for module in re.findall(r"python -m (tests[\w.]+)", text):
+            assert (REPOSITORY / f"{module.replace('.', '/')}.py").exists(), f"{path}: {module}"
+
+
+@pytest.mark.parametrize("base", ["core", "viewer"])
+def test_the_readme_of_a_part_names_its_folders(base):
+    text = (REPOSITORY / base / "README.md").read_text(encoding="utf-8")
+    folders = {path.parent.name for path in (REPOSITORY / base).glob("*/__init__.py")}
+    assert folders == set(re.findall(r"^\| \[?`(\w+)/`", text, re.MULTILINE))
+
+
+def test_each_panel_is_described():
+    headings = anchors_of(REPOSITORY / "viewer/README.md")
+    assert {panel.title.lower().replace(" ", "-") for panel in PANELS} <= headings
+
+
+def test_each_method_is_described():
+    text = (REPOSITORY / "core/README.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"^\| `([a-z][\w-]*)` \|", text, re.MULTILINE))
+    assert described == {*FIELDS, *SAMPLERS, *CONTRACTIONS}
+
+
+def test_each_format_is_described():
+    text = (REPOSITORY / "core/datasets/README.md").read_text(encoding="utf-8")
+    for form in FORMATS:
+        assert not form.index or form.index in text, form.name
+    for name in (blender.TRAIN_FILE, blender.TEST_FILE, blender.VAL_FILE, tiny_nerf.SUFFIX, *video.SUFFIXES):
+        assert f"`{name}`" in text
+
+
+def test_troubleshooting_quotes_what_the_program_says():
+    """`..` stands for what differs from case to case."""
+    text = (REPOSITORY / "core/datasets/README.md").read_text(encoding="utf-8")
+    text = text.split("## Troubleshooting")[1].split("\n## ")[0]
+    said = [
+        node.value
+        for path in (REPOSITORY / "core/datasets").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    quotes = [quote for row in re.findall(r"^\| (.*?) \|", text, re.MULTILINE) for quote in re.findall(r"`(.+?)`", row)]
+    assert len(quotes) > 8
+    for part in (part.strip() for quote in quotes for part in quote.split("..")):
+        assert any(part in text for text in said), f"no message has {part!r}"
