@@ -142,13 +142,13 @@ class View:
 
         require_display(self.dataset)
         from core.training.build import Overrides, is_snapshot, refuse_for_snapshot
-        from viewer.session.session import Session
+        from viewer.session.session import LocalSession
         from viewer.window import run_window
 
         wished = Overrides(field=self.network, sampler=self.sampling, method=self.method, place=self.place)
         if is_snapshot(self.dataset):
             refuse_for_snapshot(self.dataset, reading, wished)
-        session = Session(engine(self.device, self.backend), self.seed)
+        session = LocalSession(engine(self.device, self.backend), self.seed)
         return run_window(session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, wished=wished)
 
 

@@ -33,6 +33,7 @@ from viewer.panels.status_line import StatusLine
 from viewer.panels.time_bar import TimeBar
 from viewer.panels.toolbar import Toolbar
 from viewer.protocol.frames import Frame
+from viewer.protocol.session import Session
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Mode, ViewSettings
 from viewer.state import recent
@@ -40,7 +41,7 @@ from viewer.state.following import SceneFollower
 from viewer.state.status_log import StatusLog
 from viewer.state.view_state import ViewState
 from viewer.widgets.canvas import Canvas
-from viewer.widgets.context import Context, Session
+from viewer.widgets.context import Context
 from viewer.widgets.dock import Dock
 from viewer.widgets.keys import Keyboard
 from viewer.widgets.pace import Pace

@@ -31,7 +31,7 @@ from core.training.build import Overrides, new_trainer, rehearse
 from core.training.snapshot import load_snapshot
 from core.training.trainer import Trainer
 from tests.viewer.live import view_request
-from viewer.session.session import Session
+from viewer.session.session import LocalSession
 
 _EQUALITY = ("tests/core/kernels/test_on_cuda.py", "tests/core/kernels/test_backends.py")
 _SIZE = 800
@@ -138,7 +138,7 @@ def _measure(dataset: str, downscale: int, seconds: list[float], device: str) ->
 
 def _print_views(snapshot: Path, device: str, alone: float) -> None:
     """Print the new views per second that a moving camera gets, with a session that is ticked by hand."""
-    session = Session(device)
+    session = LocalSession(device)
     session.open(str(snapshot))
     session.tick()
     print(f"| camera moves, {_SIZE}x{_SIZE} asked for | views/s | rendered size | training's samples/s against alone |")

@@ -14,7 +14,7 @@ from viewer.input.orbit import home_view, photo_view
 from viewer.protocol.requests import PhotoId, Split, ViewRequest
 from viewer.protocol.status import State
 from viewer.protocol.view_settings import ViewSettings
-from viewer.session.session import Session
+from viewer.session.session import LocalSession
 
 SIZE = (934, 732)
 """The view's size in a window of the usual size."""
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--train", type=float, default=20.0, help="seconds of training before the camera moves")
     parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="size of the whole view in pixels")
     options = parser.parse_args()
-    session = Session()
+    session = LocalSession()
     session.start()
     try:
         session.open(options.scene, ReadOptions(downscale=options.downscale))
@@ -44,7 +44,7 @@ def main() -> None:
         session.close()
 
 
-def measured(session: Session, size: tuple[int, int], moving: bool) -> str:
+def measured(session: LocalSession, size: tuple[int, int], moving: bool) -> str:
     """A line on the views that a camera, turning about the scene or at rest, gets in `SECONDS`."""
     scene = session.status.scene
     camera = photo_view(scene, PhotoId(Split.TRAIN, home_view(scene)))

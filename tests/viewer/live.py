@@ -16,7 +16,7 @@ from viewer.protocol.requests import Pose, ScreenshotRequest, ViewRequest
 from viewer.protocol.status import State
 from viewer.protocol.view_settings import ViewSettings
 from viewer.scene.open_scene import OpenScene
-from viewer.session.session import Session
+from viewer.session.session import LocalSession
 
 TINY = Overrides(
     thresholds=dataclasses.asdict(SMALL_TRAINING.march),
@@ -41,17 +41,17 @@ def tiny_trainer(dataset: Dataset, seed: int = 0) -> Trainer:
     return new_trainer(dataset, "cpu", seed, TINY)
 
 
-def live_session(folder, monkeypatch) -> Session:
+def live_session(folder, monkeypatch) -> LocalSession:
     """A session that has opened a dataset and not stepped yet; its settings are tiny."""
     monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
-    session = Session("cpu")
+    session = LocalSession("cpu")
     session.open(str(folder))
     session._run_commands()
     assert session.status.state is State.TRAINING, session.take_notices()
     return session
 
 
-def paused_after(session: Session, steps: int) -> Session:
+def paused_after(session: LocalSession, steps: int) -> LocalSession:
     """The session once it has trained for some steps and stands."""
     for _ in range(steps):
         session.tick()
@@ -60,11 +60,13 @@ def paused_after(session: Session, steps: int) -> Session:
     return session
 
 
-def trainer_of(session: Session) -> Trainer:
+def trainer_of(session: LocalSession) -> Trainer:
     return session._scene.trainer
 
 
-def ask(session: Session, moving: bool = False, size=(32, 24), camera: int = 0, serial: int = 1, **view) -> ViewRequest:
+def ask(
+    session: LocalSession, moving: bool = False, size=(32, 24), camera: int = 0, serial: int = 1, **view
+) -> ViewRequest:
     """Ask for the view of a training camera."""
     request = view_request(session.status.scene, session.status.march, moving, size, camera, serial, **view)
     session.request_view(request)
@@ -76,7 +78,7 @@ def view_request(scene, march, moving=False, size=(32, 24), camera=0, serial=1, 
     return ViewRequest(pose, *size, march, ViewSettings(**view), moving, serial)
 
 
-def screenshot_request(session: Session, folder, transparent: bool = False, **view) -> ScreenshotRequest:
+def screenshot_request(session: LocalSession, folder, transparent: bool = False, **view) -> ScreenshotRequest:
     request = view_request(session.status.scene, session.status.march, **view)
     return ScreenshotRequest(request, str(folder), transparent)
 
@@ -96,6 +98,6 @@ def state_of(trainer: Trainer) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
-def errors_of(session: Session) -> list[str]:
+def errors_of(session: LocalSession) -> list[str]:
     """The errors told since the last look."""
     return [notice.text for notice in session.take_notices() if notice.error]

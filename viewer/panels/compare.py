@@ -14,6 +14,7 @@ from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, Compare, CompareAs, ViewSettings
 from viewer.state.view_state import ViewState
+from viewer.tools.photo import PHOTO
 from viewer.tools.scattered import Difference
 from viewer.widgets import ui
 from viewer.widgets.context import Context
@@ -64,7 +65,7 @@ class ComparePanel(Panel):
     """What is compared, how, and by how much it differs."""
 
     tag, title = "compare", "Compare"
-    tools = ("photo",)
+    tools = (PHOTO,)
 
     def __init__(self, context: Context):
         super().__init__(context)
@@ -101,13 +102,13 @@ class ComparePanel(Panel):
         dpg.set_value(self._between, between_text(state, frame))
         on_view = state.photo is not None and status.scene is not None
         dpg.set_value(self._photo, photo_name(state.photo, status.scene) if on_view else HINT)
-        dpg.set_value(self._likeness, likeness_text(session.result("photo"), state.photo) if on_view else "")
+        dpg.set_value(self._likeness, likeness_text(session.result(PHOTO), state.photo) if on_view else "")
 
     def _ask(self, frame: Frame | None) -> None:
         """Ask about each new frame, and again after the panel was out of sight."""
         if frame is not self._asked or self._context.returned:
             self._asked = frame
-            self._context.session.ask("photo", None if frame is None else frame.request)
+            self._context.session.ask(PHOTO, None if frame is None else frame.request)
 
     def _compare(self, what: Compare) -> None:
         state = self._context.state

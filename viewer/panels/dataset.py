@@ -14,7 +14,7 @@ from viewer.protocol.frames import Frame
 from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.status import Status
 from viewer.state.command import place_wishes
-from viewer.tools.check import DatasetCheck
+from viewer.tools.check import CHECK, DatasetCheck
 from viewer.tools.image_list import labels
 from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
@@ -71,7 +71,7 @@ class DatasetPanel(Panel):
     def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
         """Draw attention to what may spoil the result, once for each dataset and each way to read it: this panel opens
         where it offers help, else a toast names it."""
-        check: DatasetCheck | None = self._context.session.result("check")
+        check: DatasetCheck | None = self._context.session.result(CHECK)
         if check is None or check.grade is Grade.SOUND or (check.path, check.reading) in self._told:
             return
         if not (check.finished or check.grade is Grade.UNFIT):
@@ -84,7 +84,7 @@ class DatasetPanel(Panel):
 
     def update(self, status: Status, frame: Frame | None) -> None:
         """Show what is new of the check; follow the views that are left out, and the panel's size."""
-        check: DatasetCheck | None = self._context.session.result("check")
+        check: DatasetCheck | None = self._context.session.result(CHECK)
         if check is not self._shown:
             self._show(check, status)
         self._follow(status)

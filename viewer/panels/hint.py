@@ -5,7 +5,7 @@ import dearpygui.dearpygui as dpg
 from viewer.protocol.frames import Frame
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.status import Status
-from viewer.tools.emptied import Emptied
+from viewer.tools.emptied import EMPTIED, Emptied
 from viewer.widgets import ui
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
@@ -34,8 +34,8 @@ class Hint:
         question = frame.request if empty else None
         if question != self._asked:
             self._asked = question
-            self._context.session.ask("emptied", question)
-        found = self._context.session.result("emptied")
+            self._context.session.ask(EMPTIED, question)
+        found = self._context.session.result(EMPTIED)
         if not empty or found is None or not found.back or found.request.march != self._context.state.march:
             found = None
         dpg.configure_item(self.window, show=found is not None)

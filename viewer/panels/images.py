@@ -9,7 +9,7 @@ from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.tools.image_list import Order, arranged, is_old, labels, photos_of
-from viewer.tools.images import ImageTable
+from viewer.tools.images import IMAGES, ImageTable
 from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.image_rows import PICTURE_WIDTH, ROW, Atlas, Row, Slot, shows_error_map
@@ -36,7 +36,7 @@ class ImagesPanel(Panel):
     """The table of views."""
 
     tag, title = "images", "Images"
-    tools = ("images",)
+    tools = (IMAGES,)
 
     def __init__(self, context: Context):
         super().__init__(context)
@@ -80,7 +80,7 @@ class ImagesPanel(Panel):
         now = dpg.get_frame_count()
         if status.scene is not self._scene:
             self._new_scene(status.scene)
-        table = self._context.session.result("images")
+        table = self._context.session.result(IMAGES)
         if table is not None and table.scene is self._scene:
             self._table = table
             self._atlas.take(table.thumbnails)
@@ -90,7 +90,7 @@ class ImagesPanel(Panel):
         seen = frozenset(self._rows[first:last])
         if self._scene is not None and (seen != self._asked or self._context.returned):
             self._asked = seen
-            self._context.session.ask("images", seen)
+            self._context.session.ask(IMAGES, seen)
         dpg.set_value("images.summary", self._summary(status))
 
     @property

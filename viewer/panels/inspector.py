@@ -12,7 +12,7 @@ from viewer.protocol.frames import Frame
 from viewer.protocol.requests import SceneRay
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
-from viewer.tools.inspector import Inspection, RayQuestion
+from viewer.tools.inspector import INSPECTOR, Inspection, RayQuestion
 from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
@@ -51,7 +51,7 @@ class InspectorPanel(Panel):
     """The picked ray, which stays where it is in the world."""
 
     tag, title = "inspector", "Ray inspector"
-    tools = ("inspector",)
+    tools = (INSPECTOR,)
 
     def __init__(self, context: Context):
         super().__init__(context)
@@ -145,8 +145,8 @@ class InspectorPanel(Panel):
         question = self._question()
         if question != self._asked:
             self._asked = question
-            self._context.session.ask(self.tag, question)
-        result = self._context.session.result(self.tag) if question is not None else None
+            self._context.session.ask(INSPECTOR, question)
+        result = self._context.session.result(INSPECTOR) if question is not None else None
         if result is not self._shown:
             self._shown = result
             self._show(result)

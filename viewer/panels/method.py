@@ -11,7 +11,7 @@ from viewer.protocol.runs import Measured, title_of
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
 from viewer.state.method_draft import MethodDraft, forget_text, question_text
-from viewer.tools.method import MethodAnswer, MethodQuestion
+from viewer.tools.method import METHOD, MethodAnswer, MethodQuestion
 from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
@@ -40,7 +40,7 @@ class MethodPanel(Panel):
     """The choices, their settings, and the two runs."""
 
     tag, title = "method", "Method"
-    tools = ("method",)
+    tools = (METHOD,)
 
     def __init__(self, context: Context):
         super().__init__(context)
@@ -137,18 +137,18 @@ class MethodPanel(Panel):
 
     def _ask(self, status: Status) -> MethodAnswer | None:
         """Ask whether training could start so; gives the newest answer, of which the settings may still be shown."""
-        question = MethodQuestion(self._draft.wished, status.scene_serial)
+        question = MethodQuestion(self._draft.chosen, status.scene_serial)
         if question != self._asked or self._context.returned:
             self._asked = question
-            self._context.session.ask("method", None if status.scene is None else question)
-        return self._context.session.result("method")
+            self._context.session.ask(METHOD, None if status.scene is None else question)
+        return self._context.session.result(METHOD)
 
     def _show_settings(self, answer: MethodAnswer | None) -> None:
         """The usual settings and what was changed of them, once they are known for what is chosen."""
         for (choice, name), fields in self._fields.items():
             if name != self._draft.name(choice):
                 fields.show(None)
-            elif answer is not None and answer.question.wished.method.get(choice) == name:
+            elif answer is not None and answer.question.method.method.get(choice) == name:
                 fields.show(answer.usual.get(choice), self._draft.values(choice))
 
     def _show_start(self, status: Status, answer: MethodAnswer | None) -> None:
@@ -157,7 +157,7 @@ class MethodPanel(Panel):
         if self._confirming != self._asked or not ready:
             self._confirming = None
         confirming = self._confirming is not None
-        self._question.show(question_text(status, self._draft.wished) if confirming else "")
+        self._question.show(question_text(status, self._draft.chosen) if confirming else "")
         problem = answer.problem if known else ""
         dpg.set_value(self._problem, problem[:1].upper() + problem[1:] + ".")
         dpg.configure_item(self._problem, show=bool(problem))

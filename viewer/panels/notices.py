@@ -5,8 +5,8 @@ from functools import partial
 
 import dearpygui.dearpygui as dpg
 
+from viewer.protocol.rescues import TIPS, Rescue, label, ways_out
 from viewer.protocol.status import Notice, State, Status
-from viewer.scene.recovery import TIPS, Rescue, label, ways_out
 from viewer.widgets import ui
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context

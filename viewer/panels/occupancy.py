@@ -12,7 +12,7 @@ from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import DEFAULTS, CellsColor, SliceAxis, ViewSettings
 from viewer.state.dock_layout import Area
-from viewer.tools.occupancy import GridFacts
+from viewer.tools.occupancy import GRID, GridFacts
 from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
@@ -47,7 +47,7 @@ class GridPanel(Panel):
 
     tag, title = "grid", "Occupancy"
     area, shown = Area.SIDE, True
-    tools = ("grid",)
+    tools = (GRID,)
 
     def __init__(self, context: Context):
         super().__init__(context)
@@ -90,8 +90,8 @@ class GridPanel(Panel):
         # Each question interrupts a picture that is being refined: ask only what is new, or after a time out of sight.
         if threshold != self._asked or self._context.returned:
             self._asked = threshold
-            self._context.session.ask("grid", threshold)
-        facts: GridFacts | None = self._context.session.result("grid")
+            self._context.session.ask(GRID, threshold)
+        facts: GridFacts | None = self._context.session.result(GRID)
         self._histogram.show(facts, threshold)
         shares = frame.stats.occupied if frame is not None else ()
         self._levels.show(shares)

@@ -11,7 +11,7 @@ from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.state.dock_layout import Area
 from viewer.state.placement_draft import Draft
-from viewer.tools.fit import Fit, FitQuestion
+from viewer.tools.fit import FIT, Fit, FitQuestion
 from viewer.widgets import ui
 from viewer.widgets.box_handles import BoxHandles
 from viewer.widgets.canvas import Canvas
@@ -37,7 +37,7 @@ class PlacePanel(Panel):
 
     tag, title = "place", "Scene"
     area, shown = Area.SIDE, True
-    tools = ("fit",)
+    tools = (FIT,)
 
     def __init__(self, context: Context):
         super().__init__(context)
@@ -188,11 +188,11 @@ class PlacePanel(Panel):
     def _fit(self) -> None:
         session = self._context.session
         self._fits += 1
-        session.ask("fit", FitQuestion(self._fits, session.status.scene_serial))
+        session.ask(FIT, FitQuestion(self._fits, session.status.scene_serial))
 
     def _take_fit(self) -> None:
         """Edit what the fit that was asked for last gave, once it comes."""
-        found: Fit | None = self._context.session.result("fit")
+        found: Fit | None = self._context.session.result(FIT)
         if found is not None and found.number == self._fits:
             self._fits += 1
             trained = self._draft.trained

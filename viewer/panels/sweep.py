@@ -10,7 +10,7 @@ from core.config.setting import settings_of
 from core.rendering.sweep_curve import KNEE_DECIBELS, SweepCurve, SweepPoint, swept_names
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
-from viewer.tools.sweep import LONGEST_SIDE, SweepQuestion, SweepResult
+from viewer.tools.sweep import LONGEST_SIDE, SWEEP, SweepQuestion, SweepResult
 from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
@@ -30,7 +30,7 @@ class SweepPanel(Panel):
     """Plots of what each value of a threshold costs and saves."""
 
     tag, title = "sweep", "Sweep"
-    tools = ("sweep",)
+    tools = (SWEEP,)
 
     def __init__(self, context: Context):
         super().__init__(context)
@@ -64,7 +64,7 @@ class SweepPanel(Panel):
         """Show how far the sweep is; a click on a plot chooses the value under the mouse."""
         if status.scene is not None and (names := swept_names(status.scene.sampler)) != self._names:
             self._offer(names)
-        result = self._context.session.result("sweep")
+        result = self._context.session.result(SWEEP)
         if result is not self._shown:
             self._shown = result
             self._show(result)
@@ -110,7 +110,7 @@ class SweepPanel(Panel):
 
     def _toggle(self) -> None:
         if self._shown is not None and self._shown.running:
-            self._context.session.ask("sweep", None)
+            self._context.session.ask(SWEEP, None)
         else:
             self._ask()
 
@@ -121,7 +121,7 @@ class SweepPanel(Panel):
             return
         name = LABELS[dpg.get_value("sweep.name")]
         request = replace(frame.request, march=self._context.state.march)
-        self._context.session.ask("sweep", SweepQuestion(name, request))
+        self._context.session.ask(SWEEP, SweepQuestion(name, request))
 
     def _take_knee(self) -> None:
         curve = self._shown.curve

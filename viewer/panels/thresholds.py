@@ -12,6 +12,7 @@ from viewer.protocol.frames import Frame, FrameStats
 from viewer.protocol.status import Status
 from viewer.state.command import command
 from viewer.state.dock_layout import Area
+from viewer.tools.reference import REFERENCE
 from viewer.tools.scattered import Difference
 from viewer.widgets import ui
 from viewer.widgets.context import Context
@@ -57,7 +58,7 @@ class ThresholdsPanel(Panel):
 
     tag, title = "thresholds", "Thresholds"
     area, shown = Area.SIDE, True
-    tools = ("reference",)
+    tools = (REFERENCE,)
 
     def __init__(self, context: Context):
         super().__init__(context)
@@ -96,11 +97,11 @@ class ThresholdsPanel(Panel):
         dpg.set_value(self._shared, self._context.sharing.on)
         if frame is not self._asked or self._context.returned:
             self._asked = frame
-            self._context.session.ask("reference", None if frame is None else frame.request)
+            self._context.session.ask(REFERENCE, None if frame is None else frame.request)
         if frame is None:
             self._figures.show(**dict.fromkeys(FIGURES, DASH))
         else:
-            psnr, error = difference_texts(self._context.session.result("reference"))
+            psnr, error = difference_texts(self._context.session.result(REFERENCE))
             on_grid = status.scene is None or marches_grid(status.scene.sampler)
             self._figures.show(**cost_texts(frame.stats, on_grid), psnr=psnr)
             dpg.set_value(self._error, error)

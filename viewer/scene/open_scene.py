@@ -15,11 +15,12 @@ from core.geometry.cameras import Camera
 from core.geometry.placement import Place
 from core.training.build import Overrides, is_snapshot, method_of, moved_trainer, other_trainer, rehearse
 from core.training.trainer import Trainer
+from viewer.protocol.rescues import Rescue
 from viewer.protocol.runs import Measured, RunSummary, title_of
 from viewer.protocol.scene_info import SceneInfo
 from viewer.scene.curves import Curve, Rates
 from viewer.scene.held_out import HeldOut
-from viewer.scene.recovery import Rescue, rescue
+from viewer.scene.recovery import rescue
 
 MOST_POINTS = 20_000
 """Known points that the window is told of: more would slow the picture and show nothing new."""

@@ -1,61 +1,8 @@
-"""The ways out of a collapsed training: which help against what, what they are called, and what they do."""
-
-from enum import StrEnum
+"""Takes a way out of a collapsed training."""
 
 from core.config.march import MarchSettings
-from core.errors import CollapseKind
 from core.training.trainer import Trainer
-from viewer.protocol.runs import Collapse
-
-
-class Rescue(StrEnum):
-    """One way out."""
-
-    OWN = "own thresholds"
-    LOWER = "lower thresholds"
-    REBUILD = "rebuild grid"
-    GO_BACK = "go back"
-
-
-HELPFUL = {
-    CollapseKind.NOT_FINITE: (Rescue.GO_BACK,),
-    CollapseKind.EMPTY_GRID: (Rescue.LOWER, Rescue.REBUILD, Rescue.GO_BACK),
-    CollapseKind.NO_SAMPLES: (Rescue.LOWER, Rescue.GO_BACK),
-}
-"""The most helpful first. Thresholds that were changed go before them; resetting training is always left."""
-
-TIPS = {
-    Rescue.OWN: "Gives training the thresholds that the scene was opened with, rebuilds the grid, and trains on.",
-    Rescue.LOWER: "Lowers training's alpha and occupancy thresholds until the densest cell passes, rebuilds the grid, "
-    "and trains on.",
-    Rescue.REBUILD: "Makes every cell of the grid that may hold something occupied again, and trains on with the same "
-    "thresholds.",
-    Rescue.GO_BACK: "Goes back to the newest state after which training went well for some seconds, its thresholds "
-    "included, and trains on with other batches.",
-}
-
-
-def ways_out(collapse: Collapse | None, changed: bool) -> tuple[Rescue, ...]:
-    """The rescues that can help, the most helpful first.
-
-    Args:
-        changed: training's thresholds are not those the scene was opened with.
-    """
-    if collapse is None:
-        return ()
-    ways = HELPFUL[collapse.kind]
-    if changed and collapse.kind is not CollapseKind.NOT_FINITE:
-        ways = (Rescue.OWN, *ways)
-    return tuple(way for way in ways if way is not Rescue.GO_BACK or collapse.last_good is not None)
-
-
-def label(way: Rescue, collapse: Collapse) -> str:
-    """What its button says."""
-    if way is Rescue.GO_BACK:
-        return f"Back to step {collapse.last_good}"
-    return {Rescue.OWN: "Thresholds as opened", Rescue.LOWER: "Lower thresholds", Rescue.REBUILD: "Rebuild the grid"}[
-        way
-    ]
+from viewer.protocol.rescues import Rescue
 
 
 def rescue(trainer: Trainer, way: Rescue, own: MarchSettings) -> str:

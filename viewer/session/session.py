@@ -1,7 +1,7 @@
-"""The session: one worker thread that owns every torch object, and the mailbox through which the window talks to it.
+"""The session in this process: one worker thread that owns every torch object.
 
-The window's thread calls the public methods, none of which waits: they leave a command or the newest view request and
-return. The worker replaces `frame` and `status` as a whole; reading them needs no lock.
+The window's thread calls the public methods, none of which waits: they leave a command or the newest view request in
+the mailbox and return. The worker replaces `frame` and `status` as a whole; reading them needs no lock.
 """
 
 import sys
@@ -25,36 +25,32 @@ from viewer.picture import pictures
 from viewer.picture.export import screenshots
 from viewer.protocol.frames import Frame
 from viewer.protocol.requests import ScreenshotRequest, ViewRequest
+from viewer.protocol.rescues import Rescue
 from viewer.protocol.runs import Collapse
+from viewer.protocol.session import Answer, ForScene, Question, ToolKey
 from viewer.protocol.status import Notice, State, Status
 from viewer.scene.open_scene import OpenScene
-from viewer.scene.recovery import Rescue
 from viewer.session.mailbox import Mailbox
 from viewer.session.view_server import ViewServer
-from viewer.tools import Toolbox
+from viewer.tools.toolbox import Toolbox
 
 IDLE_PERIOD = 0.5
-"""Seconds after which an idle worker looks around, so that rates fall to zero and motion ends."""
+"""Seconds after which an idle worker wakes up, so that rates fall to zero and motion ends."""
 
 
 class _Interrupted(Exception):
-    """Ends the opening of a scene because the session closes or another scene was asked for."""
+    """Aborts the opening of a scene: the session closes, or another scene was asked for."""
 
 
-class Session:
-    """Trains a scene and answers view requests.
+class LocalSession:
+    """Trains a scene and answers view requests; see `viewer.protocol.session.Session` for what the methods do.
 
     Args:
-        device: "cpu", "cuda" or None for the best there is.
-        seed: of the weights and the training.
-
-    Attributes:
-        frame: the newest finished picture, or None.
-        status: what the session does.
-        traceback: of the first failure since training last went well, "" without one.
+        device: "cpu", "cuda" or None for the best available.
+        seed: of the weights and of training.
 
     Raises:
-        BackendUnavailable: the device isn't there.
+        BackendUnavailable: the device isn't available.
     """
 
     def __init__(self, device: str | None = None, seed: int = 0):
@@ -71,100 +67,72 @@ class Session:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the worker thread."""
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
         self._thread.start()
 
     def close(self, timeout: float = 1.0) -> bool:
-        """End the worker; gives whether it ended in time. One that is still in a slow step ends with the process."""
+        """A worker that is still in a slow step ends with the process."""
         self._mail.close()
         if self._thread is None:
             return True
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def open(self, path: str, reading: ReadOptions = AS_STORED, wished: Overrides | None = None) -> None:
-        """Open a dataset, a demo by its name or a snapshot, and train it. A failure leaves the open scene as it is.
-
-        Args:
-            wished: its method and its place, where these aren't to be the usual ones.
-        """
+    def open(self, path: str, reading: ReadOptions = AS_STORED, overrides: Overrides | None = None) -> None:
         self._openings += 1
         opening = self._openings
-        self._queue(lambda: self._open(path, reading, opening, wished))
+        self._queue(lambda: self._open(path, reading, opening, overrides))
 
     def pause(self) -> None:
-        """Let training stand; views are answered as before."""
         self._queue(self._pause)
 
     def resume(self) -> None:
-        """Train on after a pause or a failure."""
         self._queue(self._resume)
 
     def reset(self) -> None:
-        """Start the open scene's training again from nothing."""
         self._take_over_by(lambda scene: scene.restarted(self._seed))
 
     def train_in(self, place: Place, scene_serial: int | None = None) -> None:
-        """Start the open scene's training again from nothing in another place.
-
-        Args:
-            scene_serial: as for `ViewRequest`; where another scene is open by then, nothing is done.
-        """
         self._take_over_by(lambda scene: scene.moved(place, self._seed), scene_serial)
 
     def train_with(self, method: Overrides, scene_serial: int | None = None) -> None:
-        """Start the open scene's training again from nothing with another method. The present run is kept to be
-        compared; one that can't be made leaves it as it is. `scene_serial` as for `train_in`."""
         self._take_over_by(lambda scene: scene.with_method(method, self._seed), scene_serial)
 
     def take_up(self, scene_serial: int | None = None) -> None:
-        """Go on with the former run and keep the present one in its place. `scene_serial` as for `train_in`."""
         self._take_over_by(OpenScene.taken_up, scene_serial)
 
     def forget_former(self, scene_serial: int | None = None) -> None:
-        """Let the former run go. `scene_serial` as for `train_in`."""
         self._with_scene(OpenScene.forget_former, scene_serial)
 
     def turn_up(self, up: tuple[float, float, float], scene_serial: int | None = None) -> None:
-        """Take another unit vector for the scene's up; training goes on. `scene_serial` as for `train_in`."""
         self._with_scene(lambda scene: scene.turn_up(up), scene_serial)
 
     def rescue(self, way: Rescue) -> None:
-        """Take a way out of a collapse and train on."""
         self._with_scene(lambda scene: self._rescue(scene, way))
 
     def set_training_march(self, march: MarchSettings | None) -> None:
-        """Train with these thresholds from the next step on; None: with those the scene was opened with."""
         self._with_scene(lambda scene: scene.set_training_march(march))
 
     def include(self, view: int, included: bool, scene_serial: int | None = None) -> None:
-        """Train with or without one of the training views from the next step on. `scene_serial` as for `train_in`."""
         self._with_scene(lambda scene: scene.include(view, included), scene_serial)
 
     def save_snapshot(self, path: str) -> None:
-        """Write the training's whole state to a file."""
         self._queue(lambda: self._save_snapshot(path))
 
     def screenshot(self, request: ScreenshotRequest) -> None:
-        """Render a view at its full size and save it as a new PNG."""
         self._queue(lambda: self._screenshot(request))
 
-    def ask(self, tool: str, question: Any) -> None:
-        """Ask one of `viewer.tools` for something, or with None for nothing more; `result` gives the newest answer."""
-        meant = getattr(question, "scene_serial", None)
+    def ask(self, tool: ToolKey[Question, Answer], question: Question | None) -> None:
+        meant = question.scene_serial if isinstance(question, ForScene) else None
         self._with_scene(lambda scene: self._tools.ask(tool, question, scene), meant)
 
-    def result(self, tool: str) -> Any:
-        """The newest result of a tool, or None."""
+    def result(self, tool: ToolKey[Question, Answer]) -> Answer | None:
         return self._tools.result(tool)
 
     def request_view(self, request: ViewRequest) -> None:
-        """Ask for a picture; it supersedes the one asked for before."""
         self._mail.request(request)
 
     def take_notices(self) -> list[Notice]:
-        """What there is to tell the user; each notice is given once."""
         taken = []
         while self._notices:
             taken.append(self._notices.popleft())
@@ -194,15 +162,20 @@ class Session:
                 self._mail.wait(self._scene is not None, IDLE_PERIOD)
 
     def _queue(self, command: Callable[[], None], meant: int | None = None) -> None:
-        """Leave a command for the worker; one that is meant for a scene is dropped when another is open by then."""
+        """Leave a command for the worker. One meant for a scene is dropped if another is open by then."""
         self._mail.leave(lambda: None if self._is_stale(meant) else command())
 
     def _with_scene(self, act: Callable[[OpenScene], object], meant: int | None = None) -> None:
-        """Leave something to do with the open scene; nothing is done without one."""
-        self._queue(lambda: None if self._scene is None else act(self._scene), meant)
+        """Leave a command that acts on the open scene; it does nothing without one."""
+
+        def command() -> None:
+            if self._scene is not None:
+                act(self._scene)
+
+        self._queue(command, meant)
 
     def _take_over_by(self, follow: Callable[[OpenScene], OpenScene], meant: int | None = None) -> None:
-        """Let the scene that follows the open one take over."""
+        """Leave a command that replaces the open scene by one made from it."""
         self._with_scene(lambda scene: self._take_over(follow(scene)), meant)
 
     def _run_commands(self) -> bool:
@@ -214,11 +187,11 @@ class Session:
             except _Interrupted:
                 pass
             except Exception as error:
-                self._tell(error)
+                self._report(error)
         return worked
 
-    def _tell(self, error: Exception) -> None:
-        """Show an error of something that was asked for; training goes on."""
+    def _report(self, error: Exception) -> None:
+        """Show the user an error of a command or a tool; training goes on."""
         self._notices.append(Notice(_advice(error), error=True))
         if not isinstance(error, FirstlightError):
             self.traceback = traceback.format_exc()
@@ -237,13 +210,13 @@ class Session:
         return request is not None or frame is not None
 
     def _run_tools(self, scene: OpenScene) -> bool:
-        """A panel's work, while the camera rests. What fails there stops the tool and nothing else."""
+        """Let a tool work while the camera rests. A failure stops that tool and nothing else."""
         if self._views.moving or self._mail.closed:
             return False
         try:
             return self._tools.slice(scene, self.status.state is State.TRAINING)
         except Exception as error:
-            self._tell(error)
+            self._report(error)
             return True
 
     def _train(self, scene: OpenScene) -> bool:
@@ -255,18 +228,18 @@ class Session:
         return True
 
     def _fail(self, error: Exception) -> None:
-        """Training stops, the window and the weights stay. What failed first is kept: the rest follows from it."""
+        """Stop training; the window and the weights stay. The first failure is kept: later ones follow from it."""
         if self.status.state is State.FAILED:
             return
         self.traceback = traceback.format_exc()
         print(self.traceback, file=sys.stderr)
         collapse = None
-        if isinstance(error, TrainingCollapsed):
+        if isinstance(error, TrainingCollapsed) and self._scene is not None:
             collapse = Collapse(error.kind, error.since, self._scene.trainer.last_good_step)
         message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
         self._set(State.FAILED, message, collapse)
 
-    def _open(self, path: str, reading: ReadOptions, opening: int, wished: Overrides | None) -> None:
+    def _open(self, path: str, reading: ReadOptions, opening: int, overrides: Overrides | None) -> None:
         before = self.status
 
         def progress(share: float, text: str) -> None:
@@ -277,11 +250,11 @@ class Session:
         try:
             progress(0.0, f"opening {path}")
             try:
-                trainer = open_trainer(path, reading, self._device, self._seed, progress, wished)
+                trainer = open_trainer(path, reading, self._device, self._seed, progress, overrides)
             except ValueError as error:
-                if wished is None:
+                if overrides is None:
                     raise
-                raise FirstlightError(str(error)) from error  # nothing could be learnt in this place, or this way
+                raise FirstlightError(str(error)) from error  # nothing could be learnt in this place or by this method
             scene = OpenScene(trainer, path, None if is_snapshot(path) else trainer.dataset.named)
         except BaseException:
             self.status = before
@@ -294,7 +267,7 @@ class Session:
         self._scene, self.traceback = scene, ""
         self._views.forget()
         self._tools.new_scene(scene)
-        # as one: the window takes the thresholds along when it sees a new serial
+        # all at once: the window adopts the thresholds when it sees a new serial
         self.status = replace(
             self.status,
             state=State.TRAINING,
@@ -302,11 +275,11 @@ class Session:
             progress=None,
             collapse=None,
             scene_serial=self.status.scene_serial + 1,
-            **_told_of(scene),
+            **_status_of(scene),
         )
 
     def _pause(self) -> None:
-        if self.status.state is State.TRAINING:
+        if self.status.state is State.TRAINING and self._scene is not None:
             self._scene.rates.clear()
             self._views.controller.stale()
             self._set(State.PAUSED)
@@ -319,7 +292,7 @@ class Session:
     def _rescue(self, scene: OpenScene, way: Rescue) -> None:
         self._notices.append(Notice(scene.rescue(way)))
         self._views.outdated()
-        self._publish()  # training's thresholds first: the window looks at them once the collapse is over
+        self._publish()  # training's new thresholds first: the window compares them once the collapse is over
         self._resume()
 
     def _save_snapshot(self, path: str) -> None:
@@ -340,7 +313,7 @@ class Session:
             self._notices.append(Notice(f"Saved {path}"))
 
     def _is_stale(self, meant: int | None) -> bool:
-        """Whether the window meant another scene than the open one: it may ask before it knows."""
+        """Whether the window meant another scene than the open one: it may ask before it has seen the new status."""
         return meant is not None and meant != self.status.scene_serial
 
     def _set(self, state: State, message: str = "", collapse: Collapse | None = None) -> None:
@@ -359,12 +332,12 @@ class Session:
             rays_per_second=rays,
             samples_per_second=samples,
             views_per_second=self._views.views_per_second(),
-            **_told_of(scene),
+            **_status_of(scene),
         )
 
 
-def _told_of(scene: OpenScene) -> dict[str, Any]:
-    """What the status tells of a scene itself, by the names in `Status`."""
+def _status_of(scene: OpenScene) -> dict[str, Any]:
+    """The fields of `Status` that depend on the scene alone, by name."""
     trainer = scene.trainer
     return {
         "scene": scene.info,
@@ -379,6 +352,6 @@ def _told_of(scene: OpenScene) -> dict[str, Any]:
 
 
 def _advice(error: Exception) -> str:
-    """One line for the user: our errors say what to do; of others the kind is told as well."""
+    """One line for the user: our errors say what to do; others are named by their type as well."""
     text = " ".join(str(error).split()).rstrip(".")
     return text if isinstance(error, FirstlightError) else f"{type(error).__name__}: {text or 'no message'}"

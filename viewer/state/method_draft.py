@@ -14,7 +14,7 @@ class MethodDraft:
 
     Attributes:
         trained: the method that is trained, or None without a scene.
-        wished: the chosen one. Of each kind its settings stay as they were left, until another method is trained.
+        chosen: the chosen one. Of each kind its settings stay as they were left, until another method is trained.
     """
 
     def __init__(self) -> None:
@@ -24,14 +24,14 @@ class MethodDraft:
         self._values: dict[tuple[str, str], dict[str, Any]] = {}
 
     @property
-    def wished(self) -> Overrides:
+    def chosen(self) -> Overrides:
         values = {choice: self.values(choice) for choice in ("field", "sampler")}
         names = {choice: name for choice, name in self._names.items() if name != self._usual.get(choice)}
         return Overrides(method=names, **values)
 
     @property
     def changed(self) -> bool:
-        return self.wished != (self.trained or Overrides())
+        return self.chosen != (self.trained or Overrides())
 
     def follow(self, trained: Overrides | None, usual: Mapping[str, str]) -> None:
         """A scene's method; another one throws away what was chosen.
@@ -68,11 +68,11 @@ class MethodDraft:
         self._values.setdefault((choice, self.name(choice)), {})[setting] = value
 
 
-def question_text(status: Status, wished: Overrides) -> str:
+def question_text(status: Status, chosen: Overrides) -> str:
     """What is asked before training starts again, and what becomes of the runs that there are."""
     psnr = f", {status.psnrs[-1].psnr:.1f} dB" if status.psnrs else ""
     text = (
-        f"Start training again with {names_of(wished)}? "
+        f"Start training again with {names_of(chosen)}? "
         f"The present run (step {status.step}{psnr}) is kept for comparison."
     )
     if status.former is not None:

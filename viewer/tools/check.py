@@ -1,4 +1,4 @@
-"""What the check says of the open dataset: at once of its poses, and soon of its pictures."""
+"""What the check says of the open dataset: of its poses at once, of its pictures after a short while."""
 
 import time
 from dataclasses import dataclass, replace
@@ -11,11 +11,12 @@ from core.datasets.checks.facts import Fact
 from core.datasets.checks.poses import Finding
 from core.datasets.dataset import Dataset
 from viewer.picture.dataset_drawing import draw_dataset
+from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene
-from viewer.tools.base import AT_ONCE
+from viewer.tools.base import AT_ONCE, ToolKind
 
 SLICE_SECONDS = 0.08
-"""Pictures are looked at for so long at a time: a few steps see the end of a hundred of them."""
+"""Seconds of looking at pictures per slice: a hundred of them are done within a few training steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class DatasetCheck:
 
     Attributes:
         path, reading: to open it again.
-        downscale: the factor proposed to open it with.
+        downscale: the proposed factor to open it with.
         n_looked_at, n_pictures: how far the look at its pictures is; they are judged at its end.
         drawing: (height, width, 4) uint8, see `viewer.picture.dataset_drawing`.
     """
@@ -49,8 +50,8 @@ class DatasetCheck:
 
 
 class CheckTool:
-    """A tool, see `viewer.tools.base.Tool`. Nobody needs to ask: each dataset is looked over once, from the moment it
-    is open, and again without its pictures when it is moved or turned."""
+    """A tool, see `viewer.tools.base.Tool`. Nobody needs to ask: each dataset is checked once from the moment it is
+    open, and again without its pictures when it is moved or turned."""
 
     share = AT_ONCE
 
@@ -60,12 +61,12 @@ class CheckTool:
         self._examination: Examination | None = None
 
     def ask(self, question: None, scene: OpenScene) -> None:
-        """There is nothing to ask; after a failure the dataset is given up until it is moved or turned."""
+        """There is nothing to ask. After a failure the dataset is skipped until it is moved or turned."""
         self.result = self._examination = None
         self._dataset = scene.trainer.dataset
 
     def new_scene(self, scene: OpenScene) -> None:
-        """The same dataset with other weights stays as good as it is."""
+        """Other weights don't change the verdict on the same dataset."""
         if scene.trainer.dataset is not self._dataset:
             self.result = None
 
@@ -76,32 +77,39 @@ class CheckTool:
             same_views = self._dataset is not None and self._dataset.train is dataset.train
             self._examination = Examination(dataset, self._examination if same_views else None)
             self._dataset = dataset
-            self._judge(scene)
+            self.result = _judged(self._examination, dataset, scene)
             return True
-        if self.result is None or self.result.finished:
+        result, examination = self.result, self._examination
+        if result is None or examination is None or result.finished:
             return False
         began = time.perf_counter()
-        while self._examination.advance() and time.perf_counter() - began < SLICE_SECONDS:
+        while examination.advance() and time.perf_counter() - began < SLICE_SECONDS:
             pass
-        self.result = replace(self.result, n_looked_at=self._examination.n_looked_at)
-        if self.result.finished:
-            self._judge(scene)
+        self.result = result = replace(result, n_looked_at=examination.n_looked_at)
+        if result.finished:
+            self.result = _judged(examination, dataset, scene)
         return True
 
-    def _judge(self, scene: OpenScene) -> None:
-        report, dataset = self._examination.report(), self._dataset
-        self.result = DatasetCheck(
-            name=dataset.name,
-            path=str(dataset.path),
-            reading=dataset.reading,
-            grade=report.grade,
-            verdict=report.verdict,
-            facts=tuple(report.facts()),
-            notes=dataset.notes,
-            findings=report.findings,
-            ranking=report.ranking,
-            downscale=report.downscale,
-            n_looked_at=self._examination.n_looked_at,
-            n_pictures=self._examination.n_pictures,
-            drawing=draw_dataset(scene.info),
-        )
+
+def _judged(examination: Examination, dataset: Dataset, scene: OpenScene) -> DatasetCheck:
+    """The examination's report as far as it has come."""
+    report = examination.report()
+    return DatasetCheck(
+        name=dataset.name,
+        path=str(dataset.path),
+        reading=dataset.reading,
+        grade=report.grade,
+        verdict=report.verdict,
+        facts=tuple(report.facts()),
+        notes=dataset.notes,
+        findings=report.findings,
+        ranking=report.ranking,
+        downscale=report.downscale,
+        n_looked_at=examination.n_looked_at,
+        n_pictures=examination.n_pictures,
+        drawing=draw_dataset(scene.info),
+    )
+
+
+CHECK: ToolKey[None, DatasetCheck] = ToolKey("check")
+TOOL = ToolKind(CHECK, CheckTool)

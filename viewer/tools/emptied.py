@@ -1,4 +1,4 @@
-"""Finds the setting that leaves a view without a sample, by putting settings back and marching a few rays again."""
+"""Finds the thresholds that leave a view without a sample: puts them back one by one and marches a few rays again."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,17 +11,18 @@ from core.config.setting import settings_of
 from core.kernels.camera_rays import generate_rays
 from viewer.picture.pictures import camera_of
 from viewer.protocol.requests import ViewRequest
+from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene
-from viewer.tools.base import ASKED_FOR
+from viewer.tools.base import ASKED_FOR, ToolKind
 
 LONGEST_SIDE = 32
-"""Rays along the longer side of the coarse picture that is marched for each setting."""
+"""Rays along the longer side of the coarse picture that is marched for each candidate."""
 
 ROUND = 64
-"""Samples a ray takes in the first round."""
+"""Samples per ray in the first round."""
 
 Change = tuple[str, Any]
-"""A threshold's name and a value to put it back to."""
+"""A threshold's name and the value to put it back to."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,27 @@ class Emptied:
 
     Attributes:
         request: the view.
-        back: the changes that bring samples back, all of them together; empty where nothing does, for the camera looks
-            past the scene or nothing has been learnt.
+        back: the changes that together bring samples back; empty where none do, because the camera looks past the
+            scene or nothing has been learnt yet.
     """
 
     request: ViewRequest
     back: tuple[Change, ...]
 
     def sentence(self) -> str:
-        """What does it, in one line."""
+        """What empties the view, in one line."""
         march, names = self.request.march, settings_of(MarchSettings)
         parts = []
         for name, _ in self.back:
             value, setting = getattr(march, name), names[name]
-            fitting = "the crop box lies elsewhere" if name == "crop" else f"{setting.label.lower()} is {value:.4g}"
-            parts.append(f"{fitting} {setting.unit}".strip())
+            cause = "the crop box lies elsewhere" if name == "crop" else f"{setting.label.lower()} is {value:.4g}"
+            parts.append(f"{cause} {setting.unit}".strip())
         return f"No sample is left in this view: {' and '.join(parts)}."
 
     def offer(self) -> str:
-        """What the button that puts the settings back says."""
+        """The label of the button that puts the thresholds back, "" where that doesn't help."""
+        if not self.back:
+            return ""
         if len(self.back) > 1:
             return "Put them back"
         name, value = self.back[0]
@@ -57,7 +60,7 @@ class Emptied:
 
 
 class EmptiedTool:
-    """Answers the question why a view (a `ViewRequest`) has no sample. Each view is looked at once."""
+    """Answers why a view has no sample. Each view is looked at once."""
 
     share = ASKED_FOR
 
@@ -66,7 +69,7 @@ class EmptiedTool:
         self._request: ViewRequest | None = None
 
     def ask(self, question: ViewRequest | None, scene: OpenScene) -> None:
-        """Look at this view; None: it has samples."""
+        """Look into this view; None: it has samples."""
         self._request, self.result = question, None
 
     def new_scene(self, scene: OpenScene) -> None:
@@ -82,7 +85,7 @@ class EmptiedTool:
 
 
 def candidates(march: MarchSettings, scene: OpenScene) -> list[Change]:
-    """Values to try, where they differ from the view's: training's, those the scene opened with, and none at all."""
+    """Values to try where they differ from the view's: training's, those the scene opened with, and thresholds off."""
     neutral = MarchSettings(
         alpha_thre=0.0,
         occ_thre=0.0,
@@ -100,16 +103,16 @@ def candidates(march: MarchSettings, scene: OpenScene) -> list[Change]:
 def find_culprits(
     march: MarchSettings, changes: Iterable[Change], keeps: Callable[[MarchSettings], bool]
 ) -> tuple[Change, ...]:
-    """The first change that alone brings samples back; or else as few of them as do it together, or none.
+    """The first change that brings samples back alone, else a smallest set that does together, else ().
 
     Args:
-        keeps: whether a view with some thresholds has a sample.
+        keeps: whether the view has a sample with given thresholds.
     """
     changes = list(changes)
     for change in changes:
         if _works(march, [change], keeps):
             return (change,)
-    strongest = list({name: (name, value) for name, value in changes}.values())  # of each name the last one
+    strongest = list({name: (name, value) for name, value in changes}.values())  # the last value of each name
     if not _works(march, strongest, keeps):
         return ()
     needed = strongest
@@ -121,11 +124,11 @@ def find_culprits(
 
 
 def keeps(request: ViewRequest, scene: OpenScene) -> Callable[[MarchSettings], bool]:
-    """Whether thresholds leave a sample on any of a few rays, spread over a view."""
+    """Returns a test whether thresholds leave a sample on any of a few rays spread over a view."""
     trainer = scene.trainer
     scale = min(1.0, LONGEST_SIDE / max(request.width, request.height))
-    size = (max(1, round(scale * x)) for x in (request.width, request.height))
-    rays = generate_rays(camera_of(request.pose, *size, trainer.device))
+    width, height = (max(1, round(scale * x)) for x in (request.width, request.height))
+    rays = generate_rays(camera_of(request.pose, width, height, trainer.device))
 
     @torch.no_grad()
     def has_samples(march: MarchSettings) -> bool:
@@ -137,5 +140,9 @@ def keeps(request: ViewRequest, scene: OpenScene) -> Callable[[MarchSettings], b
 def _works(march: MarchSettings, changes: list[Change], keeps: Callable[[MarchSettings], bool]) -> bool:
     try:
         return keeps(replace(march, **dict(changes)))
-    except ValueError:  # planes that don't go together
+    except ValueError:  # such as a near plane behind the far plane
         return False
+
+
+EMPTIED: ToolKey[ViewRequest, Emptied] = ToolKey("emptied")
+TOOL = ToolKind(EMPTIED, EmptiedTool)

@@ -13,17 +13,17 @@ from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.scene_info import SceneInfo
 
 OLD_SHARE = 0.1
-"""A figure is old once training has gone on by more than this share since it was measured."""
+"""A PSNR is old once the step count has grown by more than this share since it was measured."""
 
 LONG_NAME = 12
 """Characters of a name that fit beside the rest of a row."""
 
 Corners = tuple[tuple[float, float], tuple[float, float]]
-"""The upper left and the lower right corner of a part of a texture, as shares of its width and height."""
+"""Upper left and lower right corner of a part of a texture, as shares of its width and height."""
 
 
 class Order(StrEnum):
-    """What the rows are sorted by."""
+    """How the rows are sorted."""
 
     DATASET = "dataset"
     NAME = "name"
@@ -36,11 +36,11 @@ def photos_of(scene: SceneInfo) -> list[PhotoId]:
 
 
 def labels(names: Sequence[str]) -> list[str]:
-    """Short forms of names: the last parts of paths, and for long ones what they all begin with as an ellipsis."""
+    """Short forms of names: the last parts of paths; where these are long, their common prefix becomes an ellipsis."""
     found = [PurePosixPath(name).name or name for name in names]
     if len(found) < 2 or max(map(len, found)) <= LONG_NAME:
         return found
-    ends = zip(min(found), max(found), strict=False)  # what these two share, all between them share as well
+    ends = zip(min(found), max(found), strict=False)  # a prefix that these two share is shared by all between them
     shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], ends)).rstrip("0123456789")
     if len(shared) < 2:
         return found
@@ -50,13 +50,13 @@ def labels(names: Sequence[str]) -> list[str]:
 def arranged(
     photos: list[PhotoId], names: list[str], psnrs: Sequence[float], split: Split | None, order: Order, descending: bool
 ) -> list[int]:
-    """The numbers of the rows to show, in their order.
+    """The indices of the rows to show, sorted.
 
-    Names are sorted as people count (r_2 before r_10). What has no PSNR yet comes last either way.
+    Names are sorted naturally (r_2 before r_10). Rows without a PSNR come last in either direction.
 
     Args:
         psnrs: in dB, NaN where unknown.
-        split: show these views only; None: all.
+        split: show only these views; None: all.
     """
     rows = [row for row, photo in enumerate(photos) if split in (None, photo.split)]
     if order is Order.NAME:
@@ -68,7 +68,7 @@ def arranged(
 
 
 def is_old(measured_at: int, step: int) -> bool:
-    """Whether a figure tells little of the present weights: it is of much older ones, or of later ones given up."""
+    """Whether a PSNR says little about the present weights: it is of much older ones, or of later ones given up."""
     return not 0 <= step - measured_at <= OLD_SHARE * step
 
 
@@ -76,8 +76,8 @@ def packed(thumbnails: np.ndarray) -> tuple[np.ndarray, list[Corners]]:
     """All thumbnails (n, height, width, 4) uint8 in one nearly square texture.
 
     Returns:
-        (rows, columns, 4) float32 in [0, 1], and where each lies in it: half a pixel inside its borders, so that the
-        texture's filter finds nothing of its neighbours.
+        (rows, columns, 4) float32 in [0, 1], and where each lies in it: half a pixel inside its borders, so that
+        filtering doesn't bleed its neighbours in.
     """
     n, height, width, _ = thumbnails.shape
     across = max(1, math.ceil(math.sqrt(n * height / width)))

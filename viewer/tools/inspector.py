@@ -1,4 +1,4 @@
-"""The inspected ray: what became of its samples, again and again while training goes on."""
+"""The inspected ray: what became of its samples, refreshed while training goes on."""
 
 import math
 import time
@@ -14,28 +14,29 @@ from core.geometry.rays import Rays
 from core.rendering.ray_trace import RayReport, inspect_ray
 from core.rendering.render import image_chunk
 from core.training.trainer import Trainer
+from viewer.protocol.session import ToolKey
 from viewer.protocol.view_settings import Compare
 from viewer.scene.open_scene import OpenScene
-from viewer.tools.base import ASKED_FOR
+from viewer.tools.base import ASKED_FOR, ToolKind
 
 REFRESH_SECONDS = 0.5
-"""While training goes on the ray is inspected anew after so long; faster can't be read."""
+"""While training goes on, the ray is inspected again after this many seconds; nobody reads faster."""
 
 LIVE_SECONDS = 0.1
-"""A question that is older than this since the last answer is answered at once, so that plots follow a dragged slider
-though the camera counts as moving meanwhile."""
+"""A question that comes at least this many seconds after the last answer is answered at once, so that plots follow a
+dragged slider although the camera counts as moving meanwhile."""
 
 
 @dataclass(frozen=True)
 class RayQuestion:
-    """A ray of the world, and the thresholds to march it with.
+    """A ray in the world, and the thresholds to march it with.
 
     Attributes:
-        origin, direction: of the ray; the direction has length 1.
+        origin, direction: the ray's; the direction has length 1.
         background: the colour behind the scene, 0 to 1.
-        n_pixels: of the picture that the ray belongs to.
-        time: when, 0 to 1; None where nothing moves.
-        of: whose it is: A's, which is other `SETTINGS` or the former `RUN`, or, `OFF`, the present picture's.
+        n_pixels: how many pixels the ray's picture has.
+        time: 0 to 1; None in a scene in which nothing moves.
+        of: whose ray it is: A's, as `SETTINGS` or `RUN`, or the present picture's, as `OFF`.
     """
 
     origin: tuple[float, float, float]
@@ -60,9 +61,9 @@ class Inspection:
     """An answer.
 
     Attributes:
-        photo: of the dataset's view from the ray's origin, if there is one.
+        photo: the colour in the dataset's view from the ray's origin, if there is one.
         step: the training step whose weights it shows.
-        sampler: the settings of what placed the samples.
+        sampler: the settings of the sampler that placed the samples.
     """
 
     question: RayQuestion
@@ -73,7 +74,7 @@ class Inspection:
 
 
 class InspectorTool:
-    """Inspects one ray at once when it is asked, and now and then as the weights change."""
+    """Inspects a ray as soon as it is asked, and again as the weights change."""
 
     share = ASKED_FOR
 
@@ -86,7 +87,7 @@ class InspectorTool:
         """Inspect this ray; None: stop."""
         trainer = None if question is None else _trainer(question, scene)
         self._question = None if trainer is None else question
-        if trainer is None:
+        if question is None or trainer is None:
             self.result = None
         elif time.perf_counter() - self._answered_at >= LIVE_SECONDS:
             self._answer(question, trainer)
@@ -97,7 +98,7 @@ class InspectorTool:
     def slice(self, scene: OpenScene) -> bool:
         question = self._question
         trainer = None if question is None else _trainer(question, scene)
-        if trainer is None or not self._due(question, trainer.step_count):
+        if question is None or trainer is None or not self._due(question, trainer.step_count):
             return False
         self._answer(question, trainer)
         return True
@@ -109,8 +110,9 @@ class InspectorTool:
         return result.step != step and time.perf_counter() - self._answered_at >= REFRESH_SECONDS
 
     def _answer(self, question: RayQuestion, trainer: Trainer) -> None:
-        seen = question.origin, question.direction, question.time
-        rays = Rays(*(None if x is None else torch.tensor([x], device=trainer.device) for x in seen))
+        origin, direction = (torch.tensor([x], device=trainer.device) for x in (question.origin, question.direction))
+        times = None if question.time is None else torch.tensor([question.time], device=trainer.device)
+        rays = Rays(origin, direction, times)
         background = torch.tensor(question.background, device=trainer.device)
         together = min(question.n_pixels, image_chunk(background.device))
         report = inspect_ray(trainer.field, trainer.sampler, rays, question.march, background, trainer.grid, together)
@@ -120,13 +122,13 @@ class InspectorTool:
 
 
 def _trainer(question: RayQuestion, scene: OpenScene) -> Trainer | None:
-    """Whose ray it is; None for a former run that was let go: the window will know it soon, and ask anew."""
+    """The trainer that renders the ray; None for a former run that is gone: the window will notice and ask again."""
     return scene.former_trainer if question.of is Compare.RUN else scene.trainer
 
 
 def photo_color(dataset: Dataset, question: RayQuestion) -> PhotoColor | None:
-    """The colour of the pixel that a ray goes through in a photo taken from the ray's origin at its time; None without
-    one."""
+    """The colour of the pixel that a ray passes through in a photo from its origin at its time; None without
+    such a photo."""
     origin, direction = (torch.tensor(x, dtype=torch.float64) for x in (question.origin, question.direction))
     for views in (dataset.train, dataset.test):
         if len(views) == 0:
@@ -134,12 +136,17 @@ def photo_color(dataset: Dataset, question: RayQuestion) -> PhotoColor | None:
         away = (views.cameras.c2w[:, :3, 3].cpu().double() - origin).abs().amax(-1)
         for index in (away <= 1e-6 * (1.0 + origin.abs().max())).nonzero().view(-1).tolist():
             camera = views.cameras[index].to("cpu")
-            if question.time is not None and abs(float(camera.times) - question.time) > 1e-6:
+            if question.time is not None and (camera.times is None or abs(float(camera.times) - question.time) > 1e-6):
                 continue
             points = image_points(camera.to(torch.float64), direction)
             column, row = (math.floor(p) if p.isfinite() else -1 for p in points)
             if 0 <= column < camera.width and 0 <= row < camera.height:
                 pixel = views.pixels(index, torch.tensor([row * camera.width + column])).to("cpu")
                 color = pixel.over(torch.tensor(question.background))[0]
-                return PhotoColor(tuple(color.tolist()), views.names[index])
+                red, green, blue = color.tolist()
+                return PhotoColor((red, green, blue), views.names[index])
     return None
+
+
+INSPECTOR: ToolKey[RayQuestion, Inspection] = ToolKey("inspector")
+TOOL = ToolKind(INSPECTOR, InspectorTool)

@@ -1,4 +1,4 @@
-"""What the occupancy grid holds: a histogram of its stored values, and how many training cameras see its cells."""
+"""The occupancy grid in figures: a histogram of its stored values, and how many training cameras see its cells."""
 
 import time
 from dataclasses import dataclass
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.samplers.histogram import histogram_of
+from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene
-from viewer.tools.base import ASKED_FOR
+from viewer.tools.base import ASKED_FOR, ToolKind
 
 PERIOD = 0.5
-"""Seconds between looks at a grid that changes."""
+"""Seconds between histograms while the grid changes."""
 
 SLICE_SECONDS = 0.03
-"""Cameras are looked through for so long at a time."""
+"""Seconds of counting cameras per slice."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,13 @@ class GridFacts:
     """The grid at one step.
 
     Attributes:
-        step: the training step it was looked at.
+        step: the training step of the figures.
         edges: (n_bins + 1,) float32, rising, of stored density * step.
-        counts: (n_bins,) int64, cells between two edges, of all levels.
-        n_empty, n_below, n_beyond: cells known to be empty, below the first edge, beyond the last one.
-        counted: share of the cameras looked through, 0 to 1.
+        counts: (n_bins,) int64, cells of all levels between two edges.
+        n_empty, n_below, n_beyond: cells known to be empty, below the first edge, above the last one.
+        counted: share of the cameras counted so far, 0 to 1.
         seen_by: the least, the median and the largest number of cameras that see an occupied cell; None until all
-            cameras are looked through, and while no cell is occupied.
+            cameras are counted, and while no cell is occupied.
     """
 
     step: int
@@ -45,7 +46,7 @@ class GridFacts:
 
 
 class GridTool:
-    """Looks at the grid again whenever it has been trained on or the threshold has moved, and counts cameras between.
+    """Updates the figures whenever training has gone on or the threshold has moved, and counts cameras in between.
 
     The question is the occupancy threshold at which cells count as occupied.
     """
@@ -59,38 +60,40 @@ class GridTool:
         self._next_at = 0.0
 
     def ask(self, question: float | None, scene: OpenScene) -> None:
-        """Keep the facts up to date for this threshold; None: stop."""
+        """Keep the figures up to date for this threshold; None: stop."""
         self._occ_thre = question
 
     def new_scene(self, scene: OpenScene) -> None:
         self.result, self._looked, self._next_at = None, None, 0.0
 
     def slice(self, scene: OpenScene) -> bool:
-        if self._occ_thre is None:
+        occ_thre = self._occ_thre
+        if occ_thre is None:
             return False
         coverage, now = scene.trainer.coverage, time.perf_counter()
-        if now >= self._next_at and self._looked != self._state(scene):
-            self._next_at, self._looked = now + PERIOD, self._state(scene)
-            self.result = look_at(scene, self._occ_thre)
+        if now >= self._next_at and self._looked != _state(scene, occ_thre):
+            self._next_at, self._looked = now + PERIOD, _state(scene, occ_thre)
+            self.result = look_at(scene, occ_thre)
             return True
         worked = coverage.advance()
         while worked and time.perf_counter() - now < SLICE_SECONDS and coverage.advance():
             pass
         return worked
 
-    def _state(self, scene: OpenScene) -> tuple[int, float, float]:
-        """What the facts follow from."""
-        return scene.trainer.step_count, self._occ_thre, scene.trainer.coverage.done
+
+def _state(scene: OpenScene, occ_thre: float) -> tuple[int, float, float]:
+    """What the figures depend on."""
+    return scene.trainer.step_count, occ_thre, scene.trainer.coverage.done
 
 
 def look_at(scene: OpenScene, occ_thre: float) -> GridFacts:
-    """The grid as it is now; cells count as occupied at a threshold."""
+    """The grid as it is now; cells above `occ_thre` count as occupied."""
     trainer, grid = scene.trainer, scene.trainer.grid
     found, coverage, seen_by = histogram_of(grid.occs), trainer.coverage, None
     if coverage.done == 1.0:
         counts = coverage.counts[grid.grid_state(occ_thre).binaries]
         if len(counts):
-            seen_by = tuple(int(x) for x in (counts.min(), counts.median(), counts.max()))
+            seen_by = int(counts.min()), int(counts.median()), int(counts.max())
     return GridFacts(
         step=trainer.step_count,
         edges=found.edges.numpy(),
@@ -101,3 +104,7 @@ def look_at(scene: OpenScene, occ_thre: float) -> GridFacts:
         counted=coverage.done,
         seen_by=seen_by,
     )
+
+
+GRID: ToolKey[float, GridFacts] = ToolKey("grid")
+TOOL = ToolKind(GRID, GridTool)

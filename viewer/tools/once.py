@@ -1,27 +1,28 @@
 """A tool that answers each question once, in one slice."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Generic
 
+from viewer.protocol.session import Answer, Question
 from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import ASKED_FOR
 
 
-class OnceTool:
+class OnceTool(Generic[Question, Answer]):
     """A tool, see `viewer.tools.base.Tool`.
 
     Args:
-        answer: gives the result for a question and the open scene.
+        answer: returns the answer to a question about the open scene.
     """
 
     share = ASKED_FOR
 
-    def __init__(self, answer: Callable[[Any, OpenScene], Any]):
-        self.result: Any = None
+    def __init__(self, answer: Callable[[Question, OpenScene], Answer]):
+        self.result: Answer | None = None
         self._answer = answer
-        self._question: Any = None
+        self._question: Question | None = None
 
-    def ask(self, question: Any, scene: OpenScene) -> None:
+    def ask(self, question: Question | None, scene: OpenScene) -> None:
         self._question = question
 
     def new_scene(self, scene: OpenScene) -> None:

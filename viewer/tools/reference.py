@@ -1,6 +1,7 @@
 """What the thresholds cost in quality: the view against the same view with thresholds off, pixel by pixel."""
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,8 +11,10 @@ from core.kernels.camera_rays import rays_of_pixels
 from core.rendering.render import render_rays
 from viewer.picture.pictures import camera_of
 from viewer.protocol.requests import ViewRequest
+from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene
-from viewer.tools.scattered import Pair
+from viewer.tools.base import ToolKind
+from viewer.tools.scattered import Difference, Pair, ScatteredTool
 
 
 def _key(scene: OpenScene, request: ViewRequest) -> tuple:
@@ -33,4 +36,7 @@ def _colors(scene: OpenScene, request: ViewRequest, pixels: Tensor) -> tuple[Ten
 
 
 WITH_AND_WITHOUT = Pair(_key, _n_pixels, _colors)
-"""The view's own pixels, with its thresholds and without."""
+"""The view at its own pixels with its thresholds, and with thresholds off."""
+
+REFERENCE: ToolKey[ViewRequest, Difference] = ToolKey("reference")
+TOOL = ToolKind(REFERENCE, partial(ScatteredTool, WITH_AND_WITHOUT))

@@ -1,4 +1,4 @@
-"""Two pictures compared pixel by pixel in a scattered order, a slice of time after the other."""
+"""Two pictures compared pixel by pixel in a scattered order, a slice at a time."""
 
 import math
 import time
@@ -19,9 +19,9 @@ class Pair(NamedTuple):
     """Two pictures that belong to a view request.
 
     Attributes:
-        key: what decides their colours, so that pixels compared for an equal key still count; None: there is no pair.
-        n_pixels: of each picture.
-        colors_at: of pixels (n,) int64, counted row by row: both pictures' colours, (n, 3) each.
+        key: what their colours depend on: pixels compared for an equal key still count. None: there is no pair.
+        n_pixels: the number of pixels of each picture.
+        colors_at: both pictures' colours (n, 3) at pixels (n,) int64, counted row by row.
     """
 
     key: Callable[[OpenScene, ViewRequest], tuple | None]
@@ -31,13 +31,13 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the two pictures of a pair differ.
+    """How much the two pictures of a pair differ.
 
     Attributes:
         request: the view they belong to.
         psnr: in dB; inf without a difference.
         largest: the largest absolute difference of a colour channel, 0 to 1.
-        share: of the pixels compared so far, 0 to 1.
+        share: share of the pixels compared so far, 0 to 1.
         step: the training step whose weights the newest pixels show.
     """
 
@@ -49,25 +49,27 @@ class Difference:
 
     @property
     def photo(self) -> PhotoId | None:
-        """The dataset's view that the camera stands on, if it does."""
+        """The dataset's view that the camera stands on, or None."""
         return self.request.photo
 
 
 class ScatteredTool:
-    """Compares the pictures of one kind of pair for the view it was asked about last."""
+    """Compares the pictures of one kind of pair for the view that it was last asked about."""
 
     share = ASIDE
 
     def __init__(self, pair: Pair) -> None:
         self.result: Difference | None = None
-        self._pair, self._key, self._request = pair, None, None
+        self._pair = pair
+        self._key: tuple | None = None
+        self._request: ViewRequest | None = None
         self._errors = ScatteredErrors()
 
     def ask(self, question: ViewRequest | None, scene: OpenScene) -> None:
         """Compare for this view; None: stop.
 
         Raises:
-            ValueError: the view names something that the scene lacks.
+            ValueError: the view names a photo that the scene lacks.
         """
         key = None if question is None else self._pair.key(scene, question)
         if key is None or key != self._key:
@@ -80,7 +82,7 @@ class ScatteredTool:
 
     def slice(self, scene: OpenScene) -> bool:
         request, errors, step = self._request, self._errors, scene.trainer.step_count
-        if self._key is None:
+        if self._key is None or request is None:
             return False
         n_pixels = self._pair.n_pixels(scene, request)
         if not errors.slice(n_pixels, step, lambda pixels: self._pair.colors_at(scene, request, pixels)):
@@ -92,18 +94,18 @@ class ScatteredTool:
 class ScatteredErrors:
     """The difference of two pictures so far.
 
-    While training runs, a pixel's colours come from one set of weights, and pixels of older weights are kept only until
-    newer ones replace them: after each tenth of the picture the count begins anew.
+    Both colours of a pixel come from the same weights. While training runs, pixels of older weights are kept only until
+    newer ones replace them: after each tenth of the picture counting starts again.
 
     Attributes:
         step: the training step of the newest pixels; -1 before the first.
-        share: of the pixels compared so far, 0 to 1.
+        share: share of the pixels compared so far, 0 to 1.
     """
 
     FRESH_SHARE = 0.1
 
     def __init__(self) -> None:
-        self.restart()
+        self._errors, self._batch, self.step, self.share = PixelErrors(), FIRST_BATCH, -1, 0.0
 
     @property
     def psnr(self) -> float:
@@ -121,11 +123,11 @@ class ScatteredErrors:
 
     @torch.no_grad()
     def slice(self, n_pixels: int, step: int, colors_at: Callable[[Tensor], tuple[Tensor, Tensor]]) -> bool:
-        """Compare the next pixels, of which there are `n_pixels`; gives whether there were any left.
+        """Compare the next of `n_pixels` pixels; returns whether any were left.
 
         Args:
-            step: the training step of the weights that render now.
-            colors_at: both pictures' colours at some pixels, see `Pair`.
+            step: the training step of the present weights.
+            colors_at: both pictures' colours at given pixels, see `Pair`.
         """
         if step != self.step and self._errors.n_pixels >= self.FRESH_SHARE * n_pixels:
             self.restart()
@@ -140,8 +142,9 @@ class ScatteredErrors:
 
 
 def scattered(first: int, last: int, n: int) -> Tensor:
-    """The members `first` to `last` of an order of 0 to n - 1 that spreads evenly: multiples of n over the golden
-    ratio, with a stride made coprime to n so that each comes exactly once (a Weyl sequence). (last - first,) int64."""
+    """Members `first` to `last` of a permutation of 0 to n - 1 whose prefixes spread evenly, (last - first,) int64.
+
+    It is a Weyl sequence: its stride is n over the golden ratio, made coprime to n so that each number comes once."""
     stride = max(1, round(n * 0.6180339887))
     while math.gcd(stride, n) != 1:
         stride += 1

@@ -1,4 +1,4 @@
-"""One threshold's sweep over the view, a slice at a time; see `core.rendering.sweep`."""
+"""A sweep of one threshold over the view, a slice at a time; see `core.rendering.sweep`."""
 
 import copy
 import time
@@ -10,11 +10,12 @@ from core.rendering.sweep import Sweep
 from core.rendering.sweep_curve import SweepCurve, swept_setting
 from viewer.picture.pictures import camera_of
 from viewer.protocol.requests import ViewRequest
+from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene
-from viewer.tools.base import ASKED_FOR, FIRST_BATCH, next_batch
+from viewer.tools.base import ASKED_FOR, FIRST_BATCH, ToolKind, next_batch
 
 LONGEST_SIDE = 160
-"""Pixels of the swept pictures' longer side: a sweep is to take seconds on a CPU."""
+"""The longer side of the swept pictures in pixels: a sweep should take seconds on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class SweepResult:
     """A sweep under way or at its end.
 
     Attributes:
-        width, height: of its pictures, in pixels.
+        width, height: of its pictures in pixels.
         step: the training step whose weights they all show.
-        curve: what is done so far; None if there is nothing to sweep, and `problem` says why.
-        share: of the work done, 0 to 1.
+        curve: the points so far; None if there is nothing to sweep, and `problem` says why.
+        share: share of the work done, 0 to 1.
         running: neither finished nor stopped.
     """
 
@@ -52,7 +53,7 @@ class SweepResult:
 
 
 class SweepTool:
-    """Sweeps the newest question's threshold on a copy of the weights, so that training may go on meanwhile."""
+    """Sweeps the newest question's threshold on a copy of the weights, so that training can go on."""
 
     share = ASKED_FOR
 
@@ -62,7 +63,7 @@ class SweepTool:
         self._batch = FIRST_BATCH
 
     def ask(self, question: SweepQuestion | None, scene: OpenScene) -> None:
-        """Sweep anew; None: stop, and keep what is done."""
+        """Start another sweep; None: stop, and keep the points so far."""
         self._sweep = None
         if question is not None:
             self._begin(question, scene)
@@ -73,12 +74,13 @@ class SweepTool:
         self.result, self._sweep = None, None
 
     def slice(self, scene: OpenScene) -> bool:
-        if self._sweep is None:
+        sweep, result = self._sweep, self.result
+        if sweep is None or result is None:
             return False
         began = time.perf_counter()
-        more = self._sweep.advance(self._batch)
+        more = sweep.advance(self._batch)
         self._batch = next_batch(self._batch, time.perf_counter() - began)
-        self.result = replace(self.result, curve=self._sweep.curve, share=self._sweep.share, running=more)
+        self.result = replace(result, curve=sweep.curve, share=sweep.share, running=more)
         if not more:
             self._sweep = None
         return True
@@ -100,3 +102,7 @@ class SweepTool:
         background = torch.tensor(request.view.background, device=trainer.device)
         self._sweep = Sweep(field, sampler, camera, request.march, background, question.name, setting)
         self.result = replace(blank, curve=self._sweep.curve, running=True)
+
+
+SWEEP: ToolKey[SweepQuestion, SweepResult] = ToolKey("sweep")
+TOOL = ToolKind(SWEEP, SweepTool)

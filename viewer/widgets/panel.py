@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from viewer.protocol.frames import Frame
+from viewer.protocol.session import ToolKey
 from viewer.protocol.status import Status
 from viewer.state.dock_layout import Area, DockSlot
 from viewer.widgets.canvas import Canvas
@@ -46,7 +47,7 @@ class Panel:
     title: ClassVar[str]
     area: ClassVar[Area] = Area.BELOW
     shown: ClassVar[bool] = False
-    tools: ClassVar[tuple[str, ...]] = ()
+    tools: ClassVar[tuple[ToolKey[Any, Any], ...]] = ()
 
     def __init__(self, context: Context):
         self._context = context

@@ -7,9 +7,9 @@ import torch
 
 from core.errors import CollapseKind
 from tests.viewer.live import ask, errors_of, trainer_of
+from viewer.protocol.rescues import Rescue, label, ways_out
 from viewer.protocol.runs import Collapse
 from viewer.protocol.status import State
-from viewer.scene.recovery import Rescue, label, ways_out
 
 
 @pytest.fixture(autouse=True)

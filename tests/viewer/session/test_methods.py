@@ -15,7 +15,7 @@ from viewer.protocol.runs import Measured, title_of
 from viewer.protocol.status import State
 from viewer.protocol.view_settings import Compare, CompareAs
 from viewer.state.method_draft import MethodDraft, forget_text, label_of, question_text
-from viewer.tools.method import MethodQuestion
+from viewer.tools.method import METHOD, MethodQuestion
 
 COARSE = Overrides(method={"field": "ngp", "sampler": "stratified"}, sampler={"n_bins": 16})
 
@@ -32,10 +32,10 @@ def changed(session):
 
 def answered(session, wished):
     """What the worker says of a method."""
-    session.ask("method", MethodQuestion(wished, session.status.scene_serial))
+    session.ask(METHOD, MethodQuestion(wished, session.status.scene_serial))
     session.pause()
     session.tick()
-    return session.result("method")
+    return session.result(METHOD)
 
 
 def beside(session, **view):
@@ -189,10 +189,10 @@ def test_another_scene_lets_the_former_run_go(changed):
 
 
 def test_a_scene_opens_with_the_method_that_is_asked_for(session):
-    session.open(session.status.scene.path, wished=COARSE)
+    session.open(session.status.scene.path, overrides=COARSE)
     session.tick()
     assert session.status.scene.method == COARSE
-    session.open(session.status.scene.path, wished=Overrides(method={"field": "cubes"}))
+    session.open(session.status.scene.path, overrides=Overrides(method={"field": "cubes"}))
     session.tick()
     (error,) = errors_of(session)
     assert "'cubes'" in error and session.traceback == ""
@@ -204,7 +204,7 @@ def test_a_snapshot_with_another_method_is_its_dataset_again(session, tmp_path):
     session.train_with(COARSE)
     session._run_commands()
     assert session.status.scene.opened == session.status.scene.path
-    session.open(str(tmp_path / "s.safetensors"), wished=COARSE)
+    session.open(str(tmp_path / "s.safetensors"), overrides=COARSE)
     session.tick()
     (error,) = errors_of(session)
     assert "keeps its field and its sampler" in error
@@ -239,21 +239,21 @@ def test_a_trained_method_that_can_not_be_had_again_is_told_and_fails_nothing(ch
 def test_a_draft_follows_the_method_that_is_trained_and_keeps_each_kinds_settings():
     draft = MethodDraft()
     draft.choose("field", "mlp")
-    assert draft.wished == Overrides(), "there is no scene yet"
+    assert draft.chosen == Overrides(), "there is no scene yet"
     draft.follow(COARSE, {})
-    assert draft.wished == COARSE and not draft.changed
+    assert draft.chosen == COARSE and not draft.changed
     draft.choose("sampler", "proposal")
     draft.set("sampler", "n_first", 32)
     assert draft.changed
-    assert draft.wished == Overrides(method={"field": "ngp", "sampler": "proposal"}, sampler={"n_first": 32})
+    assert draft.chosen == Overrides(method={"field": "ngp", "sampler": "proposal"}, sampler={"n_first": 32})
     draft.choose("sampler", "stratified")
-    assert draft.wished == COARSE
+    assert draft.chosen == COARSE
     draft.choose("sampler", "proposal")
     assert draft.values("sampler") == {"n_first": 32}
     draft.follow(dataclasses.replace(COARSE), {})
     assert draft.name("sampler") == "proposal", "the same method came again"
     draft.revert()
-    assert draft.wished == COARSE and COARSE.sampler == {"n_bins": 16}
+    assert draft.chosen == COARSE and COARSE.sampler == {"n_bins": 16}
 
 
 def test_it_asks_before_anything_is_given_up(changed):

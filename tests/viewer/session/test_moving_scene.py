@@ -13,7 +13,7 @@ from viewer.picture.export.screenshots import read_metadata
 from viewer.picture.pictures import camera_of
 from viewer.protocol.requests import PhotoId, Pose, Split
 from viewer.session.rerender import rerender
-from viewer.tools.inspector import RayQuestion, photo_color
+from viewer.tools.inspector import INSPECTOR, RayQuestion, photo_color
 
 TIMES = {"train": [index / 8 for index in range(9)], "test": [0.1, 0.5, 0.9]}
 
@@ -145,8 +145,8 @@ def test_an_inspected_ray_is_that_of_the_time(moving):
     ray = tuple(camera[:3, 3].tolist()), tuple((-camera[:3, 2]).tolist())
     found = []
     for time in (0.2, 0.7):
-        session.ask("inspector", RayQuestion(*ray, session.status.march, (1.0, 1.0, 1.0), 1, time))
+        session.ask(INSPECTOR, RayQuestion(*ray, session.status.march, (1.0, 1.0, 1.0), 1, time))
         while session.tick():
             pass
-        found.append(session.result("inspector").report.samples.sigmas.sum())
+        found.append(session.result(INSPECTOR).report.samples.sigmas.sum())
     assert found[0] != found[1]

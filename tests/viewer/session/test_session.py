@@ -11,11 +11,11 @@ from tests.viewer.live import ask, errors_of, live_session, screenshot_request, 
 from viewer.protocol.status import State
 from viewer.protocol.view_settings import Mode
 from viewer.session.resolution import ViewController
-from viewer.session.session import Session
+from viewer.session.session import LocalSession
 
 
 def test_it_starts_empty_and_names_its_device():
-    session = Session("cpu")
+    session = LocalSession("cpu")
     assert session.status.state is State.EMPTY
     assert session.status.device == "cpu"
     assert "CPU" in session.status.backend
@@ -260,7 +260,7 @@ def test_a_snapshot_goes_on_where_it_was(session, tmp_path):
     session.resume()
     for _ in range(3):
         session.tick()
-    again = Session("cpu")
+    again = LocalSession("cpu")
     again.open(str(tmp_path / "s.safetensors"))
     for _ in range(3):
         again.tick()
@@ -292,7 +292,7 @@ def test_training_starts_again_in_another_place(session):
     assert status.scene.place == place and status.scene.opened_place == before.place
     assert status.scene.opened == before.opened
     assert (trainer.step_count, trainer.excluded) == (0, {2})
-    assert trainer.sampler.box == place.box and trainer.settings.march.near_plane == 0.25
+    assert trainer.grid.box == place.box and trainer.settings.march.near_plane == 0.25
     assert session.tick() and session.status.step == 1
     session.reset()
     session.tick()
@@ -339,7 +339,7 @@ def test_a_snapshot_that_is_put_elsewhere_is_its_dataset_again(session, tmp_path
 def test_a_scene_opens_where_it_is_asked_to(session):
     own = session.status.scene.place
     box = (-1.0, -1.0, -1.0, 1.5, 1.5, 1.5)
-    session.open(session.status.scene.path, wished=Overrides(place={"box": box, "up": "+x"}))
+    session.open(session.status.scene.path, overrides=Overrides(place={"box": box, "up": "+x"}))
     session._run_commands()
     assert session.status.scene.place == own._replace(box=box, up=(1.0, 0.0, 0.0))
     assert session.status.scene.opened_place == own
@@ -347,7 +347,7 @@ def test_a_scene_opens_where_it_is_asked_to(session):
 
 def test_an_asked_for_place_that_no_camera_sees_is_refused_as_advice(session):
     before = session.status.scene
-    session.open(before.path, wished=Overrides(place={"box": (50.0, 50.0, 50.0, 51.0, 51.0, 51.0)}))
+    session.open(before.path, overrides=Overrides(place={"box": (50.0, 50.0, 50.0, 51.0, 51.0, 51.0)}))
     session.tick()
     (error,) = errors_of(session)
     assert error.startswith("no camera sees anything of the box") and session.traceback == ""

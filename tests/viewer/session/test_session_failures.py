@@ -7,7 +7,7 @@ import torch
 from core.errors import BackendUnavailable, CollapseKind, TrainingCollapsed
 from tests.viewer.live import ask, errors_of, state_of, trainer_of
 from viewer.protocol.status import State
-from viewer.session.session import Session
+from viewer.session.session import LocalSession
 
 
 def test_a_scene_that_cannot_be_opened_leaves_the_open_one_training(session):
@@ -23,7 +23,7 @@ def test_a_scene_that_cannot_be_opened_leaves_the_open_one_training(session):
 
 
 def test_a_failed_first_opening_says_so_and_waits():
-    session = Session("cpu")
+    session = LocalSession("cpu")
     session.open("/there/is/nothing")
     session.tick()
     assert session.status.state is State.EMPTY
@@ -35,7 +35,7 @@ def test_progress_is_told_while_a_scene_opens(ball, monkeypatch):
     monkeypatch.setattr(
         "viewer.session.session.replace", lambda old, **new: seen.append(new) or dataclasses.replace(old, **new)
     )
-    session = Session("cpu")
+    session = LocalSession("cpu")
     session.open(str(ball))
     session.tick()
     loading = [new for new in seen if new.get("state") is State.LOADING]
@@ -46,7 +46,7 @@ def test_progress_is_told_while_a_scene_opens(ball, monkeypatch):
 
 
 def test_a_newer_opening_ends_an_older_one(ball, monkeypatch):
-    session = Session("cpu")
+    session = LocalSession("cpu")
     session.open("/there/is/nothing")
     session.open(str(ball))
     session.tick()
@@ -103,7 +103,7 @@ def test_a_view_that_fails_is_not_tried_again(session, monkeypatch):
 
 
 def test_commands_without_a_scene_are_answered():
-    session = Session("cpu")
+    session = LocalSession("cpu")
     session.save_snapshot("x.safetensors")
     session.pause()
     session.resume()
@@ -117,4 +117,4 @@ def test_commands_without_a_scene_are_answered():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(BackendUnavailable, match="cpu"):
-        Session("cuda")
+        LocalSession("cuda")

@@ -3,7 +3,7 @@ import time
 
 from tests.viewer.live import ask, trainer_of
 from viewer.protocol.status import State
-from viewer.session.session import Session
+from viewer.session.session import LocalSession
 
 
 def wait_until(condition, seconds=20.0):
@@ -59,7 +59,7 @@ def test_closing_interrupts_a_large_picture(session):
 
 
 def test_closing_interrupts_an_opening(ball, monkeypatch):
-    session = Session("cpu")
+    session = LocalSession("cpu")
 
     def open_slowly(path, reading, device, seed, progress, overrides):
         while True:

@@ -11,8 +11,10 @@ from core.geometry.placement import Place
 from core.training.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
 from viewer.scene.open_scene import OpenScene
-from viewer.tools import Toolbox, check
-from viewer.tools.check import CheckTool
+from viewer.tools import check
+from viewer.tools.check import CHECK, CheckTool
+from viewer.tools.images import IMAGES
+from viewer.tools.toolbox import Toolbox
 
 
 def scene(dataset=None) -> OpenScene:
@@ -64,9 +66,9 @@ def test_it_does_not_wait_for_what_other_tools_took(opened, monkeypatch):
     monkeypatch.setattr(check, "SLICE_SECONDS", 0.0)
     tools = Toolbox()
     tools.new_scene(opened)
-    tools.ask("images", frozenset(), opened)
+    tools.ask(IMAGES, frozenset(), opened)
     n_steps = 0
-    while tools.result("check") is None or not tools.result("check").finished:
+    while tools.result(CHECK) is None or not tools.result(CHECK).finished:
         tools._next_at[False] = math.inf  # the others have had far more than their share
         tools._next_at[True] = 0.0
         assert tools.slice(opened, training=True)
@@ -94,7 +96,7 @@ def test_another_place_and_another_up_are_judged_without_looking_at_pictures_aga
     tool = CheckTool()
     finish(tool, opened)
     drawn = tool.result.drawing
-    monkeypatch.setattr("core.datasets.checks.dataset_check.look_at", lambda image: pytest.fail("looked at again"))
+    monkeypatch.setattr("core.datasets.checks.dataset_check.measure_image", lambda *_: pytest.fail("looked at again"))
     opened.turn_up((1.0, 0.0, 0.0))
     assert finish(tool, opened) == 1
     assert dict(tool.result.facts)["box"] and any("+x is up" in text for _, text in tool.result.facts)
@@ -148,8 +150,8 @@ def test_a_dataset_that_cannot_be_judged_is_given_up(opened, monkeypatch, broken
             while True:
                 assert tools.slice(opened, training=False)
         for _ in range(3):
-            assert not tools.slice(opened, training=False) and tools.result("check") is None
+            assert not tools.slice(opened, training=False) and tools.result(CHECK) is None
         tools.new_scene(opened.restarted(seed=1))
         assert not tools.slice(opened, training=False)
     opened.turn_up((1.0, 0.0, 0.0))
-    assert tools.slice(opened, training=False) and tools.result("check") is not None
+    assert tools.slice(opened, training=False) and tools.result(CHECK) is not None

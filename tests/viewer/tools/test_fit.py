@@ -2,18 +2,18 @@
 
 from tests.ball import CENTRE, RADIUS
 from tests.viewer.live import paused_after
-from viewer.tools.fit import FitQuestion
+from viewer.tools.fit import FIT, FitQuestion
 
 
 def finish(session):
     while session.tick():
         pass
-    return session.result("fit")
+    return session.result(FIT)
 
 
 def test_it_finds_the_ball_wherever_the_box_is(session):
     paused_after(session, 1)
-    session.ask("fit", FitQuestion(7, session.status.scene_serial))
+    session.ask(FIT, FitQuestion(7, session.status.scene_serial))
     found = finish(session)
     assert found.number == 7 and found.place.n_levels == 1
     for axis, middle in enumerate(CENTRE):
@@ -22,7 +22,7 @@ def test_it_finds_the_ball_wherever_the_box_is(session):
 
 def test_a_question_about_another_scene_and_one_taken_back_have_no_answer(session):
     paused_after(session, 1)
-    session.ask("fit", FitQuestion(1, session.status.scene_serial - 1))
-    session.ask("fit", FitQuestion(2, session.status.scene_serial))
-    session.ask("fit", None)
+    session.ask(FIT, FitQuestion(1, session.status.scene_serial - 1))
+    session.ask(FIT, FitQuestion(2, session.status.scene_serial))
+    session.ask(FIT, None)
     assert finish(session) is None

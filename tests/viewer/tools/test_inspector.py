@@ -12,7 +12,7 @@ from viewer.input.orbit import at_view
 from viewer.picture.pictures import camera_of, render_view
 from viewer.protocol.view_settings import Compare, ViewSettings
 from viewer.tools import inspector
-from viewer.tools.inspector import RayQuestion
+from viewer.tools.inspector import INSPECTOR, RayQuestion
 
 SIZE = (40, 30)
 COLUMN, ROW = 21, 13
@@ -36,10 +36,10 @@ def question(session, size=SIZE, camera=0, pixel=(COLUMN, ROW), **thresholds) ->
 
 
 def answer(session, asked):
-    session.ask("inspector", asked)
+    session.ask(INSPECTOR, asked)
     while session.tick():
         pass
-    return session.result("inspector")
+    return session.result(INSPECTOR)
 
 
 def test_the_ray_is_that_of_the_pictures_pixel(paused):
@@ -72,10 +72,10 @@ def test_as_ray_is_marched_through_the_former_run(paused, monkeypatch):
     present = answer(paused, dataclasses.replace(asked, of=Compare.OFF))
     assert present.report.color != found.report.color and present.step == trainer_of(paused).step_count
     paused.resume()
-    paused.ask("inspector", asked)
+    paused.ask(INSPECTOR, asked)
     for _ in range(3):
         paused.tick()
-    assert paused.result("inspector").step == former.step_count, "only the present run goes on"
+    assert paused.result(INSPECTOR).step == former.step_count, "only the present run goes on"
 
 
 def test_a_former_run_that_is_let_go_has_no_ray_and_fails_nothing(paused):
@@ -109,7 +109,7 @@ def test_the_ray_is_inspected_again_as_training_goes_on(paused):
     paused.resume()
     for _ in range(12):
         paused.tick()
-    again = paused.result("inspector")
+    again = paused.result(INSPECTOR)
     assert again.step > first.step and again.question == first.question
     assert again.report.color != first.report.color
 
@@ -120,16 +120,16 @@ def test_while_the_camera_moves_a_question_is_answered_all_the_same(paused, monk
     request = view_request(paused.status.scene, paused.status.march, moving=True)
     paused.request_view(request)
     asked = question(paused, alpha_thre=0.1)
-    paused.ask("inspector", asked)
+    paused.ask(INSPECTOR, asked)
     paused.tick()
-    assert paused.result("inspector").question == asked
+    assert paused.result(INSPECTOR).question == asked
 
 
 def test_a_closed_panel_costs_nothing(paused):
     answer(paused, question(paused))
-    paused.ask("inspector", None)
+    paused.ask(INSPECTOR, None)
     paused.tick()
-    assert paused.result("inspector") is None
+    assert paused.result(INSPECTOR) is None
     assert not paused.tick()
 
 
@@ -137,7 +137,7 @@ def test_a_reset_scene_forgets_the_ray(paused):
     answer(paused, question(paused))
     paused.reset()
     paused.tick()
-    assert paused.result("inspector") is None
+    assert paused.result(INSPECTOR) is None
 
 
 def test_the_camera_of_a_question_is_the_pictures(paused):

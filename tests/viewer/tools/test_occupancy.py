@@ -5,6 +5,7 @@ import pytest
 
 from tests.viewer.live import live_session, paused_after, trainer_of
 from viewer.tools import occupancy
+from viewer.tools.occupancy import GRID
 
 
 @pytest.fixture
@@ -16,11 +17,11 @@ def session(ball, monkeypatch):
 def finish(session):
     while session.tick():
         pass
-    return session.result("grid")
+    return session.result(GRID)
 
 
 def test_every_cell_is_told_once(session):
-    session.ask("grid", 0.01)
+    session.ask(GRID, 0.01)
     facts, grid = finish(session), trainer_of(session).grid
     assert facts.n_cells == grid.occs.numel()
     assert facts.n_empty == int((grid.occs < 0.0).sum())
@@ -32,48 +33,48 @@ def test_every_cell_is_told_once(session):
 
 def test_cameras_are_counted_in_slices_until_all_are_looked_through(session, monkeypatch):
     monkeypatch.setattr(occupancy, "SLICE_SECONDS", 0.0)
-    session.ask("grid", 0.01)
+    session.ask(GRID, 0.01)
     shares = []
     while session.tick():
-        if session.result("grid") is not None:
-            shares.append(session.result("grid").counted)
+        if session.result(GRID) is not None:
+            shares.append(session.result(GRID).counted)
     assert shares == sorted(shares) and 0.0 in shares and shares[-1] == 1.0 and len(set(shares)) > 5
     coverage, occupied = trainer_of(session).coverage, trainer_of(session).grid.grid_state(0.01).binaries
     counts = coverage.counts[occupied].numpy()
-    facts = session.result("grid")
+    facts = session.result(GRID)
     assert facts.seen_by == (counts.min(), np.sort(counts)[(len(counts) - 1) // 2], counts.max())
     assert 0 < facts.seen_by[2] <= 9
 
 
 def test_a_threshold_above_all_values_leaves_no_cell_to_be_seen(session):
-    session.ask("grid", 0.01)
+    session.ask(GRID, 0.01)
     assert finish(session).seen_by is not None
     trainer_of(session).grid.occs.clamp_(max=0.5)
-    session.ask("grid", 1.0)
+    session.ask(GRID, 1.0)
     assert finish(session).seen_by is None
 
 
 def test_a_grid_at_rest_is_looked_at_once_and_a_trained_one_again(session):
-    session.ask("grid", 0.01)
+    session.ask(GRID, 0.01)
     first = finish(session)
-    session.ask("grid", 0.01)
+    session.ask(GRID, 0.01)
     assert finish(session) is first
     session.resume()
     for _ in range(20):
         session.tick()
-    assert session.result("grid").step > first.step
+    assert session.result(GRID).step > first.step
 
 
 def test_a_closed_panel_costs_nothing(session):
-    session.ask("grid", 0.01)
-    session.ask("grid", None)
+    session.ask(GRID, 0.01)
+    session.ask(GRID, None)
     session.tick()
     assert not session.tick()
 
 
 def test_another_scene_is_looked_at_anew(session):
-    session.ask("grid", 0.01)
+    session.ask(GRID, 0.01)
     finish(session)
     session.reset()
     session.tick()
-    assert session.result("grid") is None or session.result("grid").step <= 1
+    assert session.result(GRID) is None or session.result(GRID).step <= 1

@@ -14,6 +14,7 @@ from tests.ball import mixed_ball_views
 from tests.photos import write_nerfstudio
 from tests.viewer.live import live_session, paused_after, trainer_of, view_request
 from viewer.protocol.requests import PhotoId, Split
+from viewer.tools.photo import PHOTO
 
 BLUE = (0.1, 0.2, 0.9)
 
@@ -26,14 +27,14 @@ def session(ball, monkeypatch):
 def ask(session, photo, **thresholds):
     march = dataclasses.replace(session.status.march, **thresholds)
     request = view_request(session.status.scene, march, size=(40, 30), background=BLUE)
-    session.ask("photo", dataclasses.replace(request, photo=photo))
+    session.ask(PHOTO, dataclasses.replace(request, photo=photo))
     return march
 
 
 def finish(session):
     while session.tick():
         pass
-    return session.result("photo")
+    return session.result(PHOTO)
 
 
 @pytest.mark.parametrize("photo", [PhotoId(Split.TRAIN, 4), PhotoId(Split.TEST, 1)])
@@ -69,7 +70,7 @@ def test_off_the_views_there_is_nothing_to_measure(session):
     assert finish(session) is not None
     ask(session, None)
     session.tick()
-    assert session.result("photo") is None
+    assert session.result(PHOTO) is None
     assert not session.tick()
 
 
@@ -78,7 +79,7 @@ def test_other_thresholds_are_measured_anew(session):
     first = finish(session)
     ask(session, PhotoId(Split.TRAIN, 0))
     session.tick()
-    assert session.result("photo") is first, "the same question keeps its answer"
+    assert session.result(PHOTO) is first, "the same question keeps its answer"
     ask(session, PhotoId(Split.TRAIN, 0), alpha_thre=0.5)
     assert finish(session).psnr < first.psnr
 
@@ -90,16 +91,16 @@ def test_while_training_the_weights_move_and_the_count_begins_anew(session):
     steps = set()
     for _ in range(2000):  # the tool takes a small share of the time, so this many ticks bring a few slices at least
         session.tick()
-        steps.add(session.result("photo").step)
+        steps.add(session.result(PHOTO).step)
         if len(steps) > 3:
             break
     assert len(steps) > 3
-    assert session.result("photo").step <= session.status.step
-    assert math.isfinite(session.result("photo").psnr)
+    assert session.result(PHOTO).step <= session.status.step
+    assert math.isfinite(session.result(PHOTO).psnr)
 
 
 def test_a_photo_that_is_not_there_is_told(session):
     ask(session, PhotoId(Split.TEST, 3))
     session.tick()
     assert ["3 test views" in n.text for n in session.take_notices() if n.error] == [True]
-    assert session.result("photo") is None
+    assert session.result(PHOTO) is None

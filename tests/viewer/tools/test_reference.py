@@ -11,6 +11,7 @@ from core.rendering.metrics import psnr
 from tests.viewer.live import live_session, paused_after, trainer_of, view_request
 from viewer.picture.pictures import render_view
 from viewer.protocol.status import State
+from viewer.tools.reference import REFERENCE
 from viewer.tools.scattered import scattered
 
 
@@ -22,13 +23,13 @@ def session(ball, monkeypatch):
 def finish(session):
     while session.tick():
         pass
-    return session.result("reference")
+    return session.result(REFERENCE)
 
 
 def asked(session, **thresholds):
     march = dataclasses.replace(session.status.march, **thresholds)
     request = view_request(session.status.scene, march, size=(40, 30))
-    session.ask("reference", request)
+    session.ask(REFERENCE, request)
     return request
 
 
@@ -54,10 +55,10 @@ def test_with_thresholds_off_there_is_no_difference(session):
 
 def test_a_closed_panel_costs_nothing(session):
     asked(session)
-    session.ask("reference", None)
+    session.ask(REFERENCE, None)
     session.tick()
     assert not session.tick()
-    assert session.result("reference") is None
+    assert session.result(REFERENCE) is None
 
 
 def test_a_question_about_another_view_starts_again(session):
@@ -65,7 +66,7 @@ def test_a_question_about_another_view_starts_again(session):
     first = finish(session)
     asked(session, early_stop_eps=0.3)
     session.tick()
-    assert session.result("reference") is first, "the same question keeps its answer"
+    assert session.result(REFERENCE) is first, "the same question keeps its answer"
     asked(session, early_stop_eps=0.0)
     assert finish(session).psnr > first.psnr
 
@@ -74,7 +75,7 @@ def test_while_training_tools_keep_to_their_share(session):
     session.resume()
     asked(session)
     before, ticks = session.status.step, 0
-    while (found := session.result("reference")) is None or found.step <= before:
+    while (found := session.result(REFERENCE)) is None or found.step <= before:
         session.tick()
         ticks += 1
         assert ticks < 2000, "no slice came in 2000 steps"
@@ -96,16 +97,16 @@ def test_another_background_is_another_view(session):
     asked(session, alpha_thre=0.3)
     first = finish(session)
     march = dataclasses.replace(session.status.march, alpha_thre=0.3)
-    session.ask("reference", view_request(session.status.scene, march, size=(40, 30), background=(0.0, 0.0, 0.0)))
+    session.ask(REFERENCE, view_request(session.status.scene, march, size=(40, 30), background=(0.0, 0.0, 0.0)))
     assert finish(session).psnr != first.psnr
 
 
 def test_a_question_about_a_scene_that_is_closed_is_dropped(session):
     request = asked(session)
     session.tick()
-    session.ask("reference", dataclasses.replace(request, scene_serial=session.status.scene_serial - 1, width=39))
+    session.ask(REFERENCE, dataclasses.replace(request, scene_serial=session.status.scene_serial - 1, width=39))
     session.tick()
-    assert session.result("reference").request is request
+    assert session.result(REFERENCE).request is request
 
 
 @pytest.mark.parametrize("n", [1, 2, 12, 97, 1200])

@@ -9,7 +9,7 @@ from core.config.march import THRESHOLDS_OFF
 from core.rendering.render import render_image
 from tests.viewer.live import errors_of, live_session, paused_after, state_of, trainer_of, view_request
 from viewer.picture.pictures import camera_of
-from viewer.tools.sweep import LONGEST_SIDE, SweepQuestion
+from viewer.tools.sweep import LONGEST_SIDE, SWEEP, SweepQuestion
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def session(ball, monkeypatch):
 def asked(session, name="early_stop_eps", size=(40, 30), **thresholds):
     march = dataclasses.replace(session.status.march, **{**THRESHOLDS_OFF, **thresholds})
     question = SweepQuestion(name, view_request(session.status.scene, march, size=size))
-    session.ask("sweep", question)
+    session.ask(SWEEP, question)
     session.tick()
     return question
 
@@ -28,7 +28,7 @@ def asked(session, name="early_stop_eps", size=(40, 30), **thresholds):
 def finish(session):
     while session.tick():
         pass
-    return session.result("sweep")
+    return session.result(SWEEP)
 
 
 def test_a_sweep_is_of_the_shown_view(session):
@@ -50,15 +50,15 @@ def test_it_comes_point_by_point(session):
     asked(session)
     shares, counts = [], []
     while session.tick():
-        shares.append(session.result("sweep").share)
-        counts.append(len(session.result("sweep").curve.points))
+        shares.append(session.result(SWEEP).share)
+        counts.append(len(session.result(SWEEP).curve.points))
     assert shares == sorted(shares) and counts == sorted(counts)
     assert {0, 5, 12} <= set(counts)
 
 
 def test_large_views_are_swept_small_and_keep_their_shape(session):
     asked(session, size=(1600, 1000))
-    result = session.result("sweep")
+    result = session.result(SWEEP)
     assert (result.width, result.height) == (LONGEST_SIDE, LONGEST_SIDE * 10 // 16)
 
 
@@ -67,10 +67,10 @@ def test_training_that_goes_on_meanwhile_does_not_mix_into_a_sweep(session):
     calm = finish(session).curve
     asked(session)
     session.resume()
-    while session.result("sweep").running:
+    while session.result(SWEEP).running:
         session.tick()
     assert session.status.step > 20
-    for a, b in zip(calm.points, session.result("sweep").curve.points, strict=True):
+    for a, b in zip(calm.points, session.result(SWEEP).curve.points, strict=True):
         assert (a.value, a.evaluations, a.psnr_vs_off) == (b.value, b.evaluations, pytest.approx(b.psnr_vs_off))
 
 
@@ -85,12 +85,12 @@ def test_a_sweep_changes_nothing_of_training(session):
 
 def test_a_stopped_sweep_does_nothing_more_and_keeps_its_points(session):
     asked(session)
-    while len(session.result("sweep").curve.points) < 3:
+    while len(session.result(SWEEP).curve.points) < 3:
         session.tick()
-    session.ask("sweep", None)
+    session.ask(SWEEP, None)
     session.tick()
     assert not session.tick()
-    stopped = session.result("sweep")
+    stopped = session.result(SWEEP)
     assert not stopped.running and not stopped.finished and len(stopped.curve.points) == 3 and stopped.share < 1.0
 
 
@@ -105,11 +105,11 @@ def test_another_scene_voids_the_sweep(session):
     asked(session)
     session.reset()
     session.tick()
-    assert session.result("sweep") is None
+    assert session.result(SWEEP) is None
 
 
 def test_what_cannot_be_swept_is_said(session):
     asked(session, "near_plane", far_plane=0.01)
-    result = session.result("sweep")
+    result = session.result(SWEEP)
     assert "near_plane has no range" in result.problem and result.curve is None and not result.running
     assert not errors_of(session)
