@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Take the READMEs' pictures of the window: python -m tests.benchmarks.window_pictures FOLDER
 
-Drives the program on a virtual screen as the window's tests do; takes four minutes. FOLDER is created if needed, and
+Drives the program on a virtual screen as the window's tests do; takes six minutes. FOLDER is created if needed, and
 must have none of the pictures yet.
 """
 
 import sys
+import time
 from pathlib import Path
 
 from tests.gui.app import App, running, virtual_screen
@@ -13,16 +14,24 @@ from tests.gui.app import App, running, virtual_screen
 _TRAINED, _SHORT = 40.0, 25.0
 """Seconds of training before the pictures are taken."""
 
+_STILL = 3.0
+
 _PROPOSAL = 3
 """The index of this sampler in the list."""
 
-_PICTURES = ("window.png", "inspector.png", "method.png", "proposal_ray.png")
+_PICTURES = (
+    "window.png", "occupancy.png", "scene.png", "inspector.png", "thresholds_compared.png", "images.png", "method.png",
+    "proposal_ray.png",
+)  # fmt: skip
 
 _NOWHERE = (530, 18)
 """A point on the toolbar without a button."""
 
 _LEFT = (0, 42, 934, 772)
 """The part of the screen with the picture and what is docked below it."""
+
+_LOWER = (0, 506, 934, 772)
+"""The panels docked below the picture."""
 
 
 def main(folder: Path) -> None:
@@ -36,9 +45,26 @@ def main(folder: Path) -> None:
             _trained(app, _TRAINED)
             _keep(app, folder / "window.png")
             app.toggle("paused")
+            app.bring("grid", "view.cells_opacity")
+            app.click("view.cells_opacity", across=0.6)
+            app.wait_for_picture("the grid's cells")
+            _keep(app, folder / "occupancy.png")
+            app.click("view.cells_opacity", across=0.01)
+            app.bring("place", "place.fit")
+            app.wait_for(lambda s: s["place"]["handles"], "the handles")
+            app.wait_for_picture("the box")
+            _keep(app, folder / "scene.png")
+            app.bring("thresholds", "march.back")
             _inspect(app)
             _keep(app, folder / "inspector.png", _LEFT)
             app.click("ray.clear")
+            _compare_thresholds(app)
+            _keep(app, folder / "thresholds_compared.png")
+            app.click("compare.what.off")
+            app.click("march.back")
+            app.bring("images", "images.view.0")
+            _stand_still(app, _LOWER)
+            _keep(app, folder / "images.png", _LOWER)
             app.bring("method", "method.start")
             app.choose("method.sampler", _PROPOSAL)
             app.click("method.start")
@@ -68,6 +94,26 @@ def _inspect(app: App) -> None:
     app.wait_for_picture("the smaller picture")
     app.drag("picture", 260, 40)
     app.wait_for_picture("the ray from the side")
+
+
+def _compare_thresholds(app: App) -> None:
+    """Compare the present thresholds with a far higher early stop."""
+    app.bring("compare", "compare.keep")
+    app.click("compare.keep")
+    app.bring("thresholds", "march.early_stop_eps")
+    app.click("march.early_stop_eps", across=0.97)
+    app.wait_for(lambda s: s["march"]["early_stop_eps"] > 0.3, "B's threshold")
+    app.bring("compare", "compare.what.settings")
+    app.click("compare.what.settings")
+    app.wait_for_picture("both pictures")
+
+
+def _stand_still(app: App, part: tuple[int, int, int, int]) -> None:
+    """Wait until a part of the screen has not changed for `_STILL` seconds."""
+    before, after = None, app.screen().crop(part).tobytes()
+    while before != after:
+        time.sleep(_STILL)
+        before, after = after, app.screen().crop(part).tobytes()
 
 
 def _keep(app: App, path: Path, part: tuple[int, int, int, int] | None = None) -> None:
