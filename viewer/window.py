@@ -1,7 +1,7 @@
 """The window: Dear PyGui's context, the layout, the main loop, mouse and keys.
 
 Dear PyGui is called from the main thread only. The loop never waits for the session: it shows the newest finished
-frame, sends the newest wish, and sleeps for the rest of its period so that training keeps the cores.
+frame, asks for the newest view, and sleeps for the rest of its period so that training has the processor.
 """
 
 import os
@@ -49,10 +49,10 @@ from viewer.widgets.style import BACKDROP, Style
 from viewer.widgets.widgets import visible_widgets
 
 FIGURES_PERIOD = 0.2
-"""Seconds between updates of the numbers; faster can't be read."""
+"""Seconds between updates of the figures in the bars; faster ones can't be read."""
 
 CLOSE_SECONDS = 0.7
-"""The session may take this long to stop; the window promises to be gone within a second."""
+"""Seconds that the session may take to stop; the window is to be gone within one."""
 
 STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
 
@@ -72,14 +72,14 @@ def run_window(
     """Show the window until it is closed; starts the session and closes it.
 
     Args:
-        dataset_path: opened at once; None shows how to open one.
-        reading: how it is opened.
+        dataset_path: is opened at once; None shows how to open a scene.
+        reading: how it is read.
         thresholds: values of `MarchSettings` by name, instead of those the first scene trains with.
         picture: values of `ViewSettings` by name, instead of the defaults and the first scene's field of view.
         ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
         width, height: the window's first size in pixels.
         status_log: a file for `StatusLog`; the environment variable FIRSTLIGHT_STATUS_LOG names one as well.
-        wished: the first scene's method and place, where these aren't to be the usual ones.
+        wished: the first scene's method and place, if they aren't to be the usual ones.
 
     Returns:
         The exit code, 0.
@@ -115,7 +115,7 @@ def run_window(
 
 
 class Window:
-    """Everything on screen; made inside Dear PyGui's context."""
+    """Everything on screen. Make it inside Dear PyGui's context."""
 
     def __init__(
         self,
@@ -158,7 +158,9 @@ class Window:
         self._pace, self._next_figures = Pace(), 0.0
 
     def _make_shortcuts(self) -> dict[str, Callable[[], object]]:
-        modes = {str(i + 1): partial(self.state.set_view, mode=mode) for i, mode in enumerate(Mode)}
+        modes: dict[str, Callable[[], object]] = {
+            str(i + 1): partial(self.state.set_view, mode=mode) for i, mode in enumerate(Mode)
+        }
         keys = modes | {
             "F1": self.help.toggle,
             "F12": self.screenshot.take,
@@ -180,8 +182,8 @@ class Window:
             try:
                 dpg.run_callbacks(dpg.get_callback_queue())
                 self.tick(now, elapsed)
-            except Exception as error:  # a defect of ours in one panel must not take what was learnt with it
-                self._tell(error)
+            except Exception as error:  # a bug in a panel must not cost the user what was learnt
+                self._report(error)
             dpg.render_dearpygui_frame()
             self._pace.rest(self._is_used(), self._has_news)
 
@@ -196,16 +198,16 @@ class Window:
         buttons = (dpg.is_mouse_button_down(b) for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE))
         return self.state.playing or any(buttons) or self._keyboard.any_down or mouse != before
 
-    def _tell(self, error: Exception) -> None:
-        """Show an error of the window's own, once."""
+    def _report(self, error: Exception) -> None:
+        """Show an error in the window's own code, once."""
         text = f"{type(error).__name__}: {error}"
         if text not in self._failures:
             self._failures.add(text)
             traceback.print_exc()
-            self.context.say(f"The window stumbled over {text}. Training goes on; save a snapshot to be safe.", True)
+            self.context.say(f"The window has a bug: {text}. Training goes on; save a snapshot to be safe.", True)
 
     def tick(self, now: float, elapsed: float) -> None:
-        """One frame's work: input, the newest from the session, the newest wish to it."""
+        """One frame's work: input, the newest frame and status of the session, and a request to it."""
         status = self.session.status
         self._follower.follow(status)
         self.canvas.follow()
@@ -238,21 +240,22 @@ class Window:
             self._log(now, status, frame)
 
     def _log(self, now: float, status: Status, frame: Frame | None) -> None:
-        said = {"errors": self.messages.errors, "toasts": self.messages.toasts}
-        more = {
+        pose = self.state.pose
+        messages = {"errors": self.messages.errors, "toasts": self.messages.toasts}
+        more: dict[str, Any] = {
             "window_fps": round(self._pace.fps, 1),
             "window_frames": dpg.get_frame_count(),
             "serial": self.state.serial,
             "march": asdict(self.state.march),
             "view": asdict(self.state.view),
-            "camera": None if self.state.camera is None else asdict(self.state.pose),
+            "camera": None if pose is None else asdict(pose),
             "playback": None if self.state.playback is None else asdict(self.state.playback),
             "photo": None if self.state.photo is None else asdict(self.state.photo),
             "reading": None if status.scene is None else asdict(status.scene.reading),
         }
         for panel in self.dock.panels:
             more |= panel.log(self.canvas)
-        self.log.write(now, status, frame, visible_widgets(), **more, **said)
+        self.log.write(now, status, frame, visible_widgets(), **more, **messages)
 
     def _place_floating(self) -> None:
         rect = self.canvas.rect
@@ -266,7 +269,7 @@ class Window:
         self.messages.place(rect, self.time_bar.height)
 
     def _keys(self) -> None:
-        """Shortcuts act when a key goes down; fly keys while they are held. Neither while text is being typed."""
+        """Shortcuts act when a key goes down, fly keys while they are held; neither does while text is typed."""
         keys = self._keyboard.read()
         if "Esc" in keys.pressed:
             for panel in (self.help, self.screenshot, self.panels_menu, self.open_dialog):

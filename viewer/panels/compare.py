@@ -1,4 +1,4 @@
-"""Two settings, two runs, or photo and view, in one picture: what is compared, how, and what the figures say."""
+"""Two settings, two runs, or photo and view, compared in one picture, and figures of how much they differ."""
 
 import math
 
@@ -28,20 +28,20 @@ WHAT = {
     Compare.SETTINGS: ("A and B", "Compare the settings kept as A with the present ones, B."),
     Compare.RUN: (
         "Former run",
-        "Compare the run before, A, with the present one, B, both with the present thresholds. There is one once "
-        "training started again with another method, see the panel Method.",
+        "Compare the former run, A, with the present one, B, both with the present thresholds. There is a former run "
+        "once training was started again with another method, see the panel Method.",
     ),
     Compare.PHOTO: (
         "Photo",
-        "Compare the photo with the picture, while the camera stands on a view of the dataset. "
-        "What a mask hides is darkened and doesn't count.",
+        "Compare the photo with the picture while the camera stands on a view of the dataset. "
+        "Masked parts are darkened and don't count.",
     ),
 }
 HOW = {
-    CompareAs.DIVIDER: ("Divider", "A or the photo left of a divider, the present picture right of it. Drag the "
-                        "divider on the picture."),
-    CompareAs.DIFFERENCE: ("Difference", "The absolute difference, with its scale in the picture's corner."),
-    CompareAs.BLEND: ("Blend", "Both laid over each other."),
+    CompareAs.DIVIDER: ("Divider", "A or the photo to the left of a divider, the present picture to its right. "
+                        "Drag the divider on the picture."),
+    CompareAs.DIFFERENCE: ("Difference", "The absolute difference, with its scale in the corner of the picture."),
+    CompareAs.BLEND: ("Blend", "A mix of both."),
     CompareAs.FIRST: ("A only", "A or the photo alone."),
 }  # fmt: skip
 
@@ -51,13 +51,15 @@ COSTS = {
     "Densities": lambda s: short(s.n_density),
     "Colours": lambda s: short(s.n_color),
 }
-"""What a picture cost: rows of the table."""
+"""The table's rows that say what a picture cost."""
 
 MOST_ROWS = len(settings_of(MarchSettings)) + len(COSTS)
 WIDTH = 318
-"""Of a row of buttons, at scale 1."""
+"""The width of a row of buttons, at scale 1."""
 
-NO_FORMER = "There is no former run yet: start training with another method in the panel Method."
+KEEP_HELP = "Keep the present thresholds as A. Later changes make B."
+SWAP_HELP = "Exchange A's thresholds with the present ones."
+NO_FORMER = "There is no former run yet: train with another method in the panel Method."
 HINT = "Stand on a view of the dataset to compare with its photo: press [ or ], or click one in the panel Images."
 
 
@@ -73,10 +75,9 @@ class ComparePanel(Panel):
         self._rows: list[tuple[str, str, str]] = []
         style, state = context.style, context.state
         with ui.group(horizontal=True, horizontal_spacing=style.px(2)):
-            button("Keep as A", style, state.keep_as_a, "Keep the present thresholds as A. What is changed from now on "
-                   "is B.", width=style.px(WIDTH // 2), tag="compare.keep")  # fmt: skip
-            button("Swap A and B", style, self._swap, "A's thresholds become the present ones and the other way "
-                   "round.", width=style.px(WIDTH // 2), tag="compare.swap")  # fmt: skip
+            width = style.px(WIDTH // 2)
+            button("Keep as A", style, state.keep_as_a, KEEP_HELP, width=width, tag="compare.keep")
+            button("Swap A and B", style, self._swap, SWAP_HELP, width=width, tag="compare.swap")
         self._what = Choice("compare.what", WHAT, style, style.px(WIDTH // 4 - 1), self._compare)
         self._how = Choice("compare.how", HOW, style, style.px(WIDTH // 4 - 1), lambda v: state.set_view(compare_as=v))
         self._sliders = {CompareAs.DIVIDER: self._slider("divider"), CompareAs.BLEND: self._slider("blend")}
@@ -88,7 +89,7 @@ class ComparePanel(Panel):
         self._likeness = dpg.add_text("", tag="compare.likeness", wrap=style.px(WIDTH))
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Follow the settings; show how the newest frame's pictures differ."""
+        """Show the settings, and how the newest frame's pictures differ."""
         self._ask(frame)
         state, session = self._context.state, self._context.session
         view = state.view
@@ -100,9 +101,12 @@ class ComparePanel(Panel):
             slider.show(getattr(view, name), getattr(DEFAULTS, name))
         self._show_rows(rows(state, status, frame))
         dpg.set_value(self._between, between_text(state, frame))
-        on_view = state.photo is not None and status.scene is not None
-        dpg.set_value(self._photo, photo_name(state.photo, status.scene) if on_view else HINT)
-        dpg.set_value(self._likeness, likeness_text(session.result(PHOTO), state.photo) if on_view else "")
+        name, likeness = HINT, ""
+        if state.photo is not None and status.scene is not None:
+            name = photo_name(state.photo, status.scene)
+            likeness = likeness_text(session.result(PHOTO), state.photo)
+        dpg.set_value(self._photo, name)
+        dpg.set_value(self._likeness, likeness)
 
     def _ask(self, frame: Frame | None) -> None:
         """Ask about each new frame, and again after the panel was out of sight."""
@@ -120,17 +124,17 @@ class ComparePanel(Panel):
 
     def _swap(self) -> None:
         if self._context.state.other is None:
-            self._context.say("There is no A to swap with yet: keep the present settings as A first.")
+            self._context.say("There is no A to swap with yet: press Keep as A first.")
         self._context.state.swap()
 
-    def _slider(self, name: str) -> tuple[int, SettingSlider, str]:
+    def _slider(self, name: str) -> tuple[ui.Item, SettingSlider, str]:
         with ui.group() as group:
             change = lambda value: self._context.state.set_view(**{name: value})  # noqa: E731
             slider = SettingSlider(self._context, f"view.{name}", settings_of(ViewSettings)[name], change)
         return group, slider, name
 
     def _build_table(self) -> None:
-        """Rows are made once, and shown as far as there is something in them."""
+        """All rows are made at once, and shown when there is something in them."""
         with ui.table(tag="compare.table", header_row=False, policy=dpg.mvTable_SizingStretchProp, pad_outerX=False):
             for share in (0.4, 0.3, 0.3):
                 dpg.add_table_column(init_width_or_weight=share)
@@ -154,8 +158,8 @@ class ComparePanel(Panel):
 
 
 def rows(state: ViewState, status: Status, frame: Frame | None) -> list[tuple[str, str, str]]:
-    """In what A and B differ, and what their pictures cost: name, A, B."""
-    if state.comparing is Compare.RUN and status.former is not None:
+    """The settings in which A and B differ, and what their pictures cost: name, A, B."""
+    if state.comparing is Compare.RUN and status.former is not None and status.scene is not None:
         found = [("Method", status.former.title, title_of(status.scene.method))]
         found.append(("Step", f"{status.former.step}", f"{status.step}"))
     elif state.other is None:
@@ -168,12 +172,12 @@ def rows(state: ViewState, status: Status, frame: Frame | None) -> list[tuple[st
 
 
 def between_text(state: ViewState, frame: Frame | None) -> str:
-    """How A's picture and B's differ, or what to do to see it."""
+    """How much A's and B's pictures differ, or what to do to see it."""
     if state.view.compare is Compare.RUN and not state.runs:
         return NO_FORMER
     with_run = state.comparing is Compare.RUN
     if state.other is None and not with_run:
-        return "Nothing is kept as A yet. Keep the present settings, then change a threshold."
+        return "There is no A yet. Press Keep as A, then change a threshold."
     if state.comparing is not Compare.SETTINGS and not with_run:
         return "A is kept. Choose A and B to compare it with the present settings."
     if frame is None or frame.comparison is None:
@@ -181,19 +185,19 @@ def between_text(state: ViewState, frame: Frame | None) -> str:
     found, stats = frame.comparison, frame.stats
     size = f", at {stats.rendered_width} {TIMES} {stats.rendered_height} px" if frame.reason else ""
     if math.isinf(found.psnr):
-        return f"A and B give equal pictures{size}"
+        return f"A and B give the same picture{size}"
     return f"A to B: {errors_text(found.psnr, found.largest, 1)}{size}"
 
 
 def photo_name(photo: PhotoId, scene: SceneInfo) -> str:
-    """The view that the camera stands on."""
+    """The view that the camera stands on, as text."""
     n = scene.n_train if photo.split is Split.TRAIN else scene.n_test
     return f"On {'training' if photo.split is Split.TRAIN else 'test'} view {photo.index + 1} of {n}"
 
 
 def likeness_text(found: Difference | None, photo: PhotoId) -> str:
-    """How close the present settings come to the photo, and how much of it was compared."""
+    """How close the present settings come to the photo, and which share of its pixels was compared."""
     if found is None or found.photo != photo:
-        return "Against its photo: measured when the camera rests."
+        return "Against its photo: measured once the camera rests."
     share = "all its pixels" if found.share >= 1.0 else f"{100.0 * found.share:.2g} % of its pixels"
     return f"Against its photo: {errors_text(found.psnr, found.largest, 0)}, {share}"

@@ -1,4 +1,4 @@
-"""What the check says of the open dataset, with what helps against each of its warnings."""
+"""The check of the open dataset: its verdict, its warnings with a remedy each, and the facts."""
 
 from dataclasses import replace
 from functools import partial
@@ -25,16 +25,16 @@ from viewer.widgets.widgets import button
 
 COLORS = {Grade.SOUND: GOOD, Grade.DOUBTFUL: ACCENT, Grade.UNFIT: ALARM}
 
-DRAWN, RANKED, SAID = (400, 220), 138, 300
-"""Sizes at scale 1: of the drawing, of the column of ranked images, and the least width of the words beside them."""
+DRAWN, RANKED, TEXT_WIDTH = (400, 220), 138, 300
+"""Sizes at scale 1: the drawing's, the width of the column of ranked images, and the least width of the text."""
 
 MOST_RANKED = 40
-"""Rows for the least sharp images; what is sharper needs no look."""
+"""Rows for the least sharp images; the others need no attention."""
 
 AXES = {"opengl": "OpenGL's", "opencv": "OpenCV's"}
-ANEW = "Opens the dataset again in the same box and levels, and trains from nothing."
-TURNED = "Opens the dataset again and trains from nothing. Where the scene lies is found anew."
-LEAVE_OUT = "Training goes on without them, or with them again. The panel Images has a tick for each view."
+ANEW = "Opens the dataset again with the same box and levels, and trains from the start."
+TURNED = "Opens the dataset again and trains from the start. The scene's place is searched for again."
+LEAVE_OUT = "Training goes on without these views, or with them again. The panel Images has a tick box for each view."
 
 
 class DatasetPanel(Panel):
@@ -45,16 +45,16 @@ class DatasetPanel(Panel):
     def __init__(self, context: Context):
         super().__init__(context)
         self._shown: DatasetCheck | None = None
-        self._told: set[tuple[str, ReadOptions]] = set()
-        self._buttons: dict[int, Finding] = {}
-        self._rows: dict[int, int] = {}
+        self._announced: set[tuple[str, ReadOptions]] = set()
+        self._buttons: dict[ui.Item, Finding] = {}
+        self._rows: dict[int, ui.Item] = {}
         self._followed: tuple | None = None
         self._size: tuple | None = None
-        self._texture: int | None = None
+        self._texture: ui.Item | None = None
         self._pixels: np.ndarray | None = None
         style = context.style
         with ui.texture_registry() as self._registry:
-            blank = dpg.add_static_texture(2, 2, [0.0] * 16)
+            blank = ui.blank_texture()
         with ui.group(horizontal=True) as self._parts:
             with ui.child_window(border=False) as self._said:
                 self._verdict = dpg.add_text("", wrap=0, tag="dataset.verdict")
@@ -64,26 +64,26 @@ class DatasetPanel(Panel):
             self._image = dpg.add_image(blank, width=style.px(DRAWN[0]), height=style.px(DRAWN[1]), show=False,
                                         tag="dataset.drawing")  # fmt: skip
             with ui.child_window(border=False, width=style.px(RANKED), show=False) as self._ranked:
-                title = dpg.add_text("The least sharp, of the median's sharpness", color=DIM, wrap=0)
+                title = dpg.add_text("Least sharp images, relative to the median", color=DIM, wrap=0)
                 dpg.bind_item_font(title, style.small)
                 self._ranking = dpg.add_group()
 
     def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
         """Draw attention to what may spoil the result, once for each dataset and each way to read it: this panel opens
-        where it offers help, else a toast names it."""
+        if it offers a remedy, else a toast names the problem."""
         check: DatasetCheck | None = self._context.session.result(CHECK)
-        if check is None or check.grade is Grade.SOUND or (check.path, check.reading) in self._told:
+        if check is None or check.grade is Grade.SOUND or (check.path, check.reading) in self._announced:
             return
         if not (check.finished or check.grade is Grade.UNFIT):
             return
-        self._told.add((check.path, check.reading))
+        self._announced.add((check.path, check.reading))
         if check.grade is Grade.UNFIT or any(finding.remedy for finding in check.findings):
             self._context.open_panel(self.tag)
         else:
-            self._context.say(f"{check.name}: {check.verdict}. The panel {self.title} says which.")
+            self._context.say(f"{check.name}: {check.verdict}. See the panel {self.title}.")
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Show what is new of the check; follow the views that are left out, and the panel's size."""
+        """Show the newest state of the check and which views are left out; fit the parts into the panel."""
         check: DatasetCheck | None = self._context.session.result(CHECK)
         if check is not self._shown:
             self._show(check, status)
@@ -159,7 +159,7 @@ class DatasetPanel(Panel):
                     dpg.add_text(text, wrap=0)
 
     def _show_ranking(self, check: DatasetCheck, status: Status) -> None:
-        """The least sharp training images; a click goes to their view."""
+        """List the least sharp training images; a click goes to their view."""
         dpg.delete_item(self._ranking, children_only=True)
         self._rows.clear()
         dpg.configure_item(self._ranked, show=bool(check.ranking))
@@ -172,21 +172,18 @@ class DatasetPanel(Panel):
                 )  # fmt: skip
 
     def _show_drawing(self, drawing: np.ndarray) -> None:
-        """In one texture for all of them, which have one size: deleting one crashes some drivers. It is made when there
-        is a first drawing, for a raw texture is uploaded with each frame of the window."""
-        pixels = np.ascontiguousarray(drawing / np.float32(255.0))
+        """All drawings have one size and share one texture, because deleting a texture crashes some drivers. It is made
+        for the first drawing only, because a raw texture is uploaded in each frame of the window."""
+        pixels = np.ascontiguousarray(drawing / np.float32(255.0), np.float32)
         if self._texture is None:
-            height, width = drawing.shape[:2]
-            self._texture = dpg.add_raw_texture(
-                width, height, pixels, format=dpg.mvFormat_Float_rgba, parent=self._registry
-            )
+            self._texture = ui.raw_texture(pixels, self._registry)
         else:
             dpg.set_value(self._texture, pixels)
-        self._pixels = pixels  # what the texture reads
+        self._pixels = pixels  # the texture reads this array
         dpg.configure_item(self._image, texture_tag=self._texture, show=True)
 
     def _follow(self, status: Status) -> None:
-        """What is left out of training, and the view that the camera stands on."""
+        """Show which views are left out of training, and which one the camera stands on."""
         followed = (status.excluded, self._context.state.photo)
         if followed == self._followed:
             return
@@ -201,14 +198,14 @@ class DatasetPanel(Panel):
             dpg.bind_item_theme(item, style.dim_row if index in status.excluded else style.row)
 
     def _arrange(self) -> None:
-        """Words, drawing and ranking beside one another, or below where the panel is narrow."""
+        """Put text, drawing and ranking beside one another, or below one another in a narrow panel."""
         width, height = dpg.get_item_rect_size(f"panel.{self.tag}")
         ranked = dpg.is_item_shown(self._ranked)
         if (width, height, ranked) == self._size:
             return
         self._size, px = (width, height, ranked), self._context.style.px
         beside = px(DRAWN[0]) + px(8) + (px(RANKED) + px(8) if ranked else 0)
-        wide = width >= px(SAID) + beside
+        wide = width >= px(TEXT_WIDTH) + beside
         dpg.configure_item(self._parts, horizontal=wide)
         dpg.configure_item(self._said, width=-beside if wide else -1, height=-1 if wide else px(240))
         share = 1.0 if wide else min(1.0, (width - px(32)) / px(DRAWN[0]))
@@ -216,7 +213,7 @@ class DatasetPanel(Panel):
         dpg.configure_item(self._ranked, width=-1, height=-1 if wide else px(240))
 
     def _open_there(self, path: str, reading: ReadOptions) -> None:
-        """Open the dataset again where it is trained now."""
+        """Open the dataset again in the place where it is trained now."""
         scene, there = self._context.session.status.scene, {}
         if scene is not None and scene.path == path:
             there = place_wishes(scene.place, None if is_snapshot(scene.opened) else scene.opened_place)
@@ -229,5 +226,5 @@ class DatasetPanel(Panel):
             self._context.session.include(view, out, self._context.state.scene_serial)
 
     def _go(self, index: int) -> None:
-        self._followed = None  # a click marks its row, whatever the camera does
+        self._followed = None  # the click marked its row: show which one is right, wherever the camera stands
         self._context.go_to(PhotoId(Split.TRAIN, index))

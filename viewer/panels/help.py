@@ -1,10 +1,10 @@
-"""The keys and what the mouse does."""
+"""The help: what keys and mouse do."""
 
 import dearpygui.dearpygui as dpg
 
 from viewer.widgets import ui
 from viewer.widgets.style import ACCENT, DIM, Style
-from viewer.widgets.widgets import FLOATING, button
+from viewer.widgets.widgets import button, floating
 
 SECTIONS = {
     "Mouse on the picture": (
@@ -20,7 +20,7 @@ SECTIONS = {
         ("E  Q", "fly up, down"),
         ("R", "back to the first view"),
         ("[   ]", "previous, next training view"),
-        ("T", "let the time run, or stop it, in a scene that moves"),
+        ("T", "play or stop the time of a scene that moves"),
     ),
     "Program": (
         ("Space", "pause or resume training"),
@@ -29,7 +29,7 @@ SECTIONS = {
         ("Ctrl+O", "open a scene"),
         ("Ctrl+Q", "quit"),
         ("F1", "this help"),
-        ("Esc", "close what lies over the picture"),
+        ("Esc", "close the windows over the picture"),
     ),
 }
 
@@ -40,7 +40,7 @@ class HelpPanel:
     window = "help.window"
 
     def __init__(self, style: Style):
-        with ui.window(tag=self.window, show=False, min_size=(style.px(420), 40), **FLOATING):
+        with floating(self.window, (style.px(420), 40)):
             dpg.bind_item_font(dpg.add_text("Keys and mouse"), style.title)
             for section, rows in SECTIONS.items():
                 dpg.add_spacer(height=style.px(2))
@@ -64,6 +64,6 @@ class HelpPanel:
         dpg.configure_item(self.window, show=False)
 
     def place(self, center: tuple[float, float]) -> None:
-        """Keep to the middle of the picture."""
+        """Stay in the middle of the picture."""
         width, height = dpg.get_item_rect_size(self.window)
-        dpg.set_item_pos(self.window, (max(0, center[0] - width / 2), max(0, center[1] - height / 2)))
+        dpg.set_item_pos(self.window, [max(0, center[0] - width / 2), max(0, center[1] - height / 2)])

@@ -1,4 +1,4 @@
-"""One calm line over a picture without a sample: which setting does it, and a button that puts it back."""
+"""A hint over a picture without any sample: which setting empties it, and a button that resets that setting."""
 
 import dearpygui.dearpygui as dpg
 
@@ -6,15 +6,14 @@ from viewer.protocol.frames import Frame
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.status import Status
 from viewer.tools.emptied import EMPTIED, Emptied
-from viewer.widgets import ui
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM
-from viewer.widgets.widgets import FLOATING, button
+from viewer.widgets.widgets import button, floating
 
 
 class Hint:
-    """A small window in the middle of the picture, hidden while there is something to see."""
+    """A small window in the middle of the picture, hidden while the picture isn't empty."""
 
     window = "hint.window"
 
@@ -23,20 +22,21 @@ class Hint:
         self._asked: ViewRequest | None = None
         self._found: Emptied | None = None
         style = context.style
-        with ui.window(tag=self.window, show=False, no_focus_on_appearing=True, min_size=(40, 20), **FLOATING):
+        with floating(self.window, (40, 20), takes_focus=False):
             dpg.add_text("", tag="hint.text", color=DIM)
             button("", style, self._put_back, tag="hint.back")
         dpg.bind_item_theme(self.window, style.card)
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Ask why a picture of a trained scene is empty, and say it."""
-        empty = frame is not None and frame.stats.n_color == 0 and status.step > 0
-        question = frame.request if empty else None
+        """Find out why the picture of a trained scene is empty, and show it."""
+        question = None
+        if frame is not None and frame.stats.n_color == 0 and status.step > 0:
+            question = frame.request
         if question != self._asked:
             self._asked = question
             self._context.session.ask(EMPTIED, question)
         found = self._context.session.result(EMPTIED)
-        if not empty or found is None or not found.back or found.request.march != self._context.state.march:
+        if question is None or found is None or not found.back or found.request.march != self._context.state.march:
             found = None
         dpg.configure_item(self.window, show=found is not None)
         if found is not None and found is not self._found:
@@ -45,9 +45,9 @@ class Hint:
         self._found = found
 
     def place(self, rect: Rect) -> None:
-        """In the middle of the picture."""
+        """Stay in the middle of the picture."""
         width, height = dpg.get_item_rect_size(self.window)
-        dpg.set_item_pos(self.window, (rect.x + (rect.width - width) / 2, rect.y + (rect.height - height) / 2))
+        dpg.set_item_pos(self.window, [rect.x + (rect.width - width) / 2, rect.y + (rect.height - height) / 2])
 
     def _put_back(self) -> None:
         if self._found is not None:

@@ -1,4 +1,4 @@
-"""The dataset's views as a table: look at one, see how well each is learnt, leave some out of training."""
+"""The dataset's views as a table: go to a view, see how well each is learnt, leave views out of training."""
 
 import math
 
@@ -18,12 +18,12 @@ from viewer.widgets.style import DASH, DIM
 from viewer.widgets.widgets import Choice
 
 SLOTS = 48
-"""Rows that exist. They move along as the table scrolls and take other views, so that any number of views costs as
-much."""
+"""Rows that exist. They move along as the table scrolls and take other views, so that a large dataset costs no more
+than a small one."""
 MARGIN = 3
-"""Rows kept ready beyond each end of what is seen: the scroll position is known one frame late."""
+"""Rows kept ready beyond each end of the visible part: the scroll position is known one frame late."""
 SORT_FRAMES = 60
-"""Frames between two sortings by figures that change."""
+"""Frames between two sortings while the figures change."""
 
 FILTERS = {
     "all": ("All", "Show all views."),
@@ -59,24 +59,22 @@ class ImagesPanel(Panel):
 
     def _build_table(self) -> None:
         px = self._context.style.px
-        fixed = dict(width_fixed=True, no_resize=True)
         with ui.table(
             tag="images.table", scrollY=True, freeze_rows=1, sortable=True, sort_tristate=True,
             policy=dpg.mvTable_SizingFixedFit, pad_outerX=False, callback=lambda _, specs: self._sort_by(specs),
         ):  # fmt: skip
-            dpg.add_table_column(no_sort=True, init_width_or_weight=px(22), **fixed)
-            dpg.add_table_column(no_sort=True, init_width_or_weight=px(PICTURE_WIDTH), **fixed)
-            dpg.add_table_column(no_sort=True, init_width_or_weight=px(24), **fixed)
+            for width in (22, PICTURE_WIDTH, 24):
+                _add_column("", px(width), sorts=False)
             name = dpg.add_table_column(label="Name", width_stretch=True)
-            dpg.add_table_column(label="Split", no_sort=True, init_width_or_weight=px(36), **fixed)
-            psnr = dpg.add_table_column(label="PSNR", init_width_or_weight=px(60), **fixed)
-            self._sortable = {name: Order.NAME, psnr: Order.PSNR}
+            _add_column("Split", px(36), sorts=False)
+            psnr = _add_column("PSNR", px(60))
+            self._sortable: dict[ui.Item | None, Order] = {name: Order.NAME, psnr: Order.PSNR}
             self._above = dpg.add_table_row(show=False)
             self._slots = [Slot(i, self._context, self._atlas.texture) for i in range(SLOTS)]
             self._below = dpg.add_table_row(show=False)
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Follow the scene, its figures, and the scrolling."""
+        """Show the scene's views, their newest figures, and the part that the table is scrolled to."""
         now = dpg.get_frame_count()
         if status.scene is not self._scene:
             self._new_scene(status.scene)
@@ -95,11 +93,11 @@ class ImagesPanel(Panel):
 
     @property
     def _hovered(self) -> bool:
-        """Whether the cursor is over a row: rows stay where they are under it."""
+        """Whether the cursor is over a row; rows don't move away under it."""
         return any(dpg.is_item_hovered(slot.hover) for slot in self._slots)
 
     def _new_scene(self, scene: SceneInfo | None) -> None:
-        """Another scene, or the same one with other weights."""
+        """Begin anew with another scene, or with other weights of the same one."""
         self._scene, self._table, self._asked = scene, None, None
         self._photos = [] if scene is None else photos_of(scene)
         self._names = labels([self._full_name(photo) for photo in self._photos])
@@ -112,7 +110,11 @@ class ImagesPanel(Panel):
         dpg.set_y_scroll("images.table", 0.0)
 
     def _sort_by(self, specs: list[list[int]] | None) -> None:
-        """Dear PyGui's answer to a click on a header: column and direction, None for the dataset's order."""
+        """Sort as a click on a header asks.
+
+        Args:
+            specs: from Dear PyGui, pairs of a column and a direction; None for the dataset's order.
+        """
         column, direction = specs[0] if specs else (None, 1)
         self._order, self._descending = self._sortable.get(column, Order.DATASET), direction < 0
         self._arrange()
@@ -124,7 +126,7 @@ class ImagesPanel(Panel):
         self._sorted_at = dpg.get_frame_count()
 
     def _place_slots(self, status: Status) -> tuple[int, int]:
-        """Move the slots to what the table has scrolled to; gives the first row in sight and one past the last."""
+        """Move the slots to where the table is scrolled to; returns the first visible row and one past the last."""
         pitch, n = self._context.style.px(ROW), len(self._rows)
         in_sight = dpg.get_item_rect_size("panel.images")[1] // pitch + 1
         first = min(int(dpg.get_y_scroll("images.table")) // pitch, max(0, n - 1))
@@ -140,12 +142,11 @@ class ImagesPanel(Panel):
         photo, atlas = self._photos[number], self._atlas
         psnr, at = (math.nan, -1) if self._table is None else (self._table.psnrs[number], self._table.steps[number])
         included = photo.split is Split.TEST or photo.index not in status.excluded
-        unusable = ": not a number" if math.isnan(psnr) else ""
-        lines = [self._full_name(photo), f"PSNR measured at step {at}{unusable}" if at >= 0 else "Not measured yet"]
+        lines = [self._full_name(photo), f"PSNR measured at step {at}" if at >= 0 else "Not measured yet"]
         return Row(
             photo=photo,
             name=self._names[number],
-            psnr=DASH if at < 0 else "NaN" if unusable else f"{psnr:.1f} dB",
+            psnr=DASH if at < 0 else "NaN" if math.isnan(psnr) else f"{psnr:.1f} dB",
             old=at < 0 or is_old(int(at), status.step),
             about="\n".join(lines if included else [*lines, "Left out of training"]),
             included=included,
@@ -157,12 +158,19 @@ class ImagesPanel(Panel):
         )
 
     def _full_name(self, photo: PhotoId) -> str:
-        return self._scene.names(photo.split)[photo.index]
+        return "" if self._scene is None else self._scene.names(photo.split)[photo.index]
 
     def _summary(self, status: Status) -> str:
-        """How many views there are and are left out, or how far the thumbnails are."""
+        """How many views are listed and left out, or how many thumbnails are done."""
         table = self._table
         if table is not None and table.thumbnails is None:
             return f"thumbnails: {table.n_thumbnails} of {len(self._photos)}"
         left_out = f", {len(status.excluded)} left out" if status.excluded else ""
         return f"{len(self._rows)} views{left_out}"
+
+
+def _add_column(label: str, width: int, sorts: bool = True) -> ui.Item:
+    """A column of a fixed width in pixels; a click on its header sorts the table unless `sorts` is False."""
+    return dpg.add_table_column(
+        label=label, no_sort=not sorts, init_width_or_weight=width, width_fixed=True, no_resize=True
+    )

@@ -1,4 +1,4 @@
-"""The ray inspector: pick a pixel, see what became of its ray."""
+"""The ray inspector: pick a pixel and see what happens along its ray."""
 
 import dearpygui.dearpygui as dpg
 import numpy as np
@@ -18,33 +18,35 @@ from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel, Pointer
 from viewer.widgets.ray_plots import LEGEND, OFF_GRID, RayPlots
-from viewer.widgets.style import DASH, DIM
+from viewer.widgets.style import DASH, DIM, Style
 from viewer.widgets.widgets import Figures, button, tooltip
+
+Vector = tuple[float, float, float]
 
 FOLDER = "rays"
 
-HINT = "Hold I and click a pixel of the picture, or press Inspect and click. A click without either orbits as ever."
+HINT = "Hold I and click a pixel of the picture, or press Inspect and click. Without either, a drag orbits as usual."
 
 KEY = "I"
 """While it is held, a click picks a pixel."""
 
 WIDTH = 300
-"""Of the figures beside the plots, at scale 1."""
+"""The width of the figures beside the plots, at scale 1."""
 
 FIGURES = {
-    "opacity": ("Opacity", "1 - transmittance, of the composited samples."),
-    "depth": ("Expected depth", "Mean distance of the composited samples, each by its weight."),
-    "median": ("Median depth", "Distance at which the composited samples have taken half of the light."),
-    "kept": ("Composited", "Samples whose colour is in the pixel."),
-    "marched": ("Evaluated", "Samples whose density was evaluated. Samples are taken in rounds, so that some "
-                "behind the stop are evaluated in vain."),
-    "skipped": ("Skipped", "Samples of a march that takes every step from one side of the box to the other, which were "
-                "never evaluated: in empty cells, or behind the stop. Of samplers that march no grid, samples that "
-                "were left out."),
+    "opacity": ("Opacity", "1 - transmittance after the composited samples."),
+    "depth": ("Expected depth", "Mean distance of the composited samples, weighted by their weights."),
+    "median": ("Median depth", "Distance at which the composited samples have absorbed half of the light."),
+    "kept": ("Composited", "Samples that contribute to the pixel's colour."),
+    "marched": ("Evaluated", "Samples whose density was evaluated. Samples are taken in rounds, so some behind "
+                "the stop are evaluated in vain."),
+    "skipped": ("Skipped", "Samples that a march through the whole box would take, but that were never evaluated: in "
+                "empty cells, or behind the stop. For a sampler that doesn't march the grid: samples that were left "
+                "out."),
 }  # fmt: skip
 
 ARM, GAP = 9.0, 3.0
-"""The cross: how far its arms reach from the pixel, and where they begin, at scale 1."""
+"""The cross at the picked pixel: how far from it its arms end, and where they begin, at scale 1."""
 
 
 class InspectorPanel(Panel):
@@ -55,7 +57,7 @@ class InspectorPanel(Panel):
 
     def __init__(self, context: Context):
         super().__init__(context)
-        self._ray: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+        self._ray: tuple[Vector, Vector] | None = None
         self._of = Compare.OFF
         self._asked: RayQuestion | None = None
         self._shown: Inspection | None = None
@@ -79,12 +81,12 @@ class InspectorPanel(Panel):
         style = self._context.style
         with ui.group(horizontal=True):
             self._toggle = button(
-                "Inspect", style, self.toggle, "While this is on, a click on the picture picks a pixel. So does a "
-                "click while I is held.", tag="ray.inspect", width=style.px(90),
+                "Inspect", style, self.toggle, "While this is on, a click on the picture picks a pixel. A click "
+                "while I is held does so too.", tag="ray.inspect", width=style.px(90),
             )  # fmt: skip
-            button("Export CSV", style, self._export, f"Write the samples, and what the sampler went by, to a new file "
+            button("Export CSV", style, self._export, f"Write the samples, and what guided the sampler, to a new file "
                    f"in the folder {FOLDER}.", tag="ray.export", width=style.px(100))  # fmt: skip
-            button("Clear", style, self.clear, "Let go of the ray.", tag="ray.clear", width=-1)
+            button("Clear", style, self.clear, "Forget the ray.", tag="ray.clear", width=-1)
         self._text = dpg.add_text(HINT, wrap=style.px(WIDTH - 8), tag="ray.text")
         with ui.table(header_row=False, policy=dpg.mvTable_SizingStretchSame, pad_outerX=False):
             for _ in range(2):
@@ -92,11 +94,11 @@ class InspectorPanel(Panel):
             with ui.table_row():
                 self._rendered = _Swatch("Rendered colour", "ray.rendered", style)
                 self._photo = _Swatch("Photo colour", "ray.photo", style)
-        tooltip(self._photo.group, "Of the dataset's photo from where the ray begins, if there is one. Red, green and "
+        tooltip(self._photo.group, "The photo's pixel, if the ray begins at a camera of the dataset. Red, green and "
                 "blue are 0 to 1.", style)  # fmt: skip
         captions, tips = ({name: pair[i] for name, pair in FIGURES.items()} for i in range(2))
         self._figures = Figures(captions, style, 3, "ray", tips)
-        self._bands = []
+        self._bands: list[ui.Item] = []
         with ui.group(horizontal=True, horizontal_spacing=style.px(5)):
             for i, (text, color) in enumerate(LEGEND):
                 if i:
@@ -115,7 +117,7 @@ class InspectorPanel(Panel):
         dpg.bind_item_theme(self._toggle, style.chosen if self._mode else style.plain)
 
     def clear(self) -> None:
-        """Let go of the ray."""
+        """Forget the ray."""
         self._ray = None
 
     def grabs(self, pointer: Pointer, canvas: Canvas) -> bool:
@@ -127,20 +129,20 @@ class InspectorPanel(Panel):
             return False
         if held and not self._follows:
             return True
-        # a panel that opens moves the picture away under the cursor: the pixel stays until the button is released
+        # a panel that opens moves the picture under the cursor: keep the pixel until the button is released
         self._follows = self._visible
         if not self._visible:
             self._context.open_panel(self.tag)
         x, y = pointer.x - rect.x, pointer.y - rect.y
         column, row = (min(max(int(a), 0), n - 1) for a, n in ((x, rect.width), (y, rect.height)))
         u, v = (column + 0.5 - 0.5 * rect.width) / rect.height, (row + 0.5 - 0.5 * rect.height) / rect.height
-        self._follow_scene(self._context.session.status)  # a panel out of sight was not told of it
-        self._ray = tuple(map(float, camera.position)), tuple(map(float, camera.direction_at(u, v)))
+        self._follow_scene(self._context.session.status)  # a panel out of sight hasn't noticed it
+        self._ray = _vector(camera.position), _vector(camera.direction_at(u, v))
         self._of = self._context.state.a_at((column + 0.5) / rect.width)
         return True
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Ask for the ray as the thresholds now are; show the newest answer."""
+        """Ask for the ray with the present thresholds; show the newest answer."""
         self._follow_scene(status)
         question = self._question()
         if question != self._asked:
@@ -152,12 +154,11 @@ class InspectorPanel(Panel):
             self._show(result)
 
     def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
-        """Mark the ray's pixel while the camera stands where the ray begins, and let the picture show the ray
-        otherwise."""
+        """Mark the ray's pixel while the camera stands where the ray begins; otherwise let the picture show the ray."""
         state, at = self._context.state, None
         state.ray = None
         if self._of is not state.comparing:
-            self._of = Compare.OFF  # A is seen no more, or is of the other kind
+            self._of = Compare.OFF  # A is no longer shown, or is an A of the other kind
         if not self._visible:
             self._asked = None
         elif self._ray is not None and state.camera is not None:
@@ -171,7 +172,7 @@ class InspectorPanel(Panel):
             self._place_cross(*(0.5 * n + a * canvas.rect.height for a, n in zip(at, canvas.rect.size, strict=True)))
 
     def _follow_scene(self, status: Status) -> None:
-        """Ask anew where a scene begins anew, and let go of the ray where it is another one."""
+        """Ask again when a scene begins anew, and forget the ray when another scene opens."""
         scene = (status.scene_serial, status.scene.path if status.scene else "")
         if scene != self._scene:
             if scene[1] != self._scene[1]:
@@ -180,15 +181,17 @@ class InspectorPanel(Panel):
 
     @property
     def _visible(self) -> bool:
-        return dpg.is_item_visible(f"panel.{self.tag}")
+        return bool(dpg.is_item_visible(f"panel.{self.tag}"))
 
     def _question(self) -> RayQuestion | None:
         if self._ray is None:
             return None
         width, height = dpg.get_item_rect_size("picture")
         state = self._context.state
-        march = state.march if self._of is Compare.OFF else state.march_of_a
-        return RayQuestion(*self._ray, march, state.view.background, int(width * height), state.time, self._of)
+        march = state.march_of_a if self._of is not Compare.OFF else None
+        return RayQuestion(
+            *self._ray, march or state.march, state.view.background, int(width * height), state.time, self._of
+        )
 
     def _show(self, found: Inspection | None) -> None:
         self._plots.show(found)
@@ -234,9 +237,9 @@ class InspectorPanel(Panel):
 
 
 class _Swatch:
-    """A colour as a patch and as numbers, under a caption."""
+    """A colour as a patch and as numbers, below a caption."""
 
-    def __init__(self, caption: str, tag: str, style):
+    def __init__(self, caption: str, tag: str, style: Style):
         with ui.group() as self.group:
             dpg.bind_item_font(dpg.add_text(caption, color=DIM), style.small)
             with ui.group(horizontal=True):
@@ -252,6 +255,11 @@ class _Swatch:
         if color is not None:
             dpg.set_value(self._patch, [255.0 * min(1.0, max(0.0, c)) for c in color])
         dpg.set_value(self._text, DASH if color is None else "  ".join(f"{c:.3f}" for c in color))
+
+
+def _vector(values: np.ndarray) -> Vector:
+    x, y, z = map(float, values)
+    return x, y, z
 
 
 def _distance(t: float) -> str:

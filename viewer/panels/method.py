@@ -1,4 +1,4 @@
-"""What learns and where it looks: chosen, explained, started again with, and compared with the run before."""
+"""The method: choose field, sampler and contraction, train with them, and compare the run with the former one."""
 
 from functools import partial
 
@@ -22,18 +22,18 @@ from viewer.widgets.style import ACCENT, ALARM, DASH, DIM, SECOND
 from viewer.widgets.widgets import button, clock, label, tooltip
 
 CHOICES_WIDTH, SETTINGS_WIDTH, LABEL_WIDTH, WRAP = 316, 248, 80, 296
-"""Of the panel's first two columns, of the choices' labels, and of text beside a scroll bar, at scale 1."""
+"""Widths at scale 1: of the panel's first two columns, of the choices' labels, and of text beside a scroll bar."""
 
-TAKE_UP_HELP = "Train A on where it stood; the present run is kept in its place."
+TAKE_UP_HELP = "Go on training A where it stopped. The present run is kept in its place."
 FORGET_HELP = (
-    "Let A go. Until then its weights and its optimiser stay in memory, so that it can be rendered. It asks first."
+    "Drop A. Until then its weights and its optimiser stay in memory, so that it can be rendered. It asks first."
 )
 COMPARE_HELP = (
-    "Show A's picture beside the present one, B, both with the present thresholds, near and far plane among them. How "
-    "they share the picture, the panel Compare says."
+    "Show A's picture beside the present one, B, both with the present thresholds, near and far plane included. The "
+    "panel Compare sets how they share the picture."
 )
-RUNS_HELP = "A is the former run, B the present one; PSNR is that of a few views that training never sees."
-NO_FORMER = "Start with another method, and the present run becomes A: its curves and its pictures stay to be compared."
+RUNS_HELP = "A is the former run, B the present one. PSNR is measured on a few views that training never sees."
+NO_FORMER = "Train with another method, and the present run becomes A: its curves and pictures are kept for comparison."
 
 
 class MethodPanel(Panel):
@@ -62,7 +62,7 @@ class MethodPanel(Panel):
 
     def _build_choices(self) -> None:
         style = self._context.style
-        self._choices: dict[str, tuple[int, int]] = {}
+        self._choices: dict[str, tuple[ui.Item, ui.Item]] = {}
         for choice, (title, kinds) in CHOICES.items():
             with ui.group(horizontal=True, horizontal_spacing=style.px(4)):
                 label(title, style, LABEL_WIDTH)
@@ -75,7 +75,7 @@ class MethodPanel(Panel):
             self._choices[choice] = combo, sentence
 
     def _build_start(self) -> None:
-        """Below the settings, which can be scrolled: what is said may take several lines, and hides no choice."""
+        """Below the settings, which scroll: the text may take several lines and mustn't hide a choice."""
         style, half = self._context.style, self._context.style.px((SETTINGS_WIDTH - 8) // 2)
         wrap = style.px(SETTINGS_WIDTH)
         self._problem = dpg.add_text("", tag="method.problem", color=ALARM, wrap=wrap)
@@ -84,14 +84,14 @@ class MethodPanel(Panel):
                 "Train with it…", style, self._ask_first, "Start training again with this method. It asks first.",
                 tag="method.start", width=half,
             )  # fmt: skip
-            button("Revert", style, self._draft.revert, "Back to the method that is trained.", tag="method.revert",
+            button("Revert", style, self._draft.revert, "Back to the method in use.", tag="method.revert",
                    width=half)  # fmt: skip
         self._question = Question(
             "method", "Start", "The present run is kept for comparison.", self._train, self._stay, style, half, wrap
         )
 
     def _build_settings(self) -> None:
-        """Those of a field last: it has many, and most are seldom changed."""
+        """The field's settings come last: it has many, and most are seldom changed."""
         self._fields: dict[tuple[str, str], SettingFields] = {}
         for choice, (_, kinds) in reversed(CHOICES.items()):
             for name, kind in kinds.items():
@@ -115,12 +115,18 @@ class MethodPanel(Panel):
             button("Take A up again", style, self._take_up, TAKE_UP_HELP, tag="method.take_up")
             button("Forget A", style, self._ask_to_forget, FORGET_HELP, tag="method.forget")
         self._letting_go = Question(
-            "method.forget", "Forget", "Its weights leave the memory.", self._forget, self._keep, style, style.px(96)
+            "method.forget",
+            "Forget",
+            "Its weights are removed from memory.",
+            self._forget,
+            self._keep,
+            style,
+            style.px(96),
         )
         self._plots = RunPlots(style, -1)
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Follow the method that is trained; show what is chosen, and how both runs went."""
+        """Show the choices, and how both runs went."""
         scene = status.scene
         usual = {} if scene is None else {"contraction": default_contraction(scene.train.grid_levels)}
         self._draft.follow(None if scene is None else scene.method, usual)
@@ -136,7 +142,8 @@ class MethodPanel(Panel):
         self._show_runs(status)
 
     def _ask(self, status: Status) -> MethodAnswer | None:
-        """Ask whether training could start so; gives the newest answer, of which the settings may still be shown."""
+        """Ask whether training could start with the choices; returns the newest answer. The settings of one to an
+        older question may still be shown."""
         question = MethodQuestion(self._draft.chosen, status.scene_serial)
         if question != self._asked or self._context.returned:
             self._asked = question
@@ -144,7 +151,7 @@ class MethodPanel(Panel):
         return self._context.session.result(METHOD)
 
     def _show_settings(self, answer: MethodAnswer | None) -> None:
-        """The usual settings and what was changed of them, once they are known for what is chosen."""
+        """Show the usual settings with the changes to them, once they are known for the chosen kinds."""
         for (choice, name), fields in self._fields.items():
             if name != self._draft.name(choice):
                 fields.show(None)
@@ -152,13 +159,14 @@ class MethodPanel(Panel):
                 fields.show(answer.usual.get(choice), self._draft.values(choice))
 
     def _show_start(self, status: Status, answer: MethodAnswer | None) -> None:
-        known = answer is not None and answer.question == self._asked  # until then it may well be possible
-        ready = self._draft.changed and not (known and (answer.problem or answer.trained))
+        if answer is not None and answer.question != self._asked:
+            answer = None  # an older one: until the new one comes, training may well be possible
+        ready = self._draft.changed and not (answer is not None and (answer.problem or answer.trained))
         if self._confirming != self._asked or not ready:
             self._confirming = None
         confirming = self._confirming is not None
         self._question.show(question_text(status, self._draft.chosen) if confirming else "")
-        problem = answer.problem if known else ""
+        problem = "" if answer is None else answer.problem
         dpg.set_value(self._problem, problem[:1].upper() + problem[1:] + ".")
         dpg.configure_item(self._problem, show=bool(problem))
         foot = dpg.get_item_rect_size(self._foot)[1]
@@ -179,10 +187,10 @@ class MethodPanel(Panel):
             dpg.set_value(item, text)
         dpg.configure_item(self._none, show=former is None)
         if former is None or self._forgetting != status.scene_serial:
-            self._forgetting = None  # it is gone, or A is another run by now
+            self._forgetting = None  # A is gone, or is another run by now
         asking = self._forgetting is not None
         dpg.configure_item(self._former, show=former is not None and not asking)
-        self._letting_go.show(forget_text(former) if asking else "")
+        self._letting_go.show(forget_text(former) if former is not None and asking else "")
         comparing = self._context.state.comparing is Compare.RUN
         dpg.bind_item_theme(self._compare, self._context.style.chosen if comparing else self._context.style.plain)
         self._plots.show(() if former is None else former.psnrs, status.psnrs)
@@ -218,6 +226,6 @@ class MethodPanel(Panel):
 
 
 def _run_text(title: str, step: int, seconds: float, psnrs: tuple[Measured, ...]) -> str:
-    """A run, what matters first: titles may be long."""
+    """One line about a run, with its figures first: titles may be long."""
     psnr = f"{psnrs[-1].psnr:.1f} dB" if psnrs else DASH
     return f"{psnr}   ·   step {step}, {clock(seconds)}   ·   {title}"

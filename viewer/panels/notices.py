@@ -1,4 +1,4 @@
-"""What lies over the picture for a while: loading, errors that stay until closed, toasts that go by themselves."""
+"""Messages over the picture: loading, errors that stay until they are closed, toasts that go by themselves."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +10,7 @@ from viewer.protocol.status import Notice, State, Status
 from viewer.widgets import ui
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
-from viewer.widgets.widgets import FLOATING, button
+from viewer.widgets.widgets import button, floating
 
 TOAST_SECONDS = 6.0
 MOST_TOASTS = 4
@@ -20,17 +20,17 @@ class Messages:
     """Three kinds of small windows over the picture.
 
     Args:
-        open_scene: the way out that is offered when no scene is open, or one could not be opened.
+        open_scene: offered while no scene is open, or after one could not be opened.
     """
 
     def __init__(self, context: Context, open_scene: Callable[[], None]):
         self._session, style = context.session, context.style
         self._style = style
         self._errors: list[str] = []
-        self._toasts: list[tuple[int, float, str]] = []
+        self._toasts: list[tuple[ui.Item, float, str]] = []
         self._failure = ""
         least = (style.px(360), 40)
-        with ui.window(tag="loading.window", min_size=least, show=False, no_focus_on_appearing=True, **FLOATING):
+        with floating("loading.window", least, takes_focus=False):
             dpg.bind_item_font(dpg.add_text("Loading", tag="loading.title"), style.title)
             dpg.add_text("", tag="loading.text", wrap=style.px(330))
             dpg.add_spacer(height=style.px(2))
@@ -38,7 +38,7 @@ class Messages:
             item = button("Open a scene…", style, open_scene, tag="loading.open", show=False)
             dpg.bind_item_theme(item, style.chosen)
         dpg.bind_item_theme("loading.window", style.card)
-        with ui.window(tag="error.window", show=False, min_size=(style.px(420), 40), **FLOATING):
+        with floating("error.window", (style.px(420), 40)):
             dpg.bind_item_font(dpg.add_text("That did not work", tag="error.title"), style.title)
             dpg.add_text("", tag="error.text", wrap=style.px(480))
             dpg.add_spacer(height=style.px(4))
@@ -47,7 +47,7 @@ class Messages:
                     tag = f"error.{way.name.lower()}"
                     button("", style, partial(self._rescue, way), TIPS[way], tag=tag, show=False)
             with ui.group(horizontal=True):
-                button("Reset training", style, self._reset, "Trains again from the first step.", tag="error.reset",
+                button("Reset training", style, self._reset, "Train again from the first step.", tag="error.reset",
                        show=False)  # fmt: skip
                 button("Open another…", style, lambda: (self.close_error(), open_scene()), tag="error.open")
                 button("Close", style, self.close_error, tag="error.close")
@@ -55,15 +55,16 @@ class Messages:
 
     @property
     def errors(self) -> list[str]:
-        """The errors that are not closed yet, the shown one first."""
+        """The errors that aren't closed yet; the first one is shown."""
         return list(self._errors)
 
     @property
     def toasts(self) -> list[str]:
+        """The toasts that are shown, the oldest first."""
         return [text for _, _, text in self._toasts]
 
     def add(self, notice: Notice, now: float) -> None:
-        """Take up a message; one that is shown already only stays longer."""
+        """Add a message; one that is shown already only stays longer."""
         if notice.error:
             if notice.text not in self._errors:
                 self._errors.append(notice.text)
@@ -72,7 +73,7 @@ class Messages:
             self._drop(toast[0])
         while len(self._toasts) >= MOST_TOASTS:
             self._drop(self._toasts[0][0])
-        with ui.window(no_focus_on_appearing=True, min_size=(40, 20), **FLOATING) as window:
+        with floating(show=True, takes_focus=False) as window:
             dpg.add_text(notice.text, wrap=self._style.px(520))
         dpg.bind_item_theme(window, self._style.card)
         self._toasts.append((window, now + TOAST_SECONDS, notice.text))
@@ -83,7 +84,7 @@ class Messages:
             self._errors.pop(0)
 
     def update(self, status: Status, now: float) -> None:
-        """Show what is current."""
+        """Show the present messages."""
         failed = status.message if status.state == State.FAILED else ""
         if failed and failed != self._failure and failed not in self._errors:
             self._errors.append(failed)
@@ -97,17 +98,17 @@ class Messages:
                 self._drop(window)
 
     def place(self, rect: Rect, lift: float) -> None:
-        """Loading in the middle, errors near the upper edge, toasts upwards from the lower left corner, `lift` pixels
-        above it."""
+        """Put loading in the middle, errors near the upper edge, and toasts upwards from the lower left corner, `lift`
+        pixels above it."""
         gap = self._style.px(12)
         for window, share in (("loading.window", 0.5), ("error.window", 0.12)):
             width, height = dpg.get_item_rect_size(window)
             top = rect.y + share * (rect.height - height)
-            dpg.set_item_pos(window, (max(0, rect.x + (rect.width - width) / 2), max(rect.y, top)))
+            dpg.set_item_pos(window, [max(0, rect.x + (rect.width - width) / 2), max(rect.y, top)])
         bottom = rect.y + rect.height - lift - gap
         for window, _, _ in reversed(self._toasts):
             bottom -= dpg.get_item_rect_size(window)[1]
-            dpg.set_item_pos(window, (rect.x + gap, max(rect.y, bottom)))
+            dpg.set_item_pos(window, [rect.x + gap, max(rect.y, bottom)])
             bottom -= gap
 
     def _show_error(self, text: str, status: Status) -> None:
@@ -121,7 +122,7 @@ class Messages:
         for way in Rescue:
             item = f"error.{way.name.lower()}"
             dpg.configure_item(item, show=way in ways)
-            if way in ways:
+            if collapse is not None and way in ways:
                 dpg.configure_item(item, label=label(way, collapse))
                 dpg.bind_item_theme(item, self._style.chosen if way is ways[0] else self._style.plain)
         dpg.configure_item("error.reset", show=failed and status.scene is not None)
@@ -145,6 +146,6 @@ class Messages:
         dpg.set_value("loading.bar", status.progress or 0.0)
         dpg.configure_item("loading.open", show=empty)
 
-    def _drop(self, window: int) -> None:
+    def _drop(self, window: ui.Item) -> None:
         self._toasts = [t for t in self._toasts if t[0] != window]
         dpg.delete_item(window)

@@ -1,4 +1,4 @@
-"""The occupancy grid: its stored values with the threshold among them, and how its cells are drawn."""
+"""The occupancy grid: a histogram of its stored values with the threshold, and how its cells are drawn."""
 
 from collections.abc import Callable
 
@@ -33,11 +33,14 @@ AXES = {SliceAxis.OFF: "no slice", SliceAxis.X: "x", SliceAxis.Y: "y", SliceAxis
 FIGURES = {
     "threshold": (
         "Threshold",
-        "A cell is marched if its stored density * step exceeds this. Drag the plot's line.",
+        "A cell is marched if its stored density * step exceeds this. Drag the line in the plot.",
     ),
     "above": ("Above it", "Share of all cells that the view marches."),
-    "empty": ("Known empty", "Share of the cells that can hold nothing: the silhouettes of the photos leave no room."),
-    "below": ("Nearly 0", "Share of the cells whose stored value is smaller than the plot's first bin, 0 included."),
+    "empty": (
+        "Known empty",
+        "Share of the cells that must be empty, because they lie outside the silhouettes in the photos.",
+    ),
+    "below": ("Nearly 0", "Share of the cells whose stored value lies below the plot's first bin, including 0."),
 }
 """Caption and explanation."""
 
@@ -87,7 +90,7 @@ class GridPanel(Panel):
         if status.scene is None:
             return
         threshold = self._context.state.march.occ_thre
-        # Each question interrupts a picture that is being refined: ask only what is new, or after a time out of sight.
+        # Each question interrupts a picture that is being refined: ask only if it is new, or when back in sight.
         if threshold != self._asked or self._context.returned:
             self._asked = threshold
             self._context.session.ask(GRID, threshold)
@@ -122,7 +125,7 @@ class GridPanel(Panel):
             )
 
     def _new_scene(self, status: Status) -> None:
-        """Offer the levels that the scene's grid has."""
+        """List the levels of the scene's grid."""
         n_levels = status.scene.train.grid_levels if status.scene else 1
         self._level.offer({-1: "all"} | ({i: str(i) for i in range(n_levels)} if n_levels > 1 else {}))
         if self._context.state.view.cells_level >= n_levels:
@@ -133,7 +136,7 @@ class GridPanel(Panel):
 
 
 class _Histogram:
-    """Cells by their stored value, and the threshold as a line that can be dragged."""
+    """The histogram of the stored values, and the threshold as a line that can be dragged."""
 
     def __init__(self, style: Style, change: Callable[[float], None]):
         self._facts: GridFacts | None = None
@@ -147,7 +150,7 @@ class _Histogram:
             self._below, self._above = (
                 dpg.add_bar_series([], [], weight=occupancy_plot.BAR_WIDTH, parent=self._y) for _ in range(2)
             )
-            # The bars cover the line that is dragged: another one in its place is drawn over them.
+            # The bars cover the line that is dragged, so another line is drawn over them at the same place.
             self._mark = dpg.add_inf_line_series([], parent=self._y)
             self._line = dpg.add_drag_line(
                 default_value=0.0, color=ACCENT, thickness=style.px(1), show_label=False, parent=plot,
@@ -179,17 +182,18 @@ class _Histogram:
 
 
 class _Levels:
-    """The share of occupied cells per level, each in the colour that its cells are drawn in."""
+    """The share of occupied cells per level, in the colour in which the level's cells are drawn."""
 
     def __init__(self, style: Style):
         with ui.group(horizontal=True) as row:
             name = dpg.add_text("Occupied cells per level:", color=DIM)
             self._shares = [
-                dpg.add_text("", color=(*(int(255 * c) for c in color), 255), show=False) for color in LEVEL_COLORS
+                dpg.add_text("", color=(int(255 * red), int(255 * green), int(255 * blue), 255), show=False)
+                for red, green, blue in LEVEL_COLORS
             ]
         for item in (name, *self._shares):
             dpg.bind_item_font(item, style.small)
-        tooltip(row, "Of each level's cells, the share that the view marches; finest level first.", style)
+        tooltip(row, "The share of each level's cells that the view marches; finest level first.", style)
 
     def show(self, shares: tuple[float, ...]) -> None:
         for i, item in enumerate(self._shares):

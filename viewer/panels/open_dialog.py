@@ -1,4 +1,4 @@
-"""Open a dataset or a snapshot: path field, file dialog, recent list."""
+"""The dialog that opens a dataset or a snapshot: a path, file dialogs and the recent scenes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from viewer.state import recent
 from viewer.widgets import ui
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM
-from viewer.widgets.widgets import FLOATING, button, tooltip
+from viewer.widgets.widgets import button, floating, tooltip
 
 WIDTH = 560
 
@@ -20,7 +20,7 @@ class OpenDialog:
 
     Args:
         open_path: called with the chosen path.
-        recent_file: where the list of recent scenes is kept.
+        recent_file: keeps the list of recent scenes.
     """
 
     window = "open.window"
@@ -28,7 +28,7 @@ class OpenDialog:
     def __init__(self, context: Context, open_path: Callable[[str], None], recent_file: Path):
         self._context, self._open, self._recent_file = context, open_path, recent_file
         style = context.style
-        with ui.window(tag=self.window, show=False, min_size=(style.px(WIDTH), 40), **FLOATING):
+        with floating(self.window, (style.px(WIDTH), 40)):
             dpg.bind_item_font(dpg.add_text("Open a scene"), style.title)
             hint = dpg.add_text("A dataset's folder or .npz, a folder of photos, a video, or a snapshot.", color=DIM)
             dpg.bind_item_font(hint, style.small)
@@ -51,14 +51,15 @@ class OpenDialog:
         dpg.bind_item_theme(self.window, style.card)
         context.inputs.append("open.path")
         self._dialogs = ("open.folders", "open.files")
-        size = {"width": style.px(720), "height": style.px(460)}
+        width, height = style.px(720), style.px(460)
         dpg.add_file_dialog(
             tag="open.folders", label="Choose a dataset's folder", directory_selector=True, show=False, modal=True,
-            callback=lambda _, chosen: self._chosen(chosen["file_path_name"]), **size,
+            callback=lambda _, chosen: self._chosen(chosen["file_path_name"]), width=width, height=height,
         )  # fmt: skip
         with ui.file_dialog(
             tag="open.files", label="Choose a snapshot, a video or an .npz", show=False, modal=True,
-            callback=lambda _, chosen: self._chosen(next(iter(chosen["selections"].values()), "")), **size,
+            callback=lambda _, chosen: self._chosen(next(iter(chosen["selections"].values()), "")), width=width,
+            height=height,
         ):  # fmt: skip
             dpg.add_file_extension(f"Scenes{{{','.join(FILE_SUFFIXES)}}}")
             dpg.add_file_extension(SNAPSHOT_SUFFIX, color=(232, 168, 68, 255))
@@ -66,8 +67,8 @@ class OpenDialog:
 
     @property
     def busy(self) -> bool:
-        """Whether a dialog is open, so that keys are meant for it."""
-        return dpg.is_item_shown(self.window) or any(dpg.is_item_shown(dialog) for dialog in self._dialogs)
+        """Whether a dialog is open, so that keys are for it."""
+        return bool(dpg.is_item_shown(self.window)) or any(dpg.is_item_shown(dialog) for dialog in self._dialogs)
 
     def show(self) -> None:
         dpg.configure_item(self.window, show=True)
@@ -78,12 +79,12 @@ class OpenDialog:
         dpg.configure_item(self.window, show=False)
 
     def place(self, center: tuple[float, float]) -> None:
-        """Keep to the middle of the picture."""
+        """Stay in the middle of the picture."""
         width, height = dpg.get_item_rect_size(self.window)
-        dpg.set_item_pos(self.window, (max(0, center[0] - width / 2), max(0, center[1] - height / 2)))
+        dpg.set_item_pos(self.window, [max(0, center[0] - width / 2), max(0, center[1] - height / 2)])
 
     def remember(self, path: str) -> None:
-        """A scene was opened: it leads the recent list."""
+        """Put a scene that was opened at the head of the recent list."""
         self._list(recent.add(self._recent_file, path))
 
     def _list(self, paths: list[str]) -> None:

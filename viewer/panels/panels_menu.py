@@ -1,22 +1,21 @@
-"""Which panels are open: a small card under the toolbar's button."""
+"""The menu Panels: a small card under the toolbar's button that opens and closes panels."""
 
 import dearpygui.dearpygui as dpg
 
-from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.dock import Dock
 from viewer.widgets.style import Style
-from viewer.widgets.widgets import FLOATING, button
+from viewer.widgets.widgets import button, floating
 
 
 class PanelsMenu:
-    """Opens, closes and resets panels."""
+    """A tick box for each panel, and a button for the first layout."""
 
     window = "panels.window"
 
     def __init__(self, dock: Dock, canvas: Canvas, style: Style):
         self._dock, self._canvas, self._style = dock, canvas, style
-        with ui.window(tag=self.window, show=False, min_size=(style.px(200), 40), **FLOATING):
+        with floating(self.window, (style.px(200), 40)):
             dpg.bind_item_font(dpg.add_text("Panels"), style.title)
             for panel in dock.panels:
                 dpg.add_checkbox(
@@ -36,9 +35,9 @@ class PanelsMenu:
         dpg.configure_item(self.window, show=False)
 
     def place(self) -> None:
-        """Hang under the toolbar, at the picture's right edge; tick what is open."""
+        """Stay under the toolbar, at the picture's right edge; tick the open panels."""
         rect, px = self._canvas.rect, self._style.px
         width = dpg.get_item_rect_size(self.window)[0] or px(200)
-        dpg.set_item_pos(self.window, (max(0, rect.x + rect.width - width - px(8)), rect.y + px(8)))
+        dpg.set_item_pos(self.window, [max(0, rect.x + rect.width - width - px(8)), rect.y + px(8)])
         for panel in self._dock.panels:
             dpg.set_value(f"panels.{panel.tag}", self._dock.is_open(panel.tag))

@@ -1,4 +1,4 @@
-"""Flies the camera: mouse and fly keys on the picture, the dataset's views, the divider that is dragged."""
+"""Moves the camera with the mouse and the fly keys, and to the dataset's views; drags the divider."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ class Pilot:
 
     @property
     def dragging(self) -> bool:
-        """Whether the mouse holds the picture."""
+        """Whether a drag on the picture is in progress."""
         return self._drag.button is not None
 
     def go_home(self) -> None:
@@ -40,15 +40,18 @@ class Pilot:
             self._stand_on(scene, PhotoId(Split.TRAIN, orbit.home_view(scene)))
 
     def step_view(self, step: int) -> None:
-        """Go to the next or an earlier training view."""
+        """Go on by so many training views, or back."""
         scene = self._context.session.status.scene
         if scene is not None:
             self.go_to(PhotoId(Split.TRAIN, (self._view_index + step) % scene.n_train))
 
     def go_to(self, photo: PhotoId) -> None:
-        """Go to one of the dataset's views and name it; a view that the open scene lacks is another scene's."""
+        """Go to one of the dataset's views and name it in a toast. A view that the open scene lacks is ignored: it
+        is an earlier scene's."""
         scene = self._context.session.status.scene
-        names = () if scene is None else scene.names(photo.split)
+        if scene is None:
+            return
+        names = scene.names(photo.split)
         if not 0 <= photo.index < len(names):
             return
         self._stand_on(scene, photo)

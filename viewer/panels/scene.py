@@ -1,5 +1,6 @@
-"""Where the scene lies: its box in numbers and as handles in the picture, its levels, near plane and up."""
+"""The scene's place: its box, in numbers and with handles in the picture, its levels, near plane and up."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dearpygui.dearpygui as dpg
@@ -21,15 +22,18 @@ from viewer.widgets.style import ALARM, DIM
 from viewer.widgets.widgets import NUMBER_HELP, button, label, plain, tooltip
 
 WIDTH = 318
-"""Of a row, at scale 1."""
+"""The width of a row, at scale 1."""
 
-BOX_HELP = "Where the box that is learnt finest begins and ends along this axis, in the units of the camera positions."
-LEVELS_HELP = (
-    "Nested boxes, each twice as large as the one before. One suits an object before an empty background, four to six "
-    "a room or a place outdoors."
+BOX_HELP = (
+    "Where the box begins and ends along this axis, in the units of the camera positions. Its inside is learnt in the "
+    "finest detail."
 )
-NEAR_HELP = "Nothing is expected nearer to a camera than this: training's near plane. It keeps fog off the lenses."
-UP_HELP = "What the camera turns about, and what is upwards. Turning it changes nothing that is learnt."
+LEVELS_HELP = (
+    "The number of nested boxes, each twice as large as the one before. One suits an object in front of an empty "
+    "background, four to six suit a room or an outdoor scene."
+)
+NEAR_HELP = "Training's near plane: nothing is learnt nearer to a camera than this, which keeps fog off the lenses."
+UP_HELP = "The direction that is upwards, about which the camera orbits. Changing it keeps everything that is learnt."
 
 
 class PlacePanel(Panel):
@@ -91,8 +95,10 @@ class PlacePanel(Panel):
                         self._typed(item)
                     self._sides.append(dpg.add_text(""))
 
-    def _number(self, text: str, unit: str, tip: str, tag: str, make, **options) -> int:
-        """A row of a label and a number."""
+    def _number(
+        self, text: str, unit: str, tip: str, tag: str, make: Callable[..., ui.Item], **options: Any
+    ) -> ui.Item:
+        """A row with a label and a number."""
         style = self._context.style
         with ui.group(horizontal=True, horizontal_spacing=style.px(4)):
             tooltip(label(text, style, unit=unit), tip, style)
@@ -101,7 +107,7 @@ class PlacePanel(Panel):
         return item
 
     def _typed(self, item: int | str) -> None:
-        """While a number is typed, keys are text."""
+        """Let numbers be typed into a widget: meanwhile keys are no shortcuts."""
         self._context.inputs.append(item)
         tooltip(item, NUMBER_HELP, self._context.style)
 
@@ -109,22 +115,22 @@ class PlacePanel(Panel):
         style, draft = self._context.style, self._draft
         third, half = style.px((WIDTH - 16) // 3), style.px((WIDTH - 8) // 2)
         with ui.group(horizontal=True):
-            button("Fit", style, self._fit, "The box, levels, near plane and up that the photos' silhouettes, "
-                   "the known points and the cameras speak for.", tag="place.fit", width=third)  # fmt: skip
-            button("Larger", style, draft.larger, "A box with sides a quarter longer about the same middle.",
+            button("Fit", style, self._fit, "Find a box, levels, near plane and up from the photos' silhouettes, "
+                   "the known points and the cameras.", tag="place.fit", width=third)  # fmt: skip
+            button("Larger", style, draft.larger, "Lengthen the box's sides by a quarter about its centre.",
                    tag="place.larger", width=third)  # fmt: skip
-            button("Smaller", style, draft.smaller, "A box with sides a fifth shorter about the same middle.",
+            button("Smaller", style, draft.smaller, "Shorten the box's sides by a fifth about its centre.",
                    tag="place.smaller", width=third)  # fmt: skip
         with ui.group(horizontal=True):
             self._train = button(
-                "Train in this box", style, self._train_in, "Start training again from nothing in this place. What was "
-                "learnt so far is lost unless you save it first.", tag="place.train", width=half,
+                "Train in this box", style, self._train_in, "Train from the start in this place. Everything learnt so "
+                "far is lost unless you save it first.", tag="place.train", width=half,
             )  # fmt: skip
-            button("Revert", style, draft.revert, "Back to the place that is trained in.", tag="place.revert",
+            button("Revert", style, draft.revert, "Back to the place in use.", tag="place.revert",
                    width=half)  # fmt: skip
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Follow the scene; show the edited place."""
+        """Show the edited place."""
         draft = self._draft
         draft.follow(None if status.scene is None else status.scene.place)
         self._take_fit()
@@ -170,8 +176,9 @@ class PlacePanel(Panel):
 
     def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
         """Draw the box and its handles over the picture while the panel is in sight."""
-        seen = frame is not None and dpg.is_item_visible(f"panel.{self.tag}")
-        self._sight = Sight(frame.request.pose, *canvas.rect.size) if seen else None
+        self._sight = None
+        if frame is not None and dpg.is_item_visible(f"panel.{self.tag}"):
+            self._sight = Sight(frame.request.pose, *canvas.rect.size)
         self._handles.draw(self._sight, self._draft.trained, self._draft.place, self._marked)
 
     def log(self, canvas: Canvas) -> dict[str, Any]:
@@ -191,7 +198,7 @@ class PlacePanel(Panel):
         session.ask(FIT, FitQuestion(self._fits, session.status.scene_serial))
 
     def _take_fit(self) -> None:
-        """Edit what the fit that was asked for last gave, once it comes."""
+        """Take the result of the newest fit, once it comes, as the edited place."""
         found: Fit | None = self._context.session.result(FIT)
         if found is not None and found.number == self._fits:
             self._fits += 1
@@ -200,8 +207,8 @@ class PlacePanel(Panel):
             self._draft.take(found.place)
             self._context.session.turn_up(found.place.up, self._context.state.scene_serial)
             if not self._draft.changed:
-                beside = ", but for its up, which is turned now" if turned else ""
-                self._context.say(f"The fit is the place that is trained in{beside}.")
+                turn = " Only up was changed." if turned else ""
+                self._context.say(f"The fit gives the place that is in use already.{turn}")
 
     def _turn_up(self) -> None:
         if self._draft.place is not None:

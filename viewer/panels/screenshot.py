@@ -1,4 +1,4 @@
-"""Take a picture; its size, background and folder."""
+"""Screenshots: a button, and options for their size, background and folder."""
 
 import dearpygui.dearpygui as dpg
 
@@ -7,21 +7,21 @@ from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM, TIMES
-from viewer.widgets.widgets import FLOATING, button, label, tooltip
+from viewer.widgets.widgets import button, floating, label, tooltip
 
 LARGEST = 8192
 FOLDER = "screenshots"
 
 
 class ScreenshotPanel:
-    """The options are a small window under the toolbar's button."""
+    """A small window with the options, under the toolbar's button."""
 
     window = "shot.window"
 
     def __init__(self, context: Context, canvas: Canvas):
         self._context, self._canvas = context, canvas
         style = context.style
-        with ui.window(tag=self.window, show=False, min_size=(style.px(300), 40), **FLOATING):
+        with floating(self.window, (style.px(300), 40)):
             dpg.bind_item_font(dpg.add_text("Screenshot"), style.title)
             with ui.group(horizontal=True):
                 label("Size", style, width=80)
@@ -41,7 +41,7 @@ class ScreenshotPanel:
             with ui.group(horizontal=True):
                 label("Background", style, width=80)
                 item = dpg.add_checkbox(label="transparent", tag="shot.transparent")
-                tooltip(item, "Keep the picture's opacity as alpha instead of the background colour.", style)
+                tooltip(item, "Save the picture's opacity as alpha, without the background colour.", style)
             with ui.group(horizontal=True):
                 label("Folder", style, width=80)
                 dpg.add_input_text(tag="shot.folder", default_value=FOLDER, width=style.px(200))
@@ -61,13 +61,13 @@ class ScreenshotPanel:
         dpg.configure_item(self.window, show=False)
 
     def place(self) -> None:
-        """Hang under the toolbar, at the picture's right edge."""
+        """Stay under the toolbar, at the picture's right edge."""
         rect, style = self._canvas.rect, self._context.style
         width = dpg.get_item_rect_size(self.window)[0] or style.px(300)
-        dpg.set_item_pos(self.window, (max(0, rect.x + rect.width - width - style.px(8)), rect.y + style.px(8)))
+        dpg.set_item_pos(self.window, [max(0, rect.x + rect.width - width - style.px(8)), rect.y + style.px(8)])
 
     def take(self) -> None:
-        """Ask the session for a picture of what is shown now; a toast says where it went."""
+        """Ask the session for a picture of the present view; a toast then names its file."""
         width, height = self._canvas.rect.width, self._canvas.rect.height
         if dpg.get_value("shot.size") == "chosen":
             width, height = dpg.get_value("shot.width"), dpg.get_value("shot.height")

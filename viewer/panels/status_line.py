@@ -1,4 +1,4 @@
-"""The line at the lower edge: device, backend and method, resolution and why it is lowered, frames per second."""
+"""The line at the lower edge: state, device, backend and method; the rendered size and why it is reduced; rates."""
 
 import dearpygui.dearpygui as dpg
 
@@ -11,7 +11,7 @@ from viewer.widgets.widgets import tooltip
 
 
 class StatusLine:
-    """A window of its own along the lower edge."""
+    """A docked window along the lower edge."""
 
     window = "status"
 
@@ -48,4 +48,4 @@ class StatusLine:
         width = dpg.get_item_rect_size(self.window)[0]
         size = dpg.get_text_size(dpg.get_value("status.right") or "", font=self._style.small)
         if size:
-            dpg.set_item_pos("status.right", (width - size[0] - self._style.px(12), self._style.px(5)))
+            dpg.set_item_pos("status.right", [width - size[0] - self._style.px(12), self._style.px(5)])

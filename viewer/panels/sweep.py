@@ -1,4 +1,4 @@
-"""A threshold's sweep over the view: time, samples and quality against its value; a click chooses one."""
+"""A threshold's sweep over the view: time, samples and quality against its value; a click sets the value."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,12 +18,12 @@ from viewer.widgets.style import ALARM, DIM, LINE, TIMES, Color, Style
 from viewer.widgets.widgets import button
 
 LABELS = {settings_of(MarchSettings)[name].label: name for name in MARCH_NUMBERS}
-"""What the combo shows, and the setting's name."""
+"""The names of the settings, by what the list of thresholds calls them."""
 
-HELP = f"Renders this view, at most {LONGEST_SIDE} px wide and high, at 12 values of the threshold."
+HELP = f"Render this view, at most {LONGEST_SIDE} px wide and high, with 12 values of the threshold."
 
 NAMES_SHARE = 0.22
-"""Of a plot's height: room above the points."""
+"""The share of a plot's height above the points, for the lines' names."""
 
 
 class SweepPanel(Panel):
@@ -61,7 +61,7 @@ class SweepPanel(Panel):
         self._ask()
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Show how far the sweep is; a click on a plot chooses the value under the mouse."""
+        """Show the sweep's progress; set the value under the mouse when a plot is clicked."""
         if status.scene is not None and (names := swept_names(status.scene.sampler)) != self._names:
             self._offer(names)
         result = self._context.session.result(SWEEP)
@@ -69,8 +69,9 @@ class SweepPanel(Panel):
             self._shown = result
             self._show(result)
         curve = None if result is None else result.curve
-        hovered = curve is not None and any(plot.hovered for plot in self._plots)
-        if hovered:
+        hovered = False
+        if curve is not None and any(plot.hovered for plot in self._plots):
+            hovered = True
             value = curve.value_at(dpg.get_plot_mouse_pos()[0])
             dpg.set_value("sweep.text", readout(curve, value))
             if dpg.is_mouse_button_clicked(dpg.mvMouseButton_Left):
@@ -86,7 +87,7 @@ class SweepPanel(Panel):
                 plot.mark(curve, present)
 
     def _offer(self, names: tuple[str, ...]) -> None:
-        """Let these thresholds be chosen."""
+        """List these thresholds."""
         self._names, labels = names, [label for label, name in LABELS.items() if name in names]
         dpg.configure_item("sweep.name", items=labels)
         if dpg.get_value("sweep.name") not in labels:
@@ -96,7 +97,7 @@ class SweepPanel(Panel):
         running = result is not None and result.running
         dpg.configure_item(self._start, label="Stop" if running else "Sweep")
         dpg.configure_item("sweep.progress", show=running)
-        dpg.set_value("sweep.progress", result.share if running else 0.0)
+        dpg.set_value("sweep.progress", result.share if result is not None and running else 0.0)
         curve = None if result is None else result.curve
         dpg.configure_item(self._take, show=curve is not None and curve.knee is not None and not running)
         dpg.set_value("sweep.found", found_text(result) if result is not None and result.finished else "")
@@ -124,8 +125,9 @@ class SweepPanel(Panel):
         self._context.session.ask(SWEEP, SweepQuestion(name, request))
 
     def _take_knee(self) -> None:
-        curve = self._shown.curve
-        self._choose(curve.name, curve.knee.value)
+        curve = None if self._shown is None else self._shown.curve
+        if curve is not None and curve.knee is not None:
+            self._choose(curve.name, curve.knee.value)
 
     def _choose(self, name: str, value: float) -> None:
         try:
@@ -135,12 +137,12 @@ class SweepPanel(Panel):
 
 
 class _Plot:
-    """One figure against the swept value, whose axis is that of the setting's slider."""
+    """One figure against the swept value, on the scale of the setting's slider."""
 
-    def __init__(self, tag: str, title: str, style: Style, theme: int):
+    def __init__(self, tag: str, title: str, style: Style, theme: ui.Item):
         self._tag, self._top = tag, 0.0
         self._marked: tuple | None = None
-        # Fixed limits keep it from being panned; without inputs it would not tell where the mouse is.
+        # Fixed limits keep it from being panned. With no_inputs it would not report the mouse.
         with ui.plot(tag=f"{tag}.plot", no_menus=True, no_box_select=True, no_mouse_pos=True, no_title=True):
             self._x = dpg.add_plot_axis(dpg.mvXAxis)
             self._y = dpg.add_plot_axis(dpg.mvYAxis, label=title)
@@ -157,10 +159,10 @@ class _Plot:
 
     @property
     def hovered(self) -> bool:
-        return dpg.is_item_hovered(f"{self._tag}.plot")
+        return bool(dpg.is_item_hovered(f"{self._tag}.plot"))
 
     def draw(self, curve: SweepCurve | None, heights: Sequence[float], low: float, high: float) -> None:
-        """Draw the points that are done, between `low` and `high`; above them is room for the lines' names."""
+        """Draw the finished points on an axis from `low` to above `high`, where the lines' names are."""
         xs = [] if curve is None else [curve.scale.position(point.value) for point in curve.points]
         dpg.set_value(self._series, [xs, list(heights)])
         self._top, self._marked = high + NAMES_SHARE * (high - low), None
@@ -173,7 +175,7 @@ class _Plot:
         dpg.configure_item(self._x, label=curve.scale.setting.label)
 
     def mark(self, curve: SweepCurve, present: float) -> None:
-        """Lines at the knee and at the present value, with their names."""
+        """Draw lines at the knee and at the present value, with their names."""
         knee, scale = curve.knee, curve.scale
         if (knee, present) == self._marked:
             return
@@ -186,36 +188,37 @@ class _Plot:
         self._name(self._knee, self._knee_name, knee_at, knee_text, left=knee_first)
         self._name(self._present, self._present_name, now_at, f"now {scale.text(present)}", left=not knee_first)
 
-    def _name(self, line: int, name: int, position: float | None, text: str, left: bool = False) -> None:
-        """Draw a line with its name beside it, or hide both; names on two sides don't cover each other."""
+    def _name(self, line: ui.Item, name: ui.Item, position: float | None, text: str, left: bool = False) -> None:
+        """Draw a line with its name to its left or right, or hide both."""
         dpg.set_value(line, [[] if position is None else [position]])
         dpg.configure_item(name, show=position is not None, label=text, offset=(-6 if left else 6, 8))
         if position is not None:
             dpg.set_value(name, (position, self._top))
 
 
-def _annotation(color: Color) -> int:
+def _annotation(color: Color) -> ui.Item:
     return dpg.add_plot_annotation(label="", default_value=(0.0, 0.0), color=color, show=False)
 
 
 def text_of(result: SweepResult) -> str:
-    """How far an unfinished sweep is, or why there is none."""
+    """The progress of an unfinished sweep, or why there is none."""
     if result.problem:
         return result.problem
-    return f"{'' if result.running else 'Stopped: '}{len(result.curve.points)} values done, {_size(result)}"
+    n = 0 if result.curve is None else len(result.curve.points)
+    return f"{'' if result.running else 'Stopped: '}{n} values done, {_size(result)}"
 
 
 def found_text(result: SweepResult) -> str:
-    """What a finished sweep found, in one line."""
+    """The result of a finished sweep, in one line."""
     curve, where = result.curve, f"{_size(result)}, step {result.step}"
-    if curve.knee is None:
+    if curve is None or curve.knee is None:
         return f"No value keeps {KNEE_DECIBELS:g} dB against thresholds off. {where}"
     knee = curve.scale.text(curve.knee.value)
     return f"Knee {knee}: the fewest evaluations that keep {KNEE_DECIBELS:g} dB against off. {where}"
 
 
 def readout(curve: SweepCurve, value: float) -> str:
-    """What a value costs, if it was rendered, and that a click chooses it."""
+    """An offer to set a value, with its figures if it was rendered."""
     point = next((point for point in curve.points if point.value == value), None)
     words = curve.scale.text(value) + (f" {curve.scale.setting.unit}" if curve.scale.setting.unit else "")
     return f"Click for {words}" + ("" if point is None else f": {figures(point)}")

@@ -1,4 +1,4 @@
-"""The marcher's thresholds as live sliders, and beside them what they cost and save."""
+"""The march's thresholds as live sliders, and figures of what they cost and save."""
 
 import math
 
@@ -22,35 +22,35 @@ from viewer.widgets.style import DASH, DIM
 from viewer.widgets.widgets import Figures, button, short, tooltip
 
 SHORT_LABEL = 100
-"""Width of the sliders' labels at scale 1: it leaves room for what is written on the sliders."""
+"""Width of the sliders' labels at scale 1; it leaves room for the text on the sliders."""
 
 COPY_HELP = (
-    "Copies the command that opens this scene with these thresholds and view settings. The camera is not part of it: a "
-    "screenshot keeps it."
+    "Copy the command that opens this scene with these thresholds and view settings. It doesn't include the camera; a "
+    "screenshot does."
 )
 
 FIGURES = {
-    "ms": ("Frame", "Rendering this picture, drawing included."),
-    "march": ("March", "Placing samples, with fields of the sampler's own, and deciding which are seen."),
-    "field": ("Field", "Encodings and networks, for density and for colour."),
-    "composite": ("Composite", "Making rays, weights, and sums over the samples."),
-    "samples": ("Samples/ray", "Composited samples per ray: the mean."),
-    "median": ("Median", "Composited samples per ray: half of the rays have fewer."),
-    "p95": ("95 %", "Composited samples per ray: 95 % of the rays have fewer."),
-    "marched": ("Tried/ray", "Samples per ray whose density was evaluated: the mean."),
-    "density": ("Densities", "Evaluations of density in this picture."),
-    "color": ("Colours", "Evaluations of colour in this picture."),
-    "occupied": ("Occupied", "Share of the grid's cells that the view marches, if the sampler marches them; for each "
-                 "level see Occupancy."),
-    "skipped": ("Skipped", "Of the samples of a march that takes every step, the share that was never evaluated, if "
-                "the sampler marches the grid."),
-    "missed": ("Missed", "Share of the rays that met no occupied cell, or where there is no grid to march, no box."),
-    "stopped": ("Stopped", "Share of the rays that ended early because almost no light passed any more."),
-    "far": ("Far side", "Share of the rays that went through the scene to its far side."),
+    "ms": ("Frame", "Time to render this picture, including what is drawn over it."),
+    "march": ("March", "Placing samples, with the sampler's own fields if it has any, and finding the visible ones."),
+    "field": ("Field", "Encodings and networks, for densities and colours."),
+    "composite": ("Composite", "Making rays and weights, and summing over the samples."),
+    "samples": ("Samples/ray", "Mean number of composited samples per ray."),
+    "median": ("Median", "Median number of composited samples per ray."),
+    "p95": ("95 %", "95 % of the rays have fewer composited samples than this."),
+    "marched": ("Tried/ray", "Mean number of samples per ray whose density was evaluated."),
+    "density": ("Densities", "Evaluations of density for this picture."),
+    "color": ("Colours", "Evaluations of colour for this picture."),
+    "occupied": ("Occupied", "Share of the grid's cells that the view marches, if the sampler marches the grid. The "
+                 "panel Occupancy has it for each level."),
+    "skipped": ("Skipped", "Share of the samples of a march through the whole box that was never evaluated, if the "
+                "sampler marches the grid."),
+    "missed": ("Missed", "Share of the rays that met no occupied cell; without a grid to march, no box."),
+    "stopped": ("Stopped", "Share of the rays that ended early because almost no light was left."),
+    "far": ("Far side", "Share of the rays that reached the far side of the scene."),
     "psnr": ("Against off", "PSNR of this view against the same view with alpha threshold, early stop and occupancy "
-             "threshold off, those of them that the sampler uses. Measured while the camera rests, pixel by pixel."),
+             "threshold off, as far as the sampler uses them. Measured pixel by pixel while the camera rests."),
 }  # fmt: skip
-"""Caption and explanation, in reading order, four to a row."""
+"""Caption and explanation of each figure, in reading order, four to a row."""
 
 
 class ThresholdsPanel(Panel):
@@ -78,14 +78,14 @@ class ThresholdsPanel(Panel):
         self._shared = dpg.add_checkbox(
             label="Use in training too", tag="march.in_training", callback=lambda _, on: context.sharing.set(on)
         )
-        tooltip(self._shared, "Training marches with these thresholds as well, while this is ticked.", style)
+        tooltip(self._shared, "While this is ticked, training marches with these thresholds too.", style)
         with ui.group(horizontal=True):
-            button("Back to training's", style, self._back, "Give the view the thresholds that training uses.",
+            button("Back to training's", style, self._back, "Set the view's thresholds to those that training uses.",
                    width=style.px(156), tag="march.back")  # fmt: skip
             button("Copy as command", style, self._copy, COPY_HELP, width=-1, tag="march.copy")
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Follow the settings; show what the newest frame cost."""
+        """Show the settings, and what the newest frame cost."""
         march = self._context.state.march
         found, diagonal = self._effects(status), None
         if status.scene is not None:
@@ -107,12 +107,12 @@ class ThresholdsPanel(Panel):
             dpg.set_value(self._error, error)
 
     def _effects(self, status: Status) -> dict[str, Effect]:
-        """What the thresholds come to, seen from the camera."""
+        """What the thresholds amount to, seen from the camera."""
         scene, camera = status.scene, self._context.state.camera
         if scene is None or camera is None:
             return {}
         step = status.march.render_step_size
-        return effects(self._context.state.march, camera.position, scene.bounds, step, scene.sampler)
+        return effects(self._context.state.march, camera.position.tolist(), scene.bounds, step, scene.sampler)
 
     def _sweeper(self, name: str):
         return lambda: self._context.sweep(name)
@@ -134,7 +134,7 @@ class ThresholdsPanel(Panel):
 
 
 def cost_texts(s: FrameStats, on_grid: bool) -> dict[str, str]:
-    """The figures of a frame as text, by their names in `FIGURES`; some only where the grid was marched."""
+    """The figures of a frame as text, by their names in `FIGURES`; some exist only where the grid was marched."""
     return {
         "ms": f"{s.milliseconds:.0f} ms",
         "march": f"{s.march_ms:.1f} ms",
@@ -155,9 +155,9 @@ def cost_texts(s: FrameStats, on_grid: bool) -> dict[str, str]:
 
 
 def difference_texts(found: Difference | None) -> tuple[str, str]:
-    """PSNR, and a line with the largest error and how much was compared."""
+    """The PSNR, and a line with the largest error and the share of the pixels that was compared."""
     if found is None:
-        return DASH, "Against off: measured when the camera rests."
+        return DASH, "Against off: measured once the camera rests."
     psnr = "equal" if math.isinf(found.psnr) else f"{found.psnr:.1f} dB"
     share = "all pixels" if found.share >= 1.0 else f"{100.0 * found.share:.2g} % of the pixels"
     return psnr, f"Largest error against off: {255.0 * found.largest:.1f} of 255, {share}"

@@ -1,4 +1,4 @@
-"""The bar above the picture: which scene, what a pixel shows, open, screenshot, help."""
+"""The bar at the upper edge: the scene's name, and buttons for opening, modes, screenshots, panels and help."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ MODE_LABELS = {
 
 
 class Toolbar:
-    """A window of its own along the upper edge."""
+    """A docked window along the upper edge."""
 
     window = "toolbar"
 
@@ -66,14 +66,14 @@ class Toolbar:
         dpg.bind_item_theme(self.window, style.bar)
 
     def place(self) -> None:
-        """The right group keeps to the right."""
+        """Keep the right group at the right edge."""
         width = dpg.get_item_rect_size(self.window)[0]
         size = dpg.get_item_rect_size("toolbar.right")[0]
         if size > 0:
-            dpg.set_item_pos("toolbar.right", (width - size - self._context.style.px(12), self._context.style.px(8)))
+            dpg.set_item_pos("toolbar.right", [width - size - self._context.style.px(12), self._context.style.px(8)])
 
     def update(self, status: Status) -> None:
-        """Name the scene; mark the mode."""
+        """Show the scene's name, and which mode is chosen."""
         dpg.set_value("scene.name", status.scene.name if status.scene else "No scene")
         dpg.set_value("scene.summary", summary(status.scene) if status.scene else "")
         mode = self._context.state.view.mode

@@ -1,4 +1,4 @@
-"""How training goes: pause, reset, save, speeds, loss and held-out PSNR."""
+"""Training: pause, reset and save, speeds, loss and held-out PSNR."""
 
 import math
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from viewer.widgets.style import DASH, Style
 from viewer.widgets.widgets import Figures, button, clock, short
 
 PLOTS_HEIGHT, PLOT_RATIOS = 152, (0.43, 0.57)
-"""The lower plot is higher because it also names the steps that both share."""
+"""The lower plot is higher because it has the labels of the axis that both share."""
 DECIBELS = (10.0, 30.0)
-"""What the PSNR plot shows until there is something to plot."""
+"""The range of the PSNR axis until there is something to plot."""
 
 
 class TrainingPanel(Panel):
@@ -35,7 +35,7 @@ class TrainingPanel(Panel):
                 "Pause", style, self.toggle, "Pause or resume training (Space).", width=width, tag="training.pause"
             )
             button("Reset", style, context.session.reset, "Train again from the first step.", width=width)
-            button("Save", style, self._save, "Save a snapshot to go on from another day.", width=-1)
+            button("Save", style, self._save, "Save a snapshot, from which training can go on another day.", width=-1)
         self._figures = Figures(
             {
                 "step": "Step",
@@ -50,11 +50,11 @@ class TrainingPanel(Panel):
             4,
             "training",
             {
-                "time": "Spent on training steps, without pauses and pictures.",
+                "time": "Time spent on training steps, not counting pauses and pictures.",
                 "loss": "Mean squared error of the newest step.",
-                "psnr": "Of a few views that training never sees. Higher is better.",
-                "rays": "Rays trained on per second.",
-                "samples": "Samples composited per second of training.",
+                "psnr": "Peak signal-to-noise ratio on a few views that training never sees. Higher is better.",
+                "rays": "Rays that training uses per second.",
+                "samples": "Samples that training composites per second.",
             },
         )
         # Subplots line up the two vertical axes, whose labels are not equally wide.
@@ -104,7 +104,7 @@ class TrainingPanel(Panel):
 class _Curve:
     """One small plot over the training steps."""
 
-    def __init__(self, tag: str, title: str, style: Style, theme: int, log: bool, names_steps: bool):
+    def __init__(self, tag: str, title: str, style: Style, theme: ui.Item, log: bool, names_steps: bool):
         self._data: tuple = ()
         self._log = log
         self._series = f"{tag}.series"
@@ -129,7 +129,7 @@ class _Curve:
         self._frame([y for _, y in kept], last)
 
     def _frame(self, ys: list[float], last: int) -> None:
-        """Fit the axes: a logarithmic one to whole decades, so that it has labels; a linear one with a little air."""
+        """Fit the axes: a logarithmic one to whole decades, so that it has labels; a linear one with some margin."""
         dpg.set_axis_limits(self._x, 0.0, max(last, 100.0))
         if self._log:
             low = math.floor(math.log10(min(ys, default=1e-3)))

@@ -1,4 +1,4 @@
-"""What is drawn over the picture, what lies behind it, and the field of view."""
+"""What is drawn over the picture, its background, and the field of view."""
 
 import dearpygui.dearpygui as dpg
 
@@ -44,7 +44,7 @@ class ViewPanel(Panel):
         with ui.group(horizontal=True):
             name = label(settings["background"].label, style)
             swatch = dpg.add_color_button(tag="view.swatch", no_alpha=True, no_border=True, no_drag_drop=True)
-            # A picker without number fields: typing in them could not be told from shortcuts.
+            # The picker has no number fields: typing into them would also trigger shortcuts.
             with ui.popup(swatch, mousebutton=dpg.mvMouseButton_Left):
                 dpg.add_color_picker(
                     tag="view.background",
@@ -65,7 +65,7 @@ class ViewPanel(Panel):
             tooltip(name, settings["background"].documentation, style)
 
     def update(self, status: Status, frame: Frame | None) -> None:
-        """Follow the settings."""
+        """Show the settings."""
         view = self._context.state.view
         if status.scene is not None and status.scene_serial != self._serial:
             self._serial, self._home = status.scene_serial, opened_view(status.scene)
@@ -83,5 +83,5 @@ class ViewPanel(Panel):
         return lambda value: self._context.state.set_view(**{name: value})
 
     def _paint(self, color: list[float]) -> None:
-        """Take a colour that counts to 255."""
+        """Set the background to a colour with values from 0 to 255."""
         self._context.state.set_view(background=tuple(min(1.0, max(0.0, c / 255.0)) for c in color[:3]))

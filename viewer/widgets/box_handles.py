@@ -1,18 +1,20 @@
-"""The box that is edited, drawn on the picture with its handles: at once, whatever the next frame takes."""
+"""The box that is edited, drawn on the picture with its handles. It follows the mouse at once, however long the next
+picture takes."""
 
 import dearpygui.dearpygui as dpg
 import numpy as np
 
 from core.geometry.placement import Place
 from viewer.input.handles import Sight, edges, handles
+from viewer.widgets import ui
 from viewer.widgets.style import ACCENT, TEXT, Style
 
 AXIS_COLORS = ((226, 94, 88, 255), (122, 192, 92, 255), (92, 146, 236, 255))
-"""Of the handles that move along x, y and z."""
+"""The colours of the handles that move along x, y and z."""
 
 SHADOW = (17, 19, 22, 190)
 BEHIND, TRAINED = 0.35, 0.45
-"""How strongly edges behind the box are drawn, and those of the box that is trained in beside the edited one."""
+"""Opacity of the edges on the far side of the box, and of the box that is trained in while another one is edited."""
 
 
 class BoxHandles:
@@ -22,16 +24,17 @@ class BoxHandles:
         layer: the draw layer, in the picture's pixels.
     """
 
-    def __init__(self, layer: int, style: Style):
+    def __init__(self, layer: ui.Item, style: Style):
         self._layer, self._style = layer, style
         self._drawn: tuple = ()
 
     def draw(self, sight: Sight | None, trained: Place | None, edited: Place | None, marked: int | None) -> None:
-        """Follow the places and the picture.
+        """Draw the boxes anew if anything has changed.
 
         Args:
-            sight: of the picture that is shown; None: nothing is drawn.
-            marked: the face whose handle a press would grab, or that is held.
+            sight: how the shown picture is seen; None draws nothing.
+            trained, edited: the place that is trained in, and the one that is edited.
+            marked: the face whose handle is held, or that a press would grab.
         """
         wanted = (sight, trained, edited, marked)
         if wanted == self._drawn:

@@ -1,4 +1,4 @@
-"""The picture: textures, the legend in its corner, what is compared, and where the mouse is on it."""
+"""The picture: its textures, legends and captions, and whether the mouse is over it."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from viewer.widgets.sides import Sides
 from viewer.widgets.style import BACKDROP, TEXT, Style
 
 GRANULE = 128
-"""Textures come in multiples of this size: each one ever made is uploaded again with every frame of the window."""
+"""Textures come in multiples of this size, so that few are made: each is uploaded again in every frame."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Rect:
 
 
 class Canvas:
-    """A window of its own behind all others."""
+    """A window behind all others."""
 
     window = "canvas"
 
@@ -49,12 +49,12 @@ class Canvas:
             self._legend_layer = dpg.add_draw_layer()
         with ui.texture_registry() as self._registry:
             pass
-        self._image: int | None = None
+        self._image: ui.Item | None = None
         self._filled: tuple[_Texture, tuple[float, float], tuple[float, float]] | None = None
         dpg.bind_item_theme(self.window, style.flush)
 
     def follow(self) -> None:
-        """Take the place that the dock gives; the picture stretches until a frame of the new size comes."""
+        """Take the size that the dock gives; the picture stretches until a frame of the new size comes."""
         rect = Rect(*dpg.get_item_pos(self.window), *dpg.get_item_rect_size(self.window))
         if rect == self.rect or rect.width < 1 or rect.height < 1 or dpg.get_frame_count() < SETTLING_FRAMES:
             return
@@ -71,12 +71,12 @@ class Canvas:
 
     @property
     def hovered(self) -> bool:
-        """Whether the cursor is over the picture and not over something that lies on it."""
+        """Whether the cursor is over the picture itself and not over a window on it."""
         # While a button is down the drawing counts as active, and its window no longer as hovered.
-        return dpg.is_item_hovered(self.window) or dpg.is_item_hovered("picture")
+        return bool(dpg.is_item_hovered(self.window) or dpg.is_item_hovered("picture"))
 
     def mark_divider(self, marked: bool) -> None:
-        """Show that a press would grab the divider, or no longer."""
+        """Highlight the divider while a press would grab it, or while it is held."""
         self._sides.mark(marked)
 
     @property
@@ -90,7 +90,7 @@ class Canvas:
         return self._filled is not None
 
     def show(self, frame: Frame | None) -> None:
-        """Show a frame if it is a new one. None clears the picture."""
+        """Show a frame if it is new. None clears the picture."""
         self._place_image()
         if frame is self._frame:
             return
@@ -108,8 +108,8 @@ class Canvas:
             self._draw_legends(frame.legends)
 
     def _place_image(self) -> None:
-        """Show the part of the texture that was filled for the last frame of the window. A texture's contents reach the
-        screen one frame late: shown at once, the new part would show the old picture."""
+        """Show the part of the texture that was filled in the last frame of the window. A texture's contents reach the
+        screen one frame late: shown at once, that part would still show the old picture."""
         if self._filled is None:
             return
         (texture, uv_min, uv_max), self._filled = self._filled, None
@@ -122,7 +122,8 @@ class Canvas:
         dpg.configure_item(self._picture, show=True)
 
     def _texture_for(self, height: int, width: int) -> "_Texture":
-        """The first texture that is large enough. A side that must grow grows by half, so that few are ever made."""
+        """The first texture that is large enough, or a new one. A side that must grow grows by at least a half, so that
+        few are ever made."""
         for texture in self._textures:
             if texture.height >= height + 2 and texture.width >= width + 2:
                 return texture
@@ -172,18 +173,18 @@ class Canvas:
 
 
 class _Texture:
-    """One raw texture, never resized or deleted. Two arrays take turns, so that none is written while it is shown."""
+    """One raw texture, never resized or deleted. Two arrays take turns, so that the one on screen is not written to."""
 
-    def __init__(self, width: int, height: int, registry: int):
+    def __init__(self, width: int, height: int, registry: ui.Item):
         self.width, self.height = width, height
         self._arrays = [np.zeros((height, width, 4), np.float32) for _ in range(2)]
-        self.tag = dpg.add_raw_texture(width, height, self._arrays[0], format=dpg.mvFormat_Float_rgba, parent=registry)
+        self.tag = ui.raw_texture(self._arrays[0], registry)
 
     def fill(self, rgba: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
         """Put a picture near the upper left corner; returns its corners as shares of the texture.
 
-        When a picture is enlarged the filter looks half a pixel beyond its border, and at the texture's own border
-        on its other side: a frame of one pixel repeats the border's colours.
+        When a picture is enlarged, the filter reads half a pixel beyond its border, and at the texture's own border
+        it wraps around: so a margin of one pixel repeats the border's colours.
         """
         height, width = rgba.shape[:2]
         self._arrays.reverse()

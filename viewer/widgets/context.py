@@ -1,4 +1,4 @@
-"""What every panel needs, handed to it when it is built."""
+"""What a panel gets when it is built: the session, the state and the other shared parts of the window."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,14 +16,15 @@ class Context:
     """The window's shared parts. Only the main thread touches it.
 
     Attributes:
-        inputs: widgets that take typed text; while one is active, keys are text and no shortcuts.
+        inputs: widgets that text is typed into; while one is active, keys are no shortcuts.
         handles: widgets that are dragged; while one is, the picture counts as moving.
         go_to: puts the camera on one of the dataset's views.
         open_panel: brings a panel to the front by its tag, opening it if it is closed.
         sweep: sweeps a threshold, by its name, in the sweep's panel.
         notices: messages waiting to be shown.
-        returned: the panel that is updated now was out of sight before, and its tools were told to stop.
-        sharing: gives the view's thresholds to training while the user wants it.
+        returned: whether the panel that is updated now has just come back into sight. Its tools were told to stop
+            meanwhile, so it must ask them again.
+        sharing: passes the view's thresholds on to training while the user wants that.
     """
 
     session: Session

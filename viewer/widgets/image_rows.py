@@ -1,4 +1,4 @@
-"""The parts of the image table: its thumbnails' texture, and the widgets of a row."""
+"""The parts of the image table: the texture with its thumbnails, and the widgets of a row."""
 
 from dataclasses import dataclass
 
@@ -18,48 +18,50 @@ ROW, PICTURE_WIDTH, PICTURE_HEIGHT = 46, 62, 42
 _WHOLE: Corners = ((0.0, 0.0), (1.0, 1.0))
 _PLAIN, _FADED = (255, 255, 255, 255), (255, 255, 255, 60)
 _SETTLED = 60
-"""Frames after which a tick box that was clicked shows again what is so, should its wish have been refused."""
+"""Frames after which a clicked tick box shows the truth again, in case the session refused the change."""
 
 
 class Atlas:
-    """All thumbnails of a scene in one texture that is uploaded once.
+    """All thumbnails of a scene, in one texture that is uploaded once.
 
-    Textures of earlier scenes stay: deleting one, even unused, crashes some drivers.
+    Textures of earlier scenes stay: deleting one, even an unused one, crashes some drivers.
     """
 
     def __init__(self) -> None:
         with ui.texture_registry() as self._registry:
-            self.texture = dpg.add_static_texture(2, 2, [0.0] * 16)
+            self.texture = ui.blank_texture()
         self._thumbnails: np.ndarray | None = None
         self._corners: list[Corners] = []
         self.aspect = 1.0
 
     def take(self, thumbnails: np.ndarray | None) -> None:
-        """Show other thumbnails, (n, height, width, 4) uint8; None: none."""
+        """Show other thumbnails, (n, height, width, 4) uint8, or with None no thumbnails."""
         if thumbnails is self._thumbnails:
             return
         self._thumbnails, self._corners = thumbnails, []
         if thumbnails is not None:
             sheet, self._corners = packed(thumbnails)
-            height, width = sheet.shape[:2]
-            self.texture = dpg.add_static_texture(width, height, sheet.ravel(), parent=self._registry)
+            self.texture = ui.static_texture(sheet, self._registry)
             self.aspect = thumbnails.shape[2] / thumbnails.shape[1]
 
     def corners(self, number: int) -> Corners | None:
-        """Where a view's thumbnail lies in the texture, or None if there is none."""
+        """Where a view's thumbnail lies in the texture; None if it has no thumbnail."""
         return self._corners[number] if number < len(self._corners) else None
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is to be seen of one view.
+    """What the table shows of one view.
 
     Attributes:
-        psnr: as text; `old` if it tells little of the present weights.
-        about: what the tooltip says.
-        included: training uses it.
-        chosen: the camera stands on it; `error_map`: and the picture shows how it differs from the photo.
-        corners: of its thumbnail in `texture`, None without one; `aspect` is its width over its height.
+        psnr: as text.
+        old: whether the PSNR was measured too long ago to say much about the present weights.
+        about: the tooltip's text.
+        included: whether training uses the view.
+        chosen: whether the camera stands on it.
+        error_map: whether the picture shows how it differs from the view's photo.
+        corners: where its thumbnail lies in `texture`; None if it has no thumbnail.
+        aspect: the thumbnail's width over its height.
     """
 
     photo: PhotoId
@@ -70,21 +72,21 @@ class Row:
     included: bool
     chosen: bool
     error_map: bool
-    texture: int
+    texture: ui.Item
     corners: Corners | None
     aspect: float
 
 
 class Slot:
-    """The widgets of a row, which show one view now and another later; built inside the table.
+    """The widgets of a row, which show different views as the table scrolls; built inside the table.
 
-    What takes clicks of its own stands before the name, which takes those of the whole row.
+    Widgets with clicks of their own come before the name, which takes the clicks on the rest of the row.
 
     Args:
-        number: names the widgets: images.view.0, images.tick.0, images.error.0.
+        number: ends the widgets' tags: images.view.0, images.tick.0, images.error.0.
     """
 
-    def __init__(self, number: int, context: Context, texture: int):
+    def __init__(self, number: int, context: Context, texture: ui.Item):
         self._context, self._style = context, context.style
         self._row: Row | None = None
         self._check_at: int | None = None
@@ -94,7 +96,7 @@ class Slot:
             with ui.group():
                 dpg.add_spacer(height=px(8))
                 dpg.add_checkbox(tag=self._tick, callback=lambda _, on: self._include(on))
-                tooltip(self._tick, "Train with this view. Acts from the next step on.", context.style)
+                tooltip(self._tick, "Train on this view. Takes effect with the next step.", context.style)
             self._image = dpg.add_image(texture, width=1, height=px(PICTURE_HEIGHT))
             with ui.group():
                 dpg.add_spacer(height=px(8))
@@ -110,13 +112,13 @@ class Slot:
             self._split, self._psnr = self._text(), self._text()
         dpg.bind_item_theme(self.hover, context.style.row)
 
-    def _text(self) -> int:
+    def _text(self) -> ui.Item:
         with ui.group():
             dpg.add_spacer(height=self._style.px(8))
             return dpg.add_text("")
 
     def show(self, row: Row | None) -> None:
-        """Show a view, or with None nothing; only what changed is touched."""
+        """Show a view, or with None nothing. Only widgets whose content changed are touched."""
         check = self._check_at is not None and dpg.get_frame_count() >= self._check_at
         if row == self._row and not check:
             return
@@ -177,5 +179,5 @@ class Slot:
 
 
 def shows_error_map(state: ViewState) -> bool:
-    """Whether the picture shows how the view that the camera stands on differs from its photo."""
+    """Whether the picture is an error map: how the view that the camera stands on differs from its photo."""
     return state.comparing is Compare.PHOTO and state.view.compare_as is CompareAs.DIFFERENCE

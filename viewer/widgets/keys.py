@@ -1,4 +1,4 @@
-"""The keyboard, as names of keys that went down and of keys that are held."""
+"""The keyboard: names of the keys that went down and of those that are held."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Keys(NamedTuple):
     """The keyboard at one moment.
 
     Attributes:
-        pressed: keys that went down since the last look; with "Ctrl+" in front while Ctrl is down.
+        pressed: keys that went down since the last reading; prefixed with "Ctrl+" while Ctrl is down.
         held: keys that are down without Ctrl.
     """
 
@@ -35,11 +35,11 @@ class Keyboard:
 
     @property
     def any_down(self) -> bool:
-        """Whether a key was down at the last look."""
+        """Whether a key was down at the last reading."""
         return bool(self._down)
 
     def read(self) -> Keys:
-        """Look at the keyboard; once per frame."""
+        """Read the keyboard; call it once per frame."""
         down = {name for name, key in KEYS.items() if dpg.is_key_down(key)}
         pressed, self._down = down - self._down, down
         if any(dpg.is_key_down(key) for key in CONTROLS):

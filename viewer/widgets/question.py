@@ -1,4 +1,4 @@
-"""A question before something is given up: what it is about, and two buttons."""
+"""A question before something is lost, with two buttons to answer it."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,14 @@ from viewer.widgets.widgets import button
 
 
 class Question:
-    """Shown in a panel while there is something to ask.
+    """A part of a panel that is shown while there is something to ask.
 
     Args:
         tag: the buttons are `tag` + ".sure" and `tag` + ".stay".
-        yes: what the button says that does it; `tip` explains it, `act` is called.
-        leave: called where it shall not be done.
-        width: of each button, in pixels; `wrap` is the text's, 0 for as wide as there is room.
+        yes: the text of the button that confirms, which calls `act`; `tip` explains it.
+        leave: called by the button that declines.
+        width: of each button, in pixels.
+        wrap: the text's width in pixels; 0 takes all there is.
     """
 
     def __init__(
@@ -38,6 +39,6 @@ class Question:
                 button("Not now", style, leave, "Leave it as it is.", tag=f"{tag}.stay", width=width)
 
     def show(self, text: str) -> None:
-        """Ask this; "": nothing."""
+        """Ask this; "" hides the question."""
         dpg.configure_item(self._group, show=bool(text))
         dpg.set_value(self._text, text)

@@ -1,7 +1,7 @@
-"""Plots of one ray on a common t axis: density, alpha and weight, transmittance, colours; bands for the cells.
+"""Plots of one ray over t: density, alpha and weight, transmittance, and colours, with bands for the grid's cells.
 
-Where the sampler doesn't march the grid, its samples are of various lengths: instead of alpha and weight of each the
-second plot shows weights by scene unit, those that the sampler went by and those in the pixel.
+A sampler that doesn't march the grid takes intervals of unequal lengths. The second plot then shows weights per scene
+unit instead of alpha and weight per sample: those that guided the sampler and those in the pixel.
 """
 
 import dearpygui.dearpygui as dpg
@@ -24,28 +24,27 @@ from viewer.widgets import ui
 from viewer.widgets.style import ALARM, Style
 
 RATIOS = (0.24, 0.24, 0.24, 0.28)
-"""The lowest plot is higher because it also names the axis that all share."""
+"""The lowest plot is higher because it has the labels of the axis that all share."""
 
 PIXELS = 1024
-"""Pixels of the strips along t."""
+"""Width of the strips along t, in pixels."""
 
 BANDS = {1: (0.42, 0.70, 0.84, 0.20), 0: (0.0, 0.0, 0.0, 0.0), -1: (0.0, 0.0, 0.0, 0.45)}
-"""Colours behind the plots: visited cells, skipped cells, what lies behind the stop."""
+"""Colours behind the plots: visited cells, skipped cells, and everything behind the stop."""
 
 LEGEND = (("visited cells", (46, 65, 77)), ("skipped", (22, 24, 28)), ("behind the stop", (9, 10, 12)))
-"""What the bands are called, and their colours on the plots' ground."""
+"""The bands' names, and their colours as they look on the plots."""
 
 OFF_GRID = ("occupied cells", "empty", "behind the stop")
-"""What they are called where the sampler doesn't march the grid."""
+"""The bands' names where the sampler doesn't march the grid."""
 
 
 class RayPlots:
-    """Four plots, one above the other, that fill the room there is."""
+    """Four plots, one above the other, that fill their parent."""
 
     def __init__(self, style: Style):
         with ui.texture_registry():
-            self._bands, self._colors = (dpg.add_raw_texture(PIXELS, 1, _empty(), format=dpg.mvFormat_Float_rgba)
-                                         for _ in range(2))  # fmt: skip
+            self._bands, self._colors = (ui.raw_texture(_empty()[None]) for _ in range(2))
         with ui.subplots(
             4, 1, width=-1, height=-1, row_ratios=RATIOS, no_title=True, no_menus=True, no_resize=True, tag="ray.plots"
         ):
@@ -79,7 +78,7 @@ class RayPlots:
         read, on_grid = read_by(inspection.sampler), marches_grid(inspection.sampler)
         span = report.t_min, report.t_max
         bands = cell_bands(report.cells, report.t_stop, *span, PIXELS)
-        dpg.set_value(self._bands, np.float32([BANDS[int(b)] for b in bands]))
+        dpg.set_value(self._bands, np.array([BANDS[int(b)] for b in bands], np.float32))
         dpg.set_value(self._colors, color_strip(s, *span, PIXELS))
         before = s.fates != Fate.BEHIND_STOP
         densities, alphas, weights = (
@@ -130,13 +129,15 @@ class RayPlots:
 
 
 class _Plot:
-    """One of them; its names in the legend say what it shows and in which unit."""
+    """One plot, whose legend names its lines and their units."""
 
-    def __init__(self, tag: str, bands: int, style: Style, named: bool = False):
-        self._lines: dict[str, int] = {}
-        self._images: list[int] = []
-        self._more: list[int] = []
-        self._level = self._mark = self._note = 0
+    def __init__(self, tag: str, bands: ui.Item, style: Style, named: bool = False):
+        self._lines: dict[str, ui.Item] = {}
+        self._images: list[ui.Item] = []
+        self._more: list[ui.Item] = []
+        self._level: ui.Item = 0
+        self._mark: ui.Item = 0
+        self._note: ui.Item = 0
         with ui.plot(tag=tag, no_menus=True, no_inputs=True, no_mouse_pos=True, no_title=True) as self._plot:
             self._legend = 0 if named else dpg.add_plot_legend(horizontal=True, no_buttons=True)
             self._x = dpg.add_plot_axis(
@@ -150,29 +151,29 @@ class _Plot:
         self._stop = dpg.add_inf_line_series([], parent=self._y)
         dpg.bind_item_theme(self._stop, style.ray_stop)
 
-    def add_lines(self, **lines: tuple[str, int]) -> None:
-        """Lines by name, each with its entry in the legend, "" for none, and its theme."""
+    def add_lines(self, **lines: tuple[str, ui.Item]) -> None:
+        """Add lines by name, each with its entry in the legend ("" for none) and its theme."""
         for name, (label, theme) in lines.items():
             self._lines[name] = dpg.add_line_series([], [], parent=self._y, label=label or f"##{name}")
             dpg.bind_item_theme(self._lines[name], theme)
 
-    def add_level(self, label: str, theme: int) -> None:
-        """A horizontal line."""
+    def add_level(self, label: str, theme: ui.Item) -> None:
+        """Add the horizontal line."""
         self._level = dpg.add_inf_line_series([], parent=self._y, label=label, horizontal=True)
         dpg.bind_item_theme(self._level, theme)
 
-    def add_mark(self, label: str, theme: int) -> None:
-        """A vertical line."""
+    def add_mark(self, label: str, theme: ui.Item) -> None:
+        """Add the vertical line."""
         self._mark = dpg.add_inf_line_series([], parent=self._y, label=label)
         dpg.bind_item_theme(self._mark, theme)
 
-    def add_image(self, texture: int) -> None:
-        """A strip of pixels that covers the plot."""
+    def add_image(self, texture: ui.Item) -> None:
+        """Add a strip of pixels that covers the plot."""
         image = dpg.add_image_series(texture, (0.0, 0.0), (1.0, 1.0), parent=self._y, label=f"##{texture}")
         self._images.append(image)
 
     def show(self, span: tuple[float, float], top: float, **lines: tuple[np.ndarray, np.ndarray]) -> None:
-        """Plot lines by name, empty ones where none is given, over a span of t and from 0 to `top`."""
+        """Plot lines by name over a span of t and from 0 to `top`; lines that aren't given are emptied."""
         dpg.set_axis_limits(self._x, *span)
         dpg.set_axis_limits(self._y, 0.0, top)
         for image in self._images:
@@ -181,11 +182,11 @@ class _Plot:
             xs, ys = lines.get(name, ((), ()))
             dpg.set_value(series, [[float(x) for x in xs], [float(y) for y in ys]])
 
-    def show_more(self, lines: tuple[Line, ...], looks: dict[GuideKind | None, tuple[int, ...]]) -> None:
+    def show_more(self, lines: tuple[Line, ...], looks: dict[GuideKind | None, tuple[ui.Item, ...]]) -> None:
         """Plot further lines, each with its entry in the legend.
 
         Args:
-            looks: the themes of each kind's first line, of its second, and so on.
+            looks: themes by kind of line: for its first line, its second, and so on.
         """
         while len(self._more) < len(lines):
             self._more.append(dpg.add_line_series([], [], parent=self._y))
@@ -199,12 +200,12 @@ class _Plot:
             n_before[line.kind] += 1
 
     def keep(self, kept: bool, *names: str) -> None:
-        """Whether lines of these names stand in the legend."""
+        """Show or hide lines of these names, with their entries in the legend."""
         for name in names:
             dpg.configure_item(self._lines[name], show=kept)
 
     def level(self, value: float, used: bool = True) -> None:
-        """Move the horizontal line; 0 hides it, and one that isn't used has no place in the legend."""
+        """Move the horizontal line; 0 hides it. One that isn't used has no entry in the legend either."""
         dpg.configure_item(self._level, show=used)
         dpg.set_value(self._level, [[value] if value > 0.0 else []])
 
@@ -213,21 +214,23 @@ class _Plot:
         dpg.set_value(self._mark, [[t] if np.isfinite(t) else []])
 
     def stop(self, t: float, span: tuple[float, float]) -> None:
-        """Mark where the ray stopped; inf: nowhere. The legend stands where the ray doesn't end."""
+        """Mark where the ray stopped (inf: nowhere), and move the legend to the other side."""
         dpg.set_value(self._stop, [[t] if np.isfinite(t) else []])
         if self._legend:
             corner = dpg.mvPlot_Location_NorthEast if _lies_left(t, span) else dpg.mvPlot_Location_NorthWest
             dpg.configure_item(self._legend, location=corner)
 
     def name_stop(self, reason: str, t: float, span: tuple[float, float], top: float) -> None:
-        """Write the reason beside the mark, or at the edge that it lies behind, on the side that has more room."""
+        """Write the reason beside the mark, or at the plot's edge if it lies beyond, on the side with more room."""
         t = min(max(t, span[0]), span[1])
-        if self._note:  # the text of one that is there can't be changed
+        if self._note:  # an annotation's text can't be changed
             dpg.delete_item(self._note)
-        side = 1 if _lies_left(t, span) else -1
-        self._note = reason and dpg.add_plot_annotation(
-            label=reason, default_value=(t, 0.7 * top), offset=(8 * side, 0), color=ALARM, parent=self._plot
-        )
+            self._note = 0
+        if reason:
+            side = 1 if _lies_left(t, span) else -1
+            self._note = dpg.add_plot_annotation(
+                label=reason, default_value=(t, 0.7 * top), offset=(8 * side, 0), color=ALARM, parent=self._plot
+            )
 
 
 def _lies_left(t: float, span: tuple[float, float]) -> bool:
@@ -240,5 +243,5 @@ def _empty() -> np.ndarray:
 
 
 def _top(values: np.ndarray) -> float:
-    """The upper end of an axis for values from 0 up; those that are no numbers don't count."""
+    """The upper end of an axis for values of 0 and more; NaN and infinity don't count."""
     return 1.15 * max(float(np.max(values, where=np.isfinite(values), initial=0.0)), 1e-3)

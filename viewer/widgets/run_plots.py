@@ -1,4 +1,4 @@
-"""Held-out PSNR of the present run and of the former one: against training time, and against evaluated densities."""
+"""Held-out PSNR of the present and the former run, against training time and against evaluated densities."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from viewer.widgets.style import Style
 
 
 class _Axis(NamedTuple):
-    """What PSNR is drawn against."""
+    """A quantity that PSNR is plotted against."""
 
     label: str
     value: Callable[[Measured], float]
@@ -23,19 +23,19 @@ AXES = {
     "evaluations": _Axis("densities, millions", lambda point: 1e-6 * point.evaluations, 1.0),
 }
 DECIBELS = (10.0, 30.0)
-"""What is shown until there is something to plot."""
+"""The range of the axis until there is something to plot."""
 
 
 class RunPlots:
     """Two plots side by side, with one curve for each run.
 
     Args:
-        height: in pixels; -1: all there is.
+        height: in pixels; -1 takes all there is.
     """
 
     def __init__(self, style: Style, height: int):
         self._drawn: tuple = ()
-        self._plots: dict[str, tuple[int, int, int, int]] = {}
+        self._plots: dict[str, tuple[ui.Item, ui.Item, ui.Item, ui.Item]] = {}
         with ui.subplots(1, len(AXES), height=height, width=-1, no_title=True, no_menus=True, no_resize=True):
             for name, axis in AXES.items():
                 with ui.plot(

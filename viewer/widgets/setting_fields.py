@@ -1,4 +1,4 @@
-"""Rows to edit the settings of one kind of field or sampler, made from their metadata."""
+"""Rows that edit the settings of a field or a sampler, built from the settings' metadata."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -19,15 +19,15 @@ class SettingFields:
     """A group of rows: a label, and a number to drag or type, or a list to choose from.
 
     Args:
-        tag: names the rows' widgets: `tag` + "." + the setting's name.
-        title: stands above them.
+        tag: the rows' widgets have the tags `tag` + "." + the setting's name.
+        title: the text above them.
         settings: the settings' class.
         change: called with a setting's name and its new value.
     """
 
     def __init__(self, context: Context, tag: str, title: str, settings: type, change: Callable[[str, Any], None]):
         self._context, self._tag, self._change = context, tag, change
-        self._items: dict[str, int] = {}
+        self._items: dict[str, ui.Item] = {}
         hints = get_type_hints(settings, include_extras=True)
         with ui.group(show=False) as self._group:
             dpg.bind_item_font(dpg.add_text(title, color=DIM), context.style.small)
@@ -35,11 +35,11 @@ class SettingFields:
                 self._build_row(name, setting, without_none(hints[name]))
 
     def show(self, usual: Any | None, changed: Mapping[str, Any] | None = None) -> None:
-        """Follow the values; a number that is being changed is left alone.
+        """Show the values, except in a widget that is being edited.
 
         Args:
             usual: an instance of the settings; None hides the rows.
-            changed: what differs from it, by name.
+            changed: values that differ from it, by name.
         """
         dpg.configure_item(self._group, show=usual is not None and bool(self._items))
         if usual is None:
@@ -69,7 +69,7 @@ class SettingFields:
         self._items[name] = item
 
     def _widget(self, setting: Setting, kind: Any) -> tuple[Callable | None, str]:
-        """What makes the widget for a type of values, and how a number is entered there."""
+        """A function that makes the widget for a type of values, and its tooltip."""
         if get_origin(kind) is Literal:
             return lambda **options: dpg.add_combo(list(get_args(kind)), **options), ""
         tip = f"From {setting.low:g} to {setting.high:g}. {NUMBER_HELP}"

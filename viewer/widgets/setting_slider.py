@@ -1,4 +1,4 @@
-"""A slider for one number of a settings dataclass, built from the setting's metadata."""
+"""A slider for one number in a settings dataclass, built from the setting's metadata."""
 
 from collections.abc import Callable
 
@@ -14,19 +14,19 @@ from viewer.widgets.widgets import LABEL_WIDTH, button, label
 
 VALUE_WIDTH, SWEEP_WIDTH = 66, 20
 
-SLIDER_HELP = "A double click puts it back. To enter a number, click the value, type and press Enter."
+SLIDER_HELP = "Double-click to reset it. To enter a number, click the value, type and press Enter."
 
 
 class SettingSlider:
-    """Label, slider and a field with the value, for one number of a settings dataclass.
+    """Label, slider and a field with the value, for one number in a settings dataclass.
 
-    The slider's own text entry is switched off: on a logarithmic scale it would edit the position, not the value. What
-    is written on the slider is what the value comes to in this view.
+    The slider's own text entry is switched off: on a logarithmic scale it would edit the position, not the value. The
+    text on the slider says what the value amounts to in this view.
 
     Args:
-        tag: names the slider; the field is `tag` + ".value".
+        tag: the slider's; the field's is `tag` + ".value".
         change: called with the new value; it raises ValueError to refuse it.
-        sweep: called by a button behind the field, `tag` + ".sweep"; None: there is none.
+        sweep: called by a button behind the field, `tag` + ".sweep"; None leaves the button out.
         width: the label's, at scale 1.
     """
 
@@ -61,9 +61,9 @@ class SettingSlider:
                 auto_select_all=True,
                 callback=lambda _, text: self._type(text),
             )
-            self._parts = [self._slider, self._field]
+            self._parts: list[ui.Item] = [self._slider, self._field]
             if sweep:
-                tip = "Sweep: what each value costs and saves in this view."
+                tip = "Sweep: show what each value costs and saves in this view."
                 self._parts.append(button("~", style, sweep, tip, tag=f"{tag}.sweep", width=-1))
         dpg.bind_item_theme(self._slider, style.written)
         dpg.bind_item_font(self._slider, style.small)
@@ -71,7 +71,8 @@ class SettingSlider:
         context.handles.append(self._slider)
         with ui.item_handler_registry() as clicks:
             dpg.add_item_double_clicked_handler(dpg.mvMouseButton_Left, callback=lambda: self._reset())
-        self._sentences, self._helps = [], []
+        self._sentences: list[ui.Item] = []
+        self._helps: list[ui.Item] = []
         for item in (name, self._slider):
             dpg.bind_item_handler_registry(item, clicks)
             with ui.tooltip(item, delay=0.4):
@@ -92,9 +93,9 @@ class SettingSlider:
         """Follow the setting's value.
 
         Args:
-            home: what a double click goes back to.
-            effect: what the value comes to in this view.
-            diagonal: of the scene's box, for the slider's range.
+            home: the value that a double click restores.
+            effect: what the value amounts to in this view.
+            diagonal: the length of the scene's diagonal, for the slider's range.
             enabled: whether the value can be changed.
         """
         if enabled != self._enabled:
@@ -131,7 +132,7 @@ class SettingSlider:
         dpg.bind_item_theme(self._slider, self._context.style.written if enabled else self._context.style.disabled)
 
     def _reset(self) -> None:
-        """Begin to go home: while the button is down the slider takes the mouse's place again and again."""
+        """Begin a reset, which ends when the button is released: until then the slider keeps following the mouse."""
         self._resetting = self._enabled
 
     def _drag(self, position: float) -> None:

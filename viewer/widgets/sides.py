@@ -1,10 +1,11 @@
-"""Drawn on the picture while two are compared: the divider, and what stands on either side of it."""
+"""The divider and the captions on the picture, while two pictures are compared."""
 
 import dearpygui.dearpygui as dpg
 
 from viewer.presentation.captions import Caption, captions
 from viewer.protocol.frames import Frame
 from viewer.protocol.view_settings import CompareAs
+from viewer.widgets import ui
 from viewer.widgets.style import ACCENT, CLEAR, SECOND, TEXT, Style
 
 LINE, SHADOW, FACE = (255, 255, 255, 235), (17, 19, 22, 150), (17, 19, 22, 215)
@@ -17,37 +18,36 @@ class Sides:
         layer: the draw layer, in the picture's pixels.
     """
 
-    def __init__(self, layer: int, style: Style):
+    def __init__(self, layer: ui.Item, style: Style):
         self._layer, self._style = layer, style
         self._drawn: tuple = ()
-        self._line: tuple[int, ...] = ()
+        self._line: tuple[ui.Item, ...] = ()
         self._marked = False
 
     def draw(self, frame: Frame | None, width: int, height: int) -> None:
-        """Follow what a frame shows, on a picture of some size."""
+        """Draw what belongs to a frame, on a picture of some size in pixels."""
         shown = () if frame is None else captions(frame.request, frame.comparison is not None)
-        divided = bool(shown) and frame.request.view.compare_as is CompareAs.DIVIDER
-        wanted = (shown, round(frame.request.view.divider * width) if divided else None, width, height)
-        if wanted == self._drawn:
+        line = None
+        if frame is not None and shown and frame.request.view.compare_as is CompareAs.DIVIDER:
+            line = round(frame.request.view.divider * width)
+        drawing = (shown, line, width, height)
+        if drawing == self._drawn:
             return
-        self._drawn, self._line = wanted, ()
+        self._drawn, self._line = drawing, ()
         dpg.delete_item(self._layer, children_only=True)
-        px, line = self._style.px, wanted[1]
-        left, right = (line - px(10), line + px(10)) if divided else (None, width - px(10))
-        if divided:
+        px = self._style.px
+        if line is not None:
             self._draw_line(line, height)
-        colors = (ACCENT, SECOND)
-        for index, caption in enumerate(shown):
+        for caption, color, first in zip(shown, (ACCENT, SECOND), (True, False), strict=False):
             text_width = self._width(caption)
-            x = (
-                (px(10) if left is None else left - text_width)
-                if index == 0
-                else right - (0 if divided else text_width)
-            )
-            self._draw_caption(caption, x, px(10), text_width, colors[index])
+            if line is None:
+                x = px(10) if first else width - px(10) - text_width
+            else:
+                x = line - px(10) - text_width if first else line + px(10)
+            self._draw_caption(caption, x, px(10), text_width, color)
 
     def mark(self, marked: bool) -> None:
-        """Show that a press would grab the divider."""
+        """Highlight the divider, or no longer."""
         if marked != self._marked:
             self._marked = marked
             for item in self._line:
@@ -61,7 +61,7 @@ class Sides:
         line = dpg.draw_line((x, 0), (x, height), color=color, thickness=px(2), parent=layer)
         dpg.draw_circle((x, middle), grip, color=CLEAR, fill=FACE, parent=layer)
         ring = dpg.draw_circle((x, middle), grip, color=color, thickness=px(2), parent=layer)
-        arrows = []
+        arrows: list[ui.Item] = []
         for sign in (-1, 1):
             tip, back, half = x + sign * px(8), x + sign * px(4), px(4)
             for end in (middle - half, middle + half):
@@ -69,7 +69,7 @@ class Sides:
         self._line = (line, ring, *arrows)
 
     def _draw_caption(self, caption: Caption, x: float, y: float, width: float, color: tuple) -> None:
-        """The name, and behind it the settings, one to a line."""
+        """The name, and beside it the settings, one to a line."""
         px, layer, size = self._style.px, self._layer, self._style.px(13)
         height = px(17) * max(1, len(caption.lines)) + px(7)
         dpg.draw_rectangle((x, y), (x + width, y + height), color=CLEAR, fill=FACE, rounding=px(5), parent=layer)

@@ -1,4 +1,4 @@
-"""The window's look: colours, fonts and sizes in one place. A size is meant at scale 1 and goes through `Style.px`."""
+"""The window's look: colours, fonts and sizes in one place. Sizes are for scale 1; `Style.px` scales them."""
 
 from pathlib import Path
 
@@ -30,13 +30,13 @@ GOOD: Color = (120, 190, 130, 255)
 ALARM: Color = (222, 96, 86, 255)
 CLEAR: Color = (0, 0, 0, 0)
 GRIP: Color = (128, 92, 37, 255)
-"""Of a slider with text on it. The grip lies on `BACKDROP` and may stand behind the text: both can be told from it."""
+"""The grip of a slider with text on it. It contrasts with `BACKDROP`, on which it lies, and with the text before it."""
 
 PADDING = 12
 
 
 class Style:
-    """Fonts, themes and scaled sizes; made once, after the Dear PyGui context.
+    """Fonts, themes and scaled sizes; made once, after Dear PyGui's context.
 
     Args:
         scale: 1 for an ordinary display, 1.5 to 2 for a dense one; fonts are rasterised at the real size.
@@ -81,7 +81,7 @@ class Style:
         )
         self.tight = _theme({}, {dpg.mvStyleVar_ItemSpacing: (self.px(4), 0)})
         self.dense = _theme({}, {dpg.mvStyleVar_CellPadding: (self.px(4), 0)})
-        # A slider with text on it is a groove, in which grip and text can both be told; it is as high as the frames
+        # A slider with text on it is a dark groove, so that grip and text both stand out; it is as high as the frames
         # beside it.
         groove = {
             dpg.mvStyleVar_FramePadding: (self.px(6), self.px(4)),
@@ -125,7 +125,7 @@ class Style:
         """A length at this scale, in pixels."""
         return round(size * self.scale)
 
-    def _everything(self) -> int:
+    def _everything(self) -> ui.Item:
         colors = {
             dpg.mvThemeCol_WindowBg: PANEL,
             dpg.mvThemeCol_ChildBg: PANEL,
@@ -206,7 +206,7 @@ class Style:
         return _theme(colors, sizes, plot_colors, plot_sizes)
 
 
-def _theme(colors: dict, sizes: dict, plot_colors: dict | None = None, plot_sizes: dict | None = None) -> int:
+def _theme(colors: dict, sizes: dict, plot_colors: dict | None = None, plot_sizes: dict | None = None) -> ui.Item:
     with ui.theme() as theme, ui.theme_component(dpg.mvAll):
         for target, color in colors.items():
             dpg.add_theme_color(target, color)
@@ -219,7 +219,7 @@ def _theme(colors: dict, sizes: dict, plot_colors: dict | None = None, plot_size
     return theme
 
 
-def _button(face: Color, hovered: Color, text: Color) -> int:
+def _button(face: Color, hovered: Color, text: Color) -> ui.Item:
     return _theme(
         {
             dpg.mvThemeCol_Button: face,
@@ -231,9 +231,9 @@ def _button(face: Color, hovered: Color, text: Color) -> int:
     )
 
 
-def _disabled(groove: dict) -> int:
-    """Widgets that can't be used now, all of which Dear PyGui asks for in a component of its own. What is written on a
-    slider can still be read: it says why.
+def _disabled(groove: dict) -> ui.Item:
+    """Widgets that can't be used now. Dear PyGui wants a component for each kind of them. The text on a slider stays
+    readable, because it says why.
 
     Args:
         groove: a slider's sizes.
@@ -252,7 +252,7 @@ def _disabled(groove: dict) -> int:
     return theme
 
 
-def _line(color: Color, marker: int = dpg.mvPlotMarker_None, size: float = 0.0) -> int:
+def _line(color: Color, marker: int = dpg.mvPlotMarker_None, size: float = 0.0) -> ui.Item:
     """A plot's line, with a marker at each point."""
     with ui.theme() as theme, ui.theme_component(dpg.mvLineSeries):
         for target in (dpg.mvPlotCol_Line, dpg.mvPlotCol_MarkerFill, dpg.mvPlotCol_MarkerOutline):
@@ -262,15 +262,15 @@ def _line(color: Color, marker: int = dpg.mvPlotMarker_None, size: float = 0.0) 
     return theme
 
 
-def _upright(color: Color, weight: float = 1.0) -> int:
-    """A line across a plot that marks one value."""
+def _upright(color: Color, weight: float = 1.0) -> ui.Item:
+    """A straight line across a plot that marks one value."""
     with ui.theme() as theme, ui.theme_component(dpg.mvInfLineSeries):
         dpg.add_theme_color(dpg.mvPlotCol_Line, color, category=dpg.mvThemeCat_Plots)
         dpg.add_theme_style(dpg.mvPlotStyleVar_LineWeight, weight, category=dpg.mvThemeCat_Plots)
     return theme
 
 
-def _bars(color: Color) -> int:
+def _bars(color: Color) -> ui.Item:
     with ui.theme() as theme, ui.theme_component(dpg.mvBarSeries):
         for part in (dpg.mvPlotCol_Fill, dpg.mvPlotCol_Line):
             dpg.add_theme_color(part, color, category=dpg.mvThemeCat_Plots)

@@ -1,17 +1,19 @@
 """Dear PyGui as a type checker should see it.
 
-Its containers are generator functions that are used in a `with` statement, but their annotations promise the item
-itself. The ones that Firstlight uses are repeated here with the type they have; everything else is called as `dpg.*`.
+Its containers are context managers, but are annotated to return the item itself; and its textures take arrays, but
+are annotated to take lists. The ones that Firstlight uses are repeated here with the types they have; everything else
+is called as `dpg.*`.
 """
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import ParamSpec, cast
+from typing import Any, ParamSpec, cast
 
 import dearpygui.dearpygui as dpg
+import numpy as np
 
 Item = int | str
-"""An item's number or its tag."""
+"""An item's number, or its tag."""
 
 _P = ParamSpec("_P")
 
@@ -38,3 +40,29 @@ theme = _container(dpg.theme)
 theme_component = _container(dpg.theme_component)
 tooltip = _container(dpg.tooltip)
 window = _container(dpg.window)
+
+
+def raw_texture(pixels: np.ndarray, parent: Item = 0) -> Item:
+    """A texture that is uploaded again in each frame of the window.
+
+    Args:
+        pixels: (height, width, 4) contiguous float32 in [0, 1]; the texture goes on reading this array.
+    """
+    height, width = pixels.shape[:2]
+    values = cast(Any, pixels)
+    return dpg.add_raw_texture(width, height, values, format=dpg.mvFormat_Float_rgba, parent=parent)
+
+
+def static_texture(pixels: np.ndarray, parent: Item = 0) -> Item:
+    """A texture that is uploaded once.
+
+    Args:
+        pixels: (height, width, 4) float in [0, 1].
+    """
+    height, width = pixels.shape[:2]
+    return dpg.add_static_texture(width, height, cast(Any, pixels.ravel()), parent=parent)
+
+
+def blank_texture(parent: Item = 0) -> Item:
+    """A small transparent one, for images that have nothing to show yet."""
+    return static_texture(np.zeros((2, 2, 4), np.float32), parent)

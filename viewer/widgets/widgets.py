@@ -1,7 +1,8 @@
 """Widgets that several panels use."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Generic, TypeVar
 
 import dearpygui.dearpygui as dpg
 
@@ -14,20 +15,31 @@ LABEL_WIDTH = 130
 
 NUMBER_HELP = "Drag to change it. To enter a number, double-click or hold Ctrl and click, type and press Enter."
 
-FLOATING = dict(
-    no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, autosize=True, no_docking=True,
-    no_saved_settings=True,
-)  # fmt: skip
-"""How a window that lies over the picture for a while is made: it is placed by us and never docked."""
+T = TypeVar("T")
 
 
-def tooltip(item: int | str, text: str, style: Style) -> None:
+def floating(
+    tag: str | int = 0, min_size: tuple[int, int] = (40, 20), show: bool = False, takes_focus: bool = True
+) -> AbstractContextManager[ui.Item]:
+    """A small window over the picture, which is placed by whoever makes it and can't be docked or moved.
+
+    Args:
+        min_size: in pixels.
+        takes_focus: when it appears.
+    """
+    return ui.window(
+        tag=tag, min_size=min_size, show=show, no_focus_on_appearing=not takes_focus, autosize=True,
+        no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, no_docking=True, no_saved_settings=True,
+    )  # fmt: skip
+
+
+def tooltip(item: ui.Item, text: str, style: Style) -> None:
     """Explain a widget when the mouse rests on it."""
     with ui.tooltip(item, delay=0.4):
         dpg.add_text(text, wrap=style.px(320))
 
 
-def label(text: str, style: Style, width: int = LABEL_WIDTH, unit: str = "", dim: bool = False) -> int:
+def label(text: str, style: Style, width: int = LABEL_WIDTH, unit: str = "", dim: bool = False) -> ui.Item:
     """A label on the line of the frames beside it, `width` wide at scale 1."""
     with ui.group(horizontal=True, horizontal_spacing=0) as group:
         item = dpg.add_button(label=f"{text}, {unit}" if unit else text, width=style.px(width))
@@ -37,18 +49,21 @@ def label(text: str, style: Style, width: int = LABEL_WIDTH, unit: str = "", dim
     return item
 
 
-class Choice:
-    """Buttons side by side, of which one is chosen.
+class Choice(Generic[T]):
+    """Buttons side by side, one of which is marked.
 
     Args:
         options: each value's text and explanation; the button's tag is `tag` + "." + value.
+        width: of each button, in pixels.
         change: called with the value of the button that was clicked.
     """
 
     def __init__(
-        self, tag: str, options: dict[str, tuple[str, str]], style: Style, width: int, change: Callable[[Any], None]
+        self, tag: str, options: Mapping[T, tuple[str, str]], style: Style, width: int, change: Callable[[T], object]
     ):
-        self._style, self._items, self._shown = style, {}, None
+        self._style = style
+        self._items: dict[T, ui.Item] = {}
+        self._shown: T | None = None
         with ui.group(horizontal=True, horizontal_spacing=style.px(2)):
             for value, (text, tip) in options.items():
                 item = dpg.add_button(
@@ -57,28 +72,28 @@ class Choice:
                 tooltip(item, tip, style)
                 self._items[value] = item
 
-    def show(self, value: Any) -> None:
+    def show(self, value: T) -> None:
         """Mark the button of a value."""
         if value != self._shown:
             self._shown = value
             for other, item in self._items.items():
                 dpg.bind_item_theme(item, self._style.chosen if other == value else self._style.plain)
 
-    def name(self, value: Any, text: str) -> None:
+    def name(self, value: T, text: str) -> None:
         """Give a button another text."""
         dpg.configure_item(self._items[value], label=text)
 
 
 class SettingCombo:
-    """Label and a list to choose from, for a setting that has a few values.
+    """A label and a list, for a setting that has a few values.
 
     Args:
-        words: what each value is called.
+        words: the list's text for each value.
         change: called with the new value.
     """
 
     def __init__(
-        self, context: Context, tag: str, setting: Setting, words: dict[Any, str], change: Callable[[Any], None]
+        self, context: Context, tag: str, setting: Setting, words: dict[Any, str], change: Callable[[Any], object]
     ):
         self._words = words
         with ui.group(horizontal=True, horizontal_spacing=context.style.px(4)) as self._row:
@@ -93,7 +108,7 @@ class SettingCombo:
         dpg.set_value(self._combo, self._words.get(value, ""))
 
     def offer(self, words: dict[Any, str]) -> None:
-        """Other values to choose from; without a choice the row is hidden."""
+        """List other values; a row with a single one is hidden."""
         self._words = words
         dpg.configure_item(self._combo, items=list(words.values()))
         dpg.configure_item(self._row, show=len(words) > 1)
@@ -103,7 +118,13 @@ class SettingCombo:
 
 
 class Figures:
-    """A grid of figures: each a small caption over a value, `columns` to a row."""
+    """A table of figures, each a small caption over a value, `columns` to a row.
+
+    Args:
+        captions: by the figures' names.
+        prefix: the values' tags are `prefix` + "." + name.
+        tips: explanations by name.
+    """
 
     def __init__(self, captions: dict[str, str], style: Style, columns: int, prefix: str, tips: dict[str, str]):
         self._prefix = prefix
@@ -125,11 +146,12 @@ class Figures:
         dpg.bind_item_theme(table, style.dense)
 
     def show(self, **values: str) -> None:
+        """Show values by their figures' names."""
         for name, text in values.items():
             dpg.set_value(f"{self._prefix}.{name}", text)
 
 
-def button(text: str, style: Style, callback: Callable[[], Any], tip: str = "", **options: Any) -> int:
+def button(text: str, style: Style, callback: Callable[[], Any], tip: str = "", **options: Any) -> ui.Item:
     """A push button with a tooltip."""
     item = dpg.add_button(label=text, callback=lambda: callback(), **options)
     if tip:
@@ -138,12 +160,12 @@ def button(text: str, style: Style, callback: Callable[[], Any], tip: str = "", 
 
 
 def plain(value: float) -> float:
-    """A widget's float32 as the number that was meant."""
+    """A number from a widget without the digits that float32 adds: 0.1, not 0.100000001."""
     return float(f"{value:.6g}")
 
 
 def short(value: float) -> str:
-    """A count in at most four characters and a letter: 950, 12.3k, 4.56M."""
+    """A count in at most four characters and a suffix: 950, 12.3k, 4.56M."""
     for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= 0.9995 * limit:  # 999.9k reads 1M
             return f"{value / limit:.3g}{suffix}"
@@ -161,10 +183,11 @@ def clock(seconds: float) -> str:
 
 
 def visible_widgets() -> dict[str, tuple[int, int, int, int]]:
-    """Where each visible widget with a name is: x, y, width, height in the window's pixels."""
-    found = {}
+    """Each visible widget's x, y, width and height in the window's pixels, by its tag."""
+    found: dict[str, tuple[int, int, int, int]] = {}
     for name in dpg.get_aliases():
         state = dpg.get_item_state(name) if dpg.does_item_exist(name) else {}
         if state.get("visible") and "rect_min" in state:
-            found[name] = tuple(int(v) for v in (*state["rect_min"], *state["rect_size"]))
+            (x, y), (width, height) = state["rect_min"], state["rect_size"]
+            found[name] = int(x), int(y), int(width), int(height)
     return found

@@ -15,7 +15,7 @@ from viewer.protocol.requests import Pose
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import CellsColor, SliceAxis, ViewSettings
 
-LEVEL_COLORS = np.float32(
+LEVEL_COLORS = np.array(
     [
         [0.98, 0.74, 0.26],
         [0.36, 0.80, 0.62],
@@ -25,7 +25,8 @@ LEVEL_COLORS = np.float32(
         [0.62, 0.84, 0.34],
         [0.40, 0.86, 0.90],
         [0.94, 0.62, 0.76],
-    ]
+    ],
+    np.float32,
 )
 """One colour per grid level, (8, 3); finest first."""
 
