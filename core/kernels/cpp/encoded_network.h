@@ -8,7 +8,7 @@ namespace firstlight {
 
 // The network's outputs for the samples `first` to `last - 1`: on CUDA a single one.
 template <bool IN_TILES, class Network>
-WIDE_FN void evaluate(const Network& network, int first, int last, const float* positions, float* features) {
+WIDE_FN void evaluate(const Network network, int first, int last, const float* positions, float* features) {
 #ifndef FIRSTLIGHT_ONE_LANE
     if constexpr (IN_TILES) return evaluate_in_tiles(network, first, last, positions, features);
 #endif

@@ -36,7 +36,7 @@ WIDE_FN void round_weights(const float* weights, Tiles::Number* rows) {
 // Weights are rounded anew for each run, a hundredth of its time: torch would take longer, and can't tell whether they
 // changed since the last call. Tiles are filled up with zeros in both factors: 0 * NaN is NaN.
 template <class Network>
-WIDE_FN void evaluate_in_tiles(const Network& network, int first, int last, const float* positions, float* features) {
+WIDE_FN void evaluate_in_tiles(const Network network, int first, int last, const float* positions, float* features) {
     constexpr int BLOCK = 32, N_OUT = Network::N_OUT, N_HIDDEN = Network::N_HIDDEN, N_FEATURES = Network::N_FEATURES;
     constexpr int UP_IN = up(Network::N_IN, 32), UP_HIDDEN = up(N_HIDDEN, 32), UP_OUT = up(N_OUT, 16);
     Row at[Network::N_ROWS][3];

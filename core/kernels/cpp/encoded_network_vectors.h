@@ -36,7 +36,7 @@ struct alignas(4 * N) WeightGroup {
 
 template <class Network>
 KERNEL_FN void
-evaluate_in_vectors(const Network& network, int first, int last, const float* positions, float* features) {
+evaluate_in_vectors(const Network network, int first, int last, const float* positions, float* features) {
     constexpr int N_HIDDEN = Network::N_HIDDEN, N_OUT = Network::N_OUT, N_FEATURES = Network::N_FEATURES;
     constexpr int HIDDEN_GROUP = group_of(N_HIDDEN), OUTPUT_GROUP = group_of(N_OUT);
     typedef WeightGroup<HIDDEN_GROUP> HiddenGroup;
@@ -140,7 +140,7 @@ WIDE_FN void layers_of(const Network& network, const Row* encoded, Row* outputs)
 }
 
 template <class Network>
-WIDE_FN void evaluate_in_vectors(const Network& network, int first, int last, const float* positions, float* features) {
+WIDE_FN void evaluate_in_vectors(const Network network, int first, int last, const float* positions, float* features) {
     constexpr int N_OUT = Network::N_OUT, N_ROWS = Network::N_ROWS, N_FEATURES = Network::N_FEATURES;
     Row at[N_ROWS][3], encoded[Network::N_IN][N_ROWS];
     for (int i = first, row = 0; i < last; i += LANES, ++row) places_of(network.space, positions, i, last - i, at[row]);

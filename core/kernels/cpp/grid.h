@@ -91,7 +91,7 @@ WIDE_FN Number exit_of(
         const Number reached = inverse_direction[axis] == never ? never : distance;
         left = reached < left ? reached : left;
     }
-    if (grid.n_levels > 1) {
+    if (any(at.level > Integer{})) {
         Number enter = -never, leave = never;
         for (int axis = 0; axis < 3; ++axis) {
             const Number inner = grid.center[axis] - 0.5f * grid.half[axis] * at.scale;

@@ -74,6 +74,7 @@ struct WholeBeside<float> {
 };
 KERNEL_FN int whole(float x) { return (int)x; }
 KERNEL_FN float real(int x) { return (float)x; }
+KERNEL_FN bool any(bool mask) { return mask; }
 #endif
 
 // A row of one number. (A vector can't be made of a number, but a number can be added to it.)

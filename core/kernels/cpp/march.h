@@ -29,76 +29,88 @@ struct MarchRound {
     }
 };
 
-// The rays that are on their way, one a lane.
-struct MarchLanes {
-    Row origin[3] = {}, direction[3] = {}, inverse_direction[3] = {}, t = {}, t_max = {};
-    Whole n = {}, busy = {};  // samples found; -1 in lanes that have a ray
-    int slots[LANES] = {}, next, last, n_busy = 0;
+// The rays of a round that no lane has taken yet: slots `next` to `last - 1`.
+struct MarchQueue {
+    int next, last;
 
-    // Gives a lane the next ray whose way isn't done yet, if there is one.
-    KERNEL_FN bool take_next(int j, const MarchRound& round, const MarchedRays& all, Steps steps) {
+    // The slot of the next ray whose way isn't done yet; -1 if there is none.
+    KERNEL_FN int take(const MarchRound& round, const MarchedRays& all, Steps steps) {
         for (; next < last; ++next) {
             const int ray = round.rays[next];
             const float from = all.t_nexts[ray];
-            if (from + 0.5f * steps.at(from) < all.t_maxs[ray]) {
-                for (int axis = 0; axis < 3; ++axis) {
-                    const float d = all.directions[3 * ray + axis];
-                    lane(origin[axis], j) = all.origins[3 * ray + axis];
-                    lane(direction[axis], j) = d;
-                    lane(inverse_direction[axis], j) = inverse_of(d);
-                }
-                lane(t, j) = from;
-                lane(t_max, j) = all.t_maxs[ray];
-                number(n, j) = 0;
-                slots[j] = next++;
-                return true;
-            }
+            if (from + 0.5f * steps.at(from) < all.t_maxs[ray]) return next++;
             round.finish(all, next, 0, from, false);
         }
-        return false;
+        return -1;
     }
 };
 
-// Marches the rays `round.rays[first]` to `round.rays[last - 1]`.
+// Puts a ray into a lane.
+KERNEL_FN void put_ray(const MarchedRays& all, int ray, int j, Row* origin, Row* direction, Row* inverse_direction) {
+    for (int axis = 0; axis < 3; ++axis) {
+        const float d = all.directions[3 * ray + axis];
+        lane(origin[axis], j) = all.origins[3 * ray + axis];
+        lane(direction[axis], j) = d;
+        lane(inverse_direction[axis], j) = inverse_of(d);
+    }
+}
+
+// Marches the rays `round.rays[first]` to `round.rays[last - 1]`. (What lanes hold are variables of their own: of one
+// struct, the compiler would read all again after each write to a single lane.)
 WIDE_FN void
-march(int first, int last, const MarchRound& round, const MarchedRays& all, const GridView& grid, Steps steps) {
+march(int first, int last, const MarchRound round, const MarchedRays all, const GridView grid, const Steps steps) {
     const Row zeros = {}, never = zeros + FAR_AWAY;
-    MarchLanes on;
-    on.next = first;
-    on.last = last;
-    for (int j = 0; j < LANES; ++j)
-        if (on.take_next(j, round, all, steps)) {
-            number(on.busy, j) = -1;
-            ++on.n_busy;
-        }
-    while (on.n_busy > 0) {
-        const Row step = steps.at(on.t), middle = on.t + 0.5f * step;
+    Row origin[3] = {}, direction[3] = {}, inverse_direction[3] = {}, t = {}, t_max = {};
+    Whole n = {}, busy = {};  // samples found; -1 in lanes that have a ray
+    int slots[LANES] = {}, n_busy = 0;
+    MarchQueue queue{first, last};
+    for (int j = 0; j < LANES; ++j) {
+        const int slot = queue.take(round, all, steps);
+        if (slot < 0) break;
+        const int ray = round.rays[slot];
+        put_ray(all, ray, j, origin, direction, inverse_direction);
+        lane(t, j) = all.t_nexts[ray];
+        lane(t_max, j) = all.t_maxs[ray];
+        number(busy, j) = -1;
+        slots[j] = slot;
+        ++n_busy;
+    }
+    while (n_busy > 0) {
+        const Row step = steps.at(t), middle = t + 0.5f * step;
         Row position[3];
-        for (int axis = 0; axis < 3; ++axis) position[axis] = on.origin[axis] + on.direction[axis] * middle;
+        for (int axis = 0; axis < 3; ++axis) position[axis] = origin[axis] + direction[axis] * middle;
         const Cells<Row> at = cells_at(grid, position);
         Whole clearance = {};
         for (int j = 0; j < LANES; ++j) number(clearance, j) = grid.clearances[number(at.index, j)];
-        Row after = on.t + step;
+        Row after = t + step;
         for (int j = 0; j < LANES; ++j)
-            if (number(on.busy, j) && number(clearance, j) == 0)
-                round.starts[(size_t)on.slots[j] * round.limit + number(on.n, j)++] = lane(on.t, j);
-        if (any(on.busy & (clearance > Whole{}))) {
-            const Row left = exit_of(grid, at, clearance, on.origin, on.direction, on.inverse_direction, middle);
+            if (number(busy, j) && number(clearance, j) == 0)
+                round.starts[(size_t)slots[j] * round.limit + number(n, j)++] = lane(t, j);
+        if (any(busy & (clearance > Whole{}))) {
+            const Row left = exit_of(grid, at, clearance, origin, direction, inverse_direction, middle);
             Row target = clearance > Whole{} ? left : -never;  // no lane leaps from an occupied cell
-            target = on.busy < Whole{} ? target : -never;
+            target = busy < Whole{} ? target : -never;
             skip_to(steps, after, target);
         }
-        on.t = after;
-        const Row following = on.t + 0.5f * steps.at(on.t);
-        if (any(on.busy & ((following >= on.t_max) | (on.n >= Whole{} + round.limit))))
+        t = after;
+        const Row following = t + 0.5f * steps.at(t);
+        if (any(busy & ((following >= t_max) | (n >= Whole{} + round.limit))))
             for (int j = 0; j < LANES; ++j) {
-                const bool goes_on = lane(following, j) < lane(on.t_max, j);
-                if (!number(on.busy, j) || (goes_on && number(on.n, j) < round.limit)) continue;
-                round.finish(all, on.slots[j], number(on.n, j), lane(on.t, j), goes_on);
-                if (!on.take_next(j, round, all, steps)) {
-                    number(on.busy, j) = 0;
-                    --on.n_busy;
+                const bool goes_on = lane(following, j) < lane(t_max, j);
+                if (!number(busy, j) || (goes_on && number(n, j) < round.limit)) continue;
+                round.finish(all, slots[j], number(n, j), lane(t, j), goes_on);
+                const int slot = queue.take(round, all, steps);
+                if (slot < 0) {
+                    number(busy, j) = 0;
+                    --n_busy;
+                    continue;
                 }
+                const int ray = round.rays[slot];
+                put_ray(all, ray, j, origin, direction, inverse_direction);
+                lane(t, j) = all.t_nexts[ray];
+                lane(t_max, j) = all.t_maxs[ray];
+                number(n, j) = 0;
+                slots[j] = slot;
             }
     }
 }

@@ -10,7 +10,7 @@ namespace firstlight {
 // negative, so they are in the order of their bits read as integers. The largest of some values is the same whatever
 // order threads come in. NaN is passed over.
 WIDE_FN void observe(
-    int first, int last, const GridView& grid, const float* positions, const float* sigmas, float step_size,
+    int first, int last, const GridView grid, const float* positions, const float* sigmas, float step_size,
     float* seen) {
     for (int i = first; i < last; i += LANES) {
         Row position[3];
