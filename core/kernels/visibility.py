@@ -1,18 +1,30 @@
-"""Which samples of a march are seen, and where they stand among those that are kept."""
+"""Which samples of a march are seen, and where they stand among those that are kept; `cpp/visibility.h` decides it."""
 
 import math
+from enum import IntEnum
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from core.config.march import MarchSettings
 from core.geometry.rays import Samples
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch, launch_runs
-from core.kernels.runtime.types import Bools, Float, Floats, Int, Ints, Vec2is
+from core.kernels.runtime.types import Bools, Float, Floats, Int, Ints, SignedBytes, Vec2is
 
 _RUN = 1024
 """Samples that a thread of the CPU places one after the other."""
+
+
+class Fate(IntEnum):
+    """What becomes of a sample; the same as in `cpp/visibility.h`."""
+
+    COMPOSITED = 0
+    BELOW_ALPHA = 1
+    """Its alpha lies below `alpha_thre`: its density dims what is behind it for early stop, its colour isn't seen."""
+    BEHIND_STOP = 2
+    """The ray has ended before it."""
 
 
 @cpp_kernel("visibility.h", "mark_round")
@@ -34,18 +46,10 @@ def _mark_round(
 ): ...
 
 
-def opaque_thickness(early_stop_eps: float) -> float:
-    """The optical thickness behind which a ray's transmittance is below a threshold; inf for 0."""
-    return -math.log(early_stop_eps) if early_stop_eps > 0.0 else math.inf
-
-
 class Visibility:
     """What marched rays have passed so far.
 
     Thresholds are compared as optical thicknesses, -log(1 - alpha) and -log(transmittance): without an exponential.
-
-    Args:
-        march: a `MarchSettings`.
 
     Attributes:
         thickness: (n_rays,) float32, the optical thickness passed.
@@ -54,9 +58,9 @@ class Visibility:
         opaque: the thickness behind which a ray stops.
     """
 
-    def __init__(self, n_rays: int, march, device: torch.device):
+    def __init__(self, n_rays: int, march: MarchSettings, device: torch.device):
         self.thinnest = -math.log1p(-march.alpha_thre) if march.alpha_thre < 1.0 else math.inf
-        self.opaque = opaque_thickness(march.early_stop_eps)
+        self.opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
         self.thickness = torch.zeros(n_rays, device=device)
         self.n_kept, self.n_marched = torch.zeros(2, n_rays, dtype=torch.int32, device=device)
 
@@ -90,6 +94,19 @@ class Visibility:
         return self.thickness > self.opaque
 
 
+@cpp_kernel("visibility.h", "fates_along")
+def _fates_along(
+    ray: Int,
+    packed_info: Vec2is,
+    sigmas: Floats,
+    t_starts: Floats,
+    t_ends: Floats,
+    thinnest: Float,
+    opaque: Float,
+    fates: SignedBytes,
+): ...
+
+
 @cpp_kernel("visibility.h", "place_kept", run_over="ranks")
 def _place_kept(
     first: Int,
@@ -108,6 +125,22 @@ def _place_kept(
     kept_sigmas: Floats,
     kept_features: Floats,
 ): ...
+
+
+def sample_fates(samples: Samples, sigmas: Tensor, march: MarchSettings) -> Tensor:
+    """What becomes of each sample of rays that pass all of them from their beginnings on.
+
+    Args:
+        sigmas: (n_samples,) float32.
+
+    Returns:
+        (n_samples,) int8, values of `Fate`.
+    """
+    thresholds = Visibility(0, march, sigmas.device)
+    fates = torch.empty(samples.n_samples, dtype=torch.int8, device=sigmas.device)
+    given = [x.contiguous() for x in (samples.packed_info, sigmas, samples.t_starts, samples.t_ends)]
+    launch(_fates_along, (samples.packed_info.shape[0],), [*given, thresholds.thinnest, thresholds.opaque, fates])
+    return fates
 
 
 class Round(NamedTuple):

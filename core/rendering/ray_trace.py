@@ -7,7 +7,7 @@ march with the alpha threshold and early stop off shows what they left out.
 
 import math
 from dataclasses import dataclass, replace
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -20,20 +20,10 @@ from core.fields.base import Field
 from core.geometry.rays import Rays, Samples
 from core.kernels.grid import GridState
 from core.kernels.marching import March
-from core.kernels.visibility import opaque_thickness
+from core.kernels.visibility import Fate, sample_fates
 from core.rendering.render import first_round_size, render_rays
 from core.samplers.base import GuideKind, Sampled, Sampler
 from core.samplers.occupancy_grid import OccupancyGrid
-
-
-class Fate(IntEnum):
-    """What became of a sample."""
-
-    COMPOSITED = 0
-    BELOW_ALPHA = 1
-    """Its alpha lay below `alpha_thre`: its density dims what is behind it for early stop, its colour isn't seen."""
-    BEHIND_STOP = 2
-    """The ray had stopped before it."""
 
 
 class Stop(StrEnum):
@@ -163,7 +153,7 @@ def inspect_ray(
     whole = whole._replace(sigmas=sigmas)
 
     stopped = bool(out.stopped[0])
-    samples = _with_fates(whole, rgbs, kept, opaque_thickness(march.early_stop_eps) if stopped else math.inf)
+    samples = _with_fates(whole, rgbs, kept, march if stopped else replace(march, early_stop_eps=0.0))
     grid = cells.grid_state(march.occ_thre)
     progress = March(grid, rays, march)
     t_min, t_max = float(progress.t_mins), float(progress.t_maxs)
@@ -200,21 +190,25 @@ def inspect_ray(
     )
 
 
-def _with_fates(whole: Sampled, rgbs: Tensor, kept: Samples, opaque: float) -> RaySamples:
-    """What became of each sample of a whole march, of which `kept` were composited, and `opaque` stopped the ray."""
+def _with_fates(whole: Sampled, rgbs: Tensor, kept: Samples, march: MarchSettings) -> RaySamples:
+    """What became of each sample of a whole march, of which `kept` were composited: the kernel's own verdicts."""
     t_starts, t_ends, sigmas = (_numpy(x) for x in (whole.samples.t_starts, whole.samples.t_ends, whole.sigmas))
     taus = sigmas * (t_ends - t_starts)
+    verdicts = sample_fates(whole.samples, whole.sigmas, march)
     if whole.weights is not None:  # the sampler's: what would weigh as much
         weights = _numpy(whole.weights)
         left = 1.0 - np.cumsum(weights) + weights
         taus = -np.log(np.clip(1.0 - weights / np.maximum(left, 1e-10), 1e-10, 1.0))
+        unit = whole.samples._replace(t_starts=torch.zeros_like(whole.sigmas), t_ends=torch.ones_like(whole.sigmas))
+        verdicts = sample_fates(unit, torch.from_numpy(taus).to(whole.sigmas), march)
     composited = np.isin(t_starts, _numpy(kept.t_starts))
     trans, seen = (np.exp(-_before(x)) for x in (taus, np.where(composited, taus, np.float32(0.0))))
     alphas = -np.expm1(-taus)
     weights = np.where(composited, seen * alphas, np.float32(0.0))
-    fates = np.where(_before(taus) > np.float32(opaque), Fate.BEHIND_STOP, Fate.BELOW_ALPHA)
+    # a sampler with weights of its own drops samples by its own rule
+    fates = np.maximum(_numpy(verdicts), np.int8(Fate.BELOW_ALPHA))
     fates[composited] = Fate.COMPOSITED
-    return RaySamples(t_starts, t_ends, sigmas, alphas, trans, weights, _numpy(rgbs), fates.astype(np.int8))
+    return RaySamples(t_starts, t_ends, sigmas, alphas, trans, weights, _numpy(rgbs), fates)
 
 
 def _end(samples: RaySamples, stopped: bool, t_max: float, far_plane: float) -> tuple[Stop, float]:

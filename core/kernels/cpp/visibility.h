@@ -53,13 +53,17 @@ KERNEL_FN void mark_round(
     goes_on.data[i] = t_nexts.data[ray] < FAR_AWAY && !passed.ends(thresholds);
 }
 
-// Kernel: the fates of a ray's samples, of which `taus` are the thicknesses.
+// Kernel: the fates of a ray's samples, from its first one on.
 KERNEL_FN void fates_along(
-    int ray, const wp::array_t<wp::vec2i>& packed_info, const wp::array_t<float>& taus, float thinnest, float opaque,
+    int ray, const wp::array_t<wp::vec2i>& packed_info, const wp::array_t<float>& sigmas,
+    const wp::array_t<float>& t_starts, const wp::array_t<float>& t_ends, float thinnest, float opaque,
     const wp::array_t<wp::int8>& fates) {
     const int first = packed_info.data[ray][0], n = packed_info.data[ray][1];
     PassedRay passed{0.0f, 0};
-    for (int j = first; j < first + n; ++j) fates.data[j] = (wp::int8)passed.pass(taus.data[j], {thinnest, opaque});
+    for (int j = first; j < first + n; ++j) {
+        const float tau = sigmas.data[j] * (t_ends.data[j] - t_starts.data[j]);
+        fates.data[j] = (wp::int8)passed.pass(tau, {thinnest, opaque});
+    }
 }
 
 // Kernel: puts the kept ones of the samples `first` to `last - 1` where their rays' kept samples lie.

@@ -1,4 +1,4 @@
-"""What is no number is seen, and kept samples of several rounds are packed: against sorting by ray and t."""
+"""NaNs are seen, fates follow from thresholds, and kept samples of several rounds are packed in order of ray and t."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from core.config.march import MarchSettings
 from core.geometry.rays import Samples
 from core.kernels.grid import FAR_AWAY
-from core.kernels.visibility import Round, Visibility, kept_samples
+from core.kernels.visibility import Fate, Round, Visibility, kept_samples, sample_fates
 
 
 def rounds_of(n_rays, lengths, n_features, share, seed=0):
@@ -54,7 +54,7 @@ def test_densities_and_features_may_be_columns_of_one_matrix():
 
 
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.3, "early_stop_eps": 0.2}])
-def test_what_is_no_number_is_kept_with_all_behind_it(thresholds):
+def test_a_nan_is_kept_with_all_behind_it(thresholds):
     starts = torch.arange(4.0)
     rays, info = torch.zeros(4, dtype=torch.int32), torch.tensor([[0, 4]], dtype=torch.int32)
     visibility = Visibility(1, MarchSettings(**thresholds), rays.device)
@@ -65,6 +65,27 @@ def test_what_is_no_number_is_kept_with_all_behind_it(thresholds):
         Samples(starts, starts + 1.0, rays, info), sigmas, rays[:1], torch.full((1,), FAR_AWAY)
     )
     assert goes_on.tolist() == [False] and int(visibility.n_marched) == int(visibility.n_kept) == 8
+
+
+@pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.2}, {"early_stop_eps": 0.3}])
+def test_fates_are_the_verdicts_of_the_rounds_and_of_a_sum_of_thicknesses(thresholds):
+    n_rays, n = 5, 12
+    march = MarchSettings(**{"alpha_thre": 0.1, "early_stop_eps": 0.1} | thresholds)
+    rays = torch.arange(n_rays, dtype=torch.int32)
+    starts = torch.arange(n, dtype=torch.float32).repeat(n_rays)
+    info = torch.stack([n * rays, torch.full_like(rays, n)], dim=1)
+    samples = Samples(starts, starts + 0.5, rays.repeat_interleave(n), info)
+    sigmas = torch.rand(n_rays * n, generator=torch.Generator().manual_seed(0))
+    fates = sample_fates(samples, sigmas, march).view(n_rays, n)
+
+    visibility = Visibility(n_rays, march, rays.device)
+    ranks, _ = visibility.mark(samples, sigmas, rays, torch.full((n_rays,), FAR_AWAY))
+    assert torch.equal(fates == Fate.COMPOSITED, ranks.view(n_rays, n) >= 0)
+    taus = 0.5 * sigmas.view(n_rays, n)
+    behind = torch.exp(taus - taus.cumsum(1)) < march.early_stop_eps
+    assert torch.equal(fates == Fate.BEHIND_STOP, behind)
+    assert torch.equal(fates == Fate.BELOW_ALPHA, ~behind & (1.0 - torch.exp(-taus) < march.alpha_thre))
+    assert torch.equal(visibility.stopped, behind.any(1) | (torch.exp(-taus.sum(1)) < march.early_stop_eps))
 
 
 def test_no_rays_at_all():
