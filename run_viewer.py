@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -23,6 +22,7 @@ from core.config.read_options import DEMOS, ReadOptions
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.errors import DatasetError, FirstlightError
+from core.files import check_new_file
 from core.geometry.placement import PlaceOverrides
 from core.process import configure
 from viewer.protocol.view_settings import ViewSettings
@@ -308,11 +308,7 @@ class Check:
         from core.datasets.checks.dataset_check import check_dataset
 
         PlaceOverrides(**self.place)
-        picture = None if self.output is None else Path(self.output).expanduser()
-        if picture is not None and (picture.suffix.lower() != ".png" or not picture.parent.is_dir()):
-            raise FirstlightError(f"{picture}: expected the name of a new .png in a folder that exists; correct it")
-        if picture is not None and picture.exists():
-            raise FirstlightError(f"{picture} exists already, and a picture replaces nothing: choose another name")
+        picture = None if self.output is None else check_new_file(self.output, (".png",), needs_folder=True)
         with progress_bars(Console(stderr=True)) as bars:
             report = check_dataset(self.dataset, reading, Bar(bars, "looking").update, self.place)
         print("\n".join(report.lines()))

@@ -1,7 +1,8 @@
-"""Where files go, and how they are written: nothing is overwritten, and no half-written file is left behind."""
+"""Where files go and how they are written: nothing of the user's is overwritten, and no file is left half-written."""
 
 import itertools
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,84 @@ from typing import BinaryIO
 from core.errors import FirstlightError
 
 
-def write_new(folder: str | Path, name: str, step: int, ending: str, content: bytes) -> Path:
-    """Write NAME-stepNNNNNN-001ENDING, or the next number that is free.
+def check_new_file(path: str | Path, suffixes: tuple[str, ...] = (), needs_folder: bool = False) -> Path:
+    """The path of a file that is going to be written; "~" stands for the user's folder.
+
+    To be asked before long work, so that its result isn't refused at the end.
 
     Args:
-        folder: made if it isn't there; "~" stands for the user's own.
-        name: the scene's; what doesn't suit a file's name is replaced.
-        step: the training step whose weights it shows.
+        suffixes: one of which the name must have, in any case; (): any.
+        needs_folder: its folder must exist; else it is made when the file is written.
+
+    Raises:
+        FirstlightError: the file exists, or its folder must exist and doesn't.
+        ValueError: it has another suffix.
+    """
+    path = Path(path).expanduser()
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise ValueError(f"expected a file name that ends in {' or '.join(suffixes)}, got {path}: correct it")
+    if path.exists():
+        raise FirstlightError(f"{path} exists already, and nothing is overwritten: choose another name")
+    if needs_folder and not path.parent.is_dir():
+        raise FirstlightError(f"{path} can't be written: {path.parent} is no folder; make it, or choose another")
+    return path
+
+
+@contextmanager
+def new_file(path: Path, error: type[FirstlightError] = FirstlightError) -> Iterator[BinaryIO]:
+    """A new file to write into. It gets its name when all is written; after a failure nothing is left behind.
+
+    Args:
+        path: its folder is made if it doesn't exist.
+        error: what is raised.
+
+    Raises:
+        FirstlightError: as `error`: the file exists or can't be written.
+    """
+    with new_path(path, error) as unfinished, _explained(path, error), unfinished.open("xb") as file:
+        yield file
+
+
+@contextmanager
+def new_path(path: Path, error: type[FirstlightError] = FirstlightError) -> Iterator[Path]:
+    """The path to write a new file at, for what insists on opening files itself; see `new_file`.
+
+    The path lies in the same folder. What is written there gets the name `path` when the block ends.
+    """
+    if path.exists():
+        raise error(f"{path} exists already, and nothing is overwritten: choose another name")
+    with _explained(path, error):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _unfinished(path) as unfinished:
+        yield unfinished
+        with _explained(path, error):
+            if not _publish(unfinished, path):
+                raise error(f"{path} exists already, and nothing is overwritten: choose another name")
+
+
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Write a file of ours, such as what is remembered between runs, as a whole; an earlier one is replaced.
+
+    Args:
+        path: its folder is made if it doesn't exist.
+        content: text is written as UTF-8.
+
+    Raises:
+        OSError: it can't be written; the earlier file is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _unfinished(path) as unfinished:
+        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+        unfinished.replace(path)
+
+
+def write_numbered(folder: str | Path, name: str, step: int, ending: str, content: bytes) -> Path:
+    """Write NAME-stepNNNNNN-001ENDING, or with the next number that is free.
+
+    Args:
+        folder: made if it doesn't exist; "~" stands for the user's folder.
+        name: the scene's; characters that don't suit a file name are replaced.
+        step: the training step whose weights the content shows.
         ending: such as ".png".
 
     Raises:
@@ -25,55 +97,24 @@ def write_new(folder: str | Path, name: str, step: int, ending: str, content: by
     """
     folder = Path(folder).expanduser()
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-") or "view"
-    try:
+    with _explained(folder, FirstlightError):
         folder.mkdir(parents=True, exist_ok=True)
-        for number in itertools.count(1):
-            path = folder / f"{stem}-step{step:06d}-{number:03d}{ending}"
-            try:
-                file = path.open("xb")  # two writers never share a file
-            except FileExistsError:
-                continue
-            with _whole_or_gone(path, file):
-                file.write(content)
-            return path
-    except OSError as e:
-        raise FirstlightError(f"{folder} can't be written ({e}): choose another folder") from e
+        with _unfinished(folder / stem) as unfinished:
+            unfinished.write_bytes(content)
+            for number in itertools.count(1):
+                path = folder / f"{stem}-step{step:06d}-{number:03d}{ending}"
+                if _publish(unfinished, path):  # another writer may have taken the number
+                    return path
     raise AssertionError("unreachable: itertools.count never ends")
 
 
-@contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file to write into, its folder made if it isn't there. If that fails, none is left behind.
-
-    Raises:
-        FirstlightError: it exists or can't be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("xb")
-        with _whole_or_gone(path, file):
-            yield file
-    except OSError as error:
-        raise FirstlightError(f"{path} can't be written ({error.strerror}): choose another folder") from error
-
-
-@contextmanager
-def _whole_or_gone(path: Path, file: BinaryIO) -> Iterator[None]:
-    """Close a file that was written, or delete what there is of it."""
-    try:
-        with file:
-            yield
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def new_folder(folder: Path) -> Path:
-    """Make a folder for results, which must be absent or empty.
+def new_folder(folder: str | Path) -> Path:
+    """Make a folder for results, which must be absent or empty; "~" stands for the user's folder.
 
     Raises:
         FirstlightError: it holds something, or can't be made.
     """
+    folder = Path(folder).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -86,7 +127,7 @@ def new_folder(folder: Path) -> Path:
 
 
 def user_folder() -> Path:
-    """The folder in the place that the system names; it need not exist yet."""
+    """The folder for what is remembered between runs, in the system's usual place; it need not exist yet."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
     elif sys.platform == "darwin":
@@ -94,3 +135,35 @@ def user_folder() -> Path:
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "firstlight"
+
+
+@contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """A free name beside a file, for its content while it is being written; removed at the end if it is still there."""
+    unfinished = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.unfinished")
+    try:
+        yield unfinished
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _publish(unfinished: Path, path: Path) -> bool:
+    """Give a finished file its name; False if a file of that name exists, which then stays as it is."""
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links, such as a memory card's
+        if path.exists():
+            return False
+        unfinished.rename(path)
+    return True
+
+
+@contextmanager
+def _explained(path: Path, error: type[FirstlightError]) -> Iterator[None]:
+    """Raise what goes wrong with the disk as an error of ours."""
+    try:
+        yield
+    except OSError as reason:
+        raise error(f"{path} can't be written ({reason.strerror or reason}): choose another folder") from reason

@@ -9,7 +9,6 @@ serve the stage.
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,9 +21,9 @@ from core.commands.bench_scaling import scaling_tables
 from core.commands.progress import Bar, progress_bars
 from core.config.methods import DEFAULT_FIELD
 from core.config.read_options import AS_STORED, ReadOptions
-from core.errors import FirstlightError
 from core.fields.mlp import DTYPES, products_in
 from core.fields.ngp import NGPField
+from core.files import check_new_file
 from core.geometry.cameras import Camera
 from core.geometry.rays import Rays, Samples
 from core.kernels.marching import midpoints
@@ -63,12 +62,7 @@ def main(
         compare: an earlier such file to print ratios to.
         scaling: print how speed grows with threads, tables, batches and grids too.
     """
-    if output is not None and Path(output).exists():
-        raise FirstlightError(f"{output} exists already, and a report replaces nothing: choose another name")
-    if output is not None and not Path(output).parent.is_dir():
-        raise FirstlightError(
-            f"{output} can't be written: {Path(output).parent} is no folder; make it, or choose another"
-        )
+    report = None if output is None else check_new_file(output, needs_folder=True)
     old = read_report(compare) if compare is not None else None
     console = Console()
     device = choose_device(device)
@@ -87,8 +81,8 @@ def main(
     if old is not None:
         console.print(f"{compare}: {old[0].backend or 'kernels unknown'}; {_limits(old[0])}")
         console.print(comparison_of(old[1], stages))
-    if output is not None:
-        write_report(output, machine, stages)
+    if report is not None:
+        write_report(report, machine, stages)
     for table in scaling_tables(trainer) if scaling else ():
         console.print(table)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from core.errors import FirstlightError
+from core.files import new_file
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,11 @@ def table_of(stages: list[Stage]) -> Table:
     return table
 
 
-def write_report(path: str, machine: Machine, stages: list[Stage]) -> None:
+def write_report(path: Path, machine: Machine, stages: list[Stage]) -> None:
+    """Write figures to a new file of JSON; raises as `core.files.new_file`."""
     report = {"machine": asdict(machine), "stages": [asdict(x) for x in stages]}
-    Path(path).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    with new_file(path) as file:
+        file.write((json.dumps(report, indent=2) + "\n").encode())
 
 
 def read_report(path: str) -> tuple[Machine, list[Stage]]:

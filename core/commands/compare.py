@@ -65,7 +65,7 @@ def compare_methods(
         raise ValueError(f"each method trains for a positive, finite time, got {seconds:g} seconds")
     if n_views < 1:
         raise ValueError(f"methods are compared on at least 1 view, got {n_views}")
-    device, console, folder = choose_device(device), console or Console(), new_folder(Path(output))
+    device, console, folder = choose_device(device), console or Console(), new_folder(output)
     with progress_bars(Console(stderr=True)) as bars:
         opened = apply_place_overrides(open_dataset(dataset, reading, Bar(bars, "opening").update), place or {})
         if not len(opened.test):

@@ -1,11 +1,14 @@
 """What methods came to that were trained for the same time on the same views."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
+
+from core.files import replace_file
 
 COLUMNS = ("method", "psnr", "ssim", "evaluations_per_ray", "rays_per_second", "steps")
 
@@ -36,9 +39,10 @@ class Outcome:
 
 
 def write_csv(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """A row a method, with `COLUMNS`."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for outcome in outcomes:
-            writer.writerow([getattr(outcome, name) for name in COLUMNS])
+    """Write one row per method, with `COLUMNS`; an earlier, shorter file of the same comparison is replaced."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for outcome in outcomes:
+        writer.writerow([getattr(outcome, name) for name in COLUMNS])
+    replace_file(path, text.getvalue())

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.commands.comparison_report import Outcome
 from core.datasets.dataset import Dataset
+from core.files import new_file
 from core.geometry.orthographic import two_sides
 from core.geometry.placement import up_text
 from core.rendering.sweep_curve import KNEE_DECIBELS, SweepCurve
@@ -32,7 +33,7 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
         title: what was rendered.
 
     Raises:
-        FileExistsError: the file is there already.
+        FirstlightError: the file exists or can't be written.
     """
     from matplotlib.figure import Figure  # without pyplot there is no window system and no global state
 
@@ -60,15 +61,14 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
     quality.set_xlabel(f"{setting.label} ({curve.name}{', ' + setting.unit if setting.unit else ''})")
     figure.legend(*time.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title, fontsize="medium")
-    with path.open("xb") as file:
-        figure.savefig(file, format="png", metadata={"Software": None})
+    _save(figure, path)
 
 
 def save_scene(path: Path, dataset: Dataset) -> None:
     """Draw a dataset's cameras, its points, its up and its box from above and from the side into a new PNG.
 
     Raises:
-        FileExistsError: the file is there already.
+        FirstlightError: the file exists or can't be written.
     """
     from matplotlib.figure import Figure
 
@@ -94,8 +94,7 @@ def save_scene(path: Path, dataset: Dataset) -> None:
     _draw_up(axes, up_text(dataset.up))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(f"{dataset.name} ({dataset.format}), its first box in green", fontsize="medium")
-    with path.open("xb") as file:
-        figure.savefig(file, format="png", metadata={"Software": None})
+    _save(figure, path)
 
 
 def save_comparison(path: Path, title: str, outcomes: Sequence[Outcome], photo: Tensor) -> None:
@@ -106,7 +105,7 @@ def save_comparison(path: Path, title: str, outcomes: Sequence[Outcome], photo: 
         photo: (height, width, 3) float32 in [0, 1], of the view that the outcomes show.
 
     Raises:
-        FileExistsError: the file is there already.
+        FirstlightError: the file exists or can't be written.
     """
     from matplotlib.figure import Figure
 
@@ -138,7 +137,11 @@ def save_comparison(path: Path, title: str, outcomes: Sequence[Outcome], photo: 
     for axes, (name, picture) in zip(places, pictures, strict=False):
         axes.imshow(picture.numpy())
         axes.set_title(name, fontsize="small")
-    with path.open("xb") as file:
+    _save(figure, path)
+
+
+def _save(figure, path: Path) -> None:
+    with new_file(path) as file:
         figure.savefig(file, format="png", metadata={"Software": None})
 
 

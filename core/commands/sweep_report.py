@@ -60,7 +60,7 @@ def sweep_snapshot(
     if n_values < 2:
         raise ValueError(f"a sweep needs at least 2 values, got {n_values}")
     width_height = parse_size(size) if size else None
-    device, folder, console = choose_device(device), new_folder(Path(output)), console or Console()
+    device, folder, console = choose_device(device), new_folder(output), console or Console()
     trainer = load_snapshot(snapshot, device, own_field=own_field)
     march = replace(trainer.settings.march, **(thresholds or {}))
     view = _camera(trainer.dataset, camera, width_height).to(device)

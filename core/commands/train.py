@@ -19,7 +19,7 @@ from core.commands.timed_run import TimedRun, evaluate_views, train_run
 from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets.bounds.scene_bounds import place_of
 from core.errors import FirstlightError, TrainingCollapsed
-from core.files import new_folder
+from core.files import new_file, new_folder
 from core.kernels.runtime.device import choose_device, peak_memory_mb
 from core.rendering.backends import describe_backend
 from core.rendering.metrics import Evaluation
@@ -64,7 +64,7 @@ def train_and_report(
             f"{dataset} is a snapshot, and train takes a dataset: run_viewer.py {dataset} goes on training it"
         )
     device = choose_device(device)
-    output = new_folder(Path(output))
+    output = new_folder(output)
     overrides = overrides or Overrides()
     training = {"horizon_seconds": seconds, "horizon_steps": steps, **overrides.training}
     console = console or Console(stderr=True)
@@ -80,7 +80,8 @@ def train_and_report(
         except KeyboardInterrupt:  # the report is worth having without the test views' figures
             test = None
     report = _report(run, test)
-    (output / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    with new_file(output / "report.json") as file:
+        file.write((json.dumps(report, indent=2) + "\n").encode())
     if run.collapse is not None:
         collapse = run.collapse
         text = f"{with_flags(collapse)}; what was learnt is in {output}"

@@ -4,6 +4,7 @@
 minutes, so that only asking for them by name does it: until then `auto` is Warp.
 """
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 
 from core.errors import BackendUnavailable
-from core.files import user_folder
+from core.files import replace_file, user_folder
 from core.kernels.nerfacc import build
 from core.kernels.nerfacc.kernels import NerfaccKernels, proven
 from core.kernels.runtime.backend import Backend, current, use
@@ -167,13 +168,8 @@ def _recall(means: Nerfacc) -> Milliseconds | None:
 
 def _remember(means: Nerfacc, measured: Milliseconds) -> None:
     """Keep a measurement; where it can't be written, the next start measures again."""
-    try:
-        means.memory.parent.mkdir(parents=True, exist_ok=True)
-        partial = means.memory.with_suffix(".partial")
-        partial.write_text(json.dumps(_known(means.memory) | {means.key: measured}, indent=2), encoding="utf-8")
-        partial.replace(means.memory)
-    except OSError:
-        pass
+    with contextlib.suppress(OSError):
+        replace_file(means.memory, json.dumps(_known(means.memory) | {means.key: measured}, indent=2))
 
 
 def _known(memory: Path) -> dict:

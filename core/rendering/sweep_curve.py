@@ -1,6 +1,7 @@
 """What a sweep over one threshold found: its points, its knee, its range and its CSV file. Plain numbers, no torch."""
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -13,6 +14,7 @@ from core.config.sampler_settings import OccupancySettings
 from core.config.scale import Scale
 from core.config.setting import Setting, settings_of
 from core.config.types import Box
+from core.files import new_file
 from core.geometry.boxes import distances_to_box
 
 KNEE_DECIBELS = 40.0
@@ -153,8 +155,10 @@ def swept_names(sampler: Any) -> tuple[str, ...]:
 
 
 def write_csv(path: Path, points: Sequence[SweepPoint]) -> None:
-    """Write points to a new file, one row each, in full precision; raises FileExistsError."""
-    with path.open("x", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(field.name for field in fields(SweepPoint))
-        rows.writerows(astuple(point) for point in points)
+    """Write points to a new file, one row each, in full precision; raises as `core.files.new_file`."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(field.name for field in fields(SweepPoint))
+    rows.writerows(astuple(point) for point in points)
+    with new_file(path) as file:
+        file.write(text.getvalue().encode())

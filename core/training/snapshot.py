@@ -6,8 +6,6 @@ place and where the dataset lies; the images are not stored.
 """
 
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import place_at
 from core.errors import DatasetError, SnapshotError
+from core.files import new_path
 from core.geometry.placement import Place
 from core.training.trainer import Trainer
 
@@ -43,8 +42,6 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         SnapshotError: the file exists or can't be written.
     """
     path = Path(path)
-    if path.exists():
-        raise SnapshotError(f"{path} exists already, and a snapshot replaces nothing: choose another name")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.state_tensors().items()}
     header = {
         "version": _VERSION,
@@ -62,30 +59,12 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "counters": trainer.counters(),
         "excluded": sorted(trainer.excluded),
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(descriptor)
+    with new_path(path, SnapshotError) as unfinished:
         try:
             save_file(tensors, unfinished, metadata={_KEY: json.dumps(header)})
-            _publish(unfinished, path)
-        finally:
-            Path(unfinished).unlink(missing_ok=True)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SnapshotError(f"{path} can't be written ({reason}): choose another folder") from error
-
-
-def _publish(unfinished: str, path: Path) -> None:
-    """Give a finished file its name, unless somebody made a file of that name meanwhile."""
-    try:
-        os.link(unfinished, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links, such as a memory card's
-        if path.exists():
-            raise
-        os.rename(unfinished, path)
+        except (OSError, SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise SnapshotError(f"{path} can't be written ({reason}): choose another folder") from error
 
 
 def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_field: str | None = None) -> Trainer:

@@ -5,7 +5,7 @@ import numpy as np
 
 from core.config.methods import marches_grid
 from core.errors import FirstlightError
-from core.files import write_new
+from core.files import write_numbered
 from viewer.input.navigation import Pick
 from viewer.presentation.ray_report import ray_text, scene_ray, to_csv
 from viewer.protocol.frames import Frame
@@ -229,7 +229,7 @@ class InspectorPanel(Panel):
             self._context.say("There is no ray to export yet: hold I and click a pixel of the picture.")
             return
         try:
-            path = write_new(FOLDER, f"{scene.name}-ray", found.step, ".csv", to_csv(found, scene.path).encode())
+            path = write_numbered(FOLDER, f"{scene.name}-ray", found.step, ".csv", to_csv(found, scene.path).encode())
         except FirstlightError as error:
             self._context.say(str(error), error=True)
         else:

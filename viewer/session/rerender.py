@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from core.config.flags import parse_size
-from core.errors import FirstlightError
-from core.files import new_file
+from core.files import check_new_file, new_file
 from core.kernels.runtime.device import choose_device
 from core.training.snapshot import load_snapshot
 from core.training.trainer import Trainer
 from viewer.input.orbit import home_view
 from viewer.picture import pictures
 from viewer.picture.export import screenshots
-from viewer.picture.export.depth_files import check_depth_file, write_depths
+from viewer.picture.export.depth_files import SUFFIXES, write_depths
 from viewer.protocol.requests import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import Compare, ViewSettings
@@ -55,14 +54,10 @@ def rerender(
         ValueError: both `like` and `camera`, a camera that isn't there, a value out of range, nothing there to
             compare with, or a time where nothing moves.
     """
-    path = Path(output)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"the output must end in .png, got {output}")
-    if path.exists():
-        raise FirstlightError(f"{path} exists already, and a picture overwrites nothing: choose another name")
+    path = check_new_file(output, (".png",))
     if like is not None and camera is not None:
         raise ValueError("give either --like or --camera: both choose the camera")
-    depth_path = None if depth is None else check_depth_file(depth)
+    depth_path = None if depth is None else check_new_file(depth, SUFFIXES)
     if time is not None and not 0.0 <= time <= 1.0:
         raise ValueError(f"--time must be a number from 0 to 1, got {time:g}")
     width_height = parse_size(size) if size else None

@@ -1,9 +1,10 @@
 """The scenes opened lately, newest first, kept in the user's cache folder. A lost or broken list is an empty one."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
-from core.files import user_folder
+from core.files import replace_file, user_folder
 
 LENGTH = 8
 
@@ -27,11 +28,6 @@ def load(file: Path) -> list[str]:
 def add(file: Path, path: str) -> list[str]:
     """Put a path first and return the list. A list that can't be written is kept for this run only."""
     entries = [path, *(entry for entry in load(file) if entry != path)][:LENGTH]
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(entries), encoding="utf-8")
-        partial.replace(file)
-    except OSError:
-        pass
+    with suppress(OSError):
+        replace_file(file, json.dumps(entries))
     return entries

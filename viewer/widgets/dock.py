@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dearpygui.dearpygui as dpg
 
+from core.files import replace_file
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.state import dock_layout
@@ -104,8 +105,7 @@ class Dock:
     def _write(self, start: dock_layout.DockLayout) -> None:
         """Hand the layout to Dear ImGui, which reads it from a file when the viewport is set up."""
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(start.text, encoding="utf-8")
+            replace_file(self._file, start.text)
         except OSError:  # nothing is remembered then, and all panels float
             self._context.say(f"The panels can't be arranged: {self._file} can't be written.")
             return

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from core.datasets.loading.shots import list_pictures
+from core.files import replace_file
 
 MOST_KEPT = 100
 """So many pictures of a sequence are kept at most, and half as many at least where it has them. An even number."""
@@ -87,9 +88,7 @@ class Sharpest:
         return self._folder / f"frame_{index:06d}.jpg"
 
     def _remember(self) -> None:
-        partial = self._folder / f"{_STATE}.partial"
-        partial.write_text(json.dumps({"length": self._length, "kept": self._kept}), encoding="utf-8")
-        partial.replace(self._folder / _STATE)
+        replace_file(self._folder / _STATE, json.dumps({"length": self._length, "kept": self._kept}))
         self._drop_others()
 
     def _drop_others(self) -> None:

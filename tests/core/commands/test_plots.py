@@ -11,6 +11,7 @@ from core.config.march import MarchSettings
 from core.config.scale import Scale
 from core.config.setting import Setting, settings_of
 from core.datasets import open_dataset
+from core.errors import FirstlightError
 from core.rendering.sweep_curve import SweepCurve, SweepPoint
 from tests.ball import ball_views
 from tests.photos import write_colmap, write_nerfstudio
@@ -54,7 +55,7 @@ def test_a_scenes_points_are_drawn_and_far_ones_leave_it_as_large(tmp_path):
 
 def test_a_figure_overwrites_nothing(tmp_path):
     (tmp_path / "sweep.png").write_bytes(b"mine")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FirstlightError, match="exists already"):
         save_sweep(tmp_path / "sweep.png", SweepCurve("a", EARLY_STOP, 0.01, 1, points(20.0, 30.0)), "ball")
     assert (tmp_path / "sweep.png").read_bytes() == b"mine"
 
@@ -68,5 +69,5 @@ def test_a_scene_is_drawn_and_nothing_is_replaced(tmp_path):
     blue, orange, green = (np.array(color) for color in ((0x2F, 0x6F, 0xB0), (0xD9, 0x82, 0x2B), (0x2F, 0x8F, 0x5B)))
     for color in (blue, orange, green):
         assert (np.abs(pixels - color).max(-1) < 8).sum() > 20
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FirstlightError, match="exists already"):
         save_scene(path, dataset)

@@ -8,6 +8,7 @@ from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.sampler_settings import OccupancySettings, RVSSettings, StratifiedSettings
 from core.config.scale import Scale
 from core.config.setting import settings_of
+from core.errors import FirstlightError
 from core.rendering.sweep_curve import SweepCurve, SweepPoint, swept_names, swept_setting, write_csv
 from tests.scenes import BOX
 
@@ -106,7 +107,7 @@ def test_points_read_back_from_csv_exactly(tmp_path):
     header, *rows = csv.reader((tmp_path / "sweep.csv").open(newline=""))
     assert header == ["value", "ms", "samples_per_ray", "density_evaluations", "color_evaluations", "psnr_vs_off"]
     assert [tuple(float(cell) for cell in row) for row in rows] == [astuple(p) for p in points]
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FirstlightError, match="exists already"):
         write_csv(tmp_path / "sweep.csv", points)
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import FirstlightError
 from core.files import new_file
 from core.geometry.cameras import pinhole_matrix
 from core.geometry.rays import RenderOutput
@@ -12,21 +11,6 @@ from viewer.protocol.requests import ViewRequest
 from viewer.protocol.view_settings import Mode
 
 SUFFIXES = (".npy", ".npz")
-
-
-def check_depth_file(output: str) -> Path:
-    """The path of a new file of distances.
-
-    Raises:
-        FirstlightError: it exists.
-        ValueError: it is neither .npy nor .npz.
-    """
-    path = Path(output)
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"distances are written as .npy or .npz, got {output}")
-    if path.exists():
-        raise FirstlightError(f"{path} exists already, and distances overwrite nothing: choose another name")
-    return path
 
 
 def distances(output: RenderOutput, mode: Mode) -> np.ndarray:

@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from core.config.march import MarchSettings
 from core.errors import FirstlightError
-from core.files import write_new
+from core.files import write_numbered
 from viewer import __version__
 from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
 from viewer.protocol.view_settings import view_from
@@ -45,7 +45,7 @@ def save(request: ScreenshotRequest, rgba: np.ndarray, name: str, step: int, dat
         FirstlightError: the folder can't be made or written.
     """
     content = encode(request, rgba, step, dataset, **more)
-    return write_new(request.folder, name, step, ".png", content)
+    return write_numbered(request.folder, name, step, ".png", content)
 
 
 def encode(request: ScreenshotRequest, rgba: np.ndarray, step: int, dataset: str, **more: Any) -> bytes:
