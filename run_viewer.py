@@ -22,7 +22,6 @@ from core.config.read_options import DEMOS, ReadOptions
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.errors import DatasetError, FirstlightError
-from core.files import check_new_file
 from core.geometry.placement import PlaceOverrides
 from core.process import configure
 from viewer.protocol.view_settings import ViewSettings
@@ -302,22 +301,10 @@ class Check:
 
     def run(self) -> int:
         reading = ReadOptions(**self.reading)
-        from rich.console import Console
-
-        from core.commands.progress import Bar, progress_bars
-        from core.datasets.checks.dataset_check import check_dataset
-
         PlaceOverrides(**self.place)
-        picture = None if self.output is None else check_new_file(self.output, (".png",), needs_folder=True)
-        with progress_bars(Console(stderr=True)) as bars:
-            report = check_dataset(self.dataset, reading, Bar(bars, "looking").update, self.place)
-        print("\n".join(report.lines()))
-        if picture is not None:
-            from core.commands.plots import save_scene
+        from core.commands import check
 
-            save_scene(picture, report.dataset)
-            print(f"see {picture}")
-        return 0
+        return check.main(self.dataset, reading, self.output, self.place)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,13 @@
 """Figures as PNG files. matplotlib is loaded when the first one is drawn, and draws without a display."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor
 
 from core.commands.comparison_report import Outcome
-from core.datasets.dataset import Dataset
 from core.files import new_file
-from core.geometry.orthographic import two_sides
-from core.geometry.placement import up_text
 from core.rendering.sweep_curve import KNEE_DECIBELS, SweepCurve
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#2f6fb0", "#d9822b", "#2f8f5b", "#8a8f98"
@@ -20,9 +15,6 @@ _INCHES, _DOTS_PER_INCH = (7.5, 7.5), 120
 
 _MOST_ACROSS = 5
 """Pictures in a row."""
-
-_MOST_POINTS = 20_000
-"""More of a scene's points would make a blot of them."""
 
 
 def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
@@ -61,39 +53,6 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
     quality.set_xlabel(f"{setting.label} ({curve.name}{', ' + setting.unit if setting.unit else ''})")
     figure.legend(*time.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title, fontsize="medium")
-    _save(figure, path)
-
-
-def save_scene(path: Path, dataset: Dataset) -> None:
-    """Draw a dataset's cameras, its points, its up and its box from above and from the side into a new PNG.
-
-    Raises:
-        FirstlightError: the file exists or can't be written.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure((11.0, 6.0), dpi=_DOTS_PER_INCH, layout="constrained")
-    splits = [("training cameras", dataset.train, _BLUE), ("test cameras", dataset.test, _ORANGE)]
-    for axes, (name, plane) in zip(figure.subplots(1, 2), two_sides(dataset.up), strict=True):
-        for label, views, color in splits:
-            c2w = views.cameras.c2w.double().numpy()
-            if len(c2w):
-                at, towards = c2w[:, :3, 3] @ plane, -c2w[:, :3, 2] @ plane
-                axes.plot(*at.T, "o", markersize=3, color=color, label=f"{label}, {len(c2w)}")
-                axes.quiver(*at.T, *towards.T, color=color, width=0.002, scale=18.0)
-        corners = np.array(list(itertools.product(*np.reshape(dataset.box, (2, 3)).T)))
-        for i, j in itertools.combinations(range(8), 2):
-            if (i ^ j).bit_count() == 1:
-                axes.plot(*(corners[[i, j]] @ plane).T, color=_GREEN, linewidth=1.0)
-        if dataset.points is not None:
-            _draw_points(axes, dataset, plane)
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.set_title(name)
-        axes.set_xlabel("units")
-        _plain(axes)
-    _draw_up(axes, up_text(dataset.up))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(f"{dataset.name} ({dataset.format}), its first box in green", fontsize="medium")
     _save(figure, path)
 
 
@@ -150,26 +109,6 @@ def _plain(axes) -> None:
     axes.grid(color="#e4e6ea")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _draw_up(axes, name: str) -> None:
-    """An arrow in the upper left corner that points upwards, and the name of what it stands for."""
-    arrow = {"arrowstyle": "->", "color": "black"}
-    axes.annotate("", (0.04, 0.98), (0.04, 0.88), "axes fraction", "axes fraction", arrow)
-    axes.text(0.055, 0.93, f"up, {name}", transform=axes.transAxes, verticalalignment="center")
-
-
-def _draw_points(axes, dataset: Dataset, plane: np.ndarray) -> None:
-    """Points behind everything else, in their own colours; far ones don't widen the axes, which are as wide as the rest
-    of the scene and half as much again."""
-    step = max(1, len(dataset.points) // _MOST_POINTS)
-    limits = []
-    for low, high in (axes.get_xlim(), axes.get_ylim()):
-        limits.append((low - 0.25 * (high - low), high + 0.25 * (high - low)))
-    at = dataset.points[::step].double().numpy() @ plane
-    inside = np.all([(low < x) & (x < high) for x, (low, high) in zip(at.T, limits, strict=True)], axis=0)
-    colors = _GREY if dataset.point_colors is None else dataset.point_colors[::step].numpy()[inside] / 255.0
-    axes.scatter(*at[inside].T, s=1.5, c=colors, linewidths=0.0, zorder=0.5, label=f"points, {len(dataset.points):,}")
 
 
 def _draw_psnr(axes, curve: SweepCurve, xs: list[float]) -> None:

@@ -1,7 +1,9 @@
-"""Boxes along the axes, as plain numbers: x0 y0 z0 x1 y1 z1. Pure."""
+"""Axis-aligned boxes as plain numbers: x0 y0 z0 x1 y1 z1. Pure."""
 
 import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from core.config.types import Box
 
@@ -44,3 +46,11 @@ def scale_box(box: Box, factor: float) -> Box:
 def outer_box(box: Box, n_levels: int) -> Box:
     """The bounds of the coarsest of some nested levels, the finest of which covers `box`."""
     return scale_box(box, 2.0 ** (n_levels - 1))
+
+
+def box_edges(box: Sequence[float]) -> np.ndarray:
+    """The 12 edges of a box, (12, 2, 3) float64."""
+    low, high = np.reshape(np.asarray(box, np.float64), (2, 3))
+    corners = np.array([[(low, high)[(i >> axis) & 1][axis] for axis in range(3)] for i in range(8)])
+    pairs = [(i, i | 1 << axis) for i in range(8) for axis in range(3) if not i >> axis & 1]
+    return corners[np.array(pairs)]

@@ -11,11 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from core.config.types import Box
-from core.geometry.boxes import sides_of
+from core.geometry.boxes import box_edges, sides_of
 from core.geometry.placement import FLATTEST
 from viewer.input.navigation import LEFT
 from viewer.picture.overlays.lines import clip_to_rectangle, project
-from viewer.picture.overlays.overlays import box_segments
 from viewer.protocol.requests import Pose
 
 REACH = 10
@@ -92,7 +91,7 @@ def edges(box: Box, sight: Sight) -> tuple[np.ndarray, np.ndarray]:
 
     From inside no face is turned to the camera, and all edges count as in front.
     """
-    segments, position = box_segments(box), sight.position
+    segments, position = box_edges(box), sight.position
     turned = [position[face % 3] < box[face] if face < 3 else position[face % 3] > box[face] for face in range(6)]
     middles = segments.mean(axis=1)
     in_front = np.zeros(len(segments), bool)

@@ -7,10 +7,10 @@ import numpy as np
 
 from core.config.read_options import ReadOptions
 from core.datasets.checks.dataset_check import Examination, Grade
+from core.datasets.checks.drawing import draw_dataset
 from core.datasets.checks.facts import Fact
 from core.datasets.checks.poses import Finding
 from core.datasets.dataset import Dataset
-from viewer.picture.dataset_drawing import draw_dataset
 from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import AT_ONCE, ToolKind
@@ -27,7 +27,7 @@ class DatasetCheck:
         path, reading: to open it again.
         downscale: the proposed factor to open it with.
         n_looked_at, n_pictures: how far the look at its pictures is; they are judged at its end.
-        drawing: (height, width, 4) uint8, see `viewer.picture.dataset_drawing`.
+        drawing: (height, width, 4) uint8, see `core.datasets.checks.drawing`.
     """
 
     name: str
@@ -77,7 +77,7 @@ class CheckTool:
             same_views = self._dataset is not None and self._dataset.train is dataset.train
             self._examination = Examination(dataset, self._examination if same_views else None)
             self._dataset = dataset
-            self.result = _judged(self._examination, dataset, scene)
+            self.result = _judged(self._examination, dataset)
             return True
         result, examination = self.result, self._examination
         if result is None or examination is None or result.finished:
@@ -87,11 +87,11 @@ class CheckTool:
             pass
         self.result = result = replace(result, n_looked_at=examination.n_looked_at)
         if result.finished:
-            self.result = _judged(examination, dataset, scene)
+            self.result = _judged(examination, dataset)
         return True
 
 
-def _judged(examination: Examination, dataset: Dataset, scene: OpenScene) -> DatasetCheck:
+def _judged(examination: Examination, dataset: Dataset) -> DatasetCheck:
     """The examination's report as far as it has come."""
     report = examination.report()
     return DatasetCheck(
@@ -107,7 +107,7 @@ def _judged(examination: Examination, dataset: Dataset, scene: OpenScene) -> Dat
         downscale=report.downscale,
         n_looked_at=examination.n_looked_at,
         n_pictures=examination.n_pictures,
-        drawing=draw_dataset(scene.info),
+        drawing=draw_dataset(dataset),
     )
 
 

@@ -47,7 +47,7 @@ _MOST_POINTS = 20_000
 _NEAREST, _FARTHEST = 0.01, 0.99
 """Quantiles of the points' depths between which the scene is taken to lie; a few points are always wrong."""
 
-_FAR_OFF = 6.0
+OUTLIER_DISTANCE = 6.0
 """A camera so many times as far from the others' middle as they are in the median is an outlier."""
 
 _LOOKED_FOR = 8
@@ -161,7 +161,7 @@ def find_outliers(cameras: Camera) -> Tensor:
     """Which of some cameras stand far off all others, (n,) bool."""
     origins = cameras.c2w[:, :3, 3]
     distances = torch.linalg.vector_norm(origins - origins.median(0).values, dim=-1)
-    return distances > _FAR_OFF * distances.median().clamp_min(1e-9)
+    return distances > OUTLIER_DISTANCE * distances.median().clamp_min(1e-9)
 
 
 def depth_range(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:

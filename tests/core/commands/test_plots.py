@@ -14,7 +14,7 @@ from core.datasets import open_dataset
 from core.errors import FirstlightError
 from core.rendering.sweep_curve import SweepCurve, SweepPoint
 from tests.ball import ball_views
-from tests.photos import write_colmap, write_nerfstudio
+from tests.photos import write_colmap
 
 EARLY_STOP = Scale(settings_of(MarchSettings)["early_stop_eps"])
 
@@ -58,16 +58,3 @@ def test_a_figure_overwrites_nothing(tmp_path):
     with pytest.raises(FirstlightError, match="exists already"):
         save_sweep(tmp_path / "sweep.png", SweepCurve("a", EARLY_STOP, 0.01, 1, points(20.0, 30.0)), "ball")
     assert (tmp_path / "sweep.png").read_bytes() == b"mine"
-
-
-def test_a_scene_is_drawn_and_nothing_is_replaced(tmp_path):
-    dataset = open_dataset(write_nerfstudio(tmp_path / "scene", ball_views(9, 24)))
-    path = tmp_path / "cameras.png"
-    save_scene(path, dataset)
-    with Image.open(path) as image:
-        pixels = np.asarray(image.convert("RGB")).astype(int)
-    blue, orange, green = (np.array(color) for color in ((0x2F, 0x6F, 0xB0), (0xD9, 0x82, 0x2B), (0x2F, 0x8F, 0x5B)))
-    for color in (blue, orange, green):
-        assert (np.abs(pixels - color).max(-1) < 8).sum() > 20
-    with pytest.raises(FirstlightError, match="exists already"):
-        save_scene(path, dataset)

@@ -1,8 +1,9 @@
 import itertools
 
+import numpy as np
 import pytest
 
-from core.geometry.boxes import crop_box, distances_to_box, scale_box, sides_of
+from core.geometry.boxes import box_edges, crop_box, distances_to_box, scale_box, sides_of
 from tests.scenes import BOX
 
 CROPS = [(-0.5, -0.2, 0.0, 0.5, 2.0, 0.4), (-3.0, -3.0, -3.0, 3.0, 3.0, 3.0), (5.0, -1.0, -1.0, 6.0, 1.0, 1.0)]
@@ -33,3 +34,10 @@ def test_a_box_grows_about_its_centre():
     assert scale_box(flat, 2.0) == (-2.0, -4.0, 0.0, 2.0, 4.0, 2.0)
     assert scale_box(scale_box(flat, 1.25), 1.0 / 1.25) == pytest.approx(flat)
     assert sides_of(scale_box(flat, 3.0)) == pytest.approx([3.0 * side for side in sides_of(flat)])
+
+
+def test_a_box_has_twelve_edges_along_the_axes():
+    edges = box_edges((0.0, 0.0, 0.0, 1.0, 2.0, 3.0))
+    lengths = np.sort(np.linalg.norm(edges[:, 1] - edges[:, 0], axis=1))
+    np.testing.assert_allclose(lengths, [1.0] * 4 + [2.0] * 4 + [3.0] * 4)
+    assert len({tuple(sorted(map(tuple, e.tolist()))) for e in edges}) == 12

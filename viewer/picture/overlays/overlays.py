@@ -6,6 +6,7 @@ the pixels' rays: a thing is covered by the opacity of what lies in front of it.
 
 import numpy as np
 
+from core.geometry.boxes import box_edges
 from viewer.picture.overlays import grid_cells
 from viewer.picture.overlays.grid_cells import NO_LAYERS, GridLayers
 from viewer.picture.overlays.lines import Occluder, draw_lines
@@ -50,7 +51,7 @@ def apply(
     if view.show_points and scene.points is not None:
         rgba = draw_points(rgba, scene.points, scene.point_colors, pose, occluders)
     if view.show_box:
-        rgba = draw_lines(rgba, box_segments(scene.box), BOX_COLOR, pose, occluders)
+        rgba = draw_lines(rgba, box_edges(scene.box), BOX_COLOR, pose, occluders)
     if view.show_cameras:
         rgba = draw_lines(rgba, camera_segments(scene), CAMERA_COLOR, pose, occluders)
     return rgba
@@ -85,14 +86,6 @@ def ray_segments(ray: SceneRay, spans: tuple[tuple[float, float], ...]) -> np.nd
     """Parts of a ray in the world: (n_spans, 2, 3)."""
     ts = np.asarray(spans, np.float64).reshape(-1, 2, 1)
     return np.asarray(ray.origin) + ts * np.asarray(ray.direction)
-
-
-def box_segments(box: tuple[float, ...]) -> np.ndarray:
-    """The 12 edges of an axis-aligned box x0 y0 z0 x1 y1 z1: (12, 2, 3)."""
-    low, high = np.reshape(np.asarray(box, np.float64), (2, 3))
-    corners = np.array([[(low, high)[(i >> axis) & 1][axis] for axis in range(3)] for i in range(8)])
-    pairs = [(i, i | 1 << axis) for i in range(8) for axis in range(3) if not i >> axis & 1]
-    return corners[np.array(pairs)]
 
 
 def camera_segments(scene: SceneInfo) -> np.ndarray:

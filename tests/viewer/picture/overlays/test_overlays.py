@@ -10,7 +10,7 @@ from core.geometry.cameras import look_at
 from tests.viewer.grid_cells import no_cells, some_cells
 from viewer.picture.overlays.grid_cells import GridLayers
 from viewer.picture.overlays.lines import Occluder, clip_to_rectangle, draw_lines, project
-from viewer.picture.overlays.overlays import RAY_COLOR, apply, box_segments, camera_segments, with_ray
+from viewer.picture.overlays.overlays import RAY_COLOR, apply, camera_segments, with_ray
 from viewer.protocol.requests import Pose, SceneRay
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import ViewSettings
@@ -155,13 +155,6 @@ def test_overlays_show_up_in_a_transparent_picture():
 def test_box_and_cameras_are_drawn():
     for view in (ViewSettings(show_box=True), ViewSettings(show_cameras=True)):
         assert changed(blank(), apply(blank(), view, POSE, *surface(), scene())).sum() > 3
-
-
-def test_a_box_has_twelve_edges_along_the_axes():
-    edges = box_segments((0.0, 0.0, 0.0, 1.0, 2.0, 3.0))
-    lengths = np.sort(np.linalg.norm(edges[:, 1] - edges[:, 0], axis=1))
-    np.testing.assert_allclose(lengths, [1.0] * 4 + [2.0] * 4 + [3.0] * 4)
-    assert len({tuple(sorted(map(tuple, e.tolist()))) for e in edges}) == 12
 
 
 def test_a_training_camera_opens_towards_what_it_sees():
