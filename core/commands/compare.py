@@ -13,7 +13,7 @@ from torch import Tensor
 from core.commands.comparison_report import Outcome, write_csv
 from core.commands.plots import save_comparison
 from core.commands.progress import Bar, progress_bars
-from core.commands.timed_run import TimedRun, evaluate_views, train_run
+from core.commands.timed_run import Goal, TimedRun, evaluate_views, train_run
 from core.config.contractions import CONTRACTIONS
 from core.config.methods import DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
 from core.config.read_options import AS_STORED, ReadOptions
@@ -81,7 +81,7 @@ def compare_methods(
             name = "+".join(method)
             trainer = new_trainer(opened, device, seed, overrides)
             rehearse(trainer)
-            run = train_run(trainer, (seconds, None), Bar(bars, name), marks_until(seconds))
+            run = train_run(trainer, Goal(seconds), Bar(bars, name), marks_until(seconds))
             if run.interrupted:  # it trained for less time than the others, and doesn't compare
                 break
             outcomes.append(_outcome(name, run, n_views))
@@ -111,7 +111,8 @@ def parse_methods(text: str) -> list[tuple[str, ...]]:
         name, _, rest = (word.strip() for word in names.partition("+"))
         sampler, _, contraction = (word.strip() for word in rest.partition("+"))
         field = path + colon + name
-        kind_named(FIELDS, field), kind_named(SAMPLERS, sampler or DEFAULT_SAMPLER)
+        kind_named(FIELDS, field)
+        kind_named(SAMPLERS, sampler or DEFAULT_SAMPLER)
         if contraction:
             kind_named(CONTRACTIONS, contraction)
         found.append((field, sampler or DEFAULT_SAMPLER, *filter(None, [contraction])))
@@ -129,7 +130,7 @@ def marks_until(seconds: float) -> list[float]:
 
 
 def _overrides(method: tuple[str, ...], seconds: float) -> Overrides:
-    names = dict(zip(("field", "sampler", "contraction"), method, strict=False))
+    names: dict[str, str] = dict(zip(("field", "sampler", "contraction"), method, strict=False))
     return Overrides(method=names, training={"horizon_seconds": seconds})
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from core.commands.comparison_report import Outcome
@@ -75,7 +76,7 @@ def save_comparison(path: Path, title: str, outcomes: Sequence[Outcome], photo: 
     width = max(8.0, 1.8 * columns)
     below = rows * (width / columns * aspect + 0.25)
     figure = Figure((width, 4.2 + below), dpi=_DOTS_PER_INCH, layout="constrained")
-    above, under = figure.subfigures(2, 1, height_ratios=[4.2, below])
+    above, under = np.ravel(figure.subfigures(2, 1, height_ratios=[4.2, below]))
     over_time, over_work = above.subplots(1, 2, sharey=True)
     for index, outcome in enumerate(outcomes):
         style = {"marker": "o", "markersize": 3, "color": f"C{index % 10}", "label": outcome.method}

@@ -4,6 +4,7 @@ import contextlib
 import math
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -17,11 +18,37 @@ HISTORY_VIEWS = 4
 """Test views, spread over all of them, that the history is measured on."""
 
 
+@dataclass(frozen=True)
+class Goal:
+    """How long to train: for a time or for a number of steps, one of which is None.
+
+    Raises:
+        ValueError: neither or both are given, or the one that is isn't positive and finite.
+    """
+
+    seconds: float | None = None
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.seconds is None) == (self.steps is None):
+            raise ValueError("give either seconds or steps, to say how long to train")
+        amount = self._amount
+        if not (math.isfinite(amount) and amount > 0):
+            raise ValueError(f"the time or number of steps to train must be positive and finite, got {amount}")
+
+    @property
+    def _amount(self) -> float:
+        amount = self.steps if self.seconds is None else self.seconds
+        assert amount is not None  # one of them is given
+        return amount
+
+    def share(self, trainer: Trainer) -> float:
+        """How much of it a trainer has reached; 1 or more: all."""
+        return (trainer.step_count if self.seconds is None else trainer.seconds) / self._amount
+
+
 class TimedRun:
     """A run under way: the trainer, its counts and the history.
-
-    Args:
-        goal: (seconds, steps), one of them None.
 
     Attributes:
         n_rays, n_samples: of all steps, see `TrainStats`.
@@ -29,7 +56,7 @@ class TimedRun:
         collapse: what ended training early; interrupted: Ctrl-C did.
     """
 
-    def __init__(self, trainer: Trainer, goal: tuple[float | None, int | None]):
+    def __init__(self, trainer: Trainer, goal: Goal):
         self.trainer, self._goal = trainer, goal
         self.n_rays = self.n_samples = 0
         self.loss = math.nan
@@ -40,8 +67,7 @@ class TimedRun:
     @property
     def share(self) -> float:
         """How much of the goal is reached; 1 or more: all of it."""
-        seconds, steps = self._goal
-        return self.trainer.step_count / steps if steps is not None else self.trainer.seconds / seconds
+        return self._goal.share(self.trainer)
 
     def step(self) -> None:
         stats = self.trainer.step()
@@ -64,11 +90,10 @@ class TimedRun:
         return train + (f", test {self.history[-1]['psnr']:.1f} dB" if self.history else "")
 
 
-def train_run(trainer: Trainer, goal: tuple[float | None, int | None], bar: Bar, marks: Sequence[float]) -> TimedRun:
+def train_run(trainer: Trainer, goal: Goal, bar: Bar, marks: Sequence[float]) -> TimedRun:
     """Train until the goal is reached, training collapses or Ctrl-C is pressed.
 
     Args:
-        goal: (seconds, steps), one of them None.
         marks: training times, ascending, at which the history is measured.
     """
     run, marks = TimedRun(trainer, goal), list(marks)

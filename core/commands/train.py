@@ -15,7 +15,7 @@ from rich.console import Console
 from torch import Tensor
 
 from core.commands.progress import Bar, progress_bars
-from core.commands.timed_run import TimedRun, evaluate_views, train_run
+from core.commands.timed_run import Goal, TimedRun, evaluate_views, train_run
 from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets.bounds.scene_bounds import place_of
 from core.errors import FirstlightError, TrainingCollapsed
@@ -58,7 +58,7 @@ def train_and_report(
         FirstlightError: the folder is in use or can't be made; the dataset or the device is wrong; training collapsed.
         ValueError: not exactly one of seconds and steps, or it isn't positive.
     """
-    _check_goal(seconds, steps)
+    goal = Goal(seconds, steps)
     if is_snapshot(dataset):
         raise FirstlightError(
             f"{dataset} is a snapshot, and train takes a dataset: run_viewer.py {dataset} goes on training it"
@@ -73,7 +73,7 @@ def train_and_report(
         trainer = open_trainer(dataset, reading, device, seed, opening.update, replace(overrides, training=training))
         for note in trainer.dataset.notes:
             console.print(f"note: {note}", highlight=False)
-        run = train_run(trainer, (seconds, steps), Bar(bars, "training"), HISTORY_SECONDS)
+        run = train_run(trainer, goal, Bar(bars, "training"), HISTORY_SECONDS)
         save_snapshot(output / "snapshot.safetensors", trainer)
         try:
             test = _write_views(trainer, output / "views", Bar(bars, "measuring"))
@@ -137,11 +137,3 @@ def _place(trainer: Trainer) -> dict[str, Any]:
     """Where the scene lies, as JSON has it: lists for tuples."""
     place = place_of(trainer.dataset)._asdict()
     return {name: list(value) if isinstance(value, tuple) else value for name, value in place.items()}
-
-
-def _check_goal(seconds: float | None, steps: int | None) -> None:
-    if (seconds is None) == (steps is None):
-        raise ValueError("give either seconds or steps, to say how long to train")
-    goal = steps if seconds is None else seconds
-    if not (math.isfinite(goal) and goal > 0):
-        raise ValueError(f"the time or number of steps to train must be positive and finite, got {goal}")

@@ -253,7 +253,8 @@ class Dataset:
     named: Place | None = None
 
 
-class Format(NamedTuple):
+@dataclass(frozen=True)
+class Format:
     """One way datasets are stored on disk.
 
     Attributes:

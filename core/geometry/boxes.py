@@ -1,7 +1,7 @@
 """Axis-aligned boxes as plain numbers: x0 y0 z0 x1 y1 z1. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -15,32 +15,37 @@ def distances_to_box(box: Box, position: Sequence[float]) -> tuple[float, float]
     return nearest, math.hypot(*(max(x - low, high - x) for low, high, x in axes))
 
 
+def box_of(values: Iterable[float]) -> Box:
+    """Six numbers as a box; ValueError for more or fewer."""
+    x0, y0, z0, x1, y1, z1 = map(float, values)
+    return x0, y0, z0, x1, y1, z1
+
+
 def crop_box(box: Box, crop: Box | None) -> Box:
-    """The part of a box inside a crop box; low above high on some axis if they don't meet."""
+    """The part of a box inside a crop box; on an axis where they don't overlap its low end lies above the high one."""
     if crop is None:
         return box
-    low = (max(a, b) for a, b in zip(box[:3], crop[:3], strict=True))
-    return (*low, *(min(a, b) for a, b in zip(box[3:], crop[3:], strict=True)))
+    return box_of([*map(max, box[:3], crop[:3]), *map(min, box[3:], crop[3:])])
 
 
 def sides_of(box: Box) -> tuple[float, float, float]:
     """The lengths of a box's sides."""
-    return tuple(high - low for low, high in zip(box[:3], box[3:], strict=True))
+    x0, y0, z0, x1, y1, z1 = box
+    return x1 - x0, y1 - y0, z1 - z0
 
 
 def centre_of(box: Box) -> tuple[float, float, float]:
     """The middle of a box."""
-    return tuple(0.5 * (low + high) for low, high in zip(box[:3], box[3:], strict=True))
+    x0, y0, z0, x1, y1, z1 = box
+    return 0.5 * (x0 + x1), 0.5 * (y0 + y1), 0.5 * (z0 + z1)
 
 
 def scale_box(box: Box, factor: float) -> Box:
     """A box with its sides multiplied, about its centre."""
     centre = centre_of(box)
     halves = [0.5 * factor * side for side in sides_of(box)]
-    return (
-        *(c - h for c, h in zip(centre, halves, strict=True)),
-        *(c + h for c, h in zip(centre, halves, strict=True)),
-    )
+    low = [c - h for c, h in zip(centre, halves, strict=True)]
+    return box_of([*low, *(c + h for c, h in zip(centre, halves, strict=True))])
 
 
 def outer_box(box: Box, n_levels: int) -> Box:

@@ -162,16 +162,17 @@ def image_points(camera: Camera, directions: Tensor) -> tuple[Tensor, Tensor]:
         depth = torch.where(z > 0.0, z, torch.nan)
         x, y = x / depth, y / depth
     else:
-        x, y = torch.where(_in_view(camera, local)[..., None], bend(camera.lens, local), torch.nan).unbind(-1)
+        seen = _in_view(camera, camera.lens, local)
+        x, y = torch.where(seen[..., None], bend(camera.lens, local), torch.nan).unbind(-1)
     return K[0, 0] * x + K[0, 2], K[1, 1] * y + K[1, 2]
 
 
-def _in_view(camera: Camera, directions: Tensor) -> Tensor:
-    """Whether directions (..., 3) of one camera with a lens are hardly further off its axis than its corners are."""
+def _in_view(camera: Camera, lens: Lens, directions: Tensor) -> Tensor:
+    """Whether directions (..., 3) lie at most a little further off one camera's axis than its picture's corners."""
     right, low = float(camera.width), float(camera.height)
     corners = camera.K.new_tensor([[0.0, 0.0], [right, 0.0], [0.0, low], [right, low]])
     points = (corners - camera.K[:2, 2]) / camera.K[[0, 1], [0, 1]]
-    furthest = _off_axis(straighten(camera.lens, points)).max()
+    furthest = _off_axis(straighten(lens, points)).max()
     return _off_axis(directions) <= 1.1 * furthest
 
 

@@ -26,7 +26,8 @@ class Rays(NamedTuple):
     times: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Rays":
-        return Rays(*(None if x is None else x.to(device) for x in self))
+        times = None if self.times is None else self.times.to(device)
+        return Rays(self.rays_o.to(device), self.rays_d.to(device), times)
 
 
 class Samples(NamedTuple):

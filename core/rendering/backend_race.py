@@ -75,6 +75,7 @@ def _march_and_composite(field: nn.Module, sampler: OccupancySampler, rays: Rays
     sampled = sampler.sample(
         ObservedField(field, sampler.grid, _STEP), rays, MarchSettings(render_step_size=_STEP), None, _ROUND
     )
+    assert sampled.sigmas is not None  # a march asks for densities
     samples, background = sampled.samples, sampled.sigmas.new_ones(3)
     rgbs = background.expand(samples.n_samples, 3)
     composite(sampled.sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)

@@ -77,16 +77,16 @@ def choose_backend(
     if choice not in get_args(BackendChoice):
         raise ValueError(f"backend must be auto, warp or nerfacc, got {choice!r}")
     if choice == "nerfacc":
-        chosen = _wanted(device, say, nerfacc)
+        chosen = _nerfacc_backend(device, say, nerfacc)
     elif choice == "warp":
         chosen = Backend("warp", "asked for")
     else:
-        chosen = _faster(device, say, nerfacc)
+        chosen = _faster_backend(device, say, nerfacc)
     use(chosen)
     return chosen
 
 
-def _wanted(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc]) -> Backend:
+def _nerfacc_backend(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc]) -> Backend:
     if device != "cuda":
         lack = "the CPU was asked for" if torch.cuda.is_available() else why_no_cuda()
         raise BackendUnavailable(f"backend nerfacc needs a CUDA device, but {lack}; or run with --backend warp")
@@ -99,31 +99,31 @@ def _wanted(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfa
     return Backend("nerfacc", "asked for", means.load())
 
 
-def _faster(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc]) -> Backend:
-    if (lack := _lack(device, nerfacc)) is not None:
+def _faster_backend(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc]) -> Backend:
+    if (lack := _why_only_warp(device, nerfacc)) is not None:
         return Backend("warp", lack)
     means = nerfacc()
-    measured = _recall(means)
+    measured = _recall_timings(means)
     try:
         if measured is None:
             say("measuring Warp's and nerfacc's kernels, once for these versions on this GPU")
             measured = means.race(means.load())
-            _remember(means, measured)
+            _remember_timings(means, measured)
         if measured["nerfacc"] < measured["warp"]:
-            return Backend("nerfacc", _told(measured), means.load())
+            return Backend("nerfacc", _timings_text(measured), means.load())
     except (BackendUnavailable, RuntimeError) as error:  # CUDA's errors are RuntimeErrors
         return Backend("warp", " ".join(str(error).split()))
-    return Backend("warp", _told(measured))
+    return Backend("warp", _timings_text(measured))
 
 
 def predict_backend(device: str, nerfacc: Callable[[], Nerfacc] = nerfacc_on_this_gpu) -> tuple[str, str]:
     """What `auto` is going to be, and why, without building or measuring anything."""
-    if (lack := _lack(device, nerfacc)) is not None:
+    if (lack := _why_only_warp(device, nerfacc)) is not None:
         return "warp", lack
-    measured = _recall(nerfacc())
+    measured = _recall_timings(nerfacc())
     if measured is None:
         return "warp or nerfacc", "the next start measures both"
-    return min(measured, key=measured.get), _told(measured)
+    return min(measured, key=lambda name: measured[name]), _timings_text(measured)
 
 
 def describe_backend(device: str) -> str:
@@ -144,7 +144,7 @@ def describe_backend(device: str) -> str:
     return f"{warp} on CPU ({reason})"
 
 
-def _lack(device: str, nerfacc: Callable[[], Nerfacc]) -> str | None:
+def _why_only_warp(device: str, nerfacc: Callable[[], Nerfacc]) -> str | None:
     """What `auto` lacks to have a choice."""
     if device != "cuda":
         return "nerfacc has no kernels for the CPU"
@@ -154,25 +154,25 @@ def _lack(device: str, nerfacc: Callable[[], Nerfacc]) -> str | None:
     return means.obstacle() or "nerfacc's kernels are not built: --backend nerfacc builds them"
 
 
-def _told(measured: Milliseconds) -> str:
+def _timings_text(measured: Milliseconds) -> str:
     return f"measured here: Warp {measured['warp']:.2f} ms, nerfacc {measured['nerfacc']:.2f} ms"
 
 
-def _recall(means: Nerfacc) -> Milliseconds | None:
+def _recall_timings(means: Nerfacc) -> Milliseconds | None:
     """What was measured; None if nothing was, or it can't be read."""
-    known = _known(means.memory).get(means.key)
+    known = _read_memory(means.memory).get(means.key)
     if not isinstance(known, dict) or not all(isinstance(known.get(name), float) for name in ("warp", "nerfacc")):
         return None
     return {name: known[name] for name in ("warp", "nerfacc")}
 
 
-def _remember(means: Nerfacc, measured: Milliseconds) -> None:
+def _remember_timings(means: Nerfacc, measured: Milliseconds) -> None:
     """Keep a measurement; where it can't be written, the next start measures again."""
     with contextlib.suppress(OSError):
-        replace_file(means.memory, json.dumps(_known(means.memory) | {means.key: measured}, indent=2))
+        replace_file(means.memory, json.dumps(_read_memory(means.memory) | {means.key: measured}, indent=2))
 
 
-def _known(memory: Path) -> dict:
+def _read_memory(memory: Path) -> dict:
     try:
         known = json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):

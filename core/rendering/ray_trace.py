@@ -148,12 +148,10 @@ def inspect_ray(
     kept = sampler.sample(field, rays, march, None, round_size).samples
     everything = replace(march, alpha_thre=0.0, early_stop_eps=0.0)
     whole = sampler.sample(field, rays, everything, None, round_size)
-    known = None if whole.sigmas is None else (whole.sigmas, whole.features)
-    rgbs, sigmas = colors_at(field, rays, whole.samples, known)
-    whole = whole._replace(sigmas=sigmas)
+    rgbs, sigmas = colors_at(field, rays, whole.samples, whole.known)
 
     stopped = bool(out.stopped[0])
-    samples = _with_fates(whole, rgbs, kept, march if stopped else replace(march, early_stop_eps=0.0))
+    samples = _with_fates(whole, sigmas, rgbs, kept, march if stopped else replace(march, early_stop_eps=0.0))
     grid = cells.grid_state(march.occ_thre)
     progress = March(grid, rays, march)
     t_min, t_max = float(progress.t_mins), float(progress.t_maxs)
@@ -190,17 +188,19 @@ def inspect_ray(
     )
 
 
-def _with_fates(whole: Sampled, rgbs: Tensor, kept: Samples, march: MarchSettings) -> RaySamples:
+def _with_fates(
+    whole: Sampled, densities: Tensor, rgbs: Tensor, kept: Samples, march: MarchSettings
+) -> RaySamples:
     """What became of each sample of a whole march, of which `kept` were composited: the kernel's own verdicts."""
-    t_starts, t_ends, sigmas = (_numpy(x) for x in (whole.samples.t_starts, whole.samples.t_ends, whole.sigmas))
+    t_starts, t_ends, sigmas = (_numpy(x) for x in (whole.samples.t_starts, whole.samples.t_ends, densities))
     taus = sigmas * (t_ends - t_starts)
-    verdicts = sample_fates(whole.samples, whole.sigmas, march)
+    verdicts = sample_fates(whole.samples, densities, march)
     if whole.weights is not None:  # the sampler's: what would weigh as much
         weights = _numpy(whole.weights)
         left = 1.0 - np.cumsum(weights) + weights
         taus = -np.log(np.clip(1.0 - weights / np.maximum(left, 1e-10), 1e-10, 1.0))
-        unit = whole.samples._replace(t_starts=torch.zeros_like(whole.sigmas), t_ends=torch.ones_like(whole.sigmas))
-        verdicts = sample_fates(unit, torch.from_numpy(taus).to(whole.sigmas), march)
+        unit = whole.samples._replace(t_starts=torch.zeros_like(densities), t_ends=torch.ones_like(densities))
+        verdicts = sample_fates(unit, torch.from_numpy(taus).to(densities), march)
     composited = np.isin(t_starts, _numpy(kept.t_starts))
     trans, seen = (np.exp(-_before(x)) for x in (taus, np.where(composited, taus, np.float32(0.0))))
     alphas = -np.expm1(-taus)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import torch
 from torch import Tensor
@@ -77,9 +77,8 @@ def trace_rays(
     if round_size is None:
         round_size = first_round_size(rays.rays_o.shape[0], rays.rays_o.device)
     sampled = sampler.sample(field, rays, march, generator, round_size)
-    samples, known = sampled.samples, None
-    if sampled.sigmas is not None and not torch.is_grad_enabled():  # a march asks for densities without gradient
-        known = sampled.sigmas, sampled.features
+    samples = sampled.samples
+    known = None if torch.is_grad_enabled() else sampled.known  # a march asks for densities without gradient
     rgbs, sigmas = colors_at(field, rays, samples, known)
     spans = samples.t_starts, samples.t_ends, samples.packed_info
     weights, colors, opacities, depths, medians = composite(sigmas, rgbs, *spans, background, sampled.weights)
@@ -102,6 +101,30 @@ def first_round_size(n_rays: int, device: torch.device) -> int:
     the same samples if all are given the same size of rounds.
     """
     return min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND[device.type] // max(1, n_rays)))
+
+
+@overload
+def render_image(
+    field: Field,
+    sampler: Sampler,
+    camera: Camera,
+    march: MarchSettings,
+    background: Tensor,
+    cancelled: None = None,
+    chunk: int | None = None,
+) -> RenderOutput: ...
+
+
+@overload
+def render_image(
+    field: Field,
+    sampler: Sampler,
+    camera: Camera,
+    march: MarchSettings,
+    background: Tensor,
+    cancelled: Callable[[], bool] | None,
+    chunk: int | None = None,
+) -> RenderOutput | None: ...
 
 
 @torch.no_grad()

@@ -87,6 +87,11 @@ class Sampled(NamedTuple):
     n_learnt: int = 0
     passes: tuple[Pass, ...] = ()
 
+    @property
+    def known(self) -> tuple[Tensor, Tensor] | None:
+        """The densities and features that the sampler asked for; None where it didn't."""
+        return None if self.sigmas is None or self.features is None else (self.sigmas, self.features)
+
 
 class Sampler(ABC):
     """Places samples on rays. On a CPU several threads may ask at once."""

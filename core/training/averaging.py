@@ -49,7 +49,8 @@ class Averaged:
             else:
                 small.append(pair)
         if small:
-            tasks.append(partial(torch._foreach_lerp_, *map(list, zip(*small, strict=True)), weight))
+            lerp = torch._foreach_lerp_  # pyright: ignore[reportPrivateImportUsage] - as torch.optim.swa_utils
+            tasks.append(partial(lerp, *map(list, zip(*small, strict=True)), weight))
         run_together(tasks)
         for mean, value in zip(self.field.buffers(), self._learning.buffers(), strict=True):
             mean.copy_(value)

@@ -54,7 +54,7 @@ class Adam:
 
     def gradient_sums(self) -> list[Tensor]:
         """Sums (scalars) over all gradients there are, in parts: one isn't finite if a number in it isn't."""
-        grads = [parameter.grad for group in self.param_groups for parameter in _learnt(group)]
+        grads = [grad for group in self.param_groups for x in group["params"] if (grad := x.grad) is not None]
         parts = [part for grad in grads for part in split_for_threads(grad.contiguous())]
         return run_together([part.sum for part in parts]) if len(parts) > len(grads) else [x.sum() for x in parts]
 
@@ -80,7 +80,7 @@ class Adam:
         """A group's step: one task for each piece of a large parameter, and one for all small parameters."""
         states = [self._state_of(parameter) for parameter in parameters]
         if parameters:
-            torch._foreach_add_([state["step"] for state in states], 1)
+            torch._foreach_add_([state["step"] for state in states], 1)  # pyright: ignore[reportPrivateImportUsage] - as torch.optim
         beta1, beta2 = group["betas"]
         names = "lr", "weight_decay", "eps", "amsgrad", "maximize"
         move = partial(_move, settings={name: group[name] for name in names} | {"beta1": beta1, "beta2": beta2})
@@ -120,7 +120,8 @@ def _move(
     *,
     settings: dict[str, Any],
 ) -> None:
-    torch._fused_adam_(values, gradients, means, mean_squares, [], steps, **settings)
+    args = values, gradients, means, mean_squares, [], steps
+    torch._fused_adam_(*args, **settings)  # pyright: ignore[reportPrivateImportUsage] - as torch.optim
     if rounded is not None:
         rounded.copy_(values[0])
 
@@ -132,6 +133,6 @@ def _learnt(group: dict[str, Any]) -> list[nn.Parameter]:
 def _can_be_cut(parameter: nn.Parameter) -> bool:
     """Whether a parameter and its gradient are float32 numbers side by side in the CPU's memory."""
     return all(
-        x.is_cpu and x.dtype is torch.float32 and x.layout is torch.strided and x.is_contiguous()
+        x is not None and x.is_cpu and x.dtype is torch.float32 and x.layout is torch.strided and x.is_contiguous()
         for x in (parameter, parameter.grad)
     )

@@ -136,12 +136,12 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
         distance = float(torch.linalg.vector_norm(origins - centre, dim=-1).median())
         half, reach = _FRAMED * slope * distance, None if far is None else far + distance
     else:
-        known = near is not None and far is not None
-        distance = 2.0 / (1.0 / near + 1.0 / far) if known else 3.0 * spread or 1.0
+        if near is not None and far is not None:
+            distance, at = 2.0 / (1.0 / near + 1.0 / far), "at the depths that the dataset names"
+        else:
+            distance, at = 3.0 * spread or 1.0, "at a guessed depth of three times their spread"
         same = "look the same way" if largest_turn(forward) <= CONVERGING else "look at no common place"
-        how = f"before cameras that {same}, " + (
-            "at the depths that the dataset names" if known else "at a guessed depth of three times their spread"
-        )
+        how = f"before cameras that {same}, {at}"
         centre = origins.mean(0) + distance * torch.nn.functional.normalize(forward.mean(0), dim=0)
         if float(forward.mean(0).norm()) < _OUTWARDS:
             centre, how = origins.mean(0), "around cameras that look outwards"

@@ -44,7 +44,7 @@ def measure_image(image: Tensor, mask: Tensor | None = None) -> ImageQuality:
     """Look at a picture (height, width, 3 or 4) uint8, where its mask (height, width) is True."""
     pixels = np.ascontiguousarray(image.cpu().numpy())
     used = None if mask is None else mask.cpu().numpy()
-    digest = hashlib.blake2b(pixels, digest_size=16).digest()
+    digest = hashlib.blake2b(pixels.data, digest_size=16).digest()
     alpha = pixels[..., 3:] if used is None else pixels[used][:, 3:]
     if (alpha < 255).any():
         return ImageQuality(math.nan, math.nan, not alpha.any(), digest)

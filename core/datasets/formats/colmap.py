@@ -63,9 +63,12 @@ def read(folder: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
     """
+    where = _find_model(folder)
+    if where is None:
+        raise DatasetError(f"{folder}: expected a model of COLMAP, found none: was it moved while it was opened?")
     pictures, stored, downscale, notes = image_folder(folder, reading.downscale)
     reading = replace(reading, downscale=downscale)
-    dataset = dataset_of(folder, _find_model(folder), pictures, reading, progress, FORMAT.name, notes)
+    dataset = dataset_of(folder, where, pictures, reading, progress, FORMAT.name, notes)
     return multiply_downscale(dataset, stored)
 
 
@@ -151,7 +154,7 @@ def _shot(image, pictures: Path, where: Path, allow_outside: bool) -> Shot:
             "undistort the pictures with COLMAP"
         )
     given = dict(zip(_LENSES[kind], (float(x) for x in camera.params), strict=True))
-    fx, fy = given.get("fx", given.get("f")), given.get("fy", given.get("f"))
+    fx, fy = (given["f"], given["f"]) if "f" in given else (given["fx"], given["fy"])
     path = Path(os.path.normpath(pictures / image.name))
     if not (allow_outside or path.is_relative_to(pictures)):
         raise DatasetError(

@@ -74,8 +74,8 @@ FORMAT = Format(
 def _named_size(frame: FrameRecord, transforms: dict[str, Any]) -> tuple[float, float] | None:
     """The width and height that a frame or the file says its pictures have; None where it doesn't say both."""
     given = transforms | frame.given
-    named = tuple(given.get(key) for key in ("w", "h"))
-    return named if all(is_number(side) and side > 0.0 for side in named) else None
+    width, height = given.get("w"), given.get("h")
+    return (width, height) if is_number(width) and is_number(height) and min(width, height) > 0.0 else None
 
 
 def _shot(frame: FrameRecord, transforms: dict[str, Any], header: Header, path: Path, allow_outside: bool) -> Shot:
@@ -83,18 +83,22 @@ def _shot(frame: FrameRecord, transforms: dict[str, Any], header: Header, path: 
     given = transforms | frame.given
     where = f"{path} ({frame.name})"
 
-    def value(key: str, default: float | None, low: float = -math.inf, high: float = math.inf) -> float | None:
-        return read_number(given, key, where, low, high) if given.get(key) is not None else default
+    def find(key: str, low: float = -math.inf, high: float = math.inf) -> float | None:
+        return read_number(given, key, where, low, high) if given.get(key) is not None else None
+
+    def value(key: str, default: float) -> float:
+        found = find(key)
+        return default if found is None else found
 
     width, height = value("w", header.width), value("h", header.height)
-    fx, fy = value("fl_x", None), value("fl_y", None)
-    angle_x, angle_y = (value(name, None, SMALLEST_ANGLE, math.pi) for name in ("camera_angle_x", "camera_angle_y"))
+    fx, fy = find("fl_x"), find("fl_y")
+    angle_x, angle_y = (find(name, SMALLEST_ANGLE, math.pi) for name in ("camera_angle_x", "camera_angle_y"))
     if fx is None and angle_x:
         fx = 0.5 * width / math.tan(0.5 * angle_x)
     if fy is None and angle_y and not angle_x:
         fy = 0.5 * height / math.tan(0.5 * angle_y)
     fx, fy = fy if fx is None else fx, fx if fy is None else fy
-    if fx is None:
+    if fx is None or fy is None:
         raise DatasetError(f"{where}: expected a focal length, fl_x in pixels or camera_angle_x, found none: add one")
     K = intrinsics(fx, fy, value("cx", 0.5 * width), value("cy", 0.5 * height))
     names, fisheye = _coefficients(given, where)

@@ -158,8 +158,15 @@ class _Search:
             "longest_side": _LONGEST_SIDE,
             "n_features": _FEATURES,
         }
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen([sys.executable, "-P", pose_search.__file__], text=True, encoding="utf-8", **pipes)
+        process = subprocess.Popen(
+            [sys.executable, "-P", pose_search.__file__],
+            text=True,
+            encoding="utf-8",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdin is not None and process.stdout is not None  # pipes, as asked for
         with contextlib.suppress(OSError):  # a process that has ended already says so below
             process.stdin.write(json.dumps(asked_for))
             process.stdin.close()

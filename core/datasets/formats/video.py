@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def _choose(path: Path, folder: Path, progress: Progress) -> None:
     choice.finish()
 
 
-def _decoded(path: Path) -> Iterator[tuple[np.ndarray, float]]:
+def _decoded(path: Path) -> Generator[tuple[np.ndarray, float], None, None]:
     """A video's frames (height, width, 3) uint8, and the share of the file that was read for each.
 
     Raises:

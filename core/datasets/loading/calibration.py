@@ -84,7 +84,7 @@ def _check_aspect(shot: Shot, size: tuple[int, int], named_by: Path) -> None:
         )
 
 
-def _lens_of(shots: list[Shot], named_by: Path) -> Lens | None:
+def _lens_of(shots: Sequence[Shot], named_by: Path) -> Lens | None:
     kinds = {shot.fisheye for shot in shots}
     if len(kinds) > 1:
         raise DatasetError(
@@ -101,7 +101,7 @@ def _times_of(shots: Sequence[Shot]) -> Tensor | None:
     return torch.tensor(times, dtype=torch.float32) if times and None not in times else None
 
 
-def _check_lens(cameras: Camera, shots: list[Shot], named_by: Path) -> None:
+def _check_lens(cameras: Camera, shots: Sequence[Shot], named_by: Path) -> None:
     """Raise DatasetError unless, from the optical axis to the border of each picture, light comes from ever further off
     the axis and goes back to where it came from: where the formula folds the picture it means nothing."""
     if cameras.lens is None:

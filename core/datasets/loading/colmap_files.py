@@ -89,10 +89,11 @@ def check_files(where: Path) -> None:
 def _walk(path: Path, step: Callable[[_Reader], None]) -> None:
     try:
         reader = _Reader(path.read_bytes())
-        for _ in range(reader.number("Q")):
-            step(reader)
     except OSError as error:
         raise DatasetError(f"{path} can't be read ({error.strerror}): check its permissions") from error
+    try:
+        for _ in range(reader.number("Q")):
+            step(reader)
     except struct.error as error:
         raise DatasetError(
             f"{path}: expected a file of a COLMAP model, found one of {len(reader.content):,} bytes that is too short "

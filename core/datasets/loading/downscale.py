@@ -30,14 +30,15 @@ def box_filter(image: np.ndarray, factor: int) -> np.ndarray:
                 rows[..., channel] *= rows[..., 3]
         columns += rows
     sums = np.einsum("hwfc->hwc", columns.reshape(height, width, factor, n_channels))
-    total = sums[..., 3:] if weighted else kind.type(factor * factor)
+    area = np.asarray(factor * factor, kind)
+    total = sums[..., 3:] if weighted else area
     reduced = _rounded_ratio(sums, np.maximum(total, 1))
     if weighted:
-        reduced[..., 3:] = _rounded_ratio(total, kind.type(factor * factor))
+        reduced[..., 3:] = _rounded_ratio(total, area)
     return reduced.astype(np.uint8)
 
 
-def _rounded_ratio(numerator: np.ndarray, denominator: np.ndarray | np.generic) -> np.ndarray:
+def _rounded_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
@@ -49,4 +50,4 @@ def whole_blocks(mask: np.ndarray, factor: int) -> np.ndarray:
     """
     height, width = mask.shape[0] // factor, mask.shape[1] // factor
     blocks = mask[: height * factor, : width * factor].reshape(height, factor, width, factor)
-    return blocks.all((1, 3))
+    return np.all(blocks, axis=(1, 3))

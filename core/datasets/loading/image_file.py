@@ -100,8 +100,8 @@ def read_header(path: Path) -> Header:
         with _opened(path) as image:
             tag = _orientation(image)
             # of a TIFF Pillow tells the upright size itself
-            sides = image.size if tag < 5 or image.format == "TIFF" else image.size[::-1]
-            return Header(*sides, image.has_transparency_data, tag, image.format or "")
+            width, height = image.size if tag < 5 or image.format == "TIFF" else image.size[::-1]
+            return Header(width, height, image.has_transparency_data, tag, image.format or "")
     except _DECODING_ERRORS as error:
         raise broken(path, error) from error
 
@@ -137,7 +137,7 @@ def nonzero_pixels(path: Path) -> np.ndarray:
     try:
         with _opened(path) as image:
             values = np.asarray(image if image.mode in ("L", "1", *_SIXTEEN_BIT_MODES) else image.convert("RGB"))
-            return values != 0 if values.ndim == 2 else values.any(-1)
+            return np.asarray(values != 0 if values.ndim == 2 else values.any(-1))
     except _DECODING_ERRORS as error:
         raise broken(path, error) from error
 
@@ -150,7 +150,7 @@ def _opened(path: Path) -> Image.Image:
         if not _is_heif(path):
             raise
         with contextlib.suppress(ImportError):
-            from pillow_heif import register_heif_opener
+            from pillow_heif import register_heif_opener  # pyright: ignore[reportMissingImports] - it is optional
 
             register_heif_opener()
         return Image.open(path)

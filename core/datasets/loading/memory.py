@@ -19,8 +19,11 @@ _CGROUP = Path("/sys/fs/cgroup")
 class Sized(Protocol):
     """What has a size in pixels."""
 
-    width: int
-    height: int
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
 
 
 def free_memory() -> int | None:

@@ -6,6 +6,7 @@ Reads a JSON object, the arguments of `search`, from its standard input, and pri
 """
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -77,12 +78,12 @@ def _tell(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdin.reconfigure(encoding="utf-8")
-    sys.stdout.reconfigure(encoding="utf-8")
+    requests = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8")
+    sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8")
     with contextlib.suppress(AttributeError, OSError):
         os.nice(5)  # whoever waits may use the window meanwhile
     try:
-        search(**json.load(sys.stdin))
+        search(**json.load(requests))
     except Exception as error:  # pycolmap raises whatever its C++ threw
         _tell(f"error {' '.join(str(error).split()) or type(error).__name__}")
         sys.exit(1)

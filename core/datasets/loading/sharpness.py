@@ -78,6 +78,7 @@ class Sharpest:
             self._kept = [max(pair) for pair in zip(self._kept[::2], self._kept[1::2], strict=True)]
             self._length *= 2
         else:
+            assert self._best is not None  # the first picture of each run is looked at
             found, index, picture = self._best
             Image.fromarray(np.ascontiguousarray(picture)).save(self._path(index), quality=_QUALITY, subsampling=0)
             self._kept.append((found, index))

@@ -82,8 +82,11 @@ class ImageFolder(NamedTuple):
 class _Named(Protocol):
     """What names a picture."""
 
-    name: str
-    path: Path
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> Path: ...
 
 
 Named = TypeVar("Named", bound=_Named)

@@ -8,7 +8,7 @@ and what to do.
 import json
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from core.config.read_options import AS_STORED, Axes, ReadOptions
 from core.config.types import Box
 from core.datasets.loading.shots import find_picture
 from core.errors import DatasetError
+from core.geometry.boxes import box_of
 
 SMALLEST_ANGLE = 1e-3
 """A field of view below this, in radians, is a mistake."""
@@ -89,7 +90,7 @@ def scene_box(transforms: dict[str, Any], path: Path) -> Box | None:
             f"{path}: expected aabb as six numbers x0 y0 z0 x1 y1 z1, the first three below the last three, "
             f"found {json.dumps(box)[:80]}: correct or remove it"
         )
-    return tuple(map(float, box))
+    return box_of(box)
 
 
 def read_frames(transforms: dict[str, Any], path: Path, reading: ReadOptions = AS_STORED) -> list[FrameRecord]:
@@ -162,7 +163,7 @@ def read_number(given: dict[str, Any], key: str, where: str, low: float = -math.
     return float(value)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a JSON value is a number that a float can hold."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 

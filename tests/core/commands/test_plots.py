@@ -1,20 +1,15 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from core.commands.plots import save_scene, save_sweep
+from core.commands.plots import save_sweep
 from core.config.march import MarchSettings
 from core.config.scale import Scale
 from core.config.setting import Setting, settings_of
-from core.datasets import open_dataset
 from core.errors import FirstlightError
 from core.rendering.sweep_curve import SweepCurve, SweepPoint
-from tests.ball import ball_views
-from tests.photos import write_colmap
 
 EARLY_STOP = Scale(settings_of(MarchSettings)["early_stop_eps"])
 
@@ -39,18 +34,6 @@ def test_a_sweeps_figure_is_drawn(curve, tmp_path):
     with Image.open(tmp_path / "sweep.png") as picture:
         pixels = np.asarray(picture.convert("RGB")).astype(int)
     assert (pixels.max(axis=-1) - pixels.min(axis=-1) > 60).sum() > 200, "nothing coloured is in it"
-
-
-def test_a_scenes_points_are_drawn_and_far_ones_leave_it_as_large(tmp_path):
-    dataset = open_dataset(write_colmap(tmp_path / "scene", ball_views(9, 24)))
-    near = 0.2 * torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
-    far = torch.cat([near[1:], torch.tensor([[900.0, 0.0, 0.0]])])
-    drawn = {}
-    for name, points in (("near", near), ("far", far), ("none", None)):
-        save_scene(tmp_path / f"{name}.png", replace(dataset, points=points, point_colors=None))
-        drawn[name] = np.asarray(Image.open(tmp_path / f"{name}.png").convert("L")).astype(int)
-    assert (np.abs(drawn["near"] - drawn["none"]) > 50).sum() > 100
-    assert (np.abs(drawn["near"] - drawn["far"]) > 50).sum() < 50, "one point less"
 
 
 def test_a_figure_overwrites_nothing(tmp_path):

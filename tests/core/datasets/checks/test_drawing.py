@@ -125,3 +125,14 @@ def test_a_point_at_the_edge_of_its_half_is_drawn_whole(dataset):
     far = torch.tensor(np.random.default_rng(1).uniform(-40.0, 40.0, (20_000, 3)), dtype=torch.float32)
     drawn = draw_dataset(replace(dataset, points=far))
     assert drawn.shape == (HEIGHT, WIDTH, 4) and len(where(drawn, POINT)) > 100
+
+
+def test_points_far_off_leave_the_scene_as_large_as_it_is(dataset):
+    near = 0.2 * torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
+    far = torch.cat([near[1:], torch.tensor([[900.0, 0.0, 0.0]])])
+    drawn = {
+        name: draw_dataset(replace(dataset, points=points)).astype(int)
+        for name, points in (("near", near), ("far", far), ("none", None))
+    }
+    assert (np.abs(drawn["near"] - drawn["none"]).max(-1) > 50).sum() > 100
+    assert (np.abs(drawn["near"] - drawn["far"]).max(-1) > 50).sum() < 50, "one point less"
