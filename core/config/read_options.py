@@ -19,7 +19,7 @@ class ReadOptions:
     downscale: Annotated[int, Setting("Reduce the images by this whole factor, with a box filter.")] = 1
     axes: Annotated[
         Axes,
-        Setting("The cameras' axes in transforms*.json and .npz: opengl (y up, z back) or opencv (y down, z forward)."),
+        Setting("The cameras' axes in files that don't say: opengl (y up, z back) or opencv (y down, z forward)."),
     ] = "opengl"
     allow_outside: Annotated[bool, Setting("Let a dataset name pictures outside of its folder.")] = False
 

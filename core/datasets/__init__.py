@@ -1,27 +1,35 @@
-"""Opens datasets: finds out which format a folder or a file is of and reads it.
+"""Opens datasets: finds out which format a folder or a file has, and reads it.
 
-A new format is one new file that defines a `Format`, and one line in `FORMATS` that names it.
+A new format is one new file that defines `FORMAT`, a `Format`, and one line below that registers it. Imports config,
+files, geometry and kernels.
 """
 
 import os
 import zipfile
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from core.config.read_options import AS_STORED, DEMOS, ReadOptions
 from core.datasets.dataset import Dataset, Format, Progress, list_names
-from core.datasets.formats import blender, colmap, llff, nerfstudio, photos, tiny_nerf, video
 from core.errors import DatasetError
 
-FORMATS: tuple[Format, ...] = (
-    blender.FORMAT,
-    nerfstudio.FORMAT,
-    llff.FORMAT,
-    colmap.FORMAT,
-    tiny_nerf.FORMAT,
-    photos.FORMAT,
-    video.FORMAT,
-)
+FORMATS: list[Format] = []
+"""All formats, in the order in which they are tried."""
+
+
+def register(module: str) -> None:
+    """Add the format that a module defines as `FORMAT`; it is tried after those before it."""
+    FORMATS.append(import_module(module).FORMAT)
+
+
+register("core.datasets.formats.blender")
+register("core.datasets.formats.nerfstudio")
+register("core.datasets.formats.llff")
+register("core.datasets.formats.colmap")
+register("core.datasets.formats.tiny_nerf")
+register("core.datasets.formats.photos")
+register("core.datasets.formats.video")
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 """Where the scenes that come with the project lie; their names in `core.config.read_options.DEMOS` open them."""
@@ -50,10 +58,14 @@ def open_dataset(path: str | Path, reading: ReadOptions = AS_STORED, progress: P
     dataset = form.read(path, reading, progress or (lambda share, text: None))
     notes = dataset.notes
     if reading.axes != AS_STORED.axes and not form.any_axes:
-        notes += (
-            f"--axes {reading.axes} changes nothing: it is for poses in transforms*.json and .npz, not {form.name}.",
-        )
+        of = list_names([form.name for form in FORMATS if form.any_axes], len(FORMATS))
+        notes += (f"--axes {reading.axes} changes nothing: it is for poses of {of}, not of {form.name}.",)
     return replace(dataset, notes=notes)
+
+
+def file_suffixes() -> tuple[str, ...]:
+    """Suffixes of files that are a dataset by themselves."""
+    return tuple(suffix for form in FORMATS for suffix in form.suffixes)
 
 
 def _find(path: str | Path) -> Path:

@@ -263,7 +263,9 @@ class Format:
         recognises: whether a path, a folder's or a file's, is one; looks at names only.
         read: opens it; raises DatasetError.
         index: the file in its folder that may be named instead of the folder.
+        suffixes: of files that are such a dataset by themselves, such as ".npz".
         any_axes: its files don't say which axes its cameras have, `ReadOptions.axes` does.
+        is_fallback: it recognises folders of other formats too, and is meant for what none of these recognises.
     """
 
     name: str
@@ -271,7 +273,9 @@ class Format:
     recognises: Callable[[Path], bool]
     read: Callable[[Path, ReadOptions, Progress], Dataset]
     index: str | None = None
+    suffixes: tuple[str, ...] = ()
     any_axes: bool = False
+    is_fallback: bool = False
 
 
 def list_names(names: Sequence[str], most: int = 3) -> str:

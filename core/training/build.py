@@ -23,11 +23,10 @@ from core.config.presets import endless, presets
 from core.config.read_options import AS_STORED, ReadOptions
 from core.config.setting import differences
 from core.config.training import TrainSettings
-from core.datasets import open_dataset
+from core.datasets import file_suffixes, open_dataset
 from core.datasets.bounds.footprint import pixels_across
 from core.datasets.bounds.scene_bounds import apply_place_overrides, check_place, place_at
 from core.datasets.dataset import Dataset, Progress
-from core.datasets.formats import tiny_nerf, video
 from core.errors import FirstlightError
 from core.fields.domain import space_of
 from core.geometry.placement import AXES, Place
@@ -37,7 +36,7 @@ from core.training.snapshot import load_snapshot
 from core.training.trainer import Trainer
 
 SNAPSHOT_SUFFIX = ".safetensors"
-FILE_SUFFIXES = (SNAPSHOT_SUFFIX, tiny_nerf.SUFFIX, *video.SUFFIXES)
+FILE_SUFFIXES = (SNAPSHOT_SUFFIX, *file_suffixes())
 """Of files that are a scene by themselves."""
 
 

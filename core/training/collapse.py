@@ -1,4 +1,4 @@
-"""What a collapse of training is called, and how far thresholds must come down after one. Pure."""
+"""When training can't go on: how that is noticed, what is said, and how far thresholds must come down."""
 
 import math
 from dataclasses import replace
@@ -7,38 +7,70 @@ from core.config.march import MarchSettings
 from core.config.training import TrainSettings
 from core.errors import CollapseKind, TrainingCollapsed
 
+_MOST_FRUITLESS_STEPS = 50
+"""Steps in a row without a kept sample that count as a collapse; single ones are chance."""
+
 _SMALLEST_THRESHOLD = 1e-6
 """Thresholds below this act as none."""
 
 
-def not_finite(what: str, since: int, settings: TrainSettings) -> TrainingCollapsed:
-    """A loss, gradient or density is NaN or infinite."""
-    return TrainingCollapsed(
-        f"{what} is not finite since step {since}: a lower learning rate helps (now {settings.learning_rate:g})",
-        CollapseKind.NOT_FINITE,
-        since,
-        ("learning_rate",),
-    )
+class CollapseWatch:
+    """Counts fruitless steps, and remembers how training collapsed.
 
+    Attributes:
+        fruitless_steps: steps in a row, up to the present one, that kept no sample.
+        kind: how training collapsed last; None while nothing has gone wrong, and after a return to a good state.
+    """
 
-def nothing_to_learn_from(grid_is_empty: bool, since: int, march: MarchSettings) -> TrainingCollapsed:
-    """No cell is occupied, or none of many batches kept a sample."""
-    if grid_is_empty:
-        return TrainingCollapsed(
-            f"no grid cell is occupied any more since step {since}: a lower occupancy threshold in training helps (now "
-            f"{march.occ_thre:g})",
-            CollapseKind.EMPTY_GRID,
+    def __init__(self) -> None:
+        self.fruitless_steps = 0
+        self.kind: CollapseKind | None = None
+
+    def count(self, n_samples: int) -> bool:
+        """Count a step that kept `n_samples`; gives whether many steps in a row kept none."""
+        self.fruitless_steps = 0 if n_samples else self.fruitless_steps + 1
+        return self.fruitless_steps >= _MOST_FRUITLESS_STEPS
+
+    def not_finite(self, what: str, since: int, settings: TrainSettings) -> TrainingCollapsed:
+        """The error for a loss, gradient or density that is NaN or infinite.
+
+        Args:
+            since: the step, counted from 1.
+        """
+        return self._collapsed(
+            f"{what} is not finite since step {since}: a lower learning rate helps (now {settings.learning_rate:g})",
+            CollapseKind.NOT_FINITE,
             since,
-            ("occ_thre",),
+            ("learning_rate",),
         )
-    return TrainingCollapsed(
-        f"no batch found a sample to learn from since step {since}: a lower alpha threshold in training helps (now "
-        f"{march.alpha_thre:g}), or near and far planes (now {march.near_plane:g} and {march.far_plane:g}) and a crop "
-        "box that leave more of the scene",
-        CollapseKind.NO_SAMPLES,
-        since,
-        ("alpha_thre", "near_plane", "far_plane", "crop"),
-    )
+
+    def nothing_to_learn_from(self, grid_is_empty: bool, step: int, march: MarchSettings) -> TrainingCollapsed:
+        """The error for a grid without an occupied cell, or for many batches that kept no sample.
+
+        Args:
+            step: steps done, the fruitless ones included.
+        """
+        since = step - max(self.fruitless_steps - 1, 0)
+        if grid_is_empty:
+            return self._collapsed(
+                f"no grid cell is occupied any more since step {since}: a lower occupancy threshold in training helps "
+                f"(now {march.occ_thre:g})",
+                CollapseKind.EMPTY_GRID,
+                since,
+                ("occ_thre",),
+            )
+        return self._collapsed(
+            f"no batch found a sample to learn from since step {since}: a lower alpha threshold in training helps (now "
+            f"{march.alpha_thre:g}), or near and far planes (now {march.near_plane:g} and {march.far_plane:g}) and a "
+            "crop box that leave more of the scene",
+            CollapseKind.NO_SAMPLES,
+            since,
+            ("alpha_thre", "near_plane", "far_plane", "crop"),
+        )
+
+    def _collapsed(self, message: str, kind: CollapseKind, since: int, settings: tuple[str, ...]) -> TrainingCollapsed:
+        self.kind, self.fruitless_steps = kind, 0
+        return TrainingCollapsed(message, kind, since, settings)
 
 
 def with_flags(collapse: TrainingCollapsed) -> str:

@@ -5,7 +5,7 @@ takes a piece of them, for torch's own threads are off, and rounds it on the way
 treats each number for itself, so pieces change nothing in the result.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,23 @@ class Adam:
         self._whole = torch.optim.Adam(groups, lr=learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True)
         self.param_groups, self.state = self._whole.param_groups, self._whole.state
         self._readers = rounded_readers or {}
+
+    def tensors(self, parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
+        """The state of parameters with names, as NAME.KEY; none before their first step."""
+        return {
+            f"{name}.{key}": x for name, parameter in parameters.items() for key, x in self.state[parameter].items()
+        }
+
+    def load(self, parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]) -> None:
+        """Take the state that `tensors` gave; tensors on the parameters' device become the optimiser's own."""
+        for name, parameter in parameters.items():
+            state = {key.removeprefix(f"{name}."): x for key, x in tensors.items() if key.startswith(f"{name}.")}
+            self.state[parameter] = {key: x.to(parameter.device) for key, x in state.items()}
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the next steps; each group multiplies it by its "factor"."""
+        for group in self.param_groups:
+            group["lr"] = rate * group["factor"]
 
     def drop_gradients(self) -> None:
         """Let the next backward pass begin without gradients."""

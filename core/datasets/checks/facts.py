@@ -11,7 +11,6 @@ from core.config.read_options import ReadOptions
 from core.datasets import FORMATS
 from core.datasets.checks.poses import gaze, towards_centre
 from core.datasets.dataset import Dataset, Views, list_names
-from core.datasets.formats import photos
 from core.geometry.boxes import sides_of
 from core.geometry.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
 from core.geometry.placement import up_text
@@ -69,7 +68,7 @@ def _format(dataset: Dataset) -> str:
         if dataset.path.is_file()
         else f"it is {re.sub(r' [(].*[)]$', '', signature)}"
     )
-    others = [form.name for form in fitting if form.name != dataset.format and form is not photos.FORMAT]
+    others = [form.name for form in fitting if form.name != dataset.format and not form.is_fallback]
     also = f"; it could be read as {' or '.join(others)} too, which comes later" if others else ""
     return f"{dataset.format}{f', for {why}' if signature else ''}{also}"
 

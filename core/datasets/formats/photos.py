@@ -94,7 +94,7 @@ def dataset_of(opened: Path, pictures: Path, reading: ReadOptions, progress: Pro
     return replace(dataset, notes=(_found(dataset, names), *upright, *dataset.notes))
 
 
-FORMAT = Format("photos", f"a folder of at least {FEWEST_PHOTOS} photos", recognises, read)
+FORMAT = Format("photos", f"a folder of at least {FEWEST_PHOTOS} photos", recognises, read, is_fallback=True)
 
 
 def _served_as_they_are(headers: dict[Path, Header]) -> bool:

@@ -76,7 +76,14 @@ def read(path: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     )
 
 
-FORMAT = Format("tiny NeRF", f"an {SUFFIX} with images, poses and focal (tiny NeRF)", recognises, read, any_axes=True)
+FORMAT = Format(
+    "tiny NeRF",
+    f"an {SUFFIX} with images, poses and focal (tiny NeRF)",
+    recognises,
+    read,
+    suffixes=(SUFFIX,),
+    any_axes=True,
+)
 
 
 def _read_arrays(path: Path) -> _Arrays:

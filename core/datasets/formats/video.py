@@ -52,7 +52,7 @@ def read(path: Path, reading: ReadOptions, progress: Progress) -> Dataset:
     return replace(dataset, notes=(note, *dataset.notes))
 
 
-FORMAT = Format("video", f"a video ({', '.join(SUFFIXES)})", recognises, read)
+FORMAT = Format("video", f"a video ({', '.join(SUFFIXES)})", recognises, read, suffixes=SUFFIXES)
 
 
 def _frames_of(path: Path, progress: Progress) -> Path:

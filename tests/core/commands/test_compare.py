@@ -11,7 +11,7 @@ from core.commands.comparison_report import COLUMNS
 from core.config.read_options import ReadOptions
 from core.config.sampler_settings import StratifiedSettings
 from core.errors import DatasetError, FirstlightError
-from core.training.collapse import not_finite
+from core.training.collapse import CollapseWatch
 from core.training.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING
 
@@ -108,7 +108,7 @@ def test_a_method_that_collapsed_is_told_with_its_reason_in_one_line(tmp_path, m
 
     def collapsing(trainer, *arguments):
         if isinstance(trainer.sampler_settings, StratifiedSettings):
-            raise not_finite("the loss", 1, trainer.settings)
+            raise CollapseWatch().not_finite("the loss", 1, trainer.settings)
         return step(trainer, *arguments)
 
     monkeypatch.setattr(Trainer, "step", collapsing)

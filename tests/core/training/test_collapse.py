@@ -9,7 +9,7 @@ from core.config.march import MarchSettings
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
-from core.training.collapse import lower_march_thresholds, not_finite, nothing_to_learn_from, with_flags
+from core.training.collapse import CollapseWatch, lower_march_thresholds, with_flags
 from core.training.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
 
@@ -187,12 +187,18 @@ def test_planes_that_shut_the_scene_out_leave_no_samples_and_going_back_restores
 @pytest.mark.parametrize(
     ("collapse", "helps"),
     [
-        (not_finite("the loss", 7, TrainSettings(learning_rate=0.25)), "learning rate helps (now 0.25)"),
         (
-            nothing_to_learn_from(True, 7, MarchSettings(occ_thre=0.5)),
+            CollapseWatch().not_finite("the loss", 7, TrainSettings(learning_rate=0.25)),
+            "learning rate helps (now 0.25)",
+        ),
+        (
+            CollapseWatch().nothing_to_learn_from(True, 7, MarchSettings(occ_thre=0.5)),
             "occupancy threshold in training helps (now 0.5)",
         ),
-        (nothing_to_learn_from(False, 7, MarchSettings(alpha_thre=0.5)), "alpha threshold in training helps (now 0.5)"),
+        (
+            CollapseWatch().nothing_to_learn_from(False, 7, MarchSettings(alpha_thre=0.5)),
+            "alpha threshold in training helps (now 0.5)",
+        ),
     ],
 )
 def test_a_collapse_says_since_when_and_what_helps_and_a_command_line_with_which_flags(collapse, helps):

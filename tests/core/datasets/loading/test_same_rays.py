@@ -82,7 +82,8 @@ def test_axes_that_a_format_names_stay_and_that_is_said(tmp_path, name):
     folder = WRITERS[name](tmp_path, ball_views(10, 24))
     plain, asked = open_dataset(folder), open_dataset(folder, ReadOptions(axes="opencv"))
     assert torch.equal(asked.train.cameras.c2w, plain.train.cameras.c2w)
-    note = f"--axes opencv changes nothing: it is for poses in transforms*.json and .npz, not {name}."
+    of = "Blender, instant-ngp / nerfstudio, tiny NeRF"
+    note = f"--axes opencv changes nothing: it is for poses of {of}, not of {name}."
     assert asked.notes == (*plain.notes, note)
 
 

@@ -1,0 +1,58 @@
+"""When the occupancy grid looks at the field that learns, and at how many of its cells."""
+
+import math
+
+import torch
+
+from core.config.training import TrainSettings
+from core.fields.base import Field
+from core.samplers.occupancy_grid import OccupancyGrid
+
+
+class GridUpkeep:
+    """Keeps an occupancy grid up to date. While the grid is young, each update evaluates all cells.
+
+    Attributes:
+        started_at: the step at which the grid's present life began.
+    """
+
+    def __init__(self, grid: OccupancyGrid, field: Field):
+        self._grid, self._field, self.started_at = grid, field, 0
+
+    def restart(self, settings: TrainSettings, step: int) -> None:
+        """Begin as on the first step: each cell that may hold something is occupied until it proves empty."""
+        self.started_at = step
+        self._grid.start(settings.march.occ_thre, settings.grid_decay)
+
+    def update(self, settings: TrainSettings, step: int, generator: torch.Generator) -> None:
+        """Update the grid after a step.
+
+        Args:
+            generator: on the grid's device; chooses the cells.
+        """
+        is_young = step - self.started_at <= settings.grid_warmup_steps
+        self._update(settings, settings.march.occ_thre, None if is_young else settings.grid_samples, generator)
+
+    def rehearse(self, settings: TrainSettings, n_cells: int, generator: torch.Generator) -> None:
+        """Update a few cells, so that the kernels are compiled; the caller puts the grid's buffers back."""
+        self._update(settings, settings.march.occ_thre, n_cells, generator)
+
+    def densest(self, settings: TrainSettings, generator: torch.Generator) -> float:
+        """The largest density * step of all cells, which are evaluated anew; NaN if one of them is."""
+        self._grid.start(0.0, settings.grid_decay)
+        self._update(settings, 0.0, None, generator)
+        return float(self._grid.occs.max())
+
+    def has_nan(self) -> bool:
+        """Whether a cell's value is NaN: values are at least -1, so only then their sum is."""
+        return math.isnan(float(self._grid.occs.sum()))
+
+    def is_empty(self) -> bool:
+        """Whether no cell is occupied; the largest byte is found far sooner than any True."""
+        return not int(self._grid.binaries.view(torch.uint8).max())
+
+    def _update(
+        self, settings: TrainSettings, occ_thre: float, n_cells: int | None, generator: torch.Generator
+    ) -> None:
+        step_size = settings.march.render_step_size
+        self._grid.update(self._field, step_size, occ_thre, settings.grid_decay, n_cells, generator)

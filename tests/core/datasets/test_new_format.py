@@ -1,0 +1,107 @@
+"""A dataset format is one file and one line: this one lies in a temporary folder, and everything knows it."""
+
+import json
+
+import pytest
+import torch
+
+import core.datasets
+import run_viewer
+from core.config.read_options import ReadOptions
+from core.datasets import FORMATS, file_suffixes, open_dataset, register
+from core.datasets.checks.dataset_check import check_dataset
+from core.errors import DatasetError
+from core.training.snapshot import load_snapshot, save_snapshot
+from core.training.trainer import Trainer
+from tests.scenes import SMALL_FIELD, SMALL_TRAINING
+
+TOY = '''
+"""Reads .toy: a line of JSON with a focal length, and cameras on a circle that see a white wall."""
+
+import json
+
+import torch
+
+from core.datasets.dataset import Dataset, Format, Views
+from core.geometry.cameras import Camera, look_at
+from core.errors import DatasetError
+
+
+def recognises(path):
+    return path.suffix == ".toy" and path.is_file()
+
+
+def read(path, reading, progress):
+    try:
+        focal = float(json.loads(path.read_text())["focal"])
+    except (ValueError, KeyError) as error:
+        raise DatasetError(f"{path}: expected a toy with a focal length, found none: add it") from error
+    progress(1.0, "reading a toy")
+    train, test = (views(n, focal, reading.axes) for n in (6, 2))
+    return Dataset(path.stem, path, FORMAT.name, train, test, (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), reading=reading)
+
+
+def views(n, focal, axes):
+    angles = torch.arange(n) / n * 6.28
+    c2w = torch.stack([look_at((3.0 * torch.cos(a), 3.0 * torch.sin(a), 0.5), (0.0, 0.0, 0.0)) for a in angles])
+    if axes == "opencv":
+        c2w = c2w * torch.tensor([1.0, -1.0, -1.0, 1.0])
+    K = torch.tensor([[focal, 0.0, 8.0], [0.0, focal, 8.0], [0.0, 0.0, 1.0]]).expand(n, 3, 3)
+    images = torch.full((n, 16, 16, 3), 255, dtype=torch.uint8)
+    return Views(Camera(c2w, K, 16, 16), images, tuple(f"view {i} of {n}" for i in range(n)))
+
+
+FORMAT = Format("toy", "a .toy file (toys)", recognises, read, suffixes=(".toy",), any_axes=True)
+'''
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A scene of the new format."""
+    (tmp_path / "toys").mkdir()
+    (tmp_path / "toys" / "toy_format.py").write_text(TOY)
+    monkeypatch.syspath_prepend(tmp_path / "toys")
+    before = list(FORMATS)
+    register("toy_format")  # the line
+    path = tmp_path / "scene.toy"
+    path.write_text(json.dumps({"focal": 20.0}))
+    yield path
+    FORMATS[:] = before
+
+
+def test_it_is_opened_with_its_options_and_named_where_a_dataset_is_expected(toy, tmp_path):
+    dataset = open_dataset(toy)
+    assert (dataset.format, dataset.name, len(dataset.train), len(dataset.test)) == ("toy", "scene", 6, 2)
+    turned = open_dataset(toy, ReadOptions(axes="opencv"))
+    assert not torch.equal(turned.train.cameras.c2w, dataset.train.cameras.c2w) and not turned.notes
+    assert ".toy" in file_suffixes()
+    (tmp_path / "other.txt").touch()
+    with pytest.raises(DatasetError, match=r"a \.toy file \(toys\)"):
+        open_dataset(tmp_path / "other.txt")
+
+
+def test_the_check_knows_it_and_its_mistakes(toy, tmp_path, capsys):
+    report = check_dataset(toy)
+    facts = dict(report.facts())
+    assert facts["format"].startswith("toy, for its name is scene.toy") and facts["training"].startswith("6 views")
+    assert run_viewer.main(["check", str(toy), "--output", str(tmp_path / "toy.png")]) == 0
+    assert "format     toy" in capsys.readouterr().out and (tmp_path / "toy.png").exists()
+    toy.write_text("{}")
+    assert run_viewer.main(["check", str(toy)]) == 2
+    assert "expected a toy with a focal length" in capsys.readouterr().err
+
+
+def test_a_snapshot_of_it_goes_on(toy, tmp_path):
+    trainer = Trainer(open_dataset(toy, ReadOptions(axes="opencv")), SMALL_FIELD, SMALL_TRAINING)
+    trainer.step()
+    save_snapshot(tmp_path / "toy.safetensors", trainer)
+    resumed = load_snapshot(tmp_path / "toy.safetensors")
+    assert resumed.dataset.format == "toy" and resumed.dataset.reading.axes == "opencv"
+    assert resumed.step().loss == trainer.step().loss
+
+
+def test_without_its_line_nothing_knows_it(tmp_path):
+    path = tmp_path / "scene.toy"
+    path.write_text("{}")
+    with pytest.raises(DatasetError, match="is a file: expected"):
+        core.datasets.open_dataset(path)
