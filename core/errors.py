@@ -1,17 +1,17 @@
-"""What can go wrong at an entry point. Each message says what was expected, what was found and what to do.
+"""Errors of the entry points. Each message says what was expected, what was found and what to do.
 
-The command line prints such an error as one line and exits with 2; the window shows it and lives on.
+The command line prints such an error as one line and exits with 2; the window shows it and keeps running.
 """
 
 from enum import StrEnum
 
 
 class FirstlightError(Exception):
-    """The base of the errors that a user can do something about."""
+    """The base class: an error that a user can do something about."""
 
 
 class DatasetError(FirstlightError):
-    """A dataset is missing, broken or not understood; the message names the file."""
+    """A dataset is missing, broken or in no known format; the message names the file."""
 
 
 class SnapshotError(FirstlightError):
@@ -19,12 +19,11 @@ class SnapshotError(FirstlightError):
 
 
 class FieldError(FirstlightError):
-    """Code of the user's own that stands for a field can't be loaded, or doesn't give what a field gives; the message
-    names it."""
+    """A field of the user's own can't be loaded, or doesn't return what a field must; the message names it."""
 
 
 class BackendUnavailable(FirstlightError):
-    """The asked-for device or kernel backend can't run here; the message says which would."""
+    """The requested device or kernel backend can't run here; the message says which can."""
 
 
 class CollapseKind(StrEnum):
@@ -42,9 +41,9 @@ class TrainingCollapsed(FirstlightError):
     """Training reached a state it can't learn from.
 
     Attributes:
-        kind: what happened.
-        since: the first step of which it is known, counted from 1.
-        settings: those of training that may help if they are others, by name.
+        kind: how it collapsed.
+        since: the first step known to be affected, counted from 1.
+        settings: names of the training settings to change.
     """
 
     def __init__(self, message: str, kind: CollapseKind, since: int, settings: tuple[str, ...] = ()):

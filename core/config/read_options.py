@@ -1,6 +1,6 @@
-"""How a dataset's files are to be read, where they leave that open: what the user says when opening it.
+"""How to read a dataset's files where they leave it open: the options that a user gives when opening it.
 
-It is remembered with the dataset, so that a snapshot finds the same views again.
+They are remembered with the dataset, so that a snapshot finds the same views again.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Axes = Literal["opengl", "opencv"]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What is asked for when a dataset is opened."""
+    """Options for opening a dataset."""
 
     downscale: Annotated[int, Setting("Reduce the images by this whole factor, with a box filter.")] = 1
     axes: Annotated[
@@ -34,7 +34,7 @@ class ReadOptions:
 
 
 AS_STORED = ReadOptions()
-"""Nothing is asked for."""
+"""The defaults: the files as they are."""
 
 DEMOS = {"demo": "demo", "demo-dynamic": "demo_dynamic", "demo-unbounded": "demo_unbounded"}
 """The scenes that come with the project: the names that open them, and their folders in assets."""

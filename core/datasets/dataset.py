@@ -19,11 +19,11 @@ from core.kernels.camera_rays import rays_of_pixels
 from core.kernels.pixels import lay_over, look_up
 
 Progress = Callable[[float, str], None]
-"""Told the share of the work done, 0 to 1, and what is being done. What it raises ends the work."""
+"""A callback: takes the share of the work done, 0 to 1, and what is being done. What it raises ends the work."""
 
 
 class PixelBatch(NamedTuple):
-    """Pixels of photos.
+    """Pixels drawn from photos.
 
     Attributes:
         rays: one ray through each pixel's centre.
@@ -36,7 +36,7 @@ class PixelBatch(NamedTuple):
     alphas: Tensor
 
     def over(self, background: Tensor) -> Tensor:
-        """The pixels over background colours, (3,) or (n_rays, 3): (n_rays, 3). ValueError for others."""
+        """The pixels composited over background colours, (3,) or (n_rays, 3): (n_rays, 3). ValueError for others."""
         return lay_over(self.rgbs, self.alphas, background)
 
     def to(self, device: torch.device | str) -> "PixelBatch":
@@ -49,11 +49,11 @@ class Views:
 
     Attributes:
         cameras: a batch of n cameras, which know the images' sizes and times.
-        images: (n, height, width, 3 or 4) uint8; of several sizes (n_pixels, 3 or 4), one image after the other, row by
-            row. With 4 channels the colour is straight (not premultiplied).
+        images: (n, height, width, 3 or 4) uint8; images of several sizes are (n_pixels, 3 or 4), one after the other,
+            row by row. With 4 channels the colour is straight (not premultiplied).
         names: n names, as the dataset spells them.
-        used: bool, shaped as `images` without the channels: the pixels that count. What a mask hides is neither trained
-            on nor compared. None: all of them count.
+        used: bool, shaped like `images` without the channels: the pixels that count. Pixels that a mask hides are
+            neither trained on nor compared. None: all count.
     """
 
     cameras: Camera
@@ -74,13 +74,13 @@ class Views:
 
     @property
     def moves(self) -> bool:
-        """Whether the views were taken at several times, so that what they show may have moved."""
+        """Whether the views were taken at different times, so that the scene may have moved between them."""
         times = self.cameras.times
         return times is not None and bool((times != times[:1]).any())
 
     @property
     def has_silhouettes(self) -> bool:
-        """Whether some pixel is not opaque: the alpha then tells the scene from what lies behind it."""
+        """Whether some pixel is not opaque: the alpha then separates the scene from its background."""
         if not self.has_alpha:
             return False
         clear = self.images[..., 3] < 255
@@ -88,12 +88,12 @@ class Views:
 
     @property
     def can_carve(self) -> bool:
-        """Whether silhouettes tell what is empty: they don't where things move, nor through a bent lens."""
+        """Whether silhouettes show which space is empty: not in a moving scene, nor through a distorting lens."""
         return self.has_silhouettes and not self.moves and self.cameras.lens is None
 
     @property
     def nbytes(self) -> int:
-        """The memory of images and masks."""
+        """Bytes of the images and masks."""
         return self.images.nbytes + (0 if self.used is None else self.used.nbytes)
 
     def image(self, index: int) -> Tensor:
@@ -101,11 +101,11 @@ class Views:
         return self._one(self.images, index)
 
     def mask(self, index: int) -> Tensor | None:
-        """The pixels of one image that count, (height, width) bool; None: all of them."""
+        """The pixels of one image that count, (height, width) bool; None: all."""
         return None if self.used is None else self._one(self.used, index)
 
     def alpha(self, index: int) -> Tensor:
-        """The alpha of one image that has some, (height, width) uint8; 255 where a mask hides what is there."""
+        """The alpha channel of one image, (height, width) uint8; 255 where a mask hides the pixel."""
         alpha, mask = self.image(index)[..., 3], self.mask(index)
         return alpha if mask is None else torch.where(mask, alpha, 255)
 
@@ -129,7 +129,7 @@ class Views:
 
         Args:
             generator: on the images' device.
-            among: (n,) int64 on the images' device, the views to draw from; None: all of them.
+            among: (n,) int64 on the images' device, the views to draw from; None: all.
 
         Raises:
             ValueError: there is no view to draw from.
@@ -146,11 +146,10 @@ class Views:
         return self._pixels(among[places // n_pixels], places % n_pixels)
 
     def scatter(self, index: int, n_pixels: int, generator: torch.Generator) -> PixelBatch:
-        """Pixels scattered over one view: one drawn from each of n equal runs of those that count (stratified
-        sampling).
+        """Pixels spread over one view by stratified sampling: one drawn from each of n equal runs of those that count.
 
         Args:
-            n_pixels: as many different pixels; all of them, in order, where the image has no more.
+            n_pixels: how many different pixels; an image that has no more gives all of them, in order.
             generator: on the CPU.
         """
         total = self.n_used(index)
@@ -160,7 +159,7 @@ class Views:
         return self.used_pixels(index, bounds[:-1] + (torch.rand(n, generator=generator) * runs).long())
 
     def pixels(self, index: int, pixels: Tensor) -> PixelBatch:
-        """Pixels (n,) int64 of one view, counted row by row.
+        """Pixels (n,) int64 of one view, numbered row by row.
 
         Raises:
             ValueError: there is no such view, or no such pixel in it.
@@ -196,7 +195,7 @@ class Views:
         return PixelLayout(areas.to(self.images.device), None if self.used is None else self.used.view(-1))
 
     def _one(self, of_all: Tensor, index: int) -> Tensor:
-        """One image's part of `images` or `used`."""
+        """The part of `images` or `used` that belongs to one image."""
         if self.cameras.sizes is None:
             return of_all[index]
         width, height = self.cameras.sizes[index].tolist()
@@ -204,13 +203,14 @@ class Views:
         return of_all[first : first + width * height].view(height, width, *of_all.shape[1:])
 
     def _some(self, of_all: Tensor, indices: Tensor) -> Tensor:
-        """Some images' parts of `images` or `used`, copied."""
+        """The parts of `images` or `used` that belong to some images, copied."""
         if self.cameras.sizes is None:
             return of_all[indices]
         return torch.cat([of_all[:0], *(self._one(of_all, index).flatten(0, 1) for index in indices.tolist())])
 
     def _pixels(self, views: Tensor | None, pixels: Tensor) -> PixelBatch:
-        """Pixels (n,) int64, counted row by row within their views (n,) int64; None: through all views, of one size."""
+        """Pixels (n,) int64, numbered row by row within their views (n,) int64; None: through all views, which have one
+        size."""
         places = pixels if views is None else self._layout.firsts[views] + pixels
         rgbs, alphas = look_up(self.images, places)
         return PixelBatch(rays_of_pixels(self.cameras, pixels, views), rgbs, alphas)
@@ -222,19 +222,19 @@ class Dataset:
 
     Attributes:
         name: a short name for titles, such as the folder's.
-        path: where it was opened.
-        format: the name of the format it was read as.
+        path: the folder or file that was opened.
+        format: the name of the format it was read in.
         train, test: disjoint views; the test views are never trained on.
         box: the scene's bounds in the units of the camera positions: x0 y0 z0 x1 y1 z1.
-        n_levels: nested boxes that the scene fills, each twice as large as the one before, `box` the first of them.
-        near_plane: the distance from a camera below which nothing is.
+        n_levels: nested boxes that the scene fills, `box` the first, each twice as large as the one before it.
+        near_plane: the distance from each camera within which the scene is empty.
         up: the unit vector that points upwards in the scene.
-        points: (n, 3) float32, of its surfaces, where the files know some; point_colors: (n, 3) uint8, theirs.
-        named: its place as its files have it, where it was put elsewhere since (see
+        points: (n, 3) float32 on the scene's surfaces, where the files contain some; point_colors: their (n, 3) uint8.
+        named: the place that its files give it, if it was moved since (see
             `core.datasets.bounds.scene_bounds.place_at`).
-        reading: how it was opened; its downscale is the factor by which its images are reduced, when they were stored
-            and when they were opened.
-        notes: what the reader decided and the user should know, one sentence each.
+        reading: the options it was opened with; `downscale` is the total factor by which its images are reduced, as
+            stored and as opened.
+        notes: decisions of the reader that the user should know, one sentence each.
     """
 
     name: str
@@ -258,11 +258,11 @@ class Format:
     """One way datasets are stored on disk.
 
     Attributes:
-        name: as users know it.
+        name: the name that users know.
         signature: what such a dataset looks like, for messages.
-        recognises: whether a path, a folder's or a file's, is one; looks at names only.
+        recognises: whether a folder or file is such a dataset; looks at names only.
         read: opens it; raises DatasetError.
-        index: the file in its folder that may be named instead of the folder.
+        index: the file in its folder that can be named instead of the folder.
         suffixes: of files that are such a dataset by themselves, such as ".npz".
         any_axes: its files don't say which axes its cameras have, `ReadOptions.axes` does.
         is_fallback: it recognises folders of other formats too, and is meant for what none of these recognises.
@@ -279,13 +279,13 @@ class Format:
 
 
 def list_names(names: Sequence[str], most: int = 3) -> str:
-    """The first of some names, and how many more there are."""
+    """The first names of a list, and how many more there are."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _check_pixels(pixels: Tensor, n_pixels: int) -> None:
-    """Raise ValueError where a pixel isn't one of n: it would be read from beside its image."""
+    """Raise ValueError for pixels outside of 0 to n - 1, which would be read from beside the image."""
     if pixels.numel():
         low, high = int(pixels.min()), int(pixels.max())
         if low < 0 or high >= n_pixels:

@@ -1,3 +1,1 @@
-"""Rays, boxes, cameras, lenses and where a scene lies: the only home of axis and pixel conventions. Imports
-`config`.
-"""
+"""Rays, boxes, cameras, lenses and scene placement: the only home of axis and pixel conventions. Imports `config`."""

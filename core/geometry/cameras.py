@@ -16,10 +16,10 @@ from core.geometry.lenses import Lens, bend, straighten
 from core.geometry.rays import Rays
 
 PIXEL_CENTER = 0.5
-"""Of a pixel, between its first and its last border."""
+"""Where a pixel's centre lies between its edges."""
 
 IMAGE_AXES = (1.0, -1.0, -1.0)
-"""What a step to the right, down and ahead in an image is on its camera's x, y and z axis."""
+"""Signs that turn image axes (right, down, ahead) into the camera's x, y and z axes."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Camera:
     Attributes:
         c2w: (..., 4, 4) float32, camera to world.
         K: (..., 3, 3) float32, intrinsics in pixels: fx, fy on the diagonal, cx, cy in the last column.
-        width, height: the image's size in pixels; of a batch with images of several sizes the largest of each.
-        lens: its distortion, (...,) as c2w has; None: a pinhole's, none.
-        sizes: (n, 2) int64, the width and height of each camera of a batch; None: they have one size.
-        times: (...,) float32 in [0, 1], when the picture is taken; None where nothing moves.
+        width, height: the image's size in pixels; the maximum of each where a batch has images of several sizes.
+        lens: the distortion, batched as c2w is; None for a pinhole.
+        sizes: (n, 2) int64, the width and height of each camera of a batch; None where all images have one size.
+        times: (...,) float32 in [0, 1], when each picture was taken; None in a static scene.
     """
 
     c2w: Tensor
@@ -90,7 +90,7 @@ class Camera:
         return self.K.new_tensor([self.width, self.height]).expand(*self.K.shape[:-2], 2)
 
     def to(self, target: torch.device | str | torch.dtype) -> "Camera":
-        """On another device, or in another number format."""
+        """A copy on another device, or in another dtype."""
         c2w, K, lens = self.c2w.to(target), self.K.to(target), self.lens and self.lens.to(target)
         times = None if self.times is None else self.times.to(target)
         sizes = None if self.sizes is None else self.sizes.to(K.device)
@@ -104,7 +104,7 @@ class Camera:
 
 
 def _rows_at(rows: Tensor, index) -> Tensor:
-    """`rows[index]`; with indices (n,) int64 of at least 0 on the rows' device in a quarter of torch's time."""
+    """`rows[index]`; indices (n,) int64, all at least 0 and on the rows' device, take a quarter of torch's time."""
     if isinstance(index, Tensor) and (index.ndim, index.dtype, index.device) == (1, torch.int64, rows.device):
         return rows.index_select(0, index)
     return rows[index]
@@ -152,8 +152,8 @@ def image_points(camera: Camera, directions: Tensor) -> tuple[Tensor, Tensor]:
         directions: (..., 3), of any length, from the camera's centre.
 
     Returns:
-        xs, ys: (...,) image coordinates in pixels, which may lie outside the image; NaN for what lies behind, and
-        for what a lens bends so far from its picture that its formula means nothing there.
+        xs, ys: (...,) image coordinates in pixels, which may lie outside the image; NaN for directions behind the
+        camera, and for those so far off the axis that the lens' formula is meaningless there.
     """
     K = camera.K
     local = directions @ camera.c2w[:3, :3] * K.new_tensor(IMAGE_AXES)
@@ -182,7 +182,7 @@ def _off_axis(directions: Tensor) -> Tensor:
 
 
 def sees(camera: Camera, points: Tensor) -> Tensor:
-    """Whether points (n, 3) lie in front of one camera and inside its picture, (n,) bool; nothing hides them."""
+    """Whether points (n, 3) lie in front of one camera and inside its picture, (n,) bool; occlusion isn't looked at."""
     xs, ys = image_points(camera, points - camera.c2w[:3, 3])
     return (xs >= 0.0) & (xs <= camera.width) & (ys >= 0.0) & (ys <= camera.height)
 
@@ -192,7 +192,7 @@ def look_at(position, target, up=(0.0, 0.0, 1.0)) -> Tensor:
     eye, to, up = (torch.as_tensor(v, dtype=torch.float32) for v in (position, target, up))
     back = torch.nn.functional.normalize(eye - to, dim=0)
     right = torch.linalg.cross(up, back)
-    if torch.linalg.vector_norm(right) < 1e-6:  # looking along `up`: any right angle to it serves
+    if torch.linalg.vector_norm(right) < 1e-6:  # looking along `up`: any perpendicular to it will do
         right = torch.linalg.cross(torch.roll(up, 1), back)
     right = torch.nn.functional.normalize(right, dim=0)
     c2w = torch.eye(4)

@@ -1,7 +1,7 @@
-"""How lenses bend light: from directions to points of the image plane and back.
+"""Lens distortion: from directions to points of the image plane and back.
 
 Directions and points are those of a camera that looks along +z, with x to the right and y downwards, as in OpenCV and
-COLMAP; a point is measured in focal lengths from the optical axis. Without a lens, the point of (x, y, z) is
+COLMAP; points are offsets from the optical axis, in focal lengths. Without a lens, (x, y, z) is seen at
 (x / z, y / z).
 """
 
@@ -11,25 +11,25 @@ import torch
 from torch import Tensor
 
 COEFFICIENTS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
-"""Of a perspective lens, in the order that `Lens` has them."""
+"""Distortion coefficients of a perspective lens, in the order of `Lens.coefficients`."""
 
 FISHEYE_COEFFICIENTS = COEFFICIENTS[:4]
 
 N_COEFFICIENTS = len(COEFFICIENTS)
 
 NEWTON_STEPS = 8
-"""Newton's method doubles its digits with each step; from a moderate lens' own point four are enough."""
+"""Each step of Newton's method doubles the correct digits; a moderate lens needs four steps."""
 
 
 @dataclass(frozen=True)
 class Lens:
-    """A lens' distortion, or those of a batch of cameras.
+    """The distortion of a lens, or of each camera of a batch.
 
     Attributes:
         coefficients: (..., 8) float32. Perspective lenses: k1 .. k6, p1, p2 of OpenCV's rational model (Brown 1966),
-            where k4 .. k6 stand in the denominator. Fisheye lenses: k1 .. k4 of OpenCV's (Kannala and Brandt 2006) and
+            with k4 .. k6 in the denominator. Fisheye lenses: k1 .. k4 of OpenCV's (Kannala and Brandt 2006) and
             zeros.
-        fisheye: which of the two.
+        fisheye: whether it is a fisheye lens.
     """
 
     coefficients: Tensor
@@ -47,7 +47,7 @@ class Lens:
 
 
 def bend(lens: Lens, directions: Tensor) -> Tensor:
-    """Where directions (..., 3) meet the image plane, (..., 2); NaN for what a perspective lens has behind it."""
+    """Where directions (..., 3) meet the image plane, (..., 2); NaN for directions behind a perspective lens."""
     x, y, z = directions.unbind(-1)
     k = lens.coefficients.unbind(-1)
     if lens.fisheye:
@@ -62,8 +62,7 @@ def bend(lens: Lens, directions: Tensor) -> Tensor:
 def straighten(lens: Lens, points: Tensor) -> Tensor:
     """The directions (..., 3), of any length, that a lens bends to points (..., 2): the inverse of `bend`.
 
-    The pixels of images take a quicker way to the same directions, `core.kernels.rays_code`: what changes here changes
-    there.
+    `core.kernels.camera_rays` computes the same for the pixels of whole images, only faster: keep both in step.
     """
     k, (x, y) = lens.coefficients.unbind(-1), points.unbind(-1)
     if lens.fisheye:
@@ -84,7 +83,7 @@ def straighten(lens: Lens, points: Tensor) -> Tensor:
 
 
 def _fisheye_radius(k: tuple[Tensor, ...], angle: Tensor) -> tuple[Tensor, Tensor]:
-    """The distance from the axis at which light of an angle arrives, and its derivative."""
+    """The image radius of light at an angle to the axis, and its derivative with respect to the angle."""
     s = angle * angle
     value = angle * (1.0 + s * (k[0] + s * (k[1] + s * (k[2] + s * k[3]))))
     slope = 1.0 + s * (3.0 * k[0] + s * (5.0 * k[1] + s * (7.0 * k[2] + s * 9.0 * k[3])))
@@ -92,8 +91,7 @@ def _fisheye_radius(k: tuple[Tensor, ...], angle: Tensor) -> tuple[Tensor, Tenso
 
 
 def _bend_slopes(k: tuple[Tensor, ...], x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-    """OpenCV's rational and tangential distortion of slopes, and its derivatives: d x'/dx, d x'/dy = d y'/dx,
-    d y'/dy."""
+    """OpenCV's rational and tangential distortion of slopes x, y: x', y', dx'/dx, dx'/dy = dy'/dx, dy'/dy."""
     k1, k2, k3, k4, k5, k6, p1, p2 = k
     s = x * x + y * y
     above, below = 1.0 + s * (k1 + s * (k2 + s * k3)), 1.0 + s * (k4 + s * (k5 + s * k6))

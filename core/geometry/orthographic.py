@@ -1,4 +1,4 @@
-"""A scene from above and from the side: where its points come to lie on the two drawings. Pure."""
+"""Orthographic projections of a scene, from above and from the side. Pure."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 class Side(NamedTuple):
-    """One of the two.
+    """One of the two projections.
 
     Attributes:
         name: "from above" or "from the side".
-        plane: (3, 2) float64, what takes points (n, 3) to the drawing's right and upwards, in the scene's units.
+        plane: (3, 2) float64; points (n, 3) @ plane are (right, up) on the drawing, in scene units.
     """
 
     name: str
@@ -18,7 +18,7 @@ class Side(NamedTuple):
 
 
 def two_sides(up: tuple[float, float, float]) -> tuple[Side, Side]:
-    """Above and beside a scene with an up, a unit vector; both drawings have the same right."""
+    """Both projections of a scene whose up is a unit vector; they share their right."""
     upwards = np.array(up, np.float64)
     right = np.cross(upwards, [1.0, 0.0, 0.0] if abs(upwards[0]) < 0.9 else [0.0, 1.0, 0.0])
     right /= np.linalg.norm(right)

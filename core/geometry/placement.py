@@ -1,4 +1,4 @@
-"""Where a scene lies: its box, the levels around it, how near it comes to a camera, and where its up is. Pure.
+"""Where a scene lies: its box, the nested levels around it, its near plane and its up. Pure.
 
 All lengths are in the dataset's own units, and its axes stay as they are.
 """
@@ -21,13 +21,13 @@ AXES: dict[str, tuple[float, float, float]] = {
     "+z": (0.0, 0.0, 1.0),
     "-z": (0.0, 0.0, -1.0),
 }
-"""What may be up, in the order of `next_up`."""
+"""The axes that can be up, in the order of `next_up`."""
 
 FLATTEST = 100.0
-"""A box's longest side is at most so many times its shortest: its grid has as many cells along each."""
+"""The largest ratio of a box's longest side to its shortest: the grid has equally many cells along each."""
 
 _LONGEST, _FARTHEST = 1e6, 1e6
-"""Units of a side, and shortest sides that a box may lie away from the origin: float32 tells no finer places apart."""
+"""The longest side in units, and the largest distance from the origin in shortest sides: float32 resolves no more."""
 
 
 class Place(NamedTuple):
@@ -35,8 +35,8 @@ class Place(NamedTuple):
 
     Attributes:
         box: the finest level's bounds, x0 y0 z0 x1 y1 z1.
-        n_levels: of the nested grids, each twice as large as the one before about the same centre.
-        near_plane: the distance from a camera below which nothing is.
+        n_levels: nested grids, each twice as large as the one before it, about the same centre.
+        near_plane: the distance from each camera within which the scene is empty.
         up: the unit vector that points upwards.
     """
 
@@ -47,16 +47,16 @@ class Place(NamedTuple):
 
 
 class NdcFrame(NamedTuple):
-    """What cameras that face one way have in common: one camera behind all of them, whose normalised device
-    coordinates (Mildenhall et al. 2020, appendix C) hold all that they see.
+    """The frame of cameras that face one way: one camera behind all of them, whose normalised device coordinates
+    (Mildenhall et al. 2020, appendix C) cover all that they see.
 
-    Of a position p, (u, v, d) = axes (p - origin): d is the depth in near planes, and p comes to lie at
-    (0.5 + 0.5 u / d, 0.5 + 0.5 v / d, 1 - 1 / d) in the unit cube. What lies before the near plane, or beside all
-    pictures, is taken to be at the cube's side.
+    A position p has (u, v, d) = axes (p - origin), where d is its depth in near planes, and maps to
+    (0.5 + 0.5 u / d, 0.5 + 0.5 v / d, 1 - 1 / d) in the unit cube. Positions before the near plane, or outside of all
+    pictures, are clamped to the cube's sides.
 
     Attributes:
-        origin: where it stands.
-        axes: three rows, to the right, upwards and forwards, each scaled so that the cube is filled.
+        origin: where the camera stands.
+        axes: three rows, right, up and forward, each scaled so that the scene fills the cube.
     """
 
     origin: tuple[float, float, float]
@@ -71,7 +71,7 @@ class PlaceOverrides:
     levels: Annotated[
         int | None,
         Setting(
-            "Nested boxes of which the scene's is the first, each twice as large as the one before.",
+            "Nested boxes, the scene's own the first, each twice as large as the one before it.",
             low=1,
             high=MOST_LEVELS,
         ),
@@ -100,7 +100,7 @@ def override_place(place: Place, **values: Any) -> Place:
 
 
 def find_problem(place: Place) -> str:
-    """Why no scene can be trained there, in one line that says what would do; "" where it can."""
+    """Why no scene can be trained in a place, in one line that says what would help; "" if one can."""
     low, high = place.box[:3], place.box[3:]
     if not all(map(math.isfinite, (*place.box, place.near_plane))):
         return f"a place needs finite numbers, got {_numbers(place.box)} and near {place.near_plane:g}: correct them"
@@ -128,19 +128,19 @@ def outermost_box(place: Place) -> Box:
 
 
 def next_up(up: tuple[float, float, float]) -> tuple[float, float, float]:
-    """The axis that comes after this up; of one that is no axis, the axis that it nearly is."""
+    """The axis after this one in `AXES`; for a direction that is no axis, the nearest axis."""
     axes = list(AXES.values())
     nearest = max(axes, key=lambda axis: sum(a * b for a, b in zip(axis, up, strict=True)))
     return axes[(axes.index(nearest) + 1) % len(axes)] if axis_name(up) else nearest
 
 
 def axis_name(up: tuple[float, float, float]) -> str:
-    """What an up is called; "" if it is no axis."""
+    """The name of an up, such as "+z"; "" if it is no axis."""
     return next((name for name, axis in AXES.items() if math.dist(axis, up) < 1e-6), "")
 
 
 def up_text(up: tuple[float, float, float]) -> str:
-    """An up in words: an axis by its name, another one by its numbers."""
+    """An up in words: the name of an axis, or else its three numbers."""
     return axis_name(up) or f"({_numbers(up)})"
 
 

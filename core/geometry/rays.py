@@ -1,9 +1,9 @@
-"""What flows along the one path: rays in, samples on them, pixels out.
+"""The data of the one path: rays in, samples on them, pixels out.
 
 Conventions:
 - Samples are packed: those of all rays in one list, sorted by ray, then by t.
 - `packed_info[r] = (first sample of ray r, number of samples of ray r)`; a ray may have none.
-- t is the distance along a unit direction. One number per sample has shape (n_samples,).
+- t is the distance along a unit direction. Scalars per sample have shape (n_samples,).
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Rays(NamedTuple):
     Attributes:
         rays_o: (n_rays, 3) float32, origins.
         rays_d: (n_rays, 3) float32, unit directions.
-        times: (n_rays,) float32 in [0, 1], when each was seen; None where nothing moves.
+        times: (n_rays,) float32 in [0, 1], when each ray was seen; None in a static scene.
     """
 
     rays_o: Tensor
@@ -57,14 +57,14 @@ class RenderOutput(NamedTuple):
         opacities: (n_rays,) float32 in [0, 1].
         depths: (n_rays,) float32, the weighted mean of t over what the ray hit; inf where opacity is 0.
         median_depths: (n_rays,) float32, t where transmittance passes 0.5; inf where it never does.
-        trans: (n_rays,) float32, transmittance where the march ended; samples that were skipped for their alpha count.
-        n_dense: (n_rays,) int32, samples of a march that skips nothing between the planes and in the box; of samplers
-            that march no grid, all whose densities may be asked for.
-        n_marched: (n_rays,) int32, samples whose density was evaluated, also by fields of the sampler's own.
+        trans: (n_rays,) float32, transmittance where the march ended; samples below `alpha_thre` count too.
+        n_dense: (n_rays,) int32, samples of a march that skips no cell between the planes inside the box; for samplers
+            without a grid, all samples whose density may be evaluated.
+        n_marched: (n_rays,) int32, samples whose density was evaluated, by the sampler's own fields too.
         n_kept: (n_rays,) int32, samples that were composited, for which colour was evaluated.
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below `early_stop_eps`.
 
-    `render_image` gives the same with (height, width) in place of (n_rays,).
+    `render_image` returns the same with (height, width) in place of (n_rays,).
     """
 
     colors: Tensor

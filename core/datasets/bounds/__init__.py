@@ -1,1 +1,1 @@
-"""Where a scene lies and which of its cells may hold something, from silhouettes, points and cameras."""
+"""Where a scene lies and which of its cells may be occupied, from silhouettes, points and cameras."""

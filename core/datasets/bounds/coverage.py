@@ -1,4 +1,4 @@
-"""How many cameras see each cell of nested grids: where few do, little speaks against what a field invents."""
+"""How many cameras see each cell of nested grids: where few do, little contradicts what a field invents."""
 
 import torch
 from torch import Tensor
@@ -11,8 +11,8 @@ from core.geometry.cameras import Camera, sees
 def cells_seen_by(cameras: Camera, boxes: list[Box], resolution: int, fewest: int) -> Tensor:
     """Cells of nested grids that at least `fewest` cameras of a batch may see: (n_levels, n, n, n) bool.
 
-    Looked at on cells of twice the size, each with its neighbours: what no camera sees may be among them, what is seen
-    is not missed.
+    Counted conservatively, on cells of twice the size and dilated by one: a cell that is seen is never missed, though
+    one that isn't may be among them.
     """
     coarse = max(1, resolution // 2)
     counts = Coverage(cameras, boxes, coarse).finished()[:, None].float()
@@ -21,15 +21,15 @@ def cells_seen_by(cameras: Camera, boxes: list[Box], resolution: int, fewest: in
 
 
 class Coverage:
-    """Counts the cameras that have a cell's centre in their picture, a piece at a time; what hides it doesn't count.
+    """Counts the cameras that have a cell's centre in their picture, piece by piece; occlusion isn't looked at.
 
     Args:
         cameras: a batch.
         boxes: the grids' bounds, finest first, each divided into resolution^3 cells.
 
     Attributes:
-        counts: (n_levels, resolution, resolution, resolution) int32, indexed [level, x, y, z], of the cameras so far.
-        done: the share of the work that is done, 0 to 1.
+        counts: (n_levels, resolution, resolution, resolution) int32, indexed [level, x, y, z], so far.
+        done: the share of the work done, 0 to 1.
     """
 
     def __init__(self, cameras: Camera, boxes: list[Box], resolution: int):
@@ -44,7 +44,7 @@ class Coverage:
         return self._next / len(self._pieces) if self._pieces else 1.0
 
     def advance(self, n_pieces: int = 1) -> bool:
-        """Look at so many more pairs of a level and a camera; gives whether there was one left."""
+        """Count the next pairs of a level and a camera; returns whether there was one left."""
         pieces = self._pieces[self._next : self._next + n_pieces]
         for level, camera in pieces:
             if level != self._level:
@@ -57,6 +57,6 @@ class Coverage:
         return bool(pieces)
 
     def finished(self) -> Tensor:
-        """The counts of all cameras; what is missing is counted now."""
+        """The counts of all cameras; the missing ones are counted now."""
         self.advance(len(self._pieces))
         return self.counts

@@ -1,4 +1,4 @@
-"""How fine the training views see: the pixels across a scene's box."""
+"""How finely the training views resolve the scene: the pixels across its box."""
 
 import torch
 
@@ -8,12 +8,12 @@ from core.geometry.cameras import Camera
 
 
 def pixels_across(cameras: Camera, box: Box) -> float:
-    """How many pixels of a view the longest side of a box spans, in the median of the cameras; whatever the units are.
+    """How many pixels the longest side of a box spans in a view, the median over cameras; independent of the units.
 
-    What a camera inside the box sees is taken to lie no nearer than the box's sides do to its middle.
+    A camera inside the box is taken to be half a side away from its centre.
 
     Args:
-        cameras: a batch, the training views'.
+        cameras: a batch, of the training views.
     """
     side = max(sides_of(box))
     middle = cameras.c2w.new_tensor(centre_of(box))

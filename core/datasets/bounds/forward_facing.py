@@ -1,4 +1,4 @@
-"""What cameras that face one way have in common: the frame of their normalised device coordinates."""
+"""The frame of normalised device coordinates for cameras that face one way."""
 
 import math
 
@@ -9,16 +9,15 @@ from core.geometry.cameras import Camera, rays_through
 from core.geometry.placement import NdcFrame
 
 _WIDEST = 75.0
-"""Degrees that a picture's corner may lie off the cameras' mean direction: beside it, depths come to nothing."""
+"""Degrees that a picture's corner may lie off the cameras' mean direction: at 90 its depth would be 0."""
 
 
 def facing_frame(cameras: Camera, near_plane: float) -> NdcFrame:
-    """The frame that holds all that cameras see from a distance on: it stands in their middle, as far back as the
-    rearmost of them.
+    """The frame that covers all that cameras see beyond a near plane: at their middle, as far back as the rearmost.
 
     Args:
         cameras: a batch, on the CPU.
-        near_plane: the distance, above 0.
+        near_plane: its distance from each camera, above 0.
 
     Raises:
         ValueError: they don't face one way.
@@ -34,14 +33,14 @@ def facing_frame(cameras: Camera, near_plane: float) -> NdcFrame:
             f"expected at most {_WIDEST:.0f}; choose sphere"
         )
     ups = c2w[:, :3, 1]
-    up = ups[0] if ups.mean(0).norm() < 0.1 else ups.mean(0)  # cameras may be held this way and that
+    up = ups[0] if ups.mean(0).norm() < 0.1 else ups.mean(0)  # cameras may be held in different orientations
     right = torch.nn.functional.normalize(torch.linalg.cross(forward, up), dim=0)
     across = torch.stack([right, torch.linalg.cross(right, forward)])
     middle = centres.mean(0)
     origin = middle + ((centres - middle) @ forward).min() * forward
     starts = origins + near_plane * directions - origin
     near = (starts @ forward).min()
-    # along a ray u / d runs from that of its start to that of its direction
+    # along a ray, u / d runs monotonically from its value at the start to that of the direction
     spread = torch.stack([(starts @ across.T) / (starts @ forward)[:, None], (directions @ across.T) / slopes[:, None]])
     widths = spread.abs().amax((0, 1))
     axes = torch.cat([across / (widths[:, None] * near), forward[None] / near])
@@ -49,7 +48,7 @@ def facing_frame(cameras: Camera, near_plane: float) -> NdcFrame:
 
 
 def _corners(cameras: Camera) -> tuple[Tensor, Tensor]:
-    """The rays through the corners of all pictures: origins and directions, (4 n, 3) float64."""
+    """The origins and directions, (4 n, 3) float64, of the rays through the corners of all pictures."""
     width, height = cameras.extent.unbind(-1)
     rays = [rays_through(cameras, x * width, y * height) for x in (0.0, 1.0) for y in (0.0, 1.0)]
     return torch.cat([ray.rays_o for ray in rays]).double(), torch.cat([ray.rays_d for ray in rays]).double()

@@ -1,7 +1,7 @@
 """Where an object can be, from its silhouettes: a conservative visual hull on a grid of cells (Laurentini 1994).
 
-A cell is carved away only if some view sees it wholly inside its frame and finds no opaque pixel on the whole of
-its footprint; the footprint is that of the cell's bounding sphere, so no cell that holds part of the object is lost.
+A cell is carved away only if it lies wholly inside some view's frame and no pixel of its footprint there is opaque. The
+footprint is that of the cell's bounding sphere, so no cell that contains part of the object is lost.
 """
 
 import math
@@ -18,26 +18,26 @@ _MASK_SIZE = 256
 """Silhouettes are reduced to about this many pixels per side; a block is opaque if any of its pixels is."""
 
 _PIXEL_MARGIN = 1.0
-"""Pixels a footprint grows by: what is thinner than a pixel may be missing from the alpha next to it."""
+"""Pixels a footprint is grown by: parts thinner than a pixel may be missing from the alpha beside them."""
 
 _SEARCH_RESOLUTIONS = (48, 64)
 _SEARCH_VIEWS = 32
 
 _SEEN_SHARE = 0.5
-"""A cell counts towards the bounds if at least this share of the views sees it wholly. Near a camera lie cells that
-only this one sees, with the object behind them; below a scene lie cells that only the highest cameras see."""
+"""A cell counts towards the bounds if at least this share of the views sees it wholly. Cells near a camera are seen by
+that camera only, with the object behind them; cells below the scene only by the highest cameras."""
 
 
 def occupied_cells(views: Views, box: Box, resolution: int, max_views: int = _SEARCH_VIEWS) -> Tensor:
-    """Cells of a grid in which the views' alphas leave room for something.
+    """The cells of a grid that the views' alphas allow to be occupied.
 
     Args:
-        views: with alpha; at most `max_views` of them, evenly chosen, are looked at.
+        views: with alpha; at most `max_views` of them, evenly spaced, are used.
         box: the grid's bounds x0 y0 z0 x1 y1 z1, divided into resolution^3 cells.
 
     Returns:
         (resolution, resolution, resolution) bool, indexed [x, y, z], on the views' device. Cells that no view sees
-        wholly stay occupied, since nothing speaks against them.
+        wholly stay occupied: nothing contradicts them.
 
     Raises:
         ValueError: the views have no alpha.
@@ -46,11 +46,11 @@ def occupied_cells(views: Views, box: Box, resolution: int, max_views: int = _SE
 
 
 def find_box(views: Views, max_views: int = _SEARCH_VIEWS) -> Box | None:
-    """Bounds of what the silhouettes leave, with a margin of one cell, or None if they leave nothing.
+    """The bounds of the visual hull with a margin of one cell, or None if the hull is empty.
 
-    The search begins in a cube around the point the cameras look at, as large as what their frames can show there,
-    and is repeated in what it found, where cells are smaller. A view whose border is transparent all around is taken
-    to show the whole object, so what lies outside its frame is carved. Cells that few views see wholly don't count.
+    The search starts in a cube around the point that the cameras look at, as large as their frames can show there, and
+    is repeated with smaller cells inside the bounds it found. A view with a transparent border is taken to show the
+    whole object, so everything outside its frame is carved. Cells that few views see wholly don't count.
 
     Raises:
         ValueError: the views have no alpha.
@@ -62,7 +62,7 @@ def find_box(views: Views, max_views: int = _SEARCH_VIEWS) -> Box | None:
 
 
 def point_looked_at(cameras: Camera) -> Tensor | None:
-    """The point (3,) nearest to all optical axes in the least-squares sense; None if most cameras look away from it."""
+    """The point (3,) nearest to all optical axes by least squares; None if most cameras look away from it."""
     origins, forward = cameras.c2w[:, :3, 3], -cameras.c2w[:, :3, 2]
     # I - d d^T measures the distance from an axis; the small ridge keeps parallel axes solvable, near their origins.
     across = torch.eye(3, device=origins.device) - forward[:, :, None] * forward[:, None, :]
@@ -95,7 +95,7 @@ def _bounds_of_survivors(views: Views, box: Box, resolution: int, max_views: int
 
 
 def cell_centers(box: Box, resolution: int, device: torch.device) -> Tensor:
-    """The middles of a grid's resolution^3 cells, (resolution^3, 3), in the order of [x, y, z] flattened."""
+    """The centres of a grid's cells, (resolution^3, 3), in the order of [x, y, z] flattened."""
     low, size = _cells_of(box, resolution, device)
     steps = torch.arange(resolution, device=device) + 0.5
     return low + torch.cartesian_prod(steps, steps, steps) * size
@@ -108,10 +108,10 @@ def _cells_of(box: Box, resolution: int, device: torch.device) -> tuple[Tensor, 
 
 
 def _carve(views: Views, box: Box, resolution: int, max_views: int, framed: bool) -> tuple[Tensor, Tensor]:
-    """Cells (R, R, R): which ones some view shows empty, bool; the share of views that see the others wholly.
+    """Cells (R, R, R): whether some view shows them to be empty, bool; the share of views that see them wholly.
 
     Args:
-        framed: a view with a transparent border carves what lies outside its frame, too.
+        framed: views with a transparent border carve what lies outside their frame, too.
     """
     if not views.has_alpha:
         raise ValueError("carving needs images with alpha, these have none")
@@ -144,7 +144,7 @@ def _footprints(camera: Camera, centres: Tensor, radius: float) -> tuple[Tensor,
 
     Returns:
         columns, rows: (n, 2) float32, first and last image coordinate in pixels, clamped to the frame.
-        in_front: (n,) bool, whether the whole sphere lies in front of the camera; without that the rest is void.
+        in_front: (n,) bool, whether the whole sphere lies in front of the camera; else its rectangle is meaningless.
         inside: (n,) bool, whether the rectangle lies inside the frame, too.
     """
     x, y, z = ((centres - camera.c2w[:3, 3]) @ torch.linalg.inv(camera.c2w[:3, :3]).T).unbind(-1)

@@ -1,4 +1,4 @@
-"""Where training may find something at all: what its views tell before it begins."""
+"""Which cells may be occupied, as far as the views show it before training."""
 
 import torch
 from torch import Tensor
@@ -9,14 +9,14 @@ from core.datasets.bounds.hull import occupied_cells
 from core.datasets.dataset import Views
 
 _FEWEST_WITNESSES = 2
-"""Cameras that must see a cell for something to be learnt there, where no silhouettes tell."""
+"""Cameras that must see a cell for something to be learnt there, where there are no silhouettes."""
 
 
 def possible_cells(views: Views, boxes: list[Box], resolution: int) -> Tensor | None:
-    """Cells in which views leave room for something, (n_levels, nx, ny, nz) bool; None: all.
+    """Cells that may be occupied, (n_levels, nx, ny, nz) bool; None: all.
 
-    Silhouettes tell, unless things move between them; without them, and where the grid has more levels than one, what
-    too few cameras see can only become something that none of them vouches for.
+    Silhouettes decide, unless the scene moves between them. Without silhouettes, and on several levels, cells that too
+    few cameras see are left out: anything learnt there would be contradicted by nothing.
 
     Args:
         boxes: the grid levels' bounds, finest first, each divided into resolution^3 cells.

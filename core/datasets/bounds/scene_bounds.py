@@ -1,4 +1,4 @@
-"""Where a scene is, when no silhouettes tell: a box around what the cameras look at, and levels around that.
+"""Where a scene without silhouettes lies: a box around what the cameras look at, and nested levels around it.
 
 The box is the finest level of nested grids; each further level covers twice its size about the same centre. All
 lengths are in the dataset's own units, and its axes stay as they are.
@@ -19,48 +19,48 @@ from core.geometry.cameras import Camera, sees
 from core.geometry.placement import MOST_LEVELS, Place, find_problem, outermost_box, override_place, up_text
 
 _ROOM_LEVELS = 5
-"""Levels around something that cameras look at from several sides, where nothing says how far the background is: the
-coarsest box reaches some seven times the cameras' distance."""
+"""Levels around a scene that cameras look at from several sides, where the background's distance is unknown: the
+coarsest box reaches about seven times the cameras' distance."""
 
 CONVERGING = 20.0
-"""Degrees that optical axes must differ by, at most, for the point nearest to all of them to mean something."""
+"""Degrees of spread above which the point nearest to all optical axes is meaningful."""
 
 _NEARLY = 15.0
-"""Degrees between an axis and what counts as that axis."""
+"""Degrees from an axis within which a direction counts as that axis."""
 
 _ONE_PLACE = 1e-4
-"""Cameras nearer to each other than this share of their coordinates stand at one place, but for rounding."""
+"""Cameras nearer to each other than this share of their coordinates stand at one place, up to rounding."""
 
 _OUTWARDS = 0.5
-"""Optical axes whose mean is shorter than this look all around, rather than the same way."""
+"""If the mean of the optical axes is shorter than this, the cameras look all around, not the same way."""
 
 _FRAMED = 1.1
-"""The box is larger by this than what a frame shows at its centre."""
+"""How much larger the box is than what a frame shows at its centre."""
 
 _NEAR_SHARE = 0.1
-"""Without known depths nothing is expected nearer than this share of the distance to what is looked at."""
+"""The near plane where no depths are known, as a share of the distance to what the cameras look at."""
 
 _NEAR_MARGIN = 0.9
-"""Known smallest depths are met a little sooner, for they are of some points only."""
+"""The near plane as a share of the smallest known depth, which is that of a few points only."""
 
 _MOST_POINTS = 20_000
 _NEAREST, _FARTHEST = 0.01, 0.99
-"""Quantiles of the points' depths between which the scene is taken to lie; a few points are always wrong."""
+"""Quantiles of the points' depths that bound the scene: a few points are always wrong."""
 
 OUTLIER_DISTANCE = 6.0
-"""A camera so many times as far from the others' middle as they are in the median is an outlier."""
+"""A camera more than this many times the median distance away from the cameras' middle is an outlier."""
 
 _LOOKED_FOR = 8
-"""Cells per side of a box of which a camera must see one."""
+"""Cells per side of the box; a camera must see the centre of at least one."""
 
 
 def place_of(dataset: Dataset) -> Place:
-    """Where a dataset lies now."""
+    """A dataset's present place."""
     return Place(dataset.box, dataset.n_levels, dataset.near_plane, dataset.up)
 
 
 def place_at(dataset: Dataset, place: Place) -> Dataset:
-    """The dataset in another place. Its cameras and points stay where they are, and it remembers its own place."""
+    """The dataset in another place. Its cameras and points stay as they are, and it remembers its original place."""
     named = dataset.named or place_of(dataset)
     return replace(
         dataset, box=place.box, n_levels=place.n_levels, near_plane=place.near_plane, up=place.up, named=named
@@ -83,10 +83,10 @@ def apply_place_overrides(dataset: Dataset, overrides: Mapping[str, Any]) -> Dat
 
 
 def check_place(place: Place, cameras: Camera) -> None:
-    """Raise ValueError, in one line that says what would do, if nothing could be learnt there.
+    """Raise ValueError, in one line that says what would help, if nothing could be learnt there.
 
     Args:
-        cameras: the training views'.
+        cameras: of the training views.
     """
     if found := find_problem(place):
         raise ValueError(found)
@@ -102,7 +102,7 @@ def check_place(place: Place, cameras: Camera) -> None:
 
 
 def fit_place(dataset: Dataset) -> Place:
-    """The place that silhouettes, points and cameras speak for, wherever the dataset lies now."""
+    """The place that silhouettes, points and cameras suggest, wherever the dataset lies now."""
     named = dataset.named or place_of(dataset)
     if dataset.train.can_carve:
         box = find_box(dataset.train)
@@ -118,8 +118,8 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
     """Find a scene's place from its cameras.
 
     Args:
-        cameras: the training views'.
-        near, far: the smallest and largest depth that is known of what they see; None where nothing is.
+        cameras: of the training views.
+        near, far: the smallest and largest depth that the cameras are known to see; None where unknown.
 
     Returns:
         The place, and how it was found, for the user.
@@ -158,14 +158,14 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
 
 
 def find_outliers(cameras: Camera) -> Tensor:
-    """Which of some cameras stand far off all others, (n,) bool."""
+    """Which cameras stand far away from all others, (n,) bool."""
     origins = cameras.c2w[:, :3, 3]
     distances = torch.linalg.vector_norm(origins - origins.median(0).values, dim=-1)
     return distances > OUTLIER_DISTANCE * distances.median().clamp_min(1e-9)
 
 
 def depth_range(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:
-    """Between which depths the pictures show points (n, 3), but for a few; None where they show none."""
+    """The depths between which the pictures show points (n, 3), a few outliers aside; None where they show none."""
     points = points[:: max(1, len(points) // _MOST_POINTS)]
     depths = []
     for index in range(len(cameras)):
@@ -181,7 +181,7 @@ def depth_range(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[
 
 
 def _upwards(cameras: Camera) -> tuple[float, float, float]:
-    """The mean of the pictures' upper sides, or the axis that it nearly is: people hold cameras upright."""
+    """The mean up direction of the pictures, snapped to an axis close by: people hold cameras upright."""
     up = torch.nn.functional.normalize(cameras.c2w[:, :3, 1].mean(0), dim=0)
     axis = int(up.abs().argmax())
     if float(up[axis].abs()) > math.cos(math.radians(_NEARLY)):
@@ -190,13 +190,13 @@ def _upwards(cameras: Camera) -> tuple[float, float, float]:
 
 
 def largest_turn(forward: Tensor) -> float:
-    """The largest angle in degrees between an optical axis and the mean of all."""
+    """The largest angle in degrees between an optical axis (n, 3) and the mean of all."""
     mean = torch.nn.functional.normalize(forward.mean(0), dim=0)
     return float(torch.rad2deg(torch.arccos((forward @ mean).clamp(-1.0, 1.0)).max()))
 
 
 def _levels_for(ratio: float) -> int:
-    """How many levels reach `ratio` times the half side of the first."""
+    """How many levels are needed to reach `ratio` times half the first one's side."""
     return min(MOST_LEVELS, 1 + max(0, math.ceil(math.log2(max(ratio, 1.0)))))
 
 

@@ -1,1 +1,1 @@
-"""Looks a dataset over before anyone trains on it."""
+"""Checks a dataset before training: facts, poses, picture quality, and a drawing of its cameras."""

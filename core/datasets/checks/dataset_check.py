@@ -1,4 +1,4 @@
-"""Looks a dataset over before anyone trains on it: what it is, what it needs, and what seems wrong with it."""
+"""Checks a dataset before training: what it is, what it needs, and what seems wrong with it."""
 
 import math
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ from core.datasets.dataset import Dataset, Progress
 from core.datasets.loading.memory import free_memory
 
 _ROOM = 0.5
-"""The share of the memory that is free without the images which they should take at most: training needs some too."""
+"""The largest share of free memory that the images should take: training needs some too."""
 
 
 class Grade(StrEnum):
-    """What may come of training on a dataset."""
+    """How fit a dataset is for training."""
 
     SOUND = "sound"
     DOUBTFUL = "doubtful"
@@ -30,16 +30,16 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True)
 class Report:
-    """What was found.
+    """The result of a check.
 
     Attributes:
-        dataset: what was looked over.
-        findings: what seems wrong.
-        ranking: training pictures and their sharpness as a share of the median's, see
+        dataset: the one that was checked.
+        findings: what seems wrong with it.
+        ranking: training pictures with their sharpness relative to the median, see
             `core.datasets.checks.image_quality.rank_by_sharpness`.
-        image_bytes: memory of the images and masks as they are kept; free_bytes: what is free beside them, None if
-            unknown.
-        downscale: the factor proposed to open them with, at least the one they were opened with.
+        image_bytes: memory that images and masks take.
+        free_bytes: memory that is free beside them; None if unknown.
+        downscale: the proposed factor, at least the one they were opened with.
     """
 
     dataset: Dataset
@@ -50,7 +50,7 @@ class Report:
     downscale: int
 
     def lines(self) -> list[str]:
-        """The report as text, one line per fact."""
+        """The report as text, one line per item."""
         return [
             *(f"{caption:<10} {text}" for caption, text in self.facts()),
             *(f"note       {note}" for note in self.dataset.notes),
@@ -86,10 +86,10 @@ class Report:
 
 
 class Examination:
-    """A dataset looked over bit by bit: its poses at once, its pictures one after the other.
+    """Checks a dataset bit by bit: its poses at once, its pictures one after the other.
 
     Args:
-        before: another one of the same views, whose looks at pictures are still good.
+        before: an earlier examination of the same views, whose measurements of pictures are reused.
     """
 
     def __init__(self, dataset: Dataset, before: "Examination | None" = None):
@@ -106,7 +106,7 @@ class Examination:
         return len(self._looks)
 
     def advance(self) -> bool:
-        """Look at the next picture; gives whether there was one."""
+        """Measure the next picture; returns whether there was one."""
         if self.n_looked_at == self.n_pictures:
             return False
         views, index = self._pictures[self.n_looked_at]
@@ -114,7 +114,7 @@ class Examination:
         return True
 
     def report(self) -> Report:
-        """What is known so far; pictures are judged once all of them were looked at."""
+        """What is known so far; pictures are judged once all of them are measured."""
         dataset, findings, ranking = self._dataset, list(find_pose_problems(self._dataset)), []
         if self.n_looked_at == self.n_pictures:
             n_train = len(dataset.train)
@@ -134,8 +134,8 @@ def proposed_downscale(image_bytes: int, free_bytes: int, asked: int) -> int:
     """The smallest factor, at least `asked`, with which images leave room for training.
 
     Args:
-        image_bytes: that they take, reduced by `asked`; at least 1.
-        free_bytes: of memory beside them.
+        image_bytes: memory that they take, reduced by `asked`; at least 1.
+        free_bytes: memory that is free beside them.
     """
     room = _ROOM * (free_bytes + image_bytes)
     return max(asked, math.ceil(asked * math.sqrt(image_bytes / room)))
@@ -147,7 +147,7 @@ def check_dataset(
     progress: Progress | None = None,
     place: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Open a dataset wholly, every image too, and report on it.
+    """Open a dataset with every image, and report on it.
 
     Args:
         path, reading, progress: as for `core.datasets.open_dataset`.
@@ -155,7 +155,7 @@ def check_dataset(
 
     Raises:
         DatasetError: it can't be opened; the message says what is wrong.
-        ValueError: nothing could be learnt in the place.
+        ValueError: nothing could be learnt in that place.
     """
     progress = progress or (lambda share, text: None)
     examination = Examination(apply_place_overrides(open_dataset(path, reading, progress), place or {}))

@@ -1,4 +1,4 @@
-"""What a dataset is, in words: a caption and a text for each fact. Angles are in degrees, lengths in scene units."""
+"""What a dataset is, in words: facts with a caption and a text. Angles are in degrees, lengths in scene units."""
 
 import math
 import re
@@ -16,10 +16,10 @@ from core.geometry.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
 from core.geometry.placement import up_text
 
 Fact = tuple[str, str]
-"""A caption, "" where it is that of the fact before, and what there is to say."""
+"""A caption, "" where it continues the fact before, and a text."""
 
 _LEAST_SHARP = 5
-"""Pictures named for it."""
+"""How many of the least sharp pictures are named."""
 
 
 def dataset_facts(dataset: Dataset) -> list[Fact]:
@@ -40,8 +40,8 @@ def memory_facts(image_bytes: int, free_bytes: int | None, asked: int, proposed:
     """What the images need, and how they are best opened.
 
     Args:
-        free_bytes: beside the images; None if unknown.
-        asked, proposed: the factors by which they are reduced, when stored and when opened, and should be.
+        free_bytes: memory that is free beside the images; None if unknown.
+        asked, proposed: the factor by which they are reduced, as stored and as opened, and the factor to use.
     """
     free = "an unknown amount" if free_bytes is None else _megabytes(free_bytes)
     if proposed > asked:
@@ -54,13 +54,13 @@ def memory_facts(image_bytes: int, free_bytes: int | None, asked: int, proposed:
 
 
 def sharpness_facts(names: Sequence[str], ranking: Sequence[tuple[int, float]]) -> list[Fact]:
-    """The least sharp training pictures; none where sharpness can't be told."""
+    """The least sharp training pictures; none where sharpness is unknown."""
     worst = [f"{names[index]} {share:.0%}" for index, share in ranking[:_LEAST_SHARP]]
     return [("sharpness", f"the least sharp: {', '.join(worst)} of the median's")] if worst else []
 
 
 def _format(dataset: Dataset) -> str:
-    """The format and why it was chosen. Photos need no more than pictures, which others have too."""
+    """The format and why it was chosen, and what other formats would fit; a fallback fits nearly everything."""
     fitting = [form for form in FORMATS if form.recognises(dataset.path)]
     signature = next((form.signature for form in fitting if form.name == dataset.format), "")
     why = (
@@ -81,7 +81,7 @@ def _views(views: Views, reading: ReadOptions) -> str:
 
 
 def _sizes(views: Views) -> str:
-    """Widths and heights; of several each with the number of views that have it, the most frequent first."""
+    """The image size; several sizes with the number of views that have each, the most frequent first."""
     sizes = Counter(tuple(map(round, size)) for size in views.cameras.extent.tolist()).most_common()
     if len(sizes) == 1:
         return "{}x{}".format(*sizes[0][0])

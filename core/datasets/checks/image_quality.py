@@ -1,4 +1,4 @@
-"""What a dataset's pictures look like: how sharp, how bright, which are the same; and what seems wrong there."""
+"""The quality of a dataset's pictures: sharpness, brightness, duplicates; and what seems wrong with them."""
 
 import hashlib
 import math
@@ -14,24 +14,24 @@ from core.datasets.dataset import Views, list_names
 from core.datasets.loading.sharpness import sharpness
 
 _BLURRED = 0.25
-"""A picture with less than this share of the median sharpness is called blurred."""
+"""A picture with less than this share of the median sharpness counts as blurred."""
 
 _JUMP = 0.35
-"""A picture whose mean brightness differs from the median by more than this share of it was exposed otherwise."""
+"""A picture whose mean brightness differs from the median by more than this share was exposed differently."""
 
 _BAND, _MOST_PIXELS = 16, 1 << 19
-"""Of a picture with more pixels, bands of so many rows are looked at, evenly spread: blur is everywhere in it."""
+"""A picture with more pixels is measured on evenly spread bands of that many rows: blur affects all of it."""
 
 
 class ImageQuality(NamedTuple):
-    """What one picture looks like.
+    """Measurements of one picture.
 
     Attributes:
-        sharpness: see `core.datasets.loading.sharpness.sharpness`; NaN if parts of it are transparent, for what lies
-            behind an object tells nothing about focus, or if too little of it counts.
-        brightness: its mean, 0 to 255.
-        empty: wholly transparent.
-        digest: equal for two pictures if all their pixels are.
+        sharpness: see `core.datasets.loading.sharpness.sharpness`; NaN if parts of the picture are transparent, since
+            the background behind an object says nothing about focus, or if too few pixels count.
+        brightness: the mean, 0 to 255.
+        empty: whether it is wholly transparent.
+        digest: equal for two pictures whose pixels are all equal.
     """
 
     sharpness: float
@@ -41,7 +41,7 @@ class ImageQuality(NamedTuple):
 
 
 def measure_image(image: Tensor, mask: Tensor | None = None) -> ImageQuality:
-    """Look at a picture (height, width, 3 or 4) uint8, where its mask (height, width) is True."""
+    """Measure a picture (height, width, 3 or 4) uint8 where its mask (height, width) is True."""
     pixels = np.ascontiguousarray(image.cpu().numpy())
     used = None if mask is None else mask.cpu().numpy()
     digest = hashlib.blake2b(pixels.data, digest_size=16).digest()
@@ -56,8 +56,8 @@ def measure_image(image: Tensor, mask: Tensor | None = None) -> ImageQuality:
 
 
 def rank_by_sharpness(looks: Sequence[ImageQuality]) -> list[tuple[int, float]]:
-    """Pictures by their sharpness as a share of the median one's, the most blurred first; none where one of them can't
-    be told."""
+    """Indices of pictures and their sharpness relative to the median, the most blurred first; none if that of
+    one is unknown."""
     sharpness = torch.tensor([look.sharpness for look in looks], dtype=torch.float64)
     if not len(sharpness) or bool(sharpness.isnan().any()):
         return []
@@ -71,7 +71,7 @@ def find_image_problems(
     """What seems wrong with training pictures.
 
     Args:
-        looks: at all of them; test_looks: at all test pictures.
+        looks: measurements of all training pictures; test_looks: of all test pictures.
     """
     empty = tuple(i for i, look in enumerate(looks) if look.empty)
     if empty:
@@ -94,7 +94,7 @@ def find_image_problems(
 def _equal_pictures(
     train: Views, looks: Sequence[ImageQuality], test_looks: Sequence[ImageQuality]
 ) -> Iterator[Finding]:
-    """On pictures that are one before them, pixel for pixel; those that show nothing are told otherwise."""
+    """Findings on pictures that equal an earlier one, pixel for pixel; empty ones are reported elsewhere."""
     first: dict[bytes, int] = {}
     twins = tuple(i for i, look in enumerate(looks) if not look.empty and first.setdefault(look.digest, i) != i)
     if twins:
@@ -115,7 +115,7 @@ def _of_the_images(indices: tuple[int, ...], train: Views) -> str:
 
 
 def _bands(pixels: np.ndarray) -> np.ndarray:
-    """A picture (height, width, channels), or of a large one some bands of it, as (n, rows, width, channels)."""
+    """A picture (height, width, channels), or some bands of a large one, as (n, rows, width, channels)."""
     height, width, n_channels = pixels.shape
     every = math.ceil(height * width / _MOST_PIXELS)
     if every == 1 or height < _BAND:

@@ -21,10 +21,10 @@ _LOOKS_AWAY = 60.0
 _NOT_A_ROTATION = 0.01
 
 _LOOKS_AT = 20.0
-"""Degrees between a camera's axis and what it is said to look at."""
+"""A camera looks at what lies within this many degrees of its axis."""
 
 _ALL, _MOST = 0.95, 0.6
-"""Shares of the cameras that are called all and most of them."""
+"""Shares of the cameras from which on the report says "all" and "most"."""
 
 _FEW_PIXELS = 16
 """Images with a shorter side are too small to learn from."""
@@ -34,16 +34,16 @@ _OTHER_AXES: dict[Axes, str] = {
     "open it with --axes opencv",
     "opencv": "the poses have OpenGL's axes (y up, z back) and no --axes opencv is needed",
 }
-"""What is wrong where cameras look away, by the axes they were opened with."""
+"""What may be wrong where cameras look away, by the axes they were opened with."""
 
 _MOST_NAMES = 6
 
 _FEWEST_TO_JUDGE = 3
-"""Cameras whose axes can say something together."""
+"""Fewer cameras than this are not judged by their axes."""
 
 
 class Remedy(StrEnum):
-    """What may help, and takes no more than a click."""
+    """What may help with a single click."""
 
     OTHER_AXES = "other axes"
     LEAVE_OUT = "leave out"
@@ -55,9 +55,9 @@ class Finding(NamedTuple):
 
     Attributes:
         text: one sentence.
-        grave: hardly anything can be learnt before it is mended.
+        grave: whether hardly anything can be learnt until it is fixed.
         remedy: None where nothing simple helps.
-        views: the training views that it is about, by index, the worst first.
+        views: indices of the training views concerned, the worst first.
     """
 
     text: str
@@ -67,7 +67,7 @@ class Finding(NamedTuple):
 
 
 def find_pose_problems(dataset: Dataset) -> Iterator[Finding]:
-    """What seems wrong with where the training cameras stand and look, the gravest first."""
+    """What seems wrong with the training cameras' positions and directions, the gravest first."""
     train, cameras = dataset.train, dataset.train.cameras
     apart = find_outliers(cameras)
     if _turned_over(cameras[~apart]):
@@ -94,7 +94,7 @@ def find_pose_problems(dataset: Dataset) -> Iterator[Finding]:
 
 
 def gaze(cameras: Camera) -> str:
-    """Whether the cameras look at a common place, and how strongly, in words."""
+    """In words, whether the cameras look at a common place, and how closely."""
     cameras = cameras[~find_outliers(cameras)]
     point, spread = point_looked_at(cameras), largest_turn(-cameras.c2w[:, :3, 2])
     if spread <= CONVERGING:
@@ -131,7 +131,7 @@ def _looking_away(dataset: Dataset) -> Finding:
 
 
 def _equal_poses(train: Views) -> Iterator[Finding]:
-    """On cameras that have the pose, and where they have one the time, of one before them."""
+    """Findings on cameras with the same pose, and the same time if any, as an earlier one."""
     first: dict[tuple, int] = {}
     poses, times = train.cameras.c2w.tolist(), train.cameras.times
     moments = [None] * len(poses) if times is None else times.tolist()
@@ -142,19 +142,19 @@ def _equal_poses(train: Views) -> Iterator[Finding]:
 
 
 def _about(train: Views, views: tuple[int, ...], what: str) -> Finding:
-    """A finding on some cameras, which can be left out unless they are most of all."""
+    """A finding on some cameras, which can be left out unless they are the majority."""
     text = f"{_of_the_cameras(len(views), train)} {what}{'' if what[-1] == '?' else ':'} {names_of(train, views)}"
     most = len(views) > 0.5 * len(train)
     return Finding(text, grave=most, remedy=None if most else Remedy.LEAVE_OUT, views=views)
 
 
 def names_of(views: Views, indices: tuple[int, ...]) -> str:
-    """The names of some views, as far as they fit a line."""
+    """The names of some views, as many as fit a line."""
     return list_names([views.names[i] for i in indices], _MOST_NAMES)
 
 
 def _turned_over(cameras: Camera) -> bool:
-    """Whether axes, turned over, meet in front of most cameras, and as they are meet behind them."""
+    """Whether the optical axes meet behind most cameras, and reversed meet in front of them."""
     if point_looked_at(cameras) is not None or len(cameras) < _FEWEST_TO_JUDGE:
         return False
     over = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
