@@ -1,1 +1,1 @@
-"""One file per dataset format, each of which defines a `Format`."""
+"""One file per dataset format, each of which defines `FORMAT`; `core.datasets` registers them."""

@@ -1,9 +1,8 @@
 """Reads NeRF-synthetic's format: `transforms_train.json`, `_test.json`, `_val.json` and RGBA pictures beside them.
-D-NeRF's is the same with a `time` in each frame.
+D-NeRF's format is the same with a `time` in each frame.
 
-Training uses the training split only. Held-out figures come from the test split; without one from the validation
-split; without that from every 8th training view, which is then not trained on. (Mildenhall et al. 2020; the
-"every 8th" is LLFF's.)
+Only the training split is trained on. The test views are the test split; without one the validation split; without
+either every 8th training view, which is then held out. (Mildenhall et al. 2020; "every 8th" is LLFF's convention.)
 """
 
 import math
@@ -32,11 +31,11 @@ from core.errors import DatasetError
 
 TRAIN_FILE, TEST_FILE, VAL_FILE = "transforms_train.json", "transforms_test.json", "transforms_val.json"
 DEFAULT_BOX: Box = (-1.5, -1.5, -1.5, 1.5, 1.5, 1.5)
-"""The bounds of the NeRF-synthetic scenes, used where nothing tells better ones."""
+"""The bounds of the NeRF-synthetic scenes, used where none are given or found."""
 
 
 class _Split(NamedTuple):
-    """Attributes: shots; headers, of their pictures; notes."""
+    """Shots, the headers of their pictures, and notes."""
 
     shots: list[Shot]
     headers: dict[Path, Header]
@@ -48,7 +47,7 @@ def recognises(folder: Path) -> bool:
 
 
 def read(folder: Path, reading: ReadOptions, progress: Progress) -> Dataset:
-    """Open a folder that `recognises` holds.
+    """Open a folder that `recognises` accepts.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
@@ -106,7 +105,7 @@ def _shot(frame: FrameRecord, header: Header, angle: float) -> Shot:
 
 
 def _split_views(folder: Path, train: _Split, reading: ReadOptions) -> tuple[_Split, _Split, tuple[str, ...]]:
-    """Training and test views, and a note where the dataset doesn't say which are the latter."""
+    """Training and test views, and a note where the dataset doesn't name test views."""
     if os.path.isfile(folder / TEST_FILE):
         return train, _read_split(folder / TEST_FILE, reading), ()
     if os.path.isfile(folder / VAL_FILE):
@@ -116,7 +115,7 @@ def _split_views(folder: Path, train: _Split, reading: ReadOptions) -> tuple[_Sp
 
 
 def _bounds(train: Views) -> tuple[Box, tuple[str, ...]]:
-    """The object's bounds from its silhouettes, or NeRF-synthetic's with a note that says why."""
+    """The object's bounds from its silhouettes, or else the default ones and a note that says why."""
     assumed = (
         f"so the scene is taken to lie within {DEFAULT_BOX[0]:g} .. {DEFAULT_BOX[3]:g}; "
         f'"aabb": [x0, y0, z0, x1, y1, z1] in {TRAIN_FILE} sets other bounds.'

@@ -1,6 +1,6 @@
 """Reads models of COLMAP (Schönberger and Frahm 2016), binary or text, with their pictures beside them.
 
-The model lies in `sparse/0`, in `sparse` or in the folder itself, the pictures in `images`, `images_2`, `images_4` or
+The model is in `sparse/0`, in `sparse` or in the folder itself; the pictures are in `images`, `images_2`, `images_4` or
 `images_8` (the layout of mip-NeRF 360 and of 3D Gaussian splatting) or in the folder itself.
 """
 
@@ -39,14 +39,14 @@ _LENSES: dict[str, tuple[str, ...]] = {
     "RADIAL_FISHEYE": ("f", "cx", "cy", "k1", "k2"),
     "OPENCV_FISHEYE": ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4"),
 }
-"""The parameters of each camera model we have, in COLMAP's order."""
+"""The parameters of each supported camera model, in COLMAP's order."""
 
 _FEWEST_SIGHTINGS = 3
-"""Pictures that must show a point for it to say where the scene is."""
+"""Pictures that must show a point for it to count as part of the scene."""
 
 
 class _Model(NamedTuple):
-    """Attributes: shots, as the model has them; points (n, 3) float32 and their colors (n, 3) uint8."""
+    """The model's shots, points (n, 3) float32 and their colours (n, 3) uint8."""
 
     shots: list[Shot]
     points: Tensor
@@ -58,7 +58,7 @@ def recognises(folder: Path) -> bool:
 
 
 def read(folder: Path, reading: ReadOptions, progress: Progress) -> Dataset:
-    """Open a folder that `recognises` holds.
+    """Open a folder that `recognises` accepts.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
@@ -85,12 +85,12 @@ def dataset_of(
     """The dataset of a model.
 
     Args:
-        opened: the folder or file that was.
+        opened: the folder or file that was opened.
         where: the model's own folder.
-        pictures: the folder that its pictures' names begin at.
-        reading: its downscale is that of the pictures as they are there.
-        notes: what is known so far.
-        headers: of the pictures, where it is known how they are to be read.
+        pictures: the folder that its pictures' names are relative to.
+        reading: its downscale applies to the pictures as they are stored.
+        notes: the notes so far.
+        headers: the pictures' headers, if they are read already.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.
@@ -122,7 +122,7 @@ def _find_model(folder: Path) -> Path | None:
 def _read_model(where: Path, pictures: Path, allow_outside: bool) -> _Model:
     import pycolmap
 
-    pycolmap.logging.minloglevel = 3  # what it would print, the error below says
+    pycolmap.logging.minloglevel = 3  # the error below says what it would print
     check_files(where)
     try:
         model = pycolmap.Reconstruction(where)
@@ -132,7 +132,7 @@ def _read_model(where: Path, pictures: Path, allow_outside: bool) -> _Model:
         colors = np.asarray([point.color for point in points], np.uint8).reshape(-1, 3)
     except DatasetError:
         raise
-    except Exception as error:  # it raises whatever its C++ threw
+    except Exception as error:  # it passes on whatever its C++ throws
         raise _broken(where, " ".join(str(error).split())) from error
     if not shots:
         raise DatasetError(f"{where}: expected pictures with poses, found none: let COLMAP map the pictures again")

@@ -1,7 +1,7 @@
-"""Reads LLFF's `poses_bounds.npy` (Mildenhall et al. 2019): forward-facing photos with the depths that they show.
+"""Reads LLFF's `poses_bounds.npy` (Mildenhall et al. 2019): forward-facing photos and the depth range that each shows.
 
-A row holds a 3x5 matrix, the pose [down, right, back | position] and a column of height, width and focal length of the
-full pictures, then the nearest and farthest depth. Poses belong to the pictures in the order of their names.
+A row holds a 3x5 matrix, the pose [down, right, back | position] and a column with height, width and focal length of
+the full-size pictures, then the nearest and farthest depth. Rows belong to the pictures in the order of their names.
 """
 
 import os
@@ -37,7 +37,7 @@ def recognises(folder: Path) -> bool:
 
 
 def read(folder: Path, reading: ReadOptions, progress: Progress) -> Dataset:
-    """Open a folder that `recognises` holds; pictures that are stored reduced serve where they suffice.
+    """Open a folder that `recognises` accepts; pictures that are stored reduced are used where they suffice.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`.

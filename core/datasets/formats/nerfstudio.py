@@ -1,7 +1,7 @@
 """Reads `transforms.json` as instant-ngp and nerfstudio write it: real photos with their poses, lenses and splits.
 
-Another `transforms*.json` can be opened by its own path. Frames may override what the file says of all of them. The
-coordinates stay the file's own: `scale`, `offset` and `applied_transform` say how other programs moved them and are
+Another `transforms*.json` can be opened by its own path. Frames may override what the file says for all. Coordinates
+stay as they are in the file: `scale`, `offset` and `applied_transform`, which say how other programs moved them, are
 not applied.
 """
 
@@ -40,8 +40,8 @@ _MODELS = {
     "FULL_OPENCV": COEFFICIENTS,
     "OPENCV_FISHEYE": FISHEYE_COEFFICIENTS,
 }
-"""The distortion coefficients that each camera model has. In OPENCV's, k4 is OpenCV's where k5 or k6 stand beside it;
-alone it is nerfstudio's own eighth power, which we don't have."""
+"""The distortion coefficients of each camera model. With OPENCV, k4 is OpenCV's if k5 or k6 accompany it; alone it is
+nerfstudio's own eighth-power term, which isn't supported."""
 
 
 def recognises(path: Path) -> bool:
@@ -72,14 +72,14 @@ FORMAT = Format(
 
 
 def _named_size(frame: FrameRecord, transforms: dict[str, Any]) -> tuple[float, float] | None:
-    """The width and height that a frame or the file says its pictures have; None where it doesn't say both."""
+    """The picture's width and height as the frame or the file states them; None unless both are stated."""
     given = transforms | frame.given
     width, height = given.get("w"), given.get("h")
     return (width, height) if is_number(width) and is_number(height) and min(width, height) > 0.0 else None
 
 
 def _shot(frame: FrameRecord, transforms: dict[str, Any], header: Header, path: Path, allow_outside: bool) -> Shot:
-    """A frame with its lens and masks; what it doesn't say, the file says of all."""
+    """A frame with its lens and masks; the file gives the defaults for all frames."""
     given = transforms | frame.given
     where = f"{path} ({frame.name})"
 
@@ -110,7 +110,7 @@ def _shot(frame: FrameRecord, transforms: dict[str, Any], header: Header, path: 
 
 
 def _masks(frame: FrameRecord, where: str, folder: Path, allow_outside: bool) -> tuple[Mask, ...]:
-    """nerfstudio's mask, which is white where the picture counts, and instant-ngp's, which is black there."""
+    """nerfstudio's mask, white where the picture counts, and instant-ngp's, black where it counts."""
     beside = frame.path.with_name(f"dynamic_mask_{frame.path.stem}.png")
     masks = (Mask(beside, hides=True),) if os.path.isfile(beside) else ()
     name = frame.given.get("mask_path")
@@ -126,7 +126,7 @@ def _masks(frame: FrameRecord, where: str, folder: Path, allow_outside: bool) ->
 
 def _coefficients(given: dict[str, Any], where: str) -> tuple[tuple[str, ...], bool]:
     """The names of the lens' coefficients, and whether it is a fisheye."""
-    if given.get("is_fisheye") is True:  # instant-ngp's way to say so
+    if given.get("is_fisheye") is True:  # as instant-ngp writes it
         return FISHEYE_COEFFICIENTS, True
     model = given.get("camera_model", "OPENCV")
     if not (isinstance(model, str) and model in _MODELS):
@@ -145,7 +145,7 @@ def _coefficients(given: dict[str, Any], where: str) -> tuple[tuple[str, ...], b
 
 
 def _split(shots: list[Shot], transforms: dict[str, Any], path: Path) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
-    """Training and test views: nerfstudio's lists of names, or every 8th held out."""
+    """Training and test views: from nerfstudio's lists of names, or with every 8th held out."""
     train_names, test_names, val_names = (
         _names(transforms, key, path) for key in ("train_filenames", "test_filenames", "val_filenames")
     )

@@ -1,10 +1,10 @@
-"""Opens plain photos: finds out where each was taken from (structure from motion, by pycolmap on the CPU).
+"""Opens plain photos: finds their camera poses by structure from motion (pycolmap, on the CPU).
 
-What is found is kept in the user's cache folder under a hash of the pictures, not among them: opening them again takes
-no time, and a search that was interrupted goes on where it was.
+The poses are kept in the user's cache folder under a hash of the pictures, not among these: opening them again is fast,
+and an interrupted search resumes.
 
-pycolmap follows no orientation tag and doesn't read every picture that we do. Where one of the photos needs more, the
-search gets copies of all: upright, and as large as it looks at them.
+pycolmap ignores orientation tags and can't read every picture that we can. If one of the photos needs either, the
+search gets copies of all: upright, and at the size that it uses.
 """
 
 import contextlib
@@ -35,13 +35,13 @@ from core.files import user_folder
 FEWEST_PHOTOS = 3
 
 _LONGEST_SIDE, _FEATURES = 1200, 4096
-"""Photos are looked at with at most so many pixels a side, and so many features of each are matched."""
+"""Photos are reduced to at most this many pixels a side for the search, with at most that many features each."""
 
 _READ_BY_PYCOLMAP = ("JPEG", "MPO", "PNG", "BMP", "TIFF")
 _COPY = ".png"
 
 _STAGE_ENDS = (0.1, 0.5, 0.9)
-"""Where the stages of the search end, as shares of the whole opening."""
+"""Where the stages of the search end, as shares of the opening."""
 
 _POLL_SECONDS = 0.2
 
@@ -49,12 +49,12 @@ _POLL_SECONDS = 0.2
 def recognises(folder: Path) -> bool:
     try:
         return len(list_pictures(image_folder(folder, 1).folder)) >= FEWEST_PHOTOS
-    except DatasetError:  # whoever lists the folder for its message says so
+    except DatasetError:  # the error is raised where the folder is listed for a message
         return False
 
 
 def read(folder: Path, reading: ReadOptions, progress: Progress) -> Dataset:
-    """Open a folder that `recognises` holds.
+    """Open a folder that `recognises` accepts.
 
     Raises:
         DatasetError: see `core.datasets.open_dataset`; or the photos have too little in common.
@@ -66,14 +66,14 @@ def dataset_of(opened: Path, pictures: Path, reading: ReadOptions, progress: Pro
     """The dataset of the photos in a folder.
 
     Args:
-        opened: the folder or file that was.
-        pictures: the folder that holds them.
+        opened: the folder or file that was opened.
+        pictures: the folder that holds the photos.
 
     Raises:
         DatasetError: see `read`.
     """
     paths = list_pictures(pictures)
-    headers = read_headers(paths, pictures)  # what is broken is said before the search, not after it
+    headers = read_headers(paths, pictures)  # broken pictures are reported before the search
     names = [path.name for path in paths]
     as_they_are = _served_as_they_are(headers)
     model, kept_in = _cached(pictures, names, as_they_are)
@@ -98,12 +98,12 @@ FORMAT = Format("photos", f"a folder of at least {FEWEST_PHOTOS} photos", recogn
 
 
 def _served_as_they_are(headers: dict[Path, Header]) -> bool:
-    """Whether pycolmap reads all these photos as we do."""
+    """Whether pycolmap reads all these photos the way we do."""
     return all(header.orientation == 1 and header.kind in _READ_BY_PYCOLMAP for header in headers.values())
 
 
 def _cached(pictures: Path, names: list[str], as_they_are: bool) -> tuple[Path, Path]:
-    """Where the poses of these pictures are or will be kept, and the folder that the search works in."""
+    """The folder for the poses of these pictures, and the folder that the search works in."""
     digest = hashlib.sha256(f"{_LONGEST_SIDE} {_FEATURES}{'' if as_they_are else ' upright'}".encode())
     for name in names:
         digest.update(name.encode())
@@ -124,12 +124,12 @@ def _found(dataset: Dataset, names: list[str]) -> str:
 
 
 class _Search:
-    """A search for poses in a process of its own (`pose_search`), which can be watched and called off.
+    """A search for poses in a process of its own (`pose_search`), with progress, that can be cancelled.
 
     Args:
-        headers: of the photos.
+        headers: the photos' headers.
         folder: to work in.
-        as_they_are: pycolmap reads them; else it gets copies.
+        as_they_are: whether pycolmap reads the photos themselves; else it gets copies.
     """
 
     def __init__(self, headers: dict[Path, Header], folder: Path, as_they_are: bool):
@@ -167,7 +167,7 @@ class _Search:
             stderr=subprocess.DEVNULL,
         )
         assert process.stdin is not None and process.stdout is not None  # pipes, as asked for
-        with contextlib.suppress(OSError):  # a process that has ended already says so below
+        with contextlib.suppress(OSError):  # a process that has ended already is handled below
             process.stdin.write(json.dumps(asked_for))
             process.stdin.close()
         listener = threading.Thread(target=self._listen, args=(process.stdout,), name="poses", daemon=True)
@@ -188,7 +188,7 @@ class _Search:
             )
 
     def _copies(self, progress: Progress) -> Path:
-        """The folder of upright copies; those that an interrupted search left there are not made again."""
+        """The folder of upright copies; those of an interrupted search are reused."""
         folder = self._work_folder / "upright"
         folder.mkdir(parents=True, exist_ok=True)
         for number, (path, header) in enumerate(self._headers.items(), 1):
@@ -203,7 +203,7 @@ class _Search:
         return folder
 
     def _groups(self) -> list[list[str]]:
-        """The names of the photos of each size: what one camera took."""
+        """The names of the photos by size; photos of one size count as taken by one camera."""
         groups: dict[tuple[int, int], list[str]] = {}
         for path, header in self._headers.items():
             groups.setdefault(header.size, []).append(path.name)
@@ -224,7 +224,7 @@ class _Search:
         return self._folder / "search"
 
     def _state(self) -> tuple[float, str]:
-        """The share of the opening that is done, and in words."""
+        """The share of the opening that is done, and its state in words."""
         n, stage = len(self._headers), STAGES.index(self._stage)
         begin, end = (0.0, *_STAGE_ENDS)[stage], _STAGE_ENDS[stage]
         total, what = (n * (n - 1) // 2, "pairs") if stage == 1 else (n, "photos")
@@ -232,12 +232,12 @@ class _Search:
         return begin + (end - begin) * done / total, f"{self._stage}: {done} of {total} {what}"
 
     def _rows(self, table: str) -> int:
-        """How far a stage is, which its table tells."""
+        """The progress of a stage: the rows of its table."""
         database = self._work_folder / "database.db"
         try:
             with contextlib.closing(
                 sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=0.05)
             ) as connection:
                 return connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
-        except sqlite3.Error:  # not made yet, or being written to
+        except sqlite3.Error:  # it doesn't exist yet, or is being written
             return 0

@@ -1,7 +1,7 @@
-"""Reads an .npz as the tiny NeRF notebook has it (Mildenhall et al. 2020): pictures and poses in one file.
+"""Reads the .npz of the tiny NeRF notebook (Mildenhall et al. 2020): pictures and poses in one file.
 
-`images` (n, height, width, 3 or 4), floats from 0 to 1 or bytes, with straight alpha if any; `poses` (n, 4, 4) or
-(n, 3, 4), c2w in OpenGL axes unless the user says that they are in OpenCV's; `focal`, one number, in pixels.
+`images` (n, height, width, 3 or 4) are floats from 0 to 1 or bytes, with straight alpha if any; `poses` (n, 4, 4) or
+(n, 3, 4) are c2w in OpenGL axes, or in OpenCV's if the user says so; `focal` is one number, in pixels.
 """
 
 import os
@@ -28,11 +28,11 @@ SUFFIX = ".npz"
 _LAYOUT = "images (n, height, width, 3 or 4), poses (n, 4, 4) and focal"
 
 _TOLERANCE = 1e-3
-"""Floats may be beyond 0 and 1 by this much, as interpolation leaves them."""
+"""Floats may exceed 0 and 1 by this much, as interpolation leaves them."""
 
 
 class _Arrays(NamedTuple):
-    """What is in a file, with `_LAYOUT`; poses may have 3 rows."""
+    """The arrays of a file, with `_LAYOUT`; poses may have 3 rows."""
 
     images: np.ndarray
     poses: np.ndarray
@@ -102,7 +102,7 @@ def _read_arrays(path: Path) -> _Arrays:
             return _Arrays(*(file[name] for name in _Arrays._fields))
     except DatasetError:
         raise
-    except Exception as error:  # of a broken file zipfile, zlib and NumPy's parser raise whatever they stumble over
+    except Exception as error:  # zipfile, zlib and NumPy's parser raise all sorts of errors for a broken file
         raise DatasetError(
             f"{expected}, found another file, a pickle or a damaged archive: save it again with numpy.savez"
         ) from error

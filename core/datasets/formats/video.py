@@ -1,7 +1,7 @@
-"""Opens a video: its sharpest frames, well spread, serve as photos.
+"""Opens a video: its sharpest frames, spread over its length, are used as photos.
 
-They are kept in the user's cache folder under a hash of the video, not beside it. A choice that was interrupted goes on
-with what it had kept; only one that is complete has its name.
+They are kept in the user's cache folder under a hash of the video, not beside it. An interrupted selection resumes; the
+folder gets its final name when it is complete.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from core.files import user_folder
 SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")
 
 _CHOOSING_SHARE = 0.15
-"""Of the opening."""
+"""The share of the opening that choosing frames takes."""
 
 _BLOCK = 1 << 22
 
@@ -69,7 +69,7 @@ def _frames_of(path: Path, progress: Progress) -> Path:
             unfinished.mkdir(parents=True, exist_ok=True)
             try:
                 _choose(path, unfinished, progress)
-            except DatasetError:  # nothing of it is of use later
+            except DatasetError:  # nothing of it can be reused
                 shutil.rmtree(kept_in, ignore_errors=True)
                 raise
             unfinished.rename(chosen)
@@ -82,7 +82,7 @@ def _frames_of(path: Path, progress: Progress) -> Path:
 
 
 def _digest(path: Path, progress: Progress) -> str:
-    """What a video's frames are kept under."""
+    """The name of a video's folder in the cache."""
     digest = hashlib.sha256(SETTINGS.encode())
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -122,20 +122,20 @@ def _decoded(path: Path) -> Generator[tuple[np.ndarray, float], None, None]:
             for frame in video.iter(format="rgb24", thread_type="FRAME"):
                 n += 1
                 yield frame, min(1.0, file.tell() / size)
-    except Exception as error:  # a broken video raises whatever its decoder stumbles over
+    except Exception as error:  # decoders raise all sorts of errors for a broken video
         found = f"one that can't be decoded beyond frame {n}" if n else "nothing that can be decoded"
         raise DatasetError(f"{path}: expected a video, found {found}: copy or export it again") from error
 
 
 def _quarter_turns(path: Path) -> int:
-    """By how many quarters, counterclockwise, the frames are to be turned to stand upright: phones film as they are
-    held, and say how that was."""
+    """How many quarter turns, counterclockwise, make the frames upright: phones store them as their sensor sees them,
+    with a matrix that says how the phone was held."""
     import imageio.v3 as iio
 
     try:
         with iio.imopen(path, "r", plugin="pyav") as video:
             matrix = video.metadata(index=0).get("DISPLAYMATRIX")
         a, b = (65536, 0) if matrix is None else struct.unpack("<2i", matrix[:8])
-    except Exception:  # what its decoder stumbles over here says nothing about the frames, which are decoded already
+    except Exception:  # without the matrix the frames, which decode well, stay as they are
         return 0
     return round(-math.atan2(b, a) / (0.5 * math.pi)) % 4

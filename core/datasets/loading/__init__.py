@@ -1,1 +1,1 @@
-"""What the formats share: frames, images, masks, lenses, and how they become a dataset."""
+"""What the formats share: reading frames, images, masks and lenses, and assembling them into a dataset."""

@@ -1,4 +1,4 @@
-"""From shots to datasets: pictures and masks are read, as large as memory allows, and the scene put in its place."""
+"""From shots to datasets: reads pictures and masks, as large as memory allows, and places the scene."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -20,20 +20,20 @@ from core.errors import DatasetError
 from core.geometry.cameras import Camera
 
 FEWEST_VIEWS = 2
-"""Training views without which there is nothing to learn."""
+"""The fewest training views that anything can be learnt from."""
 
 READING_SHARE = 0.9
-"""Of the opening of a dataset."""
+"""The share of the opening that reading files takes."""
 
 _MASKS_SHARE = 0.1
-"""Of the opening, where there are masks."""
+"""The share of the opening that reading masks takes, if there are any."""
 
 Depths = Callable[[Camera], tuple[float | None, float | None]]
-"""What is known of the nearest and farthest depth that cameras see."""
+"""Returns the nearest and farthest depth that cameras see, as far as they are known."""
 
 Pictures = Callable[[list[Shot], list[Header], bool, int, Callable[[], None]], Tensor]
-"""Reads the pictures of shots: takes their headers, whether with alpha, the factor to reduce them by, and what to call
-after each; gives them as `read_images` does."""
+"""Reads the pictures of shots: takes the shots, their headers, whether to read alpha, the factor to reduce by, and a
+callback for after each picture; returns them as `read_images` does."""
 
 
 def read_files(
@@ -46,10 +46,10 @@ def read_files(
 def read_posed_headers(
     pictures: Iterable[tuple[Path, tuple[float, float] | None]], named_by: Path
 ) -> tuple[dict[Path, Header], tuple[str, ...]]:
-    """How pictures are to be read whose poses are given, and a note on tags that say how to turn them.
+    """The headers of pictures with known poses, and a note on orientation tags.
 
     Args:
-        pictures: each with the width and height that its pose is for; None: not known.
+        pictures: each with the width and height that its pose is for; None if unknown.
         named_by: the file that lists them, for messages.
 
     Raises:
@@ -81,18 +81,19 @@ def assemble_dataset(
     box: Box | None = None,
     read: Pictures = read_files,
 ) -> Dataset:
-    """The dataset of photos of a place.
+    """Read the pictures of shots and make a dataset of them.
 
     Args:
-        opened: the folder or file that was.
+        opened: the folder or file that was opened.
         splits: training and test shots.
-        headers: of all their pictures.
+        headers: the headers of all their pictures.
         named_by: the file or folder that lists them, for messages.
-        reading: its downscale is that of the pictures as they are there; the dataset's is larger where they would not
+        reading: its downscale applies to the pictures as they are stored; the dataset's is larger where they would not
             fit in memory.
-        notes: what is known so far.
-        box: the scene's bounds where the dataset names them; None: they are found.
-        read: the shots' pictures.
+        notes: the notes so far.
+        depths: see `Depths`.
+        box: the scene's bounds if the files name them; None: they are found.
+        read: reads the pictures.
 
     Raises:
         DatasetError: there are too few training views; see `read_masks` and `read_views`.
@@ -130,7 +131,7 @@ def assemble_dataset(
 
 
 def multiply_downscale(dataset: Dataset, factor: int) -> Dataset:
-    """A dataset whose reading counts from pictures that had been reduced by a factor when they were stored."""
+    """The dataset with its downscale multiplied by the factor that its pictures were stored reduced by."""
     reading = dataset.reading
     return replace(dataset, reading=replace(reading, downscale=factor * reading.downscale))
 
@@ -147,8 +148,8 @@ def check_view_count(train: list[Shot], path: Path) -> None:
 def choose_downscale(
     splits: Iterable[list[Shot]], headers: Mapping[Path, Header], downscale: int
 ) -> tuple[int, tuple[str, ...]]:
-    """The factor to reduce all pictures of a dataset by, so that they fit in memory, and a note if it is not the one
-    that was asked for."""
+    """The factor that reduces all pictures of a dataset so that they fit in memory, and a note if it isn't the one that
+    was asked for."""
     shots = [shot for split in splits for shot in split]
     bytes_per_pixel = 3 + _with_alpha(headers) + any(shot.masks for shot in shots)
     return fitting_downscale([headers[shot.path] for shot in shots], bytes_per_pixel, downscale)
@@ -157,10 +158,10 @@ def choose_downscale(
 def count_progress(
     progress: Progress, n: int, what: str = "image", begin: float = 0.0, end: float = READING_SHARE
 ) -> Callable[[], None]:
-    """What to call after each of n files of a dataset, so that `progress` is told.
+    """A callback for after each of n files, which reports to `progress`.
 
     Args:
-        begin, end: the shares of the opening that are done before and after them.
+        begin, end: the shares of the opening that are done before the first and after the last.
     """
     done = 0
 
@@ -180,13 +181,13 @@ def read_views(
     on_read: Callable[[], None],
     read: Pictures = read_files,
 ) -> tuple[Views, tuple[str, ...]]:
-    """Read the pictures of some shots, and say what is left out of them.
+    """Read the pictures of some shots; returns views, and a note on rows and columns that are cut off.
 
     Args:
-        headers: of all pictures of the dataset.
+        headers: the headers of all pictures of the dataset.
         named_by: the file that lists them, for messages.
         on_read: called after each picture.
-        read: the pictures.
+        read: reads the pictures.
 
     Raises:
         DatasetError: see `read`; or intrinsics don't fit the pictures, or a lens can't be undone.
@@ -200,10 +201,10 @@ def read_views(
 
 
 def normalize_times(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
-    """Training and test shots with their times from 0 to 1, and a note where the training shots have several.
+    """Training and test shots with times from 0 to 1, and a note if the training shots have several times.
 
-    D-NeRF's times (Pumarola et al. 2021) are so already; others, such as seconds, are counted from the first to the
-    last of all shots.
+    D-NeRF's times (Pumarola et al. 2021) are in this range already; others, such as seconds, are scaled so that the
+    first of all shots has 0 and the last 1.
     """
     moments = [shot.time for shot in train if shot.time is not None]
     if len(set(moments)) < 2:
@@ -231,7 +232,7 @@ def _with_alpha(headers: Mapping[Path, Header]) -> bool:
 
 
 def _cut_off(sizes: set[tuple[int, int]], downscale: int) -> tuple[str, ...]:
-    """A note on columns and rows that a reduction leaves out."""
+    """A note on columns and rows that the reduction cuts off."""
     cut = sorted(size for size in sizes if size[0] % downscale or size[1] % downscale)
     if not cut:
         return ()

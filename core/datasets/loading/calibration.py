@@ -1,4 +1,4 @@
-"""The cameras of shots: whether intrinsics and lenses can be right, and fit the pictures as they are."""
+"""The cameras of shots: checks that intrinsics and lenses are plausible and fit the pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,16 +14,16 @@ from core.geometry.cameras import Camera, image_points, rays_through
 from core.geometry.lenses import Lens
 
 _MOST_PIXELS = 1e6
-"""A side of a picture that is longer is a mistake."""
+"""Longer sides of a picture are taken for a mistake."""
 
 _FOCAL_RANGE = (1e-2, 1e3)
-"""Focal lengths, in lengths of the picture's longer side: from more than a fisheye's to the longest telescope's."""
+"""Plausible focal lengths, relative to the picture's longer side: from beyond a fisheye's to a telescope's."""
 
 _LENS_TOLERANCE = 0.05
 
 
 def check_intrinsics(shots: Sequence[Shot], headers: Sequence[Header], named_by: Path) -> None:
-    """Raise DatasetError where intrinsics can't be right or are for pictures of another shape.
+    """Raise DatasetError where intrinsics are implausible, or are for pictures of another shape.
 
     Args:
         named_by: the file that lists them, for messages.
@@ -37,10 +37,10 @@ def build_cameras(shots: Sequence[Shot], headers: Sequence[Header], named_by: Pa
     """The cameras of shots whose pictures are reduced by a factor.
 
     Raises:
-        DatasetError: a lens can't be undone, or there are several kinds.
+        DatasetError: a lens distortion can't be inverted, or there are several kinds of lenses.
     """
     sizes = [(header.width // downscale, header.height // downscale) for header in headers]
-    # The principal point is that of the whole picture, also where the reduction left out its last columns.
+    # The principal point is relative to the whole picture, even where the reduction cuts off its last columns.
     scales = [
         np.array([header.width / shot.size[0], header.height / shot.size[1], 1.0])[:, None]
         for shot, header in zip(shots, headers, strict=True)
@@ -76,7 +76,7 @@ def _check_intrinsics(shot: Shot, named_by: Path) -> None:
 
 
 def _check_aspect(shot: Shot, size: tuple[int, int], named_by: Path) -> None:
-    """A picture may have been reduced since its intrinsics were written down; cut or turned it may not be."""
+    """A picture may have been reduced since its intrinsics were written, but not cropped or rotated."""
     if not same_shape(size, shot.size):
         raise DatasetError(
             f"{shot.path} is {size[0]}x{size[1]}: {named_by} has intrinsics for {shot.size[0]:g}x{shot.size[1]:g}, "
@@ -96,14 +96,14 @@ def _lens_of(shots: Sequence[Shot], named_by: Path) -> Lens | None:
 
 
 def _times_of(shots: Sequence[Shot]) -> Tensor | None:
-    """When shots were taken, (n,) float32, if that is known of all."""
+    """The times of shots, (n,) float32, if all of them have one."""
     times = [shot.time for shot in shots]
     return torch.tensor(times, dtype=torch.float32) if times and None not in times else None
 
 
 def _check_lens(cameras: Camera, shots: Sequence[Shot], named_by: Path) -> None:
-    """Raise DatasetError unless, from the optical axis to the border of each picture, light comes from ever further off
-    the axis and goes back to where it came from: where the formula folds the picture it means nothing."""
+    """Raise DatasetError if a lens formula folds the picture over. From the optical axis to the border of each picture,
+    the angle to the axis must grow, and projecting the ray must return to the same point."""
     if cameras.lens is None:
         return
     along = torch.linspace(0.0, 1.0, 33, dtype=torch.float64)[1:, None]
@@ -113,7 +113,7 @@ def _check_lens(cameras: Camera, shots: Sequence[Shot], named_by: Path) -> None:
         kind = shot.distortion, shot.K.tobytes(), camera.width, camera.height
         if kind in alike:
             continue
-        alike.add(kind)  # most datasets have one camera for all, and each check takes milliseconds
+        alike.add(kind)  # most datasets have one camera for all shots, and each check takes milliseconds
         right, low = float(camera.width), float(camera.height)
         border = torch.tensor(
             [[x, y] for x in (0.0, 0.5 * right, right) for y in (0.0, 0.5 * low, low)], dtype=torch.float64

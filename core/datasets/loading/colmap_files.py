@@ -1,6 +1,6 @@
-"""Walks through COLMAP's binary files to see whether the records they announce are there.
+"""Walks through COLMAP's binary files to check that they contain the records they announce.
 
-COLMAP's own reader believes each count: a wrong one makes it ask for all memory, or read on for hours.
+COLMAP's own reader trusts each count: a wrong one makes it allocate all memory, or read for hours.
 """
 
 import struct
@@ -10,14 +10,14 @@ from pathlib import Path
 from core.errors import DatasetError
 
 _KEYPOINT, _SIGHTING, _DATA_ID = 24, 8, 16
-"""Bytes of a picture's keypoint, of a point's sighting, and of what a frame holds."""
+"""Bytes of a picture's keypoint, of a point's sighting, and of a data id of a frame."""
 
 _POSE = 56
 _SMALLEST_CAMERA = 48
 
 
 class _Reader:
-    """Steps over values of a file's content; raises struct.error behind its end."""
+    """Steps over the values of a file; raises struct.error at its end."""
 
     def __init__(self, content: bytes):
         self.content, self.at = content, 0
@@ -72,7 +72,7 @@ def _frame(reader: _Reader) -> None:
 
 _NEEDED: dict[str, Callable[[_Reader], None]] = {"cameras": _camera, "images": _image, "points3D": _point}
 _OPTIONAL: dict[str, Callable[[_Reader], None]] = {"rigs": _rig, "frames": _frame}
-"""How to step over one record of each file. The last two are there since COLMAP 3.12."""
+"""How to step over one record of each file. The optional ones exist since COLMAP 3.12."""
 
 
 def check_files(where: Path) -> None:

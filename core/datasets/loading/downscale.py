@@ -6,8 +6,8 @@ import numpy as np
 def box_filter(image: np.ndarray, factor: int) -> np.ndarray:
     """Reduce a picture by a whole factor; every new pixel is the mean of factor x factor old ones.
 
-    With alpha the mean is taken of premultiplied colour, so that colours behind transparent pixels don't bleed in,
-    and stored as straight colour. Rows and columns that don't fill a block are left out at the bottom and right.
+    With alpha, premultiplied colours are averaged, so that colours of transparent pixels don't bleed in, and stored as
+    straight colour. Rows and columns that don't fill a block are cut off at the bottom and right.
 
     Args:
         image: (height, width, 3 or 4) uint8.
@@ -21,9 +21,9 @@ def box_filter(image: np.ndarray, factor: int) -> np.ndarray:
     image = image[: height * factor, : width * factor]
     weighted = n_channels == 4
     largest = 255 * (255 if weighted else 1) * factor * factor
-    kind = np.min_scalar_type(3 * largest)  # the narrowest that holds what rounding needs is the fastest by far
+    kind = np.min_scalar_type(3 * largest)  # the narrowest type that is wide enough for rounding is by far the fastest
     columns = np.zeros((height, width * factor, n_channels), kind)
-    for row in range(factor):  # row by row: a whole picture in wider numbers would take several times its memory
+    for row in range(factor):  # row by row: the whole picture in a wider type would take several times its memory
         rows = image[row::factor].astype(kind)
         if weighted:
             for channel in range(3):  # one by one: numpy is slow where its innermost loop is this short

@@ -1,8 +1,8 @@
-"""One picture's file: what its header says, and its pixels as bytes.
+"""Reads a picture file: its header, and its pixels as bytes.
 
-Whatever mode Pillow finds (grey, palette, 16 bits, CMYK) becomes 8 bits of RGB, with straight alpha where the file
-has any kind of transparency. Phones store a portrait as a landscape with a tag (EXIF's orientation) that says how to
-turn it: a header tells both, and how a picture is to be read.
+Every mode that Pillow finds (grey, palette, 16 bits, CMYK) becomes 8-bit RGB, with straight alpha if the file has any
+kind of transparency. Phones store a portrait as a landscape with a tag (EXIF's orientation) that says how to turn it;
+headers keep track of whether it is followed.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ PICTURE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".hif"),
     *(".jfif", ".jpe", ".mpo", ".jp2", ".j2k", ".gif", ".ppm", ".pgm", ".tga"),
 )
-"""Pictures that Pillow reads, HEIC with pillow-heif; a name without one of these is taken to end in the first."""
+"""Suffixes of pictures that Pillow reads, HEIC with pillow-heif; a name without one gets the first."""
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-"""What the bytes of HEIC begin with, after eight others, whatever its name ends in."""
+"""Bytes 8 to 12 of HEIC files, whatever their suffix."""
 
 _ASPECT_TOLERANCE = 0.02
 
@@ -41,20 +41,20 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by its orientation tag."""
+"""The transposition that makes a picture upright, by its orientation tag."""
 
 _UNDONE = {6: 8, 8: 6}
-"""The orientations whose turn another one undoes; the others undo themselves."""
+"""The orientations that another one inverts; the others are their own inverse."""
 
 
 class Header(NamedTuple):
-    """What a picture's first bytes tell, and how it is to be read.
+    """A picture's header, and how the picture is to be read.
 
     Attributes:
-        width, height: as it is read.
-        has_alpha: it has some kind of transparency.
-        orientation: the tag, 1 to 8, by which it is turned when it is read; 1: not at all.
-        kind: the file's format, as Pillow calls it.
+        width, height: of the picture as it is read.
+        has_alpha: whether it has any kind of transparency.
+        orientation: the tag, 1 to 8, by which it is turned on reading; 1: not at all.
+        kind: Pillow's name of the file's format.
     """
 
     width: int
@@ -70,15 +70,15 @@ class Header(NamedTuple):
 
     @property
     def as_stored(self) -> "Header":
-        """The same picture, read without a look at its tag."""
+        """The same picture, read without following its tag."""
         width, height = self.size if self.orientation < 5 else self.size[::-1]
         return self._replace(width=width, height=height, orientation=1)
 
     def posed(self, size: tuple[float, float] | None) -> "Header":
-        """The picture as it is read where its pose was found by others, for pixels of a size; None: not known.
+        """The picture as it is read where another program found its pose, for pixels of a size; None if unknown.
 
-        It is turned only where its upright shape is that of the size and the stored one is not: what finds poses
-        (COLMAP, instant-ngp, nerfstudio) doesn't look at the tag.
+        It is turned only if its upright shape matches the size and the stored shape doesn't: programs that find poses
+        (COLMAP, instant-ngp, nerfstudio) ignore the tag.
         """
         stored = self.as_stored
         turned = size is not None and same_shape(self.size, size) and not same_shape(stored.size, size)
@@ -86,7 +86,7 @@ class Header(NamedTuple):
 
 
 def same_shape(a: tuple[float, float], b: tuple[float, float]) -> bool:
-    """Whether two sizes have one aspect, but for rounding."""
+    """Whether two sizes have the same aspect, up to rounding."""
     return abs(a[0] * b[1] - a[1] * b[0]) <= _ASPECT_TOLERANCE * abs(a[1] * b[0])
 
 
@@ -99,7 +99,7 @@ def read_header(path: Path) -> Header:
     try:
         with _opened(path) as image:
             tag = _orientation(image)
-            # of a TIFF Pillow tells the upright size itself
+            # Pillow gives the upright size of a TIFF itself
             width, height = image.size if tag < 5 or image.format == "TIFF" else image.size[::-1]
             return Header(width, height, image.has_transparency_data, tag, image.format or "")
     except _DECODING_ERRORS as error:
@@ -110,7 +110,7 @@ def read_image(path: Path, with_alpha: bool, orientation: int = 1) -> np.ndarray
     """One picture, (height, width, 4 or 3) uint8, straight colour; without alpha in the file, alpha is 255.
 
     Args:
-        orientation: of its header.
+        orientation: its header's.
 
     Raises:
         DatasetError: it can't be read as a picture.
@@ -129,7 +129,7 @@ def read_image(path: Path, with_alpha: bool, orientation: int = 1) -> np.ndarray
 
 
 def nonzero_pixels(path: Path) -> np.ndarray:
-    """Where a picture, as it is stored, is not black: (height, width) bool; its alpha isn't looked at.
+    """Where a picture, as stored, isn't black: (height, width) bool; its alpha is ignored.
 
     Raises:
         DatasetError: it can't be read as a picture.
@@ -143,7 +143,7 @@ def nonzero_pixels(path: Path) -> np.ndarray:
 
 
 def _opened(path: Path) -> Image.Image:
-    """The picture, not decoded yet; HEIC where pillow-heif is installed, which isn't asked for."""
+    """The picture, not decoded yet; HEIC if pillow-heif is installed, which is optional."""
     try:
         return Image.open(path)
     except Image.UnidentifiedImageError:
@@ -162,9 +162,9 @@ def _is_heif(path: Path) -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
-    """A picture's tag, 1 to 8; a tag that can't be read turns nothing."""
+    """A picture's orientation tag, 1 to 8; 1 if it can't be read."""
     try:
-        # not PNG's own method: to see what stands behind the pixels it would decode them
+        # not PNG's own method, which decodes the pixels to reach chunks behind them
         tag = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
     except _TAG_ERRORS:
         return 1
@@ -172,7 +172,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _still_to_turn(image: Image.Image, orientation: int) -> int:
-    """The orientation by which a decoded picture is to be turned: TIFFs come upright from Pillow."""
+    """The orientation that a decoded picture still has to be turned by: Pillow decodes TIFFs upright."""
     if image.format != "TIFF":
         return orientation
     tag = _orientation(image)
@@ -180,7 +180,8 @@ def _still_to_turn(image: Image.Image, orientation: int) -> int:
 
 
 def _eight_bit_grey(image: Image.Image) -> Image.Image:
-    """Pillow's own conversion of 16-bit grey clips at 255 instead of scaling, and forgets which grey is transparent."""
+    """16-bit grey as 8 bits: Pillow's own conversion clips at 255 instead of scaling, and loses the transparent
+    grey."""
     values, clear = np.asarray(image).astype(np.int64).clip(0, 65535), image.info.get("transparency")
     grey = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
     if clear is not None:
@@ -189,12 +190,12 @@ def _eight_bit_grey(image: Image.Image) -> Image.Image:
 
 
 def broken(path: Path, error: Exception) -> DatasetError:
-    """What to say of a picture that can't be read."""
+    """The error for a picture that can't be read."""
     if os.path.isfile(path) and os.path.getsize(path) == 0:
         found = "an empty file"
     elif isinstance(error, Image.UnidentifiedImageError) and _is_heif(path):
         return DatasetError(
-            f"{path} can't be read: expected a picture that Pillow reads, found HEIC, for which it needs more: "
+            f"{path} can't be read: expected a picture that Pillow reads, found HEIC, which needs another package: "
             "pip install pillow-heif, or convert the pictures to JPEG"
         )
     else:

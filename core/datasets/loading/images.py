@@ -1,4 +1,4 @@
-"""Reads the pictures of a dataset, reduced on the way, so that only a few full-size ones are in memory at once."""
+"""Reads the pictures of a dataset, reducing each at once, so that only a few are in memory at full size."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from core.datasets.loading.memory import n_readers
 from core.errors import DatasetError
 
 _MOST_NAMES = 8
-"""Pictures that a message names, besides the first."""
+"""How many pictures a message names, besides the first."""
 
 
 def read_headers(paths: Sequence[Path], named_by: Path) -> dict[Path, Header]:
@@ -51,7 +51,7 @@ def read_images(
 
     Args:
         headers: how each is to be read.
-        on_read: called on this thread after each picture; what it raises ends the reading.
+        on_read: called on this thread after each picture; an exception it raises ends the reading.
 
     Raises:
         DatasetError: a picture can't be read, they don't fit in memory, or `downscale` leaves no pixel.
@@ -61,7 +61,7 @@ def read_images(
     ends = np.cumsum([height * width for height, width in sizes])
     try:
         pixels = np.empty((ends[-1] if sizes else 0, n_channels), np.uint8)
-    except MemoryError as error:  # where the system doesn't tell what is free, it refuses what isn't
+    except MemoryError as error:  # free memory may be unknown beforehand
         raise DatasetError(
             f"{paths[0].parent}: its images need {ends[-1] * n_channels / 1e9:.1f} GB, which the system refused: "
             f"--downscale {2 * downscale} takes a quarter"
@@ -87,10 +87,10 @@ def read_images(
 
 
 def in_threads(work: Callable[[int], None], n: int, n_threads: int, on_done: Callable[[], None]) -> None:
-    """Do work for 0 to n - 1 on some threads.
+    """Call `work` with 0 to n - 1 on some threads.
 
     Args:
-        on_done: called on this thread after each; what it raises ends the work.
+        on_done: called on this thread after each; an exception it raises ends the work.
     """
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="read-images")
     try:
@@ -101,25 +101,25 @@ def in_threads(work: Callable[[int], None], n: int, n_threads: int, on_done: Cal
 
 
 def _refuse(failures: Sequence[tuple[Path, DatasetError]]) -> None:
-    """Raise one error on all pictures that can't be read: who mends a dataset needs all their names at once."""
+    """Raise one error for all pictures that can't be read: repairing a dataset takes all their names at once."""
     if failures:
         paths, errors = zip(*failures, strict=True)
         raise DatasetError(f"{errors[0]}{_others(paths)}") from errors[0]
 
 
 def _others(paths: Sequence[Path]) -> str:
-    """The names of all but the first, as far as they fit a line."""
+    """The names of all but the first, as many as fit a line."""
     return f" (also {list_names([path.name for path in paths[1:]], _MOST_NAMES)})" if len(paths) > 1 else ""
 
 
 def reduced_size(header: Header, downscale: int, path: Path) -> tuple[int, int]:
-    """Height and width of a picture that is reduced by a factor.
+    """Height and width of a picture after reduction by a factor.
 
     Args:
-        path: of the picture, for messages.
+        path: the picture's, for messages.
 
     Raises:
-        DatasetError: nothing would be left of it.
+        DatasetError: no pixel would be left.
     """
     height, width = header.height // downscale, header.width // downscale
     if not (height and width):

@@ -1,4 +1,4 @@
-"""Reads masks, and leaves out the pictures of which they leave nothing."""
+"""Reads masks, and drops the pictures that they hide completely."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,16 +27,16 @@ def read_masks(
     fewest: int,
     on_read: Callable[[], None],
 ) -> tuple[Splits, tuple[str, ...]]:
-    """Training and test shots with their masks read, and a note on those that are left out because a mask leaves
-    nothing of them.
+    """Training and test shots with their masks read, and a note on those that are dropped because a mask hides them
+    completely.
 
     Args:
         named_by: the file that lists them, for messages.
-        fewest: training shots of which something must be left.
+        fewest: training shots that must be left.
         on_read: called after each masked picture.
 
     Raises:
-        DatasetError: a mask can't be read, doesn't fit its picture, or nothing is left of too many pictures.
+        DatasetError: a mask can't be read or doesn't fit its picture, or too few pictures are left.
     """
     shots, n_train = [*splits[0], *splits[1]], len(splits[0])
     masked = [index for index, shot in enumerate(shots) if shot.masks]
@@ -64,7 +64,7 @@ def stack_masks(shots: list[Shot], cameras: Camera) -> Tensor | None:
     """The pixels of shots' images that count, as `Views.used`; None: all.
 
     Args:
-        cameras: theirs, which know the images' sizes.
+        cameras: the shots' cameras, which know the images' sizes.
     """
     if all(shot.used is None for shot in shots):
         return None
@@ -89,7 +89,7 @@ def _shows(shot: Shot) -> bool:
 
 
 def _used_pixels(shot: Shot, header: Header, downscale: int) -> np.ndarray:
-    """The pixels that all masks of a shot leave, (height // downscale, width // downscale) bool; a reduced pixel counts
+    """The pixels that no mask of a shot hides, (height // downscale, width // downscale) bool; a reduced pixel counts
     if its whole block does."""
     used = np.ones((header.height, header.width), bool)
     for mask in shot.masks:

@@ -1,4 +1,4 @@
-"""What memory there is for images, and by how much they must be reduced to fit in."""
+"""How much memory there is for images, and by how much they must be reduced to fit."""
 
 import os
 from collections import Counter
@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Protocol
 
 _SHARE = 0.7
-"""Of the memory that is free, for images: decoding, training and the window need some too."""
+"""The share of free memory that images may take: decoding, training and the window need some too."""
 
 _MOST_READERS = 8
 _DECODED_BYTES = 12
-"""What a reader needs for each pixel of a full-size picture: Pillow's four, a copy, and sums over some rows."""
+"""Bytes that a reader needs per full-size pixel: Pillow's four, a copy, and sums over some rows."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 class Sized(Protocol):
-    """What has a size in pixels."""
+    """Anything with a size in pixels."""
 
     @property
     def width(self) -> int: ...
@@ -47,7 +47,7 @@ def _free_of_machine() -> int | None:
 
 
 def _free_of_container() -> int | None:
-    """What a control group of Linux leaves; None without a limit."""
+    """The memory that a Linux control group leaves; None without a limit."""
     try:
         limit, used = (int((_CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
         kept = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
@@ -57,8 +57,8 @@ def _free_of_container() -> int | None:
 
 
 def n_readers(pictures: Sequence[Sized]) -> int:
-    """How many threads may decode pictures at once: as many as there are processors, if so many full-size pictures fit
-    beside the images; two at least where there is more than one."""
+    """How many threads may decode pictures at once: one per processor, if that many full-size pictures fit in memory
+    beside the images; at least two if there is more than one picture."""
     most = min(_MOST_READERS, max(2, os.cpu_count() or 2), max(1, len(pictures)))
     largest = max((picture.width * picture.height for picture in pictures), default=0)
     free = free_memory()
@@ -68,10 +68,10 @@ def n_readers(pictures: Sequence[Sized]) -> int:
 
 
 def fitting_downscale(pictures: Iterable[Sized], bytes_per_pixel: int, downscale: int) -> tuple[int, tuple[str, ...]]:
-    """The factor to reduce pictures by: what is asked for, times the smallest whole factor with which they fit in the
-    memory that is free; and a note if that isn't 1.
+    """The factor to reduce pictures by: the one asked for, times the smallest whole factor with which they fit in free
+    memory; and a note if the latter isn't 1.
 
-    Where nothing would fit it is the largest that leaves the smallest picture a pixel.
+    If nothing fits, it is the largest factor that leaves the smallest picture a pixel.
     """
     sizes, free = Counter((picture.width, picture.height) for picture in pictures), free_memory()
 

@@ -1,10 +1,10 @@
-"""Where the pixels of images lie that are stored one after the other, and which of them count."""
+"""Positions of pixels in images that are stored one after the other, and which of the pixels count."""
 
 import torch
 from torch import Tensor
 
 _RUN = 32
-"""Pixels that count are counted in runs of so many pixels: a quarter of a byte a pixel, where a list would take
+"""Pixels that count are tallied in runs of this length: a quarter of a byte per pixel, where a list would take
 eight."""
 
 
@@ -13,10 +13,10 @@ class PixelLayout:
 
     Args:
         areas: (n,) int64, how many pixels each image has.
-        used: (n_pixels,) bool, those that count; None: all.
+        used: (n_pixels,) bool, the pixels that count; None: all.
 
     Attributes:
-        firsts: (n,) int64, how many pixels lie before each image.
+        firsts: (n,) int64, how many pixels precede each image.
         counts: (n,) int64, how many pixels of each image count.
     """
 
@@ -34,26 +34,29 @@ class PixelLayout:
             among: (m,) int64, the images to draw from; None: all.
 
         Returns:
-            images, pixels: (n_pixels,) int64; pixels are counted row by row within their images.
+            images, pixels: (n_pixels,) int64; pixels are numbered row by row within their images.
         """
         counts = self.counts if among is None else self.counts[among]
         ends = counts.cumsum(0)
         shares = torch.rand(n_pixels, dtype=torch.float64, generator=generator, device=counts.device)
-        drawn = (shares * ends[-1]).long()  # float64 tells all pixels apart, and CUDA need not wait for their number
+        drawn = (
+            shares * ends[-1]
+        ).long()  # float64 resolves all pixels, and their number needn't be read back from CUDA
         images = torch.searchsorted(ends, drawn, right=True)
         numbers = drawn - (ends - counts)[images]
         images = images if among is None else among[images]
         return images, self.find(images, numbers)
 
     def find(self, images: Tensor, numbers: Tensor) -> Tensor:
-        """Pixels (n,) int64, counted row by row within images (n,), by their numbers among those that count there."""
+        """Pixels (n,) int64, numbered row by row within images (n,), from their numbers among those that count
+        there."""
         if self._numbering is None:
             return numbers
         return self._numbering.find(self._before[images] + numbers) - self.firsts[images]
 
 
 class _Numbering:
-    """Numbers the pixels that count, (n_pixels,) bool, and finds them again by their numbers."""
+    """Numbers the pixels that count, given as (n_pixels,) bool, and finds them by their numbers."""
 
     def __init__(self, used: Tensor):
         whole = used.shape[0] // _RUN
@@ -63,19 +66,19 @@ class _Numbering:
         self._used, self._before = used, torch.nn.functional.pad(runs.cumsum(0), (1, 0))
 
     def before(self, places: Tensor) -> Tensor:
-        """How many pixels that count lie before places (n,), 0 to n_pixels: (n,) int64."""
+        """How many pixels that count precede places (n,) from 0 to n_pixels: (n,) int64."""
         run = places // _RUN
         earlier = torch.arange(_RUN, device=places.device) < (places % _RUN)[:, None]
         return self._before[run] + (self._run(run) & earlier).sum(1)
 
     def find(self, numbers: Tensor) -> Tensor:
-        """Where the pixels of these numbers (n,), which count from 0, are: (n,) int64."""
+        """The places of the pixels with these numbers (n,), counted from 0: (n,) int64."""
         run = torch.searchsorted(self._before, numbers, right=True) - 1
         within = numbers - self._before[run]
         return run * _RUN + (self._run(run).cumsum(1) <= within[:, None]).sum(1)
 
     def _run(self, run: Tensor) -> Tensor:
-        """The pixels of runs (n,): (n, _RUN) bool; False behind the last pixel."""
+        """The pixels of runs (n,): (n, _RUN) bool; False past the last pixel."""
         places = run[:, None] * _RUN + torch.arange(_RUN, device=run.device)
         last = self._used.shape[0] - 1
         return self._used[places.clamp_max(last)] & (places <= last)

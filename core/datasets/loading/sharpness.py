@@ -1,4 +1,4 @@
-"""How sharp pictures are, and which are the sharpest of a long sequence, such as a video's frames."""
+"""The sharpness of pictures, and the sharpest of a long sequence such as a video's frames."""
 
 import json
 from pathlib import Path
@@ -10,42 +10,42 @@ from core.datasets.loading.shots import list_pictures
 from core.files import replace_file
 
 MOST_KEPT = 100
-"""So many pictures of a sequence are kept at most, and half as many at least where it has them. An even number."""
+"""The most pictures of a sequence that are kept, an even number; at least half as many if it is long enough."""
 
 _CANDIDATES = 8
-"""Of a long run so many pictures at least are looked at, evenly spread."""
+"""At least this many pictures of a long run are measured, evenly spread."""
 
 _LOOKED_AT = 1200
-"""Pixels a side that sharpness is judged at, about as many as features are looked for at."""
+"""Pixels a side at which sharpness is measured, about as many as features are extracted at."""
 
 _QUALITY = 95
 _STATE = "state.json"
 
 SETTINGS = f"{MOST_KEPT} {_CANDIDATES} {_LOOKED_AT} {_QUALITY}"
-"""What the choice depends on besides the sequence."""
+"""Everything the selection depends on besides the sequence."""
 
 
 def sharpness(grey: np.ndarray, mask: np.ndarray | None = None) -> float:
-    """The variance of the Laplacian of a grey picture, or of bands of one, (..., height, width) float32, as a share of
-    its own, where its mask is True; 1 where there is too little of it. In numpy, which lets training's threads
-    alone."""
+    """The variance of the Laplacian of a grey picture, or of bands of one, (..., height, width) float32, relative to
+    the picture's own variance, where its mask is True; 1 if fewer than two pixels count. In numpy, to leave training's
+    threads alone."""
     middle = grey[..., 1:-1, 1:-1]
     around = grey[..., :-2, 1:-1] + grey[..., 2:, 1:-1] + grey[..., 1:-1, :-2] + grey[..., 1:-1, 2:]
     edges = around - 4.0 * middle
     if mask is not None:
         inside = mask[..., 1:-1, 1:-1]
         edges, middle = edges[inside], middle[inside]
-    if middle.size < 2:  # a variance takes two
+    if middle.size < 2:  # a variance needs two
         return 1.0
     return float(edges.var() / max(middle.var(), 1.0))
 
 
 class Sharpest:
-    """Keeps the sharpest of each run of a sequence of pictures in a folder; all runs are equally long.
+    """Keeps the sharpest picture of each run of a sequence in a folder; all runs are equally long.
 
-    How long the sequence is shows at its end only: a run is one picture at first, and whenever there are too many runs,
-    each two become one. After each run the folder holds what is needed to go on from there: who begins again shows the
-    same sequence from its start.
+    The sequence's length is unknown until its end: a run is one picture at first, and whenever there are too many runs,
+    each pair is merged. After each run the folder contains what is needed to resume; the caller then passes the same
+    sequence again from its start.
     """
 
     def __init__(self, folder: Path):
@@ -56,7 +56,7 @@ class Sharpest:
         self._best: tuple[float, int, np.ndarray] | None = None
 
     def look(self, picture: np.ndarray, turns: int = 0) -> None:
-        """Look at the next picture (height, width, 3) uint8, which is kept turned by so many quarters."""
+        """Take the next picture (height, width, 3) uint8; it is kept turned by this many quarter turns."""
         index, self._seen = self._seen, self._seen + 1
         if index < self._known:
             return
@@ -68,7 +68,7 @@ class Sharpest:
             self._end_run()
 
     def finish(self) -> None:
-        """Leave the pictures only; of the last run if at least half of it was there."""
+        """Leave only the pictures; the last run has one if at least half of it was seen."""
         while self._best is not None and 2 * (self._seen % self._length) >= self._length:
             self._end_run()
         (self._folder / _STATE).unlink(missing_ok=True)
@@ -99,18 +99,19 @@ class Sharpest:
                 path.unlink()
 
     def _restored(self) -> tuple[int, list[tuple[float, int]]]:
-        """The runs' length, and the sharpness and the index of what is kept of each, as when this was interrupted."""
+        """The runs' length, and the sharpness and index of the picture kept of each, at the time of the
+        interruption."""
         try:
             state = json.loads((self._folder / _STATE).read_text(encoding="utf-8"))
             length, kept = int(state["length"]), [(float(found), int(index)) for found, index in state["kept"]]
-        except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is broken
+        except (OSError, ValueError, KeyError, TypeError):  # missing or broken
             return 1, []
         whole = length >= 1 and all(self._path(index).is_file() for _, index in kept)
         return (length, kept) if whole else (1, [])
 
 
 def _sharpness_of(picture: np.ndarray) -> float:
-    """How sharp a picture (height, width, 3) uint8 is at the size that features are looked for at."""
+    """The sharpness of a picture (height, width, 3) uint8 at about the size that features are extracted at."""
     grey = Image.fromarray(picture).convert("L")
     grey = grey.reduce(max(1, round(max(grey.size) / _LOOKED_AT)))
     return sharpness(np.asarray(grey, np.float32))

@@ -1,4 +1,4 @@
-"""What the formats agree on: pictures with a pose and a lens, where they are, and which are held out."""
+"""What the formats share: posed pictures with a lens, where to find them, and which are held out."""
 
 import os
 from pathlib import Path
@@ -12,13 +12,14 @@ from core.errors import DatasetError
 from core.geometry.lenses import N_COEFFICIENTS
 
 HOLD_OUT_EVERY = 8
-"""Where a dataset names no test views, every so manieth is held out (LLFF's convention, Mildenhall et al. 2019)."""
+"""If a dataset names no test views, each view of this number is held out (LLFF's convention, Mildenhall et al.
+2019)."""
 
 VALIDATION_SERVES = "There is no test split: the validation split serves as one."
-"""A note."""
+"""A note for the user."""
 
 _MOST_NAMES = 8
-"""Missing pictures that a note names."""
+"""How many missing pictures a note names."""
 
 _STORED_FACTORS = (1, 2, 4, 8)
 
@@ -29,8 +30,8 @@ class Mask(NamedTuple):
     """A picture that says which pixels of another count.
 
     Attributes:
-        path: where it is.
-        hides: what is not black is hidden, as in instant-ngp's dynamic masks; else what is black.
+        path: the mask's file.
+        hides: whether pixels that aren't black are hidden, as in instant-ngp's dynamic masks; else black ones are.
     """
 
     path: Path
@@ -42,13 +43,14 @@ class Shot(NamedTuple):
 
     Attributes:
         name: as the dataset spells it.
-        path: where the picture is.
+        path: the picture's file.
         c2w: (4, 4) float32, OpenGL axes.
         K: (3, 3), intrinsics in pixels of a picture of `size`, (width, height).
-        distortion: see `core.geometry.lenses.Lens.coefficients`; fisheye: of which kind.
-        masks: say which of its pixels count.
-        used: the pixels that they leave, once they are read, (height, width) bool after the reduction; None: all.
-        time: when it was taken, if that is known.
+        distortion: see `core.geometry.lenses.Lens.coefficients`.
+        fisheye: whether it is a fisheye's.
+        masks: which of its pixels count.
+        used: the pixels that count, once the masks are read, (height, width) bool after the reduction; None: all.
+        time: when it was taken, if known.
     """
 
     name: str
@@ -64,13 +66,13 @@ class Shot(NamedTuple):
 
 
 class ImageFolder(NamedTuple):
-    """Where pictures are.
+    """A folder of pictures.
 
     Attributes:
-        folder: that holds them.
-        stored: by which they were reduced when they were stored there.
-        downscale: by which they are still to be reduced.
-        notes: on what was found.
+        folder: where it is.
+        stored: the factor by which its pictures are reduced already.
+        downscale: the factor by which they are still to be reduced.
+        notes: notes for the user.
     """
 
     folder: Path
@@ -80,7 +82,7 @@ class ImageFolder(NamedTuple):
 
 
 class _Named(Protocol):
-    """What names a picture."""
+    """Anything that names a picture."""
 
     @property
     def name(self) -> str: ...
@@ -98,10 +100,10 @@ def intrinsics(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
 
 
 def hold_out(shots: list[Shot], kind: str) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
-    """Training and test views where a dataset doesn't say which are the latter, and a note on it.
+    """Training and test views of a dataset that doesn't name test views, and a note that says so.
 
     Args:
-        kind: what the views are called in the note.
+        kind: what the note calls the views.
     """
     held_out = shots[::HOLD_OUT_EVERY]
     kept = [shot for index, shot in enumerate(shots) if index % HOLD_OUT_EVERY]
@@ -113,9 +115,9 @@ def hold_out(shots: list[Shot], kind: str) -> tuple[list[Shot], list[Shot], tupl
 
 
 def keep_existing(listed: list[Named], named_by: Path) -> tuple[list[Named], tuple[str, ...]]:
-    """What has its picture, by the order of the names, and a note on the rest.
+    """The items whose picture exists, sorted by name, and a note on the others.
 
-    Lists made from videos and by selection often name pictures that were thrown away.
+    Lists made from videos or by selection often name pictures that were deleted.
 
     Args:
         named_by: the file that lists them, for messages.
@@ -137,7 +139,7 @@ def keep_existing(listed: list[Named], named_by: Path) -> tuple[list[Named], tup
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """The pictures right in a folder, by name; without hidden ones, such as macOS puts beside each file.
+    """The pictures directly in a folder, sorted by name; hidden ones, such as macOS puts beside each file, are skipped.
 
     Raises:
         DatasetError: the folder can't be listed.
@@ -151,8 +153,8 @@ def list_pictures(folder: Path) -> list[Path]:
 
 
 def image_folder(folder: Path, downscale: int) -> ImageFolder:
-    """Where a dataset keeps its pictures: reduced as much as asked for, else less, else the least there is. Without
-    such a folder it is the dataset's own."""
+    """The folder of a dataset's pictures: stored reduced as much as asked for, else less, else as little as there is;
+    the dataset's own folder if it has none for pictures."""
     stored = {}
     for factor in _STORED_FACTORS:
         inside = folder / ("images" if factor == 1 else f"images_{factor}")
@@ -168,17 +170,17 @@ def image_folder(folder: Path, downscale: int) -> ImageFolder:
 
 
 def find_picture(folder: Path, name: str, where: str, allow_outside: bool = False, key: str = "file_path") -> Path:
-    """Where a picture named in a dataset's file is, which must be in the dataset's folder unless others are allowed: a
-    downloaded file must not name any file of the disk.
+    """The path of a picture that a dataset's file names. It must lie in the dataset's folder unless others are allowed:
+    a downloaded dataset must not read arbitrary files.
 
-    Backslashes part folders too; a missing suffix is found; of an absolute path the longest end that exists below the
-    folder counts, for datasets are moved.
+    Backslashes separate folders too; a missing suffix is found; of an absolute path, the longest tail that exists below
+    the folder is taken, since datasets get moved.
 
     Args:
-        where, key: who names it, and as what, for messages.
+        where, key: what names the picture, and under which key, for messages.
 
     Returns:
-        The path; what isn't there and has no suffix gets the first one.
+        The path; a name that isn't found and has no suffix gets the first one.
 
     Raises:
         DatasetError: the name leads out of the folder, and that is not allowed.
@@ -203,7 +205,7 @@ def find_picture(folder: Path, name: str, where: str, allow_outside: bool = Fals
 
 
 def _picture_at(path: Path) -> Path | None:
-    """The file of that name, or of that name and any of the suffixes, if there is one."""
+    """The file of that name, or of that name with any of the suffixes, if there is one."""
     for suffix in ("", *PICTURE_SUFFIXES):
         for spelling in dict.fromkeys((suffix, suffix.upper())):
             candidate = path.parent / (path.name + spelling)

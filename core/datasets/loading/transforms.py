@@ -1,4 +1,5 @@
-"""Reads `transforms*.json`: frames with a picture and a pose, as Blender's NeRF scripts and their kin write them.
+"""Reads `transforms*.json`: frames with a picture and a pose, as written by Blender's NeRF scripts and their
+successors.
 
 Poses are c2w in OpenGL axes (+x right, +y up, -z forward), which is our convention too, unless the user says that they
 are in OpenCV's. Every function raises DatasetError with one line that names the file, what was expected, what was found
@@ -19,15 +20,15 @@ from core.errors import DatasetError
 from core.geometry.boxes import box_of
 
 SMALLEST_ANGLE = 1e-3
-"""A field of view below this, in radians, is a mistake."""
+"""A smaller field of view, in radians, is taken for a mistake."""
 
 _LATEST = 1e9
-"""A time of greater magnitude is a mistake."""
+"""A time of greater magnitude is taken for a mistake."""
 
 _BOTTOM_ROW = (0.0, 0.0, 0.0, 1.0)
 
 _TO_OPENGL = np.array([1.0, -1.0, -1.0, 1.0])
-"""Times a pose's columns in OpenCV's axes."""
+"""Signs of a pose's columns, from OpenCV's axes to OpenGL's."""
 
 
 class FrameRecord(NamedTuple):
@@ -37,8 +38,8 @@ class FrameRecord(NamedTuple):
         name: `file_path` as the file spells it.
         path: where the picture should be.
         c2w: (4, 4) float32.
-        given: all that the file says of it.
-        time: when it was taken, if the file says so; of all frames or of none.
+        given: the frame's JSON object.
+        time: when it was taken, if the file says so; all frames have one or none has.
     """
 
     name: str
@@ -94,7 +95,7 @@ def scene_box(transforms: dict[str, Any], path: Path) -> Box | None:
 
 
 def read_frames(transforms: dict[str, Any], path: Path, reading: ReadOptions = AS_STORED) -> list[FrameRecord]:
-    """The posed pictures; whether they exist is not looked at."""
+    """The posed pictures; they need not exist."""
     frames = transforms.get("frames")
     if not isinstance(frames, list) or not frames:
         found = "none" if "frames" not in transforms else _kind(frames)
@@ -125,9 +126,12 @@ def _read_frame(frame: Any, where: str, folder: Path, reading: ReadOptions) -> F
 
 
 def parse_pose(matrix: Any, where: str, what: str = "transform_matrix", axes: Axes = "opengl") -> np.ndarray:
-    """c2w (4, 4) float32 in OpenGL's axes, of a matrix that messages call `what`.
+    """c2w (4, 4) float32 in OpenGL's axes.
 
-    A uniform scale, which Blender writes for a scaled parent, is taken out of its rotation.
+    A uniform scale, which Blender writes for a scaled parent, is divided out of the rotation.
+
+    Args:
+        where, what: what contains the matrix, and its name, for messages.
     """
     try:
         c2w = np.asarray(matrix, dtype=np.float64)
@@ -149,10 +153,10 @@ def parse_pose(matrix: Any, where: str, what: str = "transform_matrix", axes: Ax
 
 
 def read_number(given: dict[str, Any], key: str, where: str, low: float = -math.inf, high: float = math.inf) -> float:
-    """A number of a JSON object, between two others.
+    """A number of a JSON object, from `low` to `high`.
 
     Raises:
-        DatasetError: it is something else.
+        DatasetError: it is anything else.
     """
     value = given[key]
     if not (is_number(value) and low <= value <= high):
@@ -164,12 +168,12 @@ def read_number(given: dict[str, Any], key: str, where: str, low: float = -math.
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:
-    """Whether a JSON value is a number that a float can hold."""
+    """Whether a JSON value is a number that fits a float."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _kind(value: Any) -> str:
-    """What a JSON value is, in words a user of the file knows."""
+    """A JSON value in words for a message."""
     if isinstance(value, list):
         return f"a list of {len(value)}"
     if isinstance(value, dict):
