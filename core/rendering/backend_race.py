@@ -1,4 +1,4 @@
-"""Times a march, densities and all, and a composite by both backends, on a small scene that is always the same."""
+"""Times a training march with its densities, and a composite, by both backends on a small fixed scene."""
 
 import statistics
 import time
@@ -18,22 +18,21 @@ from core.samplers.occupancy import OccupancySampler
 from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
 
 COURSE = "a training march"
-"""What is timed: measurements of another course say nothing of this one."""
+"""What is timed. It is part of a measurement's key: figures of another course don't compare."""
 
 Milliseconds = dict[str, float]
-"""Of a march and a composite, by the backend's name."""
+"""Times of a march and a composite, by the backend's name."""
 
 _BOX = (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0)
 _RESOLUTION, _RADIUS, _STEP = 128, 0.6, 0.03
-"""A ball in a grid of the size that training on CUDA has, and steps that leave a ray some samples, as surfaces do."""
+"""A ball in a grid as large as in training on CUDA, and steps that leave each ray a few samples, as surfaces do."""
 
 _N_RAYS, _ROUND, _REPEATS = 1 << 15, 16, 15
 
 
 @torch.no_grad()
 def race(nerfacc: NerfaccKernels) -> Milliseconds:
-    """Median times of a training march of all rays through a ball and a composite of its samples, where nerfacc's
-    kernels run."""
+    """Median times of a training march through a ball and a composite of its samples, on nerfacc's device."""
     device = nerfacc.device_type
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     backends = [Backend("warp", "timed"), Backend("nerfacc", "timed", nerfacc)]
@@ -46,7 +45,7 @@ def race(nerfacc: NerfaccKernels) -> Milliseconds:
                 began = time.perf_counter()
                 _march_and_composite(field, sampler, rays)
                 wait()
-            if repeat >= 2:  # the first ones load kernels
+            if repeat >= 2:  # the first two load kernels
                 times[backend.name].append(1e3 * (time.perf_counter() - began))
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -64,7 +63,7 @@ def _ball(device: str) -> OccupancySampler:
 
 
 def _rays(device: str) -> Rays:
-    """From one side towards all of the box."""
+    """Rays from one side, towards all of the box."""
     generator = torch.Generator(device).manual_seed(0)
     targets = 2.0 * torch.rand(_N_RAYS, 3, generator=generator, device=device) - 1.0
     origins = torch.tensor([4.0, 0.5, 0.3], device=device).expand_as(targets).contiguous()

@@ -1,7 +1,7 @@
-"""Chooses between the two backends: Warp's kernels, and nerfacc's for what those do on CUDA.
+"""Chooses between two backends: Warp's kernels everywhere, or nerfacc's for what they cover on CUDA.
 
-`auto` measures both once on a small scene of its own and remembers the faster. Building nerfacc's kernels takes
-minutes, so that only asking for them by name does it: until then `auto` is Warp.
+`auto` measures both once on a small fixed scene and remembers the faster one. Building nerfacc's kernels takes minutes,
+so it happens only when they are asked for by name: until then `auto` is Warp.
 """
 
 import contextlib
@@ -25,15 +25,15 @@ BackendChoice = Literal["auto", "warp", "nerfacc"]
 
 
 class Nerfacc(NamedTuple):
-    """What a choice has to know of nerfacc, and can do about it.
+    """What a choice needs to know about nerfacc, and can do with it.
 
     Attributes:
-        key: names the machine, the versions and the course that a measurement holds for.
+        key: names the machine, the versions and the course that a measurement is valid for.
         memory: the file that keeps measurements; it need not exist.
-        is_built: whether its kernels lie ready.
+        is_built: whether its kernels are built.
         obstacle: why they can't be built, or None.
-        build: builds them, in minutes.
-        load: gives the built kernels.
+        build: builds them, which takes minutes.
+        load: returns the built kernels.
         race: times both backends.
     """
 
@@ -47,7 +47,7 @@ class Nerfacc(NamedTuple):
 
 
 def nerfacc_on_this_gpu() -> Nerfacc:
-    """For this machine's GPU."""
+    """nerfacc on this machine's GPU."""
     versions = ", ".join(f"{name} {package_version(name)}" for name in ("nerfacc", "warp-lang"))
     return Nerfacc(
         key=f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {versions}, {COURSE}",
@@ -66,12 +66,12 @@ def choose_backend(
     """Choose the kernels to march and sum with, and use them from now on.
 
     Args:
-        device: what `choose_device` gave.
-        say: told what takes its time.
-        nerfacc: asked on CUDA only.
+        device: as `choose_device` returns it.
+        say: called with a message before anything slow.
+        nerfacc: called on CUDA only.
 
     Raises:
-        BackendUnavailable: nerfacc is asked for and can't be had.
+        BackendUnavailable: nerfacc is asked for and can't run here.
         ValueError: there is no such choice.
     """
     if choice not in get_args(BackendChoice):
@@ -117,7 +117,7 @@ def _faster_backend(device: str, say: Callable[[str], None], nerfacc: Callable[[
 
 
 def predict_backend(device: str, nerfacc: Callable[[], Nerfacc] = nerfacc_on_this_gpu) -> tuple[str, str]:
-    """What `auto` is going to be, and why, without building or measuring anything."""
+    """What `auto` is going to choose, and why, without building or measuring anything."""
     if (lack := _why_only_warp(device, nerfacc)) is not None:
         return "warp", lack
     measured = _recall_timings(nerfacc())
@@ -127,10 +127,10 @@ def predict_backend(device: str, nerfacc: Callable[[], Nerfacc] = nerfacc_on_thi
 
 
 def describe_backend(device: str) -> str:
-    """One line: which kernels run where, and why there and why these.
+    """One line that says which kernels run where, and why.
 
     Args:
-        device: what `choose_device` gave.
+        device: as `choose_device` returns it.
     """
     warp = f"Warp {package_version('warp-lang')}"
     if device == "cuda":
@@ -145,7 +145,7 @@ def describe_backend(device: str) -> str:
 
 
 def _why_only_warp(device: str, nerfacc: Callable[[], Nerfacc]) -> str | None:
-    """What `auto` lacks to have a choice."""
+    """Why `auto` has no choice but Warp; None if it has."""
     if device != "cuda":
         return "nerfacc has no kernels for the CPU"
     means = nerfacc()
@@ -159,7 +159,7 @@ def _timings_text(measured: Milliseconds) -> str:
 
 
 def _recall_timings(means: Nerfacc) -> Milliseconds | None:
-    """What was measured; None if nothing was, or it can't be read."""
+    """The times measured for this machine; None if there are none, or they can't be read."""
     known = _read_memory(means.memory).get(means.key)
     if not isinstance(known, dict) or not all(isinstance(known.get(name), float) for name in ("warp", "nerfacc")):
         return None
@@ -167,7 +167,7 @@ def _recall_timings(means: Nerfacc) -> Milliseconds | None:
 
 
 def _remember_timings(means: Nerfacc, measured: Milliseconds) -> None:
-    """Keep a measurement; where it can't be written, the next start measures again."""
+    """Keep a measurement; if it can't be written, the next start measures again."""
     with contextlib.suppress(OSError):
         replace_file(means.memory, json.dumps(_read_memory(means.memory) | {means.key: measured}, indent=2))
 

@@ -1,4 +1,4 @@
-"""How close rendered views come to held-out photographs: PSNR and SSIM."""
+"""PSNR and SSIM of rendered views against photographs."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _SIGMA, _K1, _K2 = 1.5, 0.01, 0.03
 
 
 class ViewScore(NamedTuple):
-    """One view's figures over the pixels that count; `ssim` is NaN where none of its windows fits among them."""
+    """One view's figures over the pixels that count; `ssim` is NaN if no window fits among them."""
 
     name: str
     psnr: float
@@ -30,11 +30,11 @@ class ViewScore(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures over a set of views: the mean of per-image values.
+    """Means of per-image figures over a set of views.
 
     Attributes:
         psnr: in dB.
-        ssim: at most 1, over the views that have one; NaN where none has.
+        ssim: at most 1, over the views that have one; NaN if none has.
     """
 
     psnr: float
@@ -49,18 +49,18 @@ def decibels(squared_error: float) -> float:
 
 
 class PixelErrors:
-    """The difference of two pictures, gathered from pixels as they come.
+    """The difference between two pictures, accumulated over pieces of them.
 
     Attributes:
-        n_pixels: gathered so far.
-        largest: the largest absolute difference of a channel, 0 to 1; NaN once one was not a number.
+        n_pixels: pixels accumulated so far.
+        largest: the largest absolute difference of a channel, 0 to 1; NaN once any is NaN.
     """
 
     def __init__(self) -> None:
         self.n_pixels, self.largest, self._squares = 0, 0.0, 0.0
 
     def add(self, a: Tensor, b: Tensor) -> None:
-        """Take in pixels of both pictures, (n, 3) each; values beyond [0, 1] are shown as its ends and count so."""
+        """Add pixels of both pictures, (n, 3) each; values are clamped to [0, 1], as they are shown."""
         difference = (a.clamp(0.0, 1.0) - b.clamp(0.0, 1.0)).abs()
         self.n_pixels += a.shape[0]
         if a.shape[0]:
@@ -70,7 +70,7 @@ class PixelErrors:
 
     @property
     def psnr(self) -> float:
-        """In dB; inf while there is no difference, NaN without pixels or where a colour is not a number."""
+        """In dB; inf while there is no difference, NaN without pixels or if a colour is NaN."""
         if self.n_pixels == 0:
             return math.nan
         return decibels(self._squares / (3 * self.n_pixels))
@@ -88,7 +88,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 @torch.no_grad()
 def pixel_psnr(field: Field, sampler: Sampler, pixels: PixelBatch, march: MarchSettings, background: Tensor) -> float:
-    """PSNR in dB over some pixels of a photo, a cheap estimate of the whole picture's; inf without a difference.
+    """PSNR in dB over some pixels of a photo, a cheap estimate of the whole picture's; inf if there is no difference.
 
     Args:
         pixels: on the field's device.
@@ -106,10 +106,10 @@ def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
 
     Args:
         a, b: (height, width, channels) with values in [0, 1].
-        mask: (height, width) bool; windows count that lie wholly where it is True. None: all.
+        mask: (height, width) bool; only windows wholly inside it count. None: all.
 
     Returns:
-        At most 1; NaN where no window counts.
+        At most 1; NaN if no window counts.
 
     Raises:
         ValueError: the shapes differ, or a side is shorter than the window.
@@ -164,13 +164,13 @@ def evaluate(
     background: Tensor,
     on_view: Callable[[int, Tensor, Tensor], None] | None = None,
 ) -> Evaluation:
-    """Render views and compare them with their photographs over the same background, where these count.
+    """Render views and compare them with their photographs over the same background, where their pixels count.
 
     Args:
-        views: at least one; they may lie on another device.
+        views: at least one; they may be on another device.
         background: (3,) float32 on the field's device.
         on_view: called after each view with its index, the rendered image and the photograph, both
-            (height, width, 3) float32 in [0, 1] on the field's device. What it raises ends the evaluation.
+            (height, width, 3) float32 in [0, 1] on the field's device. An exception it raises ends the evaluation.
 
     Raises:
         ValueError: there are no views.

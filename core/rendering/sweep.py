@@ -1,6 +1,6 @@
-"""What a threshold costs and saves: one view rendered over the range of one setting.
+"""What a threshold costs and saves: renders one view over the range of one setting.
 
-A sweep is rendered chunk by chunk, so that a window can run it in slices and stop it.
+A sweep renders chunk by chunk, so that a window can run it in slices and stop it.
 """
 
 import statistics
@@ -34,7 +34,7 @@ class _Picture(NamedTuple):
 
 
 class Sweep:
-    """Renders a view at values of one threshold, and first with thresholds off, the reference of all.
+    """Renders a view at several values of one threshold, and first with thresholds off, as their reference.
 
     Args:
         camera: one camera, on the field's device.
@@ -46,7 +46,7 @@ class Sweep:
         repeats: pictures per value, for the median of their times.
 
     Attributes:
-        curve: what is done so far; replaced as a whole after each value.
+        curve: the points so far; replaced as a whole after each value.
     """
 
     def __init__(
@@ -73,15 +73,17 @@ class Sweep:
 
     @property
     def share(self) -> float:
-        """How much is done, 0 to 1."""
+        """The share of the work done, 0 to 1."""
         return self._n_done / (self.curve.n_rays * (1 + len(self._values) * self._repeats))
 
     @torch.no_grad()
     def advance(self, n_rays: int | None = None) -> bool:
-        """Render the next rays of the picture under way, at most `n_rays` or as many as a picture's chunk has; False
-        if all was done.
+        """Render the next rays of the present picture; returns False if everything was done already.
 
-        The counts don't depend on how many; the times do where they are too few to fill the machine.
+        The counts don't depend on `n_rays`; the times do if these are too few to fill the machine.
+
+        Args:
+            n_rays: at most so many; None: as many as a picture's chunk has.
         """
         self._n_next = n_rays or self._chunk
         return next(self._work, False)
@@ -101,7 +103,7 @@ class Sweep:
             began = perf_counter()
             rays = generate_rays(self._camera, first, first + self._n_next)
             out = render_rays(self._field, self._sampler, rays, march, self._background, round_size=self._round_size)
-            # before the clock is read: taking the counts waits until the device has finished
+            # before the clock is read: reading the counts waits for the device
             n_marched, n_kept = n_marched + int(out.n_marched.sum()), n_kept + int(out.n_kept.sum())
             seconds += perf_counter() - began
             colors.append(out.colors.clamp(0.0, 1.0))

@@ -1,4 +1,4 @@
-"""What a sweep over one threshold found: its points, its knee, its range and its CSV file. Plain numbers, no torch."""
+"""The result of a sweep over one threshold: its points, knee, range and CSV file. Plain numbers, no torch."""
 
 import csv
 import io
@@ -18,25 +18,25 @@ from core.files import new_file
 from core.geometry.boxes import distances_to_box
 
 KNEE_DECIBELS = 40.0
-"""A picture this near to the one with thresholds off looks the same: its RMS error is 1% of full scale."""
+"""A picture this close to the one with thresholds off looks the same: its RMS error is 1% of full scale."""
 
 _STEPS_ALONG_DIAGONAL = (1536, 12)
-"""A sweep of the step size goes from the finest to the coarsest cut of the scene's diagonal, whatever its unit is."""
+"""A sweep of the step size goes from this many to this few steps along the scene's diagonal."""
 
 _NEARBY = 0.02
-"""Of the axis: as near as this a click means the point."""
+"""A click within this share of the axis selects the point."""
 
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One value's picture. The fields are the columns of sweep.csv.
+    """The picture at one value. The fields are the columns of sweep.csv.
 
     Attributes:
         value: of the swept setting.
         ms: milliseconds of rendering the picture, the median of its repeats.
-        samples_per_ray: samples composited, a mean over all rays.
-        density_evaluations, color_evaluations: of the whole picture, counted.
-        psnr_vs_off: in dB, against the same view with thresholds off; inf where the pictures are equal.
+        samples_per_ray: composited samples, the mean over all rays.
+        density_evaluations, color_evaluations: counts for the whole picture.
+        psnr_vs_off: in dB, against the same view with thresholds off; inf if the pictures are equal.
     """
 
     value: float
@@ -53,14 +53,14 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class SweepCurve:
-    """A sweep, or as much of it as is done.
+    """A sweep, or as much of it as is finished.
 
     Attributes:
         name: the swept field of `MarchSettings`.
         scale: the swept range; figures use it as their horizontal axis.
-        present: the value that the view has.
-        n_rays: of each picture.
-        points: in order of their values.
+        present: the view's own value.
+        n_rays: rays per picture.
+        points: by ascending value.
     """
 
     name: str
@@ -71,24 +71,26 @@ class SweepCurve:
 
     @property
     def knee(self) -> SweepPoint | None:
-        """The value to choose for speed alone that costs nothing one would see.
+        """The fastest value whose picture looks the same as with thresholds off; None if there is none.
 
-        Of the points whose picture keeps `KNEE_DECIBELS` against thresholds off, the one with the fewest density and
-        colour evaluations together; of equals the most faithful. Evaluations decide and not milliseconds, because
-        they are the same on every machine and in every run. None where no point keeps so much.
+        Among the points with at least `KNEE_DECIBELS` against thresholds off, it has the fewest density and colour
+        evaluations together, and among equals the highest PSNR. Evaluations decide rather than milliseconds, because
+        they are the same on every machine and in every run.
         """
         faithful = [point for point in self.points if point.psnr_vs_off >= KNEE_DECIBELS]
         return min(faithful, key=lambda point: (point.evaluations, -point.psnr_vs_off), default=None)
 
     def value_at(self, position: float) -> float:
-        """The value that a click at a position of the axis means: that of a point close by, or else its own."""
+        """The value that a click at a position of the axis selects: that of a point close by, or else the
+        position's."""
         nearest = min(self.points, key=lambda point: abs(self.scale.position(point.value) - position), default=None)
         if nearest is not None and abs(self.scale.position(nearest.value) - position) <= _NEARBY:
             return nearest.value
         return self.scale.value(min(1.0, max(0.0, position)))
 
     def drawn_decibels(self) -> tuple[list[float], float, float]:
-        """PSNRs as a figure draws them, and its axis's ends: pictures equal to the reference lie above all others."""
+        """PSNRs as a figure draws them, and its axis's limits; pictures equal to the reference are drawn above all
+        others."""
         finite = [point.psnr_vs_off for point in self.points if math.isfinite(point.psnr_vs_off)]
         low, high = min([KNEE_DECIBELS - 10.0, *finite]), max([KNEE_DECIBELS + 10.0, *finite])
         ceiling, air = high + 0.12 * (high - low), 0.06 * (high - low)
@@ -104,15 +106,15 @@ def swept_setting(
 ) -> Setting:
     """A threshold's setting with its range narrowed to what is worth rendering.
 
-    - The step size goes from 1/1536 to 1/12 of the box's diagonal: its whole range would take hours at the fine end.
-    - The near and far planes go, linearly, from the box's nearest to its farthest point from the camera: beyond
-      these they change nothing. The near plane stays in front of the far plane.
+    - The step size runs from 1/1536 to 1/12 of the box's diagonal: the fine end of its whole range would take hours.
+    - The near and far planes run linearly between the box's nearest and farthest points from the camera, beyond which
+      they change nothing. The near plane stays in front of the far plane.
     - The other thresholds keep the range of their sliders.
 
     Args:
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
-        position: of the camera.
-        sampler: its settings, one of `core.config.methods.SAMPLERS`.
+        position: the camera's.
+        sampler: the sampler's settings.
 
     Raises:
         ValueError: the name is none of `MARCH_NUMBERS`, the sampler doesn't use it, or the planes leave no range.
@@ -150,7 +152,7 @@ def swept_setting(
 
 
 def swept_names(sampler: Any) -> tuple[str, ...]:
-    """Those of `MARCH_NUMBERS` that a sampler of some settings uses."""
+    """Those of `MARCH_NUMBERS` that a sampler with these settings uses."""
     return tuple(name for name in MARCH_NUMBERS if name in read_by(sampler))
 
 

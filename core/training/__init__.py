@@ -1,1 +1,1 @@
-"""Optimises a field on a dataset: no threads, no window. Imports `rendering` and what stands above it."""
+"""Optimises a field on a dataset, without threads or a window. Imports `rendering` and everything below it."""

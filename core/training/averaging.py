@@ -1,7 +1,7 @@
-"""The mean of a field's last weights, which is what is shown.
+"""The running mean of a field's weights, which is what is shown.
 
-Weights that learn by large steps swing around the place that they are on their way to, most of all after small batches;
-their mean lies nearer to it (Polyak and Juditsky 1992). Instant-NGP renders such a mean too.
+Weights that learn by large steps oscillate around the optimum, most of all with small batches; their mean lies closer
+to it (Polyak and Juditsky 1992). Instant-NGP renders such a mean too.
 """
 
 import copy
@@ -14,22 +14,22 @@ from core.kernels.runtime.launch import run_together
 from core.training.optimizer import split_for_threads
 
 _EVERY = 4
-"""Steps from one look at the weights to the next: a look costs a tenth of a step."""
+"""Steps between updates of the mean: an update costs a tenth of a step."""
 
 _LONGEST, _SHARE = 64, 1.0 / 12.0
-"""Steps that the mean reaches back: a share of all there were, for young weights are soon out of date, and at most so
-many. While that is less than from one look to the next, it is the weights themselves, after each step."""
+"""Steps that the mean reaches back: a share of all steps, since early weights are soon out of date, up to a limit.
+While that is less than the steps between updates, the mean is the weights themselves, after each step."""
 
 
 class Averaged:
-    """A field's twin whose weights follow its own.
+    """A copy of a field whose weights are the running mean of the field's.
 
     Args:
-        learning: the field that learns. All that changes of it is in its parameters, which are floating-point numbers,
-            and in its buffers.
+        learning: the field that learns. Its whole state is in its parameters, which are floating-point numbers, and in
+            its buffers.
 
     Attributes:
-        field: the twin; it wants no gradients.
+        field: the copy; it takes no gradients.
     """
 
     def __init__(self, learning: nn.Module):
@@ -37,7 +37,7 @@ class Averaged:
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
-        """Take in the weights after a step, if it is one that is looked at."""
+        """Update the mean after a step, if one is due."""
         if step % _EVERY and _SHARE * step > _EVERY:
             return
         weight = _EVERY / min(_LONGEST, max(_EVERY, _SHARE * step))

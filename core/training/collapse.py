@@ -74,13 +74,13 @@ class CollapseWatch:
 
 
 def with_flags(collapse: TrainingCollapsed) -> str:
-    """The message for a command line, where flags of `train` stand for the window's buttons."""
+    """The message for a command line, which names flags of `train` in place of the window's buttons."""
     flags = ", ".join(f"--{name.replace('_', '-')}" for name in collapse.settings)
     return f"{collapse}; train has {flags}" if flags else str(collapse)
 
 
 def lower_march_thresholds(march: MarchSettings, densest: float) -> MarchSettings:
-    """The thresholds with the alpha and occupancy thresholds divided by ten until they let a cell pass clearly.
+    """The settings with the alpha and occupancy thresholds divided by ten until a cell clearly passes both.
 
     Args:
         densest: the cell's density * step; its alpha is 1 - exp(-densest).
@@ -93,7 +93,7 @@ def lower_march_thresholds(march: MarchSettings, densest: float) -> MarchSetting
 
 
 def _below(threshold: float, value: float) -> float:
-    """A threshold divided by ten, at least once, until it is at most a tenth of a value; 0 where that leads nowhere."""
+    """A threshold divided by ten, at least once, until it is at most a tenth of a value; 0 if it becomes negligible."""
     threshold *= 0.1
     while threshold > 0.1 * value and threshold > _SMALLEST_THRESHOLD:
         threshold *= 0.1

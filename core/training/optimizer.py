@@ -1,8 +1,8 @@
-"""Adam (Kingma and Ba 2015), torch's own, in pieces on the CPU.
+"""torch's Adam (Kingma and Ba 2015), split over our threads on the CPU.
 
-A step passes over a hash table, its gradient and its two moments. On the CPU each thread of the pool
-takes a piece of them, for torch's own threads are off, and rounds it on the way for who reads the table rounded. Adam
-treats each number for itself, so pieces change nothing in the result.
+A step passes over a hash table, its gradient and its two moments. On the CPU each thread of the pool takes a piece of
+them, since torch's own threads are off, and also rounds the piece to bfloat16 for those who read the table so. Adam is
+elementwise, so the pieces don't change the result.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,24 +15,23 @@ from torch import Tensor, nn
 from core.kernels.runtime.launch import lanes_on, run_together
 
 _WORTH_A_THREAD = 1 << 16
-"""Numbers of a parameter that are worth a thread of their own, a tenth of a millisecond."""
+"""Numbers of a parameter that are worth a thread of their own: a tenth of a millisecond."""
 
 _VECTOR = 64
-"""A piece's length is a multiple of this, which any vector's length divides: the same numbers are computed in vectors
-as in one piece."""
+"""Pieces are multiples of this, which every SIMD width divides: the same numbers share vectors as in one piece."""
 
 
 class Adam:
     """An optimiser whose state is that of `torch.optim.Adam`.
 
     Args:
-        groups: dicts with "params", and with what else a group is to have.
-        learning_rate: of all groups, until their "lr" is set.
-        rounded_readers: of parameters that somebody reads in bfloat16; called with the rounded parameter, a new tensor
-            of its shape, after a step that made it on the way. Where a step doesn't (on CUDA), nobody is called.
+        groups: dicts with "params" and "factor", see `set_rate`, and any other options of torch's Adam.
+        learning_rate: of all groups, until `set_rate` is called.
+        rounded_readers: callbacks of parameters that are read in bfloat16 too. After a step on the CPU each is called
+            with the rounded parameter, a new tensor of its shape; on CUDA they aren't called.
 
     Attributes:
-        param_groups: torch's; "lr" of each is what the next step takes.
+        param_groups: torch's; the next step uses the "lr" of each.
         state: torch's, by parameter: "step", "exp_avg", "exp_avg_sq"; empty before a parameter's first step.
     """
 
@@ -64,20 +63,20 @@ class Adam:
             group["lr"] = rate * group["factor"]
 
     def drop_gradients(self) -> None:
-        """Let the next backward pass begin without gradients."""
+        """Discard all gradients before the next backward pass."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
 
     def gradient_sums(self) -> list[Tensor]:
-        """Sums (scalars) over all gradients there are, in parts: one isn't finite if a number in it isn't."""
+        """Sums (scalars) over pieces of all gradients; a sum isn't finite if a number in its piece isn't."""
         grads = [grad for group in self.param_groups for x in group["params"] if (grad := x.grad) is not None]
         parts = [part for grad in grads for part in split_for_threads(grad.contiguous())]
         return run_together([part.sum for part in parts]) if len(parts) > len(grads) else [x.sum() for x in parts]
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move each parameter that has a gradient."""
+        """Update each parameter that has a gradient."""
         groups = [(group, _learnt(group)) for group in self.param_groups]
         learnt = [parameter for _, parameters in groups for parameter in parameters]
         rounded = {}
@@ -86,7 +85,7 @@ class Adam:
             run_together([task for group in groups for task in self._tasks(*group, rounded)])
         else:
             self._whole.step()
-        # fused Adam writes unnoticed by torch, and fields keep what they made of their tables by version
+        # fused Adam doesn't bump versions, by which fields cache what they derive from their tables
         torch.autograd.graph.increment_version(learnt)
         for parameter, value in rounded.items():
             self._readers[parameter](value)
@@ -94,7 +93,7 @@ class Adam:
     def _tasks(
         self, group: dict[str, Any], parameters: list[nn.Parameter], rounded: dict[nn.Parameter, Tensor]
     ) -> list[Callable[[], None]]:
-        """A group's step: one task for each piece of a large parameter, and one for all small parameters."""
+        """A group's step: a task for each piece of a large parameter, and one for all small parameters."""
         states = [self._state_of(parameter) for parameter in parameters]
         if parameters:
             torch._foreach_add_([state["step"] for state in states], 1)  # pyright: ignore[reportPrivateImportUsage] - as torch.optim
@@ -115,14 +114,14 @@ class Adam:
 
     def _state_of(self, parameter: nn.Parameter) -> dict[str, Tensor]:
         state = self.state[parameter]
-        if not state:  # as torch begins
+        if not state:  # as torch initialises it
             state["step"] = torch.zeros((), dtype=torch.float32)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         return state
 
 
 def split_for_threads(x: Tensor) -> tuple[Tensor, ...]:
-    """Views (n,) of numbers that lie side by side: pieces for threads, where they are worth it; or all of them."""
+    """Flat views (n,) of a contiguous tensor: one piece per thread where that is worth it, else one for all."""
     n_pieces = max(1, min(lanes_on(x.device), x.numel() // _WORTH_A_THREAD))
     return x.view(-1).split(max(1, -(-x.numel() // (n_pieces * _VECTOR)) * _VECTOR))
 
@@ -148,7 +147,7 @@ def _learnt(group: dict[str, Any]) -> list[nn.Parameter]:
 
 
 def _can_be_cut(parameter: nn.Parameter) -> bool:
-    """Whether a parameter and its gradient are float32 numbers side by side in the CPU's memory."""
+    """Whether a parameter and its gradient are contiguous float32 tensors on the CPU."""
     return all(
         x is not None and x.is_cpu and x.dtype is torch.float32 and x.layout is torch.strided and x.is_contiguous()
         for x in (parameter, parameter.grad)

@@ -1,4 +1,4 @@
-"""The newest state that training is known to have survived, kept in memory to go back to."""
+"""Keeps the newest state known to be good, so that training can go back to it."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from torch import Tensor
 from core.config.march import MarchSettings
 
 PERIOD = 3.0
-"""Seconds of training between copies. A copy takes less than 0.5% of them (see tests/benchmarks/RESULTS.md)."""
+"""Seconds of training between copies. Copying takes less than 0.5% of them (see tests/benchmarks/RESULTS.md)."""
 
 PROOF_STEPS = 100
-"""Steps that must go well after a state before it counts as good: more than any collapse takes to be noticed."""
+"""Steps that must succeed after a state before it counts as good: more than it takes to notice any collapse."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Kept:
     """A copy of a trainer's state.
 
     Attributes:
-        tensors, counters: as `Trainer.state_tensors` and `Trainer.counters` give them; the tensors are the copy's own.
-        march: the thresholds training used.
+        tensors, counters: from `Trainer.state_tensors` and `Trainer.counters`; the tensors are copies.
+        march: training's thresholds at that time.
     """
 
     tensors: dict[str, Tensor]
@@ -36,39 +36,39 @@ class Kept:
 
 
 class LastGood:
-    """Takes copies as training goes on. A copy waits until enough went well after it, and then becomes the good one.
+    """Copies the state as training goes on. A copy is pending until enough steps have succeeded after it.
 
-    Two copies exist at most; they take turns in the same memory.
+    There are at most two copies, which reuse the same memory in turn.
 
     Attributes:
-        good: the newest proven copy, or None.
+        good: the newest copy that proved good, or None.
     """
 
     def __init__(self) -> None:
         self.good: Kept | None = None
-        self._waiting: Kept | None = None
+        self._pending: Kept | None = None
 
     def due(self, step: int, seconds: float) -> bool:
-        """Whether a copy is wanted after a step that went well: the first one, or the waiting one has proved good."""
-        waiting = self._waiting
-        return waiting is None or (step >= waiting.step + PROOF_STEPS and seconds >= waiting.seconds + PERIOD)
+        """Whether to copy after a successful step: there is no pending copy, or it has proved good."""
+        pending = self._pending
+        return pending is None or (step >= pending.step + PROOF_STEPS and seconds >= pending.seconds + PERIOD)
 
     def keep(self, tensors: dict[str, Tensor], counters: dict[str, float], march: MarchSettings) -> None:
-        """Copy a state that is due; the copy that waited is good now, and the one before it is forgotten."""
+        """Copy the state; the pending copy becomes the good one, and the old good one's memory is reused."""
         memory = {}
-        if self._waiting is not None:
+        if self._pending is not None:
             memory = self.good.tensors if self.good is not None else {}
-            self.good = self._waiting
-        copies = {name: _copied(tensor, memory.get(name)) for name, tensor in tensors.items()}
-        self._waiting = Kept(copies, counters, march)
+            self.good = self._pending
+        copies = {name: _copy(tensor, memory.get(name)) for name, tensor in tensors.items()}
+        self._pending = Kept(copies, counters, march)
 
-    def went_back(self) -> None:
-        """Training is at the good state again: what waited is of a course that has ended."""
-        self._waiting = None
+    def discard_pending(self) -> None:
+        """Drop the pending copy: training went back to the good state, before it."""
+        self._pending = None
 
 
-def _copied(tensor: Tensor, memory: Tensor | None) -> Tensor:
-    """A copy, in earlier memory where it fits."""
+def _copy(tensor: Tensor, memory: Tensor | None) -> Tensor:
+    """A copy, in the given memory if it fits."""
     if memory is None or memory.shape != tensor.shape or memory.dtype != tensor.dtype:
         return tensor.detach().clone()
     return memory.copy_(tensor.detach())

@@ -1,21 +1,22 @@
-"""How fast to learn, and when."""
+"""The learning rate's schedule."""
 
 from core.config.training import TrainSettings
 
 _YOUNG, _GROWN = 200, 500
-"""Until the first of these steps the rate doesn't fall towards a horizon, from the second on it falls in full: a field
-so young still gains more from large steps than it loses by their noise."""
+"""Up to the first of these steps the rate doesn't fall towards a horizon, from the second on it falls in full: a young
+field gains more from large steps than it loses to their noise."""
 
 _YOUNG_POWER, _GROWN_POWER = 0.5, 0.75
-"""Powers of a batch's size that its rate falls with. The root suits the noise of a smaller batch (Krizhevsky 2014), and
-a young field learns soonest with it; a grown one loses half a dB by it while small steps follow each other, and with
-the size itself it would learn too little in them."""
+"""Exponents of the batch's size in the rate. The square root fits the noise of a smaller batch (Krizhevsky 2014), and a
+young field learns fastest with it; a grown one loses half a dB by it during series of small steps, and would learn too
+little in them with a linear rate."""
 
 
 def learning_rate(settings: TrainSettings, step: int, seconds: float, fraction: float = 1.0) -> float:
-    """Adam's rate after so many steps and seconds of training: a warm-up, then a fall, to the horizon or open-ended.
+    """Adam's learning rate: a warm-up, then a decay, towards the horizon or open-ended.
 
     Args:
+        step, seconds: steps and seconds of training so far.
         fraction: the size of the step's batch, as a share of the usual one.
     """
     warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))

@@ -1,6 +1,6 @@
-"""Snapshots: everything a run needs to go on exactly where it was, in one safetensors file, without pickle.
+"""Snapshots: everything a run needs to continue exactly where it was, in one safetensors file, without pickle.
 
-Tensors: the field, the mean that is shown of it, the grid, the optimiser's moments and the generator's state. The
+Tensors: the field, its running mean that is shown, the grid, the optimiser's moments and the generator's state. The
 header's "firstlight" entry is a JSON object with the settings, the counters, the training views left out, the scene's
 place and where the dataset lies; the images are not stored.
 """
@@ -28,15 +28,15 @@ from core.training.trainer import Trainer
 
 _KEY = "firstlight"
 _VERSION = 4
-"""1: the colour network knew one value less of the density's. 2: space around the box was not contracted. 3: what the
-network gives was the logarithm of the density itself, and fresh fog in contracted space four times as thick."""
+"""1: the colour network had one density feature less. 2: space around the box was not contracted. 3: the network's
+output was the logarithm of the density itself, and untrained contracted space was four times as dense."""
 
 _COMPARED_CAMERAS = 3
-"""Cameras whose poses are compared with the dataset's: poses that were found anew are others."""
+"""Cameras whose poses are compared with the dataset's: poses that were searched for again differ."""
 
 
 def save_snapshot(path: str | Path, trainer: Trainer) -> None:
-    """Write a snapshot; a file of that name is never replaced.
+    """Write a snapshot into a new file.
 
     Raises:
         SnapshotError: the file exists or can't be written.
@@ -72,8 +72,8 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
 
     Args:
         progress: as in `open_dataset`.
-        own_field: path.py:Class of the user's own field that it was trained with. A snapshot may come from anywhere, so
-            that no code runs because one names it.
+        own_field: path.py:Class of the user's own field that it was trained with. Snapshots may come from anywhere, so
+            code that one names runs only if the user names it too.
 
     Raises:
         SnapshotError: the file is missing, broken or of another version, its dataset is gone, or it was trained with a

@@ -1,4 +1,4 @@
-"""Training: one step at a time, on the one path. No threads, no sleeping, no window."""
+"""Training, one step at a time, on the one path. No threads, no sleeping, no window."""
 
 import math
 import time
@@ -32,7 +32,7 @@ from core.training.schedule import learning_rate
 from core.training.stats import TrainStats, to_numbers
 
 _REHEARSED = 64
-"""Rays, and cells, that kernels are compiled or loaded for before the first step."""
+"""Rays and cells with which kernels are compiled or loaded before the first step."""
 
 _SLOWER = 0.5
 """The learning rate is multiplied by this when training goes back from a value that was not finite."""
@@ -44,16 +44,16 @@ class Trainer:
     Args:
         dataset: its training views are moved to the device.
         seed: the same seed gives the same first losses on a CPU.
-        excluded: indices of training views that it begins without; see `exclude`. Neither do their silhouettes carve.
-        sampler_settings: of one of `core.config.methods.SAMPLERS`.
+        excluded: indices of training views to begin without, see `exclude`; their silhouettes don't carve either.
+        sampler_settings: the settings of a sampler, which say which one it is.
 
     Attributes:
-        field: what is shown and measured: the mean of the last weights of `learning_field`, see
-            `core.training.averaging`; or, of a field of the user's own, that one itself.
-        learning_field: what the steps move.
-        grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
-        sampler: what places samples; the grid itself for `OccupancySettings`.
-        n_evaluations: densities that all steps asked for, with gradient and without.
+        field: what is shown and measured: the running mean of `learning_field`, see `core.training.averaging`; a field
+            of the user's own is shown itself.
+        learning_field: what the steps update.
+        grid: the occupancy grid, kept up to date with every sampler: it shows where the scene is.
+        sampler: what places samples on rays.
+        n_evaluations: densities evaluated by all steps, with gradient and without.
 
     Raises:
         ValueError: see `exclude` and `space_of`.
@@ -96,7 +96,7 @@ class Trainer:
         Raises:
             TrainingCollapsed: the loss, its gradient or a density is not finite (the step is not taken), no cell is
                 occupied, or many steps in a row kept no sample. `rebuild_grid`, `lower_thresholds` and
-                `restore_last_good` are the ways out.
+                `restore_last_good` are remedies.
         """
         began = time.perf_counter()
         settings = self.settings
@@ -109,13 +109,13 @@ class Trainer:
             what = f"the loss ({value:g}) or its gradient"
             raise self._watch.not_finite(what, self.step_count + 1, settings)
         n_samples, n_marched = traced.sampled.samples.n_samples, int(n_marched)
-        if n_samples:  # without one there is no gradient, and Adam's momentum alone would move the weights
+        if n_samples:  # without samples there is no gradient, and Adam's momentum alone would move the weights
             self._optimizer.step()
             n_learnt = n_samples + traced.sampled.n_learnt
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
         self.step_count += 1
         self._model.follow(self.step_count)
-        # where the march asked for densities, those of what it kept were asked for once more, with gradient
+        # if the march evaluated densities, those of the kept samples were evaluated again, with gradient
         self.n_evaluations += n_marched + (n_samples if traced.sampled.sigmas is not None else 0)
         if self._watch.count(n_samples):
             raise self._nothing_to_learn_from()
@@ -144,13 +144,13 @@ class Trainer:
                 buffer.copy_(value)
 
     def n_rays(self, fraction: float) -> int:
-        """Rays that a step takes to learn from a share of the target number of samples."""
+        """Rays of a step that is to learn from a fraction of the target number of samples."""
         settings = self.settings
         return int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
 
     @cached_property
     def coverage(self) -> Coverage:
-        """How many training cameras see each grid cell; it counts nothing until it is asked to."""
+        """How many training cameras see each grid cell; nothing is counted until it is asked for."""
         return Coverage(self._batches.views.cameras, self._boxes(), self.settings.grid_resolution)
 
     def set_march(self, march: MarchSettings) -> None:
@@ -158,7 +158,7 @@ class Trainer:
         self.settings = replace(self.settings, march=march)
 
     def turn_up(self, up: tuple[float, float, float]) -> None:
-        """Take another unit vector for the scene's up; nothing that is learnt depends on it."""
+        """Change the scene's up to another unit vector; nothing that is learnt depends on it."""
         self.dataset = replace(self.dataset, up=up)
 
     def exclude(self, views: frozenset[int]) -> None:
@@ -194,22 +194,22 @@ class Trainer:
         good = self._last_good.good
         if good is None:
             raise FirstlightError("no good state is kept so early in training: reset training instead")
-        # what is loaded becomes the optimiser's own, and the copy may be needed again
+        # loaded tensors become the optimiser's own, and the copy may be needed again
         tensors = {name: tensor.clone() for name, tensor in good.tensors.items()}
         self.load_state(tensors | {"generator": self._generator.get_state()}, good.counters)
         rate = self.settings.learning_rate
         if self._watch.kind is CollapseKind.NOT_FINITE:
             rate = max(_SLOWER * rate, settings_of(TrainSettings)["learning_rate"].low)
         self.settings = replace(self.settings, march=good.march, learning_rate=rate)
-        self._last_good.went_back()
+        self._last_good.discard_pending()
         self._watch.kind = None
         return good.step
 
     def rebuild_grid(self) -> None:
-        """Start the occupancy grid again as on the first step, from the density that the field has now.
+        """Restart the occupancy grid as on the first step, from the field's present density.
 
-        Every cell that may hold something is occupied and must prove empty again; now, and until the grid is warm, an
-        update evaluates all of them.
+        Every cell that may be occupied is occupied until it proves empty again; this update and those until the grid is
+        warm evaluate all cells.
 
         Raises:
             TrainingCollapsed: a density is not finite.
@@ -243,7 +243,7 @@ class Trainer:
         return tensors | {f"optimizer.{name}": value for name, value in moments.items()}
 
     def counters(self) -> dict[str, float]:
-        """All numbers that the next step depends on, besides the settings."""
+        """All numbers that the next step depends on, apart from the settings."""
         return {
             "step_count": self.step_count,
             "seconds": self.seconds,
@@ -254,7 +254,7 @@ class Trainer:
         }
 
     def load_state(self, tensors: dict[str, Tensor], counters: dict[str, float]) -> None:
-        """Go on where `state_tensors` and `counters` were taken, on the same settings and dataset."""
+        """Continue from what `state_tensors` and `counters` returned, with the same settings and dataset."""
         self._model.load(tensors)
         self._optimizer.load(self._model.parameters(), under("optimizer.", tensors))
         restore_generator(self._generator, tensors["generator"], self.seed + int(counters["step_count"]))
