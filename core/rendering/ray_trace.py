@@ -188,9 +188,7 @@ def inspect_ray(
     )
 
 
-def _with_fates(
-    whole: Sampled, densities: Tensor, rgbs: Tensor, kept: Samples, march: MarchSettings
-) -> RaySamples:
+def _with_fates(whole: Sampled, densities: Tensor, rgbs: Tensor, kept: Samples, march: MarchSettings) -> RaySamples:
     """What became of each sample of a whole march, of which `kept` were composited: the kernel's own verdicts."""
     t_starts, t_ends, sigmas = (_numpy(x) for x in (whole.samples.t_starts, whole.samples.t_ends, densities))
     taus = sigmas * (t_ends - t_starts)
