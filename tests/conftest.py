@@ -1,17 +1,68 @@
-"""What tests share: small scenes that are written when asked for, and the real scenes beside the project."""
+"""What tests share: how a whole run is split over the cores, small scenes that are written when a test asks for them,
+and the real scenes beside the project.
 
+`pytest` without a path runs every test, in as many processes as there are cores. It isn't an option in pyproject.toml,
+because `pytest -p no:xdist` would refuse it, and because a run of one file ends before more processes have started.
+"""
+
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
-from core.process import configure
+from core.process import available_cores, configure
 
-configure()  # before torch is imported
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+MOST_WORKERS = 8
+"""Each takes about a gigabyte and ten seconds to start; more than these wait for the window's tests anyway."""
+
+# Before torch is imported. The processes share the cores out; tests of threads ask for threads themselves.
+configure(threads=max(1, available_cores() // WORKERS))
 
 from tests.ball import write_ball  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+WINDOWS = "tests/gui/"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Split a run of all tests over the cores, unless the command line says how (`-n 0` doesn't split)."""
+    option = config.option
+    if "PYTEST_XDIST_WORKER" in os.environ or getattr(option, "numprocesses", 0) is not None:
+        return  # a worker; or xdist is absent, or told what to do
+    selects = config.args_source is pytest.Config.ArgsSource.ARGS or option.keyword or option.markexpr
+    workers = min(available_cores(), MOST_WORKERS)
+    if workers > 1 and not selects and not option.usepdb:
+        option.numprocesses = workers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The window's tests come first: they take the longest and are run by one worker."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WINDOWS))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the modules and the list of tests: a full collection takes 0.2 s with them."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Give a file's tests to one worker, which makes their scenes once, and the window's tests all to one.
+
+    A window waits about as long as it computes, so one of them beside a worker that only computes fills two cores.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return WINDOWS if nodeid.startswith(WINDOWS) else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False  # keep the order of collection: windows first
+    return Scheduling(config, log)
 
 
 @pytest.fixture
