@@ -41,6 +41,7 @@ _WARM_SECONDS = 10.0
 """Training before measuring: an untrained scene is a fog, and costs what no real one does."""
 
 _VIEW_SIZES = (200, 400, 800)
+_PRODUCT_SIZE = 2048  # rows and columns of the matrices whose product sets the limit
 _COMPOSITED = 8  # numbers a sample: density, ends and colour in, weight and transmittance out
 
 
@@ -94,12 +95,13 @@ def _limits(machine: Machine) -> str:
 
 def measure_machine(device: str, precision: str = "float32") -> Machine:
     """The two limits, each the best of several large runs."""
-    a = torch.rand(2048, 2048, device=device).to(DTYPES[precision])
+    a = torch.rand(_PRODUCT_SIZE, _PRODUCT_SIZE, device=device).to(DTYPES[precision])
     source = torch.rand(1 << 26, device=device)
     target = torch.empty_like(source)
     product = min(_times(lambda: a @ a, device, repeats=8))
     copy = min(_times(lambda: target.copy_(source), device, repeats=8))
-    return Machine(2 * 2048**3 / product / 1e9, 2 * source.nbytes / copy / 1e9, n_threads(), describe_backend(device))
+    gflops, gigabytes_per_second = 2 * _PRODUCT_SIZE**3 / product / 1e9, 2 * source.nbytes / copy / 1e9
+    return Machine(gflops, gigabytes_per_second, n_threads(), describe_backend(device))
 
 
 def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:

@@ -16,6 +16,7 @@ def ball(tmp_path, monkeypatch):
     monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
     monkeypatch.setattr(bench, "_WARM_SECONDS", 0.3)
     monkeypatch.setattr(bench, "_VIEW_SIZES", (16,))
+    monkeypatch.setattr(bench, "_PRODUCT_SIZE", 256)
     return str(write_quick_ball(tmp_path / "ball"))
 
 
