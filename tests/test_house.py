@@ -1,7 +1,11 @@
-"""The rules of the house: which file may import which. They are read from the source, so nothing is run."""
+"""The rules of the house: which file may import which, what a file and a folder have, and where its tests lie.
+
+They are read from the source, so nothing is run.
+"""
 
 import ast
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,11 +48,39 @@ WINDOW = ("viewer/window.py", "viewer/panels/", "viewer/widgets/")
 
 ORDERS = {"core": CORE_ORDER, "viewer": VIEWER_ORDER}
 
+LONGEST = 300
+"""Lines of a file: a reader keeps its subject in mind."""
+
+LONGER: set[str] = {"core/training/trainer.py", "viewer/session/session.py", "run_viewer.py"}
+
+EXPLAINED = ("", "core", "core/datasets", "core/kernels", "viewer", "tests/benchmarks")
+"""Folders that a README introduces."""
+
+NOT_MIRRORED = {
+    "core/datasets/formats/test_lego.py": "the official scene, through its format",
+    "core/datasets/formats/test_mutations.py": "hostile values, in the files of all formats",
+    "core/datasets/loading/test_same_rays.py": "the same photos through several formats",
+    "core/datasets/loading/test_views.py": "views read by all formats",
+    "core/datasets/test_open_dataset.py": "the function of the package",
+    "core/fields/test_dynamic.py": "the fields with time",
+    "core/kernels/test_backends.py": "Warp's kernels against nerfacc's",
+    "core/kernels/test_cuda_branch.py": "CUDA's branches of all headers, emulated",
+    "core/kernels/test_cuda_compiles.py": "all modules, compiled for CUDA",
+    "core/kernels/test_on_cuda.py": "all modules, on a GPU",
+    "core/training/test_moving_scenes.py": "scenes with time, from grid to picture",
+    "viewer/session/test_methods.py": "the session, while methods change",
+    "viewer/session/test_moving_scene.py": "the session on a scene with time",
+    "viewer/session/test_session_failures.py": "the session, when something fails",
+    "viewer/session/test_session_thread.py": "the session on its own thread",
+}
+"""Tests of core and viewer that have no file of their name there, and what they are about."""
+
 
 def sources(folder: str) -> list[Path]:
     return sorted((REPOSITORY / folder).rglob("*.py"))
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """The modules a file imports, anywhere in it, by their full names."""
     found = set()
@@ -126,6 +158,36 @@ def test_a_part_imports_only_what_stands_above_it(base):
             used = {name.split(".")[1] for name in imports(path) if name.startswith(f"{base}.")} & ranks.keys()
             strays = sorted(other for other in used if ranks[other] > ranks[part])
             assert not strays, f"{path.relative_to(REPOSITORY)} imports {strays}"
+
+
+@pytest.mark.parametrize("base", ORDERS)
+def test_every_folder_says_what_lives_there(base):
+    silent = [
+        path.parent.relative_to(REPOSITORY).as_posix()
+        for path in {source.parent / "__init__.py" for source in sources(base)}
+        if not path.exists() or not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert not silent
+
+
+@pytest.mark.parametrize("folder", EXPLAINED)
+def test_a_readme_introduces_the_larger_folders(folder):
+    assert (REPOSITORY / folder / "README.md").is_file()
+
+
+def test_no_file_is_long():
+    paths = [REPOSITORY / "run_viewer.py", *sources("core"), *sources("viewer")]
+    lengths = {path.relative_to(REPOSITORY).as_posix(): len(path.read_text().splitlines()) for path in paths}
+    assert not {name: n for name, n in lengths.items() if n > LONGEST and name not in LONGER}
+
+
+@pytest.mark.parametrize("base", ORDERS)
+def test_tests_lie_where_the_code_lies(base):
+    for path in (REPOSITORY / "tests" / base).rglob("test_*.py"):
+        name = path.relative_to(REPOSITORY / "tests")
+        code = REPOSITORY / name.with_name(name.name.removeprefix("test_"))
+        about = NOT_MIRRORED.get(name.as_posix())
+        assert code.exists() or code.with_suffix("").is_dir() or about, f"{name} tests no file of its name"
 
 
 def test_nothing_else_lies_at_the_top():
