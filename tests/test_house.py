@@ -186,8 +186,9 @@ def test_tests_lie_where_the_code_lies(base):
     for path in (REPOSITORY / "tests" / base).rglob("test_*.py"):
         name = path.relative_to(REPOSITORY / "tests")
         code = REPOSITORY / name.with_name(name.name.removeprefix("test_"))
-        about = NOT_MIRRORED.get(name.as_posix())
-        assert code.exists() or code.with_suffix("").is_dir() or about, f"{name} tests no file of its name"
+        adds_one = name.name.startswith("test_new_")  # a toy format, field, panel .. from a folder of the test's
+        known = adds_one or name.as_posix() in NOT_MIRRORED
+        assert known or code.exists() or code.with_suffix("").is_dir(), f"{name} tests no file of its name"
 
 
 def test_nothing_else_lies_at_the_top():
