@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.config.march import MarchSettings
 from core.geometry.rays import Rays
-from core.kernels.grid import GridState, GridStruct
+from core.kernels.grid import Grid, GridState
 from core.kernels.march_start import intersect_box
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch
@@ -36,7 +36,7 @@ class CellHits(NamedTuple):
 @cpp_kernel("cell_hits.h", "first_cell")
 def _first_cell(
     ray: Int,
-    grid: GridStruct,
+    grid: Grid,
     rays_o: Vec3s,
     rays_d: Vec3s,
     t_mins: Floats,
@@ -57,7 +57,7 @@ def _first_cell(
 @cpp_kernel("cell_hits.h", "cell_on_plane")
 def _cell_on_plane(
     ray: Int,
-    grid: GridStruct,
+    grid: Grid,
     rays_o: Vec3s,
     rays_d: Vec3s,
     near_plane: Float,

@@ -17,7 +17,7 @@ from torch import Tensor
 from core.geometry.rays import Samples
 from core.kernels.contraction import Space
 from core.kernels.encoded_network import RUN, laid_out
-from core.kernels.grid import FAR_AWAY, GridStruct
+from core.kernels.grid import FAR_AWAY, Grid
 from core.kernels.marching import March
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import lanes_on, launch, made_once
@@ -92,7 +92,7 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
         n_parts: Int,
         round_size: Int,
         room: Int,
-        grid: GridStruct,
+        grid: Grid,
         rays_o: Vec3s,
         rays_d: Vec3s,
         step_size: Float,

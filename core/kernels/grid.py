@@ -6,11 +6,13 @@ A position belongs to the finest level that contains it.
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import warp as wp
 from torch import Tensor
 
+from core.config.types import Box
 from core.geometry.boxes import crop_box, outer_box
 from core.kernels.clearance import clearances_of
 
@@ -21,8 +23,7 @@ FLOAT_SPACING = 2.0**-23
 """The distance between neighbouring float32 numbers near t is at most this times t."""
 
 
-@wp.struct
-class Grid:
+class _Fields:
     """The base level's box by its centre and half sides, the number of levels and the cells' clearances."""
 
     center: wp.vec3f
@@ -31,15 +32,17 @@ class Grid:
     cells_per_unit: wp.vec3f
     n_levels: wp.int32
     shape: wp.vec3i
-    clearances: wp.array4d(dtype=wp.uint8)
+    clearances: wp.array4d[wp.uint8]
 
 
-GridStruct = Annotated[Grid, Grid]
-"""The type of a kernel's argument, see `core.kernels.runtime.types`."""
+_STRUCT = wp.struct(_Fields)
+
+Grid = Annotated[Any, _STRUCT]
+"""A grid as kernels take it, see `core.kernels.runtime.types`."""
 
 
 @cache
-def geometry(box: tuple[float, ...], shape: tuple[int, ...]) -> Grid:
+def geometry(box: Box, shape: tuple[int, ...]) -> Grid:
     """A grid as the kernels take it, without its cells: only where they lie.
 
     Args:
@@ -49,12 +52,11 @@ def geometry(box: tuple[float, ...], shape: tuple[int, ...]) -> Grid:
     return _without_cells(box, shape)
 
 
-def _without_cells(box: tuple[float, ...], shape: tuple[int, ...]) -> Grid:
-    low, high = wp.vec3f(*box[:3]), wp.vec3f(*box[3:])
-    sides = wp.vec3f(*(float(n) for n in shape[1:]))
-    grid = Grid()
-    grid.center, grid.half = 0.5 * (low + high), 0.5 * (high - low)
-    grid.cell_size, grid.cells_per_unit = wp.cw_div(high - low, sides), wp.cw_div(sides, high - low)
+def _without_cells(box: Box, shape: tuple[int, ...]) -> Grid:
+    low, high, sides = (np.array(x, np.float32) for x in (box[:3], box[3:], shape[1:]))
+    grid = _STRUCT()
+    grid.center, grid.half = wp.vec3f(*(0.5 * (low + high))), wp.vec3f(*(0.5 * (high - low)))
+    grid.cell_size, grid.cells_per_unit = wp.vec3f(*((high - low) / sides)), wp.vec3f(*(sides / (high - low)))
     grid.n_levels, grid.shape = shape[0], wp.vec3i(*shape[1:])
     return grid
 
@@ -68,7 +70,7 @@ class GridState:
         binaries: (n_levels, nx, ny, nz) bool.
     """
 
-    box: tuple[float, ...]
+    box: Box
     binaries: Tensor
 
     def __deepcopy__(self, _: dict) -> "GridState":
@@ -86,10 +88,10 @@ class GridState:
         grid.clearances = wp.from_torch(self.clearances, dtype=wp.uint8)
         return grid
 
-    def outer_box(self) -> tuple[float, ...]:
+    def outer_box(self) -> Box:
         """The bounds of the coarsest level."""
         return outer_box(self.box, self.binaries.shape[0])
 
-    def marched_box(self, crop: tuple[float, ...] | None) -> tuple[float, ...]:
+    def marched_box(self, crop: Box | None) -> Box:
         """The part of the outer box inside a crop box; low above high on some axis if they don't meet."""
         return crop_box(self.outer_box(), crop)

@@ -4,7 +4,7 @@ A level of resolution R has R^3 cells over the box and features at its (R + 1)^3
 trilinear mix of its cell's eight. A level whose vertices fit its table stores them in order, others hash them.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import warp as wp
@@ -46,8 +46,8 @@ RUN = 256
 """Samples of one level that a thread of the CPU walks before it takes the next: their places stay in the cache."""
 
 
-def _make_kernel(name: str, call: str, split_axis: int, table_type: Any = Floats) -> wp.Kernel:
-    """A kernel over (levels, runs of samples)."""
+def _make_kernel(name: str, call: str, split_axis: int) -> wp.Kernel:
+    """A kernel over (levels, runs of samples). It takes its table as words of 32 bits: floats, or two bfloat16 each."""
 
     # in one module, what nobody asks for would be compiled too
     @cpp_kernel(
@@ -63,15 +63,15 @@ def _make_kernel(name: str, call: str, split_axis: int, table_type: Any = Floats
         contraction: Int,
         axes: Mat33,
         levels: Vec4is,
-        table: table_type,
+        table: Ints,
         features: Floats,
     ): ...
 
     return kernel
 
 
-_GATHERS = {n: _make_kernel(f"hash_gather_{n}", f"hash_gather<{RUN}, {n}>", 1) for n in (2, 4)}
-_WORD_GATHERS = {n: _make_kernel(f"hash_gather_words_{n}", f"hash_gather<{RUN}, {n}>", 1, Ints) for n in (2, 4)}
+_GATHERS = {n: _make_kernel(f"hash_gather_{n}", f"hash_gather<{RUN}, {n}, float>", 1) for n in (2, 4)}
+_WORD_GATHERS = {n: _make_kernel(f"hash_gather_words_{n}", f"hash_gather<{RUN}, {n}, int>", 1) for n in (2, 4)}
 _SCATTERS = {n: _make_kernel(f"hash_scatter_{n}", f"hash_scatter<{n}>", 0) for n in (2, 4)}
 
 
@@ -93,7 +93,7 @@ def _scatter(positions: Tensor, levels: Tensor, space: Space, table_grads: Tenso
 
 
 def _arguments(positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor) -> list:
-    return [positions, *space.arguments(), levels, table.view(-1), features.view(-1)]
+    return [positions, *space.arguments(), levels, table.detach().view(torch.int32).view(-1), features.view(-1)]
 
 
 class _HashEncode(torch.autograd.Function):
@@ -106,7 +106,8 @@ class _HashEncode(torch.autograd.Function):
         return features
 
     @staticmethod
-    def backward(ctx, feature_grads: Tensor):
+    def backward(ctx, *grad_outputs: Tensor):
+        (feature_grads,) = grad_outputs
         positions, levels = ctx.saved_tensors
         # the CPU's kernel clears what it adds to, unless there is nothing to add
         is_cleared = positions.device.type == "cpu" and positions.shape[0] > 0

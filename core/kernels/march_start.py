@@ -10,6 +10,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.config.types import Box
 from core.geometry.rays import Rays
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
@@ -42,9 +43,7 @@ def _enter(
 ): ...
 
 
-def intersect_box(
-    rays: Rays, box: tuple[float, ...], near_plane: float = 0.0, far_plane: float = 1e10
-) -> tuple[Tensor, Tensor]:
+def intersect_box(rays: Rays, box: Box, near_plane: float = 0.0, far_plane: float = 1e10) -> tuple[Tensor, Tensor]:
     """Where rays are inside a box x0 y0 z0 x1 y1 z1 and between the planes.
 
     Returns:
@@ -58,7 +57,7 @@ def intersect_box(
 
 def begin_march(
     rays: Rays,
-    box: tuple[float, ...],
+    box: Box,
     near_plane: float,
     far_plane: float,
     step_size: float,
@@ -85,10 +84,10 @@ def begin_march(
 
 
 @lru_cache(maxsize=64)
-def _corners(box: tuple[float, ...]) -> tuple[wp.vec3f, wp.vec3f]:
+def _corners(box: Box) -> tuple[wp.vec3f, wp.vec3f]:
     return wp.vec3f(*box[:3]), wp.vec3f(*box[3:])
 
 
-def _launch(rays: Rays, box: tuple[float, ...], inputs: list) -> None:
+def _launch(rays: Rays, box: Box, inputs: list) -> None:
     inputs = [rays.rays_o.contiguous(), rays.rays_d.contiguous(), *_corners(box), *inputs]
     launch_runs(_enter, (rays.rays_o.shape[0],), _RUN, inputs, grain=_GRAIN)

@@ -9,8 +9,9 @@ here is about finding these intervals fast, and about stopping after some and go
 import torch
 from torch import Tensor
 
+from core.config.march import MarchSettings
 from core.geometry.rays import Rays, Samples
-from core.kernels.grid import FLOAT_SPACING, GridState, GridStruct
+from core.kernels.grid import FLOAT_SPACING, Grid, GridState
 from core.kernels.march_start import begin_march
 from core.kernels.runtime.backend import nerfacc_for
 from core.kernels.runtime.cpp import cpp_kernel
@@ -27,7 +28,7 @@ def _march(
     last: Int,
     limit: Int,
     rays: Ints,
-    grid: GridStruct,
+    grid: Grid,
     rays_o: Vec3s,
     rays_d: Vec3s,
     step_size: Float,
@@ -68,18 +69,18 @@ class March:
         by_nerfacc: what takes the rounds where nerfacc's kernels are in use and can; else None.
     """
 
-    def __init__(self, grid: GridState, rays: Rays, settings, jitter: Tensor | None = None):
+    def __init__(self, grid: GridState, rays: Rays, settings: MarchSettings, jitter: Tensor | None = None):
         """
         Args:
-            settings: a `MarchSettings`.
             jitter: (n_rays,) in [0, 1), shifts each ray's intervals by that part of a step; None: no shift.
         """
         rays = rays._replace(rays_o=rays.rays_o.contiguous(), rays_d=rays.rays_d.contiguous())
         self._grid, self._rays, self.grid_shape = grid.struct, rays, tuple(grid.binaries.shape)
         self._steps = [settings.render_step_size, max(settings.cone_angle, FLOAT_SPACING)]
-        box = grid.marched_box(settings.crop)
-        bounds = [box, settings.near_plane, settings.far_plane]
-        self.t_mins, self.t_maxs, self.t_nexts, self.n_dense = begin_march(rays, *bounds, *self._steps, jitter)
+        box, step_size, cone_angle = grid.marched_box(settings.crop), *self._steps
+        self.t_mins, self.t_maxs, self.t_nexts, self.n_dense = begin_march(
+            rays, box, settings.near_plane, settings.far_plane, step_size, cone_angle, jitter
+        )
         nerfacc = nerfacc_for(self.t_maxs)
         self.by_nerfacc = None if nerfacc is None else nerfacc.march(grid, rays, settings, self.t_maxs)
 
@@ -153,7 +154,8 @@ class _Midpoints(torch.autograd.Function):
         return positions, directions
 
     @staticmethod
-    def backward(ctx, position_grads: Tensor, _):
+    def backward(ctx, *grad_outputs: Tensor):
+        position_grads, _ = grad_outputs
         (directions,) = ctx.saved_tensors
         halves = 0.5 * (position_grads * directions).sum(1)
         return halves, halves, None, None, None

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from core.kernels.grid import Grid, GridStruct
+from core.kernels.grid import Grid
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
 from core.kernels.runtime.types import Bools, Float, Floats, Int, LongInts, SignedBytes, Vec3s
@@ -16,9 +16,7 @@ _RUN = 256
 
 
 @cpp_kernel("upkeep.h", "observe_cells", run_over="positions")
-def _observe(
-    first: Int, last: Int, grid: GridStruct, positions: Vec3s, sigmas: Floats, step_size: Float, seen: Floats
-): ...
+def _observe(first: Int, last: Int, grid: Grid, positions: Vec3s, sigmas: Floats, step_size: Float, seen: Floats): ...
 
 
 def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
@@ -64,7 +62,7 @@ def fold(seen: Tensor, decay: float, occs: Tensor, occ_thre: float, binaries: Te
 
 
 @cpp_kernel("upkeep.h", "points_in", run_over="cells")
-def _points_in(first: Int, last: Int, grid: GridStruct, cells: LongInts, shares: Floats, points: Floats): ...
+def _points_in(first: Int, last: Int, grid: Grid, cells: LongInts, shares: Floats, points: Floats): ...
 
 
 def points_in(grid: Grid, cells: Tensor, shares: Tensor) -> Tensor:

@@ -152,24 +152,26 @@ KERNEL_FN void add_to_entry(float* to, const float* part) {
 #endif
 }
 
-// Kernel: the features of samples `first` to `last - 1`; on CUDA of level `k`, on the CPU of all levels. A table of int
-// is in bfloat16, two features a word. A thread of the CPU, which does RUN samples at most, finds their places once.
+// Kernel: the features of samples `first` to `last - 1`; on CUDA of level `k`, on the CPU of all levels. The table
+// is one of float, or of int: in bfloat16, two features a word. A thread of the CPU, which does RUN samples at most,
+// finds their places once.
 template <int RUN, int N_FEATURES, class Number>
 WIDE_FN void hash_gather(
     int first, int last, int k, const wp::array_t<wp::vec3>& positions, const wp::vec3& low,
     const wp::vec3& inverse_size, int contraction, const wp::mat33& axes, const wp::array_t<Level>& levels,
-    const wp::array_t<Number>& table, const wp::array_t<float>& features) {
+    const wp::array_t<int>& table, const wp::array_t<float>& features) {
     const Space space{low, inverse_size, contraction, axes};
     const float* xyz = reinterpret_cast<const float*>(positions.data);
     const int n_levels = levels.shape[0];
     const size_t stride = (size_t)n_levels * N_FEATURES;
+    const Number* words = reinterpret_cast<const Number*>(table.data);
     Vertices vertices;
 #ifdef FIRSTLIGHT_ONE_LANE
     for (int i = first; i < last; ++i) {
         Row at[3];
         places_of(space, xyz, i, 1, at);
         vertices_of(levels.data[k], at, vertices);
-        mix<N_FEATURES>(table.data, vertices, 1, features.data + i * stride + k * N_FEATURES, stride);
+        mix<N_FEATURES>(words, vertices, 1, features.data + i * stride + k * N_FEATURES, stride);
     }
 #else
     constexpr int N_ROWS = RUN / LANES;
@@ -179,7 +181,7 @@ WIDE_FN void hash_gather(
         for (int i = first, row = 0; i < last; i += LANES, ++row) {
             const int n = last - i < LANES ? last - i : LANES;
             vertices_of(levels.data[k], places[row], vertices);
-            mix<N_FEATURES>(table.data, vertices, n, features.data + i * stride + k * N_FEATURES, stride);
+            mix<N_FEATURES>(words, vertices, n, features.data + i * stride + k * N_FEATURES, stride);
         }
 #endif
 }
@@ -190,14 +192,15 @@ template <int N_FEATURES>
 WIDE_FN void hash_scatter(
     int first, int last, int k, const wp::array_t<wp::vec3>& positions, const wp::vec3& low,
     const wp::vec3& inverse_size, int contraction, const wp::mat33& axes, const wp::array_t<Level>& levels,
-    const wp::array_t<float>& table_grads, const wp::array_t<float>& feature_grads) {
+    const wp::array_t<int>& table_grads, const wp::array_t<float>& feature_grads) {
     const Space space{low, inverse_size, contraction, axes};
     const float* xyz = reinterpret_cast<const float*>(positions.data);
     const int n_levels = levels.shape[0];
     const Level level = levels.data[k];
+    float* table = reinterpret_cast<float*>(table_grads.data);
 #ifndef FIRSTLIGHT_ONE_LANE
     if (first == 0) {
-        float* part = table_grads.data + (size_t)level[1] * N_FEATURES;
+        float* part = table + (size_t)level[1] * N_FEATURES;
         for (int i = 0; i < (level[2] + 1) * N_FEATURES; ++i) part[i] = 0.0f;
     }
 #endif
@@ -214,7 +217,7 @@ WIDE_FN void hash_scatter(
             for (int v = 0; v < 8; ++v) {
                 float part[N_FEATURES];
                 for (int c = 0; c < N_FEATURES; ++c) part[c] = weight[v * LANES + j] * feature[c];
-                add_to_entry<N_FEATURES>(table_grads.data + (size_t)entry[v * LANES + j] * N_FEATURES, part);
+                add_to_entry<N_FEATURES>(table + (size_t)entry[v * LANES + j] * N_FEATURES, part);
             }
         }
     }

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -69,13 +70,16 @@ def build(seconds: float = LONGEST_BUILD) -> None:
     """Compile the kernels, which takes minutes, and leave them where `library` says.
 
     Raises:
-        BackendUnavailable: the compiler failed, with its first error, or took longer than `seconds`.
+        BackendUnavailable: nerfacc is missing, or the compiler failed, with its first error, or took longer than
+            `seconds`.
     """
-    target = library()
+    target, sources = library(), _sources()
+    if sources is None:
+        raise BackendUnavailable("nerfacc is not installed: pip install -r requirements.txt")
     with tempfile.TemporaryDirectory(prefix="firstlight-nerfacc-") as folder:
-        sources, out, log = _mended_copies(Path(folder)), Path(folder) / "out", Path(folder) / "log"
+        files, out, log = _mended_copies(sources, Path(folder)), Path(folder) / "out", Path(folder) / "log"
         out.mkdir()
-        code = _run([sys.executable, "-c", _COMPILE, _MODULE, str(out), *sources], log, seconds)
+        code = _run([sys.executable, "-c", _COMPILE, _MODULE, str(out), *files], log, seconds)
         if code is None:
             raise BackendUnavailable(
                 f"building nerfacc's kernels was given up after {seconds / 60:.0f} minutes: run with --backend warp"
@@ -98,9 +102,9 @@ def load() -> ModuleType:
     """
     path = library()
     try:
-        spec = importlib.util.spec_from_file_location(_MODULE, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        loader = ExtensionFileLoader(_MODULE, str(path))
+        module = importlib.util.module_from_spec(ModuleSpec(_MODULE, loader, origin=str(path)))
+        loader.exec_module(module)
     except (ImportError, OSError) as error:
         reason = " ".join(str(error).split())
         raise BackendUnavailable(f"{path} does not load ({reason}): delete it, and it is built again") from error
@@ -134,12 +138,12 @@ def _run(command: list[str], log: Path, seconds: float) -> int | None:
 def _sources() -> Path | None:
     """The folder of nerfacc's CUDA sources."""
     spec = importlib.util.find_spec("nerfacc")
-    return None if spec is None else Path(spec.origin).parent / "cuda" / "csrc"
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / "cuda" / "csrc"
 
 
-def _mended_copies(folder: Path) -> list[str]:
-    """Copies of nerfacc's sources that compile; those to compile."""
-    copies = Path(shutil.copytree(_sources(), folder / "csrc"))
+def _mended_copies(sources: Path, folder: Path) -> list[str]:
+    """Copies nerfacc's sources so that they compile; gives the files to compile."""
+    copies = Path(shutil.copytree(sources, folder / "csrc"))
     files = [path for path in copies.rglob("*") if path.is_file()]
     for path in files:
         text = path.read_text(encoding="utf-8")

@@ -137,7 +137,8 @@ class _ExclusiveSum(torch.autograd.Function):
         return extension.exclusive_sum(starts, counts, values.contiguous(), False, False)
 
     @staticmethod
-    def backward(ctx, grads: Tensor):
+    def backward(ctx, *grad_outputs: Tensor):
+        (grads,) = grad_outputs
         starts, counts = ctx.saved_tensors
         return ctx.extension.exclusive_sum(starts, counts, grads.contiguous(), False, True), None, None, None
 

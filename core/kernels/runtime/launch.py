@@ -212,6 +212,7 @@ def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch
         _compile_no_adjoint(kernel.module)
         arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
         command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)
+    assert isinstance(command, wp.Launch)  # as it was asked to record one
     return OnCuda(command) if device.type == "cuda" else OnCpu(command)
 
 

@@ -56,6 +56,7 @@ class OnCpu:
         self._names = ["offset", *(arg.label for arg in command.kernel.adj.args[1:])]
         fields = [(name, type(x)) for name, x in zip(self._names, params, strict=True)]
         self._struct, self._bounds = type("Arguments", (ctypes.Structure,), {"_fields_": fields}), type(bounds)
+        assert command.hooks is not None  # a command for the CPU has them
         self._forward, self._module = command.hooks.forward, command.module_exec  # without its module it is gone
         self._slices = [self._slice()]
         self._arguments = _Arguments(command.kernel, self._put)

@@ -7,7 +7,7 @@ kernel runs; and it waits for each thread that it asked for help, even if nothin
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -80,8 +80,9 @@ def _serve(jobs: SimpleQueue) -> None:
 class _Job:
     """Some tasks, which any number of threads take in turn."""
 
-    def __init__(self, tasks: list[Callable[[], T]]):
-        self._n_tasks, self._results = len(tasks), [None] * len(tasks)
+    def __init__(self, tasks: list[Callable[[], Any]]):
+        self._n_tasks = len(tasks)
+        self._results: list[Any] = [None] * len(tasks)
         self._waiting = iter(enumerate(tasks))
         self._is_learning = torch.is_grad_enabled()
         self._reports: SimpleQueue[tuple[int, BaseException | None]] = SimpleQueue()
@@ -106,7 +107,7 @@ class _Job:
 
     def results(self) -> list:
         """What the tasks gave, once all have ended."""
-        failure, n_left = None, self._n_tasks
+        failure, error, n_left = None, None, self._n_tasks
         while n_left:
             try:
                 n, error = self._reports.get()
