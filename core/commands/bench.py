@@ -1,9 +1,8 @@
-"""What each stage of training and viewing costs on this machine, and how near it comes to the machine's limits.
+"""What each stage of training and viewing costs on this machine, and how close it comes to the machine's limits.
 
-Stages are timed one by one on the samples that a trained field's own batch keeps, and reported as medians. A stage is
-compared with the limit that binds it: its matrix products at the rate of a large product in the same number format,
-or what it reads and writes at the bandwidth of a large copy. A share above 100% of the bandwidth means that caches
-serve the stage.
+Stages are timed one by one on the samples that a batch of a trained field keeps, and reported as medians. Each is
+compared with the limit that binds it: its matrix products at the rate of a large product in the same dtype, or its
+memory traffic at the bandwidth of a large copy. More than 100% of the bandwidth means that caches serve the stage.
 """
 
 import statistics
@@ -38,11 +37,11 @@ from core.training.build import Overrides, open_trainer
 from core.training.trainer import Trainer
 
 _WARM_SECONDS = 10.0
-"""Training before measuring: an untrained scene is a fog, and costs what no real one does."""
+"""Seconds of training before measuring: an untrained scene is a fog, with costs that no real scene has."""
 
 _VIEW_SIZES = (200, 400, 800)
 _PRODUCT_SIZE = 2048  # rows and columns of the matrices whose product sets the limit
-_COMPOSITED = 8  # numbers a sample: density, ends and colour in, weight and transmittance out
+_COMPOSITED = 8  # numbers per sample: density, ends and colour in, weight and transmittance out
 
 
 def main(
@@ -59,15 +58,15 @@ def main(
 
     Args:
         place: values of `PlaceOverrides` by name.
-        output: write the figures to this new file too, as JSON; an existing one is not replaced.
-        compare: an earlier such file to print ratios to.
-        scaling: print how speed grows with threads, tables, batches and grids too.
+        output: a new file for the figures, as JSON.
+        compare: an earlier such file to print ratios against.
+        scaling: also print how speed scales with threads, tables, batches and grids.
     """
     report = None if output is None else check_new_file(output, needs_folder=True)
     old = read_report(compare) if compare is not None else None
     console = Console()
     device = choose_device(device)
-    overrides = Overrides(method={"field": DEFAULT_FIELD}, place=place or {})  # the same field of a scene that moves
+    overrides = Overrides(method={"field": DEFAULT_FIELD}, place=place or {})  # the same field for moving scenes too
     with progress_bars(Console(stderr=True)) as bars:
         trainer = open_trainer(dataset, reading, device, seed, Bar(bars, "opening").update, overrides)
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
@@ -94,7 +93,7 @@ def _limits(machine: Machine) -> str:
 
 
 def measure_machine(device: str, precision: str = "float32") -> Machine:
-    """The two limits, each the best of several large runs."""
+    """Measure the two limits, each the best of several large runs."""
     a = torch.rand(_PRODUCT_SIZE, _PRODUCT_SIZE, device=device).to(DTYPES[precision])
     source = torch.rand(1 << 26, device=device)
     target = torch.empty_like(source)
@@ -105,7 +104,7 @@ def measure_machine(device: str, precision: str = "float32") -> Machine:
 
 
 def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
-    """Medians of the stages of a training step, of the step and of views; the trainer goes on training."""
+    """Medians of a training step's stages, of whole steps and of views; the trainer keeps training."""
     stages = _sampling_stages(trainer, machine)
     steps = [trainer.step() for _ in range(40)]
     seconds, n_kept, n_marched = (
@@ -120,13 +119,13 @@ def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
 
 
 def encode_work(field: NGPField, n: float) -> Work:
-    """Reading a cell's eight vertices, on a CPU rounded to bfloat16, and writing their mix, at every level."""
+    """Read a cell's eight vertices, in bfloat16 on a CPU, and write their interpolation, at every level."""
     n_read = 2 if field.table.device.type == "cpu" else 4
     return Work(n_bytes=n * field.levels.shape[0] * field.table.shape[1] * (8 * n_read + 4))
 
 
 def scatter_work(field: NGPField, n: float) -> Work:
-    """Reading the gradient of the mix, and adding to those of the eight vertices."""
+    """Read the interpolation's gradient, and add it to those of the eight vertices."""
     return Work(n_bytes=n * field.levels.shape[0] * field.table.shape[1] * (4 + 8 * (4 + 4)))
 
 
@@ -135,7 +134,7 @@ def density_work(field: NGPField, n: float) -> Work:
 
 
 def marched_work(field: NGPField, n: float) -> Work:
-    """Densities and nothing beside them."""
+    """Densities without features."""
     hidden, last = field.density_layers
     return encode_work(field, n) + Work(2 * n * (hidden.numel() + last.shape[1]))
 
@@ -145,16 +144,16 @@ def color_work(field: NGPField, n: float) -> Work:
 
 
 def network_flops(field: NGPField, n: float) -> float:
-    """Of all products from the encoding to the colour."""
+    """FLOPs of all matrix products from the encoding to the colour."""
     return density_work(field, n).flops + color_work(field, n).flops
 
 
 def step_work(field: NGPField, n_kept: float, n_marched: float) -> Work:
-    """A training step's least: densities alone of what is marched, density and colour of what is kept with both
+    """The least work of a training step: densities of marched samples, density and colour of kept ones with both
     gradients of each product, the scatter into the tables, and Adam over all parameters."""
     backward = Work(2 * network_flops(field, n_kept)) + scatter_work(field, n_kept)
     n_parameters = sum(x.numel() for x in field.parameters())
-    # the gradient's zeros and sums; parameter and two moments, in and out; what marches read, in bfloat16
+    # gradients are zeroed and summed; parameter and two moments read and written; the march's bfloat16 copy written
     adam = Work(n_bytes=n_parameters * (4 * 8 + 2))
     march = marched_work(field, n_marched)
     return march + density_work(field, n_kept) + color_work(field, n_kept) + backward + adam
@@ -162,14 +161,14 @@ def step_work(field: NGPField, n_kept: float, n_marched: float) -> Work:
 
 @torch.no_grad()
 def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
-    """Rays of a training batch and the samples it keeps."""
+    """The rays of a training batch and the samples it keeps."""
     generator = torch.Generator(trainer.device).manual_seed(0)
     rays = trainer.dataset.train.to(trainer.device).sample(trainer.n_rays(1.0), generator).rays
     return rays, _sampled(trainer, rays, generator).samples
 
 
 def _sampled(trainer: Trainer, rays: Rays, generator: torch.Generator) -> Sampled:
-    """What a training step's march keeps of rays."""
+    """The samples that a training step's march keeps."""
     march = trainer.settings.march
     field = ObservedField(trainer.learning_field, trainer.grid, march.render_step_size)
     return trainer.sampler.sample(
@@ -242,7 +241,7 @@ def _view_stage(trainer: Trainer, camera: Camera, machine: Machine) -> Stage:
 
 
 def _times(run: Callable[[], object], device: str, repeats: int = 25) -> list[float]:
-    """Seconds of each of `repeats` runs, after two that warm up."""
+    """Seconds of each of `repeats` runs, after two warm-up runs."""
     seconds = []
     for i in range(repeats + 2):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The bench's figures: what was measured, how near it comes to the machine's limits, and against an earlier report."""
+"""The benchmark's figures: stages against the machine's limits, and against an earlier report."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,10 +12,10 @@ from core.files import new_file
 
 @dataclass(frozen=True)
 class Machine:
-    """Measured limits: matrix products of the networks' number format in GFLOP/s, large copies in GB/s.
+    """Measured limits: matrix products in the networks' dtype in GFLOP/s, large copies in GB/s.
 
     Attributes:
-        backend: which kernels ran where, "" in the first reports.
+        backend: which kernels ran where; "" in the first reports.
     """
 
     gflops: float
@@ -26,7 +26,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Work:
-    """What has to be done at least: floating point operations of matrix products, and bytes read and written."""
+    """The least work of a stage: floating-point operations of matrix products, and bytes read and written."""
 
     flops: float = 0.0
     n_bytes: float = 0.0
@@ -35,7 +35,7 @@ class Work:
         return Work(self.flops + other.flops, self.n_bytes + other.n_bytes)
 
     def limit(self, machine: Machine) -> tuple[float, str]:
-        """Seconds that a machine needs at least, and the limit that says so."""
+        """The least seconds on a machine, and the limit that binds."""
         products = self.flops / (machine.gflops * 1e9)
         copies = self.n_bytes / (machine.gigabytes_per_second * 1e9)
         return (products, "products") if products > copies else (copies, "bandwidth")
@@ -43,10 +43,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage's median.
+    """One stage's median time.
 
     Attributes:
-        n_items: what it worked on: samples, or for a view rays.
+        n_items: how many samples it processed, or rays of a view.
         share: of the machine's limit, 1 is all of it; `limit` says which one binds.
     """
 
@@ -63,13 +63,13 @@ class Stage:
 
 
 def stage(name: str, seconds: float, n_items: int, unit: str, work: Work, machine: Machine) -> Stage:
-    """A stage that was measured, against the least time for its work."""
+    """A measured stage, compared with the least time for its work."""
     least, limit = work.limit(machine)
     return Stage(name, 1e3 * seconds, n_items, unit, least / seconds, limit)
 
 
 def figures_table(first: str, *others: str) -> Table:
-    """A table whose columns but the first hold numbers."""
+    """A table whose columns hold numbers, except the first."""
     table = Table(first)
     for header in others:
         table.add_column(header, justify="right")
@@ -93,10 +93,10 @@ def write_report(path: Path, machine: Machine, stages: list[Stage]) -> None:
 
 
 def read_report(path: str) -> tuple[Machine, list[Stage]]:
-    """A report that `write_report` wrote.
+    """Read a report of `write_report`.
 
     Raises:
-        FirstlightError: there is none at `path`, or it is something else.
+        FirstlightError: there is no file, or it is no such report.
     """
     try:
         report = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def read_report(path: str) -> tuple[Machine, list[Stage]]:
 
 
 def comparison_of(old: list[Stage], new: list[Stage]) -> Table:
-    """The stages that both reports have: times an item, and how many times quicker the new one is."""
+    """The stages that both reports have: times per item, and the speed-up."""
     table = figures_table("stage", "old ns an item", "new ns an item", "times as quick")
     before = {x.name: x for x in old}
     for now in new:

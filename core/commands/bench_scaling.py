@@ -1,4 +1,4 @@
-"""How speed grows with the work: training steps with other threads, tables, batches, grids and numbers of views."""
+"""How speed scales: training steps with other numbers of threads, table entries, samples, cells and views."""
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator
@@ -18,9 +18,9 @@ _VIEW_SHARES = (0.1, 0.3, 1.0)
 
 
 def scaling_tables(trainer: Trainer) -> Iterator[Table]:
-    """Median steps of trainers that differ from one in a single thing; each is trained for a few steps first.
+    """Median step times of trainers that differ from a given one in a single setting, after some warm-up steps.
 
-    Its own views and settings are the starting point; it is not changed.
+    The given trainer isn't changed.
     """
     field, training = trainer.field_settings, trainer.settings
     if trainer.device == "cpu":
@@ -45,7 +45,7 @@ def scaling_tables(trainer: Trainer) -> Iterator[Table]:
 
 
 def _like(trainer: Trainer, field=None, training=None, excluded: frozenset[int] | None = None) -> Trainer:
-    """A fresh trainer on the same views."""
+    """An untrained trainer on the same views, with other settings."""
     return Trainer(
         trainer.dataset,
         field or trainer.field_settings,

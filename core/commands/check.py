@@ -1,4 +1,4 @@
-"""Looks a dataset over for the command line: prints the report, and draws the dataset where a file is named."""
+"""Checks a dataset: prints the report, and draws the dataset if a file is named."""
 
 from collections.abc import Mapping
 from pathlib import Path

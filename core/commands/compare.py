@@ -1,5 +1,5 @@
-"""Methods side by side without a window: each trains for the same time on the same views, and what came of it is
-written to compare.csv and compare.png."""
+"""Compares methods without a window: each trains for the same time on the same views; the results go to compare.csv and
+compare.png."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ from core.training.build import Overrides, new_trainer, rehearse, settings_for
 from core.training.collapse import with_flags
 
 _MARKS = 12
-"""How often each method is measured on its way; more often at the start, where most is learnt."""
+"""How many times each method is measured; more often at the start, where most is learnt."""
 
 
 def compare_methods(
@@ -50,15 +50,15 @@ def compare_methods(
     Ctrl-C ends the method that trains, and the comparison with it: what was finished is drawn and written.
 
     Args:
-        methods: "field+sampler" or "field+sampler+contraction", parted by commas.
-        seconds: of training for each; opening and measuring don't count.
+        methods: "field+sampler" or "field+sampler+contraction", separated by commas.
+        seconds: training time of each; opening and measuring don't count.
         output: a folder that is absent or empty.
         n_views: held-out views, spread over all of them, that are measured at the end.
 
     Raises:
         FirstlightError: the folder is in use; the dataset or the device is wrong, or no view is held out; a field of
-            the user's own can't be had.
-        ValueError: a method doesn't exist or doesn't suit the dataset, or a number can't be.
+            the user's own can't be loaded.
+        ValueError: a method doesn't exist or doesn't suit the dataset, or a number is out of range.
     """
     chosen = parse_methods(methods)
     if not 0.0 < seconds < float("inf"):
@@ -82,12 +82,12 @@ def compare_methods(
             trainer = new_trainer(opened, device, seed, overrides)
             rehearse(trainer)
             run = train_run(trainer, Goal(seconds), Bar(bars, name), marks_until(seconds))
-            if run.interrupted:  # it trained for less time than the others, and doesn't compare
+            if run.interrupted:  # it trained for less time than the others and can't be compared
                 break
             outcomes.append(_outcome(name, run, n_views))
-            write_csv(folder / "compare.csv", outcomes)  # what is done is kept, whatever comes
+            write_csv(folder / "compare.csv", outcomes)  # finished methods are kept whatever happens
     if not outcomes:
-        raise FirstlightError("the comparison was called off before its first method was done: nothing is written")
+        raise FirstlightError("the comparison was cancelled before its first method was done: nothing is written")
     save_comparison(folder / "compare.png", _title(opened, seconds), outcomes, _photo(opened))
     console.print(_title(opened, seconds), highlight=False)
     console.print(_table(outcomes))
@@ -99,15 +99,15 @@ def compare_methods(
 
 
 def parse_methods(text: str) -> list[tuple[str, ...]]:
-    """Names of a field, a sampler and perhaps a contraction each, in "field+sampler,field+sampler+contraction"; a field
-    alone is marched through its grid.
+    """The names of a field, a sampler and perhaps a contraction for each method of
+    "field+sampler,field+sampler+contraction"; a field alone has the default sampler.
 
     Raises:
         ValueError: there is no such field, sampler or contraction, no method, or one twice.
     """
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
-        path, colon, names = part.rpartition(":")  # a field of the user's own; a folder may have a + in its name
+        path, colon, names = part.rpartition(":")  # a field of the user's own, whose path may contain a +
         name, _, rest = (word.strip() for word in names.partition("+"))
         sampler, _, contraction = (word.strip() for word in rest.partition("+"))
         field = path + colon + name
@@ -124,7 +124,7 @@ def parse_methods(text: str) -> list[tuple[str, ...]]:
 
 
 def marks_until(seconds: float) -> list[float]:
-    """Training times at which a run is measured, the last of them its end: their steps grow evenly."""
+    """Training times at which a run is measured, at growing intervals; the last is its end."""
     total = _MARKS * (_MARKS + 1) / 2
     return [seconds * i * (i + 1) / 2 / total for i in range(1, _MARKS + 1)]
 
@@ -153,7 +153,7 @@ def _outcome(name: str, run: TimedRun, n_views: int) -> Outcome:
 
 
 def _shown(dataset: Dataset) -> int:
-    """The held-out view that is drawn: one in the middle, for the first ones are often the nearest to training's."""
+    """The held-out view that is drawn: the middle one, since the first are often closest to training views."""
     return len(dataset.test) // 2
 
 

@@ -1,4 +1,4 @@
-"""What methods came to that were trained for the same time on the same views."""
+"""The results of methods that trained for the same time on the same views."""
 
 import csv
 import io
@@ -15,15 +15,15 @@ COLUMNS = ("method", "psnr", "ssim", "evaluations_per_ray", "rays_per_second", "
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a method came to.
+    """A method's result.
 
     Attributes:
         method: "field+sampler" or "field+sampler+contraction".
         psnr, ssim: means over the held-out views.
-        evaluations_per_ray: densities that a ray of a held-out view costs.
-        rays_per_second: learnt from, of training time.
-        history: seconds, step, evaluations and psnr, as `core.commands.timed_run.TimedRun` keeps it.
-        picture: (height, width, 3) float32, a held-out view as it came out.
+        evaluations_per_ray: densities evaluated per ray of a held-out view.
+        rays_per_second: rays learnt from per second of training.
+        history: seconds, step, evaluations and psnr, see `core.commands.timed_run.TimedRun`.
+        picture: (height, width, 3) float32, the rendering of a held-out view.
         collapse: why training ended early, or "".
     """
 

@@ -1,6 +1,6 @@
-"""Looks this machine over: what Firstlight runs on, what is lacking, and what to do about each lack.
+"""Examines this machine: what Firstlight runs on, what is missing, and what to do about it.
 
-Torch and Warp may be what is lacking, so nothing that loads them is imported before they are looked for.
+Torch and Warp may be missing, so nothing that imports them is imported before they are checked.
 """
 
 import os
@@ -20,7 +20,8 @@ _LITTLE_MEMORY = 2e9
 
 
 class Diagnosis(NamedTuple):
-    """One fact. `advice` says what to do about a lack, "" if there is none; `fatal`: nothing works without it."""
+    """One fact. `advice` says what to do about a problem, "" if there is none; `fatal`: nothing works until it is
+    solved."""
 
     name: str
     value: str
@@ -29,12 +30,12 @@ class Diagnosis(NamedTuple):
 
 
 def examine() -> list[Diagnosis]:
-    """Everything worth knowing before asking why something doesn't work."""
+    """Everything worth knowing when something doesn't work."""
     return [_python(), *_packages(), *_engine(), _display()]
 
 
 def lines(findings: list[Diagnosis]) -> list[str]:
-    """The findings as text; a lack is marked and its advice follows on a line of its own."""
+    """The findings as text; a problem is marked and its advice follows on a line of its own."""
     width = max(len(finding.name) for finding in findings)
     text = []
     for finding in findings:
@@ -45,7 +46,7 @@ def lines(findings: list[Diagnosis]) -> list[str]:
 
 
 def display_problem() -> str | None:
-    """Why no window can be opened here, or None. Only X11 can be looked at without opening a window."""
+    """Why no window can be opened here, or None. Only X11 can be checked without opening one."""
     if not sys.platform.startswith("linux"):
         return None
     display = os.environ.get("DISPLAY", "")
@@ -117,7 +118,7 @@ def _packages() -> list[Diagnosis]:
 
 
 def _engine() -> list[Diagnosis]:
-    """What only torch and Warp can tell; where they or what reads pictures don't load, why."""
+    """What only torch and Warp know; if they or the picture reader fail to import, why."""
     try:
         import core.datasets.loading.image_file
         import core.kernels.runtime.launch  # noqa: F401
@@ -140,7 +141,7 @@ def _device() -> Diagnosis:
 
 
 def _kernels() -> Diagnosis:
-    """Runs one kernel, because only that shows that Warp works here."""
+    """Runs one kernel, since only that proves that Warp works here."""
     import torch
 
     from core.kernels.runtime.device import choose_device
@@ -161,7 +162,7 @@ def _kernels() -> Diagnosis:
 
 
 def _backend() -> Diagnosis:
-    """What `--backend auto` is going to be. Nothing is built or measured for it."""
+    """What `--backend auto` is going to choose. Nothing is built or measured for it."""
     from core.kernels.runtime.device import choose_device
     from core.rendering.backends import predict_backend
 

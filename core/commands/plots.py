@@ -1,10 +1,9 @@
-"""Figures as PNG files. matplotlib is loaded when the first one is drawn, and draws without a display."""
+"""Figures as PNG files. matplotlib is imported when the first one is drawn, and needs no display."""
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor
 
 from core.commands.comparison_report import Outcome
@@ -15,15 +14,15 @@ _BLUE, _ORANGE, _GREEN, _GREY = "#2f6fb0", "#d9822b", "#2f8f5b", "#8a8f98"
 _INCHES, _DOTS_PER_INCH = (7.5, 7.5), 120
 
 _MOST_ACROSS = 5
-"""Pictures in a row."""
+"""The most pictures in a row."""
 
 
 def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
-    """Draw milliseconds, samples per ray and PSNR of a sweep, one above the other, into a new PNG.
+    """Draw a sweep's milliseconds, samples per ray and PSNR, one above the other, into a new PNG.
 
     Args:
-        curve: at least one point.
-        title: what was rendered.
+        curve: has at least one point.
+        title: says what was rendered.
 
     Raises:
         FirstlightError: the file exists or can't be written.
@@ -58,11 +57,11 @@ def save_sweep(path: Path, curve: SweepCurve, title: str) -> None:
 
 
 def save_comparison(path: Path, title: str, outcomes: Sequence[Outcome], photo: Tensor) -> None:
-    """Draw methods' PSNR over time and over evaluations, and a view of each beside its photo, into a new PNG.
+    """Draw methods' PSNR over time and over evaluations, and a view by each beside its photo, into a new PNG.
 
     Args:
         outcomes: at least one.
-        photo: (height, width, 3) float32 in [0, 1], of the view that the outcomes show.
+        photo: (height, width, 3) float32 in [0, 1], of the view that the outcomes' pictures show.
 
     Raises:
         FirstlightError: the file exists or can't be written.
@@ -76,7 +75,8 @@ def save_comparison(path: Path, title: str, outcomes: Sequence[Outcome], photo: 
     width = max(8.0, 1.8 * columns)
     below = rows * (width / columns * aspect + 0.25)
     figure = Figure((width, 4.2 + below), dpi=_DOTS_PER_INCH, layout="constrained")
-    above, under = np.ravel(figure.subfigures(2, 1, height_ratios=[4.2, below]))
+    grid = figure.add_gridspec(2, 1, height_ratios=[4.2, below])
+    above, under = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     over_time, over_work = above.subplots(1, 2, sharey=True)
     for index, outcome in enumerate(outcomes):
         style = {"marker": "o", "markersize": 3, "color": f"C{index % 10}", "label": outcome.method}
@@ -106,14 +106,14 @@ def _save(figure, path: Path) -> None:
 
 
 def _plain(axes) -> None:
-    """A light grid behind the curves, and no frame."""
+    """Draw a light grid behind the curves, and no frame."""
     axes.grid(color="#e4e6ea")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_psnr(axes, curve: SweepCurve, xs: list[float]) -> None:
-    """PSNRs; pictures that equal the reference are triangles above all the others."""
+    """Draw PSNRs; pictures equal to the reference are triangles above all others."""
     heights, low, high = curve.drawn_decibels()
     axes.plot(xs, heights, "-", color=_GREEN)
     drawn = list(zip(xs, heights, curve.points, strict=True))
@@ -131,7 +131,7 @@ def _draw_psnr(axes, curve: SweepCurve, xs: list[float]) -> None:
 
 
 def _mark(axes, curve: SweepCurve) -> None:
-    """Vertical lines at the knee and at the view's own value."""
+    """Draw vertical lines at the knee and at the view's own value."""
     scale, knee = curve.scale, curve.knee
     if knee is not None:
         text = f"knee {scale.text(knee.value)}: fewest evaluations that keep {KNEE_DECIBELS:g} dB"

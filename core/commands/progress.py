@@ -1,4 +1,4 @@
-"""How far long work is: bars on a terminal, and now and then a plain line where the output goes elsewhere."""
+"""Progress of long work: bars on a terminal, and a plain line now and then where the output goes elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 LINE_SECONDS = 10.0
-"""Between plain lines; work that is done sooner prints none."""
+"""Seconds between plain lines; shorter work prints none."""
 
 
 class Bar:
@@ -17,13 +17,13 @@ class Bar:
     def __init__(self, bars: Progress, description: str):
         self._bars, self._description = bars, description
         self._task = bars.add_task(description, total=1.0, text="")
-        self._told_at = monotonic()
+        self._printed_at = monotonic()
 
     def update(self, share: float, text: str = "") -> None:
         self._bars.update(self._task, completed=min(share, 1.0), text=text)
         now = monotonic()
-        if self._bars.disable and now >= self._told_at + LINE_SECONDS:
-            self._told_at = now
+        if self._bars.disable and now >= self._printed_at + LINE_SECONDS:
+            self._printed_at = now
             line = f"{self._description} {min(share, 1.0):4.0%}  {text}".rstrip()
             self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 

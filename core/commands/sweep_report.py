@@ -1,4 +1,4 @@
-"""A sweep without a window: sweeps a threshold on a view of a snapshot and writes sweep.csv and sweep.png."""
+"""Sweeps a threshold on a view of a snapshot, without a window; writes sweep.csv and sweep.png."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,10 +22,10 @@ from core.rendering.sweep_curve import KNEE_DECIBELS, SweepCurve, swept_setting,
 from core.training.snapshot import load_snapshot
 
 LARGEST_SIDE = 400
-"""Pixels of the picture's longer side where no size is asked for: a sweep renders dozens of pictures."""
+"""Pixels of the picture's longer side if no size is asked for: a sweep renders dozens of pictures."""
 
 REPEATS = 3
-"""Each picture is rendered so often, and the median of its times counts."""
+"""Renderings of each picture; the median of their times counts."""
 
 
 def sweep_snapshot(
@@ -52,7 +52,7 @@ def sweep_snapshot(
 
     Raises:
         FirstlightError: the folder is in use, or the snapshot or device can't be used.
-        ValueError: a name, number or size that can't be, or a threshold that the snapshot's sampler doesn't use.
+        ValueError: a name, number or size is invalid, or the snapshot's sampler doesn't use the threshold.
     """
     name = over.replace("-", "_")
     if name not in MARCH_NUMBERS:

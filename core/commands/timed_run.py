@@ -1,4 +1,4 @@
-"""A run under way without a window: steps are counted and held-out views measured as it goes."""
+"""A training run without a window: counts steps and measures held-out views along the way."""
 
 import contextlib
 import math
@@ -15,7 +15,7 @@ from core.rendering.metrics import Evaluation, decibels, evaluate
 from core.training.trainer import Trainer
 
 HISTORY_VIEWS = 4
-"""Test views, spread over all of them, that the history is measured on."""
+"""Test views, evenly spread, that the history is measured on."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,13 @@ class Goal:
 
 
 class TimedRun:
-    """A run under way: the trainer, its counts and the history.
+    """A running training: the trainer, its counts and the history.
 
     Attributes:
-        n_rays, n_samples: of all steps, see `TrainStats`.
-        history: seconds, step, evaluations and psnr each time it was measured.
-        collapse: what ended training early; interrupted: Ctrl-C did.
+        n_rays, n_samples: totals of all steps, see `TrainStats`.
+        history: seconds, step, evaluations and psnr of each measurement.
+        collapse: the error that ended training early, or None.
+        interrupted: whether Ctrl-C ended it.
     """
 
     def __init__(self, trainer: Trainer, goal: Goal):
@@ -66,7 +67,7 @@ class TimedRun:
 
     @property
     def share(self) -> float:
-        """How much of the goal is reached; 1 or more: all of it."""
+        """How much of the goal is reached; 1 or more: all."""
         return self._goal.share(self.trainer)
 
     def step(self) -> None:
@@ -75,7 +76,7 @@ class TimedRun:
         self.loss = stats.loss if math.isnan(self.loss) else 0.95 * self.loss + 0.05 * stats.loss
 
     def measure(self, marks: list[float]) -> None:
-        """Add to the history once for all the times in `marks` that have passed; they are taken out."""
+        """Add one measurement to the history if some times in `marks` have passed; those are removed."""
         trainer = self.trainer
         passed = [mark for mark in marks if trainer.seconds >= mark]
         if not passed or not len(trainer.dataset.test):
@@ -101,7 +102,7 @@ def train_run(trainer: Trainer, goal: Goal, bar: Bar, marks: Sequence[float]) ->
         while run.share < 1.0 and not interrupted:
             try:
                 run.step()
-            except TrainingCollapsed as error:  # what was learnt until then is still written
+            except TrainingCollapsed as error:  # what was learnt so far is still written
                 run.collapse = error
                 break
             run.measure(marks)
@@ -112,7 +113,8 @@ def train_run(trainer: Trainer, goal: Goal, bar: Bar, marks: Sequence[float]) ->
 
 @contextlib.contextmanager
 def until_interrupted() -> Iterator[list[bool]]:
-    """Gives a list that Ctrl-C makes non-empty, so that a step is never cut in two. A second Ctrl-C acts as usual."""
+    """Yields a list that Ctrl-C makes non-empty, so that no step is interrupted midway. A second Ctrl-C acts as
+    usual."""
     interrupted: list[bool] = []
     before = signal.getsignal(signal.SIGINT)
 
@@ -128,6 +130,6 @@ def until_interrupted() -> Iterator[list[bool]]:
 
 
 def evaluate_views(trainer: Trainer, views: Views, on_view=None) -> Evaluation:
-    """Views as the trainer renders them now, over white; see `core.rendering.metrics.evaluate`."""
+    """Evaluate views as the trainer renders them now, over white; see `core.rendering.metrics.evaluate`."""
     background = torch.ones(3, device=trainer.device)
     return evaluate(trainer.field, trainer.sampler, views, trainer.settings.march, background, on_view)

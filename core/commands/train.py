@@ -1,6 +1,6 @@
-"""Training without a window: `train_and_report` trains, measures and writes a folder that says how it went.
+"""Training without a window: trains, measures, and writes a report.
 
-The folder gets report.json, snapshot.safetensors and views/*.png, each test view's rendering beside its photograph.
+The report's folder gets report.json, snapshot.safetensors and views/*.png, each test view beside its photograph.
 """
 
 import json
@@ -77,7 +77,7 @@ def train_and_report(
         save_snapshot(output / "snapshot.safetensors", trainer)
         try:
             test = _write_views(trainer, output / "views", Bar(bars, "measuring"))
-        except KeyboardInterrupt:  # the report is worth having without the test views' figures
+        except KeyboardInterrupt:  # the report is useful without the test views' figures
             test = None
     report = _report(run, test)
     with new_file(output / "report.json") as file:
@@ -90,7 +90,7 @@ def train_and_report(
 
 
 def _write_views(trainer: Trainer, folder: Path, bar: Bar) -> Evaluation | None:
-    """Measure all test views, and save each rendering beside its photograph."""
+    """Measure all test views, and save each beside its photograph."""
     views = trainer.dataset.test
     if not len(views):
         return None
@@ -134,6 +134,6 @@ def _report(run: TimedRun, test: Evaluation | None) -> dict[str, Any]:
 
 
 def _place(trainer: Trainer) -> dict[str, Any]:
-    """Where the scene lies, as JSON has it: lists for tuples."""
+    """The scene's place as JSON, with lists for tuples."""
     place = place_of(trainer.dataset)._asdict()
     return {name: list(value) if isinstance(value, tuple) else value for name, value in place.items()}

@@ -185,7 +185,8 @@ def evaluate(
         if on_view is not None:
             on_view(index, rendered, photo)
         large_enough = min(camera.height, camera.width) >= SSIM_WINDOW
-        mask = None if views.used is None else views.mask(index).to(background.device)
+        mask = views.mask(index)
+        mask = None if mask is None else mask.to(background.device)
         used = slice(None) if mask is None else mask
         likeness = ssim(rendered, photo, mask) if large_enough else math.nan
         scores.append(ViewScore(name, psnr(rendered[used], photo[used]), likeness))

@@ -99,7 +99,7 @@ def test_a_method_that_was_called_off_does_not_count(tmp_path, monkeypatch):
     assert [outcome.method for outcome in outcomes] == ["ngp+occupancy"]
     assert (tmp_path / "out" / "compare.png").is_file()
     monkeypatch.setattr("core.commands.compare.train_run", calling_off(0))
-    with pytest.raises(FirstlightError, match="called off before"):
+    with pytest.raises(FirstlightError, match="cancelled before"):
         compare(tmp_path / "nothing")
 
 
