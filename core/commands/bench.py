@@ -110,7 +110,7 @@ def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     seconds, n_kept, n_marched = (
         statistics.median(getattr(x, name) for x in steps) for name in ("seconds", "n_samples", "n_marched")
     )
-    work = step_work(trainer.field, n_kept, n_marched)
+    work = step_work(_checked(trainer.field), n_kept, n_marched)
     stages.append(stage("training step", seconds, int(n_kept), "samples", work, machine))
     camera = trainer.dataset.test.cameras[0].to(trainer.device)
     for size in track(_VIEW_SIZES, "rendering views", transient=True):
@@ -159,6 +159,12 @@ def step_work(field: NGPField, n_kept: float, n_marched: float) -> Work:
     return march + density_work(field, n_kept) + color_work(field, n_kept) + backward + adam
 
 
+def _checked(field: object) -> NGPField:
+    """A trainer's field, which `main` opened as this one."""
+    assert isinstance(field, NGPField)
+    return field
+
+
 @torch.no_grad()
 def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
     """The rays of a training batch and the samples it keeps."""
@@ -170,14 +176,14 @@ def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
 def _sampled(trainer: Trainer, rays: Rays, generator: torch.Generator) -> Sampled:
     """The samples that a training step's march keeps."""
     march = trainer.settings.march
-    field = ObservedField(trainer.learning_field, trainer.grid, march.render_step_size)
+    field = ObservedField(_checked(trainer.learning_field), trainer.grid, march.render_step_size)
     return trainer.sampler.sample(
         field, rays, march, generator, first_round_size(rays.rays_o.shape[0], generator.device)
     )
 
 
 def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
-    field, device = trainer.learning_field, trainer.device
+    field, device = _checked(trainer.learning_field), trainer.device
     rays, samples = _batch(trainer)
     n = samples.n_samples
     positions, directions = midpoints(rays._replace(times=None), samples)
@@ -228,7 +234,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
 
 def _view_stage(trainer: Trainer, camera: Camera, machine: Machine) -> Stage:
     background = torch.ones(3, device=trainer.device)
-    field, sampler, march = trainer.field, trainer.sampler, trainer.settings.march
+    field, sampler, march = _checked(trainer.field), trainer.sampler, trainer.settings.march
     out = render_image(field, sampler, camera, march, background)
     work = density_work(field, int(out.n_marched.sum())) + color_work(field, int(out.n_kept.sum()))
 

@@ -132,8 +132,7 @@ class Trainer:
 
         What fields and samplers keep outside their buffers isn't restored.
         """
-        buffers = [buffer for module in self._model.parts.values() for buffer in module.buffers()]
-        kept = [(buffer, buffer.clone()) for buffer in buffers]
+        kept = [(buffer, buffer.clone()) for module in self._model.parts.values() for buffer in module.buffers()]
         generator = torch.Generator(self.device).manual_seed(self.seed)
         try:
             self._find_gradients(min(_REHEARSED, self.n_rays(1.0)), generator)
@@ -271,10 +270,9 @@ class Trainer:
             The mean squared error of the colours, a scalar, and the rendered rays.
         """
         batch = self._batches.draw(n_rays, generator)
-        learning_sampler = self._model.learning_sampler
+        march, learning_sampler = self.settings.march, self._model.learning_sampler
         if learning_sampler is not None:
             learning_sampler.at_step(self.step_count)
-        march = self.settings.march
         field = ObservedField(self.learning_field, self.grid, march.render_step_size)
         traced = trace_rays(field, self.sampler, batch.rays, march, batch.backgrounds, generator)
         loss = error = mse_loss(traced.output.colors, batch.targets)
