@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 _SPIN_COUNT = "1000"
-"""Turns that libgomp's threads spin before they sleep. torch's and our pool take turns, and a thread that spins for
-milliseconds after each parallel region steals the core from the other pool."""
+"""Iterations that libgomp's threads spin before they sleep. torch's pool and ours take turns: a thread that spins for
+milliseconds after each parallel region takes the core away from the other pool."""
 
 _SWITCH_INTERVAL = 5e-4
 """Seconds after which Python lets another thread run: a picture's hundred launches must not wait for a whole frame of
@@ -26,7 +26,7 @@ _KEPT_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Configuration:
-    """How a process shares its cores out; see `configure`."""
+    """How a process distributes its cores; see `configure`."""
 
     threads: int | None = None
     torch_threads: int | None = 1
@@ -44,10 +44,10 @@ _appliers: list[Callable[[Configuration], None]] = []
 def configure(threads: int | None = None, torch_threads: int | None = 1) -> None:
     """Make this process fast at training and rendering. Calling it again changes what differs and nothing else.
 
-    It affects the whole process (measured on two cores, see tests/benchmarks/RESULTS.md): libgomp's threads spin
-    shortly, which only helps if torch isn't imported yet; glibc keeps freed memory; Python switches threads sooner;
-    torch computes on `torch_threads` threads and flushes denormal numbers to zero; Warp logs errors only; and a pool
-    of threads is started, which kernels and matrix products share.
+    It affects the whole process (measured on two cores, see tests/benchmarks/RESULTS.md): libgomp's threads spin only
+    briefly, if torch isn't imported yet; glibc keeps freed memory; Python switches threads sooner; torch computes on
+    `torch_threads` threads and flushes denormal numbers to zero; Warp logs errors only; and a pool of threads starts,
+    which kernels and matrix products share.
 
     Args:
         threads: of that pool, the calling thread included; None: one for each available core.

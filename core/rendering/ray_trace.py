@@ -1,5 +1,5 @@
-"""One ray in full: every sample on it and what became of it, the cells it crosses, what the sampler went by, where it
-stopped and why.
+"""One ray in detail: all its samples and their fates, the cells it crosses, what guided the sampler, and where and why
+it stopped.
 
 The pixel's values come from the one path, `core.rendering.render.render_rays`, with the same thresholds. A second
 march with the alpha threshold and early stop off shows what they left out.
@@ -27,7 +27,7 @@ from core.samplers.occupancy_grid import OccupancyGrid
 
 
 class Stop(StrEnum):
-    """Why a ray ended. The marcher has no limit to its steps, so that no ray ends for want of them."""
+    """Why a ray ended. The marcher has no limit on steps, so none ends because of one."""
 
     OPAQUE = "opaque"
     LEFT_BOX = "left the box"
@@ -37,12 +37,12 @@ class Stop(StrEnum):
 
 
 class CellSpans(NamedTuple):
-    """The grid cells a ray crosses, in order; each touches the next.
+    """The grid cells that a ray crosses, in order and without gaps.
 
     Attributes:
         t_starts, t_ends: (n_cells,) float64, where the ray enters and leaves the cell.
         levels: (n_cells,) int64.
-        occupied: (n_cells,) bool; a sampler that marches the grid looks into these cells and skips the others.
+        occupied: (n_cells,) bool; a sampler that marches the grid samples these cells and skips the others.
     """
 
     t_starts: np.ndarray
@@ -52,13 +52,13 @@ class CellSpans(NamedTuple):
 
 
 class RaySamples(NamedTuple):
-    """Every sample on one ray, also those behind the stop.
+    """All samples on one ray, including those behind the stop.
 
     Attributes:
         t_starts, t_ends: (n_samples,) float32.
         sigmas, alphas: (n_samples,) float32, density per scene unit, and 1 - exp(-sigma * (t_end - t_start)).
-        trans: (n_samples,) float32, the transmittance before the sample that early stop looks at: all earlier samples
-            count, also those below the alpha threshold.
+        trans: (n_samples,) float32, the transmittance before the sample as early stop sees it: all earlier samples
+            count, including those below the alpha threshold.
         weights: (n_samples,) float32, the sample's share in the pixel; 0 unless it was composited.
         rgbs: (n_samples, 3) float32.
         fates: (n_samples,) int8, values of `Fate`.
@@ -75,7 +75,7 @@ class RaySamples(NamedTuple):
 
 
 class RayGuide(NamedTuple):
-    """What the sampler went by, as numpy arrays; see `core.samplers.base.Guide`."""
+    """What guided the sampler, as numpy arrays; see `core.samplers.base.Guide`."""
 
     name: str
     kind: GuideKind
@@ -88,15 +88,15 @@ class RayReport:
     """One ray, its samples and its pixel. t is the distance from the origin in scene units.
 
     Attributes:
-        origin, direction: of the ray; the direction has length 1.
+        origin, direction: of the ray; the direction is a unit vector.
         march: the thresholds it was marched with.
         cells: between `t_min` and `t_max`.
-        t_min, t_max: where the ray lies in the box and between the planes; where it never does, its samples' first and
-            last t, if the sampler goes on behind the box, or both inf.
-        stop, t_stop: why and where the ray ended, maybe behind the box; inf where it missed all.
-        color, opacity, depth, median_depth, trans: of the pixel, as in `RenderOutput`.
-        n_dense, n_marched, n_kept: samples without a grid, evaluated ones and composited ones, as in `RenderOutput`.
-        guides: what the sampler went by, in order; none of one that goes by cells or by nothing, or on a missed ray.
+        t_min, t_max: where the ray is inside the box and between the planes. If it never is: the first and last t of
+            its samples, if the sampler continues behind the box; else both inf.
+        stop, t_stop: why and where the ray ended, possibly behind the box; inf if it missed everything.
+        color, opacity, depth, median_depth, trans: the pixel, as in `RenderOutput`.
+        n_dense, n_marched, n_kept: counts of samples, as in `RenderOutput`.
+        guides: what guided the sampler, in order; empty if that is the grid or nothing, or if the ray misses the scene.
     """
 
     origin: tuple[float, float, float]
@@ -129,13 +129,13 @@ def inspect_ray(
     cells: OccupancyGrid,
     together: int = 1,
 ) -> RayReport:
-    """March one ray and keep what happened on the way.
+    """March one ray and record what happens on the way.
 
     Args:
         rays: one ray.
         background: (3,) float32, the colour behind the scene.
         cells: the grid whose cells along the ray are reported.
-        together: rays the picture renders at a time. It decides how many samples a round takes, and so how many
+        together: rays that the picture renders at a time. It determines how many samples a round takes, and so how many
             behind the stop are evaluated in vain; nothing else depends on it.
 
     Raises:
@@ -216,7 +216,7 @@ def _end(samples: RaySamples, stopped: bool, t_max: float, far_plane: float) -> 
     if len(samples.t_starts) == 0:
         return (Stop.MISSED if t_max == math.inf else Stop.NOTHING), t_max
     last = float(samples.t_ends[-1])
-    if t_max == math.inf or last > t_max * (1.0 + 1e-4):  # its sampler goes on behind the box
+    if t_max == math.inf or last > t_max * (1.0 + 1e-4):  # its sampler continues behind the box
         return Stop.FAR_PLANE, last
     return Stop.FAR_PLANE if t_max >= np.float32(far_plane) else Stop.LEFT_BOX, t_max
 
@@ -224,10 +224,10 @@ def _end(samples: RaySamples, stopped: bool, t_max: float, far_plane: float) -> 
 def cells_along(
     grid: GridState, origin: tuple[float, ...], direction: tuple[float, ...], t_min: float, t_max: float
 ) -> CellSpans:
-    """The cells a ray crosses between t_min and t_max; a place belongs to the finest level that contains it.
+    """The cells that a ray crosses between t_min and t_max; a position belongs to the finest level that contains it.
 
-    The ray is cut at every plane of every level, which is simple and, for one ray, fast enough; pieces that belong to
-    one cell are joined again.
+    The ray is cut at every plane of every level, which is simple and, for one ray, fast enough; adjacent pieces of one
+    cell are joined.
     """
     o, d = np.asarray(origin, np.float64), np.asarray(direction, np.float64)
     low, high = np.reshape(np.asarray(grid.box, np.float64), (2, 3))
