@@ -25,26 +25,28 @@ def scaling_tables(trainer: Trainer) -> Iterator[Table]:
     field, training = trainer.field_settings, trainer.settings
     if trainer.device == "cpu":
         counts = sorted({1 << n for n in range(n_threads().bit_length())} | {n_threads()})
-        yield _table("threads", counts, lambda n: _like(trainer), using_threads)
+        yield _table("threads", counts, lambda n: _similar_trainer(trainer), using_threads)
     yield _table(
         "entries of a level's table, 2^n",
         _TABLES,
-        lambda n: _like(trainer, field=replace(field, log2_hashmap_size=n)),
+        lambda n: _similar_trainer(trainer, field=replace(field, log2_hashmap_size=n)),
     )
     yield _table(
         "samples of a step, 2^n",
         _BATCHES,
-        lambda n: _like(trainer, training=replace(training, target_samples=1 << n, max_rays=1 << n)),
+        lambda n: _similar_trainer(trainer, training=replace(training, target_samples=1 << n, max_rays=1 << n)),
     )
     yield _table(
-        "occupancy cells a side", _GRIDS, lambda n: _like(trainer, training=replace(training, grid_resolution=n))
+        "occupancy cells a side",
+        _GRIDS,
+        lambda n: _similar_trainer(trainer, training=replace(training, grid_resolution=n)),
     )
     n_views = len(trainer.dataset.train)
     views = sorted({max(1, round(share * n_views)) for share in _VIEW_SHARES})
-    yield _table("training views", views, lambda n: _like(trainer, excluded=frozenset(range(n, n_views))))
+    yield _table("training views", views, lambda n: _similar_trainer(trainer, excluded=frozenset(range(n, n_views))))
 
 
-def _like(trainer: Trainer, field=None, training=None, excluded: frozenset[int] | None = None) -> Trainer:
+def _similar_trainer(trainer: Trainer, field=None, training=None, excluded: frozenset[int] | None = None) -> Trainer:
     """An untrained trainer on the same views, with other settings."""
     return Trainer(
         trainer.dataset,

@@ -137,7 +137,7 @@ def _overrides(method: tuple[str, ...], seconds: float) -> Overrides:
 def _outcome(name: str, run: TimedRun, n_views: int) -> Outcome:
     trainer = run.trainer
     test = evaluate_views(trainer, trainer.dataset.test.spread(n_views))
-    camera = trainer.dataset.test.cameras[_shown(trainer.dataset)].to(trainer.device)
+    camera = trainer.dataset.test.cameras[_shown_view(trainer.dataset)].to(trainer.device)
     out = render_image(trainer.field, trainer.sampler, camera, trainer.settings.march, camera.c2w.new_ones(3))
     return Outcome(
         name,
@@ -152,17 +152,17 @@ def _outcome(name: str, run: TimedRun, n_views: int) -> Outcome:
     )
 
 
-def _shown(dataset: Dataset) -> int:
+def _shown_view(dataset: Dataset) -> int:
     """The held-out view that is drawn: the middle one, since the first are often closest to training views."""
     return len(dataset.test) // 2
 
 
 def _photo(dataset: Dataset) -> Tensor:
-    return dataset.test.photo(_shown(dataset), torch.ones(3))
+    return dataset.test.photo(_shown_view(dataset), torch.ones(3))
 
 
 def _title(dataset: Dataset, seconds: float) -> str:
-    camera = dataset.test.cameras[_shown(dataset)]
+    camera = dataset.test.cameras[_shown_view(dataset)]
     return f"{dataset.name} at {camera.width}x{camera.height}, {seconds:g} s of training for each"
 
 

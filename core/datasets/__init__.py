@@ -54,7 +54,7 @@ def open_dataset(path: str | Path, reading: ReadOptions = AS_STORED, progress: P
     path = _find(path)
     form = _format_of(path)
     if form is None:
-        raise DatasetError(f"{path} is not a dataset: {_instead(path)}")
+        raise DatasetError(f"{path} is not a dataset: {_suggest_instead(path)}")
     dataset = form.read(path, reading, progress or (lambda share, text: None))
     notes = dataset.notes
     if reading.axes != AS_STORED.axes and not form.any_axes:
@@ -86,18 +86,18 @@ def _find(path: str | Path) -> Path:
         return path
     if os.path.isfile(path) and (path.name.lower().endswith(_ARCHIVES) or zipfile.is_zipfile(path)):
         raise DatasetError(f"{path} is an archive: expected a folder; unpack it and open what comes out")
-    raise DatasetError(f"{path} is a file: {_expected()}; give the folder that holds the images' poses")
+    raise DatasetError(f"{path} is a file: {_expected_formats()}; give the folder that holds the images' poses")
 
 
 def _format_of(path: Path) -> Format | None:
     return next((form for form in FORMATS if form.recognises(path)), None)
 
 
-def _expected() -> str:
+def _expected_formats() -> str:
     return "expected " + " or ".join(form.signature for form in FORMATS)
 
 
-def _instead(folder: Path) -> str:
+def _suggest_instead(folder: Path) -> str:
     """What to open instead of a folder that isn't a dataset; or what was expected and what lies there."""
     try:
         names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in folder.iterdir())
@@ -105,8 +105,8 @@ def _instead(folder: Path) -> str:
     except OSError as error:
         raise DatasetError(f"{folder} can't be listed ({error.strerror}): check its permissions") from error
     if not names:
-        return f"{_expected()}, found an empty folder: check the path, or unpack the dataset there"
+        return f"{_expected_formats()}, found an empty folder: check the path, or unpack the dataset there"
     if inside:
         which = "what" if len(inside) == 1 else "one of those that"
         return f"open {which} can be opened in it, {list_names(inside, _NAMES_SHOWN)}"
-    return f"{_expected()}, found {list_names(names, _NAMES_SHOWN)}: check the path"
+    return f"{_expected_formats()}, found {list_names(names, _NAMES_SHOWN)}: check the path"

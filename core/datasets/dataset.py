@@ -98,11 +98,11 @@ class Views:
 
     def image(self, index: int) -> Tensor:
         """One image, (height, width, 3 or 4) uint8."""
-        return self._one(self.images, index)
+        return self._image_part(self.images, index)
 
     def mask(self, index: int) -> Tensor | None:
         """The pixels of one image that count, (height, width) bool; None: all."""
-        return None if self.used is None else self._one(self.used, index)
+        return None if self.used is None else self._image_part(self.used, index)
 
     def alpha(self, index: int) -> Tensor:
         """The alpha channel of one image, (height, width) uint8; 255 where a mask hides the pixel."""
@@ -112,8 +112,8 @@ class Views:
     def take(self, indices: Tensor) -> "Views":
         """Some of these views, in the order of `indices` (n,) int64; their images are copied."""
         names = tuple(self.names[i] for i in indices.tolist())
-        used = None if self.used is None else self._some(self.used, indices)
-        return Views(self.cameras[indices], self._some(self.images, indices), names, used)
+        used = None if self.used is None else self._image_parts(self.used, indices)
+        return Views(self.cameras[indices], self._image_parts(self.images, indices), names, used)
 
     def spread(self, n: int) -> "Views":
         """At most n of these views, evenly spread from the first to the last."""
@@ -194,7 +194,7 @@ class Views:
         areas = self.cameras.extent.double().prod(-1).long()
         return PixelLayout(areas.to(self.images.device), None if self.used is None else self.used.view(-1))
 
-    def _one(self, of_all: Tensor, index: int) -> Tensor:
+    def _image_part(self, of_all: Tensor, index: int) -> Tensor:
         """The part of `images` or `used` that belongs to one image."""
         if self.cameras.sizes is None:
             return of_all[index]
@@ -202,11 +202,11 @@ class Views:
         first = int(self._layout.firsts[index])
         return of_all[first : first + width * height].view(height, width, *of_all.shape[1:])
 
-    def _some(self, of_all: Tensor, indices: Tensor) -> Tensor:
+    def _image_parts(self, of_all: Tensor, indices: Tensor) -> Tensor:
         """The parts of `images` or `used` that belong to some images, copied."""
         if self.cameras.sizes is None:
             return of_all[indices]
-        return torch.cat([of_all[:0], *(self._one(of_all, index).flatten(0, 1) for index in indices.tolist())])
+        return torch.cat([of_all[:0], *(self._image_part(of_all, index).flatten(0, 1) for index in indices.tolist())])
 
     def _pixels(self, views: Tensor | None, pixels: Tensor) -> PixelBatch:
         """Pixels (n,) int64, numbered row by row within their views (n,) int64; None: through all views, which have one

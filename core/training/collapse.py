@@ -87,12 +87,12 @@ def lower_march_thresholds(march: MarchSettings, densest: float) -> MarchSetting
     """
     return replace(
         march,
-        occ_thre=_below(march.occ_thre, densest),
-        alpha_thre=_below(march.alpha_thre, -math.expm1(-densest)),
+        occ_thre=_divide_below(march.occ_thre, densest),
+        alpha_thre=_divide_below(march.alpha_thre, -math.expm1(-densest)),
     )
 
 
-def _below(threshold: float, value: float) -> float:
+def _divide_below(threshold: float, value: float) -> float:
     """A threshold divided by ten, at least once, until it is at most a tenth of a value; 0 if it becomes negligible."""
     threshold *= 0.1
     while threshold > 0.1 * value and threshold > _SMALLEST_THRESHOLD:

@@ -77,10 +77,10 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """Update each parameter that has a gradient."""
-        groups = [(group, _learnt(group)) for group in self.param_groups]
+        groups = [(group, _with_gradients(group)) for group in self.param_groups]
         learnt = [parameter for _, parameters in groups for parameter in parameters]
         rounded = {}
-        if all(map(_can_be_cut, learnt)):
+        if all(map(_can_split, learnt)):
             rounded = {x: torch.empty_like(x, dtype=torch.bfloat16) for x in learnt if x in self._readers}
             run_together([task for group in groups for task in self._tasks(*group, rounded)])
         else:
@@ -142,11 +142,11 @@ def _move(
         rounded.copy_(values[0])
 
 
-def _learnt(group: dict[str, Any]) -> list[nn.Parameter]:
+def _with_gradients(group: dict[str, Any]) -> list[nn.Parameter]:
     return [parameter for parameter in group["params"] if parameter.grad is not None]
 
 
-def _can_be_cut(parameter: nn.Parameter) -> bool:
+def _can_split(parameter: nn.Parameter) -> bool:
     """Whether a parameter and its gradient are contiguous float32 tensors on the CPU."""
     return all(
         x is not None and x.is_cpu and x.dtype is torch.float32 and x.layout is torch.strided and x.is_contiguous()

@@ -14,7 +14,7 @@ PROOF_STEPS = 100
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedState:
     """A copy of a trainer's state.
 
     Attributes:
@@ -45,8 +45,8 @@ class LastGood:
     """
 
     def __init__(self) -> None:
-        self.good: Kept | None = None
-        self._pending: Kept | None = None
+        self.good: SavedState | None = None
+        self._pending: SavedState | None = None
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether to copy after a successful step: there is no pending copy, or it has proved good."""
@@ -60,7 +60,7 @@ class LastGood:
             memory = self.good.tensors if self.good is not None else {}
             self.good = self._pending
         copies = {name: _copy(tensor, memory.get(name)) for name, tensor in tensors.items()}
-        self._pending = Kept(copies, counters, march)
+        self._pending = SavedState(copies, counters, march)
 
     def discard_pending(self) -> None:
         """Drop the pending copy: training went back to the good state, before it."""

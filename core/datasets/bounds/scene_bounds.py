@@ -154,7 +154,7 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
         f"The scene is taken to lie {how}: a box of {2.0 * half:.3g} units a side, {n_levels} levels of which the "
         f"coarsest has {outermost:.3g}, nothing nearer than {near_plane:g} to a camera."
     )
-    return Place(box, n_levels, near_plane, _upwards(cameras)), note
+    return Place(box, n_levels, near_plane, _mean_up(cameras)), note
 
 
 def find_outliers(cameras: Camera) -> Tensor:
@@ -180,7 +180,7 @@ def depth_range(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[
     return (near, far) if near < far else (None, None)
 
 
-def _upwards(cameras: Camera) -> tuple[float, float, float]:
+def _mean_up(cameras: Camera) -> tuple[float, float, float]:
     """The mean up direction of the pictures, snapped to an axis close by: people hold cameras upright."""
     up = torch.nn.functional.normalize(cameras.c2w[:, :3, 1].mean(0), dim=0)
     axis = int(up.abs().argmax())

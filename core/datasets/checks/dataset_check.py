@@ -123,14 +123,14 @@ class Examination:
             ranking = rank_by_sharpness(looks)
         needed, free = dataset.train.nbytes + dataset.test.nbytes, free_memory()
         asked = dataset.reading.downscale
-        proposed = asked if free is None else proposed_downscale(needed, free, asked)
+        proposed = asked if free is None else propose_downscale(needed, free, asked)
         if proposed > asked:
             text = f"the images take more than half of the free memory: open them with --downscale {proposed}"
             findings.append(Finding(text, remedy=Remedy.REDUCE))
         return Report(dataset, tuple(findings), tuple(ranking), needed, free, proposed)
 
 
-def proposed_downscale(image_bytes: int, free_bytes: int, asked: int) -> int:
+def propose_downscale(image_bytes: int, free_bytes: int, asked: int) -> int:
     """The smallest factor, at least `asked`, with which images leave room for training.
 
     Args:

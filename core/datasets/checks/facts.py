@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.config.read_options import ReadOptions
 from core.datasets import FORMATS
-from core.datasets.checks.poses import gaze, towards_centre
+from core.datasets.checks.poses import gaze, view_angles
 from core.datasets.dataset import Dataset, Views, list_names
 from core.geometry.boxes import sides_of
 from core.geometry.lenses import COEFFICIENTS, FISHEYE_COEFFICIENTS, Lens
@@ -93,7 +93,7 @@ def _on_cameras(dataset: Dataset) -> list[Fact]:
     first = cameras[0]
     focal = float(first.K[0, 0]), float(first.K[1, 1])
     fov = _degrees(first.width, focal[0]), _degrees(first.height, focal[1])
-    distances, off_axes = towards_centre(cameras, dataset.box)
+    distances, off_axes = view_angles(cameras, dataset.box)
     return [
         (
             "cameras",

@@ -70,20 +70,20 @@ def find_pose_problems(dataset: Dataset) -> Iterator[Finding]:
     """What seems wrong with the training cameras' positions and directions, the gravest first."""
     train, cameras = dataset.train, dataset.train.cameras
     apart = find_outliers(cameras)
-    if _turned_over(cameras[~apart]):
+    if _axes_are_reversed(cameras[~apart]):
         yield _looking_away(dataset)
     odd = _indices(_not_rotations(cameras))
     if odd:
-        yield _about(train, odd, "have mirrored or sheared poses, not rotations")
+        yield _finding_on(train, odd, "have mirrored or sheared poses, not rotations")
     yield from _equal_poses(train)
     if bool(apart.any()):
-        yield _about(train, _indices(apart), "stand far off all others")
+        yield _finding_on(train, _indices(apart), "stand far off all others")
     shortest = int(cameras.extent.min())
     if shortest < _FEW_PIXELS:
         yield Finding(f"images of {shortest} pixels a side show next to nothing: open larger ones, or reduce them less")
     if len(train) < _FEW_VIEWS:
         yield Finding(f"{len(train)} training views are few: expect holes and floaters; {_FEW_VIEWS} or more do better")
-    away = int((towards_centre(cameras, dataset.box)[1] > _LOOKS_AWAY).sum())
+    away = int((view_angles(cameras, dataset.box)[1] > _LOOKS_AWAY).sum())
     if away:
         yield Finding(f"{_of_the_cameras(away, train)} look more than {_LOOKS_AWAY:g} degrees past the box's centre")
     low, high = torch.tensor(dataset.box).view(2, 3)
@@ -110,7 +110,7 @@ def gaze(cameras: Camera) -> str:
     )
 
 
-def towards_centre(cameras: Camera, box: Box) -> tuple[Tensor, Tensor]:
+def view_angles(cameras: Camera, box: Box) -> tuple[Tensor, Tensor]:
     """Distances (n,) of the cameras from the box's centre, and angles (n,) in degrees between it and their axes."""
     return _towards(cameras, torch.tensor(box).view(2, 3).mean(0))
 
@@ -138,10 +138,10 @@ def _equal_poses(train: Views) -> Iterator[Finding]:
     seen = [(time, str(pose)) for pose, time in zip(poses, moments, strict=True)]
     twins = tuple(i for i, key in enumerate(seen) if first.setdefault(key, i) != i)
     if twins:
-        yield _about(train, twins, "have the same pose as another: are the poses right?")
+        yield _finding_on(train, twins, "have the same pose as another: are the poses right?")
 
 
-def _about(train: Views, views: tuple[int, ...], what: str) -> Finding:
+def _finding_on(train: Views, views: tuple[int, ...], what: str) -> Finding:
     """A finding on some cameras, which can be left out unless they are the majority."""
     text = f"{_of_the_cameras(len(views), train)} {what}{'' if what[-1] == '?' else ':'} {names_of(train, views)}"
     most = len(views) > 0.5 * len(train)
@@ -153,7 +153,7 @@ def names_of(views: Views, indices: tuple[int, ...]) -> str:
     return list_names([views.names[i] for i in indices], _MOST_NAMES)
 
 
-def _turned_over(cameras: Camera) -> bool:
+def _axes_are_reversed(cameras: Camera) -> bool:
     """Whether the optical axes meet behind most cameras, and reversed meet in front of them."""
     if point_looked_at(cameras) is not None or len(cameras) < _FEWEST_TO_JUDGE:
         return False

@@ -133,14 +133,14 @@ def _read_model(where: Path, pictures: Path, allow_outside: bool) -> _Model:
     except DatasetError:
         raise
     except Exception as error:  # it passes on whatever its C++ throws
-        raise _broken(where, " ".join(str(error).split())) from error
+        raise _model_error(where, " ".join(str(error).split())) from error
     if not shots:
         raise DatasetError(f"{where}: expected pictures with poses, found none: let COLMAP map the pictures again")
     sound = (np.abs(cloud) < 1e12).all(1)
     return _Model(shots, torch.from_numpy(cloud[sound].astype(np.float32)), torch.from_numpy(colors[sound]))
 
 
-def _broken(where: Path, found: str) -> DatasetError:
+def _model_error(where: Path, found: str) -> DatasetError:
     return DatasetError(f"{where}: expected a model of COLMAP, found a broken one ({found:.160}): export it again")
 
 

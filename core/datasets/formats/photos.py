@@ -75,7 +75,7 @@ def dataset_of(opened: Path, pictures: Path, reading: ReadOptions, progress: Pro
     paths = list_pictures(pictures)
     headers = read_headers(paths, pictures)  # broken pictures are reported before the search
     names = [path.name for path in paths]
-    as_they_are = _served_as_they_are(headers)
+    as_they_are = _pycolmap_reads_all(headers)
     model, kept_in = _cached(pictures, names, as_they_are)
     if not model.is_dir():
         _Search(headers, kept_in, as_they_are).run(model, progress)
@@ -91,13 +91,13 @@ def dataset_of(opened: Path, pictures: Path, reading: ReadOptions, progress: Pro
     dataset = colmap.dataset_of(opened, model, pictures, reading, after, format_name, headers=headers)
     turned = sum(header.orientation != 1 for header in headers.values())
     upright = (f"{turned} photos are turned upright, as their orientation tags say.",) if turned else ()
-    return replace(dataset, notes=(_found(dataset, names), *upright, *dataset.notes))
+    return replace(dataset, notes=(_placement_note(dataset, names), *upright, *dataset.notes))
 
 
 FORMAT = Format("photos", f"a folder of at least {FEWEST_PHOTOS} photos", recognises, read, is_fallback=True)
 
 
-def _served_as_they_are(headers: dict[Path, Header]) -> bool:
+def _pycolmap_reads_all(headers: dict[Path, Header]) -> bool:
     """Whether pycolmap reads all these photos the way we do."""
     return all(header.orientation == 1 and header.kind in _READ_BY_PYCOLMAP for header in headers.values())
 
@@ -112,7 +112,7 @@ def _cached(pictures: Path, names: list[str], as_they_are: bool) -> tuple[Path, 
     return folder / "model", folder
 
 
-def _found(dataset: Dataset, names: list[str]) -> str:
+def _placement_note(dataset: Dataset, names: list[str]) -> str:
     placed = {*dataset.train.names, *dataset.test.names}
     lost = [name for name in names if name not in placed]
     if not lost:

@@ -94,7 +94,7 @@ def _digest(path: Path, progress: Progress) -> str:
 def _choose(path: Path, folder: Path, progress: Progress) -> None:
     """Write the sharpest frames of a video into a folder."""
     choice, turns, n, share = Sharpest(folder), 0, 0, 0.0
-    with contextlib.closing(_decoded(path)) as frames:
+    with contextlib.closing(_decode(path)) as frames:
         for n, (frame, read) in enumerate(frames, 1):
             share = max(share, read)
             progress(share, f"choosing sharp frames: {n} looked at")
@@ -108,7 +108,7 @@ def _choose(path: Path, folder: Path, progress: Progress) -> None:
     choice.finish()
 
 
-def _decoded(path: Path) -> Generator[tuple[np.ndarray, float], None, None]:
+def _decode(path: Path) -> Generator[tuple[np.ndarray, float], None, None]:
     """A video's frames (height, width, 3) uint8, and the share of the file that was read for each.
 
     Raises:

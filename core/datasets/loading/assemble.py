@@ -14,7 +14,7 @@ from core.datasets.loading.calibration import build_cameras, check_intrinsics
 from core.datasets.loading.image_file import Header
 from core.datasets.loading.images import read_headers, read_images
 from core.datasets.loading.masks import hidden_note, read_masks, stack_masks
-from core.datasets.loading.memory import fitting_downscale
+from core.datasets.loading.memory import find_downscale
 from core.datasets.loading.shots import Shot
 from core.errors import DatasetError
 from core.geometry.cameras import Camera
@@ -152,7 +152,7 @@ def choose_downscale(
     was asked for."""
     shots = [shot for split in splits for shot in split]
     bytes_per_pixel = 3 + _with_alpha(headers) + any(shot.masks for shot in shots)
-    return fitting_downscale([headers[shot.path] for shot in shots], bytes_per_pixel, downscale)
+    return find_downscale([headers[shot.path] for shot in shots], bytes_per_pixel, downscale)
 
 
 def count_progress(
@@ -197,7 +197,7 @@ def read_views(
     images = read(shots, own, _with_alpha(headers), downscale, on_read)
     cameras = build_cameras(shots, own, named_by, downscale)
     views = Views(cameras, images, tuple(shot.name for shot in shots), stack_masks(shots, cameras))
-    return views, _cut_off({header.size for header in own}, downscale)
+    return views, _cut_off_note({header.size for header in own}, downscale)
 
 
 def normalize_times(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], list[Shot], tuple[str, ...]]:
@@ -217,12 +217,12 @@ def normalize_times(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], li
     everything = [*moments, *(shot.time for shot in test if shot.time is not None)]
     first, last = min(everything), max(everything)
     if first < 0.0 or last > 1.0:
-        train, test = (_counted_from(shots, first, last) for shots in (train, test))
+        train, test = (_scale_times(shots, first, last) for shots in (train, test))
         note += f" They are counted from 0 at {first:g} to 1 at {last:g}."
     return train, test, (note,)
 
 
-def _counted_from(shots: list[Shot], first: float, last: float) -> list[Shot]:
+def _scale_times(shots: list[Shot], first: float, last: float) -> list[Shot]:
     return [shot if shot.time is None else shot._replace(time=(shot.time - first) / (last - first)) for shot in shots]
 
 
@@ -231,7 +231,7 @@ def _with_alpha(headers: Mapping[Path, Header]) -> bool:
     return any(header.has_alpha for header in headers.values())
 
 
-def _cut_off(sizes: set[tuple[int, int]], downscale: int) -> tuple[str, ...]:
+def _cut_off_note(sizes: set[tuple[int, int]], downscale: int) -> tuple[str, ...]:
     """A note on columns and rows that the reduction cuts off."""
     cut = sorted(size for size in sizes if size[0] % downscale or size[1] % downscale)
     if not cut:

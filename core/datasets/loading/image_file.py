@@ -97,13 +97,13 @@ def read_header(path: Path) -> Header:
         DatasetError: it can't be read as a picture.
     """
     try:
-        with _opened(path) as image:
+        with _open(path) as image:
             tag = _orientation(image)
             # Pillow gives the upright size of a TIFF itself
             width, height = image.size if tag < 5 or image.format == "TIFF" else image.size[::-1]
             return Header(width, height, image.has_transparency_data, tag, image.format or "")
     except _DECODING_ERRORS as error:
-        raise broken(path, error) from error
+        raise picture_error(path, error) from error
 
 
 def read_image(path: Path, with_alpha: bool, orientation: int = 1) -> np.ndarray:
@@ -116,8 +116,8 @@ def read_image(path: Path, with_alpha: bool, orientation: int = 1) -> np.ndarray
         DatasetError: it can't be read as a picture.
     """
     try:
-        with _opened(path) as image:
-            turn = _TURNS.get(_still_to_turn(image, orientation))
+        with _open(path) as image:
+            turn = _TURNS.get(_remaining_turn(image, orientation))
             if image.mode in _SIXTEEN_BIT_MODES:
                 image = _eight_bit_grey(image)
             elif image.mode == "F":
@@ -125,7 +125,7 @@ def read_image(path: Path, with_alpha: bool, orientation: int = 1) -> np.ndarray
             image = image.convert("RGBA" if with_alpha else "RGB")
             return np.asarray(image if turn is None else image.transpose(turn))
     except _DECODING_ERRORS as error:
-        raise broken(path, error) from error
+        raise picture_error(path, error) from error
 
 
 def nonzero_pixels(path: Path) -> np.ndarray:
@@ -135,14 +135,14 @@ def nonzero_pixels(path: Path) -> np.ndarray:
         DatasetError: it can't be read as a picture.
     """
     try:
-        with _opened(path) as image:
+        with _open(path) as image:
             values = np.asarray(image if image.mode in ("L", "1", *_SIXTEEN_BIT_MODES) else image.convert("RGB"))
             return np.asarray(values != 0 if values.ndim == 2 else values.any(-1))
     except _DECODING_ERRORS as error:
-        raise broken(path, error) from error
+        raise picture_error(path, error) from error
 
 
-def _opened(path: Path) -> Image.Image:
+def _open(path: Path) -> Image.Image:
     """The picture, not decoded yet; HEIC if pillow-heif is installed, which is optional."""
     try:
         return Image.open(path)
@@ -171,7 +171,7 @@ def _orientation(image: Image.Image) -> int:
     return tag if tag in _TURNS else 1
 
 
-def _still_to_turn(image: Image.Image, orientation: int) -> int:
+def _remaining_turn(image: Image.Image, orientation: int) -> int:
     """The orientation that a decoded picture still has to be turned by: Pillow decodes TIFFs upright."""
     if image.format != "TIFF":
         return orientation
@@ -189,7 +189,7 @@ def _eight_bit_grey(image: Image.Image) -> Image.Image:
     return grey
 
 
-def broken(path: Path, error: Exception) -> DatasetError:
+def picture_error(path: Path, error: Exception) -> DatasetError:
     """The error for a picture that can't be read."""
     if os.path.isfile(path) and os.path.getsize(path) == 0:
         found = "an empty file"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.datasets.dataset import list_names
 from core.datasets.loading.downscale import box_filter
-from core.datasets.loading.image_file import Header, broken, read_header, read_image
+from core.datasets.loading.image_file import Header, picture_error, read_header, read_image
 from core.datasets.loading.memory import n_readers
 from core.errors import DatasetError
 
@@ -73,20 +73,22 @@ def read_images(
         try:
             image = read_image(paths[index], with_alpha, headers[index].orientation)
             if image.shape[1::-1] != headers[index].size:
-                raise broken(paths[index], ValueError(f"its size is not the {headers[index].size} that it began with"))
+                raise picture_error(
+                    paths[index], ValueError(f"its size is not the {headers[index].size} that it began with")
+                )
         except DatasetError as error:
             failures[index] = error
             return
         (height, width), end = sizes[index], ends[index]
         pixels[end - height * width : end] = box_filter(image, downscale).reshape(-1, n_channels)
 
-    in_threads(read, len(paths), n_readers(headers), on_read)
+    run_in_threads(read, len(paths), n_readers(headers), on_read)
     _refuse([(paths[index], failures[index]) for index in sorted(failures)])
     images = torch.from_numpy(pixels)
     return images.view(len(paths), *sizes[0], n_channels) if len(set(sizes)) == 1 else images
 
 
-def in_threads(work: Callable[[int], None], n: int, n_threads: int, on_done: Callable[[], None]) -> None:
+def run_in_threads(work: Callable[[int], None], n: int, n_threads: int, on_done: Callable[[], None]) -> None:
     """Call `work` with 0 to n - 1 on some threads.
 
     Args:

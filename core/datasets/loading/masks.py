@@ -10,7 +10,7 @@ from torch import Tensor
 from core.datasets.dataset import Views, list_names
 from core.datasets.loading.downscale import whole_blocks
 from core.datasets.loading.image_file import Header, nonzero_pixels
-from core.datasets.loading.images import in_threads
+from core.datasets.loading.images import run_in_threads
 from core.datasets.loading.memory import n_readers
 from core.datasets.loading.shots import Shot
 from core.errors import DatasetError
@@ -45,7 +45,7 @@ def read_masks(
         shot = shots[masked[number]]
         shots[masked[number]] = shot._replace(used=_used_pixels(shot, headers[shot.path], downscale))
 
-    in_threads(read, len(masked), n_readers([headers[shots[index].path] for index in masked]), on_read)
+    run_in_threads(read, len(masked), n_readers([headers[shots[index].path] for index in masked]), on_read)
     train, test = ([shot for shot in some if _shows(shot)] for some in (shots[:n_train], shots[n_train:]))
     lost = [shot.name for shot in shots if not _shows(shot)]
     if not lost:

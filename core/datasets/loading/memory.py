@@ -67,7 +67,7 @@ def n_readers(pictures: Sequence[Sized]) -> int:
     return max(min(2, most), min(most, int((1.0 - _SHARE) * free / (_DECODED_BYTES * largest))))
 
 
-def fitting_downscale(pictures: Iterable[Sized], bytes_per_pixel: int, downscale: int) -> tuple[int, tuple[str, ...]]:
+def find_downscale(pictures: Iterable[Sized], bytes_per_pixel: int, downscale: int) -> tuple[int, tuple[str, ...]]:
     """The factor to reduce pictures by: the one asked for, times the smallest whole factor with which they fit in free
     memory; and a note if the latter isn't 1.
 

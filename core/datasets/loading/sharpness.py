@@ -50,7 +50,7 @@ class Sharpest:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._length, self._kept = self._restored()
+        self._length, self._kept = self._restore()
         self._drop_others()
         self._seen, self._known = 0, self._length * len(self._kept)
         self._best: tuple[float, int, np.ndarray] | None = None
@@ -98,7 +98,7 @@ class Sharpest:
             if path not in kept:
                 path.unlink()
 
-    def _restored(self) -> tuple[int, list[tuple[float, int]]]:
+    def _restore(self) -> tuple[int, list[tuple[float, int]]]:
         """The runs' length, and the sharpness and index of the picture kept of each, at the time of the
         interruption."""
         try:

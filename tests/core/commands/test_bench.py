@@ -80,8 +80,8 @@ def test_scaling_changes_one_thing_at_a_time(ball, monkeypatch, capsys):
     ):  # fmt: skip
         monkeypatch.setattr(bench_scaling, name, value)
     made = []
-    like = bench_scaling._like
-    monkeypatch.setattr(bench_scaling, "_like", lambda *a, **k: made.append(like(*a, **k)) or made[-1])
+    like = bench_scaling._similar_trainer
+    monkeypatch.setattr(bench_scaling, "_similar_trainer", lambda *a, **k: made.append(like(*a, **k)) or made[-1])
     assert bench.main(ball, device="cpu", scaling=True) == 0
     shown = capsys.readouterr().out
     for what in ("threads", "table", "samples of a step", "cells a side", "training views"):

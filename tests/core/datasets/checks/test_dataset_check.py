@@ -11,8 +11,8 @@ from PIL import Image, ImageFilter
 from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets import open_dataset
 from core.datasets.checks import dataset_check
-from core.datasets.checks.dataset_check import Examination, Grade, check_dataset, proposed_downscale
-from core.datasets.checks.poses import Remedy, towards_centre
+from core.datasets.checks.dataset_check import Examination, Grade, check_dataset, propose_downscale
+from core.datasets.checks.poses import Remedy, view_angles
 from core.errors import DatasetError
 from tests.ball import (
     ANGLE,
@@ -55,7 +55,7 @@ def test_the_figures_are_the_scene_s(ball_scene):
         "within 20 degrees of 9 of the 9 axes",
     ):
         assert part in found
-    distances, off_axes = towards_centre(report.dataset.train.cameras, report.dataset.box)
+    distances, off_axes = view_angles(report.dataset.train.cameras, report.dataset.box)
     assert bool(((distances > DISTANCE - 0.5) & (distances < DISTANCE + 0.5)).all()) and float(off_axes.max()) < 10.0
     box = report.dataset.box
     assert all(low < c < high for low, c, high in zip(box[:3], CENTRE, box[3:], strict=True))
@@ -99,7 +99,7 @@ def test_little_memory_makes_it_propose_a_downscale(ball_scene, monkeypatch):
 
 @given(st.integers(1, 10**11), st.integers(0, 10**11), st.integers(1, 16))
 def test_the_proposed_downscale_is_the_smallest_that_leaves_room(needed, free, asked):
-    factor = proposed_downscale(needed, free, asked)
+    factor = propose_downscale(needed, free, asked)
     half = 0.5 * (needed + free)
     assert factor >= asked and needed * (asked / factor) ** 2 <= half * (1.0 + 1e-9)
     assert factor == asked or needed * (asked / (factor - 1)) ** 2 > half * (1.0 - 1e-9)

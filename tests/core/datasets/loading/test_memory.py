@@ -3,7 +3,7 @@ from typing import NamedTuple
 import pytest
 
 from core.datasets.loading import memory
-from core.datasets.loading.memory import fitting_downscale, free_memory, n_readers
+from core.datasets.loading.memory import find_downscale, free_memory, n_readers
 
 
 class Picture(NamedTuple):
@@ -28,33 +28,33 @@ def free(monkeypatch):
 @pytest.mark.parametrize("factor", [1, 2, 3, 7])
 def test_the_factor_is_the_smallest_that_fits(free, asked, factor):
     free(needed(asked * factor) / memory._SHARE + 1.0)
-    assert fitting_downscale(PICTURES, 3, asked)[0] == asked * factor
+    assert find_downscale(PICTURES, 3, asked)[0] == asked * factor
     free(needed(asked * factor) / memory._SHARE - 1.0)
-    assert fitting_downscale(PICTURES, 3, asked)[0] > asked * factor
+    assert find_downscale(PICTURES, 3, asked)[0] > asked * factor
 
 
 def test_what_fits_is_not_spoken_of(free):
     free(1e12)
-    assert fitting_downscale(PICTURES, 3, 2) == (2, ())
+    assert find_downscale(PICTURES, 3, 2) == (2, ())
 
 
 def test_the_note_says_what_is_needed_what_is_free_and_what_was_done(free):
     free(12e9)
-    factor, (note,) = fitting_downscale([Picture(4000, 3000)] * 860, 3, 1)
+    factor, (note,) = find_downscale([Picture(4000, 3000)] * 860, 3, 1)
     assert factor == 2
     assert "need 31 GB, 12 GB are free: they are read reduced by 2, as with --downscale 2" in note
 
 
 def test_each_picture_keeps_a_pixel_however_little_is_free(free):
     free(0)
-    assert fitting_downscale([*PICTURES, Picture(5, 90)], 3, 2)[0] == 4
-    assert fitting_downscale([Picture(1, 1)], 3, 1) == (1, ())
-    assert fitting_downscale(PICTURES, 3, 1000) == (1000, ())
+    assert find_downscale([*PICTURES, Picture(5, 90)], 3, 2)[0] == 4
+    assert find_downscale([Picture(1, 1)], 3, 1) == (1, ())
+    assert find_downscale(PICTURES, 3, 1000) == (1000, ())
 
 
 def test_where_the_system_does_not_tell_everything_fits(free):
     free(None)
-    assert fitting_downscale(PICTURES, 10**12, 1) == (1, ())
+    assert find_downscale(PICTURES, 10**12, 1) == (1, ())
     assert 1 <= n_readers(PICTURES) <= 8
 
 
