@@ -78,7 +78,7 @@ def apply_place_overrides(dataset: Dataset, overrides: Mapping[str, Any]) -> Dat
     place = override_place(place_of(dataset), **overrides)
     check_place(place, dataset.train.cameras)
     sides = " x ".join(f"{side:.3g}" for side in sides_of(place.box))
-    note = f"It is put elsewhere, as asked: a box of {sides} units, {place.n_levels} levels, {up_text(place.up)} is up."
+    note = f"It was moved, as asked: a box of {sides} units, {place.n_levels} levels, {up_text(place.up)} is up."
     return replace(place_at(dataset, place), notes=(*dataset.notes, note))
 
 
@@ -139,7 +139,7 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
         if near is not None and far is not None:
             distance, at = 2.0 / (1.0 / near + 1.0 / far), "at the depths that the dataset names"
         else:
-            distance, at = 3.0 * spread or 1.0, "at a guessed depth of three times their spread"
+            distance, at = 3.0 * spread or 1.0, "at an assumed depth of three times their spread"
         same = "look the same way" if largest_turn(forward) <= CONVERGING else "look at no common place"
         how = f"before cameras that {same}, {at}"
         centre = origins.mean(0) + distance * torch.nn.functional.normalize(forward.mean(0), dim=0)
@@ -151,7 +151,7 @@ def find_place(cameras: Camera, near: float | None = None, far: float | None = N
     box = tuple(torch.cat([centre - half, centre + half]).tolist())
     outermost = 2.0 * half * 2 ** (n_levels - 1)
     note = (
-        f"The scene is taken to lie {how}: a box of {2.0 * half:.3g} units a side, {n_levels} levels of which the "
+        f"The scene is assumed to lie {how}: a box of {2.0 * half:.3g} units a side, {n_levels} levels of which the "
         f"coarsest has {outermost:.3g}, nothing nearer than {near_plane:g} to a camera."
     )
     return Place(box, n_levels, near_plane, _mean_up(cameras)), note

@@ -79,9 +79,9 @@ class Report:
         n = len(self.findings)
         things = f"{n} thing{'s' if n > 1 else ''}"
         return {
-            Grade.SOUND: "sound: nothing speaks against training on it",
+            Grade.SOUND: "sound: nothing argues against training on it",
             Grade.DOUBTFUL: f"can be trained on, but {things} may spoil the result",
-            Grade.UNFIT: f"not fit to be trained on: {things} should be mended first",
+            Grade.UNFIT: f"not fit to be trained on: {things} should be fixed first",
         }[self.grade]
 
 

@@ -80,14 +80,14 @@ def find_image_problems(
     yield from _equal_pictures(train, looks, test_looks)
     blurred = tuple(index for index, share in rank_by_sharpness(looks) if share < _BLURRED)
     if blurred:
-        text = f"{_of_the_images(blurred, train)} are blurred beside the others: {names_of(train, blurred)}"
+        text = f"{_of_the_images(blurred, train)} are blurred compared with the others: {names_of(train, blurred)}"
         yield Finding(text, remedy=Remedy.LEAVE_OUT, views=blurred)
     brightness = torch.tensor([look.brightness for look in looks])
     typical = brightness.nanmedian()  # NaN, and then nothing jumps, where all are partly transparent
     jumped = (brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)
     jumps = tuple(jumped.nonzero().flatten().tolist())
     if jumps:
-        text = f"{_of_the_images(jumps, train)} are exposed otherwise than most: {names_of(train, jumps)}"
+        text = f"{_of_the_images(jumps, train)} are exposed differently from most: {names_of(train, jumps)}"
         yield Finding(text, remedy=Remedy.LEAVE_OUT, views=jumps)
 
 
@@ -100,13 +100,13 @@ def _equal_pictures(
     if twins:
         pairs = list_names([f"{train.names[i]} is {train.names[first[looks[i].digest]]}" for i in twins])
         yield Finding(
-            f"{_of_the_images(twins, train)} have all pixels of another one: {pairs}",
+            f"{_of_the_images(twins, train)} are identical to another one: {pairs}",
             remedy=None if len(twins) > 0.5 * len(train) else Remedy.LEAVE_OUT,
             views=twins,
         )
     shared = sum(look.digest in first for look in test_looks)
     if shared:
-        text = f"{shared} of the {len(test_looks)} test images have all pixels of a training image"
+        text = f"{shared} of the {len(test_looks)} test images are identical to a training image"
         yield Finding(f"{text}: their figures are not held out")
 
 

@@ -77,10 +77,10 @@ def find_pose_problems(dataset: Dataset) -> Iterator[Finding]:
         yield _finding_on(train, odd, "have mirrored or sheared poses, not rotations")
     yield from _equal_poses(train)
     if bool(apart.any()):
-        yield _finding_on(train, _indices(apart), "stand far off all others")
+        yield _finding_on(train, _indices(apart), "stand far away from all others")
     shortest = int(cameras.extent.min())
     if shortest < _FEW_PIXELS:
-        yield Finding(f"images of {shortest} pixels a side show next to nothing: open larger ones, or reduce them less")
+        yield Finding(f"images of {shortest} pixels a side show hardly anything: open larger ones, or reduce them less")
     if len(train) < _FEW_VIEWS:
         yield Finding(f"{len(train)} training views are few: expect holes and floaters; {_FEW_VIEWS} or more do better")
     away = int((view_angles(cameras, dataset.box)[1] > _LOOKS_AWAY).sum())
@@ -124,7 +124,7 @@ def _towards(cameras: Camera, point: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _looking_away(dataset: Dataset) -> Finding:
-    away = "the cameras look away from each other's middle, as in a room photographed from its middle"
+    away = "the cameras look away from their common centre, as in a room photographed from its centre"
     if not any(form.any_axes for form in FORMATS if form.name == dataset.format):
         return Finding(away)  # the format says which axes its cameras have, so the room is real
     return Finding(f"{away}; or {_OTHER_AXES[dataset.reading.axes]}", grave=True, remedy=Remedy.OTHER_AXES)

@@ -117,7 +117,7 @@ def _split_views(folder: Path, train: _Split, reading: ReadOptions) -> tuple[_Sp
 def _bounds(train: Views) -> tuple[Box, tuple[str, ...]]:
     """The object's bounds from its silhouettes, or else the default ones and a note that says why."""
     assumed = (
-        f"so the scene is taken to lie within {DEFAULT_BOX[0]:g} .. {DEFAULT_BOX[3]:g}; "
+        f"so the scene is assumed to lie within {DEFAULT_BOX[0]:g} .. {DEFAULT_BOX[3]:g}; "
         f'"aabb": [x0, y0, z0, x1, y1, z1] in {TRAIN_FILE} sets other bounds.'
     )
     if train.moves:

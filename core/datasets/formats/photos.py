@@ -116,10 +116,9 @@ def _placement_note(dataset: Dataset, names: list[str]) -> str:
     placed = {*dataset.train.names, *dataset.test.names}
     lost = [name for name in names if name not in placed]
     if not lost:
-        return f"All {len(names)} photos found their place."
+        return f"All {len(names)} photos were placed."
     return (
-        f"{len(placed)} of {len(names)} photos found their place; "
-        f"too little of the others' is seen in {list_names(lost)}."
+        f"{len(placed)} of {len(names)} photos were placed; the others share too little with them: {list_names(lost)}."
     )
 
 

@@ -212,13 +212,13 @@ def normalize_times(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], li
     low, high = min(moments), max(moments)
     note = (
         f"The views carry times, {low:g} to {high:g}, so the field is ngp-t unless another is chosen: it and tnerf "
-        "learn what moves, the others blur it."
+        "learn what moves; the others blur it."
     )
     everything = [*moments, *(shot.time for shot in test if shot.time is not None)]
     first, last = min(everything), max(everything)
     if first < 0.0 or last > 1.0:
         train, test = (_scale_times(shots, first, last) for shots in (train, test))
-        note += f" They are counted from 0 at {first:g} to 1 at {last:g}."
+        note += f" They are scaled to 0 at {first:g} to 1 at {last:g}."
     return train, test, (note,)
 
 
@@ -238,9 +238,9 @@ def _cut_off_note(sizes: set[tuple[int, int]], downscale: int) -> tuple[str, ...
         return ()
     if len(cut) > 1:
         named = list_names([f"{width}x{height}" for width, height in cut])
-        return (f"{named} pixels can't be divided by {downscale}: the rest at the right and bottom is left out.",)
+        return (f"{named} pixels can't be divided by {downscale}: the remainder at the right and bottom is cut off.",)
     width, height = cut[0]
     return (
         f"{width}x{height} pixels can't be divided by {downscale}: {width % downscale} columns at the right "
-        f"and {height % downscale} rows at the bottom are left out.",
+        f"and {height % downscale} rows at the bottom are cut off.",
     )

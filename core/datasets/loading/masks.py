@@ -56,7 +56,7 @@ def read_masks(
             f"{len(shots)} ({list_names(lost)}): are they inverted, or for other pictures?"
         )
     return (train, test), (
-        f"{len(lost)} views are left out, for their masks leave nothing of them: {list_names(lost)}.",
+        f"{len(lost)} views are left out because their masks hide them completely: {list_names(lost)}.",
     )
 
 
@@ -81,7 +81,7 @@ def hidden_note(views: Views) -> tuple[str, ...]:
     if views.used is None:
         return ()
     share = 100.0 * (1.0 - int(views.used.sum()) / views.used.numel())
-    return (f"Masks hide {share:.3g} % of the training views, which is not trained on.",)
+    return (f"Masks hide {share:.3g} % of the training views; hidden pixels are not trained on.",)
 
 
 def _shows(shot: Shot) -> bool:

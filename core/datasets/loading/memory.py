@@ -87,5 +87,5 @@ def find_downscale(pictures: Iterable[Sized], bytes_per_pixel: int, downscale: i
         return downscale, ()
     return factor, (
         f"The images need {needed(downscale) / 1e9:.3g} GB, {free / 1e9:.3g} GB are free: they are read reduced by "
-        f"{factor}, as with --downscale {factor}; close other programs to see more of them.",
+        f"{factor}, as with --downscale {factor}; close other programs to keep more detail.",
     )

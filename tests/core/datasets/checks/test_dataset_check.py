@@ -137,7 +137,7 @@ def test_what_a_mask_hides_is_neither_dark_nor_blurred(tmp_path):
     hidden, covered = np.zeros((24, 24), bool), noise.copy()
     hidden[:, :18], covered[:, :18] = True, 0
     Image.fromarray(covered).save(folder / "images" / "005.png")
-    assert "exposed otherwise than most: images/005.png" in warnings_of(folder)
+    assert "exposed differently from most: images/005.png" in warnings_of(folder)
     Image.fromarray(hidden).save(folder / "images" / "dynamic_mask_005.png")
     assert "005" not in warnings_of(folder)
 
@@ -218,7 +218,7 @@ def test_a_format_that_names_its_axes_gets_no_advice_on_them(tmp_path):
     outwards = views.cameras.c2w @ torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
     write_llff(tmp_path, replace(views, cameras=replace(views.cameras, c2w=outwards)))
     found = warnings_of(tmp_path)
-    assert "the cameras look away from each other's middle" in found and "--axes" not in found
+    assert "the cameras look away from their common centre" in found and "--axes" not in found
 
 
 def test_a_camera_far_off_is_named(ball_scene):
@@ -227,7 +227,7 @@ def test_a_camera_far_off_is_named(ball_scene):
         return c2w
 
     rewrite_poses(ball_scene, move)
-    assert "1 of the 9 training cameras stand far off all others: ./train/r_5" in warnings_of(ball_scene)
+    assert "1 of the 9 training cameras stand far away from all others: ./train/r_5" in warnings_of(ball_scene)
 
 
 def test_blurred_and_dark_photos_are_named(tmp_path):
@@ -238,8 +238,8 @@ def test_blurred_and_dark_photos_are_named(tmp_path):
     Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2)).save(folder / "images" / "003.png")
     Image.fromarray(noise // 3).save(folder / "images" / "005.png")
     found = warnings_of(folder)
-    assert "1 of the 14 training images are blurred beside the others: images/003.png" in found
-    assert "1 of the 14 training images are exposed otherwise than most: images/005.png" in found
+    assert "1 of the 14 training images are blurred compared with the others: images/003.png" in found
+    assert "1 of the 14 training images are exposed differently from most: images/005.png" in found
 
 
 def test_an_examination_goes_picture_by_picture_and_comes_to_the_same(tmp_path):

@@ -81,7 +81,7 @@ def test_nothing_is_ranked_where_something_is_transparent():
 def test_equal_pictures_are_told_with_what_they_equal():
     a, b = noise(seed=1), noise(seed=2)
     (finding,) = findings_on([a, b, noise(seed=3), a.clone(), b.clone()])
-    assert "2 of the 5 training images have all pixels of another one: ./train/r_3 is ./train/r_0" in finding.text
+    assert "2 of the 5 training images are identical to another one: ./train/r_3 is ./train/r_0" in finding.text
     assert (finding.remedy, finding.views) == (Remedy.LEAVE_OUT, (3, 4))
     a[0, 0, 0] += 1
     assert len(findings_on([a, noise(seed=1)])) == 0
@@ -89,7 +89,7 @@ def test_equal_pictures_are_told_with_what_they_equal():
 
 def test_test_images_that_are_trained_on_are_told():
     (finding,) = findings_on([noise(seed=1), noise(seed=2)], [noise(seed=2), noise(seed=4)])
-    assert "1 of the 2 test images have all pixels of a training image" in finding.text
+    assert "1 of the 2 test images are identical to a training image" in finding.text
 
 
 def test_blurred_and_dark_pictures_can_be_left_out():
@@ -116,4 +116,4 @@ def test_pictures_of_one_colour_are_no_cause_for_alarm():
     black = torch.zeros(8, 8, 3, dtype=torch.uint8)
     found = findings_on([black, black.clone(), noise(8, 8), noise(8, 8, 1)])
     assert all(math.isfinite(share) for _, share in rank_by_sharpness([measure_image(black), measure_image(black)]))
-    assert any("have all pixels of another one" in finding.text for finding in found)
+    assert any("are identical to another one" in finding.text for finding in found)

@@ -87,7 +87,7 @@ def test_pictures_of_several_sizes_keep_their_rays(tmp_path, downscale):
         torch.testing.assert_close(downscale * camera.K[:2], true.K[:2])
         if downscale == 1:
             assert torch.equal(train.image(index), opaque(views.image(of)))
-    cut_off = "16x28, 36x20 pixels can't be divided by 3: the rest at the right and bottom is left out."
+    cut_off = "16x28, 36x20 pixels can't be divided by 3: the remainder at the right and bottom is cut off."
     assert (cut_off in dataset.notes) == (downscale == 3)
 
 

@@ -55,7 +55,7 @@ def test_photos_are_placed_where_they_were_taken(fox_photos, data, cache):
     told = []
     dataset = open_dataset(fox_photos, progress=lambda share, text: told.append((share, text)))
     assert dataset.format == "photos"
-    assert dataset.notes[0] == f"All {N_PHOTOS} photos found their place."
+    assert dataset.notes[0] == f"All {N_PHOTOS} photos were placed."
     frames = json.loads((data / "fox" / "transforms.json").read_text())["frames"]
     true = {Path(frame["file_path"]).name: np.array(frame["transform_matrix"])[:3, 3] for frame in frames}
     found = np.concatenate([views.cameras.c2w[:, :3, 3].numpy() for views in (dataset.train, dataset.test)])
@@ -133,7 +133,7 @@ def test_photos_however_they_are_stored_are_placed_upright(fox_photos, data, tmp
             store_sideways(tmp_path / path.name)
     told = []
     dataset = open_dataset(tmp_path, progress=lambda share, text: told.append((share, text)))
-    assert dataset.notes[0] == f"All {N_PHOTOS} photos found their place."
+    assert dataset.notes[0] == f"All {N_PHOTOS} photos were placed."
     assert dataset.notes[1] == f"{N_PHOTOS // 2} photos are turned upright, as their orientation tags say."
     train = dataset.train
     for index, name in enumerate(train.names):
@@ -195,5 +195,5 @@ def test_those_that_found_no_place_are_named(fox_photos, tmp_path):
     Image.effect_noise((270, 480), 90).convert("RGB").save(tmp_path / "9999.jpg")
     notes = open_dataset(tmp_path).notes
     assert notes[0] == (
-        f"{N_PHOTOS} of {N_PHOTOS + 1} photos found their place; too little of the others' is seen in 9999.jpg."
+        f"{N_PHOTOS} of {N_PHOTOS + 1} photos were placed; the others share too little with them: 9999.jpg."
     )

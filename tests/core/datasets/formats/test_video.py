@@ -135,7 +135,7 @@ def test_a_video_becomes_a_dataset(tmp_path, data):
     assert len(dataset.train) + len(dataset.test) == 8
     assert dataset.notes[:2] == (
         "The sharpest frames of 8 equal parts of the video serve as photos.",
-        "All 8 photos found their place.",
+        "All 8 photos were placed.",
     )
     shares = [share for share, _ in told]
     assert shares == sorted(shares) and shares[-1] == 1.0
