@@ -130,7 +130,8 @@ class Window:
         self.style = Style(ui_scale)
         self.state = ViewState(replace(MarchSettings(), **thresholds), replace(ViewSettings(), **picture))
         self.context = Context(session, self.state, self.style)
-        self.dock = Dock(self.context, PANELS, *size, user_folder() / f"layout-{ui_scale:g}.ini")
+        layout = user_folder() / f"layout-{ui_scale:g}.ini"
+        self.dock = Dock(self.context, PANELS, *size, layout, self._report)
         self.canvas = Canvas(self.style)
         self.open_dialog = OpenDialog(self.context, session.open, recent.default_file())
         self.screenshot = ScreenshotPanel(self.context, self.canvas)
@@ -220,8 +221,7 @@ class Window:
         self.context.notices.clear()
         frame = self.session.frame
         self.canvas.show(frame)
-        for panel in self.dock.panels:
-            panel.tick(status, frame, self.canvas)
+        self.dock.tick(status, frame, self.canvas)
         dragged = any(dpg.is_item_active(handle) for handle in self.context.handles)
         held = dragged or self.pilot.dragging or not self._held.isdisjoint(navigation.FLY_KEYS)
         request = self.state.due(self.canvas.rect.width, self.canvas.rect.height, now, held)

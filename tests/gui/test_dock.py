@@ -15,15 +15,22 @@ class ToyPanel(Panel):
 
     def update(self, status, frame):
         dpg.set_value("toy.step", f"step {status.step}")
+
+
+class BrokenPanel(Panel):
+    tag, title = "broken", "Broken"
+
+    def update(self, status, frame):
+        raise ValueError("a broken toy")
 """
-"""A panel's file."""
+"""A file with two panels, one of which fails whenever it is in sight."""
 
 REGISTERED = """
 import sys
 sys.path.insert(0, {folder!r})
-from toy_panel import ToyPanel
+from toy_panel import BrokenPanel, ToyPanel
 from viewer.panels.registry import PANELS
-PANELS.append(ToyPanel)
+PANELS += [BrokenPanel, ToyPanel]
 """
 
 
@@ -61,3 +68,10 @@ def test_panels_stay_closed_and_open_from_the_menu_and_a_new_one_joins_them(laun
     left, top, _, _ = again.widget("toy.step")
     assert x <= left < x + width and top > y + height, "it is docked below the picture"
     assert "Traceback" not in again.output()
+
+    again.click("panels.broken")
+    again.wait_for(lambda s: any("ValueError: a broken toy" in text for text in s["errors"]), "the panel's error")
+    again.widget("error.close")
+    step = again.state()["step"]
+    again.wait_for(lambda s: s["step"] > step, "training, and the rest of the window, to go on")
+    assert again.output().count("Traceback") == 1, "it is told once"

@@ -18,13 +18,13 @@ PANELS: list[type[Panel]] = [
     ThresholdsPanel,
     ViewPanel,
     GridPanel,
+    InspectorPanel,
+    PlacePanel,
     SweepPanel,
     ComparePanel,
     ImagesPanel,
-    InspectorPanel,
-    DatasetPanel,
     MethodPanel,
-    PlacePanel,
+    DatasetPanel,
 ]
 """In the order of their tabs and of the menu Panels. The first one that wants a press of the mouse gets it: the ray
 inspector before the box's handles."""

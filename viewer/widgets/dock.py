@@ -1,6 +1,7 @@
 """All panels as windows that can be docked, moved and closed, and the file that remembers where they are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import dearpygui.dearpygui as dpg
@@ -11,6 +12,7 @@ from viewer.protocol.status import Status
 from viewer.state import dock_layout
 from viewer.widgets import ui
 from viewer.widgets.bar import SETTLING_FRAMES
+from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
 
@@ -22,13 +24,22 @@ class Dock:
         kinds: the panels to build.
         width, height: of the viewport at first, in pixels.
         file: where the layout is kept between runs.
+        report: called with what a panel raises, which keeps nothing else from going on.
 
     Raises:
         ValueError: two panels have the same tag.
     """
 
-    def __init__(self, context: Context, kinds: Sequence[type[Panel]], width: int, height: int, file: Path):
-        self._context, self._kinds, self._file = context, tuple(kinds), file
+    def __init__(
+        self,
+        context: Context,
+        kinds: Sequence[type[Panel]],
+        width: int,
+        height: int,
+        file: Path,
+        report: Callable[[Exception], None],
+    ):
+        self._context, self._kinds, self._file, self._report = context, tuple(kinds), file, report
         self._scale = context.style.scale
         tags = [kind.tag for kind in kinds]
         if twice := {tag for tag in tags if tags.count(tag) > 1}:
@@ -64,6 +75,12 @@ class Dock:
     def close(self, tag: str) -> None:
         dpg.configure_item(f"panel.{tag}", show=False)
 
+    def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
+        """Let all panels do what they do out of sight too."""
+        for panel in self.panels:
+            with self._reported():
+                panel.tick(status, frame, canvas)
+
     def update(self, status: Status, frame: Frame | None) -> None:
         """Let the panels in sight show what is new, and tell the tools of the others to stop."""
         if not self._docked and dpg.get_frame_count() > 0:
@@ -79,11 +96,19 @@ class Dock:
             if dpg.is_item_visible(f"panel.{panel.tag}"):
                 self._context.returned = panel.tag not in self._seen
                 self._seen.add(panel.tag)
-                panel.update(status, frame)
+                with self._reported():
+                    panel.update(status, frame)
             elif panel.tag in self._seen:
                 self._seen.remove(panel.tag)
                 for tool in panel.tools:
                     self._context.session.ask(tool, None)
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._report(error)
 
     def forget(self) -> None:
         """Start with the default layout next time."""
