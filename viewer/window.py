@@ -4,13 +4,11 @@ Dear PyGui is called from the main thread only. The loop never waits for the ses
 frame, asks for the newest view, and sleeps for the rest of its period so that training has the processor.
 """
 
-import os
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import dearpygui.dearpygui as dpg
@@ -38,7 +36,7 @@ from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Mode, ViewSettings
 from viewer.state import recent
 from viewer.state.following import SceneFollower
-from viewer.state.status_log import StatusLog
+from viewer.state.status_log import StatusLog, asked_for
 from viewer.state.view_state import ViewState
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
@@ -54,8 +52,6 @@ FIGURES_PERIOD = 0.2
 CLOSE_SECONDS = 0.7
 """Seconds that the session may take to stop; the window is to be gone within one."""
 
-STATUS_LOG_VARIABLE = "FIRSTLIGHT_STATUS_LOG"
-
 
 def run_window(
     session: Session,
@@ -66,7 +62,6 @@ def run_window(
     ui_scale: float = 1.0,
     width: int = 1280,
     height: int = 800,
-    status_log: Path | None = None,
     wished: Overrides | None = None,
 ) -> int:
     """Show the window until it is closed; starts the session and closes it.
@@ -78,19 +73,16 @@ def run_window(
         picture: values of `ViewSettings` by name, instead of the defaults and the first scene's field of view.
         ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
         width, height: the window's first size in pixels.
-        status_log: a file for `StatusLog`; the environment variable FIRSTLIGHT_STATUS_LOG names one as well.
         wished: the first scene's method and place, if they aren't to be the usual ones.
 
     Returns:
         The exit code, 0.
 
     Raises:
-        FirstlightError: there is no display, or the log can't be written.
+        FirstlightError: there is no display, or the log that `viewer.state.status_log.VARIABLE` names can't be written.
     """
     require_display()
-    if status_log is None and os.environ.get(STATUS_LOG_VARIABLE):
-        status_log = Path(os.environ[STATUS_LOG_VARIABLE])
-    log = StatusLog(status_log)
+    log = StatusLog.of_environment()
     dpg.create_context()
     try:
         dpg.configure_app(manual_callback_management=True, docking=True, docking_space=True)
@@ -240,22 +232,15 @@ class Window:
             self._log(now, status, frame)
 
     def _log(self, now: float, status: Status, frame: Frame | None) -> None:
-        pose = self.state.pose
-        messages = {"errors": self.messages.errors, "toasts": self.messages.toasts}
-        more: dict[str, Any] = {
+        more = asked_for(self.state) | {
+            "errors": self.messages.errors,
+            "toasts": self.messages.toasts,
             "window_fps": round(self._pace.fps, 1),
             "window_frames": dpg.get_frame_count(),
-            "serial": self.state.serial,
-            "march": asdict(self.state.march),
-            "view": asdict(self.state.view),
-            "camera": None if pose is None else asdict(pose),
-            "playback": None if self.state.playback is None else asdict(self.state.playback),
-            "photo": None if self.state.photo is None else asdict(self.state.photo),
-            "reading": None if status.scene is None else asdict(status.scene.reading),
         }
         for panel in self.dock.panels:
             more |= panel.log(self.canvas)
-        self.log.write(now, status, frame, visible_widgets(), **more, **messages)
+        self.log.write(now, status, frame, visible_widgets(), **more)
 
     def _place_floating(self) -> None:
         rect = self.canvas.rect

@@ -1,6 +1,7 @@
 """A log of what the window shows: one JSON object per line, for a closer look at a run and for tests of the window."""
 
 import json
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any, TextIO
 from core.errors import FirstlightError
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
+from viewer.state.view_state import ViewState
+
+VARIABLE = "FIRSTLIGHT_STATUS_LOG"
+"""The environment variable that names the log's file."""
 
 PERIOD = 0.05
 """Seconds between lines."""
@@ -26,6 +31,12 @@ class StatusLog:
                 self._file = path.open("a", encoding="utf-8")
             except OSError as e:
                 raise FirstlightError(f"the status log {path} can't be written ({e}): choose another path") from e
+
+    @classmethod
+    def of_environment(cls) -> "StatusLog":
+        """The log that `VARIABLE` names, or one that logs nothing."""
+        name = os.environ.get(VARIABLE)
+        return cls(Path(name) if name else None)
 
     def due(self, now: float) -> bool:
         """Whether the next line is due."""
@@ -75,6 +86,7 @@ def summary(status: Status, frame: Frame | None) -> dict[str, Any]:
         "excluded": sorted(status.excluded),
         "method": None if status.scene is None else dict(status.scene.method.method),
         "former": None if status.former is None else status.former.title,
+        "reading": None if status.scene is None else asdict(status.scene.reading),
     }
     if frame is not None:
         found["frame"] = {
@@ -91,3 +103,16 @@ def summary(status: Status, frame: Frame | None) -> dict[str, Any]:
             "compared": frame.comparison is not None,
         }
     return found
+
+
+def asked_for(state: ViewState) -> dict[str, Any]:
+    """What the user has asked to see."""
+    pose, playback, photo = state.pose, state.playback, state.photo
+    return {
+        "serial": state.serial,
+        "march": asdict(state.march),
+        "view": asdict(state.view),
+        "camera": None if pose is None else asdict(pose),
+        "playback": None if playback is None else asdict(playback),
+        "photo": None if photo is None else asdict(photo),
+    }
