@@ -144,11 +144,13 @@ class View:
         from viewer.session.session import LocalSession
         from viewer.window import run_window
 
-        wished = Overrides(field=self.network, sampler=self.sampling, method=self.method, place=self.place)
+        overrides = Overrides(field=self.network, sampler=self.sampling, method=self.method, place=self.place)
         if is_snapshot(self.dataset):
-            refuse_for_snapshot(self.dataset, reading, wished)
+            refuse_for_snapshot(self.dataset, reading, overrides)
         session = LocalSession(engine(self.device, self.backend), self.seed)
-        return run_window(session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, wished=wished)
+        return run_window(
+            session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, overrides=overrides
+        )
 
 
 @dataclass(frozen=True)

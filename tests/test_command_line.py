@@ -232,8 +232,10 @@ def test_doctor_names_what_does_not_load_and_how_to_install_it(missing):
 def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
     seen = {}
 
-    def run_window(session, dataset, reading, thresholds, picture, ui_scale, wished):
-        seen.update(dataset=dataset, reading=reading, march=thresholds, view=picture, ui_scale=ui_scale, wished=wished)
+    def run_window(session, dataset, reading, thresholds, picture, ui_scale, overrides):
+        seen.update(
+            dataset=dataset, reading=reading, march=thresholds, view=picture, ui_scale=ui_scale, overrides=overrides
+        )
         return 0
 
     monkeypatch.setattr("core.commands.doctor.display_problem", lambda: None)
@@ -247,7 +249,7 @@ def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
         "march": {"cone_angle": 0.01},
         "view": {"show_box": True},
         "ui_scale": 1.5,
-        "wished": Overrides(
+        "overrides": Overrides(
             field={"width": 64},
             sampler={"use": "hierarchical"},
             method={"field": "mlp", "sampler": "rvs"},

@@ -62,7 +62,7 @@ def run_window(
     ui_scale: float = 1.0,
     width: int = 1280,
     height: int = 800,
-    wished: Overrides | None = None,
+    overrides: Overrides | None = None,
 ) -> int:
     """Show the window until it is closed; starts the session and closes it.
 
@@ -73,7 +73,7 @@ def run_window(
         picture: values of `ViewSettings` by name, instead of the defaults and the first scene's field of view.
         ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
         width, height: the window's first size in pixels.
-        wished: the first scene's method and place, if they aren't to be the usual ones.
+        overrides: the first scene's method and place, if they aren't to be the usual ones.
 
     Returns:
         The exit code, 0.
@@ -95,7 +95,7 @@ def run_window(
         dpg.show_viewport()
         session.start()
         if dataset_path is not None:
-            session.open(dataset_path, reading, wished)
+            session.open(dataset_path, reading, overrides)
         with suppress(KeyboardInterrupt):
             window.run()
         window.dock.save()

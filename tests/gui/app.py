@@ -20,7 +20,7 @@ PATIENCE = 240.0
 never comes."""
 
 _FRAMES = 2
-"""After the one that was on its way: the first sees a click, the second shows what came of it."""
+"""Frames after the one in progress: the first sees a click, the second shows its effect."""
 
 _ENTRY_HEIGHT = 18
 """Of a list, in pixels."""
@@ -49,7 +49,7 @@ def start_app(
     """The program, started in a folder.
 
     Args:
-        cache: where it keeps what it remembers; None: in the folder.
+        cache: the folder for the layout and the recent scenes; None: one inside the folder.
         before: Python statements that run in its process before it starts.
     """
     log, cache = folder / "status.jsonl", cache or folder / "cache"
@@ -91,24 +91,24 @@ class App:
         self._last: dict = {}
 
     def end(self) -> None:
-        """End the process, whatever it is at."""
+        """Kill the process."""
         self.process.kill()
         self.process.wait()
 
     def pause_after(self, steps: int) -> None:
-        """Let it train for some steps and pause it, so that pictures change only by what comes."""
+        """Let it train for some steps and pause it, so that pictures change only by what a test does."""
         self.wait_for(lambda s: s["step"] >= steps, f"{steps} steps of training")
         self.toggle("paused")
 
     def toggle(self, state: str) -> None:
-        """Press space over the picture, which pauses training or goes on with it."""
+        """Press space over the picture, which pauses or resumes training."""
         x, y, width, height = self.widget("picture")
         self.xdotool("mousemove", x + width // 2, y + height // 4)  # a hint may stand in the middle
         self.key("space")
         self.wait_for(lambda s: s["state"] == state, f"the state {state}")
 
     def bring(self, panel: str, widget: str) -> None:
-        """Bring a panel to the front; one that is open behind another is closed and opened again."""
+        """Bring a panel to the front. One that is open behind another is closed and opened again."""
         self.click("panels")
         for _ in range(2):
             self.click(f"panels.{panel}")
@@ -118,7 +118,7 @@ class App:
         self.widget(widget)
 
     def state(self) -> dict:
-        """The newest entries of the status log; widgets and frame stay until newer ones come."""
+        """The newest entries of the status log; widgets and frame are kept until newer ones come."""
         if self._log.exists():
             with self._log.open() as file:
                 file.seek(self._read)
@@ -141,7 +141,7 @@ class App:
         raise AssertionError(f"waited in vain for: {what}. The last state: {self._last}")
 
     def wait_for_picture(self, what: str) -> np.ndarray:
-        """Wait until the newest wish is shown at full resolution and stays: the picture's pixels (h, w, 3)."""
+        """Wait until the newest request is shown at full resolution and stays; returns the pixels, (h, w, 3)."""
 
         def shown(state: dict) -> tuple[int, int] | None:
             frame = state.get("frame")
@@ -154,7 +154,7 @@ class App:
         return self.pixels("picture")
 
     def next_state(self) -> dict:
-        """The first state that surely knows of what was done before now: the window has drawn whole frames since."""
+        """The first state that surely reflects all input until now: the window has drawn whole frames since."""
         now = time.time()
         first = self.wait_for(lambda s: s["time"] > now, "another line in the log")["window_frames"]
         return self.wait_for(lambda s: s["window_frames"] >= first + _FRAMES, "more frames of the window")
@@ -190,7 +190,7 @@ class App:
         return places[-1]
 
     def aim(self, name: str, across: float = 0.5) -> tuple[int, int]:
-        """Move the mouse onto a widget, at a share of its width; after it, if it has just appeared and still moves."""
+        """Move the mouse onto a widget, at a share of its width, and follow the widget if it still moves."""
         place = None
         while place != (place := self.widget(name)):
             x, y, width, height = place

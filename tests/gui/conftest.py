@@ -27,7 +27,7 @@ def display() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def launch(display, tmp_path_factory) -> Iterator:
-    """Starts the program; whatever is left of it ends with the module."""
+    """Starts the program; processes that are left at the module's end are killed."""
     started: list[App] = []
 
     def start(*arguments: str, cache: Path | None = None, before: str = "") -> App:

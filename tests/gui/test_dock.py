@@ -74,4 +74,4 @@ def test_panels_stay_closed_and_open_from_the_menu_and_a_new_one_joins_them(laun
     again.widget("error.close")
     step = again.state()["step"]
     again.wait_for(lambda s: s["step"] > step, "training, and the rest of the window, to go on")
-    assert again.output().count("Traceback") == 1, "it is told once"
+    assert again.output().count("Traceback") == 1, "the error is reported once"

@@ -1,1 +1,1 @@
-"""One file per panel of the window, and `registry`, which lists them. Imports `widgets` and what stands above it."""
+"""One file per panel of the window, and `registry`, which lists them. Imports `widgets` and every part above it."""

@@ -226,5 +226,5 @@ class DatasetPanel(Panel):
             self._context.session.include(view, out, self._context.state.scene_serial)
 
     def _go(self, index: int) -> None:
-        self._followed = None  # the click marked its row: show which one is right, wherever the camera stands
+        self._followed = None  # the click has selected its row: mark the right one again
         self._context.go_to(PhotoId(Split.TRAIN, index))

@@ -97,7 +97,7 @@ class ImagesPanel(Panel):
         return any(dpg.is_item_hovered(slot.hover) for slot in self._slots)
 
     def _new_scene(self, scene: SceneInfo | None) -> None:
-        """Begin anew with another scene, or with other weights of the same one."""
+        """Start over for another scene, or for other weights of the same one."""
         self._scene, self._table, self._asked = scene, None, None
         self._photos = [] if scene is None else photos_of(scene)
         self._names = labels([self._full_name(photo) for photo in self._photos])

@@ -9,7 +9,7 @@ from viewer.widgets.widgets import button, floating
 
 
 class PanelsMenu:
-    """A tick box for each panel, and a button for the first layout."""
+    """A tick box for each panel, and a button that resets the layout."""
 
     window = "panels.window"
 
@@ -23,7 +23,7 @@ class PanelsMenu:
                     callback=lambda _, on, tag: dock.open(tag) if on else dock.close(tag),
                 )  # fmt: skip
             dpg.add_spacer(height=style.px(4))
-            button("First layout", style, dock.forget, "Put all panels back when Firstlight starts again.",
+            button("Reset layout", style, dock.forget, "Put all panels back in their first places at the next start.",
                    tag="panels.forget", width=-1)  # fmt: skip
             button("Close", style, self.toggle, width=-1)
         dpg.bind_item_theme(self.window, style.card)

@@ -54,7 +54,7 @@ class Canvas:
         dpg.bind_item_theme(self.window, style.flush)
 
     def follow(self) -> None:
-        """Take the size that the dock gives; the picture stretches until a frame of the new size comes."""
+        """Take the size and place that the dock gives; the picture stretches until a frame of the new size comes."""
         rect = Rect(*dpg.get_item_pos(self.window), *dpg.get_item_rect_size(self.window))
         if rect == self.rect or rect.width < 1 or rect.height < 1 or dpg.get_frame_count() < SETTLING_FRAMES:
             return

@@ -76,7 +76,7 @@ class Dock:
         dpg.configure_item(f"panel.{tag}", show=False)
 
     def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
-        """Let all panels do what they do out of sight too."""
+        """Let all panels do the work that goes on out of sight too."""
         for panel in self.panels:
             with self._reported():
                 panel.tick(status, frame, canvas)
@@ -113,7 +113,7 @@ class Dock:
     def forget(self) -> None:
         """Start with the default layout next time."""
         self._forgotten = True
-        self._context.say("The panels will be back in their first places when Firstlight starts again.")
+        self._context.say("The panels will be back in their first places at the next start.")
 
     def save(self) -> None:
         """Remember where everything is. A file that can't be written is no reason to keep the window open."""

@@ -54,7 +54,7 @@ class Panel:
 
     @classmethod
     def slot(cls) -> DockSlot:
-        """Where it stands at first."""
+        """Where it is docked at first."""
         return DockSlot(cls.tag, cls.area, cls.shown)
 
     def update(self, status: Status, frame: Frame | None) -> None:
@@ -62,8 +62,8 @@ class Panel:
         raise NotImplementedError
 
     def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
-        """Do what is to be done out of sight too, such as drawing on the picture. Called for each frame of the window,
-        before the next picture is asked for."""
+        """Do the work that goes on out of sight too, such as drawing on the picture. Called for each frame of the
+        window, before the next picture is asked for."""
 
     def grabs(self, pointer: Pointer, canvas: Canvas) -> bool:
         """Whether the left button now acts for this panel rather than on the camera. Called for each frame of the

@@ -30,7 +30,7 @@ GOOD: Color = (120, 190, 130, 255)
 ALARM: Color = (222, 96, 86, 255)
 CLEAR: Color = (0, 0, 0, 0)
 GRIP: Color = (128, 92, 37, 255)
-"""The grip of a slider with text on it. It contrasts with `BACKDROP`, on which it lies, and with the text before it."""
+"""The grip of a slider with text on it. It contrasts with `BACKDROP` behind it and with the text on it."""
 
 PADDING = 12
 
@@ -68,7 +68,7 @@ class Style:
             {dpg.mvThemeCol_WindowBg: (50, 31, 31, 255), dpg.mvThemeCol_Border: ALARM},
             {dpg.mvStyleVar_WindowPadding: (self.px(16), self.px(14)), dpg.mvStyleVar_WindowBorderSize: (1, 1)},
         )
-        # A label drawn as a button without a face stands on the same line as the frames beside it.
+        # A label drawn as a button without a face has the same baseline as the frames beside it.
         self.label = _theme(
             {c: CLEAR for c in (dpg.mvThemeCol_Button, dpg.mvThemeCol_ButtonHovered, dpg.mvThemeCol_ButtonActive)},
             {dpg.mvStyleVar_ButtonTextAlign: (0.0, 0.5), dpg.mvStyleVar_FramePadding: (0, self.px(3))},
