@@ -6,8 +6,10 @@ import re
 import pytest
 from PIL import Image
 
+from core.commands import check
 from core.config.contractions import CONTRACTIONS
 from core.config.methods import FIELDS, SAMPLERS
+from core.config.read_options import ReadOptions
 from core.datasets import FORMATS
 from core.datasets.formats import blender, tiny_nerf, video
 from tests.readme import README, REPOSITORY, python_block, python_blocks, readmes
@@ -128,6 +130,15 @@ def test_each_format_is_described():
         assert not form.index or form.index in text, form.name
     for name in (blender.TRAIN_FILE, blender.TEST_FILE, blender.VAL_FILE, tiny_nerf.SUFFIX, *video.SUFFIXES):
         assert f"`{name}`" in text
+
+
+def test_check_says_what_the_readme_shows(data, capsys):
+    text = (REPOSITORY / "core/datasets/README.md").read_text(encoding="utf-8")
+    shown = re.search(r"```text\n\$ run_viewer.py check .*?\n(.*?)```", text, re.DOTALL).group(1).splitlines()
+    assert check.main(str(data / "fox"), ReadOptions(downscale=4), None, {}) == 0
+    printed = capsys.readouterr().out
+    for line in (line for line in shown if line != "..."):
+        assert all(part in printed for part in line.split(" ... ")), line
 
 
 def test_troubleshooting_quotes_what_the_program_says():
