@@ -1,3 +1,3 @@
-"""Firstlight's window and the session behind it. Only `window.py` and `panels/` know Dear PyGui."""
+"""Firstlight's window and the session behind it. Only `widgets`, `panels` and `window` import Dear PyGui."""
 
 __version__ = "0.1.0"

@@ -1,1 +1,1 @@
-"""Mouse and keys as moves of the camera and of handles; pure functions. Imports `protocol` and `picture`."""
+"""Turns mouse and keys into moves of the camera and of handles; pure functions. Imports `protocol` and `picture`."""

@@ -1,4 +1,4 @@
-"""Mouse and fly keys on the picture, as moves of the camera. Pure: it is told what is down and where the cursor is."""
+"""Mouse and fly keys on the picture as moves of the camera. Pure: callers say what is down and where the cursor is."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from viewer.input.orbit import OrbitCamera
 
 ZOOM_STEP = 0.88
-"""One notch of the wheel brings the camera this much of the distance closer."""
+"""The factor by which one notch of the wheel changes the distance."""
 
 LEFT, RIGHT, MIDDLE = 0, 1, 2
 
@@ -14,7 +14,7 @@ DIVIDER_REACH = 8
 """The divider is grabbed from within this many pixels, at scale 1."""
 
 FLY_KEYS = {"D": (1, 0, 0), "A": (-1, 0, 0), "E": (0, 1, 0), "Q": (0, -1, 0), "W": (0, 0, 1), "S": (0, 0, -1)}
-"""What a held key moves: right, up, forward."""
+"""The direction of each key: right, up, forward."""
 
 
 @dataclass
@@ -23,8 +23,8 @@ class Drag:
 
     Attributes:
         button: the button that began it on the picture; None between drags.
-        x, y: where the cursor was last, in pixels.
-        divider: where the divider now is, in the cursor's pixels, while it is dragged; None while it is not.
+        x, y: the cursor's last position in pixels.
+        divider: the divider's position, in the cursor's pixels, while it is dragged; None otherwise.
     """
 
     button: int | None = None
@@ -43,13 +43,13 @@ class Drag:
         divider: float | None = None,
         reach: float = DIVIDER_REACH,
     ) -> OrbitCamera:
-        """The camera after the cursor came to (x, y). A drag that the left button began at the divider moves that.
+        """The camera after the cursor moved to (x, y). A left drag that began at the divider moves the divider instead.
 
         Args:
-            down: the mouse buttons that are down. The first one pressed over the picture decides until it is let go.
-            over_picture: the cursor is over the picture itself and not over something that lies on it.
+            down: the mouse buttons that are down. The first one pressed over the picture decides until it is released.
+            over_picture: the cursor is over the picture itself, not over something on top of it.
             height: the picture's, in pixels.
-            divider: where the picture's divider is, in the cursor's pixels; None: there is none.
+            divider: the divider's position, in the cursor's pixels; None: there is none.
             reach: the divider is grabbed from within this many pixels.
         """
         if self.button is not None and self.button not in down:
@@ -73,10 +73,10 @@ class Drag:
 
 @dataclass
 class Pick:
-    """Picking with the left button, which then doesn't orbit; for as long as it is held.
+    """Picking with the left button, which doesn't orbit then, for as long as it is held.
 
     Attributes:
-        active: the button that began it over the picture is still down.
+        active: the button was pressed over the picture and is still down.
     """
 
     active: bool = False
@@ -86,7 +86,7 @@ class Pick:
 
         Args:
             down: the mouse buttons that are down.
-            over_picture: the cursor is over the picture itself and not over something that lies on it.
+            over_picture: the cursor is over the picture itself, not over something on top of it.
             wanted: pressing the button now would pick.
         """
         self.active = LEFT in down and (self.active or (over_picture and wanted))
@@ -94,7 +94,7 @@ class Pick:
 
 
 def flown(camera: OrbitCamera, held: set[str], seconds: float) -> OrbitCamera:
-    """The camera after some fly keys were held for a while; opposite keys cancel."""
+    """The camera after fly keys were held for some seconds; opposite keys cancel."""
     right, up, forward = (sum(FLY_KEYS[key][axis] for key in held) for axis in range(3))
     if (right, up, forward) == (0, 0, 0):
         return camera

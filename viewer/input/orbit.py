@@ -1,7 +1,7 @@
-"""How the camera moves: orbit, pan, zoom to the cursor, fly, jump to a training view. Pure: a move gives a new camera.
+"""How the camera moves: orbit, pan, zoom to the cursor, fly, jump to a training view. Moves return new cameras.
 
 Conventions:
-- A scene has an up. Orbiting turns about it like a turntable and keeps whatever roll the picture has.
+- A scene has an up. Orbiting turns about it like a turntable and keeps the picture's roll.
 - Points of the picture are (u, v) in picture heights from its centre, u to the right, v downwards.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from viewer.picture.projection import focal_length, plane_offsets
 from viewer.protocol.requests import PhotoId, Pose, Split
 from viewer.protocol.scene_info import SceneInfo
 
@@ -20,17 +21,17 @@ HOME_ELEVATION = math.radians(25.0)
 FOV_RANGE = (math.radians(5.0), math.radians(120.0))
 DISTANCE_RANGE = (1e-3, 1e4)
 FLY_SPEED = 0.7
-"""Flown per second, in distances to the target: slow close to things, fast far from them."""
+"""Speed of flying per second, in distances to the target: slow near objects, fast far from them."""
 
 
 @dataclass(frozen=True, eq=False)
 class OrbitCamera:
-    """A camera and the point it orbits about.
+    """A camera and the point that it orbits.
 
     Attributes:
         rotation: (3, 3) float64, columns: right, up, back (OpenGL) in the world.
         position: (3,) float64.
-        distance: from the position to the target, which lies on the view axis.
+        distance: from the position to the target on the view axis.
         fov_y: the vertical field of view in radians.
         scene_up: a unit vector.
     """
@@ -43,7 +44,7 @@ class OrbitCamera:
 
     @property
     def target(self) -> np.ndarray:
-        """The point that the camera orbits about, (3,)."""
+        """The point that the camera orbits, (3,)."""
         return self.position - self.distance * self.rotation[:, 2]
 
     @property
@@ -63,17 +64,17 @@ class OrbitCamera:
         return direction / np.linalg.norm(direction)
 
     def seen_at(self, direction: np.ndarray) -> tuple[float, float] | None:
-        """Where (u, v) a direction (3,) from the position is seen: the inverse of `direction_at`; None: behind."""
-        right, up, back = direction @ self.rotation
-        if back >= 0.0:
+        """(u, v) of a direction (3,) from the position, the inverse of `direction_at`; None behind the camera."""
+        local = direction @ self.rotation
+        if local[2] >= 0.0:
             return None
-        height = -2.0 * back * math.tan(0.5 * self.fov_y)
-        return right / height, -up / height
+        u, v = plane_offsets(local, focal_length(self.fov_y))
+        return float(u), float(v)
 
     def orbited(self, du: float, dv: float) -> "OrbitCamera":
-        """Dragged by (du, dv): the scene follows the cursor; a drag over the picture's height is half a turn."""
+        """After a drag by (du, dv): the scene follows the cursor; a drag over the picture's height is half a turn."""
         back, scene_up = self.rotation[:, 2], np.array(self.scene_up)
-        # In a picture that stands on its head, left and right are swapped on the turntable.
+        # In a picture that is upside down, left and right are swapped on the turntable.
         sense = -1.0 if scene_up @ self.rotation[:, 1] < 0.0 else 1.0
         elevation = math.asin(float(np.clip(scene_up @ back / np.linalg.norm(back), -1.0, 1.0)))
         low, high = min(-MAX_ELEVATION, elevation), max(MAX_ELEVATION, elevation)
@@ -86,7 +87,7 @@ class OrbitCamera:
         return replace(self, rotation=rotation, position=self.target + self.distance * rotation[:, 2])
 
     def panned(self, du: float, dv: float) -> "OrbitCamera":
-        """Dragged by (du, dv): what lies at the target's depth moves with the cursor."""
+        """After a drag by (du, dv): what lies at the target's depth follows the cursor."""
         return replace(self, position=self.position - (self.under_cursor(du, dv) - self.target))
 
     def zoomed(self, factor: float, u: float = 0.0, v: float = 0.0) -> "OrbitCamera":
@@ -97,31 +98,31 @@ class OrbitCamera:
         return replace(self, position=position, distance=distance)
 
     def flown(self, right: float, up: float, forward: float, seconds: float) -> "OrbitCamera":
-        """Held fly keys, -1 to 1 each; `up` is the scene's, the others the camera's. The target moves along."""
+        """After fly keys were held, -1 to 1 each; up is the scene's, the rest the camera's. The target follows."""
         direction = right * self.rotation[:, 0] + up * np.array(self.scene_up) - forward * self.rotation[:, 2]
         return replace(self, position=self.position + FLY_SPEED * self.distance * seconds * direction)
 
     def stood_up(self, scene_up: tuple[float, float, float]) -> "OrbitCamera":
-        """From the same place to the same target with another up, which is upwards in the picture then."""
+        """With another up, which then points upwards in the picture; position and target stay."""
         back = self.rotation[:, 2]
         right = np.cross(np.array(scene_up), back)
         size = float(np.linalg.norm(right))
-        if size < 1e-6:  # it looks along that up: the picture stays as it is
+        if size < 1e-6:  # it looks along up: the picture stays as it is
             return replace(self, scene_up=scene_up)
         rotation = _orthonormal(np.stack([right / size, np.cross(back, right / size), back], axis=1))
         return replace(self, rotation=rotation, scene_up=scene_up)
 
     def with_fov(self, fov_y: float) -> "OrbitCamera":
-        """Another field of view from the same place; clipped to what the setting allows."""
+        """At the same pose with another field of view, clipped to the setting's range."""
         return replace(self, fov_y=float(np.clip(fov_y, *FOV_RANGE)))
 
 
 def at_view(
     c2w: np.ndarray, fov_y: float, center: np.ndarray, scene_up: tuple[float, float, float] = Z_UP
 ) -> OrbitCamera:
-    """A camera at exactly this c2w (4, 4); it orbits about the point of its axis that is closest to `center` (3,).
+    """A camera at exactly this c2w (4, 4); it orbits the point of its axis that is closest to `center` (3,).
 
-    Where that point lies behind the camera, it orbits about one in front, as far away as the centre.
+    If that point lies behind the camera, it orbits one in front, as far away as the centre.
     """
     c2w, center = np.asarray(c2w, np.float64), np.asarray(center, np.float64)
     to_center = center - c2w[:3, 3]
@@ -140,12 +141,12 @@ def photo_view(scene: SceneInfo, photo: PhotoId) -> OrbitCamera:
 
 
 def home_view(scene: SceneInfo) -> int:
-    """The index of the training view to start from: of an object the one that looks down on it most nearly by 25
-    degrees, of a place, which has several levels, the one that stands in the midst of all others (their medoid)."""
+    """The index of the training view to start at: for an object the one whose elevation is closest to 25 degrees, for a
+    place (a scene of several levels) the medoid of all cameras."""
     positions = np.asarray(scene.cameras, np.float64)[:, :3, 3]
     if scene.train is not None and scene.train.grid_levels > 1:
-        some = positions[:: max(1, len(positions) // 200)]
-        return int(np.argmin(np.linalg.norm(positions[:, None] - some[None], axis=-1).sum(1)))
+        thinned = positions[:: max(1, len(positions) // 200)]
+        return int(np.argmin(np.linalg.norm(positions[:, None] - thinned[None], axis=-1).sum(1)))
     offsets, up = positions - _center(scene), np.array(scene.up)
     heights = offsets @ up
     elevations = np.arctan2(heights, np.linalg.norm(offsets - heights[:, None] * up, axis=1))
@@ -164,6 +165,6 @@ def _rotation_about(axis: np.ndarray, angle: float) -> np.ndarray:
 
 
 def _orthonormal(rotation: np.ndarray) -> np.ndarray:
-    """The nearest rotation, so that thousands of small turns don't add up to a skewed camera."""
+    """The nearest rotation, so that rounding errors of thousands of turns don't skew the camera."""
     left, _, right = np.linalg.svd(rotation)
     return left @ right

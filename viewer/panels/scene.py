@@ -7,7 +7,8 @@ import dearpygui.dearpygui as dpg
 
 from core.geometry.boxes import sides_of
 from core.geometry.placement import MOST_LEVELS, Place, next_up, up_text
-from viewer.input.handles import REACH, BoxDrag, Sight, handles, under_cursor
+from viewer.input.handles import REACH, BoxDrag, handles, under_cursor
+from viewer.picture.projection import Projection
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.state.dock_layout import Area
@@ -47,7 +48,7 @@ class PlacePanel(Panel):
         super().__init__(context)
         self._draft, self._drag = Draft(), BoxDrag()
         self._fits = 0
-        self._sight: Sight | None = None
+        self._sight: Projection | None = None
         self._marked: int | None = None
         style = context.style
         self._build_box()
@@ -178,7 +179,7 @@ class PlacePanel(Panel):
         """Draw the box and its handles over the picture while the panel is in sight."""
         self._sight = None
         if frame is not None and dpg.is_item_visible(f"panel.{self.tag}"):
-            self._sight = Sight(frame.request.pose, *canvas.rect.size)
+            self._sight = Projection(frame.request.pose, *canvas.rect.size)
         self._handles.draw(self._sight, self._draft.trained, self._draft.place, self._marked)
 
     def log(self, canvas: Canvas) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import dearpygui.dearpygui as dpg
 
 from core.config.setting import settings_of
+from viewer.picture.modes import mode_of
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Mode, ViewSettings
@@ -13,15 +14,6 @@ from viewer.widgets.bar import bar
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM, TIMES
 from viewer.widgets.widgets import button, tooltip
-
-MODE_LABELS = {
-    Mode.COLOR: "Colour",
-    Mode.OPACITY: "Opacity",
-    Mode.TRANSMITTANCE: "Light left",
-    Mode.DEPTH: "Depth",
-    Mode.HALF_DEPTH: "Half depth",
-    Mode.SAMPLES: "Samples",
-}
 
 
 class Toolbar:
@@ -51,7 +43,7 @@ class Toolbar:
             with ui.group(horizontal=True, tag="toolbar.right", horizontal_spacing=style.px(2)):
                 for mode in Mode:
                     item = dpg.add_button(
-                        label=MODE_LABELS[mode], tag=f"mode.{mode.value}", user_data=mode,
+                        label=mode_of(mode).label, tag=f"mode.{mode.value}", user_data=mode,
                         callback=lambda _, __, mode: context.state.set_view(mode=mode),
                     )  # fmt: skip
                     key = list(Mode).index(mode) + 1

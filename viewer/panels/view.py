@@ -5,7 +5,7 @@ import dearpygui.dearpygui as dpg
 from core.config.setting import settings_of
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
-from viewer.protocol.view_settings import DEFAULTS, Tint, ViewSettings
+from viewer.protocol.view_settings import DEFAULTS, OVERLAYS, Tint, ViewSettings
 from viewer.state.command import opened_view
 from viewer.state.dock_layout import Area
 from viewer.widgets import ui
@@ -16,7 +16,6 @@ from viewer.widgets.widgets import SettingCombo, label, tooltip
 
 SLIDERS = ("tint_strength", "fov")
 TINTS = {Tint.OPACITY: "opacity", Tint.TRANSMITTANCE: "transmittance left", Tint.HALF_DEPTH: "depth at half the light"}
-CHECKBOXES = ("show_box", "show_cameras", "show_points")
 BACKGROUNDS = {"White": (1.0, 1.0, 1.0), "Black": (0.0, 0.0, 0.0)}
 
 
@@ -35,7 +34,7 @@ class ViewPanel(Panel):
             name: SettingSlider(context, f"view.{name}", settings[name], self._setter(name)) for name in SLIDERS
         }
         with ui.group(horizontal=True):
-            for name in CHECKBOXES:
+            for name in OVERLAYS:
                 item = dpg.add_checkbox(
                     label=settings[name].label, tag=f"view.{name}", user_data=name,
                     callback=lambda _, on, name: context.state.set_view(**{name: on}),
@@ -71,7 +70,7 @@ class ViewPanel(Panel):
             self._serial, self._home = status.scene_serial, opened_view(status.scene)
         for name, slider in self._sliders.items():
             slider.show(getattr(view, name), getattr(self._home, name))
-        for name in CHECKBOXES:
+        for name in OVERLAYS:
             dpg.set_value(f"view.{name}", getattr(view, name))
         color = [255.0 * c for c in view.background]
         dpg.set_value("view.swatch", color)

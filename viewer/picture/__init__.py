@@ -1,1 +1,1 @@
-"""From a rendered view to the picture that is shown or saved. Imports `protocol`."""
+"""From a rendered view to the picture on screen or in a file: modes, overlays, comparisons. Imports `protocol`."""

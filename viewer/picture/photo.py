@@ -1,4 +1,4 @@
-"""A dataset's photo laid into the raster of a view from the same place, so that the two compare pixel by pixel."""
+"""A dataset's photo resampled to the raster of a view from the same place, to compare them pixel by pixel."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from core.datasets.dataset import Views, split_alpha
 from core.geometry.cameras import Camera, image_points, rays_through
 
 HIDDEN_BRIGHTNESS = 0.25
-"""Of what a mask hides: it is still seen, and seen not to count."""
+"""Brightness of what a mask hides: still visible, and visibly not counted."""
 
 
 class Photo(NamedTuple):
@@ -28,20 +28,19 @@ class Photo(NamedTuple):
 
     def over(self, background: tuple[float, float, float]) -> np.ndarray:
         """Colours (height, width, 3) float32 over a background."""
-        return self.colors + (1.0 - self.opacities[..., None]) * np.float32(background)
+        return self.colors + (1.0 - self.opacities[..., None]) * np.array(background, np.float32)
 
 
 @torch.no_grad()
 def photo_in_view(views: Views, index: int, camera: Camera) -> Photo:
-    """What a view's pixels show of a photo taken from the same place.
+    """Resample a photo to the pixels of a view from the same place.
 
-    The corners of each pixel go along their rays to the photo. The pixel takes the mean of the photo over the upright
-    rectangle around them, which is at least one pixel of the photo wide and high: a smaller view is averaged over
-    areas, a larger one interpolates linearly, and the photo at its own size comes back as it is. What a mask hides is
-    darkened.
+    The corners of each pixel are projected into the photo along their rays. The pixel is the mean of the photo over
+    their bounding rectangle, which is at least one pixel of the photo wide and high: a smaller view averages areas, a
+    larger one interpolates linearly, and at the photo's own size it is unchanged. What a mask hides is darkened.
 
     Args:
-        camera: the view's; where it turns, the photo turns with it.
+        camera: the view's; it may be turned.
     """
     taken_by, mask = views.cameras[index], views.mask(index)
     low, high = _footprints(taken_by, camera)
@@ -59,9 +58,9 @@ def photo_in_view(views: Views, index: int, camera: Camera) -> Photo:
 
 
 def _footprints(photo: Camera, view: Camera) -> tuple[Tensor, Tensor]:
-    """The upper left and lower right corners, (height, width, 2) float64, of the rectangles in the photo, in its
-    pixels, around what each pixel of the view sees; NaN where a corner lies behind the photo's camera."""
-    # float64: an error of the corners shows as a shift of the photo
+    """The bounding rectangle, in the photo's pixels, of what each pixel of the view sees: upper left and lower right
+    corners, (height, width, 2) float64 each; NaN where a corner lies behind the photo's camera."""
+    # float64: errors of the corners would shift the photo visibly
     photo, view = (c.to(photo.K.device).to(torch.float64) for c in (photo, view))
     xs = torch.arange(view.width + 1, device=view.K.device, dtype=torch.float64)
     ys = torch.arange(view.height + 1, device=view.K.device, dtype=torch.float64)
@@ -81,8 +80,8 @@ def _clipped(points: Tensor, limit: Tensor) -> Tensor:
 
 
 def _box_sums(image: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Integrals (height, width, n) of an image (rows, columns, n), constant on each of its pixels, over rectangles in
-    it (Crow 1984, summed-area tables): between table entries the integral is bilinear."""
+    """Integrals (height, width, n) of an image (rows, columns, n) over rectangles in it, by a summed-area table (Crow
+    1984). The image is constant within a pixel, so the table is bilinear between its entries."""
     rows, columns, _ = image.shape
     table = torch.nn.functional.pad(image.double().permute(2, 0, 1).cumsum(1).cumsum(2), (1, 0, 1, 0))
     size = torch.tensor([columns, rows], dtype=torch.float64, device=image.device)

@@ -1,4 +1,4 @@
-"""From a pose to a finished picture: the one function behind the live view, screenshots and `render`."""
+"""From a pose to a finished picture: the one path behind the live view, screenshots and `render`."""
 
 import time
 from collections.abc import Callable
@@ -10,41 +10,43 @@ import torch
 from core.config.march import MarchSettings
 from core.datasets.dataset import Views
 from core.geometry.cameras import Camera, pinhole_matrix
-from core.geometry.rays import RenderOutput
 from core.rendering.metrics import PixelErrors
 from core.rendering.render import render_image
 from core.rendering.timing import Stages, Stopwatch
 from core.training.trainer import Trainer
-from viewer.picture import compare, modes
-from viewer.picture.overlays import grid_cells, overlays
+from viewer.picture import compare, display
+from viewer.picture.overlays import grid_cells
+from viewer.picture.overlays.drawing import draw_overlays
 from viewer.picture.overlays.grid_cells import GridLayers
 from viewer.picture.overlays.grid_layers import find_layers
+from viewer.picture.overlays.ray import with_ray
 from viewer.picture.photo import Photo, photo_in_view
+from viewer.picture.pixels import PixelArrays, to_arrays
 from viewer.protocol.frames import Legend
 from viewer.protocol.requests import PhotoId, Pose, SceneRay, Split, ViewRequest
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import CellsColor, Compare, CompareAs, Mode, ViewSettings
 
 PhotoFinder = Callable[[Trainer, ViewRequest, tuple[int, int]], Photo]
-"""Gives the photo of a request that has one, at a size in pixels: width, height."""
+"""Returns the photo of a request that has one, at a width and height in pixels."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A marched view before display, as numpy arrays of shape (height, width, ...).
+    """A marched view before display.
 
     Attributes:
         march: the thresholds it was marched with.
-        output: its colours lie over `background`.
-        seconds: marching it; `stages` are its parts.
-        occupied: of each grid level's cells, the share that was marched.
-        layers: what is shown of the grid, or None where it was not looked for.
-        other: the same view as A shows it, while it is compared with that; of_former: by the former run.
-        photo: the photo from the same place, while it is compared with it.
+        output: the pixels; colours lie over `background`.
+        seconds: how long marching took; `stages` are its parts.
+        occupied: for each grid level, the share of its cells that was marched.
+        layers: the grid's cells that are shown, or None before they were looked for.
+        other: the same view of A, while the view is compared with it; of_former: rendered by the former run.
+        photo: the photo from the same place, while the view is compared with it.
     """
 
     march: MarchSettings
-    output: RenderOutput
+    output: PixelArrays
     stages: Stages
     background: tuple[float, float, float]
     seconds: float
@@ -75,7 +77,10 @@ def render_view(
 
     Args:
         size: width and height in pixels.
-        cancelled: asked between chunks of `chunk` rays (None: as suits the device); once it says yes, None is returned.
+        cancelled: asked between chunks of `chunk` rays (None: as suits the device).
+
+    Returns:
+        None once `cancelled` has returned True.
     """
     began = time.perf_counter()
     camera = camera_of(pose, *size, trainer.device)
@@ -85,7 +90,7 @@ def render_view(
     if output is None:
         return None
     stages, occupied = watch.stages(), trainer.grid.occupied(march.occ_thre)
-    output = RenderOutput(*(x.cpu().numpy() for x in output))
+    output = to_arrays(output)
     return Rendered(march, output, stages, view.background, time.perf_counter() - began, occupied)
 
 
@@ -98,16 +103,17 @@ def render_request(
     photo_of: PhotoFinder | None = None,
     former: Trainer | None = None,
 ) -> Rendered | None:
-    """March all that a request shows, at a size of its own; arguments as in `render_view` and `completed`."""
-    marched, of_former = [], bool(request.runs)
-    for owner, march in ((trainer, request.march), (former if of_former else trainer, request.other)):
-        if owner is not None and march is not None:
-            marched.append(render_view(owner, request.pose, size, march, request.view, cancelled, chunk))
-            if marched[-1] is None:
-                return None
-    rendered = marched[0]
-    if len(marched) > 1:
-        rendered = replace(rendered, other=marched[1], of_former=of_former)
+    """March everything that a request shows, at the given size; arguments as in `render_view` and `completed`."""
+    rendered = render_view(trainer, request.pose, size, request.march, request.view, cancelled, chunk)
+    if rendered is None:
+        return None
+    of_former = bool(request.runs)
+    owner = former if of_former else trainer
+    if owner is not None and request.other is not None:
+        other = render_view(owner, request.pose, size, request.other, request.view, cancelled, chunk)
+        if other is None:
+            return None
+        rendered = replace(rendered, other=other, of_former=of_former)
     return completed(trainer, request, rendered, photo_of, former)
 
 
@@ -118,11 +124,11 @@ def completed(
     photo_of: PhotoFinder | None = None,
     former: Trainer | None = None,
 ) -> Rendered:
-    """A marched view with what it lacks of the grid and the photo that the request shows.
+    """A marched view together with the grid's cells and the photo that the request shows and the view still lacks.
 
     Args:
-        photo_of: gives the photo of a request at a size; None: `find_photo`.
-        former: the former run's, while one is kept. Without it nothing stands beside a view to compare it with.
+        photo_of: None: `find_photo`.
+        former: the former run's trainer, while one is kept. Without it a view of that run lacks its cells.
     """
     height, width = rendered.output.opacities.shape
     view = request.view
@@ -138,19 +144,24 @@ def completed(
 
 
 def without_layers(rendered: Rendered) -> Rendered:
-    """A marched view that shows nothing of the grid yet, because other cells are wanted."""
+    """A marched view without cells of the grid, because others are wanted."""
     other = None if rendered.other is None else replace(rendered.other, layers=None)
     return replace(rendered, layers=None, other=other)
 
 
 def find_photo(trainer: Trainer, request: ViewRequest, size: tuple[int, int]) -> Photo:
-    """The photo that a request's camera stands on, in the raster of its view."""
-    views, camera = views_of(trainer, request.photo), camera_of(request.pose, *size, "cpu")
-    return photo_in_view(views, request.photo.index, camera)
+    """The photo that a request's camera stands on, in the raster of its view.
+
+    Raises:
+        ValueError: it is on none, or the dataset has no such photo.
+    """
+    if request.photo is None:
+        raise ValueError("the view's camera is not on a photo of the dataset")
+    return photo_in_view(views_of(trainer, request.photo), request.photo.index, camera_of(request.pose, *size, "cpu"))
 
 
 def views_of(trainer: Trainer, photo: PhotoId) -> Views:
-    """The dataset's views among which a photo is counted.
+    """The views of a photo's split.
 
     Raises:
         ValueError: the dataset has no such photo.
@@ -169,80 +180,81 @@ def compose(
     transparent: bool = False,
     ray: SceneRay | None = None,
 ) -> tuple[np.ndarray, tuple[Legend, ...]]:
-    """Turn a marched view into colours, draw the overlays on it, and lay what it is compared with beside it.
+    """Turn a marched view into colours, draw the overlays, and put what it is compared with beside it.
 
     Returns:
-        (height, width, 4) float32 in [0, 1], C-contiguous, and what the colours stand for, nothing for true colour.
+        (height, width, 4) float32 in [0, 1], C-contiguous, and the legends: none for true colour.
     """
     if view.compare in (Compare.SETTINGS, Compare.RUN) and rendered.other is not None:
-        rgba, legends = _beside_other(rendered, pose, view, scene, transparent)
+        rgba, legends = _beside_other(rendered, rendered.other, pose, view, scene, transparent)
     elif view.compare is Compare.PHOTO and rendered.photo is not None:
-        rgba, legends = _beside_photo(rendered, pose, view, scene, transparent)
+        rgba, legends = _beside_photo(rendered, rendered.photo, pose, view, scene, transparent)
     else:
         output = over_background(rendered, view.background)
         rgba, legends = _painted(output, view, scene, transparent)
-        rgba = overlays.apply(rgba, view, pose, output.depths, output.opacities, scene, rendered.layers)
+        rgba = draw_overlays(rgba, view, pose, output.depths, output.opacities, scene, rendered.layers)
     if ray is not None and (view.compare is Compare.OFF or view.compare_as is not CompareAs.DIFFERENCE):
         seen = rendered.other if ray.of_a and rendered.other is not None else rendered
-        rgba = overlays.with_ray(rgba, ray, view, pose, seen.output.depths, seen.output.opacities, seen.layers)
+        rgba = with_ray(rgba, ray, view, pose, seen.output.depths, seen.output.opacities, seen.layers)
     return np.ascontiguousarray(rgba), legends
 
 
 def _painted(
-    output: RenderOutput, view: ViewSettings, scene: SceneInfo, transparent: bool
+    output: PixelArrays, view: ViewSettings, scene: SceneInfo, transparent: bool
 ) -> tuple[np.ndarray, tuple[Legend, ...]]:
-    """What the pixels show, before anything of the scene is drawn over them; the legends of all that will be."""
+    """The picture before overlays are drawn over it, and the legends of everything that will be shown."""
     endless = scene.bounds is None
-    rgba, legend = modes.to_rgba(output, view, transparent, endless)
+    rgba, legend = display.to_rgba(output, view, transparent, endless)
     legends = [legend]
     if view.tint_strength > 0.0:
-        rgba, legend = modes.tinted(rgba, output, view, endless)
+        rgba, legend = display.tinted(rgba, output, view, endless)
         legends.append(legend)
     legends += grid_cells.legends(view, scene)
     return rgba, tuple(dict.fromkeys(x for x in legends if x is not None))
 
 
 def _beside_other(
-    rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
+    rendered: Rendered, other: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
 ) -> tuple[np.ndarray, tuple[Legend, ...]]:
     """The view as A and as B show it, on one scale; a difference has no overlays."""
-    outputs = [over_background(r, view.background) for r in (rendered.other, rendered)]
+    a, b = over_background(other, view.background), over_background(rendered, view.background)
     if view.compare_as is CompareAs.DIFFERENCE:
-        rgba, legend = compare.difference(*outputs, view.mode, "A - B")
+        rgba, legend = compare.difference(a, b, view.mode, "A - B")
         return rgba, (legend,)
-    both = RenderOutput(*(np.concatenate(pair) for pair in zip(*outputs, strict=True)))
+    both = PixelArrays(*(np.concatenate(pair) for pair in zip(a, b, strict=True)))
     rgba, legends = _painted(both, view, scene, transparent)
-    sides = zip(np.split(rgba, 2), outputs, (rendered.other.layers, rendered.layers), strict=True)
-    drawn = [overlays.apply(half, view, pose, o.depths, o.opacities, scene, layers) for half, o, layers in sides]
-    return compare.mixed(*drawn, view), legends
+    first, second = np.split(rgba, 2)
+    first = draw_overlays(first, view, pose, a.depths, a.opacities, scene, other.layers)
+    second = draw_overlays(second, view, pose, b.depths, b.opacities, scene, rendered.layers)
+    return compare.mixed(first, second, view), legends
 
 
 def _beside_photo(
-    rendered: Rendered, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
+    rendered: Rendered, photo: Photo, pose: Pose, view: ViewSettings, scene: SceneInfo, transparent: bool
 ) -> tuple[np.ndarray, tuple[Legend, ...]]:
-    """The photo and the view. A photo has nothing but colours: the difference is theirs in every mode."""
-    output, photo = over_background(rendered, view.background), rendered.photo
+    """The photo and the view. A photo has only colours: in every mode the difference is that of colours."""
+    output = over_background(rendered, view.background)
     colors = photo.over(view.background)
     if view.compare_as is CompareAs.DIFFERENCE:
         colors = np.where(photo.inside[..., None] > 0.5, colors, output.colors)
         rgba, legend = compare.difference(output._replace(colors=colors), output, Mode.COLOR, "photo - render")
         return rgba, (legend,)
     pictured = output._replace(colors=colors, opacities=photo.opacities)
-    first, _ = modes.to_rgba(pictured, replace(view, mode=Mode.COLOR), transparent)
+    first, _ = display.to_rgba(pictured, replace(view, mode=Mode.COLOR), transparent)
     second, legends = _painted(output, view, scene, transparent)
-    second = overlays.apply(second, view, pose, output.depths, output.opacities, scene, rendered.layers)
+    second = draw_overlays(second, view, pose, output.depths, output.opacities, scene, rendered.layers)
     return compare.mixed(first, second, view), () if view.compare_as is CompareAs.FIRST else legends
 
 
 def errors_between(first: Rendered, second: Rendered, background: tuple[float, float, float]) -> PixelErrors:
-    """How far two views of one size differ, over a background."""
+    """The difference of two views of one size, over a background."""
     errors = PixelErrors()
     errors.add(*(torch.from_numpy(over_background(r, background).colors).view(-1, 3) for r in (first, second)))
     return errors
 
 
-def over_background(rendered: Rendered, background: tuple[float, float, float]) -> RenderOutput:
-    """The output over another background than it was marched with: what lets the old one through lets the new one."""
+def over_background(rendered: Rendered, background: tuple[float, float, float]) -> PixelArrays:
+    """The output over another background than it was marched with: both shine through alike."""
     output = rendered.output
     if background == rendered.background:
         return output
@@ -273,21 +285,21 @@ def render_whole(
     cancelled: Callable[[], bool] | None = None,
     former: Trainer | None = None,
 ) -> Rendered | None:
-    """March all that a picture to keep shows, at the request's full size; None if cancelled."""
+    """March everything that a picture for a file shows, at the request's full size; None if cancelled."""
     if grid_cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:
         for owner in (trainer, former if request.runs else None):
             if owner is not None:
-                owner.coverage.finished()  # a picture to keep shows all cameras, however few are counted yet
+                owner.coverage.finished()  # a file shows all cameras, not only those counted so far
     return render_request(trainer, request, (request.width, request.height), cancelled, former=former)
 
 
 def finished(rendered: Rendered, request: ViewRequest, scene: SceneInfo, transparent: bool = False) -> np.ndarray:
-    """The picture to keep of a request's marched view, (height, width, 4) float32."""
+    """The picture for a file, of a request's marched view, (height, width, 4) float32."""
     rgba, _ = compose(rendered, request.pose, request.view, scene, transparent, request.ray)
     return compare.with_divider(rgba, request.view.divider) if has_divider(rendered, request.view) else rgba
 
 
 def has_divider(rendered: Rendered, view: ViewSettings) -> bool:
-    """Whether the picture shows one thing left and another right of the divider."""
+    """Whether the picture shows different things left and right of the divider."""
     beside = rendered.photo if view.compare is Compare.PHOTO else rendered.other
     return view.compare is not Compare.OFF and beside is not None and view.compare_as is CompareAs.DIVIDER

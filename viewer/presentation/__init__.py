@@ -1,1 +1,3 @@
-"""What panels say and plot, without widgets: pure functions of status and settings."""
+"""The texts and curves that panels show, as pure functions of status, settings and tools' answers. Imports `tools`,
+`state` and what stands above them; no widgets.
+"""

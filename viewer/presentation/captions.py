@@ -1,4 +1,4 @@
-"""What the pictures that are compared are called, the settings in which they differ, and by how much. Text only."""
+"""The names of compared pictures, the settings in which they differ, and by how much they differ. Text only."""
 
 import math
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from viewer.protocol.view_settings import Compare, CompareAs
 
 
 class Differing(NamedTuple):
-    """A setting whose values differ, as text with its unit."""
+    """A setting whose values differ, as texts with units."""
 
     setting: Setting
     first: str
@@ -19,14 +19,14 @@ class Differing(NamedTuple):
 
 
 class Caption(NamedTuple):
-    """What stands on a compared picture: its name, and lines of settings."""
+    """The text on a compared picture: its name, and lines of settings."""
 
     name: str
     lines: tuple[str, ...] = ()
 
 
 def differing(first: MarchSettings, second: MarchSettings) -> tuple[Differing, ...]:
-    """The settings in which two differ, in the settings' order."""
+    """The settings that differ, in the order of `MarchSettings`."""
     settings = settings_of(MarchSettings)
     return tuple(
         Differing(settings[name], _text(settings[name], getattr(first, name)), _text(settings[name], value))
@@ -35,10 +35,10 @@ def differing(first: MarchSettings, second: MarchSettings) -> tuple[Differing, .
 
 
 def captions(request: ViewRequest, with_a: bool) -> tuple[Caption, ...]:
-    """Of the first picture, then of the second, as far as the request shows them; () while it compares nothing.
+    """The captions of the first and the second picture, as far as the request shows them; () if nothing is compared.
 
     Args:
-        with_a: A was rendered; a run may be let go before that.
+        with_a: A was rendered; a former run may be gone by then.
     """
     view = request.view
     if view.compare in (Compare.SETTINGS, Compare.RUN) and not with_a:
@@ -60,14 +60,15 @@ def captions(request: ViewRequest, with_a: bool) -> tuple[Caption, ...]:
 
 
 def errors_text(psnr: float, largest: float, digits: int) -> str:
-    """How far two pictures differ.
+    """By how much two pictures differ.
 
     Args:
-        psnr: in dB; NaN where a colour is not a number.
-        largest: absolute difference of a channel, 0 to 1; so many digits of 255ths are told.
+        psnr: in dB; NaN if a colour is NaN.
+        largest: the largest absolute difference of a channel, 0 to 1; shown in 255ths.
+        digits: decimals of `largest`.
     """
     if math.isnan(psnr):
-        return "PSNR and largest error are not a number"
+        return "PSNR and largest error are NaN"
     return f"PSNR {psnr:.2f} dB, largest error {255.0 * largest:.{digits}f} of 255"
 
 

@@ -1,7 +1,7 @@
-"""What the marcher's settings come to in the view at hand, where that is more or other than their values say. Pure.
+"""The effect of the marcher's settings in the present view, where it differs from what their values say. Pure.
 
-Only the bounds that lie in the mathematics are told, see `core.kernels.marching`, and what the scene's sampler doesn't
-use: nothing else stands between a slider and the march.
+Only bounds that follow from the mathematics are shown, see `core.kernels.marching`, and settings that the scene's
+sampler doesn't use: nothing else comes between a slider and the march.
 """
 
 import math
@@ -17,7 +17,7 @@ from core.kernels.grid import FLOAT_SPACING
 
 
 class Effect(NamedTuple):
-    """What a value comes to.
+    """The effect of a value.
 
     Attributes:
         short: a few words that fit on a slider.
@@ -35,14 +35,14 @@ def effects(
     training_step: float,
     sampler: Any,
 ) -> dict[str, Effect]:
-    """What the settings come to, by field name; a setting that is just its value is left out.
+    """The settings' effects by field name; settings that do just what their values say are left out.
 
     Args:
-        march: of the view.
-        position: of the camera, x y z.
+        march: the view's.
+        position: the camera's, x y z.
         box: see `SceneInfo.bounds`.
-        training_step: the step that the grid's stored values are made with.
-        sampler: the settings of what places samples.
+        training_step: the step size in the grid's stored density * step.
+        sampler: the sampler's settings.
     """
     inside = march.crop if box is None else crop_box(box, march.crop)
     nearest, farthest = (0.0, math.inf) if inside is None else reach(inside, position)
@@ -60,14 +60,14 @@ def effects(
 
 
 def reach(box: Box, position: Sequence[float]) -> tuple[float, float]:
-    """The distances between which a box lies, seen from a point; infinity and 0 for one without an inside."""
+    """The nearest and farthest distance of a box from a point; infinity and 0 for an empty box."""
     if any(low >= high for low, high in zip(box[:3], box[3:], strict=True)):
         return math.inf, 0.0
     return distances_to_box(box, position)
 
 
 def _of_the_grid(march: MarchSettings, first: float, last: float, training_step: float) -> dict[str, Effect]:
-    """Of the steps through the grid and its threshold; samples lie between the distances `first` and `last`."""
+    """Effects of a march through the grid, whose samples lie between the distances `first` and `last`."""
     steps, found = (march.render_step_size,) * 2, {}
     if first < last:
         steps = _step_at(march, first), _step_at(march, last)
@@ -85,7 +85,7 @@ def _of_the_grid(march: MarchSettings, first: float, last: float, training_step:
 
 
 def _unused(sampler: Any) -> dict[str, Effect]:
-    """What a sampler doesn't use, and who does."""
+    """The settings that a sampler doesn't use, and what uses them instead."""
     kind, found = name_of(SAMPLERS, sampler), {}
     for name in set(MARCH_NUMBERS) - set(read_by(sampler)):
         found[name] = Effect(f"{kind}: not used", f"The sampler {kind} doesn't use it.")
@@ -111,7 +111,7 @@ def _planes(march: MarchSettings, nearest: float, farthest: float) -> dict[str, 
 
 
 def _thinnest(low: float, high: float) -> Effect:
-    """Of the alpha threshold: the densities that just pass it with the longest and the shortest step."""
+    """The effect of the alpha threshold: the densities that just pass it at the longest and the shortest step."""
     if low == high:
         return Effect(f"density {low:.3g} /unit", f"Skips samples of a density below {low:.3g} per unit.")
     return Effect(
@@ -121,12 +121,12 @@ def _thinnest(low: float, high: float) -> Effect:
 
 
 def _step_at(march: MarchSettings, t: float) -> float:
-    """The step that the marcher takes at a distance."""
+    """The marcher's step at a distance."""
     return max(march.render_step_size, march.cone_angle * t, FLOAT_SPACING * t)
 
 
 def _steps(march: MarchSettings, first: float, last: float, shortest: float, longest: float) -> dict[str, Effect]:
-    """Of the step size and the cone angle, between the distances where samples lie."""
+    """Effects of the step size and the cone angle between the distances where samples lie."""
     step, knee = march.render_step_size, math.inf
     if march.cone_angle > 0.0:
         knee = step / march.cone_angle

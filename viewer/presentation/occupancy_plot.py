@@ -1,4 +1,4 @@
-"""The occupancy grid as a plot and in words. Pure; places on the plot's axis are powers of ten."""
+"""The occupancy grid as a plot and in words. Pure. Positions on the plot's axis are powers of ten."""
 
 import math
 
@@ -10,7 +10,7 @@ from core.samplers.histogram import BINS_PER_DECADE, DECADES
 from viewer.tools.occupancy import GridFacts
 
 OFF_PLACE = DECADES[0] - 0.5
-"""Where a threshold of 0 lies: left of all bins."""
+"""The position of a threshold of 0: left of all bins."""
 
 BAR_WIDTH = 0.9 / BINS_PER_DECADE
 
@@ -18,23 +18,23 @@ LIMITS = (DECADES[0] - 0.75, float(DECADES[1]))
 
 LABELS = {-4: "1e-4", -2: "0.01", 0: "1", 2: "100"}
 TICKS = (("off", OFF_PLACE), *((LABELS.get(power, ""), float(power)) for power in range(DECADES[0], DECADES[1] + 1)))
-"""Labels of the axis and their places; more would not fit side by side."""
+"""The axis' labels and their positions; more would not fit side by side."""
 
 
 def place_of(threshold: float) -> float:
-    """Where a threshold lies on the axis."""
+    """The position of a threshold on the axis."""
     return OFF_PLACE if threshold <= 0.0 else min(LIMITS[1], max(float(DECADES[0]), math.log10(threshold)))
 
 
 def threshold_at(place: float) -> float:
-    """The threshold at a place on the axis, to three digits; between the bins and the axis's left end it is 0."""
+    """The threshold at a position on the axis, to three digits; 0 between the axis' left end and the bins."""
     if place < 0.5 * (OFF_PLACE + DECADES[0]):
         return 0.0
     return min(settings_of(MarchSettings)["occ_thre"].high, float(f"{10.0 ** max(place, DECADES[0]):.3g}"))
 
 
 def bars(facts: GridFacts, threshold: float) -> tuple[list[float], list[float], list[float]]:
-    """The middles of the bins on the axis, and the counts of the bins below and from the threshold on."""
+    """The bins' middles on the axis, their counts below the threshold (0 above), and their counts above (0 below)."""
     edges = np.log10(facts.edges.astype(np.float64))
     middles = 0.5 * (edges[1:] + edges[:-1])
     above = middles >= place_of(threshold)
@@ -42,7 +42,7 @@ def bars(facts: GridFacts, threshold: float) -> tuple[list[float], list[float], 
 
 
 def seen_by_text(facts: GridFacts | None, n_cameras: int) -> str:
-    """How many training cameras have occupied cells in view, in a line."""
+    """How many training cameras see occupied cells, in one line."""
     if facts is None:
         return ""
     if facts.counted < 1.0:
@@ -56,7 +56,7 @@ def seen_by_text(facts: GridFacts | None, n_cameras: int) -> str:
 
 
 def unused_text(sampler: str) -> str:
-    """What the grid is for in a scene whose sampler doesn't march it."""
+    """What the grid shows in a scene whose sampler doesn't march it."""
     return f"The sampler {sampler} doesn't march these cells: they only show where something is."
 
 

@@ -1,4 +1,4 @@
-"""An inspected ray for people: in words, as arrays to plot, as a line in the scene and as a table. No widgets."""
+"""An inspected ray in words, as arrays to plot, as a line in the scene and as a table. No widgets."""
 
 import csv
 import io
@@ -18,26 +18,26 @@ from viewer.tools.inspector import Inspection
 FATES = {Fate.COMPOSITED: "composited", Fate.BELOW_ALPHA: "below alpha threshold", Fate.BEHIND_STOP: "behind the stop"}
 
 WHOSE = {Compare.SETTINGS: "A, the kept settings", Compare.RUN: "A, the former run"}
-"""Of which picture a ray is, unless of the present one."""
+"""Whose picture a ray belongs to, unless to the present one."""
 
 COLUMNS = (
     "t_start [units]", "t_end [units]", "density [1/units]", "alpha", "transmittance before", "weight", "red", "green",
     "blue", "fate",
 )  # fmt: skip
-"""Of the table."""
+"""The table's columns."""
 
 BEHIND_DIM = 0.35
-"""How strongly samples behind the stop are shown, beside those before it."""
+"""The opacity of samples behind the stop, relative to those before it."""
 
 LEAST_SHARE = 1 / 300
-"""Of the way through the box: how long a sample is drawn that has no length."""
+"""The drawn length of samples without a length, as a share of the way through the box."""
 
 TICK, LONG_TICK = 0.12, 0.22
-"""Of a plot's height: places of samples, and places that a guide speaks of."""
+"""Heights of ticks as shares of a plot's: at samples, and at places that a guide names."""
 
 
 class Line(NamedTuple):
-    """A line of a plot over t; `kind` is what it is drawn as: a value of `GuideKind`, or None for what is rendered."""
+    """A line of a plot over t. `kind` decides how it is drawn: a `GuideKind`, or None for what was rendered."""
 
     label: str
     kind: GuideKind | None
@@ -46,7 +46,7 @@ class Line(NamedTuple):
 
 
 def ray_text(inspection: Inspection) -> str:
-    """Where and why the ray ended, and whose it is if it isn't the present picture's."""
+    """Where and why the ray ended, and whose ray it is if it isn't the present picture's."""
     whose = WHOSE.get(inspection.question.of)
     return stop_text(inspection.report) if whose is None else f"Ray of {whose}. {stop_text(inspection.report)}"
 
@@ -70,7 +70,7 @@ def stop_text(report: RayReport) -> str:
 
 
 def spans(t_starts: np.ndarray, t_ends: np.ndarray) -> np.ndarray:
-    """Samples in order, joined where they touch: (n_spans, 2), the indices of each span's first and last sample."""
+    """Joins samples that touch: (n_spans, 2) int64, the indices of each span's first and last sample."""
     if len(t_starts) == 0:
         return np.zeros((0, 2), np.int64)
     apart = t_starts[1:] > t_ends[:-1] + 1e-3 * (t_ends - t_starts)[1:]
@@ -78,21 +78,21 @@ def spans(t_starts: np.ndarray, t_ends: np.ndarray) -> np.ndarray:
 
 
 def steps(t_starts: np.ndarray, t_ends: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A line that holds each sample's value over its interval and is 0 between samples that don't touch: x and y."""
+    """A step function with each sample's value over its interval, 0 between samples that don't touch: x and y."""
     xs, ys = np.column_stack([t_starts, t_ends]).ravel(), np.repeat(values, 2)
     firsts, lasts = spans(t_starts, t_ends).T
-    where = np.concatenate([2 * lasts + 2, 2 * firsts])  # at one place the end comes before the next start
+    where = np.concatenate([2 * lasts + 2, 2 * firsts])  # at equal t the end comes before the next start
     return np.insert(xs, where, np.append(t_ends[lasts], t_starts[firsts])), np.insert(ys, where, 0.0)
 
 
 def density_lines(report: RayReport) -> tuple[Line, ...]:
-    """The densities that the sampler went by."""
+    """The densities that guided the sampler."""
     return tuple(_line_of(guide) for guide in report.guides if guide.kind is GuideKind.DENSITY)
 
 
 def weight_lines(report: RayReport) -> tuple[Line, ...]:
-    """Weights by scene unit, so that areas compare: those in the pixel, and those that the sampler went by; below them
-    ticks where samples lie, or where one ends and the next begins."""
+    """Weights per scene unit, so that areas are comparable: those of the pixel and those that guided the sampler; below
+    them ticks at samples, or at their borders."""
     s, lines, edges = report.samples, [], report.samples.t_starts
     if (s.t_ends > s.t_starts).any():
         per_unit = s.weights / np.maximum(s.t_ends - s.t_starts, 1e-12)
@@ -109,7 +109,7 @@ def weight_lines(report: RayReport) -> tuple[Line, ...]:
 
 
 def _line_of(guide: RayGuide) -> Line:
-    """A guide's densities, or its weights by scene unit."""
+    """A guide's densities, or its weights per scene unit."""
     ts, heights = guide.ts, guide.heights
     if len(heights) == len(ts):
         return Line(guide.name, guide.kind, ts, heights)
@@ -119,22 +119,22 @@ def _line_of(guide: RayGuide) -> Line:
 
 
 def ticks(ts: np.ndarray, height: float) -> tuple[np.ndarray, np.ndarray]:
-    """A line along 0 that rises to a height at each place and falls again: x and y."""
+    """A line at 0 with a spike of a height at each t: x and y."""
     return np.repeat(ts, 3), np.tile([0.0, height, 0.0], len(ts))
 
 
 def transmittance_line(samples: RaySamples) -> tuple[np.ndarray, np.ndarray]:
-    """Transmittance before each sample and behind the last one of each span: x and y, to be joined."""
+    """Transmittance before each sample and behind the last one of each span: x and y of a polyline."""
     lasts = spans(samples.t_starts, samples.t_ends)[:, 1]
     behind = samples.trans[lasts] * (1.0 - samples.alphas[lasts])
     return np.insert(samples.t_starts, lasts + 1, samples.t_ends[lasts]), np.insert(samples.trans, lasts + 1, behind)
 
 
 def color_strip(samples: RaySamples, t_min: float, t_max: float, n: int) -> np.ndarray:
-    """The samples' colours as n pixels between t_min and t_max, (n, 4) float32; empty where there is no sample.
+    """The samples' colours as n pixels between t_min and t_max, (n, 4) float32; transparent where there is no sample.
 
-    A pixel's alpha is its sample's, over the largest of the samples that the pixel can see. Samples without a length
-    are as wide as can be seen.
+    A pixel's alpha is its sample's, divided by the largest alpha before the stop. Samples without a length are drawn
+    wide enough to be seen.
     """
     ts = t_min + (np.arange(n) + 0.5) / n * (t_max - t_min)
     rgba = np.zeros((n, 4), np.float32)
@@ -155,14 +155,14 @@ def color_strip(samples: RaySamples, t_min: float, t_max: float, n: int) -> np.n
 def _with_lengths(
     t_starts: np.ndarray, t_ends: np.ndarray, t_min: float, t_max: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Samples as they are drawn: those without a length have one that can be seen."""
+    """Samples as they are drawn: those without a length get one that can be seen."""
     half = np.where(t_ends > t_starts, 0.0, 0.5 * LEAST_SHARE * (t_max - t_min))
     return t_starts - half, t_ends + half
 
 
 def cell_bands(cells: CellSpans, t_stop: float, t_min: float, t_max: float, n: int) -> np.ndarray:
-    """The cells, as n values between t_min and t_max: 1 in an occupied one, which a march through the grid looks into,
-    0 in an empty one, -1 behind the stop."""
+    """The cells as n values between t_min and t_max: 1 in an occupied cell, which a march through the grid samples, 0
+    in an empty one, -1 behind the stop."""
     ts = t_min + (np.arange(n) + 0.5) / n * (t_max - t_min)
     if len(cells.t_starts) == 0:
         return np.where(ts < t_stop, 0, -1)
@@ -171,7 +171,7 @@ def cell_bands(cells: CellSpans, t_stop: float, t_min: float, t_max: float, n: i
 
 
 def scene_ray(inspection: Inspection) -> SceneRay | None:
-    """The ray as the picture shows it; None for one that misses the box."""
+    """The ray as the picture shows it; None if it misses the box."""
     report = inspection.report
     if not math.isfinite(report.t_stop):
         return None
@@ -185,8 +185,8 @@ def scene_ray(inspection: Inspection) -> SceneRay | None:
 
 
 def to_csv(inspection: Inspection, dataset: str) -> str:
-    """One row per sample. Lines that begin with # say which ray it is, and what the sampler went by; lengths are in
-    scene units."""
+    """One row per sample. Lines that begin with # describe the ray and what guided the sampler; lengths are in scene
+    units."""
     report, s = inspection.report, inspection.report.samples
     march = " ".join(f"{name}={value:g}" for name, value in vars(report.march).items() if isinstance(value, float))
     notes = {

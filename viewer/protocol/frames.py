@@ -9,19 +9,20 @@ from viewer.protocol.requests import ViewRequest
 
 @dataclass(frozen=True)
 class FrameStats:
-    """What a frame cost and what the thresholds did. Shares are 0 to 1.
+    """What a frame cost and how the thresholds acted. Shares are 0 to 1.
 
     Attributes:
         milliseconds: marching and drawing the picture; `march_ms`, `field_ms` and `composite_ms` are its stages (see
             `core.rendering.timing.Stages`), drawing is the rest.
         rendered_width, rendered_height: the resolution that was marched; may be below the request's.
-        n_density, n_color: evaluations of density, by the sampler's own fields too, and of colour.
-        samples_per_ray: composited samples, a mean over all rays; `samples_median` and `samples_p95` over them too.
-        occupied: of each grid level's cells, the share that the view marched, finest level first.
-        missed: share of the rays on which no density was asked for.
+        n_density, n_color: evaluations of density, including the sampler's own fields, and of colour.
+        samples_per_ray: mean of the composited samples over all rays; `samples_median` and `samples_p95`: median and
+            95th percentile.
+        occupied: for each grid level, finest first, the share of its cells that the view marched.
+        missed: share of the rays on which no density was evaluated.
         stopped_early: share of the rays that ended because their transmittance fell below the threshold.
-        reached_far: share of the rays that did neither, and left the scene on its far side.
-        skipped: share of the samples of a march without a grid and without early stop that was never evaluated.
+        reached_far: share of the rays that did neither and left the scene on its far side.
+        skipped: share of the samples of a march without grid and early stop that were never evaluated.
     """
 
     milliseconds: float
@@ -44,14 +45,14 @@ class FrameStats:
 
 @dataclass(frozen=True)
 class Legend:
-    """What the ends of a picture's colour map stand for.
+    """What a picture's colour map means.
 
     Attributes:
-        colormap: the map's name, a key of `viewer.picture.modes.COLORMAPS`.
+        colormap: the map's name, a key of `viewer.picture.colors.COLORMAPS`.
         unit: the unit after the numbers, "" for a pure number.
-        low, high: the values shown in the map's first and last colour; values beyond them take these colours too.
+        low, high: the values of the map's first and last colour; values beyond them take these colours too.
         log: the values between them lie on a log scale.
-        ends: words for the ends, in place of the numbers.
+        ends: words to show for the ends instead of the numbers.
     """
 
     title: str
@@ -65,10 +66,10 @@ class Legend:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A's picture beside the present one, at the rendered size.
+    """How A's picture differs from the present one, at the rendered size.
 
     Attributes:
-        psnr: between both, in dB; inf without a difference.
+        psnr: in dB; inf without a difference.
         largest: the largest absolute difference of a colour channel, 0 to 1.
         stats: what A's picture cost.
     """
@@ -85,8 +86,8 @@ class Frame:
     Attributes:
         rgba: (height, width, 4) float32 in [0, 1], C-contiguous, rows from the top; of the rendered size.
         step: the training step whose weights it shows.
-        reason: why the resolution is below the request's, "" at full resolution.
-        legends: what the colours stand for, see `viewer.picture.pictures.compose`; none for a picture in true colour.
+        reason: why the resolution is below the request's; "" at full resolution.
+        legends: see `viewer.picture.pictures.compose`; none for a picture in true colour.
         comparison: with the request's `other`, None without it.
     """
 

@@ -9,12 +9,12 @@ from viewer.protocol.view_settings import ViewSettings
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the picture is taken from.
+    """Where and when a picture is taken.
 
     Attributes:
         c2w: 16 floats, the camera-to-world matrix row by row, OpenGL axes.
         fov_y: the vertical field of view in radians.
-        time: when, 0 to 1; None in a scene in which nothing moves.
+        time: 0 to 1; None in a scene in which nothing moves.
     """
 
     c2w: tuple[float, ...]
@@ -42,10 +42,10 @@ class SceneRay:
     """An inspected ray, to be drawn in the scene. t is the distance from the origin.
 
     Attributes:
-        origin, direction: of the ray; the direction has length 1.
+        origin, direction: the ray's; the direction has length 1.
         t_min, t_stop, t_max: where it enters the box, where it stopped, and where it would have left the box.
         kept: spans (first t, last t) of composited samples.
-        of_a: it is a ray of A, whose surfaces cover it while A stands beside the present picture.
+        of_a: it is a ray of A's picture, whose surfaces cover it while A is compared with the present picture.
     """
 
     origin: tuple[float, float, float]
@@ -59,17 +59,17 @@ class SceneRay:
 
 @dataclass(frozen=True)
 class ViewRequest:
-    """A picture the window would like to have. A newer one supersedes an older one.
+    """A picture that the window asks for. A newer request supersedes an older one.
 
     Attributes:
         width, height: the full resolution in pixels; while the camera moves the session may render fewer.
         moving: the camera is in motion, so speed counts more than resolution.
-        serial: grows with every request; a frame says which it answers.
+        serial: grows with every request; a frame contains the request that it answers.
         other: A's thresholds, while the view compares with them or with the former run.
-        runs: what A and B are called while A is the former run's picture; (): both are of the run that trains.
-        photo: the dataset's view that the camera stands on exactly, if it does.
-        ray: drawn into the picture.
-        scene_serial: of the status whose scene is meant; None: whichever is open.
+        runs: the names of A and B while A is the former run's picture; (): both are pictures of the run in training.
+        photo: the dataset's view that the camera stands on exactly, or None.
+        ray: a ray to draw into the picture.
+        scene_serial: that of the status whose scene is meant; None: whichever is open.
     """
 
     pose: Pose
@@ -91,7 +91,7 @@ class ScreenshotRequest:
     """A picture to save: the view at its own or another size.
 
     Attributes:
-        folder: where it goes; the name is chosen so that no file is overwritten.
+        folder: where to save it; the name is chosen so that no file is overwritten.
         transparent: keep the picture's opacity as alpha instead of the background colour.
     """
 

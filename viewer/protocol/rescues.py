@@ -20,7 +20,7 @@ HELPFUL = {
     CollapseKind.EMPTY_GRID: (Rescue.LOWER, Rescue.REBUILD, Rescue.GO_BACK),
     CollapseKind.NO_SAMPLES: (Rescue.LOWER, Rescue.GO_BACK),
 }
-"""The most helpful first. Thresholds that were changed go before them; resetting training is always left."""
+"""The most helpful first. Putting changed thresholds back comes before them; resetting training is always possible."""
 
 TIPS = {
     Rescue.OWN: "Gives training the thresholds that the scene was opened with, rebuilds the grid, and trains on.",
@@ -48,7 +48,7 @@ def ways_out(collapse: Collapse | None, changed: bool) -> tuple[Rescue, ...]:
 
 
 def label(way: Rescue, collapse: Collapse) -> str:
-    """What its button says."""
+    """The label of its button."""
     if way is Rescue.GO_BACK:
         return f"Back to step {collapse.last_good}"
     return {Rescue.OWN: "Thresholds as opened", Rescue.LOWER: "Lower thresholds", Rescue.REBUILD: "Rebuild the grid"}[

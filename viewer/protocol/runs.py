@@ -1,4 +1,4 @@
-"""What the window is told of a training run: its method's name, its curve, and how it collapsed."""
+"""A training run as the window knows it: its method's name, its curve, and how it collapsed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +8,15 @@ from core.config.methods import CHOICES
 from core.errors import CollapseKind
 from core.training.build import Overrides
 
-MOST_TOLD = 3
-"""Settings in a title; there may be dozens."""
+MOST_IN_TITLE = 3
+"""The most settings in a title; there may be dozens."""
 
 
 class Measured(NamedTuple):
-    """A held-out PSNR in dB, and what had been spent until then.
+    """A held-out PSNR in dB, and what training had spent by then.
 
     Attributes:
-        seconds: training time; evaluations: densities that training asked for, see `core.training.trainer.Trainer`.
+        seconds: training time; evaluations: densities evaluated for training, see `core.training.trainer.Trainer`.
     """
 
     step: int
@@ -27,11 +27,11 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run that training was taken away from, and which can still be rendered.
+    """A run that is no longer trained but can still be rendered.
 
     Attributes:
         title: as `title_of` gives it.
-        step, seconds: how far it was trained.
+        step, seconds: how long it was trained.
     """
 
     title: str
@@ -45,8 +45,8 @@ class Collapse:
     """How training collapsed.
 
     Attributes:
-        since: the first step of which it is known.
-        last_good: the step that can be gone back to, or None.
+        since: the first step known to be affected.
+        last_good: the step that training can go back to, or None.
     """
 
     kind: CollapseKind
@@ -55,7 +55,7 @@ class Collapse:
 
 
 def names_of(method: Overrides) -> str:
-    """A method's names, such as "ngp + occupancy"; of a field of the user's own without the folder."""
+    """A method's names, such as "ngp + occupancy"; the folder of a user's own field is left out."""
     return " + ".join(Path(method.method[choice]).name for choice in CHOICES if choice in method.method)
 
 
@@ -65,5 +65,5 @@ def title_of(method: Overrides) -> str:
         f"{name} {f'{value:g}' if isinstance(value, float) else value}"
         for name, value in {**method.field, **method.sampler}.items()
     ]
-    told = changed[:MOST_TOLD] + ["…"] * (len(changed) > MOST_TOLD)
-    return names_of(method) + (f" ({', '.join(told)})" if told else "")
+    listed = changed[:MOST_IN_TITLE] + ["…"] * (len(changed) > MOST_IN_TITLE)
+    return names_of(method) + (f" ({', '.join(listed)})" if listed else "")

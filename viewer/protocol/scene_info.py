@@ -18,25 +18,25 @@ from viewer.protocol.requests import PhotoId, Split
 
 @dataclass(frozen=True)
 class SceneInfo:
-    """The open scene, as the window needs it.
+    """The open scene as the window needs it.
 
     Attributes:
-        image_width, image_height: of the training images, in pixels; of several sizes the largest of each.
+        image_width, image_height: the training images' size in pixels; of several sizes the largest width and height.
         cameras: (n_train, 4, 4) float32 c2w of the training views.
         camera_fov_y: (n_train,) float64, their vertical fields of view in radians.
         view_names: their names.
-        test_cameras, test_fov_y, test_names: the same of the test views.
+        test_cameras, test_fov_y, test_names: the same for the test views.
         times, test_times: (n,) float64, when the views were taken, 0 to 1; None where nothing moves.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
-        method: what to ask for to have its field and sampler again.
-        sampler: the settings of what places samples; see `core.config.methods`.
+        method: the overrides that choose its field and sampler again.
+        sampler: the sampler's settings; see `core.config.methods`.
         train: the settings it was opened with.
-        up: the unit vector that points upwards in it.
-        points: (n, 3) float32, known points of its surfaces, or None; point_colors: (n, 3) float32 in [0, 1], theirs.
-        opened: what to open to have the scene again: a dataset's or a snapshot's full path, or a demo's name.
-        opened_place: where it lies if that is opened.
-        reading: how to open it.
-        sizes: (n_train, 2) int64, each training image's width and height; None: they have one size.
+        up: the unit vector that points upwards in the scene.
+        points: (n, 3) float32, known points on surfaces, or None; point_colors: (n, 3) float32 in [0, 1], or None.
+        opened: what to open to get the scene again: the full path of a dataset or a snapshot, or a demo's name.
+        opened_place: its place when that is opened.
+        reading: the options to open it with.
+        sizes: (n_train, 2) int64, each training image's width and height; None: all have one size.
     """
 
     name: str
@@ -53,7 +53,7 @@ class SceneInfo:
     test_cameras: np.ndarray
     test_fov_y: np.ndarray
     test_names: tuple[str, ...]
-    box: tuple[float, ...]
+    box: Box
     method: Overrides
     sampler: Any
     train: TrainSettings
@@ -70,12 +70,12 @@ class SceneInfo:
 
     @property
     def place(self) -> Place:
-        """Where it is trained."""
+        """The place that is trained in."""
         return Place(self.box, self.train.grid_levels, self.train.march.near_plane, self.up)
 
     @property
     def bounds(self) -> Box | None:
-        """The outermost of its boxes, in which all samples lie; None: they have no end."""
+        """The outermost of its boxes, in which all samples lie; None: samples lie everywhere."""
         if self.train.contraction in ENDLESS and not marches_grid(self.sampler):
             return None
         return outer_box(self.box, self.train.grid_levels)

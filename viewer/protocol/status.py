@@ -21,15 +21,15 @@ class Status:
     """The session at one moment; replaced as a whole.
 
     Attributes:
-        message: what is going on, or what went wrong and what to do; one or two sentences.
-        progress: share of loading done, 0 to 1, or None.
-        seconds: training time only, without pauses and rendering.
-        losses: a curve as pairs (step, value); psnrs: the held-out one.
+        message: what the session is doing, or what went wrong and what to do; one or two sentences.
+        progress: how much of loading is done, 0 to 1, or None.
+        seconds: training time, without pauses and rendering.
+        losses: pairs (step, loss); psnrs: the held-out curve.
         device, backend: e.g. "cpu" and "warp (no CUDA device)".
-        march: the thresholds training uses now.
-        excluded: the training views it leaves out now, by index.
-        collapse: what happened, while training has failed because it collapsed.
-        former: the run that was trained before this one with another method, while it is kept.
+        march: the thresholds that training uses now.
+        excluded: indices of the training views that are left out now.
+        collapse: how training collapsed, while it is stopped by that.
+        former: the run before this one, with another method, while it is kept.
         scene_serial: grows each time another scene (or a reset) takes over, so that the window can reset its camera.
     """
 
@@ -56,7 +56,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something to tell the user once: a toast, or with `error` a message that stays until it is closed."""
+    """A message to show once: a toast, or with `error` a message that stays until it is closed."""
 
     text: str
     error: bool = False

@@ -1,7 +1,7 @@
-"""What the window shows and how: the settings of the picture that are not the marcher's."""
+"""How the picture is shown: the settings that are not the marcher's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Annotated, Any, get_type_hints
 
@@ -9,7 +9,7 @@ from core.config.setting import Setting, validate
 
 
 class Mode(StrEnum):
-    """What a pixel's colour stands for."""
+    """What a pixel's colour stands for. Each member is defined by the file of `viewer.picture.modes` of its name."""
 
     COLOR = "color"
     OPACITY = "opacity"
@@ -20,7 +20,7 @@ class Mode(StrEnum):
 
 
 class Tint(StrEnum):
-    """What tints the picture, in the colours of the mode of the same name."""
+    """What tints the picture, in the colours of the mode of that name."""
 
     OPACITY = "opacity"
     TRANSMITTANCE = "transmittance"
@@ -28,7 +28,7 @@ class Tint(StrEnum):
 
 
 class Compare(StrEnum):
-    """What stands beside the present picture."""
+    """What the present picture is compared with."""
 
     OFF = "off"
     SETTINGS = "settings"
@@ -37,7 +37,7 @@ class Compare(StrEnum):
 
 
 class CompareAs(StrEnum):
-    """How two pictures share one raster."""
+    """How two pictures share the window."""
 
     DIVIDER = "divider"
     DIFFERENCE = "difference"
@@ -55,7 +55,7 @@ class CellsColor(StrEnum):
 
 
 class SliceAxis(StrEnum):
-    """Across which axis the grid is cut open."""
+    """The axis across which the grid is sliced."""
 
     OFF = "off"
     X = "x"
@@ -158,14 +158,17 @@ class ViewSettings:
 
 DEFAULTS = ViewSettings()
 
+OVERLAYS = tuple(field.name for field in fields(ViewSettings) if field.name.startswith("show_"))
+"""The settings that show an overlay each, see `viewer.picture.overlays`."""
+
 _RENAMED = {"opacity_tint": "tint_strength"}
-"""Former names of fields, which older screenshots carry."""
+"""Former names of fields, as in older screenshots."""
 
 
 def view_from(values: Mapping[str, Any]) -> ViewSettings:
-    """Settings from what JSON keeps of them: enumerations are strings there, and tuples lists.
+    """Settings from JSON, in which enumerations are strings and tuples are lists.
 
-    Fields may go by their former names.
+    Fields may have their former names.
 
     Raises:
         TypeError, ValueError: an entry is unknown or out of range.

@@ -1,3 +1,3 @@
-"""An open scene on the session's thread: its trainer, curves and ways out of a collapse. Imports `protocol` and
+"""An open scene on the session's thread: its trainer, its curves, its rescues from a collapse. Imports `protocol` and
 `picture`.
 """

@@ -1,4 +1,4 @@
-"""The held-out PSNR curve: the same few pixels of a few test views, measured again as training goes on."""
+"""The held-out PSNR curve: the same few pixels of a few test views, measured repeatedly while training goes on."""
 
 import torch
 
@@ -8,17 +8,17 @@ from core.training.trainer import Trainer
 
 N_VIEWS = 4
 N_PIXELS = 4096
-"""Of a view. Rendering them takes about as long as a small picture."""
+"""Pixels per view. Rendering them takes about as long as a small picture."""
 FIRST_TIMES = (1.0, 2.0, 3.0, 5.0)
 
 
 class HeldOut:
-    """PSNR over fixed random pixels of up to four test views, in slices of one view, so that each fits between two
+    """PSNR over fixed random pixels of up to four test views, one view per slice, so that a slice fits between two
     pictures.
 
     Args:
         views: the test views, at least one.
-        seed: of the choice of pixels, which draws from a generator of its own.
+        seed: for the choice of pixels, which uses its own generator.
     """
 
     def __init__(self, views: Views, device: str, seed: int = 0):
@@ -29,11 +29,11 @@ class HeldOut:
         self._next_at = 0.0
 
     def due(self, training_seconds: float) -> bool:
-        """Whether a slice is wanted: a measurement has begun, or the next one's time has come."""
+        """Whether a slice is due: a measurement is under way, or the next one's time has come."""
         return bool(self._psnrs) or training_seconds >= max(self._next_at, FIRST_TIMES[0])
 
     def slice(self, trainer: Trainer) -> float | None:
-        """Measure the next view; after the last one, the mean of the views' PSNRs in dB, else None."""
+        """Measure the next view; returns the mean of the views' PSNRs in dB after the last one, else None."""
         self._psnrs.append(training_psnr(trainer, self._pixels[len(self._psnrs)]))
         if len(self._psnrs) < len(self._pixels):
             return None
@@ -43,7 +43,7 @@ class HeldOut:
 
 
 def training_psnr(trainer: Trainer, pixels: PixelBatch) -> float:
-    """PSNR in dB over some pixels of a view, with training's thresholds, over white."""
+    """PSNR in dB over given pixels of a view, with training's thresholds, over white."""
     background = torch.ones(3, device=trainer.device)
     return pixel_psnr(trainer.field, trainer.sampler, pixels, trainer.settings.march, background)
 

@@ -1,4 +1,4 @@
-"""One open scene on the worker thread: its trainer, and what the window is told about it."""
+"""One open scene on the worker thread: its trainer, and its description for the window."""
 
 import time
 from dataclasses import replace
@@ -23,19 +23,19 @@ from viewer.scene.held_out import HeldOut
 from viewer.scene.recovery import rescue
 
 MOST_POINTS = 20_000
-"""Known points that the window is told of: more would slow the picture and show nothing new."""
+"""The most known points that the window gets: more would slow the picture down and show nothing new."""
 
 
 class OpenScene:
     """A trainer with its curves and rates.
 
     Args:
-        trainer: stays this scene's own; nothing else may step it.
+        trainer: nothing else may step it.
         opened: what was opened, see `SceneInfo.opened`; "": the dataset.
         opened_place: see `SceneInfo.opened_place`; None: its place now.
 
     Attributes:
-        former: the scene as it was before training started again with another method; it isn't stepped.
+        former: the scene before training started again with another method; it isn't stepped.
     """
 
     def __init__(self, trainer: Trainer, opened: str = "", opened_place: Place | None = None):
@@ -49,7 +49,7 @@ class OpenScene:
         self._held_out = HeldOut(trainer.dataset.test, trainer.device) if len(trainer.dataset.test) else None
 
     def step(self, fraction: float = 1.0) -> float:
-        """One training step on a share of a batch; gives its seconds.
+        """One training step on a share of a batch; returns its seconds.
 
         Raises:
             TrainingCollapsed: see `Trainer.step`.
@@ -60,7 +60,7 @@ class OpenScene:
         return stats.seconds
 
     def evaluate(self) -> None:
-        """Measure a slice of the held-out curve if it is time to."""
+        """Measure a slice of the held-out curve if one is due."""
         if self._held_out is None or not self._held_out.due(self.trainer.seconds):
             return
         psnr = self._held_out.slice(self.trainer)
@@ -69,14 +69,14 @@ class OpenScene:
             self.psnrs += (Measured(trainer.step_count, psnr, trainer.seconds, trainer.n_evaluations),)
 
     def set_training_march(self, march: MarchSettings | None) -> None:
-        """Train with other thresholds; None: with those the scene was opened with, in the former scene as well, which
-        may have been left with others."""
+        """Train with other thresholds; None: with those the scene was opened with. None also resets the former scene,
+        which may have been left with others."""
         self.trainer.set_march(march or self._own_march)
         if march is None and self.former is not None:
             self.former.set_training_march(None)
 
     def rescue(self, way: Rescue) -> str:
-        """Take a way out of a collapse; gives what was done. Curves end where training goes on.
+        """Take a way out of a collapse; returns what was done. Curves are cut at the step where training goes on.
 
         Raises:
             FirstlightError: see `viewer.scene.recovery.rescue`.
@@ -100,7 +100,7 @@ class OpenScene:
         return scene
 
     def moved(self, place: Place, seed: int) -> "OpenScene":
-        """The same dataset and excluded views, and an untrained field in another place.
+        """The same dataset and excluded views, with an untrained field in another place.
 
         Raises:
             FirstlightError: nothing could be learnt there.
@@ -113,16 +113,16 @@ class OpenScene:
         scene.former = self.former
         return scene
 
-    def with_method(self, wished: Overrides, seed: int) -> "OpenScene":
-        """The same dataset, place and excluded views, and an untrained field with another method; this one is kept as
-        its former one. What was kept before is let go.
+    def with_method(self, method: Overrides, seed: int) -> "OpenScene":
+        """The same dataset, place and excluded views, with an untrained field of another method. This scene becomes its
+        former one; the former one of this scene is dropped.
 
         Raises:
             FirstlightError: there is no such method, or it can't learn here.
         """
         try:
-            trainer = other_trainer(self.trainer, self.info.train, wished, seed)
-            rehearse(trainer)  # what can't be shown fails before anything is given up
+            trainer = other_trainer(self.trainer, self.info.train, method, seed)
+            rehearse(trainer)  # what can't be rendered fails before anything is dropped
         except ValueError as error:
             raise FirstlightError(str(error)) from error
         scene = self._of_dataset(trainer)
@@ -130,7 +130,7 @@ class OpenScene:
         return scene
 
     def taken_up(self) -> "OpenScene":
-        """The former scene, which goes on where it stood; this one is kept as its former one.
+        """The former scene, which goes on where it stopped; this one becomes its former one.
 
         Raises:
             FirstlightError: none is kept.
@@ -143,7 +143,7 @@ class OpenScene:
         return scene
 
     def forget_former(self) -> None:
-        """Let the former scene go, and its memory."""
+        """Drop the former scene and free its memory."""
         self.former = None
 
     @property
@@ -153,21 +153,21 @@ class OpenScene:
 
     @property
     def former_run(self) -> RunSummary | None:
-        """What is told of the former scene."""
+        """A summary of the former scene."""
         if self.former is None:
             return None
         trainer = self.former.trainer
         return RunSummary(title_of(self.former.info.method), trainer.step_count, trainer.seconds, self.former.psnrs)
 
     def _of_dataset(self, trainer: Trainer) -> "OpenScene":
-        """A scene with another trainer. What was opened as a snapshot is its dataset from then on, whose own place is
-        where the new one begins."""
+        """A scene with another trainer. If this one was opened as a snapshot, the new one counts as opened from the
+        dataset, in the dataset's own place."""
         if is_snapshot(self.info.opened):
             return OpenScene(trainer, "", trainer.dataset.named)
         return OpenScene(trainer, self.info.opened, self.info.opened_place)
 
     def turn_up(self, up: tuple[float, float, float]) -> None:
-        """Take another unit vector for up; training goes on."""
+        """Set another up, a unit vector; training goes on."""
         self.trainer.turn_up(up)
         self.info = replace(self.info, up=up)
         if self.former is not None:
@@ -187,11 +187,11 @@ class OpenScene:
 
 
 def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = None) -> SceneInfo:
-    """What the window needs to know of a scene; arguments as for `OpenScene`."""
+    """A scene's description for the window; arguments as for `OpenScene`."""
     dataset: Dataset = trainer.dataset
     opened = opened or str(dataset.path)
     cameras = dataset.train.cameras
-    points, colors = _some_points(dataset)
+    points, colors = _thinned_points(dataset)
     return SceneInfo(
         name=dataset.name,
         path=str(dataset.path),
@@ -207,7 +207,7 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
         test_cameras=dataset.test.cameras.c2w.cpu().numpy().copy(),
         test_fov_y=_fov_y(dataset.test.cameras),
         test_names=tuple(dataset.test.names),
-        box=tuple(dataset.box),
+        box=dataset.box,
         method=method_of(trainer),
         sampler=trainer.sampler_settings,
         train=trainer.settings,
@@ -224,13 +224,13 @@ def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = No
     )
 
 
-def _some_points(dataset: Dataset) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """At most `MOST_POINTS` of the dataset's points, evenly chosen, and their colours, as far as both are known."""
+def _thinned_points(dataset: Dataset) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """At most `MOST_POINTS` of the dataset's points, evenly chosen, and their colours; None where unknown."""
     if dataset.points is None:
         return None, None
-    some = slice(None, None, -(-len(dataset.points) // MOST_POINTS))
+    chosen = slice(None, None, -(-len(dataset.points) // MOST_POINTS))
     colors = dataset.point_colors
-    return dataset.points[some].numpy(), None if colors is None else colors[some].numpy().astype(np.float32) / 255.0
+    return dataset.points[chosen].numpy(), None if colors is None else colors[chosen].numpy().astype(np.float32) / 255.0
 
 
 def _times(cameras: Camera) -> np.ndarray | None:

@@ -6,13 +6,13 @@ from viewer.protocol.rescues import Rescue
 
 
 def rescue(trainer: Trainer, way: Rescue, own: MarchSettings) -> str:
-    """Take a way out; gives what was done, in one sentence.
+    """Take a way out; returns what was done, in one sentence.
 
     Args:
         own: the thresholds that the scene was opened with.
 
     Raises:
-        FirstlightError: it can't be taken, or doesn't help.
+        FirstlightError: it isn't possible, or doesn't help.
     """
     if way is Rescue.OWN:
         trainer.set_march(own)

@@ -1,3 +1,3 @@
-"""The thread that owns every torch object, and the mailbox through which the window talks to it. Imports `tools` and
-what stands above it.
+"""The session in this process: the thread that owns every torch object, its mailbox, and how it answers view requests.
+Imports `tools` and what stands above it.
 """

@@ -1,4 +1,4 @@
-"""What any thread leaves for the session's worker: commands, done in their order, and the newest view request."""
+"""What other threads leave for the session's worker: commands in order, and the newest view request."""
 
 import threading
 from collections import deque
@@ -8,10 +8,10 @@ from viewer.protocol.requests import ViewRequest
 
 
 class Mailbox:
-    """Leaving something never waits; the worker sleeps until there is something.
+    """Leaving something never blocks; the worker sleeps until something is left.
 
     Attributes:
-        closed: the worker is to end; what is left then is not done any more.
+        closed: the worker should end; remaining commands are dropped.
     """
 
     def __init__(self) -> None:
@@ -21,19 +21,19 @@ class Mailbox:
         self._request: ViewRequest | None = None
 
     def leave(self, command: Callable[[], None]) -> None:
-        """Leave a command behind those that wait."""
+        """Append a command."""
         with self._wake:
             self._commands.append(command)
             self._wake.notify_all()
 
     def request(self, request: ViewRequest) -> None:
-        """Leave a view request in place of the one that waits."""
+        """Leave a view request, which replaces one that was not taken yet."""
         with self._wake:
             self._request = request
             self._wake.notify_all()
 
     def close(self) -> None:
-        """Wake the worker for the last time."""
+        """Tell the worker to end."""
         self.closed = True
         with self._wake:
             self._wake.notify_all()
@@ -44,16 +44,16 @@ class Mailbox:
             return self._commands.popleft() if self._commands and not self.closed else None
 
     def take_request(self) -> ViewRequest | None:
-        """The newest view request that was not taken yet, or None."""
+        """The newest view request, or None if it was taken already."""
         with self._wake:
             request, self._request = self._request, None
         return request
 
     def waiting(self, views: bool) -> bool:
-        """Whether there is something to do, or it is closed; a view request counts with `views` only."""
+        """Whether there is something to do or the mailbox is closed; view requests count only with `views`."""
         return self.closed or bool(self._commands) or (views and self._request is not None)
 
     def wait(self, views: bool, seconds: float) -> None:
-        """Return once something waits, or after some seconds."""
+        """Block until something waits, at most for some seconds."""
         with self._wake:
             self._wake.wait_for(lambda: self.waiting(views), seconds)

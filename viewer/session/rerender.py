@@ -1,4 +1,4 @@
-"""Renders a snapshot into a picture without a window: a screenshot made again, or a training camera's view."""
+"""Renders a snapshot into a picture without a window: a screenshot again, or a training camera's view."""
 
 import math
 import sys
@@ -41,18 +41,18 @@ def rerender(
 
     Args:
         output: ends in .png; must not exist.
-        like: a screenshot of ours whose camera, thresholds and view settings are taken.
-        camera: a training view, counted from 0, whose camera is taken. With neither: the view the window starts at.
-        time: when, 0 to 1, in a scene that moves; else the screenshot's or the camera's time.
-        size: "WIDTHxHEIGHT"; else the screenshot's, or the dataset's.
+        like: one of our screenshots, for its camera, thresholds and view settings.
+        camera: a training view, counted from 0, for its camera. With neither: the view that the window starts at.
+        time: 0 to 1, in a scene that moves; None: the screenshot's or the camera's time.
+        size: "WIDTHxHEIGHT"; None: the screenshot's, or the dataset's.
         thresholds, view: settings by name that differ from the screenshot's, or from training's and the defaults.
         depth: a new .npy or .npz file of distances, see `viewer.picture.export.depth_files`.
         own_field: see `load_snapshot`.
 
     Raises:
         FirstlightError: an output exists or can't be written; the snapshot or the screenshot can't be read.
-        ValueError: both `like` and `camera`, a camera that isn't there, a value out of range, nothing there to
-            compare with, or a time where nothing moves.
+        ValueError: both `like` and `camera`, a camera that doesn't exist, a value out of range, nothing to compare
+            with, or a time in a static scene.
     """
     path = check_new_file(output, (".png",))
     if like is not None and camera is not None:
@@ -74,11 +74,12 @@ def rerender(
         request = replace(request, view=_at(request.view, time, scene))
     request = replace(request, view=_changed(request.view, width_height, thresholds or {}, view or {}))
     rendered = pictures.render_whole(trainer, request.view)
+    assert rendered is not None, "nothing cancels it"
     rgba = pictures.finished(rendered, request.view, scene, request.transparent)
     content = screenshots.encode(request, rgba, trainer.step_count, scene.path, device=trainer.device)
-    with new_file(path) as file:  # either both or none: what is left behind would stop the next attempt
+    with new_file(path) as file:  # both files or none: a leftover would be in the way of the next attempt
         file.write(content)
-        file.flush()  # a full disk is met before the distances are written
+        file.flush()  # so that a full disk shows before the distances are written
         if depth_path is not None:
             write_depths(depth_path, rendered.output, request.view)
     return path
@@ -93,13 +94,13 @@ def _from_camera(trainer: Trainer, scene: SceneInfo, camera: int | None) -> Scre
     c2w = tuple(float(v) for v in np.ravel(scene.cameras[index]))
     pose = Pose(c2w, float(scene.camera_fov_y[index]), scene.time_of(photo))
     view = ViewSettings(background=scene.background)
-    size = scene.image_sizes[index].tolist()
-    request = ViewRequest(pose, *size, trainer.settings.march, view, moving=False, serial=0, photo=photo)
+    width, height = scene.image_sizes[index].tolist()
+    request = ViewRequest(pose, width, height, trainer.settings.march, view, moving=False, serial=0, photo=photo)
     return ScreenshotRequest(request, folder="", transparent=False)
 
 
 def _at(request: ViewRequest, time: float, scene: SceneInfo) -> ViewRequest:
-    """The request at another time, at which its photo was not taken."""
+    """The request at another time; its photo is dropped unless it was taken then."""
     if scene.times is None:
         raise ValueError(f"--time goes with a scene that moves, and the views of {scene.name} carry no times: leave it")
     if time == request.pose.time:
@@ -110,7 +111,7 @@ def _at(request: ViewRequest, time: float, scene: SceneInfo) -> ViewRequest:
 def _changed(
     request: ViewRequest, size: tuple[int, int] | None, thresholds: Mapping[str, Any], view: Mapping[str, Any]
 ) -> ViewRequest:
-    """The request with what was asked for instead; a field of view changes the pose, which has its own."""
+    """The request with the given changes; a field of view changes the pose, which has its own."""
     width, height = size or (request.width, request.height)
     settings = replace(request.view, **view)
     if "fov" in view:

@@ -1,4 +1,4 @@
-"""Answers view requests on the worker thread: renders what the controller plans, and shows again what is still good."""
+"""Answers view requests on the worker thread: renders what the controller plans, and reuses what is still valid."""
 
 import time
 from collections.abc import Callable
@@ -18,15 +18,15 @@ from viewer.scene.open_scene import OpenScene
 from viewer.session.resolution import Plan, ViewController
 
 MAX_PHOTOS = 4
-"""Photos kept in the rasters of views: thresholds that move make the view's size go down and up again."""
+"""Photos kept, each in the raster of a view: while a slider moves, the size of views goes down and up again."""
 
 MOTION_ENDS = 0.5
-"""A camera whose last request is older than these seconds rests, whatever the request said."""
+"""Seconds after its last request at which a camera counts as resting, whatever the request said."""
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """The last marched view, kept so that display settings change without marching again."""
+    """The last marched view, kept so that display settings can change without another march."""
 
     request: ViewRequest
     rendered: pictures.Rendered
@@ -36,7 +36,7 @@ class _Shown:
     errors: PixelErrors | None
 
     def serves(self, request: ViewRequest) -> bool:
-        """Whether it has the rays and thresholds asked for, and is not a moving camera's while rest asks for more."""
+        """Whether it has the request's rays and thresholds, and is not a moving camera's while a resting one asks."""
         old, new = ((r.pose, r.width, r.height, r.march) for r in (self.request, request))
         other = self.rendered.other
         has_other = request.other is None or (
@@ -71,13 +71,13 @@ class ViewServer:
         return (self._rates.per_second(time.perf_counter()) or (0.0,))[0]
 
     def forget(self) -> None:
-        """Another scene took over: what was shown and asked for was the old one's."""
+        """Another scene took over: drop the old one's request and pictures."""
         self._request = None
         self._photos.clear()
         self.outdated()
 
     def outdated(self) -> None:
-        """Other weights took over: the picture is wanted anew."""
+        """Other weights took over: the picture is out of date."""
         self._shown = None
         self.controller.stale()
 
@@ -85,13 +85,13 @@ class ViewServer:
         """The picture for a new request, or None if a newer one came first.
 
         Args:
-            training: seconds the scene has been trained, or None while no step follows.
+            training: seconds of training so far, or None while no step follows.
         """
         self._request, self._asked_at = None, time.perf_counter()
         if request.width < 1 or request.height < 1:
             return None
         if self._shown is not None and self._shown.serves(request):
-            frame = self._show_again(request, scene)
+            frame = self._show_again(self._shown, request, scene)
             self._request = request
             return frame
         self.controller.n_marches = _n_marches(request)
@@ -140,10 +140,9 @@ class ViewServer:
         self._rates.add(ended, 1)
         return frame
 
-    def _show_again(self, request: ViewRequest, scene: OpenScene) -> Frame:
-        """The last marched view with other display settings; what it lacks of grid and photo is found."""
-        shown, before = self._shown, self._shown.request
-        rendered, errors = shown.rendered, shown.errors
+    def _show_again(self, shown: _Shown, request: ViewRequest, scene: OpenScene) -> Frame:
+        """The last marched view with other display settings; cells and photo that it lacks are found."""
+        before, rendered, errors = shown.request, shown.rendered, shown.errors
         if not grid_cells.same_layers(request.view, before.view):
             rendered = pictures.without_layers(rendered)
         if request.photo != before.photo:
@@ -151,12 +150,12 @@ class ViewServer:
         if request.view.background != before.view.background:
             errors = _errors(rendered, request)
         rendered = pictures.completed(scene.trainer, request, rendered, self._photo_of, scene.former_trainer)
-        self._shown = replace(shown, request=request, rendered=rendered, errors=errors)
+        self._shown = shown = replace(shown, request=request, rendered=rendered, errors=errors)
         self._rates.add(time.perf_counter(), 1)
-        return self._compose(request, self._shown, scene)
+        return self._compose(request, shown, scene)
 
     def _photo_of(self, trainer: Trainer, request: ViewRequest, size: tuple[int, int]) -> Photo:
-        """As `pictures.find_photo`, which takes as long as a small picture; the last few are kept."""
+        """`pictures.find_photo`, which takes as long as a small picture, with the last few kept."""
         key = (request.photo, request.pose, size)
         photo = self._photos.pop(key, None) or pictures.find_photo(trainer, request, size)
         self._photos[key] = photo
@@ -168,8 +167,8 @@ class ViewServer:
         began, rendered, errors = time.perf_counter(), shown.rendered, shown.errors
         rgba, legends = pictures.compose(rendered, request.pose, request.view, scene.info, ray=request.ray)
         drawing, comparison = time.perf_counter() - began, None
-        if request.other is not None and errors is not None:
-            drawing /= 2  # both were drawn
+        if request.other is not None and errors is not None and rendered.other is not None:
+            drawing /= 2  # two pictures were drawn
             comparison = Comparison(errors.psnr, errors.largest, frame_stats(rendered.other, drawing))
         stats = frame_stats(rendered, drawing)
         return Frame(rgba, request, stats, shown.step, shown.plan.reason, legends, comparison)
@@ -180,7 +179,7 @@ def _n_marches(request: ViewRequest) -> int:
 
 
 def _errors(rendered: pictures.Rendered, request: ViewRequest) -> PixelErrors | None:
-    """How A's picture and the present one differ, where there is one."""
+    """The difference between A's picture and the present one; None without A."""
     other = rendered.other
     return None if other is None else pictures.errors_between(other, rendered, request.view.background)
 
@@ -189,11 +188,11 @@ def frame_stats(rendered: pictures.Rendered, drawing: float) -> FrameStats:
     """What a picture cost and what the thresholds did.
 
     Args:
-        drawing: seconds that it took after it was marched.
+        drawing: seconds from the end of the march to the finished picture.
     """
     output, stages = rendered.output, rendered.stages
     height, width = output.n_kept.shape
-    n_marched, n_dense = (int(x.sum(dtype="int64")) for x in (output.n_marched, output.n_dense))
+    n_marched, n_dense = (int(x.sum(dtype=np.int64)) for x in (output.n_marched, output.n_dense))
     missed, stopped = float(np.mean(output.n_marched == 0)), float(output.stopped.mean())
     median, p95 = np.percentile(output.n_kept, (50.0, 95.0))
     return FrameStats(

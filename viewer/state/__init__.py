@@ -1,1 +1,3 @@
-"""What the window remembers: view, drafts, layout, recent scenes. Imports no widget and no torch object."""
+"""What the window remembers: view, drafts, layout, recent scenes. Imports `input` and what stands above it; no widgets
+and no torch.
+"""

@@ -1,4 +1,4 @@
-"""The window's settings as a command line that opens the same scene with them. Pure."""
+"""The command line that opens the open scene with the window's settings. Pure."""
 
 import math
 import shlex
@@ -21,10 +21,10 @@ from viewer.protocol.view_settings import ViewSettings
 
 
 def command(scene: SceneInfo, march: MarchSettings, view: ViewSettings) -> str:
-    """`run_viewer.py SCENE` with a flag for each threshold, view setting and part of the scene's place and method that
-    it doesn't open with.
+    """`run_viewer.py SCENE` with a flag for each threshold, view setting and part of place and method that differs from
+    what the scene opens with.
 
-    The quotes are those of this system's shell.
+    Quoted for this system's shell.
     """
     words = ["run_viewer.py", scene.opened, *_flags(scene.reading, AS_STORED), *_place_flags(scene)]
     words += [*_method_flags(scene), *_flags(march, scene.train.march), *_flags(view, opened_view(scene))]
@@ -42,7 +42,7 @@ def place_wishes(place: Place, opened: Place | None) -> dict[str, Any]:
     can't be said, nor can the near plane: both are found again.
 
     Args:
-        opened: where it opens unless asked, which needs no saying; None: that isn't known.
+        opened: the place that it opens in by default, which needs no flags; None: unknown.
     """
     wishes: dict[str, Any] = {}
     if opened is None or place.box != opened.box:
@@ -62,8 +62,8 @@ def _place_flags(scene: SceneInfo) -> list[str]:
 
 
 def _method_flags(scene: SceneInfo) -> list[str]:
-    """The kinds that a scene doesn't open with, and their settings that aren't the usual ones; a snapshot keeps all but
-    the code of a field of the user's own."""
+    """The kinds that a scene doesn't open with by default, and their settings that differ from the defaults. A snapshot
+    contains everything but the code of a user's own field."""
     if is_snapshot(scene.opened):
         field = scene.method.method["field"]
         return ["--field", field] if is_own(field) else []
@@ -74,7 +74,7 @@ def _method_flags(scene: SceneInfo) -> list[str]:
 
 
 def _flags(settings: Any, opened: Any) -> list[str]:
-    """The flags of what differs. A crop box that was taken away has none: a flag that is left out says None."""
+    """The flags of the settings that differ. A removed crop box has none: it is None where the flag is missing."""
     words = []
     for name in settings_of(type(settings)):
         value = getattr(settings, name)
@@ -96,7 +96,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _word(value: Any) -> str:
-    """A value as it is typed; of a number all the digits that it has."""
+    """A value as it is typed, a number with all its digits."""
     if isinstance(value, Enum):
         return str(value.value)
     return repr(float(value)) if isinstance(value, float) else str(value)

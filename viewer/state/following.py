@@ -1,11 +1,11 @@
-"""What the window's state takes over from the session when another scene opens, or the open one starts anew."""
+"""What the window's state adopts from the session when another scene opens or the open one starts again."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from viewer.protocol.runs import title_of
+from viewer.protocol.runs import RunSummary, title_of
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
@@ -17,10 +17,10 @@ class SceneFollower:
     """Keeps a state in step with the session's scenes.
 
     Args:
-        thresholds, picture: values of `MarchSettings` and of `ViewSettings` by name, meant for the first scene.
-        opened: called with what to open to have a newly opened scene again.
+        thresholds, picture: values of `MarchSettings` and of `ViewSettings` by name, for the first scene.
+        opened: called with what to open to get a newly opened scene again.
         go_home: puts the camera on a new scene.
-        say: tells the user of an error.
+        say: shows the user an error.
     """
 
     def __init__(
@@ -38,27 +38,25 @@ class SceneFollower:
         self._scene: SceneInfo | None = None
 
     def follow(self, status: Status) -> None:
-        """Another scene, or the same one anew, in another place or with another method, has taken over; or its up was
-        turned, or its former run was let go."""
+        """Adopt a new status: another scene, the same one in another place or with another method, another up, or a
+        former run that is gone."""
         state, scene, before = self._state, status.scene, self._scene
         if scene is None:
             return
         state.turn_up(scene.up)
-        runs = () if status.former is None else (_at_step(status), title_of(scene.method))
+        runs = () if status.former is None else (_at_step(status.former), title_of(scene.method))
         if state.runs and not runs and state.view.compare is Compare.RUN:
-            state.set_view(compare=Compare.OFF)  # or the next former run would show without having been asked for
+            state.set_view(compare=Compare.OFF)  # otherwise the next former run would be shown unasked
         state.runs = runs
         if status.scene_serial == self._serial:
             return
         self._serial = state.scene_serial = status.scene_serial
         self._scene = scene
         state.forget()
-        same = goes_on(status, before) and (scene.times is None) == (before.times is None)
-        if same and np.array_equal(scene.cameras, before.cameras):  # other axes turn cameras over
-            if scene.train.march != before.train.march or scene.box != before.box:
-                state.move(before, scene)
-            return
-        self._begin(scene)
+        if before is None or not goes_on(status, before) or not _same_views(scene, before):
+            self._begin(scene)
+        elif scene.train.march != before.train.march or scene.box != before.box:
+            state.move(before, scene)
 
     def _begin(self, scene: SceneInfo) -> None:
         state = self._state
@@ -68,7 +66,7 @@ class SceneFollower:
         state.playback = None if scene.times is None else Playback()
         try:
             state.set_march(**self._asked)
-        except ValueError as error:  # what was asked for doesn't go with this scene's size or its own thresholds
+        except ValueError as error:  # the thresholds don't suit this scene's size or its own ones
             self._say(f"The scene keeps its own thresholds: {error}")
         self._go_home()
         if self._asked_fov is not None:
@@ -77,18 +75,23 @@ class SceneFollower:
 
 
 def goes_on(status: Status, before: SceneInfo | None) -> bool:
-    """Whether a status's scene is the one before it, though perhaps not its snapshot: opened as that was, or beside a
-    former run, which a scene that was just opened never has.
+    """Whether a status's scene continues the one before it: opened from the same place, or beside a former run, which a
+    newly opened scene never has. A dataset and a snapshot of it count as different scenes.
 
     Args:
         before: None: there was none.
     """
-    if before is None:
-        return False
     scene = status.scene
+    if scene is None or before is None:
+        return False
     return scene.opened in (before.opened, before.path) or (status.former is not None and scene.path == before.path)
 
 
-def _at_step(status: Status) -> str:
-    """What the former run is called; the present one's steps would be others in every picture."""
-    return f"{status.former.title}, step {status.former.step}"
+def _same_views(scene: SceneInfo, before: SceneInfo) -> bool:
+    """Whether both have the same cameras and either both move or neither; reading other axes turns cameras over."""
+    return (scene.times is None) == (before.times is None) and np.array_equal(scene.cameras, before.cameras)
+
+
+def _at_step(former: RunSummary) -> str:
+    """The former run's name. The present run's has no step: it would change with every picture."""
+    return f"{former.title}, step {former.step}"

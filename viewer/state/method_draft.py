@@ -1,4 +1,4 @@
-"""The method that is being chosen beside the one that is trained. Pure; the panel changes it."""
+"""The method that is being chosen beside the one that is trained. Pure: the panel changes it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +10,11 @@ from viewer.protocol.status import Status
 
 
 class MethodDraft:
-    """What training would start again with.
+    """The method that training would start again with.
 
     Attributes:
         trained: the method that is trained, or None without a scene.
-        chosen: the chosen one. Of each kind its settings stay as they were left, until another method is trained.
+        chosen: the chosen one. The settings of each kind are remembered until another method is trained.
     """
 
     def __init__(self) -> None:
@@ -34,10 +34,10 @@ class MethodDraft:
         return self.chosen != (self.trained or Overrides())
 
     def follow(self, trained: Overrides | None, usual: Mapping[str, str]) -> None:
-        """A scene's method; another one throws away what was chosen.
+        """Follow a scene's method; another one discards what was chosen.
 
         Args:
-            usual: what needn't be asked for, by choice.
+            usual: the default kinds, by choice.
         """
         if (trained, usual) != (self.trained, self._usual):
             self.trained, self._usual = trained, usual
@@ -52,7 +52,7 @@ class MethodDraft:
                 self._values[choice, self._names[choice]] = dict(getattr(self.trained, choice))
 
     def name(self, choice: str) -> str:
-        """What is chosen, "" without a scene."""
+        """The name of the chosen kind, "" without a scene."""
         return self._names.get(choice, "")
 
     def choose(self, choice: str, name: str) -> None:
@@ -60,11 +60,11 @@ class MethodDraft:
             self._names[choice] = name
 
     def values(self, choice: str) -> dict[str, Any]:
-        """The settings of what is chosen that are not to be the usual ones, by name."""
+        """The settings of the chosen kind that differ from the defaults, by name."""
         return dict(self._values.get((choice, self.name(choice)), {}))
 
     def set(self, choice: str, setting: str, value: Any) -> None:
-        """Change a setting of what is chosen."""
+        """Change a setting of the chosen kind."""
         self._values.setdefault((choice, self.name(choice)), {})[setting] = value
 
 
@@ -76,14 +76,14 @@ def question_text(status: Status, chosen: Overrides) -> str:
         f"The present run (step {status.step}{psnr}) is kept for comparison."
     )
     if status.former is not None:
-        text += f" The one kept so far, {status.former.title} (step {status.former.step}), is let go."
+        text += f" The one kept so far, {status.former.title} (step {status.former.step}), is dropped."
     return text
 
 
 def forget_text(former: RunSummary) -> str:
-    """What is asked before the former run is let go."""
+    """The question before the former run is dropped."""
     psnr = f", {former.psnrs[-1].psnr:.1f} dB" if former.psnrs else ""
-    return f"Forget A? That run, {former.title} (step {former.step}{psnr}), is let go and can't be had back."
+    return f"Forget A? That run, {former.title} (step {former.step}{psnr}), is dropped and can't be restored."
 
 
 def label_of(name: str, setting: Setting) -> str:

@@ -1,17 +1,17 @@
-"""When the picture is of, in a scene that moves: a time that stands or runs. Pure."""
+"""The time of the picture in a scene that moves: stopped or playing. Pure."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Playback:
-    """A moment of the sequence that the views show, and how it goes on.
+    """A moment of the sequence that the views show, and whether it is playing.
 
     Attributes:
         time: 0 to 1, from the first moment of the views to the last.
-        playing: the time runs.
-        seconds: the whole sequence takes so long.
-        loop: it begins again at its end; else it stays there.
+        playing: time is running.
+        seconds: the duration of the whole sequence.
+        loop: it starts over at its end; otherwise it stops there.
     """
 
     time: float = 0.0
@@ -26,7 +26,7 @@ class Playback:
             raise ValueError(f"a sequence takes more than 0 seconds, got {self.seconds!r}")
 
     def after(self, seconds: float) -> "Playback":
-        """What it is some seconds later."""
+        """The playback some seconds later."""
         if not self.playing:
             return self
         time = self.time + seconds / self.seconds
@@ -35,10 +35,10 @@ class Playback:
         return replace(self, time=time % 1.0) if self.loop else replace(self, time=1.0, playing=False)
 
     def toggled(self) -> "Playback":
-        """Begin to play, at the end from the start again; or stop."""
+        """Play, from the start if it is at the end; or stop."""
         begin = not self.playing and self.time >= 1.0
         return replace(self, playing=not self.playing, time=0.0 if begin else self.time)
 
     def at(self, time: float) -> "Playback":
-        """Stand at a time."""
+        """Stop at a time."""
         return replace(self, time=time, playing=False)

@@ -1,4 +1,4 @@
-"""The scenes opened lately, newest first, kept in the user's cache folder. A lost or broken list is an empty one."""
+"""The recently opened scenes, newest first, kept in the user's cache folder. A lost or broken list counts as empty."""
 
 import json
 from contextlib import suppress
@@ -10,7 +10,7 @@ LENGTH = 8
 
 
 def default_file() -> Path:
-    """Where the list lives."""
+    """Where the list is kept."""
     return user_folder() / "recent.json"
 
 

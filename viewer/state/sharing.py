@@ -1,4 +1,4 @@
-"""Whether training marches with the view's thresholds, and when it is told so."""
+"""Whether training marches with the view's thresholds, and when they are sent to it."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ from viewer.state.following import goes_on
 
 
 class Sharing:
-    """Follows the view's thresholds for training, whichever panel changed them.
+    """Sends the view's thresholds to training, whichever panel changed them.
 
     Args:
-        send: tells training; None: its own thresholds again.
+        send: hands thresholds to training; None: its own ones again.
 
     Attributes:
         on: whether the user asked for it.
@@ -26,17 +26,17 @@ class Sharing:
         self._collapsed = False
 
     def set(self, on: bool) -> None:
-        """The user ticked it, or no longer wants it."""
+        """The user ticked or cleared the box."""
         if self.on and not on:
             self._send(None)
         self.on, self._sent = on, None
 
     def update(self, status: Status, march: MarchSettings, held: bool) -> None:
-        """Tell training what is new; for each frame of the window.
+        """Send thresholds that are new to training; called for each frame of the window.
 
         Args:
-            held: a slider is being dragged. Training gets the value once the hand has left it: each change makes it
-                find its batch size anew.
+            held: a slider is being dragged. Training gets the value once it is released: after each change training
+                has to find its batch size again.
         """
         self._follow_scene(status)
         self._follow_rescue(status)
@@ -45,16 +45,16 @@ class Sharing:
             self._send(march)
 
     def _follow_scene(self, status: Status) -> None:
-        """A scene trains with its own thresholds, but one that starts anew keeps what the user ticked."""
+        """A new scene trains with its own thresholds; one that starts again keeps what the user ticked."""
         scene, before = status.scene, self._scene
         if scene is None or status.scene_serial == self._serial:
             return
         self._serial, self._scene, self._sent = status.scene_serial, scene, None
-        if not goes_on(status, before) or scene.box != before.box:
+        if before is None or not goes_on(status, before) or scene.box != before.box:
             self.on = False
 
     def _follow_rescue(self, status: Status) -> None:
-        """A way out of a collapse gave training other thresholds: they are no longer the view's."""
+        """A rescue from a collapse gave training other thresholds than the view's."""
         rescued, self._collapsed = self._collapsed and status.collapse is None, status.collapse is not None
         if rescued and status.march != self._sent:
             self.on, self._sent = False, None

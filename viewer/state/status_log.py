@@ -1,4 +1,4 @@
-"""A log of what the window shows: one JSON object per line, for a closer look at a run and for tests of the window."""
+"""A log of what the window shows, one JSON object per line, to study a run and to test the window."""
 
 import json
 import os
@@ -20,7 +20,7 @@ PERIOD = 0.05
 
 
 class StatusLog:
-    """Appends to a file, at most one line in `PERIOD`; an absent path logs nothing."""
+    """Appends to a file, at most one line per `PERIOD`; without a path it logs nothing."""
 
     def __init__(self, path: Path | None):
         self._file: TextIO | None = None
@@ -53,8 +53,8 @@ class StatusLog:
         """Append a line.
 
         Args:
-            widgets: x, y, width, height in the window of each visible named widget; written when they changed.
-            more: further entries, JSON types.
+            widgets: x, y, width, height in the window of each visible named widget; written when they change.
+            more: further entries of JSON types.
         """
         if self._file is None:
             return
@@ -71,7 +71,7 @@ class StatusLog:
 
 
 def summary(status: Status, frame: Frame | None) -> dict[str, Any]:
-    """The figures of a status and a frame."""
+    """A status and a frame as JSON types."""
     found = {
         "state": status.state.value,
         "message": status.message,

@@ -1,4 +1,4 @@
-"""What the user has asked to see: camera, thresholds and view settings, and when to ask the session for a picture."""
+"""What the user wants to see: camera, thresholds and view settings, and when to ask the session for a picture."""
 
 import math
 from contextlib import suppress
@@ -15,19 +15,19 @@ from viewer.protocol.view_settings import Compare, CompareAs, ViewSettings
 from viewer.state.playback import Playback
 
 REST_SECONDS = 0.15
-"""So long after the last change the picture counts as resting and is asked for at full resolution."""
+"""Seconds after the last change until the picture counts as resting and is asked for at full resolution."""
 
 
 class ViewState:
-    """The newest wishes. Changes come from the mouse, keys and panels; requests go to the session.
+    """The newest view. Changes come from the mouse, keys and panels; requests go to the session.
 
     Attributes:
         camera: None until a scene is open.
         march, view: replaced as a whole by the setters below, which validate.
         other: the thresholds kept as A, or None.
-        runs: what the former run and the present one are called; () while no former run is kept.
+        runs: the names of the former run and the present one; () while no former run is kept.
         ray: an inspected ray that the picture shows, or None.
-        playback: when the picture is of; None while nothing moves in the scene.
+        playback: the time of the picture; None in a static scene.
         box: the open scene's bounds, or None.
         scene_serial: the open scene's, see `Status`.
     """
@@ -59,22 +59,22 @@ class ViewState:
 
     @property
     def time(self) -> float | None:
-        """When the picture is of; None while nothing moves in the scene."""
+        """The time of the picture; None in a static scene."""
         return None if self.playback is None else self.playback.time
 
     @property
     def playing(self) -> bool:
-        """Whether the time runs."""
+        """Whether time is running."""
         return self.playback is not None and self.playback.playing
 
     @property
     def pose(self) -> Pose | None:
-        """Where and when the picture is taken from; None without a camera."""
+        """Where and when the picture is taken; None without a camera."""
         return None if self.camera is None else replace(self.camera.pose, time=self.time)
 
     @property
     def comparing(self) -> Compare:
-        """What the picture is compared with: `view.compare`, where there is such a thing."""
+        """What the picture is compared with: `view.compare`, or `OFF` where that doesn't exist."""
         there = {
             Compare.SETTINGS: self.other is not None,
             Compare.RUN: bool(self.runs),
@@ -84,27 +84,27 @@ class ViewState:
 
     @property
     def divider(self) -> float | None:
-        """Where the picture's divider is, as a share of its width; None while it has none."""
+        """The position of the picture's divider, as a share of its width; None without one."""
         divided = self.comparing is not Compare.OFF and self.view.compare_as is CompareAs.DIVIDER
         return self.view.divider if divided else None
 
     @property
     def march_of_a(self) -> MarchSettings | None:
         """The thresholds of A's picture; None while the present picture isn't compared with one."""
-        # both runs are marched alike, so that only what they learnt differs
+        # both runs use the same thresholds, so that only what they learnt differs
         return {Compare.SETTINGS: self.other, Compare.RUN: self.march}.get(self.comparing)
 
     def a_at(self, across: float) -> Compare:
-        """As what A is seen alone at a share of the picture's width: `SETTINGS` or `RUN`; `OFF` where it isn't."""
+        """Whether A alone is seen at a share of the picture's width: as `SETTINGS` or `RUN`; `OFF` if it isn't."""
         alone = {CompareAs.DIVIDER: across < self.view.divider, CompareAs.FIRST: True}.get(self.view.compare_as, False)
         return self.comparing if alone and self.march_of_a is not None else Compare.OFF
 
     def place(self, camera: OrbitCamera, photo: PhotoId | None = None, time: float | None = None) -> None:
-        """Look from another camera; the field of view's slider follows it.
+        """Look from another camera; the field of view's slider follows.
 
         Args:
-            photo: the dataset's view whose camera it is exactly.
-            time: when that was taken: the time stops there. None: it stands or runs as it does.
+            photo: the dataset's view whose camera this is exactly.
+            time: when that view was taken: time stops there. None: time goes on as it does.
         """
         low, high = (math.degrees(limit) for limit in FOV_RANGE)
         if time is not None and self.playback is not None:
@@ -131,68 +131,68 @@ class ViewState:
         self.march = march
 
     def turn_up(self, up: tuple[float, float, float]) -> None:
-        """The scene's up is another now."""
+        """Follow a change of the scene's up."""
         if self.camera is not None and self.camera.scene_up != up:
             self.place(self.camera.stood_up(up))
 
     def move(self, before: SceneInfo, scene: SceneInfo) -> None:
-        """The open scene was put elsewhere: its thresholds follow its size, but for those that the user changed."""
+        """Follow the open scene to another place: thresholds follow its size, except those that the user changed."""
         changed = differences(self.march, before.train.march)
         self.box, self.other, self.march = scene.box, None, scene.train.march
         try:
             self.set_march(**changed)
-        except ValueError:  # a step that was changed by hand may be too small for a larger box
+        except ValueError:  # a step set by hand may be too small for a larger box
             changed.pop("render_step_size", None)
             with suppress(ValueError):  # a near plane may lie beyond the new far plane
                 self.set_march(**changed)
 
     def keep_as_a(self) -> None:
-        """Compare what comes with the present thresholds."""
+        """Keep the present thresholds as A, to compare later ones with them."""
         self.other = self.march
         self.set_view(compare=Compare.SETTINGS)
 
     def swap(self) -> None:
-        """A's thresholds become the present ones and the other way round."""
+        """Swap A's thresholds with the present ones."""
         if self.other is not None:
             self.march, self.other = self.other, self.march
 
     def current(self, width: int, height: int, moving: bool = False) -> ViewRequest | None:
-        """A request for what the user sees now; None without a camera or without a pixel."""
+        """A request for the present view; None without a camera or a pixel."""
         if self.camera is None or width < 1 or height < 1:
             return None
         view = replace(self.view, compare=self.comparing)
-        runs = self.runs if self.comparing is Compare.RUN else ()
+        pose, runs = replace(self.camera.pose, time=self.time), self.runs if self.comparing is Compare.RUN else ()
         return ViewRequest(
-            self.pose, width, height, self.march, view, moving, self.serial + 1, self.march_of_a, runs, self.photo,
+            pose, width, height, self.march, view, moving, self.serial + 1, self.march_of_a, runs, self.photo,
             self.ray, self.scene_serial,
         )  # fmt: skip
 
     def due(self, width: int, height: int, now: float, held: bool) -> ViewRequest | None:
         """The request to send now, or None.
 
-        A change is asked for at once, as moving; when nothing has changed for a moment, again as resting. A ray that
-        changes as training goes on is no motion.
+        A change is requested at once as moving, and again as resting when nothing has changed for a moment. A ray that
+        changes because training goes on is no motion.
 
         Args:
-            now: seconds on any clock that does not go back.
+            now: seconds on a monotonic clock.
             held: a button, slider or fly key is down, so the next change is near.
         """
-        wish = self.current(width, height)
-        if wish is None:
+        request = self.current(width, height)
+        if request is None:
             return None
         sent = self._sent
-        if sent is None or replace(wish, serial=sent.serial, moving=sent.moving, ray=sent.ray) != sent:
+        if sent is None or replace(request, serial=sent.serial, moving=sent.moving, ray=sent.ray) != sent:
             self._changed_at = now
         moving = held or now - self._changed_at < REST_SECONDS
-        wish = replace(wish, moving=moving)
-        if sent is not None and replace(wish, serial=sent.serial) == sent:
+        request = replace(request, moving=moving)
+        if sent is not None and replace(request, serial=sent.serial) == sent:
             return None
         if sent is not None and moving and self._changed_at != now:
             return None  # only the hold began: nothing new to see
-        self._sent = wish
-        return wish
+        self._sent = request
+        return request
 
     def forget(self) -> None:
-        """Another scene has taken over: whatever was sent is void."""
+        """Another scene has taken over: what was sent no longer counts."""
         if self._sent is not None:
             self._sent = replace(self._sent, width=0, height=0)

@@ -52,9 +52,9 @@ class Emptied:
         """The label of the button that puts the thresholds back, "" where that doesn't help."""
         if not self.back:
             return ""
-        if len(self.back) > 1:
+        (name, value), *more = self.back
+        if more:
             return "Put them back"
-        name, value = self.back[0]
         unit = settings_of(MarchSettings)[name].unit
         return "Put the crop box back" if name == "crop" else f"Put it back to {value:.4g} {unit}".strip()
 

@@ -111,7 +111,7 @@ class ImagesTool:
         self.result = ImageTable(scene.info, done, self._n_thumbnails, psnrs, steps)
 
     def _with_thumbnails(self, table: ImageTable, scene: OpenScene) -> ImageTable:
-        """The table after some more thumbnails were drawn."""
+        """The table after more thumbnails were drawn."""
         n, began = len(self._thumbnails), time.perf_counter()
         while self._n_thumbnails < n and time.perf_counter() - began < SLICE_SECONDS:
             photo = self._photos[self._n_thumbnails]

@@ -5,7 +5,8 @@ import dearpygui.dearpygui as dpg
 import numpy as np
 
 from core.geometry.placement import Place
-from viewer.input.handles import Sight, edges, handles
+from viewer.input.handles import edges, handles
+from viewer.picture.projection import Projection
 from viewer.widgets import ui
 from viewer.widgets.style import ACCENT, TEXT, Style
 
@@ -28,7 +29,7 @@ class BoxHandles:
         self._layer, self._style = layer, style
         self._drawn: tuple = ()
 
-    def draw(self, sight: Sight | None, trained: Place | None, edited: Place | None, marked: int | None) -> None:
+    def draw(self, sight: Projection | None, trained: Place | None, edited: Place | None, marked: int | None) -> None:
         """Draw the boxes anew if anything has changed.
 
         Args:
@@ -54,7 +55,7 @@ class BoxHandles:
             fill = AXIS_COLORS[handle.face % 3]
             dpg.draw_circle(at, radius, color=color, fill=fill, thickness=px(2), parent=self._layer)
 
-    def _draw_edges(self, place: Place, sight: Sight, color: tuple[int, int, int, int], strength: float) -> None:
+    def _draw_edges(self, place: Place, sight: Projection, color: tuple[int, int, int, int], strength: float) -> None:
         """A place's box, with a shadow that keeps it visible over bright and dark."""
         front, behind = edges(place.box, sight)
         for segments, share in ((behind, BEHIND), (front, 1.0)):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from viewer.picture.modes import COLORMAPS
+from viewer.picture.colors import COLORMAPS
 from viewer.protocol.frames import Frame, Legend
 from viewer.widgets import ui
 from viewer.widgets.bar import SETTLING_FRAMES, bar

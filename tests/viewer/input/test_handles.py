@@ -7,15 +7,16 @@ import pytest
 
 from core.geometry.boxes import sides_of
 from core.geometry.cameras import look_at
-from viewer.input.handles import BoxDrag, Sight, along, edges, handles, middle_of, pulled, under_cursor
+from viewer.input.handles import BoxDrag, along, edges, handles, middle_of, pulled, under_cursor
 from viewer.input.navigation import LEFT, RIGHT
+from viewer.picture.projection import Projection
 from viewer.protocol.requests import Pose
 
 BOX = (-1.0, -1.2, -0.8, 1.0, 1.2, 0.8)
 
 
-def sight(position, target=(0.0, 0.0, 0.0)) -> Sight:
-    return Sight(Pose(tuple(look_at(position, target).double().ravel().tolist()), 0.8), 640, 480)
+def sight(position, target=(0.0, 0.0, 0.0)) -> Projection:
+    return Projection(Pose(tuple(look_at(position, target).double().ravel().tolist()), 0.8), 640, 480)
 
 
 ASIDE = sight((5.0, 4.0, 3.0))

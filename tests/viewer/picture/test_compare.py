@@ -7,8 +7,8 @@ import pytest
 
 from tests.viewer.live import open_scene, view_request
 from viewer.picture import pictures
+from viewer.picture.colors import COLORMAPS, rounded_up
 from viewer.picture.compare import mixed, with_divider
-from viewer.picture.modes import COLORMAPS, rounded_up
 from viewer.protocol.requests import PhotoId, SceneRay, Split
 from viewer.protocol.view_settings import Compare, CompareAs, Mode, ViewSettings
 

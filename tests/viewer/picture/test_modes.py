@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
 
-from core.geometry.rays import RenderOutput
-from viewer.picture.modes import COLORMAPS, apply_colormap, blend, depth_range, samples_limit, tinted, to_rgba
+from viewer.picture.colors import COLORMAPS, apply_colormap, blend
+from viewer.picture.display import tinted, to_rgba
+from viewer.picture.modes.depth import depth_range
+from viewer.picture.modes.samples import samples_limit
+from viewer.picture.pixels import PixelArrays
 from viewer.protocol.view_settings import Mode, Tint, ViewSettings
 
 
-def output(height=6, width=8, background=(1.0, 1.0, 1.0), seed=0) -> tuple[RenderOutput, np.ndarray]:
+def output(height=6, width=8, background=(1.0, 1.0, 1.0), seed=0) -> tuple[PixelArrays, np.ndarray]:
     """A random picture over a background, and its straight colours. The first row shows nothing."""
     rng = np.random.default_rng(seed)
     straight = rng.random((height, width, 3), np.float32)
@@ -18,7 +21,7 @@ def output(height=6, width=8, background=(1.0, 1.0, 1.0), seed=0) -> tuple[Rende
     stopped = np.zeros((height, width), bool)
     medians = np.where(opacities > 0.5, depths + 0.1, np.inf).astype(np.float32)
     counts = n_kept * 8, n_kept * 2, n_kept
-    return RenderOutput(colors, opacities, depths, medians, 1.0 - opacities, *counts, stopped), straight
+    return PixelArrays(colors, opacities, depths, medians, 1.0 - opacities, *counts, stopped), straight
 
 
 @pytest.mark.parametrize("mode", list(Mode))

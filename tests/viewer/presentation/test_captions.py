@@ -62,4 +62,4 @@ def test_a_plain_picture_has_none():
 
 def test_errors_are_told_in_decibels_and_255ths_unless_they_are_no_numbers():
     assert errors_text(31.456, 0.5, 1) == "PSNR 31.46 dB, largest error 127.5 of 255"
-    assert errors_text(math.nan, math.nan, 1) == "PSNR and largest error are not a number"
+    assert errors_text(math.nan, math.nan, 1) == "PSNR and largest error are NaN"

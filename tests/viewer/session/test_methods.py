@@ -259,9 +259,9 @@ def test_a_draft_follows_the_method_that_is_trained_and_keeps_each_kinds_setting
 def test_it_asks_before_anything_is_given_up(changed):
     text = question_text(changed.status, Overrides(method={"field": "mlp", "sampler": "proposal"}))
     assert text.startswith("Start training again with mlp + proposal? The present run (step 1) is kept")
-    assert "ngp + occupancy (step 3), is let go" in text
+    assert "ngp + occupancy (step 3), is dropped" in text
     former = dataclasses.replace(changed.status.former, psnrs=(Measured(3, 21.04, 1.0, 900),))
-    assert forget_text(former).startswith("Forget A? That run, ngp + occupancy (step 3, 21.0 dB), is let go")
+    assert forget_text(former).startswith("Forget A? That run, ngp + occupancy (step 3, 21.0 dB), is dropped")
 
 
 def test_titles_and_labels_can_be_read():

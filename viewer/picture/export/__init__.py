@@ -1,1 +1,1 @@
-"""Pictures and depths written to new files."""
+"""Pictures and distances in new files. Imports what stands beside it in `viewer.picture`."""

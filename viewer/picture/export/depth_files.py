@@ -1,4 +1,4 @@
-"""Distances as numbers in a new file, with the camera that they are seen from, in the dataset's own units and axes."""
+"""Distances in a new file, with the camera that they are seen from, in the dataset's own units and axes."""
 
 from pathlib import Path
 
@@ -6,25 +6,21 @@ import numpy as np
 
 from core.files import new_file
 from core.geometry.cameras import pinhole_matrix
-from core.geometry.rays import RenderOutput
+from viewer.picture.pixels import PixelArrays
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.view_settings import Mode
 
 SUFFIXES = (".npy", ".npz")
 
 
-def distances(output: RenderOutput, mode: Mode) -> np.ndarray:
-    """Along each pixel's ray (height, width) float32, inf where it met nothing: the mean over what it met, and in the
-    mode half depth where half the light is left.
-
-    Args:
-        output: numpy arrays of shape (height, width, ...).
-    """
+def distances(output: PixelArrays, mode: Mode) -> np.ndarray:
+    """Distances along each pixel's ray, (height, width) float32, inf where it hit nothing: the mean over what it hit,
+    or in the mode half depth where half the light is left."""
     return np.asarray(output.median_depths if mode is Mode.HALF_DEPTH else output.depths, np.float32)
 
 
-def write_depths(path: Path, output: RenderOutput, request: ViewRequest) -> None:
-    """Write what a request's view shows. A .npy has the distances alone; a .npz has `depths`, `opacities` (height,
+def write_depths(path: Path, output: PixelArrays, request: ViewRequest) -> None:
+    """Write the distances of a request's view. A .npy has them alone; a .npz has `depths`, `opacities` (height,
     width), and the camera: `c2w` (4, 4), OpenGL axes, and `K` (3, 3) in pixels.
 
     Raises:

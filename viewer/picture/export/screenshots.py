@@ -1,4 +1,4 @@
-"""Pictures that carry everything needed to make them again.
+"""Pictures that contain everything needed to render them again.
 
 The metadata is JSON in a PNG text chunk named `firstlight`. A file is never overwritten: each picture takes the next
 free number.
@@ -22,10 +22,10 @@ from viewer.protocol.view_settings import view_from
 
 KEYWORD = "firstlight"
 COORDINATES = "the dataset's own units and axes; the camera's are OpenGL's: +x right, +y up, -z forward"
-"""Of a picture's camera, in its metadata. Nothing of ours moves or scales a scene."""
+"""The axes of a picture's camera, as its metadata say. Loading a dataset never moves or scales it."""
 
 FORMAT = 1
-"""Version of the metadata's layout; a reader refuses another one."""
+"""Version of the metadata's layout; others are refused."""
 
 
 def save(request: ScreenshotRequest, rgba: np.ndarray, name: str, step: int, dataset: str, **more: Any) -> Path:
@@ -33,10 +33,10 @@ def save(request: ScreenshotRequest, rgba: np.ndarray, name: str, step: int, dat
 
     Args:
         rgba: (height, width, 4) float32 in [0, 1], straight alpha.
-        name: the scene's; the file becomes NAME-stepNNNNNN-001.png in the request's folder.
+        name: the scene's; the file is NAME-stepNNNNNN-001.png in the request's folder.
         step: the training step whose weights it shows.
-        dataset: where the scene was opened.
-        more: further entries for the metadata, such as the device; JSON types.
+        dataset: the path of the scene's dataset.
+        more: further entries of the metadata, such as the device; JSON types.
 
     Returns:
         The new file's path.
@@ -60,7 +60,7 @@ def encode(request: ScreenshotRequest, rgba: np.ndarray, step: int, dataset: str
 
 
 def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, Any]:
-    """The metadata of a picture: plain JSON types only."""
+    """A picture's metadata, as JSON types."""
     view = request.view
     return {
         "program": f"Firstlight {__version__}",
@@ -86,10 +86,10 @@ def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, A
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """The metadata of a picture of ours, as `describe` wrote it.
+    """The metadata of one of our pictures, as `describe` wrote them.
 
     Raises:
-        FirstlightError: the file is absent, no PNG, or not one of ours; the message names it.
+        FirstlightError: the file doesn't exist, is no PNG, or is not one of ours; the message names it.
     """
     try:
         with Image.open(path) as picture:
@@ -112,14 +112,14 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
 
 def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
-    """The request that makes the picture again, with an empty folder and serial 0.
+    """The request that renders the picture again, with an empty folder and serial 0.
 
     Raises:
         FirstlightError: an entry is missing or out of range; the message names it.
     """
     try:
         camera = metadata["camera"]
-        # absent before pictures could be compared
+        # pictures of earlier versions have no such entries
         other, photo = metadata.get("other"), metadata.get("photo")
         c2w = tuple(float(v) for v in camera["c2w"])
         if len(c2w) != 16:
@@ -145,7 +145,7 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
 
 
 def _time_from(entry: Any) -> float | None:
-    """When a picture is of; pictures of what stands still, and of earlier versions, have no such entry."""
+    """A picture's time; pictures of static scenes and of earlier versions have none."""
     if entry is None:
         return None
     time = float(entry)
@@ -155,17 +155,17 @@ def _time_from(entry: Any) -> float | None:
 
 
 def _march_from(entries: dict[str, Any]) -> MarchSettings:
-    crop = tuple(entries["crop"]) if entries.get("crop") else None
-    return MarchSettings(**(entries | {"crop": crop}))
+    values: dict[str, Any] = entries | {"crop": tuple(entries["crop"]) if entries.get("crop") else None}
+    return MarchSettings(**values)
 
 
 def _ray_from(entry: dict[str, Any] | None) -> SceneRay | None:
-    """The inspected ray that a picture shows; pictures of earlier versions have no such entry."""
+    """The inspected ray that a picture shows; pictures of earlier versions have none."""
     if entry is None:
         return None
     return SceneRay(**{name: _tuples(value) for name, value in entry.items()})
 
 
 def _tuples(value: Any) -> Any:
-    """JSON's lists as tuples, also those inside them."""
+    """Lists as tuples, nested ones too."""
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -1,15 +1,15 @@
 """Grid cells drawn into a picture: occupied ones as solids, and those that a slice plane cuts.
 
-A picture's cells are kept for the pixels that see one, so that drawing them costs what they cover.
+Only pixels that see a cell are stored, so that the cost of drawing is proportional to them.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from viewer.picture.modes import apply_colormap, blend, log_share
+from viewer.picture.colors import apply_colormap, blend, log_share
 from viewer.picture.overlays.lines import Occluder
+from viewer.picture.projection import focal_length
 from viewer.protocol.frames import Legend
 from viewer.protocol.requests import Pose
 from viewer.protocol.scene_info import SceneInfo
@@ -31,30 +31,30 @@ LEVEL_COLORS = np.array(
 """One colour per grid level, (8, 3); finest first."""
 
 VALUE_RANGE = (1e-3, 100.0)
-"""Stored density * step from the colour map's first to its last colour, on a log scale."""
+"""Stored density * step of the colour map's first and last colour, on a log scale."""
 
-LIGHT = np.float32([0.72, 0.78, 0.94])
+LIGHT = np.array([0.72, 0.78, 0.94], np.float32)
 """Brightness of faces across x, y and z, so that cells read as solid."""
 
 EDGE_WIDTH = 0.05
 """Half the width of a cell's drawn edge, as a share of the cell's side."""
 SHARPEST = 0.02
-"""Edges are at least this soft, in cell sides."""
+"""The least softness of edges, in cell sides."""
 SLICE_OPACITY = 0.85
 SLICE_SHINES_THROUGH = 0.3
-"""What a surface hides of the slice is seen through it so strongly: most of what it cuts lies inside of things."""
+"""The opacity at which the slice shines through surfaces: most of what it cuts lies inside objects."""
 
 
 class Cells(NamedTuple):
-    """The cells that a picture's pixels see, and nothing for the pixels that see none.
+    """The cells that a picture's pixels see; pixels that see none are left out.
 
     Attributes:
-        pixels: (n,) int64, rising: row * width + column.
+        pixels: (n,) int64, ascending: row * width + column.
         t: (n,) float32, distance to the cell's face.
-        axes: (n,) int32, the axis that the face stands across, 0 to 2.
+        axes: (n,) int32, the axis perpendicular to the face, 0 to 2.
         edge: (n,) float32, distance from the hit to the face's nearest edge, 0 to 0.5 of the cell's side.
         levels: (n,) int32.
-        values: (n,) float32, what the colour stands for; without meaning where that is the level.
+        values: (n,) float32, what the colour stands for; meaningless where that is the level.
     """
 
     pixels: np.ndarray
@@ -66,7 +66,7 @@ class Cells(NamedTuple):
 
 
 class GridLayers(NamedTuple):
-    """What a picture shows of the grid; None for what it doesn't."""
+    """The cells that a picture shows, as solids and on the slice; None: not shown."""
 
     cells: Cells | None = None
     slice: Cells | None = None
@@ -86,7 +86,7 @@ def wants_slice(view: ViewSettings) -> bool:
 
 
 def same_layers(a: ViewSettings, b: ViewSettings) -> bool:
-    """Whether two view settings need the same cells found, however they then draw them."""
+    """Whether two view settings need the same cells, however they draw them."""
     return _sought(a) == _sought(b)
 
 
@@ -97,11 +97,11 @@ def draw(
 
     Args:
         rgba: (height, width, 4) float32, straight alpha; not written to.
-        surface: the rendered one.
-        scene: tells how large a cell is, for its edges.
+        surface: the rendered surface.
+        scene: for the size of a cell, on which the softness of its edges depends.
 
     Returns:
-        The picture, `rgba` itself where there is nothing to draw; and what was drawn, which covers what comes later.
+        The picture, `rgba` itself where there is nothing to draw; and what was drawn, as occluders of what comes later.
     """
     drawn: list[Occluder] = []
     for cells, color, opacity, shines_through in (
@@ -122,7 +122,7 @@ def draw(
 
 
 def occluders(layers: GridLayers, view: ViewSettings, size: tuple[int, int]) -> list[Occluder]:
-    """What the drawn layers cover in a picture (height, width), each as strongly as its faces are drawn."""
+    """The drawn layers as occluders in a picture (height, width), with the opacity of their faces."""
     strengths = (view.cells_opacity, SLICE_OPACITY if wants_slice(view) else 0.0)
     pairs = [
         (cells, alpha) for cells, alpha in zip(layers, strengths, strict=True) if cells is not None and alpha > 0.0
@@ -131,7 +131,7 @@ def occluders(layers: GridLayers, view: ViewSettings, size: tuple[int, int]) -> 
 
 
 def legends(view: ViewSettings, scene: SceneInfo) -> tuple[Legend, ...]:
-    """What the drawn cells' colours stand for. Levels have their own colours beside the panel's figures."""
+    """What the drawn cells' colours mean. The colours of levels are shown in the panel."""
     value = Legend("Stored density * step (log)", "heat", "", *VALUE_RANGE, log=True)
     found: list[Legend] = []
     if wants_cells(view):
@@ -149,9 +149,9 @@ def legends(view: ViewSettings, scene: SceneInfo) -> tuple[Legend, ...]:
 
 
 def pixels_on_cells(cells: Cells, pose: Pose, scene: SceneInfo, height: int) -> np.ndarray:
-    """How large a pixel of a picture so high is on the cell it sees, in cell sides: (n,)."""
+    """The size (n,) of a pixel on the cell that it sees, in cell sides, in a picture of a height."""
     side = max(np.subtract(scene.box[3:], scene.box[:3])) / scene.train.grid_resolution
-    angle = 2.0 * math.tan(0.5 * pose.fov_y) / height
+    angle = 1.0 / focal_length(pose.fov_y, height)
     return np.float32(angle / side) * cells.t * np.exp2(-cells.levels.astype(np.float32))
 
 
@@ -160,12 +160,12 @@ def shade(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Colours (n, 3) and alphas (n,) of cells' faces.
 
-    A face's brightness follows its direction; its edges are darker and more opaque. Where cells are hardly larger
-    than a pixel the edges fade into the faces.
+    A face's brightness depends on its direction; its edges are darker and more opaque. Where cells are hardly larger
+    than a pixel, edges fade into faces.
 
     Args:
         base: (n, 3), the cells' colours.
-        pixel: a pixel's size on the cell, in cell sides.
+        pixel: from `pixels_on_cells`.
     """
     soft = np.maximum(pixel, np.float32(SHARPEST))
     on_edge = np.clip((EDGE_WIDTH - cells.edge) / soft + 0.5, 0.0, np.minimum(1.0, 2.0 * EDGE_WIDTH / soft))
@@ -187,7 +187,7 @@ def cell_colors(cells: Cells, color: CellsColor, n_cameras: int) -> np.ndarray:
 
 
 def _occluder_of(cells: Cells, alpha: np.ndarray, size: tuple[int, int]) -> Occluder:
-    """Cells with opacities (n,) as something that covers what lies behind it."""
+    """Cells with opacities (n,) as an occluder."""
     t, opacity = np.full(size, np.inf, np.float32), np.zeros(size, np.float32)
     t.reshape(-1)[cells.pixels], opacity.reshape(-1)[cells.pixels] = cells.t, alpha
     return Occluder(t, opacity)

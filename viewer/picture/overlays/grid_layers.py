@@ -1,4 +1,4 @@
-"""What a picture's rays meet of the occupancy grid, with the values that its cells' colours stand for."""
+"""The cells of the occupancy grid that a picture's rays hit, with the values that their colours stand for."""
 
 import math
 
@@ -14,9 +14,9 @@ from viewer.protocol.view_settings import CellsColor, ViewSettings
 
 
 def find_layers(trainer: Trainer, camera: Camera, march: MarchSettings, view: ViewSettings) -> GridLayers:
-    """The grid's cells that `view` shows, as the rays of a camera's pixels meet them.
+    """The grid's cells that `view` shows, where the rays of a camera's pixels hit them.
 
-    Colours for cameras stand for those counted so far, and one more: see `core.datasets.bounds.coverage`.
+    Counts of cameras grow by one camera per call until all are counted: see `core.datasets.bounds.coverage`.
     """
     if not (wants_cells(view) or wants_slice(view)):
         return NO_LAYERS
@@ -34,10 +34,10 @@ def find_layers(trainer: Trainer, camera: Camera, march: MarchSettings, view: Vi
 
 
 def _cell_values(trainer: Trainer, color: CellsColor) -> Tensor:
-    """What the colour of each cell stands for, of any type and shape; for levels, which hits know, nothing much."""
+    """What the colour of each cell stands for, of any type and shape; any values for levels, which the hits know."""
     match color:
         case CellsColor.CAMERAS:
-            trainer.coverage.advance()  # all at once would hold up the picture for seconds
+            trainer.coverage.advance()  # counting all cameras at once would delay the picture by seconds
             return trainer.coverage.counts
         case CellsColor.CHANGED:
             return trainer.grid.changed
@@ -45,7 +45,7 @@ def _cell_values(trainer: Trainer, color: CellsColor) -> Tensor:
 
 
 def _met(hits: CellHits, values: Tensor, smallest: float = -math.inf) -> Cells:
-    """The pixels whose rays met a cell, unless its value is too small to be shown."""
+    """The pixels whose rays hit a cell of at least the smallest value."""
     pixels = (hits.cells >= 0).nonzero().view(-1)
     found = values.view(-1)[hits.cells[pixels].long()].float()
     if smallest > -math.inf:

@@ -1,4 +1,4 @@
-"""World-space line segments drawn into a picture: clipped, antialiased and hidden by what lies in front of them."""
+"""World-space line segments drawn into a picture: clipped, antialiased, and hidden by what lies in front of them."""
 
 import math
 from collections.abc import Sequence
@@ -6,27 +6,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from viewer.picture.modes import blend
+from viewer.picture.colors import blend
+from viewer.picture.projection import Projection
 from viewer.protocol.requests import Pose
 
 
 class Occluder(NamedTuple):
-    """Something that may cover a thing behind it.
+    """Something that covers what lies behind it.
 
     Attributes:
         t: (height, width), its distance along each pixel's ray; inf where there is nothing.
-        alpha: (height, width), how strongly it covers, 0 to 1.
+        alpha: (height, width), its opacity, 0 to 1.
     """
 
     t: np.ndarray
     alpha: np.ndarray
 
     def visible_pixels(self, pixels: np.ndarray, t: np.ndarray) -> np.ndarray:
-        """The share (n,) that is seen of things at distances t (n,) in some of the pixels (n,), counted row by row."""
+        """How visible (n,) things at distances t (n,) are at pixels (n,), counted row by row; 0 to 1."""
         return np.where(t > self.t.reshape(-1)[pixels], 1.0 - self.alpha.reshape(-1)[pixels], 1.0)
 
     def visible_at(self, rows: np.ndarray, columns: np.ndarray, t: np.ndarray) -> np.ndarray:
-        """The share (n,) that is seen of points at pixels (n,), (n,) and distances t (n,)."""
+        """How visible (n,) points at rows (n,), columns (n,) and distances t (n,) are; 0 to 1."""
         # A line drawn on the surface must not flicker through it: the slack is one percent of the distance.
         behind = t > 1.01 * self.t[rows, columns]
         return np.where(behind, 1.0 - self.alpha[rows, columns], 1.0)
@@ -47,24 +48,23 @@ def draw_lines(
         rgba: (height, width, 4) float32, straight alpha; not written to.
         segments: (n_segments, 2, 3), end points in world coordinates.
         color: (3,).
-        opacity: of the lines, 0 to 1.
-        thickness: of the lines; 1 is that of the box's edges.
+        opacity: the lines' opacity, 0 to 1.
+        thickness: the lines' thickness; 1 is that of the box's edges.
 
     Returns:
         (height, width, 4) float32.
     """
     height, width = rgba.shape[:2]
-    focal = 0.5 * height / math.tan(0.5 * pose.fov_y)
-    ends = project(segments, pose, width, height)
+    projection = Projection(pose, width, height)
+    ends = project(segments, projection)
     ends = clip_to_rectangle(ends, width, height)
-    # A line keeps its share of the picture: a large screenshot looks like the screen, and so does a small quick view,
-    # where a line is fainter instead of thinner than a pixel.
+    # A line's share of the picture doesn't depend on the size, so that large screenshots and small views look like the
+    # screen. Instead of becoming thinner than a pixel, a line becomes fainter.
     line_width = thickness * max(0.3, height / 450.0)
     columns, rows, coverage, depth = rasterise(ends, width, height, line_width)
     if len(columns) == 0:
         return rgba
-    x, y = columns + 0.5 - 0.5 * width, rows + 0.5 - 0.5 * height
-    t = depth * np.sqrt(1.0 + (x * x + y * y) / focal**2)
+    t = projection.distances(columns, rows, depth)
     for occluder in occluders:
         coverage = coverage * occluder.visible_at(rows, columns, t)
     coverage = opacity * coverage
@@ -76,16 +76,15 @@ def draw_lines(
     return result
 
 
-def project(segments: np.ndarray, pose: Pose, width: int, height: int) -> np.ndarray:
+def project(segments: np.ndarray, projection: Projection) -> np.ndarray:
     """End points on the image plane, (n_visible, 2, 3): column and row in pixels, and 1 / depth along the view axis.
 
-    What lies behind the near plane, a tiny fraction of the segments' extent in front of the camera, is cut off;
-    1 / depth is linear along a projected line, so it may be interpolated in the picture.
+    Segments are cut at a near plane, a tiny fraction of their extent in front of the camera. 1 / depth is linear along
+    a projected line, so it can be interpolated in the picture.
     """
     if len(segments) == 0:
         return np.zeros((0, 2, 3))
-    c2w = np.asarray(pose.c2w, np.float64).reshape(4, 4)
-    local = (segments - c2w[:3, 3]) @ c2w[:3, :3]
+    local = projection.local(np.asarray(segments, np.float64))
     near = max(1e-7 * float(np.abs(local).max()), 1e-9)
     depth = -local[..., 2]
     local, depth = local[(depth > near).any(axis=1)], depth[(depth > near).any(axis=1)]
@@ -95,9 +94,8 @@ def project(segments: np.ndarray, pose: Pose, width: int, height: int) -> np.nda
     crossing = local[:, 0] + share[:, None] * (local[:, 1] - local[:, 0])
     local = np.where((depth <= near)[..., None], crossing[:, None], local)
     depth = np.maximum(-local[..., 2], near)
-    focal = 0.5 * height / math.tan(0.5 * pose.fov_y)
-    x = 0.5 * width + focal * local[..., 0] / depth
-    y = 0.5 * height - focal * local[..., 1] / depth
+    local[..., 2] = -depth
+    x, y = projection.pixels(local)
     return np.stack([x, y, 1.0 / depth], axis=-1)
 
 
@@ -124,8 +122,8 @@ def rasterise(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Pixels near segments (n, 2, 3) that lie inside the picture.
 
-    Each segment is walked pixel by pixel along its longer axis; across it, coverage is the share of the pixel that the
-    line's width takes.
+    Each segment is walked pixel by pixel along its longer axis; across it, coverage is the share of the pixel that lies
+    within the line's width.
 
     Returns:
         columns, rows (n_pixels,) int; coverage (n_pixels,) in (0, 1]; depth (n_pixels,) along the view axis.

@@ -1,22 +1,31 @@
-"""A scene's known points drawn into a picture, the nearest in front, hidden by what lies before them."""
+"""The scene's known points, nearest on top, hidden by what lies before them."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from viewer.picture.modes import blend
+from viewer.picture.colors import blend
+from viewer.picture.overlays.base import Overlay
 from viewer.picture.overlays.lines import Occluder
+from viewer.picture.projection import Projection
 from viewer.protocol.requests import Pose
+from viewer.protocol.scene_info import SceneInfo
 
-POINT_COLOR = np.float32([0.55, 0.92, 0.45])
-"""Of points whose own colours are not known."""
+POINT_COLOR = np.array([0.55, 0.92, 0.45], np.float32)
+"""The colour of points that have none."""
 
 SHINES_THROUGH = 0.15
-"""How strongly a point is seen through what covers it: it tells where the scene goes on."""
+"""The opacity at which a covered point shines through: it shows where the scene goes on."""
 
 SLACK = 1.03
-"""A point lies on a surface, give or take some percent of its distance, and must not flicker through it."""
+"""Points lie on surfaces to within a few percent of their distance, and must not flicker through them."""
+
+
+def draw(rgba: np.ndarray, scene: SceneInfo, pose: Pose, occluders: Sequence[Occluder]) -> np.ndarray:
+    """See `viewer.picture.overlays.base.Draw`."""
+    if scene.points is None:
+        return rgba
+    return draw_points(rgba, scene.points, scene.point_colors, pose, occluders)
 
 
 def draw_points(
@@ -26,15 +35,15 @@ def draw_points(
     pose: Pose,
     occluders: Sequence[Occluder] = (),
 ) -> np.ndarray:
-    """Draw points as small squares, as large a share of the picture whatever its size.
+    """Draw points as small squares, whose share of the picture does not depend on its size.
 
     Args:
         rgba: (height, width, 4) float32, straight alpha; not written to.
         points: (n, 3) in the world.
-        colors: (n, 3) float32 in [0, 1]; None: all in `POINT_COLOR`.
+        colors: (n, 3) float32 in [0, 1]; None: all are `POINT_COLOR`.
 
     Returns:
-        (height, width, 4) float32; `rgba` itself where none is seen.
+        (height, width, 4) float32; `rgba` itself if none is seen.
     """
     height, width = rgba.shape[:2]
     columns, rows, t, which = _seen(points, pose, width, height)
@@ -47,7 +56,7 @@ def draw_points(
     rgb = np.broadcast_to(POINT_COLOR, (len(which), 3)) if colors is None else colors[which]
     side = max(1, round(height / 350))
     offsets = np.arange(side) - side // 2
-    order = np.argsort(-t).astype(np.int32)  # where several meet, the last one written stays: the nearest
+    order = np.argsort(-t).astype(np.int32)  # the last one written to a pixel stays: the nearest
     y, x = (rows[order, None, None] + offsets[:, None]), (columns[order, None, None] + offsets)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     nearest = np.full(height * width, -1, np.int32)
@@ -64,13 +73,12 @@ def _seen(
     points: np.ndarray, pose: Pose, width: int, height: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Columns, rows, distances from the camera and indices of the points that lie in the picture, each (n_seen,)."""
-    c2w = np.asarray(pose.c2w, np.float32).reshape(4, 4)
-    local = (points - c2w[:3, 3]) @ c2w[:3, :3]
-    depth = -local[:, 2]
-    focal = 0.5 * height / math.tan(0.5 * pose.fov_y)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        x = 0.5 * width + focal * local[:, 0] / depth
-        y = 0.5 * height - focal * local[:, 1] / depth
-    which = np.nonzero((depth > 0.0) & (x >= 0.0) & (x < width) & (y >= 0.0) & (y < height))[0]
+    projection = Projection(pose, width, height)
+    local = projection.local(points)
+    x, y = projection.pixels(local)
+    which = np.nonzero((local[:, 2] < 0.0) & (x >= 0.0) & (x < width) & (y >= 0.0) & (y < height))[0]
     distances = np.linalg.norm(local[which], axis=1)
     return x[which].astype(np.int64), y[which].astype(np.int64), distances, which
+
+
+OVERLAY = Overlay(draw, layer=0)

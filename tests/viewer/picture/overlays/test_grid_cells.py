@@ -4,7 +4,8 @@ import numpy as np
 
 from tests.viewer.grid_cells import HEIGHT, no_cells, some_cells
 from tests.viewer.picture.overlays.test_overlays import FOV, POSE, blank, changed, scene, surface
-from viewer.picture.modes import COLORMAPS
+from viewer.picture.colors import COLORMAPS
+from viewer.picture.overlays.drawing import draw_overlays
 from viewer.picture.overlays.grid_cells import (
     SLICE_SHINES_THROUGH,
     VALUE_RANGE,
@@ -14,12 +15,11 @@ from viewer.picture.overlays.grid_cells import (
     same_layers,
     shade,
 )
-from viewer.picture.overlays.overlays import apply
 from viewer.protocol.view_settings import CellsColor, SliceAxis, ViewSettings
 
 
 def drawn(view, cells=None, plane=None, behind=None):
-    return apply(blank(), view, POSE, *(behind or surface()), None, GridLayers(cells, plane))
+    return draw_overlays(blank(), view, POSE, *(behind or surface()), None, GridLayers(cells, plane))
 
 
 def shaded(cells, opacity, pixel=0.0):

@@ -8,9 +8,12 @@ import pytest
 from core.config.training import TrainSettings
 from core.geometry.cameras import look_at
 from tests.viewer.grid_cells import no_cells, some_cells
+from viewer.picture.overlays.cameras import camera_segments
+from viewer.picture.overlays.drawing import draw_overlays
 from viewer.picture.overlays.grid_cells import GridLayers
 from viewer.picture.overlays.lines import Occluder, clip_to_rectangle, draw_lines, project
-from viewer.picture.overlays.overlays import RAY_COLOR, apply, camera_segments, with_ray
+from viewer.picture.overlays.ray import RAY_COLOR, with_ray
+from viewer.picture.projection import Projection
 from viewer.protocol.requests import Pose, SceneRay
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import ViewSettings
@@ -65,19 +68,21 @@ def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 def test_points_are_drawn_when_asked_for_and_known():
     known = replace(scene(), points=np.zeros((1, 3), np.float32), point_colors=np.float32([[1.0, 0.0, 0.0]]))
     rgba = blank()
-    assert apply(rgba, ViewSettings(), POSE, *surface(), known) is rgba
-    assert apply(rgba, ViewSettings(show_points=True), POSE, *surface(), scene()) is rgba
-    assert changed(rgba, apply(rgba, ViewSettings(show_points=True), POSE, *surface(), known)).sum() == 1
+    assert draw_overlays(rgba, ViewSettings(), POSE, *surface(), known) is rgba
+    assert draw_overlays(rgba, ViewSettings(show_points=True), POSE, *surface(), scene()) is rgba
+    assert changed(rgba, draw_overlays(rgba, ViewSettings(show_points=True), POSE, *surface(), known)).sum() == 1
 
 
 def test_nothing_asked_for_changes_nothing():
     rgba = blank()
-    assert apply(rgba, ViewSettings(), POSE, *surface(), scene(), GridLayers(some_cells(), some_cells())) is rgba
+    assert (
+        draw_overlays(rgba, ViewSettings(), POSE, *surface(), scene(), GridLayers(some_cells(), some_cells())) is rgba
+    )
 
 
 def test_a_point_projects_where_its_ray_goes():
     point = np.array([[[0.7, 1.0, -0.4], [0.0, 0.0, 0.0]]])
-    x, y, inverse = project(point, POSE, WIDTH, HEIGHT)[0, 0]
+    x, y, inverse = project(point, Projection(POSE, WIDTH, HEIGHT))[0, 0]
     focal = 0.5 * HEIGHT / math.tan(0.5 * FOV)
     assert x == pytest.approx(WIDTH / 2 + focal * 0.7 / 5.0)
     assert y == pytest.approx(HEIGHT / 2 + focal * 0.4 / 5.0)
@@ -147,14 +152,14 @@ def test_depth_along_a_slanted_line_is_perspective_correct():
 
 def test_overlays_show_up_in_a_transparent_picture():
     clear = np.zeros((HEIGHT, WIDTH, 4), np.float32)
-    after = apply(clear, ViewSettings(show_box=True), POSE, *surface(), scene())
+    after = draw_overlays(clear, ViewSettings(show_box=True), POSE, *surface(), scene())
     assert after[..., 3].max() > 0.2
     assert (after[after[..., 3] == 0.0] == 0.0).all()
 
 
 def test_box_and_cameras_are_drawn():
     for view in (ViewSettings(show_box=True), ViewSettings(show_cameras=True)):
-        assert changed(blank(), apply(blank(), view, POSE, *surface(), scene())).sum() > 3
+        assert changed(blank(), draw_overlays(blank(), view, POSE, *surface(), scene())).sum() > 3
 
 
 def test_a_training_camera_opens_towards_what_it_sees():
@@ -169,7 +174,7 @@ def test_overlays_of_an_unusual_scene_stay_finite():
     lonely = scene()
     inside = Pose(tuple(np.eye(4).ravel()), FOV)
     view = ViewSettings(show_box=True, show_cameras=True, cells_opacity=0.5, slice_axis="x", tint_strength=0.5)
-    after = apply(blank(), view, inside, *surface(), lonely, GridLayers(no_cells(), no_cells()))
+    after = draw_overlays(blank(), view, inside, *surface(), lonely, GridLayers(no_cells(), no_cells()))
     assert np.isfinite(after).all()
     assert after.min() >= 0.0 and after.max() <= 1.0
 
@@ -180,7 +185,7 @@ RAY = SceneRay((-3.0, 0.0, 0.0), (1.0, 0.0, 0.0), 1.0, 3.0, 5.0, ((2.0, 2.4), (2
 
 def along_ray(rgba: np.ndarray, t: float) -> np.ndarray:
     """How strongly the ray is drawn at t, rows from the middle one up: 0 to 1."""
-    x, _, _ = project(np.array([[[t - 3.0, 0.0, 0.0], [9.0, 0.0, 0.0]]]), POSE, WIDTH, HEIGHT)[0, 0]
+    x, _, _ = project(np.array([[[t - 3.0, 0.0, 0.0], [9.0, 0.0, 0.0]]]), Projection(POSE, WIDTH, HEIGHT))[0, 0]
     column = (1.0 - rgba[:, int(x), :3]) @ (1.0 - RAY_COLOR) / ((1.0 - RAY_COLOR) @ (1.0 - RAY_COLOR))
     return column.max(), column.sum()
 
