@@ -87,7 +87,7 @@ class Frame:
         rgba: (height, width, 4) float32 in [0, 1], C-contiguous, rows from the top; of the rendered size.
         step: the training step whose weights it shows.
         reason: why the resolution is below the request's; "" at full resolution.
-        legends: see `viewer.picture.pictures.compose`; none for a picture in true colour.
+        legends: see `viewer.picture.compose.compose`; none for a picture in true colour.
         comparison: with the request's `other`, None without it.
     """
 

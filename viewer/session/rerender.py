@@ -15,7 +15,7 @@ from core.kernels.runtime.device import choose_device
 from core.training.snapshot import load_snapshot
 from core.training.trainer import Trainer
 from viewer.input.orbit import home_view
-from viewer.picture import pictures
+from viewer.picture import compose, render
 from viewer.picture.export import screenshots
 from viewer.picture.export.depth_files import SUFFIXES, write_depths
 from viewer.protocol.requests import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
@@ -73,9 +73,9 @@ def rerender(
     if time is not None:
         request = replace(request, view=_at(request.view, time, scene))
     request = replace(request, view=_changed(request.view, width_height, thresholds or {}, view or {}))
-    rendered = pictures.render_whole(trainer, request.view)
+    rendered = render.render_whole(trainer, request.view)
     assert rendered is not None, "nothing cancels it"
-    rgba = pictures.finished(rendered, request.view, scene, request.transparent)
+    rgba = compose.finished(rendered, request.view, scene, request.transparent)
     content = screenshots.encode(request, rgba, trainer.step_count, scene.path, device=trainer.device)
     with new_file(path) as file:  # both files or none: a leftover would be in the way of the next attempt
         file.write(content)

@@ -21,7 +21,7 @@ from core.kernels.runtime.device import choose_device
 from core.rendering.backends import describe_backend
 from core.training.build import Overrides, is_snapshot, open_trainer
 from core.training.snapshot import save_snapshot
-from viewer.picture import pictures
+from viewer.picture import compose
 from viewer.picture.export import screenshots
 from viewer.protocol.frames import Frame
 from viewer.protocol.requests import ScreenshotRequest, ViewRequest
@@ -305,7 +305,7 @@ class LocalSession:
         if self._scene is None:
             raise FirstlightError("there is no scene to take a picture of: open a dataset first")
         trainer, former, info = self._scene.trainer, self._scene.former_trainer, self._scene.info
-        rgba = pictures.make_picture(
+        rgba = compose.make_picture(
             trainer, request.view, info, request.transparent, lambda: self._mail.closed, former
         )  # fmt: skip
         if rgba is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.rendering.metrics import PixelErrors
 from core.training.trainer import Trainer
-from viewer.picture import pictures
+from viewer.picture import compose, render
 from viewer.picture.overlays import grid_cells
 from viewer.picture.photo import Photo
 from viewer.protocol.frames import Comparison, Frame, FrameStats
@@ -29,7 +29,7 @@ class _Shown:
     """The last marched view, kept so that display settings can change without another march."""
 
     request: ViewRequest
-    rendered: pictures.Rendered
+    rendered: render.Rendered
     plan: Plan
     in_motion: bool
     step: int
@@ -127,7 +127,7 @@ class ViewServer:
 
         size = (plan.width, plan.height)
         photo_of, former = self._photo_of, scene.former_trainer
-        rendered = pictures.render_request(trainer, request, size, cancelled, plan.chunk, photo_of, former)
+        rendered = render.render_request(trainer, request, size, cancelled, plan.chunk, photo_of, former)
         ended = time.perf_counter()
         if rendered is None:
             self.controller.cancelled(plan, ended - began, ended)
@@ -144,20 +144,20 @@ class ViewServer:
         """The last marched view with other display settings; cells and photo that it lacks are found."""
         before, rendered, errors = shown.request, shown.rendered, shown.errors
         if not grid_cells.same_layers(request.view, before.view):
-            rendered = pictures.without_layers(rendered)
+            rendered = render.without_layers(rendered)
         if request.photo != before.photo:
             rendered = replace(rendered, photo=None)
         if request.view.background != before.view.background:
             errors = _errors(rendered, request)
-        rendered = pictures.completed(scene.trainer, request, rendered, self._photo_of, scene.former_trainer)
+        rendered = render.completed(scene.trainer, request, rendered, self._photo_of, scene.former_trainer)
         self._shown = shown = replace(shown, request=request, rendered=rendered, errors=errors)
         self._rates.add(time.perf_counter(), 1)
         return self._compose(request, shown, scene)
 
     def _photo_of(self, trainer: Trainer, request: ViewRequest, size: tuple[int, int]) -> Photo:
-        """`pictures.find_photo`, which takes as long as a small picture, with the last few kept."""
+        """`render.find_photo`, which takes as long as a small picture, with the last few kept."""
         key = (request.photo, request.pose, size)
-        photo = self._photos.pop(key, None) or pictures.find_photo(trainer, request, size)
+        photo = self._photos.pop(key, None) or render.find_photo(trainer, request, size)
         self._photos[key] = photo
         if len(self._photos) > MAX_PHOTOS:
             del self._photos[next(iter(self._photos))]
@@ -165,7 +165,7 @@ class ViewServer:
 
     def _compose(self, request: ViewRequest, shown: _Shown, scene: OpenScene) -> Frame:
         began, rendered, errors = time.perf_counter(), shown.rendered, shown.errors
-        rgba, legends = pictures.compose(rendered, request.pose, request.view, scene.info, ray=request.ray)
+        rgba, legends = compose.compose(rendered, request.pose, request.view, scene.info, ray=request.ray)
         drawing, comparison = time.perf_counter() - began, None
         if request.other is not None and errors is not None and rendered.other is not None:
             drawing /= 2  # two pictures were drawn
@@ -178,13 +178,13 @@ def _n_marches(request: ViewRequest) -> int:
     return 1 if request.other is None else 2
 
 
-def _errors(rendered: pictures.Rendered, request: ViewRequest) -> PixelErrors | None:
+def _errors(rendered: render.Rendered, request: ViewRequest) -> PixelErrors | None:
     """The difference between A's picture and the present one; None without A."""
     other = rendered.other
-    return None if other is None else pictures.errors_between(other, rendered, request.view.background)
+    return None if other is None else compose.errors_between(other, rendered, request.view.background)
 
 
-def frame_stats(rendered: pictures.Rendered, drawing: float) -> FrameStats:
+def frame_stats(rendered: render.Rendered, drawing: float) -> FrameStats:
     """What a picture cost and what the thresholds did.
 
     Args:

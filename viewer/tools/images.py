@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from core.datasets.dataset import Dataset, Views
-from viewer.picture.pictures import views_of
+from viewer.picture.render import views_of
 from viewer.protocol.requests import PhotoId
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.session import ToolKey

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.rendering.render import render_rays
-from viewer.picture.pictures import views_of
+from viewer.picture.render import views_of
 from viewer.protocol.requests import PhotoId, ViewRequest
 from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene

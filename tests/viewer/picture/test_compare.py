@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.viewer.live import open_scene, view_request
-from viewer.picture import pictures
+from viewer.picture import compose, render
 from viewer.picture.colors import COLORMAPS, rounded_up
 from viewer.picture.compare import mixed, with_divider
 from viewer.protocol.requests import PhotoId, SceneRay, Split
@@ -32,8 +32,8 @@ def request_(scene):
 
 def composed(scene, request, transparent=False, **view):
     request = dataclasses.replace(request, view=dataclasses.replace(request.view, **view))
-    rendered = pictures.render_request(scene.trainer, request, SIZE)
-    return pictures.compose(rendered, request.pose, request.view, scene.info, transparent)
+    rendered = render.render_request(scene.trainer, request, SIZE)
+    return compose.compose(rendered, request.pose, request.view, scene.info, transparent)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -106,24 +106,24 @@ def test_a_differences_scale_ends_above_its_largest_value_and_names_its_unit(sce
 
 
 def test_the_difference_of_colours_is_that_of_the_worst_channel(scene, request_):
-    rendered = pictures.render_request(scene.trainer, request_, SIZE)
+    rendered = render.render_request(scene.trainer, request_, SIZE)
     view = dataclasses.replace(request_.view, compare=Compare.SETTINGS, compare_as=CompareAs.DIFFERENCE)
-    rgba, (legend,) = pictures.compose(rendered, request_.pose, view, scene.info)
+    rgba, (legend,) = compose.compose(rendered, request_.pose, view, scene.info)
     gap = np.abs(rendered.other.output.colors.clip(0, 1) - rendered.output.colors.clip(0, 1)).max(-1)
     assert legend.high == rounded_up(gap.max())
     worst, least = (np.unravel_index(f(gap), gap.shape) for f in (np.argmax, np.argmin))
     assert rgba[worst].sum() > rgba[least].sum()
-    errors = pictures.errors_between(rendered.other, rendered, view.background)
+    errors = compose.errors_between(rendered.other, rendered, view.background)
     assert errors.largest == pytest.approx(float(gap.max()), abs=1e-6)
 
 
 def test_a_photo_is_shown_in_its_own_colours_in_every_mode(scene, request_):
-    rendered = pictures.render_request(
+    rendered = render.render_request(
         scene.trainer, dataclasses.replace(request_, view=ViewSettings(compare=Compare.PHOTO)), SIZE
     )
     for mode in Mode:
         view = ViewSettings(mode=mode, compare=Compare.PHOTO, compare_as=CompareAs.FIRST)
-        rgba, legends = pictures.compose(rendered, request_.pose, view, scene.info)
+        rgba, legends = compose.compose(rendered, request_.pose, view, scene.info)
         np.testing.assert_allclose(rgba[..., :3], rendered.photo.over((1.0, 1.0, 1.0)).clip(0, 1), atol=1e-6)
         assert legends == ()
 
@@ -132,10 +132,10 @@ def test_the_photos_difference_counts_nothing_outside_the_photo(scene, request_)
     wide = dataclasses.replace(
         request_, view=ViewSettings(compare=Compare.PHOTO, compare_as=CompareAs.DIFFERENCE, background=(0.2, 0.9, 0.4))
     )
-    rendered = pictures.render_request(scene.trainer, wide, SIZE)
+    rendered = render.render_request(scene.trainer, wide, SIZE)
     outside = rendered.photo.inside < 0.5
     assert outside.any() and not outside.all()
-    rgba, _ = pictures.compose(rendered, wide.pose, wide.view, scene.info)
+    rgba, _ = compose.compose(rendered, wide.pose, wide.view, scene.info)
     assert (rgba[outside][:, :3] == COLORMAPS["heat"][0]).all()
 
 
@@ -164,15 +164,15 @@ def test_a_saved_picture_has_a_thin_line_at_its_divider(scene, request_, divider
         height=75,
         view=dataclasses.replace(request_.view, compare=Compare.SETTINGS, divider=divider),
     )
-    saved = pictures.make_picture(scene.trainer, asked, scene.info)
-    rendered = pictures.render_request(scene.trainer, asked, (100, 75))
-    bare, _ = pictures.compose(rendered, asked.pose, asked.view, scene.info)
+    saved = compose.make_picture(scene.trainer, asked, scene.info)
+    rendered = render.render_request(scene.trainer, asked, (100, 75))
+    bare, _ = compose.compose(rendered, asked.pose, asked.view, scene.info)
     changed = np.flatnonzero((saved != bare).any((0, 2)))
     assert len(changed) <= 4 and np.abs(changed + 0.5 - 100 * divider).max() <= 2.0
     blended = dataclasses.replace(asked, view=dataclasses.replace(asked.view, compare_as=CompareAs.BLEND))
-    rendered = pictures.render_request(scene.trainer, blended, (100, 75))
-    bare, _ = pictures.compose(rendered, blended.pose, blended.view, scene.info)
-    np.testing.assert_array_equal(pictures.make_picture(scene.trainer, blended, scene.info), bare)
+    rendered = render.render_request(scene.trainer, blended, (100, 75))
+    bare, _ = compose.compose(rendered, blended.pose, blended.view, scene.info)
+    np.testing.assert_array_equal(compose.make_picture(scene.trainer, blended, scene.info), bare)
 
 
 def test_the_line_is_seen_on_any_picture():
@@ -192,11 +192,11 @@ def test_as_ray_is_covered_by_what_a_shows(scene, request_):
     """A sees nothing, for it ends before the ball; the present picture hides what lies in the ball."""
     request = dataclasses.replace(request_, other=dataclasses.replace(request_.march, far_plane=0.1))
     request = dataclasses.replace(request, view=ViewSettings(compare=Compare.SETTINGS, divider=1.0))
-    rendered = pictures.render_request(scene.trainer, request, SIZE)
-    bare, _ = pictures.compose(rendered, request.pose, request.view, scene.info)
+    rendered = render.render_request(scene.trainer, request, SIZE)
+    bare, _ = compose.compose(rendered, request.pose, request.view, scene.info)
     drawn = []
     for of_a in (False, True):
         ray = SceneRay((-1.0, 0.0, 0.0), (1.0, 0.0, 0.0), 0.0, 2.0, 2.0, (), of_a)
-        rgba, _ = pictures.compose(rendered, request.pose, request.view, scene.info, ray=ray)
+        rgba, _ = compose.compose(rendered, request.pose, request.view, scene.info, ray=ray)
         drawn.append(np.abs(rgba - bare).sum())
     assert drawn[1] > 1.2 * drawn[0] > 0.0

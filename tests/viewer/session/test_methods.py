@@ -10,7 +10,7 @@ from core.config.sampler_settings import OccupancySettings, StratifiedSettings
 from core.rendering.render import render_image
 from core.training.build import Overrides
 from tests.viewer.live import ask, errors_of, live_session, paused_after, state_of, trainer_of
-from viewer.picture import pictures
+from viewer.picture import compose, render
 from viewer.protocol.runs import Measured, title_of
 from viewer.protocol.status import State
 from viewer.protocol.view_settings import Compare, CompareAs
@@ -99,7 +99,7 @@ def test_what_is_meant_for_the_scene_before_does_nothing(changed):
 def test_as_picture_is_the_one_that_the_former_trainer_renders(changed):
     former = changed._scene.former_trainer
     request = beside(changed, compare_as=CompareAs.FIRST)
-    camera = pictures.camera_of(request.pose, request.width, request.height, "cpu")
+    camera = render.camera_of(request.pose, request.width, request.height, "cpu")
     expected = render_image(former.field, former.sampler, camera, request.march, torch.ones(3)).colors
     np.testing.assert_allclose(changed.frame.rgba[..., :3], expected.clamp(0, 1).numpy(), atol=1e-6)
     assert changed.frame.comparison.psnr < 60.0, "both runs gave one picture"
@@ -112,7 +112,7 @@ def test_as_picture_is_the_one_that_the_former_trainer_renders(changed):
 def test_a_screenshot_of_both_runs_is_what_the_view_showed(changed, tmp_path):
     request = beside(changed, divider=0.4)
     scene = changed._scene
-    picture = pictures.make_picture(scene.trainer, request, scene.info, former=scene.former_trainer)
+    picture = compose.make_picture(scene.trainer, request, scene.info, former=scene.former_trainer)
     inside = np.r_[0:10, 16:32]  # beside the line
     np.testing.assert_allclose(picture[:, inside], changed.frame.rgba[:, inside], atol=1e-6)
 

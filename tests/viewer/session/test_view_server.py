@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.viewer.live import open_scene, view_request
-from viewer.picture import pictures
+from viewer.picture import compose, render
 from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.view_settings import CellsColor, Compare, CompareAs, Mode, SliceAxis
 from viewer.session.view_server import ViewServer
@@ -18,13 +18,13 @@ def scene(ball):
 @pytest.fixture
 def marches(monkeypatch):
     """Counts the views that are marched."""
-    counted, march = [], pictures.render_view
+    counted, march = [], render.render_view
 
     def render_view(*arguments, **more):
         counted.append(arguments)
         return march(*arguments, **more)
 
-    monkeypatch.setattr(pictures, "render_view", render_view)
+    monkeypatch.setattr(render, "render_view", render_view)
     return counted
 
 
@@ -59,7 +59,7 @@ def test_display_settings_change_without_marching_again(scene, marches):
         other = dataclasses.replace(request, view=dataclasses.replace(request.view, **change))
         frame = settled(views, scene, other)
         assert frame.request is other
-        expected = pictures.make_picture(scene.trainer, other, scene.info)
+        expected = compose.make_picture(scene.trainer, other, scene.info)
         np.testing.assert_allclose(frame.rgba, expected, atol=2e-6)
         del marches[-1]  # the expected picture's
     assert len(marches) == n_marched
@@ -94,8 +94,8 @@ def test_the_divider_and_all_ways_of_comparing_march_nothing_again(scene, marche
             other = dataclasses.replace(request, view=view, moving=moving)
             frame = settled(views, scene, other)
             assert frame.request is other and frame.stats.rendered_width == request.width
-            rendered = pictures.render_request(scene.trainer, other, (request.width, request.height))
-            expected, legends = pictures.compose(rendered, other.pose, other.view, scene.info)
+            rendered = render.render_request(scene.trainer, other, (request.width, request.height))
+            expected, legends = compose.compose(rendered, other.pose, other.view, scene.info)
             np.testing.assert_allclose(frame.rgba, expected, atol=2e-6)
             assert frame.legends == legends
             del marches[-2:]  # the expected picture's
@@ -135,8 +135,8 @@ def test_a_comparison_says_what_both_cost_and_how_they_differ(scene):
 
 
 def test_a_photo_is_laid_into_the_view_once(scene, monkeypatch):
-    found, find = [], pictures.find_photo
-    monkeypatch.setattr(pictures, "find_photo", lambda *arguments: found.append(arguments) or find(*arguments))
+    found, find = [], render.find_photo
+    monkeypatch.setattr(render, "find_photo", lambda *arguments: found.append(arguments) or find(*arguments))
     views, request = server(), compared(scene)
     request = dataclasses.replace(
         request, other=None, view=dataclasses.replace(request.view, compare=Compare.PHOTO, compare_as=CompareAs.FIRST)

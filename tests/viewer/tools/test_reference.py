@@ -9,7 +9,7 @@ import torch
 from core.config.march import THRESHOLDS_OFF
 from core.rendering.metrics import psnr
 from tests.viewer.live import live_session, paused_after, trainer_of, view_request
-from viewer.picture.pictures import render_view
+from viewer.picture.render import render_view
 from viewer.protocol.status import State
 from viewer.tools.reference import REFERENCE
 from viewer.tools.scattered import scattered

@@ -7,7 +7,7 @@ import torch
 from core.config.sampler_settings import StratifiedSettings
 from core.kernels.camera_rays import generate_rays
 from tests.viewer.live import open_scene, view_request
-from viewer.picture import pictures
+from viewer.picture import compose, render
 from viewer.protocol.view_settings import CellsColor, Compare, Mode, SliceAxis, ViewSettings
 
 
@@ -19,7 +19,7 @@ def scene(ball):
 def rendered(scene, request, **view):
     settings = dataclasses.replace(request.view, **view)
     request = dataclasses.replace(request, view=settings)
-    return pictures.render_request(scene.trainer, request, (request.width, request.height))
+    return render.render_request(scene.trainer, request, (request.width, request.height))
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def request_(scene):
 
 def test_a_training_cameras_view_is_that_cameras_picture(scene, request_):
     camera = scene.trainer.dataset.train.cameras[0]
-    again = pictures.camera_of(request_.pose, camera.width, camera.height, "cpu")
+    again = render.camera_of(request_.pose, camera.width, camera.height, "cpu")
     np.testing.assert_allclose(again.c2w, camera.c2w, atol=1e-6)
     np.testing.assert_allclose(again.K, camera.K, rtol=1e-5)
 
@@ -37,14 +37,14 @@ def test_a_training_cameras_view_is_that_cameras_picture(scene, request_):
 def test_another_background_needs_no_new_march(scene, request_):
     over_white, over_blue = (rendered(scene, request_, background=c) for c in ((1.0, 1.0, 1.0), (0.1, 0.2, 0.9)))
     assert over_white.output.opacities.min() < 0.5 < over_white.output.opacities.max()
-    moved = pictures.over_background(over_white, (0.1, 0.2, 0.9))
+    moved = compose.over_background(over_white, (0.1, 0.2, 0.9))
     np.testing.assert_allclose(moved.colors, over_blue.output.colors, atol=1e-6)
-    assert pictures.over_background(over_white, (1.0, 1.0, 1.0)) is over_white.output
+    assert compose.over_background(over_white, (1.0, 1.0, 1.0)) is over_white.output
 
 
 def hits_of(scene, request, march=None):
     """The same rays' first cells, straight from the grid."""
-    camera = pictures.camera_of(request.pose, request.width, request.height, "cpu")
+    camera = render.camera_of(request.pose, request.width, request.height, "cpu")
     return scene.trainer.grid.first_cells(generate_rays(camera), march or request.march)
 
 
@@ -79,7 +79,7 @@ def test_a_view_counts_one_piece_of_the_cameras_and_a_picture_to_keep_all_of_the
         rendered(scene, request_, **view)
         assert trainer.coverage.done == pytest.approx(n_pieces / 9)
     asked = dataclasses.replace(request_, view=dataclasses.replace(request_.view, **view))
-    pictures.make_picture(trainer, asked, scene.info)
+    compose.make_picture(trainer, asked, scene.info)
     assert trainer.coverage.done == 1.0
 
 
@@ -87,10 +87,10 @@ def test_of_a_former_run_a_picture_to_keep_counts_all_cameras_too(scene, request
     former = open_scene(ball).trainer
     view = dataclasses.replace(request_.view, cells_opacity=0.4, cells_color=CellsColor.CAMERAS, compare=Compare.RUN)
     asked = dataclasses.replace(request_, view=view, other=request_.march)
-    pictures.make_picture(scene.trainer, asked, scene.info, former=former)
+    compose.make_picture(scene.trainer, asked, scene.info, former=former)
     assert former.coverage.done == 0.0, "it isn't shown"
     asked = dataclasses.replace(asked, runs=("before", "now"))
-    pictures.make_picture(scene.trainer, asked, scene.info, former=former)
+    compose.make_picture(scene.trainer, asked, scene.info, former=former)
     assert former.coverage.done == 1.0
 
 
@@ -135,8 +135,8 @@ def test_near_far_and_crop_bound_the_cells_as_they_bound_the_picture(scene, requ
 def test_legends_say_what_the_colours_stand_for(scene, request_):
     def titles(**view):
         settings = ViewSettings(**view)
-        picture = pictures.render_view(scene.trainer, request_.pose, (8, 6), request_.march, settings)
-        return [legend.title for legend in pictures.compose(picture, request_.pose, settings, scene.info)[1]]
+        picture = render.render_view(scene.trainer, request_.pose, (8, 6), request_.march, settings)
+        return [legend.title for legend in compose.compose(picture, request_.pose, settings, scene.info)[1]]
 
     assert titles() == titles(cells_opacity=0.4) == []
     assert titles(mode=Mode.DEPTH, cells_opacity=0.4, cells_color=CellsColor.CAMERAS) == ["Depth", "Seen by"]
@@ -149,11 +149,11 @@ def test_legends_say_what_the_colours_stand_for(scene, request_):
 def test_what_is_far_away_is_sky_only_where_rays_never_end(scene, request_, contraction):
     view, ones = ViewSettings(mode=Mode.DEPTH), np.ones((24, 32), np.float32)
     depths = np.where(np.arange(32) < 16, ones, 50.0 * ones)
-    picture = pictures.render_view(scene.trainer, request_.pose, (32, 24), request_.march, view)
+    picture = render.render_view(scene.trainer, request_.pose, (32, 24), request_.march, view)
     picture = dataclasses.replace(picture, output=picture.output._replace(depths=depths, opacities=ones))
     train = dataclasses.replace(scene.info.train, contraction=contraction)
     info = dataclasses.replace(scene.info, sampler=StratifiedSettings(), train=train)
-    _, (legend,) = pictures.compose(picture, request_.pose, view, info)
+    _, (legend,) = compose.compose(picture, request_.pose, view, info)
     assert legend.low == pytest.approx(1.0 if contraction == "sphere" else 50.0, abs=0.1)
 
 
@@ -161,7 +161,7 @@ def test_what_is_far_away_is_sky_only_where_rays_never_end(scene, request_, cont
 @pytest.mark.parametrize("transparent", [False, True])
 def test_every_mode_gives_a_picture(scene, request_, mode, transparent):
     view = ViewSettings(mode=mode, cells_opacity=0.3, tint_strength=0.2, show_box=True, show_cameras=True)
-    rgba = pictures.make_picture(scene.trainer, dataclasses.replace(request_, view=view), scene.info, transparent)
+    rgba = compose.make_picture(scene.trainer, dataclasses.replace(request_, view=view), scene.info, transparent)
     assert rgba.shape == (24, 32, 4)
     assert rgba.dtype == np.float32
     assert rgba.flags.c_contiguous
@@ -170,4 +170,4 @@ def test_every_mode_gives_a_picture(scene, request_, mode, transparent):
 
 
 def test_a_cancelled_picture_is_none(scene, request_):
-    assert pictures.make_picture(scene.trainer, request_, scene.info, cancelled=lambda: True) is None
+    assert compose.make_picture(scene.trainer, request_, scene.info, cancelled=lambda: True) is None
