@@ -21,9 +21,10 @@ class BrokenPanel(Panel):
     tag, title = "broken", "Broken"
 
     def update(self, status, frame):
-        raise ValueError("a broken toy")
+        if status.scene is not None:
+            raise ValueError("a broken toy")
 """
-"""A file with two panels, one of which fails whenever it is in sight."""
+"""A file with two panels, one of which fails while it is in sight and a scene is open."""
 
 REGISTERED = """
 import sys
