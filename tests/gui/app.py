@@ -19,6 +19,12 @@ PATIENCE = 240.0
 """Seconds to wait for anything: long enough for kernels to compile on a slow machine. Nothing takes so long unless it
 never comes."""
 
+SMALL_NETWORK = ("--n-levels", "4", "--log2-hashmap-size", "12", "--hidden-dim", "32")
+"""As large as `tests.scenes.SMALL_FIELD`, so that its kernels are compiled for other tests anyway."""
+
+QUICK_DEMO = ("demo", "--render-step-size", "0.04", *SMALL_NETWORK)
+"""The demo for tests that don't need good pictures."""
+
 _FRAMES = 2
 """Frames after the one in progress: the first sees a click, the second shows its effect."""
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.gui.app import QUICK_DEMO
 from viewer.picture.export.screenshots import read_metadata, request_from
 from viewer.protocol.view_settings import Compare, CompareAs
 
@@ -10,7 +11,7 @@ from viewer.protocol.view_settings import Compare, CompareAs
 @pytest.fixture(scope="module")
 def app(launch):
     """The demo, trained a little and then paused, with the panel in front. Its wide steps make quick pictures."""
-    running = launch("demo", "--render-step-size", "0.04")
+    running = launch(*QUICK_DEMO)
     running.wait_for(lambda s: s["step"] >= 100, "training of the demo")
     hover(running, 0.8)
     running.key("space")

@@ -1,5 +1,7 @@
 """Panels can be closed and opened, a new one joins, and the window remembers where they are."""
 
+from tests.gui.app import QUICK_DEMO
+
 TOY = """
 import dearpygui.dearpygui as dpg
 
@@ -40,7 +42,7 @@ def picture_width(state: dict) -> int:
 
 
 def test_panels_stay_closed_and_open_from_the_menu_and_a_new_one_joins_them(launch, tmp_path):
-    app = launch("demo", "--render-step-size", "0.04")
+    app = launch(*QUICK_DEMO)
     app.wait_for(lambda s: s["step"] >= 5, "training of the demo")
     picture = app.widget("picture")
     app.click("panels")
@@ -56,7 +58,7 @@ def test_panels_stay_closed_and_open_from_the_menu_and_a_new_one_joins_them(laun
 
     (tmp_path / "toy_panel.py").write_text(TOY)
     before = REGISTERED.format(folder=str(tmp_path))
-    again = launch("demo", "--render-step-size", "0.04", cache=app.cache, before=before)
+    again = launch(*QUICK_DEMO, cache=app.cache, before=before)
     again.wait_for(lambda s: picture_width(s) > picture[2] + 100, "the layout of the last time")
     assert "training.step" not in again.state()["widgets"]
     again.click("panels")

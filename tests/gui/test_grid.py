@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from tests.gui.app import QUICK_DEMO
+
 
 @pytest.fixture(scope="module")
 def app(launch):
     """The demo, trained a little and then paused, with the panel in front."""
-    running = launch("demo", "--render-step-size", "0.04")
+    running = launch(*QUICK_DEMO)
     running.pause_after(steps=60)
     running.bring("grid", "grid.histogram")
     return running

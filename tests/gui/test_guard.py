@@ -5,12 +5,13 @@ import shlex
 import pytest
 
 import run_viewer
+from tests.gui.app import SMALL_NETWORK
 
 
 @pytest.fixture(scope="module")
 def app(launch):
     """The demo, trained a little and then paused."""
-    running = launch("demo")
+    running = launch("demo", *SMALL_NETWORK)
     running.wait_for(lambda s: s["step"] >= 30, "training of the demo")
     running.toggle("paused")
     return running

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from core.datasets import ASSETS
+from tests.gui.app import QUICK_DEMO
 
 
 @pytest.fixture(scope="module")
 def app(launch):
     """The demo, trained a little and then paused, with the table open."""
-    running = launch("demo", "--render-step-size", "0.04")
+    running = launch(*QUICK_DEMO)
     running.pause_after(steps=60)
     running.bring("images", "images.view.0")
     return running

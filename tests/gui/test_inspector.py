@@ -7,6 +7,7 @@ from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.training.build import Overrides, new_trainer
 from core.training.snapshot import save_snapshot
+from tests.gui.app import SMALL_NETWORK
 
 TRIES = 100
 """Clicks until an answer must be there."""
@@ -15,7 +16,7 @@ TRIES = 100
 @pytest.fixture(scope="module")
 def app(launch):
     """The demo, so little trained that there is fog on its rays, and paused, with thresholds that let a ray stop."""
-    running = launch("demo", "--early-stop-eps", "0.01")
+    running = launch("demo", *SMALL_NETWORK, "--early-stop-eps", "0.01")
     running.pause_after(steps=40)
     return running
 

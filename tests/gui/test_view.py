@@ -2,13 +2,14 @@
 
 import pytest
 
+from tests.gui.app import QUICK_DEMO
 from tests.gui.test_window import changed
 
 
 @pytest.fixture(scope="module")
 def app(launch):
     """The demo, trained a little and then paused, with the panel View in front."""
-    running = launch("demo")
+    running = launch(*QUICK_DEMO)
     running.pause_after(steps=30)
     running.bring("view", "view.tint_strength")
     return running
