@@ -181,13 +181,23 @@ def test_no_file_is_long():
     assert not {name: n for name, n in lengths.items() if n > LONGEST and name not in LONGER}
 
 
+def test_a_name_is_one_class():
+    homes: dict[str, list[str]] = {}
+    for path in [*sources("core"), *sources("viewer")]:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(path.relative_to(REPOSITORY).as_posix())
+    assert not {name: files for name, files in homes.items() if len(files) > 1}
+
+
 @pytest.mark.parametrize("base", ORDERS)
 def test_tests_lie_where_the_code_lies(base):
     for path in (REPOSITORY / "tests" / base).rglob("test_*.py"):
         name = path.relative_to(REPOSITORY / "tests")
         code = REPOSITORY / name.with_name(name.name.removeprefix("test_"))
         adds_one = name.name.startswith("test_new_")  # a toy format, field, panel .. from a folder of the test's
-        known = adds_one or name.as_posix() in NOT_MIRRORED
+        of_folder = name.stem.removeprefix("test_") == name.parent.name
+        known = adds_one or of_folder or name.as_posix() in NOT_MIRRORED
         assert known or code.exists() or code.with_suffix("").is_dir(), f"{name} tests no file of its name"
 
 
