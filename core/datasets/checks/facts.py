@@ -69,8 +69,8 @@ def _format(dataset: Dataset) -> str:
         else f"it is {re.sub(r' [(].*[)]$', '', signature)}"
     )
     others = [form.name for form in fitting if form.name != dataset.format and not form.is_fallback]
-    also = f"; it could be read as {' or '.join(others)} too, which comes later" if others else ""
-    return f"{dataset.format}{f', for {why}' if signature else ''}{also}"
+    also = f"; it could be read as {' or '.join(others)} too, a format that is tried later" if others else ""
+    return f"{dataset.format}{f', because {why}' if signature else ''}{also}"
 
 
 def _views(views: Views, reading: ReadOptions) -> str:

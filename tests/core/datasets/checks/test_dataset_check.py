@@ -48,7 +48,7 @@ def test_the_figures_are_the_scene_s(ball_scene):
     fov = math.degrees(ANGLE)
     for part in (
         f"dataset: {ball_scene}",
-        "format: Blender, for it is a folder with transforms_train.json",
+        "format: Blender, because it is a folder with transforms_train.json",
         "training: 9 views, 24x24 pixels",
         "test: 3 views, 24x24 pixels",
         f"focal length {focal(24):.2f} x {focal(24):.2f} pixels, field of view {fov:.1f} x {fov:.1f} degrees",
@@ -109,8 +109,8 @@ def test_a_folder_of_two_formats_names_the_other_one(tmp_path):
     views = ball_views(9, 24)
     write_llff(write_nerfstudio(tmp_path, views), views)
     said = dict(check_dataset(tmp_path).facts())["format"]
-    assert said.startswith("instant-ngp / nerfstudio, for it is a folder with transforms.json")
-    assert said.endswith("it could be read as LLFF too, which comes later")
+    assert said.startswith("instant-ngp / nerfstudio, because it is a folder with transforms.json")
+    assert said.endswith("it could be read as LLFF too, a format that is tried later")
 
 
 def test_sizes_and_masks_are_told(tmp_path):
