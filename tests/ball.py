@@ -1,4 +1,4 @@
-"""A ball coloured by its normals, whose picture is known exactly, as views in memory or as a dataset on disk."""
+"""A ball coloured by its normals, whose pictures are known exactly, as views in memory or as a dataset on disk."""
 
 import json
 import math
@@ -20,7 +20,7 @@ ANGLE = 0.6
 
 
 def ball_views(n: int, size: int, seed: int = 0, centre=CENTRE, radius: float = RADIUS) -> Views:
-    """n views (size x size, RGBA) from random directions all around, looking nearly at the ball's centre."""
+    """n views (size x size, RGBA) from random directions all around, each aimed close to the ball's centre."""
     generator = torch.Generator().manual_seed(seed)
     directions = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator), dim=-1)
     targets = torch.tensor(centre) + 0.05 * torch.randn(n, 3, generator=generator)
@@ -31,7 +31,7 @@ def ball_views(n: int, size: int, seed: int = 0, centre=CENTRE, radius: float = 
 
 
 def mixed_ball_views(n: int, sizes=((24, 24), (36, 20), (16, 28)), seed: int = 0) -> Views:
-    """As `ball_views`, but the pictures have several sizes (width, height) in turns, with one vertical angle."""
+    """As `ball_views`, but pictures take turns in size (width, height); all have the same vertical field of view."""
     square = ball_views(n, 8, seed)
     own = [sizes[index % len(sizes)] for index in range(n)]
     K = torch.stack([pinhole_matrix(ANGLE, *size) for size in own])
@@ -80,7 +80,7 @@ def write_transforms(folder: Path, split: str, transforms: dict) -> None:
 
 
 def write_times(folder: Path, split: str, times: list) -> None:
-    """Give the frames of a split their times."""
+    """Write a time into each frame of a split."""
     transforms = read_written(folder, split)
     for frame, time in zip(transforms["frames"], times, strict=True):
         frame["time"] = time

@@ -1,4 +1,4 @@
-"""Fields that are known everywhere, a camera on them, and small settings that train a ball in seconds."""
+"""Fields given by a formula, a camera that looks at them, and small settings that train a ball in seconds."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def camera(angle=0.3, size=32, distance=3.0, height=0.8, time=None):
 
 
 def rays_inwards(n=64):
-    """From 4 units away through random points of the middle half of the box."""
+    """Rays that start 4 units away from random points of the middle half of the box and pass through them."""
     generator = torch.Generator().manual_seed(0)
     targets = torch.rand(n, 3, generator=generator) - 0.5
     directions = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator), dim=-1)

@@ -1,4 +1,4 @@
-"""A session on a tiny scene, with its tests in several files."""
+"""A session on a tiny scene, which the tests of several files share."""
 
 import pytest
 
