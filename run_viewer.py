@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from typing_extensions import Doc, TypedDict
@@ -28,7 +28,7 @@ from viewer.protocol.view_settings import ViewSettings
 
 
 def shown_as(name: str, help: str):
-    """How a flag's value is called in the help, which then mentions no default."""
+    """A flag whose help calls its value `name` and mentions no default."""
     return tyro.conf.arg(metavar=name, help=help, help_behavior_hint="")
 
 
@@ -36,26 +36,29 @@ def positional(name: str, help: str):
     return tyro.conf.Positional, tyro.conf.arg(metavar=name, help=help)
 
 
+def flags_for(*settings: type):
+    """Flags for the fields of settings dataclasses; their value is a dict with the ones that are given."""
+    return tyro.conf.arg(constructor=flags_of(*settings))
+
+
 Dataset = Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
-Device = Annotated[
-    Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best there is unless given.")
-]
+Device = Annotated[Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best device unless given.")]
 Backend = Annotated[
     Literal["auto", "warp", "nerfacc"],
-    Doc("Whose kernels march and sum on CUDA: nerfacc's are built with nvcc, auto takes the faster of what is there."),
+    Doc("Kernels that march and composite on CUDA: nerfacc's are built with nvcc, auto takes the faster ones."),
 ]
-Seed = Annotated[int, Doc("Of the weights and the training; the same seed gives the same first losses on a CPU.")]
-Opened = flags_of(ReadOptions)
-Thresholds = flags_of(MarchSettings)
-Picture = flags_of(ViewSettings)
-Training = flags_of(TrainSettings)
-Field = flags_of(*(kind.settings for kind in FIELDS.values()))
-Sampling = flags_of(*(kind.settings for kind in SAMPLERS.values()))
-Place = flags_of(PlaceOverrides)
+Seed = Annotated[int, Doc("Seeds the weights and training; the same seed gives the same first losses on a CPU.")]
+Opened = Annotated[dict[str, Any], flags_for(ReadOptions)]
+Thresholds = Annotated[dict[str, Any], flags_for(MarchSettings)]
+Picture = Annotated[dict[str, Any], flags_for(ViewSettings)]
+Training = Annotated[dict[str, Any], flags_for(TrainSettings)]
+Field = Annotated[dict[str, Any], flags_for(*(kind.settings for kind in FIELDS.values() if kind.settings))]
+Sampling = Annotated[dict[str, Any], flags_for(*(kind.settings for kind in SAMPLERS.values() if kind.settings))]
+Place = Annotated[dict[str, Any], flags_for(PlaceOverrides)]
 
 
-class Method(TypedDict, total=False):
-    """What learns, and where it looks: `core.config.methods` has them all."""
+class _MethodFlags(TypedDict, total=False):
+    """The method: what learns, and where it looks. `core.config.methods` lists them all."""
 
     field: Annotated[
         str,
@@ -74,6 +77,9 @@ class Method(TypedDict, total=False):
     ]
 
 
+Method = Annotated[dict[str, str], tyro.conf.arg(constructor=_MethodFlags)]
+
+
 def check_method(method: Method, network: Field, sampling: Sampling) -> None:
     """Raise ValueError for what can't learn in any scene, before one is opened.
 
@@ -82,21 +88,19 @@ def check_method(method: Method, network: Field, sampling: Sampling) -> None:
     still, moving = (settings_of(kind) for kind in (FieldSettings, NGPTimeSettings))
     moves = not network.keys() <= still.keys() and network.keys() <= moving.keys()
     names = default_method(moves) | method
-    kind_named(CONTRACTIONS, names.pop("contraction", "none"))
-    found = method_settings(**names, ngp=FieldSettings(), train=TrainSettings(), changes=network)
+    kind_named({**CONTRACTIONS}, names.pop("contraction", "none"))
+    found = method_settings(names["field"], names["sampler"], FieldSettings(), TrainSettings(), changes=network)
     refuse(found.field, with_overrides(SAMPLERS, found.sampler, sampling))
 
 
 OwnField = Annotated[
     str | None,
-    shown_as(
-        "FILE.py:CLASS", "Of a snapshot with a field of your own: where that is. Its code runs only if you name it."
-    ),
+    shown_as("FILE.py:CLASS", "Where the code of a snapshot's own field is. It runs only if you name it."),
 ]
 
 
-def engine(device: str | None, backend: str) -> str:
-    """The device to run on, with the kernels for it chosen."""
+def engine(device: Device, backend: Backend) -> str:
+    """Choose the device to run on and its kernels; returns the device."""
     from core.kernels.runtime.device import choose_device
     from core.rendering.backends import choose_backend
 
@@ -129,7 +133,7 @@ class View:
     sampling: Sampling = field(default_factory=dict)
 
     def run(self) -> int:
-        # out of range is said before anything is opened
+        # values out of range are errors before anything is opened
         reading, _, _ = ReadOptions(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
         PlaceOverrides(**self.place)
         check_method(self.method, self.network, self.sampling)
@@ -198,16 +202,16 @@ class Render:
     snapshot: Annotated[str, *positional("SNAPSHOT", "A snapshot of ours.")]
     output: Annotated[str, tyro.conf.arg(metavar="PICTURE.png", help="The new picture.")]
     like: Annotated[
-        str | None, shown_as("SHOT.png", "Make this screenshot of ours again: its camera, thresholds, settings.")
+        str | None, shown_as("SHOT.png", "Render this screenshot again, with its camera, thresholds and settings.")
     ] = None
     camera: Annotated[int | None, shown_as("INT", "Take the camera of this training view, counted from 0.")] = None
     time: Annotated[
-        float | None, shown_as("FLOAT", "When, from 0 to 1, in a scene that moves; else the camera's time.")
+        float | None, shown_as("FLOAT", "The time from 0 to 1 in a scene that moves; the camera's unless given.")
     ] = None
-    size: Annotated[str | None, shown_as("WxH", "In pixels; else the screenshot's or the dataset's.")] = None
+    size: Annotated[str | None, shown_as("WxH", "In pixels; the screenshot's or the dataset's unless given.")] = None
     depth: Annotated[
         str | None,
-        shown_as("FILE.npy", "Write distances along the rays too, in the dataset's units; .npz adds the camera."),
+        shown_as("FILE.npy", "Also write the distances along the rays, in the dataset's units; .npz adds the camera."),
     ] = None
     device: Device = None
     backend: Backend = "auto"
@@ -229,15 +233,15 @@ class Render:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Render a view over the range of one threshold: what each value costs and saves; writes sweep.csv, sweep.png."""
+    """Render a view with values over a threshold's range and measure the costs; writes sweep.csv, sweep.png."""
 
     snapshot: Annotated[str, *positional("SNAPSHOT", "A snapshot of ours.")]
     over: Annotated[str, tyro.conf.arg(metavar="SETTING", help=f"The threshold: {', '.join(MARCH_NUMBERS)}.")]
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
-    values: Annotated[int, Doc("Values over the threshold's range.")] = 12
+    values: Annotated[int, Doc("Number of values over the threshold's range.")] = 12
     camera: Annotated[int, Doc("Take the camera of this training view, counted from 0.")] = 0
     size: Annotated[
-        str | None, shown_as("WxH", "In pixels; else the dataset's, with at most 400 on the longer side.")
+        str | None, shown_as("WxH", "In pixels; the dataset's unless given, with at most 400 on the longer side.")
     ] = None
     device: Device = None
     backend: Backend = "auto"
@@ -272,7 +276,7 @@ class Compare:
         ),
     ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
     seconds: Annotated[float, Doc("Training time of each.")] = 60.0
-    views: Annotated[int, Doc("Held-out views that are measured at the end.")] = 8
+    views: Annotated[int, Doc("Number of held-out views to measure at the end.")] = 8
     reading: Opened = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
@@ -294,7 +298,7 @@ class Compare:
 
 @dataclass(frozen=True)
 class Check:
-    """Look a dataset over: what it is, what it needs, and what seems wrong."""
+    """Check a dataset: what it is, what it needs, and what seems wrong."""
 
     dataset: Dataset
     reading: Opened = field(default_factory=dict)
@@ -311,16 +315,18 @@ class Check:
 
 @dataclass(frozen=True)
 class Bench:
-    """Measure each stage, and its share of what this machine can do."""
+    """Measure the speed of each stage, and its share of what this machine could do."""
 
     dataset: Dataset = "demo"
     reading: Opened = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
     seed: Seed = 0
-    output: Annotated[str | None, shown_as("FILE.json", "Write the figures to this new file too.")] = None
-    compare: Annotated[str | None, shown_as("OLD.json", "Print ratios to the figures of an earlier file too.")] = None
-    scaling: Annotated[bool, Doc("Measure how speed grows with threads, tables, batches, grids and views too.")] = False
+    output: Annotated[str | None, shown_as("FILE.json", "Also write the figures to this new file.")] = None
+    compare: Annotated[str | None, shown_as("OLD.json", "Also print ratios to the figures of an earlier file.")] = None
+    scaling: Annotated[
+        bool, Doc("Also measure how the speed scales with threads, tables, batches, grids and views.")
+    ] = False
     place: Place = field(default_factory=dict)
 
     def run(self) -> int:
@@ -334,7 +340,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Doctor:
-    """Say what this machine has, what it lacks, and what to do about it."""
+    """Say what this machine has, what it lacks, and what to do about that."""
 
     def run(self) -> int:
         from core.commands import doctor
@@ -357,10 +363,10 @@ COMMANDS = {
 
 
 def parse(arguments: Sequence[str]):
-    """The command that was asked for; a first word that is no command's name is the window's dataset.
+    """The command in the arguments; a first word that is no command's name is a dataset for the window.
 
     Raises:
-        SystemExit: with 2 for a mistake, with 0 for help.
+        SystemExit: with code 2 after a mistake, with 0 after help.
     """
     if not arguments or arguments[0] not in (*COMMANDS, "-h", "--help"):
         arguments = ["view", *arguments]
@@ -375,7 +381,7 @@ def parse(arguments: Sequence[str]):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; gives the exit code: 0, or 2 after a mistake, told in one line."""
+    """Run a command; returns the exit code: 0, or 2 after a mistake, which is explained in one line."""
     command = parse(sys.argv[1:] if arguments is None else arguments)
     configure()  # no command has imported torch yet
     try:
@@ -391,6 +397,6 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Everything is written. The interpreter would take another second to take torch apart, and crash if a worker were
+    # Everything is written. A normal exit would take another second to unload torch, and would crash if a worker were
     # still inside a slow step.
     os._exit(code)
