@@ -19,21 +19,32 @@ class ToyPanel(Panel):
         dpg.set_value("toy.step", f"step {status.step}")
 
 
+PANEL = ToyPanel
+"""
+"""A panel's file."""
+
+BROKEN = """
+from viewer.widgets.panel import Panel
+
+
 class BrokenPanel(Panel):
     tag, title = "broken", "Broken"
 
     def update(self, status, frame):
         if status.scene is not None:
             raise ValueError("a broken toy")
+
+
+PANEL = BrokenPanel
 """
-"""A file with two panels, one of which fails while it is in sight and a scene is open."""
+"""One that fails while it is in sight and a scene is open."""
 
 REGISTERED = """
 import sys
 sys.path.insert(0, {folder!r})
-from toy_panel import BrokenPanel, ToyPanel
-from viewer.panels.registry import PANELS
-PANELS += [BrokenPanel, ToyPanel]
+from viewer.panels.registry import register
+register("toy_panel")
+register("broken_panel")
 """
 
 
@@ -57,6 +68,7 @@ def test_panels_stay_closed_and_open_from_the_menu_and_a_new_one_joins_them(laun
     assert app.process.wait(timeout=60) == 0, app.output()
 
     (tmp_path / "toy_panel.py").write_text(TOY)
+    (tmp_path / "broken_panel.py").write_text(BROKEN)
     before = REGISTERED.format(folder=str(tmp_path))
     again = launch(*QUICK_DEMO, cache=app.cache, before=before)
     again.wait_for(lambda s: picture_width(s) > picture[2] + 100, "the layout of the last time")

@@ -1,1 +1,3 @@
-"""One file per panel of the window, and `registry`, which lists them. Imports `widgets` and every part above it."""
+"""One file per panel of the window, which ends with its `PANEL`, and `registry`, which has a line for each. Imports
+`widgets` and every part above it.
+"""

@@ -201,3 +201,6 @@ def likeness_text(found: Difference | None, photo: PhotoId) -> str:
         return "Against its photo: measured once the camera rests."
     share = "all its pixels" if found.share >= 1.0 else f"{100.0 * found.share:.2g} % of its pixels"
     return f"Against its photo: {errors_text(found.psnr, found.largest, 0)}, {share}"
+
+
+PANEL = ComparePanel

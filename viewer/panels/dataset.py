@@ -228,3 +228,6 @@ class DatasetPanel(Panel):
     def _go(self, index: int) -> None:
         self._followed = None  # the click has selected its row: mark the right one again
         self._context.go_to(PhotoId(Split.TRAIN, index))
+
+
+PANEL = DatasetPanel

@@ -174,3 +174,6 @@ def _add_column(label: str, width: int, sorts: bool = True) -> ui.Item:
     return dpg.add_table_column(
         label=label, no_sort=not sorts, init_width_or_weight=width, width_fixed=True, no_resize=True
     )
+
+
+PANEL = ImagesPanel

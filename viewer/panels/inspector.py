@@ -264,3 +264,6 @@ def _vector(values: np.ndarray) -> Vector:
 
 def _distance(t: float) -> str:
     return f"{t:.4g} units" if np.isfinite(t) else "none"
+
+
+PANEL = InspectorPanel

@@ -229,3 +229,6 @@ def _run_text(title: str, step: int, seconds: float, psnrs: tuple[Measured, ...]
     """One line about a run, with its figures first: titles may be long."""
     psnr = f"{psnrs[-1].psnr:.1f} dB" if psnrs else DASH
     return f"{psnr}   ·   step {step}, {clock(seconds)}   ·   {title}"
+
+
+PANEL = MethodPanel

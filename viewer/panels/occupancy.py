@@ -200,3 +200,6 @@ class _Levels:
             dpg.configure_item(item, show=i < len(shares))
             if i < len(shares):
                 dpg.set_value(item, f"{100.0 * shares[i]:.1f} %")
+
+
+PANEL = GridPanel

@@ -218,3 +218,6 @@ class PlacePanel(Panel):
     def _train_in(self) -> None:
         if self._draft.place is not None and self._draft.changed and not self._draft.problem:
             self._context.session.train_in(self._draft.place, self._context.state.scene_serial)
+
+
+PANEL = PlacePanel

@@ -231,3 +231,6 @@ def figures(point: SweepPoint) -> str:
 
 def _size(result: SweepResult) -> str:
     return f"{result.width} {TIMES} {result.height} px"
+
+
+PANEL = SweepPanel

@@ -161,3 +161,6 @@ def difference_texts(found: Difference | None) -> tuple[str, str]:
     psnr = "equal" if math.isinf(found.psnr) else f"{found.psnr:.1f} dB"
     share = "all pixels" if found.share >= 1.0 else f"{100.0 * found.share:.2g} % of the pixels"
     return psnr, f"Largest error against off: {255.0 * found.largest:.1f} of 255, {share}"
+
+
+PANEL = ThresholdsPanel

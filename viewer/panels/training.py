@@ -139,3 +139,6 @@ class _Curve:
             low, high = min(ys, default=DECIBELS[0]), max(ys, default=DECIBELS[1])
             air = max(0.5, 0.1 * (high - low))
             dpg.set_axis_limits(self._y, low - air, high + air)
+
+
+PANEL = TrainingPanel

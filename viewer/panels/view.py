@@ -84,3 +84,6 @@ class ViewPanel(Panel):
     def _paint(self, color: list[float]) -> None:
         """Set the background to a colour with values from 0 to 255."""
         self._context.state.set_view(background=tuple(min(1.0, max(0.0, c / 255.0)) for c in color[:3]))
+
+
+PANEL = ViewPanel
