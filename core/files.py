@@ -15,7 +15,7 @@ from core.errors import FirstlightError
 def check_new_file(path: str | Path, suffixes: tuple[str, ...] = (), needs_folder: bool = False) -> Path:
     """The path of a file that is going to be written; "~" stands for the user's folder.
 
-    To be asked before long work, so that its result isn't refused at the end.
+    Call it before long work, so that the result isn't refused at the end.
 
     Args:
         suffixes: one of which the name must have, in any case; (): any.
@@ -41,7 +41,7 @@ def new_file(path: Path, error: type[FirstlightError] = FirstlightError) -> Iter
 
     Args:
         path: its folder is made if it doesn't exist.
-        error: what is raised.
+        error: the class of the errors.
 
     Raises:
         FirstlightError: as `error`: the file exists or can't be written.
@@ -52,7 +52,7 @@ def new_file(path: Path, error: type[FirstlightError] = FirstlightError) -> Iter
 
 @contextmanager
 def new_path(path: Path, error: type[FirstlightError] = FirstlightError) -> Iterator[Path]:
-    """The path to write a new file at, for what insists on opening files itself; see `new_file`.
+    """The path to write a new file at, for libraries that open files themselves; see `new_file`.
 
     The path lies in the same folder. What is written there gets the name `path` when the block ends.
     """
@@ -68,7 +68,7 @@ def new_path(path: Path, error: type[FirstlightError] = FirstlightError) -> Iter
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
-    """Write a file of ours, such as what is remembered between runs, as a whole; an earlier one is replaced.
+    """Write one of our own files, such as state that is kept between runs, atomically; an earlier one is replaced.
 
     Args:
         path: its folder is made if it doesn't exist.
@@ -127,7 +127,7 @@ def new_folder(folder: str | Path) -> Path:
 
 
 def user_folder() -> Path:
-    """The folder for what is remembered between runs, in the system's usual place; it need not exist yet."""
+    """The folder for state that is kept between runs, in the system's usual place; it need not exist yet."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
     elif sys.platform == "darwin":
@@ -139,7 +139,7 @@ def user_folder() -> Path:
 
 @contextmanager
 def _unfinished(path: Path) -> Iterator[Path]:
-    """A free name beside a file, for its content while it is being written; removed at the end if it is still there."""
+    """A free name beside a file, for its content while it is written; removed at the end if it still exists."""
     unfinished = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.unfinished")
     try:
         yield unfinished
@@ -162,7 +162,7 @@ def _publish(unfinished: Path, path: Path) -> bool:
 
 @contextmanager
 def _explained(path: Path, error: type[FirstlightError]) -> Iterator[None]:
-    """Raise what goes wrong with the disk as an error of ours."""
+    """Raise OSErrors as one of our own errors."""
     try:
         yield
     except OSError as reason:

@@ -47,7 +47,7 @@ def compare_methods(
 ) -> list[Outcome]:
     """Train each of some methods for the same time, print a table and write compare.csv and compare.png.
 
-    Ctrl-C ends the method that trains, and the comparison with it: what was finished is drawn and written.
+    Ctrl-C ends the comparison; the methods that finished before are drawn and written.
 
     Args:
         methods: "field+sampler" or "field+sampler+contraction", separated by commas.

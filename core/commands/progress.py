@@ -30,7 +30,7 @@ class Bar:
 
 @contextmanager
 def progress_bars(console: Console) -> Iterator[Progress]:
-    """The display, for as long as the work goes on; disabled, its bars print lines."""
+    """Shows progress bars while the work runs; where bars are disabled they print lines."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         yield bars

@@ -18,7 +18,7 @@ class Batch(NamedTuple):
     Attributes:
         rays: one through each pixel.
         targets: (n_rays, 3) float32, the photos' colours over the backgrounds.
-        backgrounds: (n_rays, 3) float32, a random colour behind each ray: an empty field can't pass for the photos'
+        backgrounds: (n_rays, 3) float32, a random colour behind each ray, so that opaque density can't imitate
             transparent pixels.
     """
 
@@ -82,8 +82,8 @@ def guess_samples_per_ray(box: Box, march: MarchSettings) -> float:
 def restore_generator(generator: torch.Generator, state: Tensor, seed: int) -> None:
     """Set a generator to a state.
 
-    Another kind of device has another generator, whose state doesn't fit: it is seeded anew, and training goes on,
-    though with other batches.
+    A state from another kind of device doesn't fit: the generator is seeded instead, and training continues with other
+    batches.
     """
     if state.shape == generator.get_state().shape:
         generator.set_state(state)

@@ -1,4 +1,4 @@
-"""When training can't go on: how that is noticed, what is said, and how far thresholds must come down."""
+"""Collapses of training: detects them, says what helps, and computes lower thresholds."""
 
 import math
 from dataclasses import replace
@@ -27,7 +27,7 @@ class CollapseWatch:
         self.kind: CollapseKind | None = None
 
     def count(self, n_samples: int) -> bool:
-        """Count a step that kept `n_samples`; gives whether many steps in a row kept none."""
+        """Count a step that kept `n_samples`; returns whether many steps in a row have kept none."""
         self.fruitless_steps = 0 if n_samples else self.fruitless_steps + 1
         return self.fruitless_steps >= _MOST_FRUITLESS_STEPS
 

@@ -1,4 +1,4 @@
-"""When the occupancy grid looks at the field that learns, and at how many of its cells."""
+"""When the occupancy grid is updated from the field that learns, and how many of its cells."""
 
 import math
 
@@ -13,7 +13,7 @@ class GridUpkeep:
     """Keeps an occupancy grid up to date. While the grid is young, each update evaluates all cells.
 
     Attributes:
-        started_at: the step at which the grid's present life began.
+        started_at: the step at which the grid was last started.
     """
 
     def __init__(self, grid: OccupancyGrid, field: Field):
@@ -38,7 +38,7 @@ class GridUpkeep:
         self._update(settings, settings.march.occ_thre, n_cells, generator)
 
     def densest(self, settings: TrainSettings, generator: torch.Generator) -> float:
-        """The largest density * step of all cells, which are evaluated anew; NaN if one of them is."""
+        """Evaluate all cells again; returns their largest density * step, NaN if one is NaN."""
         self._grid.start(0.0, settings.grid_decay)
         self._update(settings, 0.0, None, generator)
         return float(self._grid.occs.max())
