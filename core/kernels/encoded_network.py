@@ -16,6 +16,9 @@ from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs, made_once
 from core.kernels.runtime.types import Floats, Int, Ints, Mat33, Vec3, Vec3s, Vec4is
 
+TILES = ("encoded_network_tiles.h",)
+"""What a kernel in tiles includes before `encoded_network.h`."""
+
 RUN = 256
 """Samples that a thread of the CPU takes through one level before the next: their features take 16 kilobytes."""
 
@@ -27,7 +30,7 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
 
     # in one module, each new kernel would have all others compiled again
     @cpp_kernel(
-        "encoded_network.h",
+        (*TILES, "encoded_network.h") if in_tiles else "encoded_network.h",
         f"encoded_network<{sizes}>",
         run_over="positions",
         name=name,

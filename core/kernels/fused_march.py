@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.geometry.rays import Samples
 from core.kernels.contraction import Space
-from core.kernels.encoded_network import RUN, laid_out
+from core.kernels.encoded_network import RUN, TILES, laid_out
 from core.kernels.grid import FAR_AWAY, Grid
 from core.kernels.marching import March
 from core.kernels.runtime.cpp import cpp_kernel
@@ -86,7 +86,9 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
     numbers = [BATCH, _BATCH_ON_CUDA, _N_COUNTS, RUN, n_in, n_hidden, n_out, n_features]
     sizes = ", ".join([*map(str, numbers), str(in_tiles).lower(), str(keeps_features).lower()])
 
-    @cpp_kernel("fused_march.h", f"fused_march<{sizes}>", name=name, module=f"{__name__}.{name}")
+    headers = (*TILES, "fused_march.h") if in_tiles else "fused_march.h"
+
+    @cpp_kernel(headers, f"fused_march<{sizes}>", name=name, module=f"{__name__}.{name}")
     def kernel(
         part: Int,
         n_parts: Int,

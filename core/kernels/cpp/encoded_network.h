@@ -1,7 +1,7 @@
-// A hash grid and the network of two layers behind it, without gradients.
+// A hash grid and the network of two layers behind it, without gradients. Kernels that multiply in tiles include
+// encoded_network_tiles.h before this one: others need not read it.
 #pragma once
 
-#include "encoded_network_tiles.h"
 #include "encoded_network_vectors.h"
 
 namespace firstlight {

@@ -20,10 +20,11 @@
 #define WIDE_FN inline
 #define APART_FN inline
 #else
-// AVX-512 must be asked for, or rows are cut in halves; APART_FN stays a call, so that callers keep their registers.
-#define KERNEL_FN inline
-#define WIDE_FN __attribute__((min_vector_width(512))) inline
-#define APART_FN __attribute__((noinline, min_vector_width(512))) inline
+// AVX-512 must be asked for, or rows are cut in halves. What would be inlined anyway is inlined at once, or the
+// compiler optimizes it twice; APART_FN stays a call, so that callers keep their registers.
+#define KERNEL_FN __attribute__((always_inline)) inline
+#define WIDE_FN __attribute__((always_inline, min_vector_width(512))) inline
+#define APART_FN __attribute__((internal_linkage, noinline, min_vector_width(512))) inline
 #endif
 
 namespace firstlight {

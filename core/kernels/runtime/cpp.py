@@ -24,7 +24,7 @@ _headers: dict[str, dict[str, None]] = {}
 
 
 def cpp_kernel(
-    header: str,
+    header: str | tuple[str, ...],
     call: str,
     run_over: str | None = None,
     split_axis: int | None = None,
@@ -38,7 +38,8 @@ def cpp_kernel(
     behind its last, and `launch_runs` is given the others; with `split_axis` too, the third is the items' row.
 
     Args:
-        header: the file that has the function: a name in `core/kernels/cpp`, or a path.
+        header: the file that has the function: a name in `core/kernels/cpp`, or a path; or several files, of which the
+            last one has it and uses the others in its templates.
         call: the function, with its template arguments, in the namespace `firstlight`: "gather<2>".
         run_over: the array argument whose length is the number of items.
         split_axis: of launches over rows of runs, the axis that is split: 0 for rows, 1 for runs. None: there is one
@@ -50,8 +51,10 @@ def cpp_kernel(
         ValueError: the header does not exist; `run_over` names no array argument of a launch; `split_axis` is neither
             0 nor 1, or there is no `run_over` beside it; or an argument's name is one that the kernel itself uses.
     """
-    if not (HEADERS / header).is_file():
-        raise ValueError(f"expected the name of a header in {HEADERS}, or the path of one, found {header!r}")
+    headers = (header,) if isinstance(header, str) else header
+    for name_or_path in headers:
+        if not (HEADERS / name_or_path).is_file():
+            raise ValueError(f"expected the name of a header in {HEADERS}, or the path of one, found {name_or_path!r}")
     if split_axis is not None and (run_over is None or split_axis not in (0, 1)):
         raise ValueError(
             f"expected a split_axis of 0 or 1 beside run_over, found {split_axis!r} beside run_over={run_over!r}"
@@ -78,7 +81,7 @@ def cpp_kernel(
         arguments = dict.fromkeys(own, wp.int32) | {key: types[key] for key in given}
         kernel = _named_after(function, _without_arguments.__code__, {"wp": wp, "native": native}, arguments)
         source = f"def kernel({', '.join(arguments)}):\n{_body(run_over, split_axis, ', '.join(given))}"
-        _include(header, module_name)
+        _include(headers, module_name)
         return wp.Kernel(kernel, key=name or function.__name__, module=wp.get_module(module_name), source=source)
 
     return make
@@ -90,7 +93,8 @@ def build_options(headers: list[str], before: str = "") -> wp.ModuleBuildOptions
     Args:
         before: C++ that stands before the headers.
     """
-    preamble = before + "".join(f'#include "{header}"\n' for header in headers)
+    # Warp's own headers are compiled once for all modules, up to the first thing that is not a directive
+    preamble = before + "namespace firstlight {}\n" + "".join(f'#include "{header}"\n' for header in headers)
     files = {path: None for header in headers for path in _with_included(HEADERS / header)}
     return wp.ModuleBuildOptions(
         extra_cpu_include_dirs=[str(HEADERS)],
@@ -106,14 +110,14 @@ def headers_of(module: wp.Module) -> list[str]:
     return list(_headers.get(module.name, ()))
 
 
-def _include(header: str, module_name: str) -> None:
-    """Let a module of Warp's see a header, and be compiled anew when it or what it includes changes."""
-    headers = _headers.setdefault(module_name, {})
-    if header not in headers:
-        headers[header] = None
+def _include(headers: tuple[str, ...], module_name: str) -> None:
+    """Let a module of Warp's see headers, and be compiled anew when they or what they include change."""
+    known = _headers.setdefault(module_name, {})
+    if not known.keys() >= set(headers):
+        known.update(dict.fromkeys(headers))
         module = wp.get_module(module_name)
         module.options["enable_backward"] = False  # torch asks for no adjoint kernel
-        module.options["extra_build_options"] = build_options(list(headers))
+        module.options["extra_build_options"] = build_options(list(known))
         module.mark_modified()
 
 
