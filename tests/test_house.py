@@ -53,6 +53,12 @@ LONGEST = 300
 
 LONGER: set[str] = {"viewer/session/session.py", "run_viewer.py"}
 
+TEXT_OF_KERNELS = {
+    "lanes.py", "network_code.py", "packed_code.py", "pixels.py", "products.py", "radiance_code.py", "rays_code.py",
+    "runtime/native.py", "spherical_harmonics.py",
+}  # fmt: skip
+"""Files of core/kernels that still put C++ together from Python strings; all others call what cpp/*.h defines."""
+
 EXPLAINED = ("", "core", "core/datasets", "core/kernels", "viewer", "tests/benchmarks")
 """Folders that a README introduces."""
 
@@ -188,6 +194,30 @@ def test_a_name_is_one_class():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(path.relative_to(REPOSITORY).as_posix())
     assert not {name: files for name, files in homes.items() if len(files) > 1}
+
+
+def test_cpp_stands_in_headers():
+    kernels = REPOSITORY / "core" / "kernels"
+    assert sorted((kernels / "cpp").glob("*.h"))
+    found = {path.relative_to(kernels).as_posix() for path in sources("core/kernels") if _holds_code_as_text(path)}
+    assert found <= TEXT_OF_KERNELS
+
+
+def _holds_code_as_text(path: Path) -> bool:
+    """Whether a file is named after code, runs text, replaces parts of text, or has a string of several statements."""
+    tree = ast.parse(path.read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    runs = any(isinstance(call.func, ast.Name) and call.func.id in ("exec", "eval") for call in calls)
+    replaces = any(
+        isinstance(call.func, ast.Attribute) and call.func.attr == "replace" and len(call.args) > 1 for call in calls
+    )
+    documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    strings = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented
+    ]
+    return path.stem.endswith("_code") or runs or replaces or any(text.count(";\n") > 1 for text in strings)
 
 
 @pytest.mark.parametrize("base", ORDERS)
