@@ -3,6 +3,7 @@ import socket
 import pytest
 
 from core.commands import doctor
+from core.errors import FirstlightError
 
 
 @pytest.fixture
@@ -53,6 +54,12 @@ def test_a_display_that_is_not_there_is_a_problem(linux, monkeypatch, display):
     problem = doctor.display_problem()
     assert "DISPLAY" in problem
     assert display in problem
+
+
+def test_a_window_without_a_display_is_refused_with_advice(linux, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    with pytest.raises(FirstlightError, match=r"DISPLAY is not set.*run_viewer\.py train my/scene --seconds"):
+        doctor.require_display("my/scene")
 
 
 def test_a_display_that_answers_is_none(linux, monkeypatch):
