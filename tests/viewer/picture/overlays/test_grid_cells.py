@@ -3,7 +3,7 @@ import math
 import numpy as np
 
 from tests.viewer.grid_cells import HEIGHT, no_cells, some_cells
-from tests.viewer.picture.overlays.test_overlays import FOV, POSE, blank, changed, scene, surface
+from tests.viewer.picture.overlays.test_drawing import FOV, POSE, blank, changed, scene, surface
 from viewer.picture.colors import COLORMAPS
 from viewer.picture.overlays.drawing import draw_overlays
 from viewer.picture.overlays.grid_cells import (
