@@ -52,7 +52,7 @@ def live_session(folder, monkeypatch) -> LocalSession:
 
 
 def paused_after(session: LocalSession, steps: int) -> LocalSession:
-    """The session once it has trained for some steps and stands."""
+    """The session after a number of steps, paused."""
     for _ in range(steps):
         session.tick()
     session.pause()
@@ -84,7 +84,7 @@ def screenshot_request(session: LocalSession, folder, transparent: bool = False,
 
 
 def open_scene(folder, steps: int = 0) -> OpenScene:
-    """A scene of its own that was trained for some steps."""
+    """A new scene, trained for a number of steps."""
     scene = OpenScene(tiny_trainer(open_dataset(folder)))
     for _ in range(steps):
         scene.step()
@@ -99,5 +99,5 @@ def state_of(trainer: Trainer) -> dict[str, np.ndarray]:
 
 
 def errors_of(session: LocalSession) -> list[str]:
-    """The errors told since the last look."""
+    """The errors among the notices since the last call."""
     return [notice.text for notice in session.take_notices() if notice.error]

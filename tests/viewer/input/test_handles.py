@@ -1,4 +1,4 @@
-"""Handles of a box: where a picture shows them, and where a drag puts the faces."""
+"""Handles of a box: where they are in a picture, and where a drag moves the faces."""
 
 import math
 
@@ -111,7 +111,7 @@ def test_numbers_are_round_for_a_person():
 
 
 def test_a_cursor_beyond_the_axis_moves_nothing():
-    """Seen from beside, the axis vanishes at a point: further than there no place of it is seen."""
+    """Seen from the side, the axis has a vanishing point: nothing of it is seen beyond."""
     drag, along_x = BoxDrag(), sight((3.0, 0.6, 0.0), (-3.0, 0.0, 0.0))
     x, y, _ = along_x.seen_at(middle_of(BOX, 0))
     drag.moved(BOX, along_x, {LEFT}, x, y, True, reach=20)

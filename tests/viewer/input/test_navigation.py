@@ -40,7 +40,7 @@ def test_the_button_that_began_it_decides():
 
 
 def pulled(x: float, button: int = LEFT, divider: float | None = 100.0):
-    """A drag by 20 pixels to the right that begins at x; gives the camera and the drag."""
+    """A drag by 20 pixels to the right that begins at x; returns the camera and the drag."""
     drag = Drag()
     camera = drag.moved(CAMERA, {button}, x, 10, True, 100, divider)
     return drag.moved(camera, {button}, x + 20, 15, False, 100, divider), drag
@@ -72,7 +72,7 @@ def test_a_pick_lasts_until_the_button_is_let_go():
     assert not pick.picks({RIGHT}, True, True)
     assert not pick.picks({LEFT}, True, False)
     assert pick.picks({LEFT}, True, True)
-    assert pick.picks({LEFT}, False, False), "the key may be let go and the cursor leave the picture"
+    assert pick.picks({LEFT}, False, False), "the key may be released and the cursor may leave the picture"
     assert not pick.picks(set(), True, True)
 
 

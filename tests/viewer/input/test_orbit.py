@@ -18,7 +18,7 @@ def camera(position=(3.0, -2.0, 1.5), target=(0.2, 0.1, -0.3), fov_y=0.8) -> Orb
 
 
 def projected(view: OrbitCamera, point: np.ndarray) -> np.ndarray:
-    """Where a world point falls in the picture, (u, v) in picture heights from the centre."""
+    """(u, v) of a world point, in picture heights from the centre."""
     local = view.rotation.T @ (point - view.position)
     scale = 0.5 / math.tan(0.5 * view.fov_y) / -local[2]
     return np.array([local[0] * scale, -local[1] * scale])

@@ -1,4 +1,4 @@
-"""Laws of two pictures in one raster."""
+"""Laws of two pictures in one."""
 
 import dataclasses
 
@@ -189,7 +189,7 @@ def test_the_end_of_a_scale_is_round_and_not_below_the_values():
 
 
 def test_as_ray_is_covered_by_what_a_shows(scene, request_):
-    """A sees nothing, for it ends before the ball; the present picture hides what lies in the ball."""
+    """A sees nothing, because it ends before the ball; the present picture hides what lies in the ball."""
     request = dataclasses.replace(request_, other=dataclasses.replace(request_.march, far_plane=0.1))
     request = dataclasses.replace(request, view=ViewSettings(compare=Compare.SETTINGS, divider=1.0))
     rendered = render.render_request(scene.trainer, request, SIZE)

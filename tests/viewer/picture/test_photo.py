@@ -1,4 +1,4 @@
-"""A photo in a view's raster: laws of where its pixels go."""
+"""A photo resampled to a view: laws of where its pixels go."""
 
 import dataclasses
 

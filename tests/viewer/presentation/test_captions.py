@@ -1,4 +1,4 @@
-"""What compared pictures are called."""
+"""The captions of compared pictures."""
 
 import math
 from dataclasses import replace
@@ -50,7 +50,7 @@ def test_runs_are_called_by_their_methods():
 
 def test_only_what_was_rendered_has_a_name():
     runs = replace(request(other=B, compare=Compare.RUN), runs=("mlp + rvs, step 7", "ngp + occupancy"))
-    assert captions(runs, False) == (), "the run was let go meanwhile"
+    assert captions(runs, False) == (), "the former run is gone by then"
     assert captions(request(compare=Compare.SETTINGS), False) == ()
 
 

@@ -1,4 +1,4 @@
-"""Collapses as the session tells them, and the ways out that the window offers."""
+"""Collapses as the session reports them, and the ways out that the window offers."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from viewer.protocol.status import State
 
 @pytest.fixture(autouse=True)
 def quick_proof(monkeypatch):
-    """Good states are proved within a short training."""
+    """Shortens the time after which a state counts as good."""
     monkeypatch.setattr("core.training.rollback.PERIOD", 0.0)
     monkeypatch.setattr("core.training.rollback.PROOF_STEPS", 20)
 

@@ -1,4 +1,4 @@
-"""Laws of training again with another method: what is kept, what is refused, and what stands side by side."""
+"""Laws of training again with another method: what is kept, what is refused, and how the runs are compared."""
 
 import dataclasses
 
@@ -30,16 +30,16 @@ def changed(session):
     return session
 
 
-def answered(session, wished):
-    """What the worker says of a method."""
-    session.ask(METHOD, MethodQuestion(wished, session.status.scene_serial))
+def answered(session, method):
+    """The worker's answer about a method."""
+    session.ask(METHOD, MethodQuestion(method, session.status.scene_serial))
     session.pause()
     session.tick()
     return session.result(METHOD)
 
 
 def beside(session, **view):
-    """Ask for A, the former run, beside B at rest; gives the request."""
+    """Ask for A, the former run, beside B at rest; returns the request."""
     request = ask(session, compare=Compare.RUN, **view)
     request = dataclasses.replace(request, other=request.march, runs=("before", "now"))
     session.request_view(request)
@@ -132,7 +132,7 @@ def test_a_run_that_is_taken_up_again_goes_on_as_if_nothing_had_been(session, ba
     session.tick()
     session.take_up(session.status.scene_serial)
     session._run_commands()
-    assert session.status.step == 3, "no moment of it is told beside the other run's figures"
+    assert session.status.step == 3, "the status never mixes two runs"
     session.tick()
     undisturbed.resume()
     undisturbed.tick()

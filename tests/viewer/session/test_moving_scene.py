@@ -1,4 +1,4 @@
-"""A scene that moves, from its files to the pictures that are made of it."""
+"""A scene that moves, from its files to its pictures."""
 
 import dataclasses
 

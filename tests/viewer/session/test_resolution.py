@@ -19,7 +19,7 @@ STEP = 0.03
 
 
 def fly(controller, cost, n_views, now=0.0, step=STEP, noise=0.0, seed=0):
-    """Moving views with a training step after each; gives the plans and the clock at the end."""
+    """Moving views with a training step after each; returns the plans and the clock at the end."""
     draw, plans = random.Random(seed), []
     for _ in range(n_views):
         plan = controller.plan_moving(WIDTH, HEIGHT, 10.0, now)
@@ -34,7 +34,7 @@ def fly(controller, cost, n_views, now=0.0, step=STEP, noise=0.0, seed=0):
 
 
 def rest(controller, cost, seconds, training=0.0, step=STEP):
-    """A camera that has come to rest while training runs; gives the pictures as (plan, when it was finished)."""
+    """A camera that has come to rest while training runs; returns the pictures as (plan, when it was finished)."""
     now, shown = 0.0, []
     plan = controller.plan_rest(WIDTH, HEIGHT, training, now)
     while now < seconds:

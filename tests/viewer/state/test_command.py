@@ -19,7 +19,7 @@ def scene(tmp_path_factory):
 
 
 def read(line, scene):
-    """What the window would have after opening the scene with a command."""
+    """The settings that the window would have after opening the scene with a command."""
     words = shlex.split(line)
     assert words[0] == "run_viewer.py"
     view = run_viewer.parse(words[1:])

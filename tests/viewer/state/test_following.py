@@ -1,4 +1,4 @@
-"""What the window takes over when a scene opens, starts anew, or gets another method."""
+"""What the window adopts when a scene opens, starts again, or gets another method."""
 
 from dataclasses import replace
 
@@ -22,19 +22,19 @@ def scene(tmp_path_factory):
 
 @pytest.fixture
 def followed():
-    """A follower, its state and what it told."""
-    told, s = [], state()
+    """A follower, its state and its calls."""
+    calls, s = [], state()
     return (
-        SceneFollower(s, {"alpha_thre": 0.2}, {"fov": 50.0}, told.append, lambda: told.append("home"), print),
+        SceneFollower(s, {"alpha_thre": 0.2}, {"fov": 50.0}, calls.append, lambda: calls.append("home"), print),
         s,
-        told,
+        calls,
     )
 
 
 def test_a_new_scene_begins_with_what_was_asked_for_once(followed, scene):
-    follower, s, told = followed
+    follower, s, calls = followed
     follower.follow(Status(scene=scene, scene_serial=1))
-    assert told == [scene.opened, "home"]
+    assert calls == [scene.opened, "home"]
     assert s.march == replace(scene.train.march, alpha_thre=0.2) and s.view.fov == 50.0
     other = replace(scene, opened="elsewhere", path="elsewhere")
     follower.follow(Status(scene=other, scene_serial=2))
@@ -42,14 +42,14 @@ def test_a_new_scene_begins_with_what_was_asked_for_once(followed, scene):
 
 
 def test_another_method_leaves_camera_thresholds_and_a_alone(followed, scene):
-    follower, s, told = followed
+    follower, s, calls = followed
     follower.follow(Status(scene=scene, scene_serial=1))
     s.march = replace(s.march, occ_thre=0.3)
     s.keep_as_a()
     camera, march = s.camera, s.march
     slower = replace(scene, train=replace(scene.train, learning_rate=1e-4))
     follower.follow(Status(scene=slower, scene_serial=2, former=FORMER))
-    assert (s.camera, s.march, s.other, told.count("home")) == (camera, march, march, 1)
+    assert (s.camera, s.march, s.other, calls.count("home")) == (camera, march, march, 1)
     assert s.runs[0] == "mlp + occupancy, step 7" and s.runs[1].startswith("ngp + occupancy")
     s.set_view(compare=Compare.RUN)
     follower.follow(Status(scene=slower, scene_serial=2, former=FORMER))
@@ -59,18 +59,18 @@ def test_another_method_leaves_camera_thresholds_and_a_alone(followed, scene):
 
 
 def test_a_snapshots_run_that_is_taken_up_again_leaves_the_window_as_it_is(followed, scene):
-    follower, s, told = followed
+    follower, s, calls = followed
     snapshot = replace(scene, opened="/somewhere/s.safetensors")
     follower.follow(Status(scene=snapshot, scene_serial=1))
     s.place(s.camera.orbited(0.3, 0.1))
     s.march = replace(s.march, occ_thre=0.3)
     s.keep_as_a()
-    before = s.camera, s.march, s.other, list(told)
+    before = s.camera, s.march, s.other, list(calls)
     follower.follow(Status(scene=scene, scene_serial=2, former=FORMER))
     follower.follow(Status(scene=snapshot, scene_serial=3, former=FORMER))
-    assert (s.camera, s.march, s.other, told) == before and s.scene_serial == 3
+    assert (s.camera, s.march, s.other, calls) == before and s.scene_serial == 3
     follower.follow(Status(scene=replace(scene, opened="/somewhere/else.safetensors"), scene_serial=4))
-    assert told[-1] == "home" and s.other is None, "another snapshot of the dataset is another scene"
+    assert calls[-1] == "home" and s.other is None, "another snapshot of the dataset is another scene"
 
 
 def test_in_another_place_the_thresholds_follow(followed, scene):

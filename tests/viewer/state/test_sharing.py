@@ -47,7 +47,7 @@ def test_nothing_is_sent_unless_it_is_wanted_and_its_own_thresholds_come_back(sh
 def test_a_reset_keeps_the_wish_and_another_scene_ends_it(sharing, sent):
     sharing.update(STATUS, MARCH, held=False)
     sharing.update(replace(STATUS, scene_serial=2), MARCH, held=False)
-    assert sharing.on and sent == [MARCH, MARCH], "the scene that starts anew has to be told again"
+    assert sharing.on and sent == [MARCH, MARCH], "a scene that starts again has to get them again"
     sharing.update(replace(STATUS, scene=CUBE, scene_serial=3), MARCH, held=False)
     assert not sharing.on and len(sent) == 2
 

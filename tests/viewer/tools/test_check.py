@@ -82,9 +82,9 @@ def test_a_reset_keeps_it_and_another_dataset_voids_it(opened):
     tool = CheckTool()
     finish(tool, opened)
     result = tool.result
-    anew = opened.restarted(seed=1)
-    tool.new_scene(anew)
-    assert not tool.slice(anew) and tool.result is result
+    restarted = opened.restarted(seed=1)
+    tool.new_scene(restarted)
+    assert not tool.slice(restarted) and tool.result is result
     other = scene(ball_dataset(size=16))
     tool.new_scene(other)
     assert tool.result is None

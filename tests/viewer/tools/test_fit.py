@@ -1,4 +1,4 @@
-"""Where silhouettes say that the open scene lies."""
+"""Where the open scene lies, as its silhouettes tell."""
 
 from tests.ball import CENTRE, RADIUS
 from tests.viewer.live import paused_after

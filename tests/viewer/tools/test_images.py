@@ -131,9 +131,9 @@ def test_a_reset_voids_the_figures_and_keeps_the_thumbnails(opened):
     tool = ImagesTool()
     tool.ask(frozenset(), opened)
     finish(tool, opened)
-    thumbnails, anew = tool.result.thumbnails, opened.restarted(seed=0)
-    tool.new_scene(anew)
-    assert tool.result.scene is anew.info and tool.result.thumbnails is thumbnails
+    thumbnails, restarted = tool.result.thumbnails, opened.restarted(seed=0)
+    tool.new_scene(restarted)
+    assert tool.result.scene is restarted.info and tool.result.thumbnails is thumbnails
     assert np.isnan(tool.result.psnrs).all()
     other = scene(ball_dataset(size=16))
     tool.new_scene(other)

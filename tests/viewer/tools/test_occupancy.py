@@ -1,4 +1,4 @@
-"""What a panel is told of the grid, and when it is looked at again."""
+"""The figures of the grid, and when they are updated."""
 
 import numpy as np
 import pytest

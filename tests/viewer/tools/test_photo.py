@@ -1,4 +1,4 @@
-"""The photo that the camera stands on against the present thresholds."""
+"""The photo that the camera stands on, compared with the render."""
 
 import dataclasses
 import math

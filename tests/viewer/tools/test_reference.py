@@ -1,4 +1,4 @@
-"""The view against thresholds off, and the tools' turns."""
+"""The view compared with thresholds off, and how tools take turns."""
 
 import dataclasses
 import math
