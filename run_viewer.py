@@ -8,22 +8,23 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import tyro
-from typing_extensions import Doc, TypedDict
+from typing_extensions import Doc
 
 from core.config.contractions import CONTRACTIONS
-from core.config.field_settings import FieldSettings, NGPTimeSettings
-from core.config.flags import flags_of
+from core.config.flags import flags_of, optional_keys
 from core.config.march import MARCH_NUMBERS, MarchSettings
-from core.config.methods import FIELDS, SAMPLERS, default_method, kind_named, method_settings, refuse, with_overrides
 from core.config.read_options import DEMOS, ReadOptions
-from core.config.setting import settings_of
+from core.config.registry import Registry
 from core.config.training import TrainSettings
 from core.errors import DatasetError, FirstlightError
+from core.fields import FIELDS
 from core.geometry.placement import PlaceOverrides
 from core.process import configure
+from core.samplers import SAMPLERS
 from viewer.protocol.view_settings import ViewSettings
 
 
@@ -52,45 +53,34 @@ Opened = Annotated[dict[str, Any], flags_for(ReadOptions)]
 Thresholds = Annotated[dict[str, Any], flags_for(MarchSettings)]
 Picture = Annotated[dict[str, Any], flags_for(ViewSettings)]
 Training = Annotated[dict[str, Any], flags_for(TrainSettings)]
-Field = Annotated[dict[str, Any], flags_for(*(kind.settings for kind in FIELDS.values() if kind.settings))]
-Sampling = Annotated[dict[str, Any], flags_for(*(kind.settings for kind in SAMPLERS.values() if kind.settings))]
 Place = Annotated[dict[str, Any], flags_for(PlaceOverrides)]
 
 
-class _MethodFlags(TypedDict, total=False):
-    """The method: what learns, and where it looks. `core.config.methods` lists them all."""
-
-    field: Annotated[
-        str,
-        shown_as(
-            f"{{{','.join(FIELDS)},FILE.py:CLASS}}",
+def method_flags() -> type:
+    """The method: what learns, and where it looks. `core.training.methods` says more."""
+    names = {
+        "field": (
+            f"{','.join(FIELDS)},FILE.py:CLASS",
             "The radiance field, or a class of your own; ngp unless given, ngp-t in a scene that moves.",
         ),
-    ]
-    sampler: Annotated[str, shown_as(f"{{{','.join(SAMPLERS)}}}", "What places samples; occupancy unless given.")]
-    contraction: Annotated[
-        str,
-        shown_as(
-            f"{{{','.join(CONTRACTIONS)}}}",
+        "sampler": (",".join(SAMPLERS), "What places samples; occupancy unless given."),
+        "contraction": (
+            ",".join(CONTRACTIONS),
             "How space around the box fits into the field; max unless given where boxes lie in boxes, else none.",
         ),
-    ]
+    }
+    keys = {choice: Annotated[str, shown_as(f"{{{values}}}", help)] for choice, (values, help) in names.items()}
+    return optional_keys("Method", keys)
 
 
-Method = Annotated[dict[str, str], tyro.conf.arg(constructor=_MethodFlags)]
+def kinds_flags(kinds: Registry) -> type:
+    """Flags for the settings of the fields or samplers whose modules are imported; `parse` imports them as needed."""
+    return flags_of(*(kind.settings for kind in kinds.loaded().values()))
 
 
-def check_method(method: Method, network: Field, sampling: Sampling) -> None:
-    """Raise ValueError for what can't learn in any scene, before one is opened.
-
-    Without a name the field is the one of still scenes, unless only the one of scenes that move has all the settings.
-    """
-    still, moving = (settings_of(kind) for kind in (FieldSettings, NGPTimeSettings))
-    moves = not network.keys() <= still.keys() and network.keys() <= moving.keys()
-    names = default_method(moves) | method
-    kind_named({**CONTRACTIONS}, names.pop("contraction", "none"))
-    found = method_settings(names["field"], names["sampler"], FieldSettings(), TrainSettings(), changes=network)
-    refuse(found.field, with_overrides(SAMPLERS, found.sampler, sampling))
+Method = Annotated[dict[str, str], tyro.conf.arg(constructor_factory=method_flags)]
+Field = Annotated[dict[str, Any], tyro.conf.arg(constructor_factory=partial(kinds_flags, FIELDS))]
+Sampling = Annotated[dict[str, Any], tyro.conf.arg(constructor_factory=partial(kinds_flags, SAMPLERS))]
 
 
 OwnField = Annotated[
@@ -136,7 +126,10 @@ class View:
         # values out of range are errors before anything is opened
         reading, _, _ = ReadOptions(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
         PlaceOverrides(**self.place)
-        check_method(self.method, self.network, self.sampling)
+        if self.method or self.network or self.sampling:
+            from core.training.methods import check_method
+
+            check_method(self.method, self.network, self.sampling)
         if self.dataset not in DEMOS and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(
                 f"{self.dataset} does not exist: expected a dataset, photos, a video, {', '.join(DEMOS)}, or a snapshot"
@@ -178,7 +171,10 @@ class Train:
 
     def run(self) -> int:
         reading = ReadOptions(**self.reading)
-        check_method(self.method, self.network, self.sampling)
+        if self.method or self.network or self.sampling:
+            from core.training.methods import check_method
+
+            check_method(self.method, self.network, self.sampling)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
         from core.commands.train import train_and_report
         from core.training.build import Overrides
@@ -365,11 +361,25 @@ COMMANDS = {
 def parse(arguments: Sequence[str]):
     """The command in the arguments; a first word that is no command's name is a dataset for the window.
 
+    Fields and samplers have flags too, and their modules take seconds to import: they are imported where an argument
+    is none of the other flags, or help is asked for about a command.
+
     Raises:
         SystemExit: with code 2 after a mistake, with 0 after help.
     """
     if not arguments or arguments[0] not in (*COMMANDS, "-h", "--help"):
         arguments = ["view", *arguments]
+    if arguments[0] in ("view", "train"):
+        if {"-h", "--help"}.isdisjoint(arguments):
+            command, unknown = _parsed(arguments, return_unknown_args=True)
+            if not unknown:
+                return command
+        FIELDS.load()
+        SAMPLERS.load()
+    return _parsed(arguments)
+
+
+def _parsed(arguments: Sequence[str], **how: Any) -> Any:
     return tyro.cli(
         View | Train | Render | Sweep | Compare | Check | Bench | Doctor,
         prog="run_viewer.py",
@@ -377,13 +387,14 @@ def parse(arguments: Sequence[str]):
         args=arguments,
         default=View(),
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.EnumChoicesFromValues),
+        **how,
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, or 2 after a mistake, which is explained in one line."""
+    configure()  # nothing has imported torch yet
     command = parse(sys.argv[1:] if arguments is None else arguments)
-    configure()  # no command has imported torch yet
     try:
         return command.run()
     except (FirstlightError, ValueError, OSError) as error:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import torch
 
-from core.config.field_settings import FieldSettings
 from core.config.march import MarchSettings
 from core.config.training import TrainSettings
 from core.datasets.dataset import Dataset
+from core.fields.base import Field
+from core.fields.ngp import NGPSettings
 from core.geometry.cameras import Camera, look_at, pinhole_matrix
 from core.geometry.rays import Rays
 from tests.ball import ball_views
@@ -15,7 +16,7 @@ from tests.ball import ball_views
 BOX = (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0)
 BALL_RADIUS = 0.6
 
-SMALL_FIELD = FieldSettings(n_levels=4, log2_hashmap_size=12, max_resolution=64, hidden_dim=32)
+SMALL_FIELD = NGPSettings(n_levels=4, log2_hashmap_size=12, max_resolution=64, hidden_dim=32)
 SMALL_TRAINING = TrainSettings(
     target_samples=2048,
     max_rays=1024,
@@ -26,7 +27,13 @@ SMALL_TRAINING = TrainSettings(
 )
 
 
-class Ball:
+def use_small_presets(monkeypatch):
+    """Open scenes with `SMALL_FIELD` and `SMALL_TRAINING`, whatever suits the device and the scene."""
+    monkeypatch.setattr("core.fields.ngp.NGPSettings.usual", lambda conditions: SMALL_FIELD)
+    monkeypatch.setattr("core.training.build.train_preset", lambda *_: SMALL_TRAINING)
+
+
+class Ball(Field):
     """A field: a ball of constant density about the origin, coloured by direction or in one colour."""
 
     def __init__(self, sigma=30.0, radius=BALL_RADIUS, color=(0.8, 0.3, 0.1)):
@@ -40,7 +47,7 @@ class Ball:
         return self.rgb.expand(features.shape[0], 3)
 
 
-class Fog:
+class Fog(Field):
     """A field that fills space: density and colour vary smoothly with position and direction."""
 
     def density(self, positions):

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 import run_viewer
-from core.config.field_settings import FieldSettings
 from core.config.march import MarchSettings
 from core.config.read_options import ReadOptions
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.datasets import open_dataset
+from core.fields.ngp import NGPSettings
 from core.training.build import Overrides
 from core.training.snapshot import save_snapshot
 from tests.readme import python_block
-from tests.scenes import SMALL_FIELD, SMALL_TRAINING
+from tests.scenes import use_small_presets
 from tests.viewer.live import tiny_trainer, write_quick_ball
 from viewer.protocol.view_settings import Mode, ViewSettings
 
@@ -26,7 +26,7 @@ REPOSITORY = Path(run_viewer.__file__).parent
 
 @pytest.fixture
 def ball(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
     return write_quick_ball(tmp_path / "ball")
 
 
@@ -63,7 +63,7 @@ def test_flags_hold_only_what_is_given():
     ("command", "settings"),
     [
         ("view", (ReadOptions, MarchSettings, ViewSettings)),
-        ("train", (ReadOptions, MarchSettings, TrainSettings, FieldSettings)),
+        ("train", (ReadOptions, MarchSettings, TrainSettings, NGPSettings)),
         ("check", (ReadOptions,)),
         ("bench", (ReadOptions,)),
         ("render", (MarchSettings, ViewSettings)),

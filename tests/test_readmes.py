@@ -8,10 +8,11 @@ from PIL import Image
 
 from core.commands import check
 from core.config.contractions import CONTRACTIONS
-from core.config.methods import FIELDS, SAMPLERS
 from core.config.read_options import ReadOptions
 from core.datasets import FORMATS
 from core.datasets.formats import blender, tiny_nerf, video
+from core.fields import FIELDS
+from core.samplers import SAMPLERS
 from tests.readme import README, REPOSITORY, python_block, python_blocks, readmes
 from tests.viewer.live import write_quick_ball
 from viewer.panels.registry import PANELS

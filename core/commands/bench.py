@@ -18,7 +18,6 @@ from torch import Tensor
 from core.commands.bench_report import Machine, Stage, Work, comparison_of, read_report, stage, table_of, write_report
 from core.commands.bench_scaling import scaling_tables
 from core.commands.progress import Bar, progress_bars
-from core.config.methods import DEFAULT_FIELD
 from core.config.read_options import AS_STORED, ReadOptions
 from core.fields.mlp import DTYPES, products_in
 from core.fields.ngp import NGPField
@@ -34,6 +33,7 @@ from core.rendering.render import first_round_size, render_image
 from core.samplers.base import Sampled
 from core.samplers.occupancy_grid import ObservedField
 from core.training.build import Overrides, open_trainer
+from core.training.methods import DEFAULT_FIELD
 from core.training.trainer import Trainer
 
 _WARM_SECONDS = 10.0

@@ -14,20 +14,21 @@ from core.commands.comparison_report import Outcome, write_csv
 from core.commands.plots import save_comparison
 from core.commands.progress import Bar, progress_bars
 from core.commands.timed_run import Goal, TimedRun, evaluate_views, train_run
-from core.config.contractions import CONTRACTIONS
-from core.config.methods import DEFAULT_SAMPLER, FIELDS, SAMPLERS, kind_named
+from core.config.contractions import check_contraction
 from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import apply_place_overrides
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, FirstlightError
-from core.fields import make_field
+from core.fields import FIELDS, make_field
 from core.fields.domain import space_of
 from core.files import new_folder
 from core.kernels.runtime.device import choose_device
 from core.rendering.render import render_image
+from core.samplers import SAMPLERS
 from core.training.build import Overrides, new_trainer, rehearse, settings_for
 from core.training.collapse import with_flags
+from core.training.methods import DEFAULT_SAMPLER
 
 _MARKS = 12
 """How many times each method is measured; more often at the start, where most is learnt."""
@@ -111,10 +112,10 @@ def parse_methods(text: str) -> list[tuple[str, ...]]:
         name, _, rest = (word.strip() for word in names.partition("+"))
         sampler, _, contraction = (word.strip() for word in rest.partition("+"))
         field = path + colon + name
-        kind_named(FIELDS, field)
-        kind_named(SAMPLERS, sampler or DEFAULT_SAMPLER)
+        FIELDS.named(field)
+        SAMPLERS.named(sampler or DEFAULT_SAMPLER)
         if contraction:
-            kind_named(CONTRACTIONS, contraction)
+            check_contraction(contraction)
         found.append((field, sampler or DEFAULT_SAMPLER, *filter(None, [contraction])))
     if not found:
         raise ValueError(f"expected methods such as ngp+occupancy,mlp+stratified, got {text!r}: name at least one")

@@ -44,3 +44,9 @@ ENDLESS: tuple[Contraction, ...] = ("sphere", "ndc")
 def default_contraction(n_levels: int) -> Contraction:
     """The contraction of a scene of nested boxes unless somebody chooses: only a scene of several has one."""
     return "max" if n_levels > 1 else "none"
+
+
+def check_contraction(name: str) -> None:
+    """Raise ValueError, which lists them, for a name that no contraction has."""
+    if name not in CONTRACTIONS:
+        raise ValueError(f"there is no method {name!r}: choose one of {', '.join(CONTRACTIONS)}")

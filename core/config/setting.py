@@ -6,9 +6,11 @@ and the window the slider, so one line makes both. A live setting changes by `da
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from enum import Enum
 from functools import cache
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from typing_extensions import Doc
 
@@ -91,3 +93,57 @@ def validate(instance: Any) -> None:
         value = getattr(instance, name)
         if value is not None and value not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}: choose one of them")
+
+
+S = TypeVar("S")
+
+
+def from_json(cls: type[S], values: Any, renamed: Mapping[str, str] | None = None) -> S:
+    """An instance of a dataclass from what JSON keeps of `dataclasses.asdict`: lists stand for tuples, strings for
+    enumerations, objects for dataclasses. What is absent has its default.
+
+    Args:
+        renamed: present names of fields by their former ones.
+
+    Raises:
+        ValueError: an entry is unknown, has another type or is out of range, or one without a default is missing; the
+            message names it.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{cls.__name__}: expected an object, found {values!r:.60}")
+    hints = get_type_hints(cls)
+    given = {(renamed or {}).get(name, name): value for name, value in values.items()}
+    if unknown := given.keys() - hints.keys():
+        raise ValueError(f"{cls.__name__} has no entry {min(unknown)!r}: it has {', '.join(hints)}")
+    try:
+        return cls(**{name: _from_json(hints[name], value, name) for name, value in given.items()})
+    except TypeError as error:  # an entry without a default is missing
+        raise ValueError(f"{cls.__name__}: {error}") from error
+
+
+def _from_json(hint: Any, value: Any, name: str) -> Any:
+    """A value of a type from what JSON keeps of it."""
+    if get_origin(hint) in (Union, UnionType):
+        if value is None and NoneType in get_args(hint):
+            return None
+        hint = without_none(hint)
+    if get_origin(hint) is Literal:
+        fits = value in get_args(hint)
+    elif get_origin(hint) is tuple:
+        items = get_args(hint)
+        if isinstance(value, list | tuple) and (items[-1] is ... or len(items) == len(value)):
+            hints = [items[0]] * len(value) if items[-1] is ... else items
+            return tuple(_from_json(item, x, name) for item, x in zip(hints, value, strict=True))
+        fits = False
+    elif dataclasses.is_dataclass(hint):
+        return from_json(hint, value)
+    elif issubclass(hint, Enum):
+        return hint(value)
+    elif hint is float:
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    else:
+        fits = type(value) is hint
+    if not fits:
+        expected = hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)
+        raise ValueError(f"{name}: expected {expected}, found {value!r:.60}")
+    return value

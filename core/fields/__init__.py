@@ -1,46 +1,60 @@
-"""Radiance fields, and which of them belongs to which settings."""
+"""Radiance fields, one file each: settings, usual settings, words and network. A new one is a new file and a line here.
 
-from collections.abc import Callable
-from typing import Any
+Imports what stands above it: config, geometry, kernels and datasets. The files are imported when a field is asked for.
+"""
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
-from core.config.field_settings import (
-    DenseSettings,
-    FieldSettings,
-    MLPSettings,
-    NGPTimeSettings,
-    OwnSettings,
-    TNeRFSettings,
-)
-from core.fields.dense import DenseField
-from core.fields.nerf import MLPField
-from core.fields.ngp import NGPField
-from core.fields.ngp_t import NGPTimeField
-from core.fields.own import OwnField
-from core.fields.t_nerf import TNeRFField
-from core.kernels.contraction import Space
+from core.config.registry import Registry
 
-_MADE_BY: dict[type, Callable[[Any, Space, torch.Generator | None], nn.Module]] = {
-    FieldSettings: NGPField,
-    DenseSettings: DenseField,
-    MLPSettings: MLPField,
-    NGPTimeSettings: NGPTimeField,
-    TNeRFSettings: TNeRFField,
-    OwnSettings: OwnField,
-}
+if TYPE_CHECKING:
+    import torch
+
+    from core.fields.base import FieldKind, FieldSettings, LearntField
+    from core.kernels.contraction import Space
 
 
-def make_field(settings: Any, space: Space, generator: torch.Generator | None = None) -> nn.Module:
-    """A fresh `Field`.
+class FieldRegistry(Registry["FieldKind"]):
+    """Fields by name. A field of the user's own has no entry; its name is path.py:Class."""
+
+    def named(self, name: str) -> "FieldKind":
+        if is_own(name):
+            from core.fields.own import FIELD
+
+            return FIELD
+        if name not in self:
+            raise ValueError(
+                f"there is no method {name!r}: choose one of {', '.join(self)}, or path.py:Class for a field of your "
+                "own"
+            )
+        return self[name]
+
+    def name_of(self, settings: Any) -> str:
+        return settings.own_name or super().name_of(settings)
+
+
+FIELDS = FieldRegistry("FIELD")
+FIELDS.register("ngp", "core.fields.ngp")
+FIELDS.register("mlp", "core.fields.nerf")
+FIELDS.register("dense", "core.fields.dense")
+FIELDS.register("ngp-t", "core.fields.ngp_t")
+FIELDS.register("tnerf", "core.fields.t_nerf")
+
+
+def is_own(name: str) -> bool:
+    """Whether a field's name stands for a class of the user's own."""
+    return ":" in name
+
+
+def make_field(settings: "FieldSettings", space: "Space", generator: "torch.Generator | None" = None) -> "LearntField":
+    """A fresh field.
 
     Args:
-        settings: of one of `core.config.methods.FIELDS`, or of a field of the user's own; their type says which.
+        settings: their type says which field.
         space: what the field covers.
         generator: draws the initial weights, on the CPU.
 
     Raises:
-        FieldError: see `OwnField`.
+        FieldError: see `core.fields.own.OwnField`.
     """
-    return _MADE_BY[type(settings)](settings, space, generator)
+    return FIELDS.named(FIELDS.name_of(settings)).field(settings, space, generator)

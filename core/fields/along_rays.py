@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from core.fields.base import Field, in_pieces, radiance_of
+from core.fields.base import Field, in_pieces
 from core.fields.checked import checked_columns, checked_densities
 from core.geometry.rays import Rays, Samples
 from core.kernels.marching import midpoints
@@ -69,7 +69,7 @@ def colors_at(
         return field.colors(samples)
     positions, directions = midpoints(rays, samples)
     if known is None and torch.is_grad_enabled():
-        return radiance_of(field, positions, directions)
+        return field.radiance(positions, directions)
     sigmas, features = in_pieces(field.density, positions) if known is None else known
     return in_pieces(field.color, features, directions), sigmas
 

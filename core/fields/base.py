@@ -1,33 +1,59 @@
-"""What the path asks of a radiance field."""
+"""What a radiance field is: what the path asks it, and what the registry knows about it."""
 
-from collections.abc import Callable
-from typing import Protocol
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from core.config.setting import validate
+from core.config.training import TrainSettings
+from core.config.types import Precision
 from core.kernels.fused_march import EncodedDensity
 
 PIECE = 1 << 20
 """Samples that a field evaluates at once where no gradient is recorded."""
 
 
-class Field(Protocol):
+_SHORT_CUTS = {"density_alone": ("density",), "march_density": ("density",), "radiance": ("density", "color")}
+"""Methods that give sooner what others give, and which others these are."""
+
+
+class Field(ABC):
     """A radiance field: density from a position, colour from what the density knew and a direction.
 
-    On a CPU several threads may ask at once. One that looks at times has a class attribute `dynamic = True`. One that
-    finds a density sooner than all that the colour needs may have a method `density_alone(positions)` besides, which
-    gives `density`'s sigmas (n,), up to rounding: `densities_alone` asks it, and no gradient is recorded there. One
-    that makes densities and colours sooner together may have a method `radiance(positions, directions)` besides, which
-    gives `color`'s rgbs (n, 3) and `density`'s sigmas (n,), up to rounding: `radiance_of` asks it where gradients are
-    recorded. One whose densities a march may evaluate itself may have a method `march_density(keeps_features)`, see
-    `march_density_of`. One that reads parameters in bfloat16 may have a method `rounded_readers()`, see
-    `core.training.optimizer.Adam`. In a class that derives from such a field and has a `density` or `color` of its own,
-    these hold, and not the short cuts past them that it inherits; nothing else that it changes is looked at.
+    On a CPU several threads may ask at once. `density` and `color` say what a field is; the methods below them are
+    short cuts, which give the same up to rounding, and sooner where a field has its own.
+
+    A short cut holds for the `density` and `color` that its class has. A class that derives from such a field and
+    replaces one of these gets the defaults back for the short cuts past it, unless it has short cuts of its own: what
+    it says is never passed over. That is settled when the class is made; methods that are put on an instance, or on a
+    class later, are not looked at.
+
+    Attributes:
+        dynamic: whether it looks at times.
+        smooth: whether its densities and colours have gradients along positions.
     """
 
+    dynamic: bool = False
+    smooth: bool = False
+    _written_for: ClassVar[Mapping[str, tuple[Callable, ...]]] = {}
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        present = {name: tuple(getattr(cls, past) for past in others) for name, others in _SHORT_CUTS.items()}
+        for name in _SHORT_CUTS:
+            if name in vars(cls):
+                cls._written_for = {**cls._written_for, name: present[name]}
+            elif cls._written_for.get(name, present[name]) != present[name]:
+                setattr(cls, name, getattr(Field, name))
+
+    @abstractmethod
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Densities and what the colour needs of them.
+        """Densities, and what the colour needs to know from them.
 
         Args:
             positions: (n, 3) float32 in scene units; or (n, 4) where the scene's views carry times, with the time
@@ -37,38 +63,117 @@ class Field(Protocol):
             sigmas: (n,) float32, at least 0, per scene unit.
             features: (n, n_features) float32.
         """
-        ...
 
+    @abstractmethod
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         """Colours (n, 3) float32 in [0, 1] of features (n, n_features) seen along unit directions (n, 3)."""
-        ...
+
+    @torch.no_grad()
+    def density_alone(self, positions: Tensor) -> Tensor:
+        """The sigmas (n,) of `density`, without gradient, where nobody is going to ask for the colours."""
+        return self.density(positions)[0]
+
+    def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        """The rgbs (n, 3) of `color` and the sigmas (n,) of `density` together, with gradient.
+
+        Args:
+            positions: (n, 3 or 4), see `density`.
+            directions: (n, 3) float32, unit.
+        """
+        sigmas, features = self.density(positions)
+        return self.color(features, directions), sigmas
+
+    def march_density(self, keeps_features: bool) -> EncodedDensity | None:
+        """The density as a march evaluates it itself; None: it asks `density` between its rounds.
+
+        Args:
+            keeps_features: whether the march keeps the features that `color` needs.
+        """
+        return None
 
 
-@torch.no_grad()
-def densities_alone(field: Field, positions: Tensor) -> Tensor:
-    """Densities (n,) of positions (n, 3 or 4), without gradient, where nobody is going to ask for the colours there."""
-    alone = _short_cut(field, "density_alone", "density")
-    return field.density(positions)[0] if alone is None else alone(positions)
+class LearntField(Field, nn.Module):
+    """A field whose parameters are trained.
 
-
-def march_density_of(field: Field, keeps_features: bool) -> EncodedDensity | None:
-    """A field's density as a march evaluates it itself; None: it asks the field, between its rounds.
-
-    Args:
-        keeps_features: whether what `color` needs is asked for too.
+    Attributes:
+        averaged: whether the mean of its last weights may be shown in its place.
     """
-    offered = _short_cut(field, "march_density", "density")
-    return None if offered is None else offered(keeps_features)
+
+    averaged: bool = True
+
+    def rounded_readers(self) -> Mapping[nn.Parameter, Callable[[Tensor], None]]:
+        """The parameters that are read in bfloat16, each with the function that takes its rounded values from the
+        optimiser, see `core.training.optimizer.Adam`."""
+        return {}
 
 
-def radiance_of(field: Field, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-    """Colours (n, 3) and densities (n,) of positions (n, 3 or 4) seen along directions (n, 3), with gradient, where
-    nothing is known of them yet."""
-    together = _short_cut(field, "radiance", "density", "color")
-    if together is not None:
-        return together(positions, directions)
-    sigmas, features = field.density(positions)
-    return field.color(features, directions), sigmas
+class Conditions(NamedTuple):
+    """What the usual settings of a field depend on.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        precision: the fastest number format of the device, see `core.kernels.runtime.device.fastest_precision`.
+        nested: whether the scene fills several nested boxes.
+        pixels: of a training view, across what the field covers.
+    """
+
+    device: str
+    precision: Precision = "float32"
+    nested: bool = False
+    pixels: float = math.inf
+
+
+@dataclass(frozen=True)
+class FieldSettings:
+    """The settings of a field, see `core.config.setting`. Each field derives a class of its own: the type of settings
+    says which field they belong to."""
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+    @classmethod
+    def usual(cls, conditions: Conditions) -> Self:
+        """The settings where nothing else is asked for: by default those that each value has in the class."""
+        return cls()
+
+    def training(self, usual: TrainSettings) -> TrainSettings:
+        """How a field of these settings is trained.
+
+        Args:
+            usual: what suits the device and the scene, for a hash grid.
+        """
+        return usual
+
+    @property
+    def own_name(self) -> str:
+        """The name of a field that is in no registry, "" for all others."""
+        return ""
+
+
+class FieldKind(NamedTuple):
+    """A field to choose, as `core.fields` registers it.
+
+    Attributes:
+        settings: the class of its settings.
+        field: the class of the field, or what else makes one of (settings, space, generator): `space` is what the field
+            covers, and the generator draws the initial weights, on the CPU.
+        sentence: what it is; cost: what it takes. For the window and the command line's help.
+    """
+
+    settings: type[FieldSettings]
+    field: "type[LearntField]"
+    sentence: str
+    cost: str
+
+    @property
+    def smooth(self) -> bool:
+        """See `Field.smooth`."""
+        return self.field.smooth
+
+    @property
+    def dynamic(self) -> bool:
+        """See `Field.dynamic`."""
+        return self.field.dynamic
 
 
 def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -83,14 +188,3 @@ def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Te
     if isinstance(parts[0], Tensor):
         return torch.cat(parts)
     return tuple(torch.cat(x) for x in zip(*parts, strict=True))
-
-
-def _short_cut(field: Field, name: str, *past: str) -> Callable | None:
-    """A method of a field that stands for others; None if there is none, or if a class that derives from the one that
-    has it has one of those others of its own."""
-    for kind in type(field).__mro__:
-        if name in vars(kind):
-            break
-        if any(other in vars(kind) for other in past):
-            return None
-    return getattr(field, name, None)

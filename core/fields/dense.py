@@ -6,12 +6,16 @@ at once lie in further levels of the same resolution.
 """
 
 import math
+from dataclasses import dataclass
+from typing import Annotated, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from core.config.field_settings import DenseSettings
-from core.fields.ngp import make_table, network_layers, thin_fog
+from core.config.setting import Setting
+from core.config.types import Precision
+from core.fields.base import Conditions, FieldKind, FieldSettings, LearntField
+from core.fields.ngp import NGPSettings, make_table, network_layers, thin_fog
 from core.fields.shading import colors_seen, densities_of
 from core.kernels.contraction import Space
 from core.kernels.hash_grid import hash_encode, level_layout
@@ -25,7 +29,40 @@ _STEEPNESS = 6.0
 same, and what is solid is some hundred times as dense as fog. More suits a single object, less photos of a place."""
 
 
-class DenseField(nn.Module):
+_SHARE = 4
+"""Most voxels hold nothing, and so a grid of them needs more than a hash grid to show as much."""
+
+
+@dataclass(frozen=True)
+class DenseSettings(FieldSettings):
+    """A voxel grid of features and a small network for colour."""
+
+    resolution: Annotated[int, Setting("Voxels per side.", low=2, high=512)] = 128
+    voxel_features: Annotated[int, Setting("Features at each corner of a voxel, a multiple of 4.", low=4, high=32)] = 8
+    hidden_dim: Annotated[int, Setting("Width of the colour network's hidden layers.", low=8, high=256)] = 64
+    precision: Annotated[
+        Precision,
+        Setting(
+            "Number format of the networks' matrix products; weights stay float32. A CPU without matrix tiles (AMX) "
+            "computes in float32 all the same."
+        ),
+    ] = "float32"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.voxel_features % 4:
+            raise ValueError(f"voxel_features must be a multiple of 4, got {self.voxel_features}: choose 4, 8 .. 32")
+
+    @classmethod
+    def usual(cls, conditions: Conditions) -> Self:
+        """A grid that stores `_SHARE` times as many values as the hash grid may that is usual there."""
+        hashed = NGPSettings.usual(conditions)
+        n_values = _SHARE * hashed.n_levels * hashed.n_features << hashed.log2_hashmap_size
+        resolution = round((n_values / cls().voxel_features) ** (1.0 / 3.0)) - 1
+        return cls(resolution=resolution, precision=hashed.precision)
+
+
+class DenseField(LearntField):
     """A `Field` over a box, or over a box and all space around it.
 
     Args:
@@ -50,3 +87,11 @@ class DenseField(nn.Module):
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
         return colors_seen(features, directions, self.color_layers, self.settings.precision)
+
+
+FIELD = FieldKind(
+    DenseSettings,
+    DenseField,
+    "A voxel grid of features, of which one is the density, and a small network for the colour (as DVGO).",
+    "About 6,000 products a colour, none a density; memory grows with the cube of the resolution.",
+)

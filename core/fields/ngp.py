@@ -1,12 +1,16 @@
 """The Instant-NGP radiance field (Müller et al. 2022, section 5.4): a hash grid, a density and a colour network."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated, Self
 
 import torch
 from torch import Tensor, nn
 
-from core.config.field_settings import FieldSettings
+from core.config.setting import Setting
+from core.config.types import Precision
+from core.fields.base import Conditions, FieldKind, FieldSettings, LearntField
 from core.fields.mlp import mlp, multiplies_in_tiles
 from core.fields.shading import colors_seen, densities_of, radiance
 from core.kernels.contraction import Space
@@ -20,7 +24,66 @@ STEEPNESS = 3.0
 as fog, a long way for Adam, which moves all by the same."""
 
 
-class NGPField(nn.Module):
+_LEAST_FINEST = 64
+"""Cells per side that the finest level has however small the pictures are: they still tell where edges lie."""
+
+
+@dataclass(frozen=True)
+class NGPSettings(FieldSettings):
+    """The Instant-NGP field: a multiresolution hash grid and two small networks (Müller et al. 2022, section 3)."""
+
+    n_levels: Annotated[int, Setting("Resolutions in the hash grid.", low=1, high=24)] = 16
+    n_features: Annotated[int, Setting("Features per table entry (2 or 4).", low=2, high=4)] = 2
+    log2_hashmap_size: Annotated[int, Setting("Entries per level, as a power of two.", low=8, high=24)] = 19
+    base_resolution: Annotated[int, Setting("Cells per side of the coarsest level.", low=2, high=512)] = 16
+    max_resolution: Annotated[int, Setting("Cells per side of the finest level.", low=2, high=65536)] = 2048
+    hidden_dim: Annotated[int, Setting("Width of the networks' hidden layers.", low=8, high=256)] = 64
+    geo_feature_dim: Annotated[
+        int, Setting("Values the density network gives the colour network; one is the density.", low=1, high=64)
+    ] = 16
+    precision: Annotated[
+        Precision,
+        Setting(
+            "Number format of the networks' matrix products; weights stay float32. A CPU without matrix tiles (AMX) "
+            "computes in float32 all the same."
+        ),
+    ] = "float32"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_features not in (2, 4):
+            raise ValueError(f"n_features must be 2 or 4, got {self.n_features}")
+        if self.max_resolution < self.base_resolution:
+            raise ValueError(f"max_resolution {self.max_resolution} is below base_resolution {self.base_resolution}")
+
+    @classmethod
+    def usual(cls, conditions: Conditions) -> Self:
+        """A CPU gets tables that fit its cache and a finest level as fine as the views; a GPU gets instant-ngp's, with
+        which that wasn't measured."""
+        if conditions.device == "cuda":
+            return cls(precision=conditions.precision)
+        return cls(
+            n_levels=8,
+            log2_hashmap_size=17,
+            max_resolution=finest_resolution(conditions.pixels, 1024 if conditions.nested else 512),
+            precision=conditions.precision,
+        )
+
+
+def finest_resolution(pixels: float, most: int) -> int:
+    """Cells per side of a hash grid's finest level: one for each pixel that lies across what the grid covers.
+
+    No view tells finer cells apart. They learn what single rays happened to hit, which other views show as noise, and
+    levels that aren't spent on them lie closer together where there is something to tell.
+
+    Args:
+        pixels: of a training view; see `core.datasets.bounds.footprint`.
+        most: cells that the table bears.
+    """
+    return round(min(max(pixels, _LEAST_FINEST), most))
+
+
+class NGPField(LearntField):
     """A `Field` over a box, or over a box and all space around it.
 
     Args:
@@ -28,7 +91,7 @@ class NGPField(nn.Module):
         generator: draws the initial weights, on the CPU.
     """
 
-    def __init__(self, settings: FieldSettings, space: Space, generator: torch.Generator | None = None):
+    def __init__(self, settings: NGPSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
         self.settings, self.space = settings, space
         levels = level_layout(
@@ -129,3 +192,11 @@ def network_layers(sizes: list[int], generator: torch.Generator | None) -> nn.Pa
         nn.init.kaiming_uniform_(weight, a=5**0.5, generator=generator)
         layers.append(nn.Parameter(weight))
     return layers
+
+
+FIELD = FieldKind(
+    NGPSettings,
+    NGPField,
+    "A hash grid of features at many resolutions and two small networks (Instant-NGP).",
+    "About 6,000 products a sample; learns in seconds.",
+)

@@ -5,13 +5,17 @@ A place at a time is looked up in four grids of three axes each: (x, y, z) for w
 al. 2024, "Grid4D"). Unlike a hash grid of four axes, these meet few collisions and take the kernel that there is.
 """
 
+from dataclasses import asdict, dataclass
+from typing import Annotated, Self
+
 import torch
 from torch import Tensor, nn
 
-from core.config.field_settings import NGPTimeSettings
+from core.config.setting import Setting
+from core.fields.base import Conditions, FieldKind, LearntField
 from core.fields.domain import in_unit_cube
 from core.fields.mlp import mlp
-from core.fields.ngp import STEEPNESS, make_table, network_layers, thin_fog
+from core.fields.ngp import STEEPNESS, NGPSettings, make_table, network_layers, thin_fog
 from core.fields.shading import colors_seen, densities_of, radiance
 from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.hash_grid import hash_encode, level_layout
@@ -25,7 +29,32 @@ _TIME_SHARE = 0.1
 and thrice as many features that all grow at once would empty the scene before it is seen."""
 
 
-class NGPTimeField(nn.Module):
+@dataclass(frozen=True)
+class NGPTimeSettings(NGPSettings):
+    """The hash field with time: all that the static one has, and hash grids of two axes of space and time."""
+
+    time_levels: Annotated[int, Setting("Resolutions in each hash grid with time.", low=1, high=24)] = 5
+    time_max_resolution: Annotated[
+        int, Setting("Cells per side of the finest level of the hash grids with time.", low=2, high=65536)
+    ] = 128
+    time_steps: Annotated[
+        int, Setting("Cells along time of that level: what changes faster is blurred.", low=1, high=65536)
+    ] = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.time_max_resolution < self.base_resolution:
+            raise ValueError(
+                f"time_max_resolution {self.time_max_resolution} is below base_resolution {self.base_resolution}"
+            )
+
+    @classmethod
+    def usual(cls, conditions: Conditions) -> Self:
+        """What stands still takes as much as in the static field."""
+        return cls(**asdict(NGPSettings.usual(conditions)))
+
+
+class NGPTimeField(LearntField):
     """A `Field` over a box and the times from 0 to 1, or over all space around the box too.
 
     The grids with time begin at zero: a fresh field is the same at all times, and one that never saw anything move
@@ -79,3 +108,11 @@ class NGPTimeField(nn.Module):
         for projection, table in zip(_PROJECTIONS, self.time_tables, strict=True):
             found.append(_TIME_SHARE * hash_encode(axes[:, projection], table, self.time_levels, UNIT_CUBE))
         return torch.cat(found, dim=1)
+
+
+FIELD = FieldKind(
+    NGPTimeSettings,
+    NGPTimeField,
+    "A hash grid of what stands still, and three more of two axes and time for what moves.",
+    "About 9,000 products and four hash grids a sample; learns in a minute or two.",
+)

@@ -3,20 +3,21 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from core.config.field_settings import OwnSettings
 from core.errors import FieldError
+from core.fields.along_rays import AlongRays
+from core.fields.base import Field, FieldKind, LearntField
 from core.fields.blocks import in_blocks
 from core.fields.checked import checked_columns, checked_densities, told
-from core.fields.own_class import load_class, made, raised
+from core.fields.own_class import OwnSettings, load_class, made, raised
 from core.kernels.contraction import Space
 
 _TRIED = 8
 """Places at which a fresh field is asked, so that what is wrong with it is said before anything else is done."""
 
 
-class OwnField(nn.Module):
+class OwnField(LearntField):
     """A `Field` that asks a user's `nn.Module`.
 
     The module has `density(positions)`, which gives densities (n,) or (n, 1), and `forward(positions, directions)`,
@@ -35,6 +36,9 @@ class OwnField(nn.Module):
     Raises:
         FieldError: the class can't be had, isn't such a module, or its methods raise or give other shapes.
     """
+
+    smooth = True
+    averaged = False  # it may keep what changes where no mean finds it
 
     def __init__(self, settings: OwnSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
@@ -111,3 +115,28 @@ class OwnField(nn.Module):
                     f"{self.settings.source}: expected {what} that depend on its parameters, found some that don't: "
                     "make what is learnt an nn.Parameter, and give it back without detach or no_grad"
                 )
+
+
+class PlainField(Field):
+    """A `Field` that asks an object which has `density` and `color`, and derives from nothing of ours."""
+
+    def __init__(self, asked: Any):
+        self._asked = asked
+        self.dynamic = bool(getattr(asked, "dynamic", False))
+
+    def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        return self._asked.density(positions)
+
+    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+        return self._asked.color(features, directions)
+
+
+def as_field(field: Any) -> Field | AlongRays:
+    """What the path takes as a field: one of ours as it is, and any other object with `density` and `color` wrapped."""
+    return field if isinstance(field, Field | AlongRays) else PlainField(field)
+
+
+FIELD = FieldKind(
+    OwnSettings, OwnField, "A class of your own in a Python file, named as path.py:Class.", "What its methods take."
+)
+"""It is registered under no name; its class says what it is like once it is loaded."""

@@ -4,14 +4,52 @@ import importlib.util
 import inspect
 import sys
 import traceback
+from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 import torch
 from torch import nn
 
-from core.config.field_settings import OwnSettings
+from core.config.training import TrainSettings
 from core.config.types import Box
 from core.errors import FieldError
+from core.fields.base import FieldSettings
+from core.fields.nerf import network_training
+
+_WIDTH = 256
+"""Units of a network's layers, for which the rate of a field of the user's own is chosen."""
+
+
+@dataclass(frozen=True)
+class OwnSettings(FieldSettings):
+    """A field of the user's own; what it is like, its class says.
+
+    Attributes:
+        source: "path.py:Class", the path from where the program runs.
+    """
+
+    source: str
+
+    def __post_init__(self) -> None:
+        if self.path.suffix != ".py" or not self.class_name.isidentifier():
+            raise ValueError(f"a field of your own is named as path.py:Class, got {self.source!r}: name its class so")
+
+    @property
+    def path(self) -> Path:
+        return Path(self.source.rpartition(":")[0]).expanduser()
+
+    @property
+    def class_name(self) -> str:
+        return self.source.rpartition(":")[2]
+
+    @property
+    def own_name(self) -> str:
+        return self.source
+
+    def training(self, usual: TrainSettings) -> TrainSettings:
+        """As of the paper's network: it may be as deep."""
+        return network_training(usual, _WIDTH)
 
 
 def load_class(settings: OwnSettings) -> type[nn.Module]:

@@ -6,9 +6,8 @@ import time
 import torch
 from torch import nn
 
-from core.config.field_settings import FieldSettings
 from core.config.march import MarchSettings
-from core.fields.ngp import NGPField
+from core.fields.ngp import NGPField, NGPSettings
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
 from core.kernels.nerfacc.kernels import NerfaccKernels
@@ -51,7 +50,7 @@ def race(nerfacc: NerfaccKernels) -> Milliseconds:
 
 
 def _field(device: str) -> nn.Module:
-    return NGPField(FieldSettings(), Space(_BOX), torch.Generator().manual_seed(0)).to(device)
+    return NGPField(NGPSettings(), Space(_BOX), torch.Generator().manual_seed(0)).to(device)
 
 
 def _ball(device: str) -> OccupancySampler:

@@ -10,6 +10,7 @@ from torch import Tensor
 from core.config.march import MarchSettings
 from core.fields.along_rays import AlongRays, colors_at
 from core.fields.base import Field
+from core.fields.own import as_field
 from core.geometry.cameras import Camera
 from core.geometry.rays import Rays, RenderOutput
 from core.kernels.camera_rays import generate_rays
@@ -69,13 +70,14 @@ def trace_rays(
     """Render rays; differentiable in the parameters of field and sampler where torch's gradient mode is on.
 
     Args:
-        field: or nerfacc's functions, as `AlongRays`.
+        field: or nerfacc's functions, as `AlongRays`, or any object with `density` and `color`, see `as_field`.
         background: (3,) or (n_rays, 3) float32, the colour behind the scene.
         generator: jitters the samples; None places them deterministically.
         round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: as suits the rays.
     """
     if round_size is None:
         round_size = first_round_size(rays.rays_o.shape[0], rays.rays_o.device)
+    field = as_field(field)
     sampled = sampler.sample(field, rays, march, generator, round_size)
     samples = sampled.samples
     known = None if torch.is_grad_enabled() else sampled.known  # a march asks for densities without gradient

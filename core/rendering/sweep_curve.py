@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from core.config.march import MARCH_NUMBERS, MarchSettings
-from core.config.methods import SAMPLERS, name_of, read_by
-from core.config.sampler_settings import OccupancySettings
 from core.config.scale import Scale
 from core.config.setting import Setting, settings_of
 from core.config.types import Box
 from core.files import new_file
 from core.geometry.boxes import distances_to_box
+from core.samplers import SAMPLERS
+from core.samplers.occupancy import OccupancySettings
 
 KNEE_DECIBELS = 40.0
 """A picture this close to the one with thresholds off looks the same: its RMS error is 1% of full scale."""
@@ -122,7 +122,7 @@ def swept_setting(
     if name not in MARCH_NUMBERS:
         raise ValueError(f"{name!r} can't be swept: choose one of {', '.join(MARCH_NUMBERS)}")
     if name not in (swept := swept_names(sampler)):
-        kind = name_of(SAMPLERS, sampler)
+        kind = SAMPLERS.name_of(sampler)
         raise ValueError(f"the sampler {kind} doesn't use {name}: sweep one of {', '.join(swept)}")
     setting = settings_of(MarchSettings)[name]
     if name == "render_step_size":
@@ -153,7 +153,7 @@ def swept_setting(
 
 def swept_names(sampler: Any) -> tuple[str, ...]:
     """Those of `MARCH_NUMBERS` that a sampler with these settings uses."""
-    return tuple(name for name in MARCH_NUMBERS if name in read_by(sampler))
+    return tuple(name for name in MARCH_NUMBERS if name in sampler.reads)
 
 
 def write_csv(path: Path, points: Sequence[SweepPoint]) -> None:

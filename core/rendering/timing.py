@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.fields.base import Field, march_density_of
+from core.fields.base import Field
+from core.fields.own import as_field
 from core.kernels.fused_march import EncodedDensity
 from core.samplers.base import Sampled, Sampler
 
@@ -46,7 +47,7 @@ class Stopwatch:
         self._field_spans, self._sampler_spans, self._field_in_sampler, self._march_launches = [], [], [], []
         self._thread, self._threads = threading.local(), set()
         self._evaluated: dict[str, list[int]] = {"density": [], "color": []}
-        self.field, self.sampler = _WatchedField(field, self), _WatchedSampler(sampler, self)
+        self.field, self.sampler = _WatchedField(as_field(field), self), _WatchedSampler(sampler, self)
         self._began = self._now()
 
     def stages(self) -> Stages:
@@ -95,7 +96,7 @@ class Stopwatch:
         self._threads.add(threading.get_ident())
 
 
-class _WatchedField:
+class _WatchedField(Field):
     def __init__(self, field: Field, watch: Stopwatch):
         self._field, self._watch = field, watch
 
@@ -106,7 +107,7 @@ class _WatchedField:
         return result
 
     def march_density(self, keeps_features: bool) -> EncodedDensity | None:
-        density = march_density_of(self._field, keeps_features)
+        density = self._field.march_density(keeps_features)
         return density and density._replace(on_launch=self._watch._march_begins)
 
     def color(self, features: Tensor, directions: Tensor) -> Tensor:
@@ -116,7 +117,7 @@ class _WatchedField:
         return result
 
 
-class _WatchedSampler:
+class _WatchedSampler(Sampler):
     def __init__(self, sampler: Sampler, watch: Stopwatch):
         self._sampler, self._watch = sampler, watch
 

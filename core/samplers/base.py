@@ -1,15 +1,21 @@
-"""What the path asks of a sampler."""
+"""What a sampler is: what the path asks it, and what the registry knows about it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from core.config.march import MarchSettings
-from core.fields.base import Field
+from core.config.setting import validate
+from core.config.types import Box
+from core.fields.base import Field, FieldKind, FieldSettings
 from core.geometry.rays import Rays, Samples
+from core.kernels.contraction import Space
+from core.samplers.occupancy_grid import OccupancyGrid
 
 
 class Pass(NamedTuple):
@@ -23,6 +29,24 @@ class Pass(NamedTuple):
     samples: Samples
     weights: Tensor
     colors: Tensor | None = None
+
+
+class SamplerInputs(NamedTuple):
+    """What samplers are made for.
+
+    Attributes:
+        grid: the occupancy grid; it is kept up whatever the sampler.
+        box: the scene's outermost bounds.
+        space: what its fields cover.
+        field_settings: of the field that is sampled.
+        generator: draws initial weights, on the CPU.
+    """
+
+    grid: OccupancyGrid
+    box: Box
+    space: Space
+    field_settings: FieldSettings
+    generator: torch.Generator | None = None
 
 
 class GuideKind(StrEnum):
@@ -96,9 +120,6 @@ class Sampled(NamedTuple):
 class Sampler(ABC):
     """Places samples on rays. On a CPU several threads may ask at once."""
 
-    marches_grid: bool = False
-    """Whether samples lie only in the occupied cells of a grid: where none is occupied, it gives none."""
-
     @abstractmethod
     def sample(
         self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
@@ -141,3 +162,58 @@ class LearningSampler(Sampler, nn.Module):
             background: (n_rays, 3) float32.
         """
         return weights.new_zeros(())
+
+
+BOUNDS = ("near_plane", "far_plane", "crop")
+BOUNDS_AND_SEEN = ("alpha_thre", "early_stop_eps", *BOUNDS)
+"""The `MarchSettings` that bound samples, and these with those that leave out samples which aren't seen."""
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """The settings of a sampler, see `core.config.setting`. Each sampler derives a class of its own: the type of
+    settings says which sampler they belong to."""
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+    @classmethod
+    def usual(cls, rate_factor: float) -> Self:
+        """The settings where nothing else is asked for: by default those that each value has in the class.
+
+        Args:
+            rate_factor: how many times as fast as the field a hash grid learns.
+        """
+        return cls()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of the `MarchSettings` that its pictures depend on."""
+        return BOUNDS_AND_SEEN
+
+    @property
+    def marches_grid(self) -> bool:
+        """Whether samples lie only in the occupied cells of the grid: where none is occupied, there are none."""
+        return "occ_thre" in self.reads
+
+    def check_field(self, name: str, field: FieldKind) -> None:
+        """Raise ValueError, with the reason, if a sampler of these settings can't learn with a field.
+
+        Args:
+            name: the field's.
+        """
+
+
+class SamplerKind(NamedTuple):
+    """A sampler to choose, as `core.samplers` registers it.
+
+    Attributes:
+        settings: the class of its settings.
+        make: makes a fresh one.
+        sentence: what it is; cost: what it takes. For the window and the command line's help.
+    """
+
+    settings: type[SamplerSettings]
+    make: Callable[[Any, SamplerInputs], Sampler]
+    sentence: str
+    cost: str

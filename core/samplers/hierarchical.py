@@ -1,21 +1,45 @@
 """Two fields: a coarse one says where the fine one's samples belong (Mildenhall et al. 2020, section 5.2)."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.config.march import MarchSettings
-from core.config.sampler_settings import HierarchicalSettings
+from core.config.setting import Setting
 from core.config.types import Box
-from core.fields.base import Field, in_pieces, radiance_of
+from core.fields import make_field
+from core.fields.base import Field, LearntField, in_pieces
 from core.geometry.rays import Rays
 from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
-from core.samplers.base import Guide, GuideKind, LearningSampler, Pass, Sampled, weights_guide
+from core.samplers.base import (
+    Guide,
+    GuideKind,
+    LearningSampler,
+    Pass,
+    Sampled,
+    SamplerInputs,
+    SamplerKind,
+    SamplerSettings,
+    weights_guide,
+)
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
-from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles
+from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles, spacing_in
 
 _LEAST_WEIGHT = 1e-5
 """What each coarse bin weighs at least, as in the paper's own code: where a ray met nothing, samples spread evenly."""
+
+
+@dataclass(frozen=True)
+class HierarchicalSettings(SamplerSettings):
+    """A coarse field says where the samples of the fine one belong (Mildenhall et al. 2020, section 5.2)."""
+
+    n_coarse: Annotated[int, Setting("Bins on each ray in which the coarse field is asked.", low=1, high=4096)] = 64
+    n_fine: Annotated[
+        int, Setting("Samples that are added where the coarse field found something.", low=1, high=4096)
+    ] = 128
 
 
 class HierarchicalSampler(LearningSampler):
@@ -28,7 +52,7 @@ class HierarchicalSampler(LearningSampler):
         spacing: what the equal bins are equal in.
     """
 
-    def __init__(self, settings: HierarchicalSettings, box: Box, coarse: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
+    def __init__(self, settings: HierarchicalSettings, box: Box, coarse: LearntField, spacing: Spacing = Spacing()):  # noqa: B008
         super().__init__()
         self.coarse = coarse
         self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
@@ -69,10 +93,23 @@ class HierarchicalSampler(LearningSampler):
         positions, directions = midpoints(rays, samples)
         rgbs = None
         if torch.is_grad_enabled():
-            rgbs, sigmas = radiance_of(self.coarse, positions, directions)
+            rgbs, sigmas = self.coarse.radiance(positions, directions)
         else:
             sigmas, _ = in_pieces(self.coarse.density, positions)
         weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
         if rgbs is None:
             return Pass(samples, weights)
         return Pass(samples, weights, accumulate_along_rays(weights, rgbs, samples.packed_info))
+
+
+def _make(settings: HierarchicalSettings, inputs: SamplerInputs) -> HierarchicalSampler:
+    coarse = make_field(inputs.field_settings, inputs.space, inputs.generator)
+    return HierarchicalSampler(settings, inputs.box, coarse, spacing_in(inputs.space))
+
+
+SAMPLER = SamplerKind(
+    HierarchicalSettings,
+    _make,
+    "A coarse field is asked in equal bins, and the fine one where that found something as well (the NeRF paper).",
+    "Two fields to learn; the samples of the coarse one are asked for again.",
+)

@@ -1,25 +1,35 @@
 """Samples in the occupied cells of nested grids (Müller et al. 2022, section 3 and appendix E)."""
 
+from dataclasses import dataclass
+
 import torch
 
 from core.config.march import MarchSettings, check_step
+from core.config.setting import settings_of
 from core.fields.along_rays import densities_at
-from core.fields.base import Field, march_density_of
+from core.fields.base import Field
 from core.geometry.rays import Rays
 from core.kernels.fused_march import march_on, marches_at_once
 from core.kernels.marching import March
 from core.kernels.visibility import Round, Visibility, kept_samples
-from core.samplers.base import Sampled, Sampler
+from core.samplers.base import Sampled, Sampler, SamplerKind, SamplerSettings
 from core.samplers.occupancy_grid import OccupancyGrid
 
 _MOST_IN_A_ROUND = 1 << 22
 """Samples of all rays that a round has room for: tiny steps take more rounds, not more memory."""
 
 
+@dataclass(frozen=True)
+class OccupancySettings(SamplerSettings):
+    """Samples in the occupied cells of nested grids; what the grid is like, `TrainSettings` says."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return tuple(settings_of(MarchSettings))
+
+
 class OccupancySampler(Sampler):
     """Marches rays in equal steps through the occupied cells of a grid, and no further than they are seen."""
-
-    marches_grid = True
 
     def __init__(self, grid: OccupancyGrid):
         self.grid = grid
@@ -40,7 +50,9 @@ class OccupancySampler(Sampler):
         visibility = Visibility(n_rays, march, device)
         rounds, n_samples = [], None
         active = torch.arange(n_rays, dtype=torch.int32, device=device)  # who misses the box ends in the first round
-        density = march_density_of(field, keeps_features=True) if marches_at_once(progress, n_rays) else None
+        density = None
+        if isinstance(field, Field) and marches_at_once(progress, n_rays):
+            density = field.march_density(keeps_features=True)
         while active.shape[0] > 0 or not rounds:
             if density is not None:
                 found, active, n_samples = march_on(progress, visibility, active, round_size, density)
@@ -55,3 +67,11 @@ class OccupancySampler(Sampler):
         samples, sigmas, features = kept_samples(rounds, visibility.n_kept, n_samples)
         trans, n_dense = torch.exp(-visibility.thickness), progress.n_dense
         return Sampled(samples, sigmas, features, trans, n_dense, visibility.n_marched, visibility.stopped)
+
+
+SAMPLER = SamplerKind(
+    OccupancySettings,
+    lambda settings, inputs: OccupancySampler(inputs.grid),
+    "Equal steps, but only in cells of a grid that hold something, and none behind what is opaque.",
+    "Few samples where it matters; needs a box.",
+)

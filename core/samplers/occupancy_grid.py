@@ -13,7 +13,6 @@ fresh grid is optimistic: its cells start well above the threshold and must prov
 """
 
 import threading
-from functools import partial
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from core.config.march import MarchSettings
 from core.config.types import Box
-from core.fields.base import Field, densities_alone, in_pieces, march_density_of, radiance_of
+from core.fields.base import Field, in_pieces
 from core.geometry.rays import Rays
 from core.kernels.cell_hits import CellHits, cells_on_plane, first_cells
 from core.kernels.fused_march import EncodedDensity
@@ -98,10 +97,10 @@ class OccupancyGrid(nn.Module):
         """
         cells = self._cells_to_update(n_cells, generator)
         points = self._points_in(cells, generator)
-        if getattr(field, "dynamic", False):
+        if field.dynamic:
             times = torch.rand(points.shape[0], 1, generator=generator, device=points.device)
             points = torch.cat([points, times], dim=1)
-        sigmas = in_pieces(partial(densities_alone, field), points)
+        sigmas = in_pieces(field.density_alone, points)
         # by the cells drawn, not by place: a coarse level's cells count even where a finer level covers them
         self.seen.view(-1).scatter_reduce_(0, cells, sigmas * step_size, "amax")
         fold(self.seen, decay, self.occs.view_as(self.seen), occ_thre, self.binaries, self.changed)
@@ -161,7 +160,7 @@ class OccupancyGrid(nn.Module):
         return points_in(geometry(self.box, tuple(self.seen.shape)), cells, shares)
 
 
-class ObservedField:
+class ObservedField(Field):
     """A field whose densities teach a grid wherever they are evaluated without gradient: where rays are marched.
 
     A march gets densities and no features: what is learnt from is evaluated once more, with gradient, and nothing else
@@ -173,20 +172,22 @@ class ObservedField:
 
     def __init__(self, field: Field, grid: OccupancyGrid, step_size: float):
         self._field, self._grid, self._step_size = field, grid, step_size
-        self.color = field.color
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         if torch.is_grad_enabled():
             return self._field.density(positions)
-        sigmas = densities_alone(self._field, positions)
+        sigmas = self._field.density_alone(positions)
         self._grid.observe(positions, sigmas, self._step_size)
         return sigmas, sigmas.new_empty(sigmas.shape[0], 0)
 
+    def color(self, features: Tensor, directions: Tensor) -> Tensor:
+        return self._field.color(features, directions)
+
     def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-        return radiance_of(self._field, positions, directions)
+        return self._field.radiance(positions, directions)
 
     def march_density(self, keeps_features: bool) -> EncodedDensity | None:
-        density = march_density_of(self._field, keeps_features=False)
+        density = self._field.march_density(keeps_features=False)
         return density and density._replace(seen=self._grid.seen, seen_step=self._step_size)
 
 

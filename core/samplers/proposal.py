@@ -1,23 +1,35 @@
 """Small density fields that propose where samples belong (Barron et al. 2022, section 3, with hash grids as proposals
 as in NerfAcc and nerfstudio)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Self
+
 import torch
 from torch import Tensor, nn
 
-from core.config.field_settings import FieldSettings
 from core.config.march import MarchSettings
-from core.config.sampler_settings import ProposalSettings
+from core.config.setting import Setting
 from core.config.types import Box
-from core.fields.base import Field, in_pieces
-from core.fields.ngp import NGPField
+from core.fields.base import Field, LearntField, in_pieces
+from core.fields.ngp import NGPField, NGPSettings
 from core.geometry.rays import Rays, Samples
 from core.kernels.contraction import Space
 from core.kernels.marching import midpoints
 from core.kernels.packed import render_weights
-from core.samplers.base import Guide, LearningSampler, Pass, Sampled, weights_guide
+from core.samplers.base import (
+    Guide,
+    LearningSampler,
+    Pass,
+    Sampled,
+    SamplerInputs,
+    SamplerKind,
+    SamplerSettings,
+    weights_guide,
+)
 from core.samplers.histogram_losses import distortion_loss, interlevel_loss
 from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples
-from core.samplers.resampling import Spacing, by_ray, even_edges, quantiles
+from core.samplers.resampling import Spacing, by_ray, even_edges, quantiles, spacing_in
 
 _LEAST_WEIGHT = 1e-2
 """What each bin weighs at least: what a proposal overlooked is still looked at, and so found."""
@@ -29,13 +41,45 @@ _LEVELS, _TABLE, _WIDTH = 5, 14, 16
 """A proposal's hash grid and network: their densities cost a fraction of the field's."""
 
 
+@dataclass(frozen=True)
+class ProposalSettings(SamplerSettings):
+    """Small density fields say, one after the other, where samples belong (Barron et al. 2022, section 3)."""
+
+    n_proposals: Annotated[
+        int, Setting("Density fields that propose: one, or two for scenes with far backgrounds.", low=1, high=2)
+    ] = 1
+    n_first: Annotated[int, Setting("Samples of the first proposal on each ray.", low=1, high=4096)] = 64
+    n_second: Annotated[int, Setting("Samples of the second proposal, if there is one.", low=1, high=4096)] = 48
+    n_final: Annotated[int, Setting("Samples of the field itself on each ray.", low=1, high=4096)] = 32
+    proposal_resolution: Annotated[
+        int,
+        Setting(
+            "Cells per side of the first proposal's finest level; the second's has twice as many.", low=16, high=2048
+        ),
+    ] = 128
+    distortion: Annotated[
+        float, Setting("Weight of the loss that draws a ray's weight together.", low=0.0, high=1.0, log=True)
+    ] = 1e-3
+    anneal_steps: Annotated[
+        int, Setting("Steps over which proposals gain their full say; before, samples spread out.", low=0, high=10**6)
+    ] = 500
+    rate_factor: Annotated[
+        float, Setting("The proposals' learning rate as a multiple of the field's.", low=1e-3, high=1e3, log=True)
+    ] = 1.0
+
+    @classmethod
+    def usual(cls, rate_factor: float) -> Self:
+        """A proposal is a hash grid before any field, and learns as fast as one."""
+        return cls(rate_factor=rate_factor)
+
+
 def annealed(progress: float) -> float:
     """The exponent of the proposals' weights, 0 to 1, at a share of the annealing's steps (the paper's section 3)."""
     progress = min(1.0, progress)
     return _ANNEALING_BIAS * progress / ((_ANNEALING_BIAS - 1.0) * progress + 1.0)
 
 
-def proposal_fields(settings: ProposalSettings, space: Space, generator: torch.Generator | None) -> list[nn.Module]:
+def proposal_fields(settings: ProposalSettings, space: Space, generator: torch.Generator | None) -> list[NGPField]:
     """Fresh density fields, each finer than the one before.
 
     Args:
@@ -44,7 +88,7 @@ def proposal_fields(settings: ProposalSettings, space: Space, generator: torch.G
     """
     fields = []
     for number in range(settings.n_proposals):
-        sizes = FieldSettings(
+        sizes = NGPSettings(
             n_levels=_LEVELS,
             log2_hashmap_size=_TABLE,
             max_resolution=settings.proposal_resolution << number,
@@ -71,7 +115,7 @@ class ProposalSampler(LearningSampler):
         self,
         settings: ProposalSettings,
         box: Box,
-        proposals: list[nn.Module],
+        proposals: Sequence[LearntField],
         spacing: Spacing = Spacing(),  # noqa: B008
     ):
         super().__init__()
@@ -135,3 +179,16 @@ class ProposalSampler(LearningSampler):
 def _edges(samples: Samples, n: int) -> Tensor:
     """The edges of the rays that have samples, n each: (n_hit, n + 1)."""
     return torch.cat([samples.t_starts.view(-1, n), samples.t_ends.view(-1, n)[:, -1:]], dim=1)
+
+
+def _make(settings: ProposalSettings, inputs: SamplerInputs) -> ProposalSampler:
+    proposals = proposal_fields(settings, inputs.space, inputs.generator)
+    return ProposalSampler(settings, inputs.box, proposals, spacing_in(inputs.space))
+
+
+SAMPLER = SamplerKind(
+    ProposalSettings,
+    _make,
+    "One or two small density fields say where the few samples belong that get colours (mip-NeRF 360).",
+    "Many cheap densities and few colours; unbounded scenes need no boxes.",
+)

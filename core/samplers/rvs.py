@@ -11,23 +11,36 @@ The spline stands on knots in equal bins of what of each ray lies in the scene. 
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Annotated, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from core.config.field_settings import MLPSettings
 from core.config.march import MarchSettings
-from core.config.sampler_settings import RVSSettings
+from core.config.setting import Setting
 from core.config.types import Box
+from core.fields import FIELDS
 from core.fields.along_rays import densities_at
-from core.fields.base import Field
-from core.fields.nerf import MLPField
+from core.fields.base import Field, FieldKind, LearntField
+from core.fields.nerf import MLPField, MLPSettings
 from core.geometry.rays import Rays, Samples
 from core.kernels.contraction import Space
-from core.samplers.base import Guide, GuideKind, LearningSampler, Sampled, Sampler
+from core.samplers.base import (
+    BOUNDS,
+    BOUNDS_AND_SEEN,
+    Guide,
+    GuideKind,
+    LearningSampler,
+    Sampled,
+    Sampler,
+    SamplerInputs,
+    SamplerKind,
+    SamplerSettings,
+)
 from core.samplers.intervals import equal_shares, packed_samples, ray_ends, samples_between, seen_samples
-from core.samplers.resampling import Spacing, even_edges, one_in_each
+from core.samplers.resampling import Spacing, even_edges, one_in_each, spacing_in
 from core.samplers.spline import Spline, density_spline, depths, inverse, opacities
 
 _PROPOSAL = MLPSettings(depth=3, width=64, skip=0, position_frequencies=5)
@@ -37,6 +50,38 @@ _THINNEST_PROPOSED = 0.1
 """Optical thickness along the box's diagonal that the sampler's own field never falls below: no place stays unseen."""
 
 _LN2 = math.log(2.0)
+
+
+RVSUse = Literal["color", "hierarchical"]
+SplineShape = Literal["linear", "constant"]
+
+
+@dataclass(frozen=True)
+class RVSSettings(SamplerSettings):
+    """Samples where a spline of densities says that light was scattered (Morozov et al. 2023)."""
+
+    use: Annotated[
+        RVSUse,
+        Setting(
+            "color: the field's own densities make the spline, and samples drawn from it estimate the colour; "
+            "hierarchical: a small density field of the sampler's makes it, and learns where samples belong."
+        ),
+    ] = "color"
+    spline: Annotated[SplineShape, Setting("Density is linear between the spline's knots, or constant.")] = "linear"
+    n_bins: Annotated[int, Setting("Bins of the spline on each ray.", low=1, high=4096)] = 64
+    n_samples: Annotated[int, Setting("Samples on each ray whose colours are evaluated.", low=1, high=4096)] = 16
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return BOUNDS_AND_SEEN if self.use == "hierarchical" else ("alpha_thre", *BOUNDS)
+
+    def check_field(self, name: str, field: FieldKind) -> None:
+        if self.use == "hierarchical" and not field.smooth:
+            smooth = ", ".join(name for name, kind in FIELDS.items() if kind.smooth)
+            raise ValueError(
+                f"rvs for hierarchical use learns from how the field changes along a ray, and {name} gives no "
+                f"gradients along positions: choose another field ({smooth}) or use color"
+            )
 
 
 class RVSColorSampler(Sampler):
@@ -107,7 +152,7 @@ class RVSHierarchicalSampler(LearningSampler):
     rate_factor = 0.1
     """As in the paper's own code: a quicker small field runs ahead of the one it samples for, which then sees less."""
 
-    def __init__(self, settings: RVSSettings, box: Box, proposal: nn.Module, spacing: Spacing = Spacing()):  # noqa: B008
+    def __init__(self, settings: RVSSettings, box: Box, proposal: LearntField, spacing: Spacing = Spacing()):  # noqa: B008
         super().__init__()
         self.proposal = proposal
         self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
@@ -192,3 +237,18 @@ def _medians(spline: Spline) -> Tensor:
 def _on_all(hit: Tensor, values: Tensor, otherwise: float) -> Tensor:
     """Values (n_hit,) of the rays that hit, and another one on the others: (n_rays,)."""
     return values.new_full(hit.shape, otherwise).masked_scatter(hit, values)
+
+
+def _make(settings: RVSSettings, inputs: SamplerInputs) -> Sampler:
+    spacing = spacing_in(inputs.space)
+    if settings.use == "color":
+        return RVSColorSampler(settings, inputs.box, spacing)
+    return RVSHierarchicalSampler(settings, inputs.box, proposal_field(inputs.space, inputs.generator), spacing)
+
+
+SAMPLER = SamplerKind(
+    RVSSettings,
+    _make,
+    "Samples drawn from a spline of densities on each ray, differentiable in them (reparameterised sampling).",
+    "Density in every bin, colour at a few samples only; or a small field of its own and few evaluations.",
+)

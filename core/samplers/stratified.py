@@ -1,15 +1,25 @@
 """One sample in each of equal bins (stratified sampling: Mildenhall et al. 2020, section 4 and equation 2)."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 
 from core.config.march import MarchSettings
-from core.config.sampler_settings import StratifiedSettings
+from core.config.setting import Setting
 from core.config.types import Box
 from core.fields.base import Field
 from core.geometry.rays import Rays
-from core.samplers.base import Sampled, Sampler
+from core.samplers.base import Sampled, Sampler, SamplerKind, SamplerSettings
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
-from core.samplers.resampling import Spacing, even_edges
+from core.samplers.resampling import Spacing, even_edges, spacing_in
+
+
+@dataclass(frozen=True)
+class StratifiedSettings(SamplerSettings):
+    """One sample in each of equal bins between the planes and inside the box (Mildenhall et al. 2020, equation 2)."""
+
+    n_bins: Annotated[int, Setting("Bins on each ray, one sample in each.", low=1, high=4096)] = 128
 
 
 class StratifiedSampler(Sampler):
@@ -29,3 +39,11 @@ class StratifiedSampler(Sampler):
         """See `Sampler.sample`."""
         edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins, self._spacing, generator)
         return seen_samples(field, rays, samples_between(self._spacing.stretched(edges)), march)
+
+
+SAMPLER = SamplerKind(
+    StratifiedSettings,
+    lambda settings, inputs: StratifiedSampler(settings, inputs.box, spacing_in(inputs.space)),
+    "One sample in each of equal bins, everywhere on the ray.",
+    "Most samples lie in empty space.",
+)

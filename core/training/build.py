@@ -5,21 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.config.contractions import CONTRACTIONS, ENDLESS, Contraction, default_contraction
-from core.config.methods import (
-    FIELDS,
-    SAMPLERS,
-    MethodSettings,
-    default_method,
-    for_times,
-    is_own,
-    kind_named,
-    method_settings,
-    name_of,
-    refuse,
-    with_overrides,
-)
-from core.config.presets import endless, presets
+from core.config.contractions import ENDLESS, Contraction, check_contraction, default_contraction
+from core.config.presets import endless, train_preset
 from core.config.read_options import AS_STORED, ReadOptions
 from core.config.setting import differences
 from core.config.training import TrainSettings
@@ -28,10 +15,14 @@ from core.datasets.bounds.footprint import pixels_across
 from core.datasets.bounds.scene_bounds import apply_place_overrides, check_place, place_at
 from core.datasets.dataset import Dataset, Progress
 from core.errors import FirstlightError
+from core.fields import FIELDS, is_own
+from core.fields.base import Conditions
 from core.fields.domain import space_of
 from core.geometry.placement import AXES, Place
 from core.kernels.runtime.device import fastest_precision
 from core.rendering.render import render_image
+from core.samplers import SAMPLERS
+from core.training.methods import MethodSettings, default_method, for_times, method_settings, refuse
 from core.training.snapshot import load_snapshot
 from core.training.trainer import Trainer
 
@@ -86,7 +77,7 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
     """
     method = default_method(dataset.train.moves) | dict(overrides.method)
     field_settings, sampler_settings, train_settings = _presets(dataset, device, **method, changes=overrides.field)
-    sampler_settings = with_overrides(SAMPLERS, sampler_settings, overrides.sampler)
+    sampler_settings = SAMPLERS.with_overrides(sampler_settings, overrides.sampler)
     refuse(field_settings, sampler_settings)
     march = replace(train_settings.march, **overrides.thresholds)
     train_settings = replace(train_settings, march=march, **overrides.training)
@@ -99,7 +90,7 @@ def method_of(trainer: Trainer) -> Overrides:
     contraction that isn't the usual one, and of the settings of field and sampler those that differ from the presets;
     those of the sampler may follow from the field's.
     """
-    names = {"field": name_of(FIELDS, trainer.field_settings), "sampler": name_of(SAMPLERS, trainer.sampler_settings)}
+    names = {"field": FIELDS.name_of(trainer.field_settings), "sampler": SAMPLERS.name_of(trainer.sampler_settings)}
     contraction, usual = trainer.settings.contraction, default_contraction(trainer.settings.grid_levels)
     if contraction not in (None, usual):
         names["contraction"] = contraction
@@ -140,7 +131,7 @@ def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place,
     """
     check_place(place, trainer.dataset.train.cameras)
     dataset = place_at(trainer.dataset, place)
-    names = name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)
+    names = FIELDS.name_of(trainer.field_settings), SAMPLERS.name_of(trainer.sampler_settings)
     method = *names, train_settings.contraction
     old, new = (_presets(d, trainer.device, *method) for d in (trainer.dataset, dataset))
     field_settings = replace(new.field, **differences(trainer.field_settings, old.field))
@@ -160,18 +151,19 @@ def _presets(
     contraction: Contraction | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> MethodSettings:
-    pixels, precision = _pixels_across(dataset, contraction), fastest_precision(device)
-    ngp, train = presets(device, dataset.box, precision, dataset.n_levels, dataset.near_plane, pixels)
+    nested = dataset.n_levels > 1
+    conditions = Conditions(device, fastest_precision(device), nested, _pixels_across(dataset, contraction))
+    train = train_preset(device, dataset.box, dataset.n_levels, dataset.near_plane)
     if contraction is not None:
-        kind_named(CONTRACTIONS, contraction)
+        check_contraction(contraction)
         train = replace(train, contraction=contraction)
-    if contraction not in (None, "none") and dataset.n_levels == 1:  # fresh fog is thinner there, and steps don't grow
+    if contraction not in (None, "none") and not nested:  # fresh fog is thinner there, and steps don't grow
         train = replace(train, march=replace(train.march, alpha_thre=0.25 * train.march.alpha_thre))
     if is_own(field) and dataset.train.moves:  # whether it looks at times, its code says, which isn't run yet
         train = for_times(train)
     if contraction in ENDLESS:
         train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
-    return method_settings(field, sampler, ngp, train, device == "cpu", changes)
+    return method_settings(field, sampler, conditions, train, changes)
 
 
 def _pixels_across(dataset: Dataset, contraction: Contraction | None) -> float:

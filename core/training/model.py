@@ -5,14 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.config.field_settings import OwnSettings
 from core.config.training import TrainSettings
 from core.datasets.dataset import Dataset
 from core.fields import make_field
 from core.fields.domain import space_of
 from core.geometry.boxes import outer_box
-from core.samplers import SamplerInputs, make_sampler
-from core.samplers.base import LearningSampler
+from core.samplers import make_sampler
+from core.samplers.base import LearningSampler, SamplerInputs
 from core.samplers.occupancy_grid import OccupancyGrid
 from core.training.averaging import Averaged
 
@@ -22,8 +21,8 @@ class Model:
 
     Args:
         dataset: says where they lie.
-        field_settings, sampler_settings: of one of `core.config.methods.FIELDS`, or of a field of the user's own, and
-            of one of `core.config.methods.SAMPLERS`.
+        field_settings, sampler_settings: of one of `core.fields.FIELDS`, or of a field of the user's own, and
+            of one of `core.samplers.SAMPLERS`.
         train_settings: the grid's levels and cells.
         generator: draws the initial weights, on the CPU.
 
@@ -51,7 +50,7 @@ class Model:
     ):
         n_levels, space = train_settings.grid_levels, space_of(dataset, train_settings)
         self.field = make_field(field_settings, space, generator).to(device)
-        self._averaged = None if isinstance(field_settings, OwnSettings) else Averaged(self.field)
+        self._averaged = Averaged(self.field) if self.field.averaged else None
         self.shown = self.field if self._averaged is None else self._averaged.field
         self.grid = OccupancyGrid(dataset.box, train_settings.grid_resolution, n_levels).to(device)
         inputs = SamplerInputs(self.grid, outer_box(dataset.box, n_levels), space, field_settings, generator)

@@ -14,16 +14,17 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from core.config.field_settings import OwnSettings
-from core.config.march import MarchSettings
-from core.config.methods import FIELDS, SAMPLERS, is_own, name_of, settings_named
 from core.config.read_options import ReadOptions
+from core.config.setting import from_json
 from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import place_at
 from core.errors import DatasetError, SnapshotError
+from core.fields import FIELDS, is_own
+from core.fields.own_class import OwnSettings
 from core.files import new_path
 from core.geometry.placement import Place
+from core.samplers import SAMPLERS
 from core.training.trainer import Trainer
 
 _KEY = "firstlight"
@@ -52,7 +53,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "near": trainer.dataset.near_plane,
         "cameras": trainer.dataset.train.cameras.c2w[:_COMPARED_CAMERAS].tolist(),
         "seed": trainer.seed,
-        "method": [name_of(FIELDS, trainer.field_settings), name_of(SAMPLERS, trainer.sampler_settings)],
+        "method": [FIELDS.name_of(trainer.field_settings), SAMPLERS.name_of(trainer.sampler_settings)],
         "field": asdict(trainer.field_settings),
         "sampler": asdict(trainer.sampler_settings),
         "train": asdict(trainer.settings),
@@ -91,14 +92,13 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
             raise SnapshotError(
                 f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}: train anew"
             )
-        train = dict(header["train"])
-        train["march"] = MarchSettings(**_with_tuples(train["march"]))
         field, sampler = header["method"]
-        settings = _field_settings(path, field, header["field"], own_field), TrainSettings(**train)
-        sampler_settings = settings_named(SAMPLERS, sampler, header["sampler"])
+        train = from_json(TrainSettings, header["train"])
+        field_settings = _field_settings(path, field, header["field"], own_field)
+        sampler_settings = from_json(SAMPLERS.named(sampler).settings, header["sampler"])
         where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
-        reading = ReadOptions(**header["reading"])
-        box, levels = _numbers(header["box"], 6), settings[1].grid_levels
+        reading = from_json(ReadOptions, header["reading"])
+        box, levels = _numbers(header["box"], 6), train.grid_levels
         near = float(header["near"])
         up = _numbers(header["up"], 3)
         cameras = torch.tensor(header["cameras"])
@@ -116,7 +116,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
             "kept them is gone; train anew"
         )
     dataset = place_at(dataset, Place(box, levels, near, up))
-    trainer = Trainer(dataset, *settings, device=device, seed=seed, sampler_settings=sampler_settings)
+    trainer = Trainer(dataset, field_settings, train, device=device, seed=seed, sampler_settings=sampler_settings)
     try:
         trainer.load_state(tensors, counters)
         trainer.exclude(excluded)
@@ -131,7 +131,7 @@ def _field_settings(path: Path, name: str, values: dict, own_field: str | None) 
     if not is_own(name):
         if own_field is not None:
             raise SnapshotError(f"{path} was trained with the field {name}, not with {own_field}: leave --field out")
-        return settings_named(FIELDS, name, values)
+        return from_json(FIELDS.named(name).settings, values)
     if own_field is None:
         raise SnapshotError(
             f"{path} was trained with a field of somebody's own, code that runs only if you name it: if you trust it, "
@@ -148,8 +148,3 @@ def _numbers(values: list[float], n: int) -> tuple[float, ...]:
     if len(numbers) != n:
         raise ValueError(f"expected {n} numbers, found {len(numbers)}")
     return numbers
-
-
-def _with_tuples(march: dict) -> dict:
-    """JSON has lists where the settings have tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in march.items()}

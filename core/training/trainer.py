@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from core.config.march import MarchSettings
-from core.config.sampler_settings import OccupancySettings
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.config.types import Box
@@ -21,6 +20,7 @@ from core.datasets.dataset import Dataset
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.geometry.boxes import box_of
 from core.rendering.render import Traced, trace_rays
+from core.samplers.occupancy import OccupancySettings
 from core.samplers.occupancy_grid import ObservedField
 from core.training.batches import BatchSource, guess_samples_per_ray, restore_generator
 from core.training.collapse import CollapseWatch, lower_march_thresholds
@@ -80,8 +80,7 @@ class Trainer:
         self.grid, self.sampler = self._model.grid, self._model.sampler
         possible = possible_cells(self._batches.included, self._boxes(), train_settings.grid_resolution)
         self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, possible)
-        learning = self.learning_field
-        readers = learning.rounded_readers() if hasattr(learning, "rounded_readers") else {}
+        readers = self.learning_field.rounded_readers()
         self._optimizer = Adam(self._model.groups(), train_settings.learning_rate, readers)
         self._upkeep = GridUpkeep(self.grid, self.learning_field)
         self._last_good, self._watch = LastGood(), CollapseWatch()
@@ -286,12 +285,12 @@ class Trainer:
         self._upkeep.update(self.settings, self.step_count, self._generator)
         if self._upkeep.has_nan():
             raise self._watch.not_finite("the density of a grid cell", self.step_count, self.settings)
-        if self.sampler.marches_grid and self._upkeep.is_empty():
+        if self.sampler_settings.marches_grid and self._upkeep.is_empty():
             raise self._nothing_to_learn_from()
 
     def _nothing_to_learn_from(self) -> TrainingCollapsed:
         march = self.settings.march
-        is_empty = self.sampler.marches_grid and not any(self.grid.occupied(march.occ_thre))
+        is_empty = self.sampler_settings.marches_grid and not any(self.grid.occupied(march.occ_thre))
         return self._watch.nothing_to_learn_from(is_empty, self.step_count, march)
 
     def _boxes(self) -> list[Box]:

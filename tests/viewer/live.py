@@ -11,7 +11,7 @@ from core.datasets.dataset import Dataset
 from core.training.build import Overrides, new_trainer
 from core.training.trainer import Trainer
 from tests.ball import CENTRE, RADIUS, read_written, write_ball, write_transforms
-from tests.scenes import SMALL_FIELD, SMALL_TRAINING
+from tests.scenes import SMALL_FIELD, SMALL_TRAINING, use_small_presets
 from viewer.protocol.requests import Pose, ScreenshotRequest, ViewRequest
 from viewer.protocol.status import State
 from viewer.protocol.view_settings import ViewSettings
@@ -43,7 +43,7 @@ def tiny_trainer(dataset: Dataset, seed: int = 0) -> Trainer:
 
 def live_session(folder, monkeypatch) -> LocalSession:
     """A session that has opened a dataset and not stepped yet; its settings are tiny."""
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
     session = LocalSession("cpu")
     session.open(str(folder))
     session._run_commands()

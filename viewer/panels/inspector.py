@@ -3,7 +3,6 @@
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from core.config.methods import marches_grid
 from core.errors import FirstlightError
 from core.files import write_numbered
 from viewer.input.navigation import Pick
@@ -204,7 +203,7 @@ class InspectorPanel(Panel):
             return
         report = found.report
         for item, (marched, _), other in zip(self._bands, LEGEND, OFF_GRID, strict=True):
-            dpg.set_value(item, marched if marches_grid(found.sampler) else other)
+            dpg.set_value(item, marched if found.sampler.marches_grid else other)
         dpg.set_value(self._text, ray_text(found))
         self._rendered.show(report.color)
         self._photo.show(found.photo.color if found.photo else None)

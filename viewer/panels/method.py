@@ -5,7 +5,7 @@ from functools import partial
 import dearpygui.dearpygui as dpg
 
 from core.config.contractions import default_contraction
-from core.config.methods import CHOICES, kind_named
+from core.training.methods import CHOICES, words_of
 from viewer.protocol.frames import Frame
 from viewer.protocol.runs import Measured, title_of
 from viewer.protocol.status import Status
@@ -131,11 +131,11 @@ class MethodPanel(Panel):
         usual = {} if scene is None else {"contraction": default_contraction(scene.train.grid_levels)}
         self._draft.follow(None if scene is None else scene.method, usual)
         answer = self._ask(status)
-        for choice, (_, kinds) in CHOICES.items():
+        for choice in CHOICES:
             combo, sentence = self._choices[choice]
             name = self._draft.name(choice)
             dpg.set_value(combo, name)
-            kind = kind_named(kinds, name) if name else None
+            kind = words_of(choice, name) if name else None
             dpg.set_value(sentence, "" if kind is None else f"{kind.sentence} {kind.cost}")
         self._show_settings(answer)
         self._show_start(status, answer)

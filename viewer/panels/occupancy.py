@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import dearpygui.dearpygui as dpg
 
-from core.config.methods import SAMPLERS, marches_grid, name_of
 from core.config.setting import settings_of
+from core.samplers import SAMPLERS
 from viewer.picture.overlays.grid_cells import LEVEL_COLORS
 from viewer.presentation import occupancy_plot
 from viewer.protocol.frames import Frame
@@ -104,8 +104,8 @@ class GridPanel(Panel):
             empty=DASH if facts is None else f"{100.0 * facts.n_empty / facts.n_cells:.1f} %",
             below=DASH if facts is None else f"{100.0 * facts.n_below / facts.n_cells:.1f} %",
         )
-        dpg.configure_item(self._unused, show=not marches_grid(status.scene.sampler))
-        dpg.set_value(self._unused, occupancy_plot.unused_text(name_of(SAMPLERS, status.scene.sampler)))
+        dpg.configure_item(self._unused, show=not status.scene.sampler.marches_grid)
+        dpg.set_value(self._unused, occupancy_plot.unused_text(SAMPLERS.name_of(status.scene.sampler)))
         dpg.set_value(self._seen_by, occupancy_plot.seen_by_text(facts, status.scene.n_train))
 
     def _follow_settings(self, status: Status) -> None:

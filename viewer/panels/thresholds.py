@@ -5,7 +5,6 @@ import math
 import dearpygui.dearpygui as dpg
 
 from core.config.march import MARCH_NUMBERS, MarchSettings
-from core.config.methods import marches_grid, read_by
 from core.config.setting import settings_of
 from viewer.presentation.effective import Effect, effects
 from viewer.protocol.frames import Frame, FrameStats
@@ -90,7 +89,7 @@ class ThresholdsPanel(Panel):
         found, diagonal = self._effects(status), None
         if status.scene is not None:
             diagonal = math.dist(status.scene.box[:3], status.scene.box[3:])
-        used = MARCH_NUMBERS if status.scene is None else read_by(status.scene.sampler)
+        used = MARCH_NUMBERS if status.scene is None else status.scene.sampler.reads
         for name, slider in self._sliders.items():
             values = getattr(march, name), getattr(status.march, name)
             slider.show(*values, found.get(name), diagonal, name in used)
@@ -102,7 +101,7 @@ class ThresholdsPanel(Panel):
             self._figures.show(**dict.fromkeys(FIGURES, DASH))
         else:
             psnr, error = difference_texts(self._context.session.result(REFERENCE))
-            on_grid = status.scene is None or marches_grid(status.scene.sampler)
+            on_grid = status.scene is None or status.scene.sampler.marches_grid
             self._figures.show(**cost_texts(frame.stats, on_grid), psnr=psnr)
             dpg.set_value(self._error, error)
 

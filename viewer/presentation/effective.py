@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from core.config.march import MARCH_NUMBERS, MarchSettings
-from core.config.methods import SAMPLERS, marches_grid, name_of, read_by
-from core.config.sampler_settings import RVSSettings
 from core.config.types import Box
 from core.geometry.boxes import crop_box, distances_to_box
 from core.kernels.grid import FLOAT_SPACING
+from core.samplers import SAMPLERS
+from core.samplers.rvs import RVSSettings
 
 
 class Effect(NamedTuple):
@@ -48,7 +48,7 @@ def effects(
     nearest, farthest = (0.0, math.inf) if inside is None else reach(inside, position)
     first, last = max(nearest, march.near_plane), min(farthest, march.far_plane)
     found = _planes(march, nearest, farthest)
-    if marches_grid(sampler):
+    if sampler.marches_grid:
         found |= _of_the_grid(march, first, last, training_step)
     elif march.alpha_thre > 0.0 and isinstance(sampler, RVSSettings) and sampler.use == "color":
         opacity = f"{100.0 * march.alpha_thre:.4g} %"
@@ -86,8 +86,8 @@ def _of_the_grid(march: MarchSettings, first: float, last: float, training_step:
 
 def _unused(sampler: Any) -> dict[str, Effect]:
     """The settings that a sampler doesn't use, and what uses them instead."""
-    kind, found = name_of(SAMPLERS, sampler), {}
-    for name in set(MARCH_NUMBERS) - set(read_by(sampler)):
+    kind, found = SAMPLERS.name_of(sampler), {}
+    for name in set(MARCH_NUMBERS) - set(sampler.reads):
         found[name] = Effect(f"{kind}: not used", f"The sampler {kind} doesn't use it.")
     if "occ_thre" in found:
         more = "It decides which cells the panel Occupancy shows, and is set there."

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.config.methods import SAMPLERS, name_of
 from core.rendering.ray_trace import CellSpans, Fate, RayGuide, RayReport, RaySamples, Stop
+from core.samplers import SAMPLERS
 from core.samplers.base import GuideKind
 from viewer.protocol.requests import SceneRay
 from viewer.protocol.view_settings import Compare
@@ -195,7 +195,7 @@ def to_csv(inspection: Inspection, dataset: str) -> str:
         "training step": inspection.step,
         "origin [units]": report.origin,
         "direction": report.direction,
-        "sampler": " ".join((name_of(SAMPLERS, inspection.sampler), *_settings(inspection.sampler))),
+        "sampler": " ".join((SAMPLERS.name_of(inspection.sampler), *_settings(inspection.sampler))),
         "thresholds": march,
         "crop [units]": report.march.crop,
         "stop": f"{report.stop} at {report.t_stop:.7g} units",

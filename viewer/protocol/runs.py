@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from core.config.methods import CHOICES
 from core.errors import CollapseKind
 from core.training.build import Overrides
+from core.training.methods import CHOICES
 
 MOST_IN_TITLE = 3
 """The most settings in a title; there may be dozens."""

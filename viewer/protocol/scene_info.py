@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from core.config.contractions import ENDLESS
-from core.config.methods import marches_grid
 from core.config.read_options import AS_STORED, ReadOptions
 from core.config.training import TrainSettings
 from core.config.types import Box
@@ -29,7 +28,7 @@ class SceneInfo:
         times, test_times: (n,) float64, when the views were taken, 0 to 1; None where nothing moves.
         box: the scene's bounds, x0 y0 z0 x1 y1 z1.
         method: the overrides that choose its field and sampler again.
-        sampler: the sampler's settings; see `core.config.methods`.
+        sampler: the sampler's settings; see `core.training.methods`.
         train: the settings it was opened with.
         up: the unit vector that points upwards in the scene.
         points: (n, 3) float32, known points on surfaces, or None; point_colors: (n, 3) float32 in [0, 1], or None.
@@ -76,7 +75,7 @@ class SceneInfo:
     @property
     def bounds(self) -> Box | None:
         """The outermost of its boxes, in which all samples lie; None: samples lie everywhere."""
-        if self.train.contraction in ENDLESS and not marches_grid(self.sampler):
+        if self.train.contraction in ENDLESS and not self.sampler.marches_grid:
             return None
         return outer_box(self.box, self.train.grid_levels)
 

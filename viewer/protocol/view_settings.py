@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
-from core.config.setting import Setting, validate
+from core.config.setting import Setting, from_json, validate
 
 
 class Mode(StrEnum):
@@ -171,14 +171,6 @@ def view_from(values: Mapping[str, Any]) -> ViewSettings:
     Fields may have their former names.
 
     Raises:
-        TypeError, ValueError: an entry is unknown or out of range.
+        ValueError: an entry is unknown or out of range.
     """
-    hints = get_type_hints(ViewSettings)
-    read = {}
-    for name, value in values.items():
-        name = _RENAMED.get(name, name)
-        hint = hints.get(name)
-        if isinstance(hint, type) and issubclass(hint, StrEnum):
-            value = hint(value)
-        read[name] = tuple(value) if isinstance(value, list) else value
-    return ViewSettings(**read)
+    return from_json(ViewSettings, values, _RENAMED)

@@ -9,11 +9,12 @@ from enum import Enum
 from typing import Any
 
 from core.config.march import MarchSettings
-from core.config.methods import default_method, is_own
 from core.config.read_options import AS_STORED
 from core.config.setting import settings_of
+from core.fields import is_own
 from core.geometry.placement import Place, axis_name
 from core.training.build import is_snapshot
+from core.training.methods import default_method
 from viewer.input.orbit import home_view, photo_view
 from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.scene_info import SceneInfo

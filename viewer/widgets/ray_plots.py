@@ -7,7 +7,6 @@ unit instead of alpha and weight per sample: those that guided the sampler and t
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from core.config.methods import marches_grid, read_by
 from core.rendering.ray_trace import Fate
 from core.samplers.base import GuideKind
 from viewer.presentation.ray_report import (
@@ -75,7 +74,7 @@ class RayPlots:
             self._clear()
             return
         report, s = inspection.report, inspection.report.samples
-        read, on_grid = read_by(inspection.sampler), marches_grid(inspection.sampler)
+        read, on_grid = inspection.sampler.reads, inspection.sampler.marches_grid
         span = report.t_min, report.t_max
         bands = cell_bands(report.cells, report.t_stop, *span, PIXELS)
         dpg.set_value(self._bands, np.array([BANDS[int(b)] for b in bands], np.float32))

@@ -7,13 +7,13 @@ import pytest
 from core.commands import bench, bench_scaling
 from core.commands.bench_report import Machine, Stage, Work, comparison_of, read_report, stage
 from core.errors import FirstlightError
-from tests.scenes import SMALL_FIELD, SMALL_TRAINING
+from tests.scenes import use_small_presets
 from tests.viewer.live import write_quick_ball
 
 
 @pytest.fixture
 def ball(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
     monkeypatch.setattr(bench, "_WARM_SECONDS", 0.3)
     monkeypatch.setattr(bench, "_VIEW_SIZES", (16,))
     monkeypatch.setattr(bench, "_PRODUCT_SIZE", 256)

@@ -9,16 +9,16 @@ import core.commands.compare
 from core.commands.compare import compare_methods, marks_until, parse_methods
 from core.commands.comparison_report import COLUMNS
 from core.config.read_options import ReadOptions
-from core.config.sampler_settings import StratifiedSettings
 from core.errors import DatasetError, FirstlightError
+from core.samplers.stratified import StratifiedSettings
 from core.training.collapse import CollapseWatch
 from core.training.trainer import Trainer
-from tests.scenes import SMALL_FIELD, SMALL_TRAINING
+from tests.scenes import use_small_presets
 
 
 @pytest.fixture(autouse=True)
 def small_presets(monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
 
 
 def compare(tmp_path, methods="ngp+occupancy,ngp+stratified", seconds=0.2, **more):

@@ -9,7 +9,7 @@ from core.commands.train import HISTORY_SECONDS, train_and_report
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.training.build import open_trainer
 from core.training.trainer import Trainer
-from tests.scenes import SMALL_FIELD, SMALL_TRAINING
+from tests.scenes import use_small_presets
 from tests.viewer.live import write_quick_ball
 
 KEYS = {
@@ -20,7 +20,7 @@ KEYS = {
 
 @pytest.fixture(autouse=True)
 def small_presets(monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@ import dataclasses
 import pytest
 import tyro
 
-from core.config.field_settings import FieldSettings
 from core.config.flags import flags_of, parse_size
 from core.config.march import MarchSettings
 from core.config.read_options import ReadOptions
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
+from core.fields.ngp import NGPSettings
 from viewer.protocol.view_settings import Mode, ViewSettings
 
 
@@ -30,7 +30,7 @@ def test_only_what_is_given_is_there():
     assert command.view == {"mode": Mode.DEPTH, "show_box": False}
 
 
-@pytest.mark.parametrize("settings", [ReadOptions, MarchSettings, ViewSettings, TrainSettings, FieldSettings])
+@pytest.mark.parametrize("settings", [ReadOptions, MarchSettings, ViewSettings, TrainSettings, NGPSettings])
 def test_every_setting_has_its_flag_and_its_help(settings, capsys):
     with pytest.raises(SystemExit):
         tyro.cli(flags_of(settings), args=["--help"])

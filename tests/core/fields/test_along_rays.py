@@ -6,21 +6,20 @@ import pytest
 import torch
 
 from core.config.march import MarchSettings
-from core.config.sampler_settings import (
-    HierarchicalSettings,
-    OccupancySettings,
-    ProposalSettings,
-    RVSSettings,
-    StratifiedSettings,
-)
 from core.errors import FieldError
 from core.fields.along_rays import AlongRays
 from core.fields.ngp import NGPField
 from core.kernels.camera_rays import generate_rays
 from core.kernels.contraction import Space
 from core.rendering.render import render_image, render_rays
-from core.samplers import SamplerInputs, make_sampler
+from core.samplers import make_sampler
+from core.samplers.base import SamplerInputs
+from core.samplers.hierarchical import HierarchicalSettings
+from core.samplers.occupancy import OccupancySettings
 from core.samplers.occupancy_grid import OccupancyGrid
+from core.samplers.proposal import ProposalSettings
+from core.samplers.rvs import RVSSettings
+from core.samplers.stratified import StratifiedSettings
 from core.training.trainer import Trainer
 from tests.readme import python_block
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, Fog, ball_dataset, camera

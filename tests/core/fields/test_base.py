@@ -4,8 +4,8 @@ from functools import partial
 
 import torch
 
-from core.fields.base import densities_alone, march_density_of, radiance_of
 from core.fields.ngp import NGPField
+from core.fields.own import as_field
 from core.kernels.contraction import Space
 from tests.scenes import BOX, SMALL_FIELD, Fog
 
@@ -36,29 +36,74 @@ close = partial(torch.testing.assert_close, rtol=0.01, atol=0.003)
 
 def test_a_class_that_derives_from_a_field_keeps_its_short_cuts():
     field = made(Renamed)
-    assert march_density_of(field, True) is not None
-    close(densities_alone(field, POSITIONS), field.density(POSITIONS)[0])
+    assert field.march_density(True) is not None
+    close(field.density_alone(POSITIONS), field.density(POSITIONS)[0])
 
 
 def test_a_density_of_its_own_holds_wherever_densities_are_asked_for():
     plain, denser = made(NGPField), made(Denser)
-    assert march_density_of(denser, True) is None
-    close(densities_alone(denser, POSITIONS), 3.0 * densities_alone(plain, POSITIONS))
-    close(radiance_of(denser, POSITIONS, DIRECTIONS)[1], 3.0 * radiance_of(plain, POSITIONS, DIRECTIONS)[1])
+    assert denser.march_density(True) is None
+    close(denser.density_alone(POSITIONS), 3.0 * plain.density_alone(POSITIONS))
+    close(denser.radiance(POSITIONS, DIRECTIONS)[1], 3.0 * plain.radiance(POSITIONS, DIRECTIONS)[1])
 
 
 def test_a_colour_of_its_own_holds_and_leaves_densities_their_short_cuts():
     plain, black = made(NGPField), made(Black)
-    assert march_density_of(black, True) is not None
-    rgbs, sigmas = radiance_of(black, POSITIONS, DIRECTIONS)
+    assert black.march_density(True) is not None
+    rgbs, sigmas = black.radiance(POSITIONS, DIRECTIONS)
     assert not rgbs.any()
-    close(sigmas, radiance_of(plain, POSITIONS, DIRECTIONS)[1])
+    close(sigmas, plain.radiance(POSITIONS, DIRECTIONS)[1])
 
 
 def test_a_field_without_short_cuts_is_asked_for_density_and_colour():
     fog = Fog()
     sigmas, features = fog.density(POSITIONS)
-    assert march_density_of(fog, True) is None
-    assert torch.equal(densities_alone(fog, POSITIONS), sigmas)
-    rgbs, same = radiance_of(fog, POSITIONS, DIRECTIONS)
+    assert fog.march_density(True) is None
+    assert torch.equal(fog.density_alone(POSITIONS), sigmas)
+    rgbs, same = fog.radiance(POSITIONS, DIRECTIONS)
     assert torch.equal(same, sigmas) and torch.equal(rgbs, fog.color(features, DIRECTIONS))
+
+
+class Thrice:
+    """Changes the density of whatever field comes behind it."""
+
+    def density(self, positions):
+        sigmas, features = super().density(positions)
+        return 3.0 * sigmas, features
+
+
+class Mixed(Thrice, NGPField):
+    pass
+
+
+class Again(Denser):
+    """Has a short cut of its own for the density that it inherits."""
+
+    def density_alone(self, positions):
+        return super().density(positions)[0] + 1.0
+
+
+def test_a_density_that_is_mixed_in_is_not_passed_over_either():
+    plain, mixed = made(NGPField), made(Mixed)
+    assert mixed.march_density(True) is None
+    close(mixed.density_alone(POSITIONS), 3.0 * plain.density_alone(POSITIONS))
+
+
+def test_a_derived_class_may_bring_short_cuts_of_its_own():
+    plain, again = made(NGPField), made(Again)
+    assert again.march_density(True) is None
+    close(again.density_alone(POSITIONS), 3.0 * plain.density_alone(POSITIONS) + 1.0)
+
+
+def test_an_object_without_our_base_class_is_wrapped_once():
+    class Plain:
+        def density(self, positions):
+            return positions[:, 0].abs(), positions
+
+        def color(self, features, directions):
+            return features.abs()
+
+    field = as_field(Plain())
+    assert as_field(field) is field and not field.dynamic and field.march_density(True) is None
+    rgbs, sigmas = field.radiance(POSITIONS, DIRECTIONS)
+    assert torch.equal(sigmas, POSITIONS[:, 0].abs()) and torch.equal(rgbs, POSITIONS.abs())

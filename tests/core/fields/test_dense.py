@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from core.config.field_settings import DenseSettings
-from core.fields.dense import DenseField
+from core.fields.dense import DenseField, DenseSettings
 from core.fields.domain import in_unit_cube
 from core.kernels.contraction import Space
 from tests.scenes import BOX

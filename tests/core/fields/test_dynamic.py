@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from core.config.field_settings import NGPTimeSettings, TNeRFSettings
 from core.config.march import MarchSettings
-from core.config.methods import FIELDS
-from core.fields import make_field
+from core.fields import FIELDS, make_field
+from core.fields.ngp_t import NGPTimeSettings
+from core.fields.t_nerf import TNeRFSettings
 from core.kernels.contraction import Space
 from core.rendering.render import render_image
 from core.samplers.occupancy import OccupancySampler

@@ -3,8 +3,7 @@ from dataclasses import replace
 
 import torch
 
-from core.config.field_settings import MLPSettings
-from core.fields.nerf import MLPField, positional_encoding
+from core.fields.nerf import MLPField, MLPSettings, positional_encoding
 from core.kernels.contraction import Space
 from tests.scenes import BOX
 

@@ -1,12 +1,13 @@
 """The Instant-NGP field: shapes, gradients, precision, seeds."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from core.fields.base import densities_alone
-from core.fields.ngp import NGPField
+from core.fields.base import Conditions
+from core.fields.ngp import NGPField, NGPSettings, finest_resolution
 from core.kernels.contraction import Space
 from tests.scenes import BOX, SMALL_FIELD
 
@@ -62,7 +63,7 @@ def test_the_density_is_the_same_with_and_without_gradient(precision):
 def test_a_density_alone_is_the_density_without_gradient(n, precision):
     field, positions = make(precision=precision), 2 * torch.rand(n, 4) - 1
     field.table.data.uniform_(-1, 1)
-    alone = densities_alone(field, positions)
+    alone = field.density_alone(positions)
     with torch.no_grad():
         expected, _ = field.density(positions)
     assert not alone.requires_grad
@@ -80,16 +81,33 @@ def test_marches_read_the_rounded_table_they_are_given_until_the_table_changes()
     field, positions = make(), 2 * torch.rand(200, 3) - 1
     with torch.no_grad():
         field.table.normal_()
-    own = densities_alone(field, positions)
+    own = field.density_alone(positions)
     ((table, take),) = field.rounded_readers().items()
     assert table is field.table
     take(torch.zeros_like(table, dtype=torch.bfloat16))
-    given = densities_alone(field, positions)
+    given = field.density_alone(positions)
     assert not torch.equal(given, own) and bool((given == given[0]).all())
     take(table.detach().bfloat16())
-    assert torch.equal(densities_alone(field, positions), own)
+    assert torch.equal(field.density_alone(positions), own)
     with torch.no_grad():
         field.table.mul_(2.0)
-    other = densities_alone(field, positions)
+    other = field.density_alone(positions)
     take(table.detach().bfloat16())
-    assert torch.equal(densities_alone(field, positions), other) and not torch.equal(other, own)
+    assert torch.equal(field.density_alone(positions), other) and not torch.equal(other, own)
+
+
+def test_the_finest_level_has_a_cell_a_pixel_within_its_range():
+    found = [finest_resolution(pixels, 512) for pixels in (0.0, 50.0, 91.2, 176.9, 400.0, 600.0, math.inf)]
+    assert found == [64, 64, 91, 177, 400, 512, 512]
+
+
+@pytest.mark.parametrize(("nested", "most"), [(False, 512), (True, 1024)])
+def test_on_a_cpu_only_the_finest_level_follows_the_pictures(nested, most):
+    usual = NGPSettings.usual(Conditions("cpu", nested=nested))
+    small, large = (NGPSettings.usual(Conditions("cpu", nested=nested, pixels=pixels)) for pixels in (100.0, 1e6))
+    assert (small.max_resolution, large.max_resolution) == (100, most)
+    assert large == usual and replace(small, max_resolution=most) == usual
+
+
+def test_cuda_keeps_instant_ngps_finest_level():
+    assert NGPSettings.usual(Conditions("cuda", pixels=100.0)) == NGPSettings.usual(Conditions("cuda"))

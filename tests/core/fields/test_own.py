@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from core.config.field_settings import OwnSettings
 from core.config.march import MarchSettings
 from core.datasets import open_dataset
 from core.errors import FieldError, SnapshotError
 from core.fields import make_field
+from core.fields.own_class import OwnSettings
 from core.kernels.contraction import Space
 from core.kernels.runtime.launch import using_threads
 from core.rendering.render import render_image
@@ -16,7 +16,7 @@ from core.samplers.occupancy_grid import OccupancyGrid
 from core.training.build import Overrides, new_trainer, open_trainer
 from core.training.snapshot import load_snapshot, save_snapshot
 from tests.readme import python_block
-from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, Fog, camera
+from tests.scenes import BOX, Fog, camera, use_small_presets
 from tests.viewer.live import write_quick_ball
 
 FOG = """
@@ -160,7 +160,7 @@ def test_a_name_that_names_no_class_is_refused(name):
 
 
 def test_the_readmes_field_learns_and_its_snapshot_runs_no_code_that_was_not_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
     source = f"{written(tmp_path, python_block('class Waves'), 'waves')}:Waves"
     scene, snapshot = str(write_quick_ball(tmp_path / "ball")), tmp_path / "a.safetensors"
     training = {"learning_rate": 1e-2, "target_samples": 1024, "grid_resolution": 8}
@@ -183,7 +183,7 @@ def test_the_readmes_field_learns_and_its_snapshot_runs_no_code_that_was_not_nam
 
 
 def test_a_sampler_makes_a_second_one_for_itself(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
     method = {"field": f"{written(tmp_path)}:Wide", "sampler": "hierarchical"}
     overrides = Overrides(training={"target_samples": 512, "grid_resolution": 8}, method=method)
     trainer = open_trainer(str(write_quick_ball(tmp_path / "ball")), overrides=overrides)
@@ -195,7 +195,7 @@ def test_a_sampler_makes_a_second_one_for_itself(tmp_path, monkeypatch):
 
 
 def test_a_field_is_named_for_snapshots_of_such_a_field_only(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
     path = tmp_path / "a.safetensors"
     save_snapshot(path, open_trainer(str(write_quick_ball(tmp_path / "ball"))))
     with pytest.raises(SnapshotError, match="trained with the field ngp"):

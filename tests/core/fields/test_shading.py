@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.field_settings import NGPTimeSettings
 from core.config.march import MarchSettings
 from core.fields import make_field
 from core.fields.along_rays import colors_at
-from core.fields.base import radiance_of
+from core.fields.ngp_t import NGPTimeSettings
 from core.kernels.camera_rays import generate_rays
 from core.kernels.contraction import Space
 from core.samplers.occupancy import OccupancySampler
@@ -46,7 +45,7 @@ def test_values_and_gradients_are_those_of_density_and_colour(name, n):
     field, (places, directions) = some_field(name), places_and_directions(n)
     generator = torch.Generator().manual_seed(3)
     grads = [torch.randn(n, 3, generator=generator), torch.randn(n, generator=generator)]
-    found = radiance_of(field, places, directions)
+    found = field.radiance(places, directions)
     sigmas, features = field.density(places)
     expected = field.color(features, directions), sigmas
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.config.march import MarchSettings
+from core.fields.base import Field
 from core.fields.ngp import NGPField
 from core.geometry.rays import Rays
 from core.kernels import fused_march
@@ -25,11 +26,20 @@ PRECISIONS = [
 ]
 
 
-class Asked:
+class Asked(Field):
     """A field that is asked between rounds."""
 
     def __init__(self, field):
-        self.density, self.color, self.density_alone = field.density, field.color, field.density_alone
+        self._field = field
+
+    def density(self, positions):
+        return self._field.density(positions)
+
+    def color(self, features, directions):
+        return self._field.color(features, directions)
+
+    def density_alone(self, positions):
+        return self._field.density_alone(positions)
 
 
 def lively_field(precision="float32"):

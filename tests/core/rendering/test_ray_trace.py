@@ -9,19 +9,21 @@ import torch
 
 from core.config.march import THRESHOLDS_OFF, MarchSettings
 from core.config.presets import endless
-from core.config.sampler_settings import HierarchicalSettings, ProposalSettings, RVSSettings, StratifiedSettings
 from core.geometry.rays import Rays
 from core.kernels.camera_rays import generate_rays
 from core.kernels.contraction import Space
 from core.kernels.grid import GridState
 from core.rendering.ray_trace import Fate, Stop, cells_along, inspect_ray
 from core.rendering.render import render_image, render_rays
-from core.samplers import SamplerInputs, make_sampler
-from core.samplers.base import GuideKind
-from core.samplers.hierarchical import HierarchicalSampler
+from core.samplers import make_sampler
+from core.samplers.base import GuideKind, SamplerInputs
+from core.samplers.hierarchical import HierarchicalSampler, HierarchicalSettings
 from core.samplers.occupancy import OccupancySampler
 from core.samplers.occupancy_grid import OccupancyGrid
+from core.samplers.proposal import ProposalSettings
 from core.samplers.resampling import Spacing
+from core.samplers.rvs import RVSSettings
+from core.samplers.stratified import StratifiedSettings
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, Fog, camera
 
 WHITE = torch.ones(3)

@@ -5,11 +5,13 @@ from dataclasses import astuple
 import pytest
 
 from core.config.march import MARCH_NUMBERS, MarchSettings
-from core.config.sampler_settings import OccupancySettings, RVSSettings, StratifiedSettings
 from core.config.scale import Scale
 from core.config.setting import settings_of
 from core.errors import FirstlightError
 from core.rendering.sweep_curve import SweepCurve, SweepPoint, swept_names, swept_setting, write_csv
+from core.samplers.occupancy import OccupancySettings
+from core.samplers.rvs import RVSSettings
+from core.samplers.stratified import StratifiedSettings
 from tests.scenes import BOX
 
 MARCH = MarchSettings()

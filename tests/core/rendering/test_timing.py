@@ -5,9 +5,11 @@ import threading
 import pytest
 import torch
 
+from core.fields.base import Field
 from core.kernels.fused_march import EncodedDensity
 from core.kernels.runtime.launch import run_together, using_threads
 from core.rendering.timing import Stopwatch
+from core.samplers.base import Sampler
 
 
 class Clock(threading.local):
@@ -19,7 +21,7 @@ class Clock(threading.local):
 CLOCK = Clock()
 
 
-class Slow:
+class Slow(Field, Sampler):
     """A field and a sampler whose calls take known times."""
 
     def density(self, positions):

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from core.config.march import MarchSettings
-from core.config.sampler_settings import HierarchicalSettings, StratifiedSettings
 from core.fields import make_field
+from core.fields.own import as_field
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
 from core.rendering.render import render_rays, trace_rays
-from core.samplers.hierarchical import HierarchicalSampler
+from core.samplers.hierarchical import HierarchicalSampler, HierarchicalSettings
 from core.samplers.resampling import Spacing
-from core.samplers.stratified import StratifiedSampler
+from core.samplers.stratified import StratifiedSampler, StratifiedSettings
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, Ball, rays_inwards
 
 MARCH = MarchSettings(early_stop_eps=0.0)
@@ -93,7 +93,7 @@ def test_a_view_asks_the_coarse_field_for_densities_only():
     def refuse(*_):
         raise AssertionError("a view needs no coarse colours")
 
-    coarse = SimpleNamespace(density=Ball().density, color=refuse)
+    coarse = as_field(SimpleNamespace(density=Ball().density, color=refuse))
     with torch.no_grad():
         assert trace_rays(Ball(), around(coarse), rays_inwards(), MARCH, GREY).sampled.passes[0].colors is None
     with pytest.raises(AssertionError):

@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.field_settings import MLPSettings
 from core.config.march import MarchSettings
-from core.config.methods import method_settings
-from core.config.sampler_settings import ProposalSettings, StratifiedSettings
 from core.fields import make_field
+from core.fields.base import Conditions
+from core.fields.nerf import MLPSettings
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
 from core.rendering.render import render_rays, trace_rays
-from core.samplers.proposal import ProposalSampler, annealed, proposal_fields
+from core.samplers.proposal import ProposalSampler, ProposalSettings, annealed, proposal_fields
 from core.samplers.resampling import Spacing
-from core.samplers.stratified import StratifiedSampler
+from core.samplers.stratified import StratifiedSampler, StratifiedSettings
+from core.training.methods import method_settings
 from core.training.trainer import Trainer
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, SMALL_TRAINING, Ball, ball_dataset, rays_inwards
 
@@ -149,9 +149,9 @@ def test_rays_that_miss_get_no_samples_and_no_loss():
 
 
 def test_hash_grids_learn_at_their_own_rate_beside_a_network():
-    field, sampler, train = method_settings("mlp", "proposal", SMALL_FIELD, SMALL_TRAINING)
+    field, sampler, train = method_settings("mlp", "proposal", Conditions("cuda"), SMALL_TRAINING)
     assert train.learning_rate * sampler.rate_factor == pytest.approx(SMALL_TRAINING.learning_rate)
-    assert method_settings("ngp", "proposal", SMALL_FIELD, SMALL_TRAINING).sampler == ProposalSettings()
+    assert method_settings("ngp", "proposal", Conditions("cuda"), SMALL_TRAINING).sampler == ProposalSettings()
     small = replace(sampler, n_first=8, n_second=8, n_final=8, proposal_resolution=32)
     trainer = Trainer(ball_dataset(), replace(MLPSettings(), depth=2, width=16, skip=0), train, sampler_settings=small)
     before = {name: value.clone() for name, value in trainer.state_tensors().items()}

@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from core.config.march import MarchSettings
-from core.config.sampler_settings import RVSSettings, StratifiedSettings
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
 from core.rendering.render import render_rays, trace_rays
-from core.samplers.rvs import RVSColorSampler, RVSHierarchicalSampler, proposal_field
-from core.samplers.stratified import StratifiedSampler
+from core.samplers.rvs import RVSColorSampler, RVSHierarchicalSampler, RVSSettings, proposal_field
+from core.samplers.stratified import StratifiedSampler, StratifiedSettings
 from core.training.trainer import Trainer
 from tests.scenes import BALL_RADIUS, BOX, SMALL_FIELD, SMALL_TRAINING, Ball, Fog, ball_dataset, rays_inwards
 

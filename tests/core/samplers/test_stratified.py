@@ -4,10 +4,9 @@ import pytest
 import torch
 
 from core.config.march import MarchSettings
-from core.config.sampler_settings import StratifiedSettings
 from core.rendering.render import render_rays
 from core.samplers.intervals import equal_shares, samples_between
-from core.samplers.stratified import StratifiedSampler
+from core.samplers.stratified import StratifiedSampler, StratifiedSettings
 from tests.scenes import BOX, Ball, rays_inwards
 
 MARCH = MarchSettings(early_stop_eps=0.0)

@@ -2,21 +2,23 @@ from dataclasses import replace
 
 import pytest
 
-from core.config.presets import presets
+from core.config.presets import train_preset
 from core.datasets.bounds.footprint import pixels_across
 from core.datasets.bounds.scene_bounds import place_of
 from core.errors import DatasetError, FirstlightError, SnapshotError
+from core.fields.base import Conditions
+from core.fields.ngp import NGPSettings
 from core.geometry.boxes import scale_box
 from core.geometry.placement import Place
 from core.training.build import Overrides, method_of, moved_trainer, new_trainer, open_trainer, other_trainer
 from core.training.snapshot import save_snapshot
-from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, ball_dataset
+from tests.scenes import BOX, ball_dataset, use_small_presets
 from tests.viewer.live import write_quick_ball
 
 
 def test_only_what_is_asked_for_differs_from_the_presets():
     overrides = Overrides(thresholds={"alpha_thre": 0.1}, training={"learning_rate": 0.5}, field={"n_levels": 3})
-    field, train = presets("cpu", BOX)
+    field, train = NGPSettings.usual(Conditions("cpu")), train_preset("cpu", BOX)
     trainer = new_trainer(ball_dataset(), "cpu", 0, overrides)
     assert (trainer.settings.march.alpha_thre, trainer.settings.learning_rate) == (0.1, 0.5)
     assert trainer.settings.march.occ_thre == train.march.occ_thre
@@ -44,7 +46,8 @@ def test_in_another_place_only_what_was_asked_for_stays(tmp_path):
     place = Place((-2.0, -2.0, -2.0, 2.0, 2.0, 2.0), 3, 0.25, (1.0, 0.0, 0.0))
     moved = moved_trainer(trainer, trainer.settings, place, seed=4)
     pixels = 2.0 * pixels_across(dataset.train.cameras, place.box)  # a box of several levels has half the field's side
-    field, train = presets("cpu", place.box, trainer.field_settings.precision, 3, 0.25, pixels)
+    field = NGPSettings.usual(Conditions("cpu", trainer.field_settings.precision, True, pixels))
+    train = train_preset("cpu", place.box, 3, 0.25)
     assert (moved.step_count, moved.seed, moved.excluded) == (0, 4, {1})
     assert moved.field_settings == replace(field, n_levels=3)
     assert moved.settings == replace(train, learning_rate=0.5, march=replace(train.march, alpha_thre=0.02))
@@ -119,7 +122,7 @@ def test_a_snapshot_keeps_its_method(tmp_path):
 
 
 def test_a_snapshot_keeps_its_box_and_takes_another_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
     path = str(tmp_path / "one.safetensors")
     save_snapshot(path, open_trainer(str(write_quick_ball(tmp_path / "ball"))))
     with pytest.raises(FirstlightError, match="trained in a box"):
@@ -128,7 +131,7 @@ def test_a_snapshot_keeps_its_box_and_takes_another_up(tmp_path, monkeypatch):
 
 
 def test_a_dataset_starts_and_a_snapshot_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
     said = []
     trainer = open_trainer(str(write_quick_ball(tmp_path / "ball")), progress=lambda share, text: said.append(share))
     assert trainer.step_count == 0
@@ -141,7 +144,7 @@ def test_a_dataset_starts_and_a_snapshot_goes_on(tmp_path, monkeypatch):
 
 
 def test_opening_the_kernels_costs_the_first_step_nothing_and_changes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.training.build.presets", lambda *_: (SMALL_FIELD, SMALL_TRAINING))
+    use_small_presets(monkeypatch)
     trainer = open_trainer(str(write_quick_ball(tmp_path / "ball")))
     plain = new_trainer(trainer.dataset, "cpu", 0)
     assert trainer.seconds == 0.0

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from core.config.sampler_settings import OccupancySettings, ProposalSettings
 from core.config.training import TrainSettings
 from core.datasets import open_dataset
+from core.samplers.occupancy import OccupancySettings
+from core.samplers.proposal import ProposalSettings
 from core.training.model import Model
 from tests.scenes import SMALL_FIELD
 

@@ -1,22 +1,27 @@
 """Scenes that move, on the one path: the grid, the choice of the field, and that it learns what a static one can't."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
-from core.config.field_settings import FieldSettings, NGPTimeSettings, TNeRFSettings
 from core.config.march import MarchSettings
-from core.config.methods import FIELDS, SAMPLERS, method_settings
 from core.datasets.dataset import Views
+from core.fields import FIELDS
+from core.fields.base import Conditions, Field
+from core.fields.ngp import NGPSettings
+from core.fields.ngp_t import NGPTimeSettings
+from core.fields.t_nerf import TNeRFSettings
 from core.geometry.cameras import Camera
 from core.kernels.camera_rays import generate_rays
 from core.kernels.marching import midpoints
 from core.rendering.metrics import evaluate
 from core.rendering.render import render_image
+from core.samplers import SAMPLERS
 from core.samplers.occupancy import OccupancySampler
 from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
 from core.training.build import Overrides, new_trainer
+from core.training.methods import method_settings
 from core.training.trainer import Trainer
 from tests.ball import ball_views
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, ball_dataset, camera
@@ -24,7 +29,7 @@ from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, ball_dataset, camera
 MARCH = MarchSettings(render_step_size=0.05)
 
 
-class Shuttle:
+class Shuttle(Field):
     """A field: a ball that goes from x = -0.5 at time 0 to x = 0.5 at time 1."""
 
     dynamic = True
@@ -102,11 +107,11 @@ def test_what_marches_meet_teaches_the_grid_whatever_its_time():
 
 def test_what_moves_gets_a_field_with_time_unless_another_is_asked_for():
     still, moved = ball_dataset(), moving(ball_dataset())
-    assert type(new_trainer(still, "cpu", 0).field_settings) is FieldSettings
+    assert type(new_trainer(still, "cpu", 0).field_settings) is NGPSettings
     trainer = new_trainer(moved, "cpu", 0)
     assert type(trainer.field_settings) is NGPTimeSettings
     assert trainer.settings.grid_decay > new_trainer(still, "cpu", 0).settings.grid_decay
-    for name, kind in (("ngp", FieldSettings), ("tnerf", TNeRFSettings)):
+    for name, kind in (("ngp", NGPSettings), ("tnerf", TNeRFSettings)):
         assert type(new_trainer(moved, "cpu", 0, Overrides(method={"field": name})).field_settings) is kind
 
 
@@ -137,7 +142,7 @@ def test_a_field_with_time_learns_what_a_static_one_blurs():
     settings = replace(SMALL_TRAINING, horizon_steps=100, target_samples=4096, grid_decay=0.6, grid_update_every=4)
     figures = []
     for chosen in ("ngp-t", "ngp"):
-        field, sampler, train = method_settings(chosen, "occupancy", SMALL_FIELD, settings)
+        field, sampler, train = method_settings(chosen, "occupancy", Conditions("cpu"), settings, asdict(SMALL_FIELD))
         trainer = Trainer(dataset, field, train, sampler_settings=sampler)
         for _ in range(100):
             trainer.step()

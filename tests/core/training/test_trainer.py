@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.config.field_settings import OwnSettings
 from core.config.march import MarchSettings
-from core.config.sampler_settings import OccupancySettings, ProposalSettings
 from core.config.training import TrainSettings
 from core.errors import CollapseKind, TrainingCollapsed
+from core.fields.own_class import OwnSettings
 from core.rendering.metrics import evaluate, psnr
 from core.rendering.render import render_image, trace_rays
+from core.samplers.occupancy import OccupancySettings
+from core.samplers.proposal import ProposalSettings
 from core.training.schedule import learning_rate
 from core.training.trainer import Trainer
 from tests.ball import CENTRE, RADIUS, mixed_ball_views

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.config.sampler_settings import StratifiedSettings
 from core.kernels.camera_rays import generate_rays
+from core.samplers.stratified import StratifiedSettings
 from tests.viewer.live import open_scene, view_request
 from viewer.picture import compose, render
 from viewer.protocol.view_settings import CellsColor, Compare, Mode, SliceAxis, ViewSettings

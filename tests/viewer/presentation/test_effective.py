@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from core.config.march import MARCH_NUMBERS, MarchSettings
-from core.config.methods import read_by
-from core.config.sampler_settings import OccupancySettings, RVSSettings, StratifiedSettings
 from core.config.training import TrainSettings
 from core.geometry.boxes import crop_box
 from core.geometry.rays import Rays
 from core.kernels.grid import GridState
 from core.kernels.marching import March
+from core.samplers.occupancy import OccupancySettings
+from core.samplers.rvs import RVSSettings
+from core.samplers.stratified import StratifiedSettings
 from tests.viewer.input.test_orbit import scene
 from viewer.presentation.effective import effects, reach
 
@@ -121,7 +122,7 @@ def test_what_the_sampler_does_not_use_says_so(sampler):
     march = MarchSettings(cone_angle=0.005, alpha_thre=0.02, early_stop_eps=0.1)
     found = effects(march, OUTSIDE, BOX, 0.01, sampler)
     unused = {name for name, effect in found.items() if effect.short.endswith("not used")}
-    assert unused == set(MARCH_NUMBERS) - set(read_by(sampler)) and "occ_thre" in unused
+    assert unused == set(MARCH_NUMBERS) - set(sampler.reads) and "occ_thre" in unused
     assert "panel Occupancy" in found["occ_thre"].sentence
     assert found["near_plane"].short == "box at 3"
     assert ("alpha_thre" in found) == (sampler == RVSSettings()), "only there it isn't by the step"

@@ -8,13 +8,16 @@ import pytest
 import torch
 
 from core.config.march import MarchSettings
-from core.config.sampler_settings import HierarchicalSettings, OccupancySettings, ProposalSettings, RVSSettings
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
 from core.rendering.ray_trace import CellSpans, Fate, Stop, inspect_ray
-from core.samplers import SamplerInputs, make_sampler
-from core.samplers.base import GuideKind
+from core.samplers import make_sampler
+from core.samplers.base import GuideKind, SamplerInputs
+from core.samplers.hierarchical import HierarchicalSettings
+from core.samplers.occupancy import OccupancySettings
 from core.samplers.occupancy_grid import OccupancyGrid
+from core.samplers.proposal import ProposalSettings
+from core.samplers.rvs import RVSSettings
 from tests.scenes import BOX, SMALL_FIELD, Ball
 from viewer.presentation.ray_report import (
     LEAST_SHARE,

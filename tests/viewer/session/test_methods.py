@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.config.sampler_settings import OccupancySettings, StratifiedSettings
 from core.rendering.render import render_image
+from core.samplers.occupancy import OccupancySettings
+from core.samplers.stratified import StratifiedSettings
 from core.training.build import Overrides
 from tests.viewer.live import ask, errors_of, live_session, paused_after, state_of, trainer_of
 from viewer.picture import compose, render

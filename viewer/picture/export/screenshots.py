@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from core.config.march import MarchSettings
+from core.config.setting import from_json
 from core.errors import FirstlightError
 from core.files import write_numbered
 from viewer import __version__
@@ -120,7 +121,7 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
     try:
         camera = metadata["camera"]
         # pictures of earlier versions have no such entries
-        other, photo = metadata.get("other"), metadata.get("photo")
+        other, photo, ray = (metadata.get(name) for name in ("other", "photo", "ray"))
         c2w = tuple(float(v) for v in camera["c2w"])
         if len(c2w) != 16:
             raise ValueError(f"c2w must have 16 numbers, got {len(c2w)}")
@@ -128,14 +129,14 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
             pose=Pose(c2w, float(camera["fov_y"]), _time_from(camera.get("time"))),
             width=int(metadata["width"]),
             height=int(metadata["height"]),
-            march=_march_from(metadata["march"]),
+            march=from_json(MarchSettings, metadata["march"]),
             view=view_from(metadata["view"]),
             moving=False,
             serial=0,
-            other=None if other is None else _march_from(other),
-            runs=_tuples(metadata.get("runs", [])),
+            other=None if other is None else from_json(MarchSettings, other),
+            runs=tuple(metadata.get("runs", [])),
             photo=None if photo is None else PhotoId(Split(photo["split"]), int(photo["index"])),
-            ray=_ray_from(metadata.get("ray")),
+            ray=None if ray is None else from_json(SceneRay, ray),
         )
         return ScreenshotRequest(again, folder="", transparent=bool(metadata["transparent"]))
     except KeyError as e:
@@ -152,20 +153,3 @@ def _time_from(entry: Any) -> float | None:
     if not 0.0 <= time <= 1.0:
         raise ValueError(f"a time lies between 0 and 1, got {entry}")
     return time
-
-
-def _march_from(entries: dict[str, Any]) -> MarchSettings:
-    values: dict[str, Any] = entries | {"crop": tuple(entries["crop"]) if entries.get("crop") else None}
-    return MarchSettings(**values)
-
-
-def _ray_from(entry: dict[str, Any] | None) -> SceneRay | None:
-    """The inspected ray that a picture shows; pictures of earlier versions have none."""
-    if entry is None:
-        return None
-    return SceneRay(**{name: _tuples(value) for name, value in entry.items()})
-
-
-def _tuples(value: Any) -> Any:
-    """Lists as tuples, nested ones too."""
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -6,35 +6,27 @@ import pytest
 import torch
 
 from core.config.contractions import CONTRACTIONS, ENDLESS, Contraction
-from core.config.field_settings import FieldSettings
 from core.config.march import THRESHOLDS_OFF, MarchSettings
-from core.config.methods import (
-    DEFAULT_FIELD,
-    DEFAULT_SAMPLER,
-    FIELDS,
-    SAMPLERS,
-    method_settings,
-    name_of,
-    read_by,
-    refuse,
-    settings_named,
-    with_overrides,
-)
 from core.config.presets import endless
 from core.config.read_options import ReadOptions
-from core.config.sampler_settings import RVSSettings, StratifiedSettings
-from core.config.setting import settings_of
+from core.config.setting import from_json, settings_of
 from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import place_of
 from core.datasets.dataset import Views
-from core.fields import make_field
+from core.fields import FIELDS, make_field
+from core.fields.base import Conditions
+from core.fields.ngp import NGPSettings
 from core.kernels.contraction import Space
 from core.rendering.metrics import psnr
 from core.rendering.render import render_image
-from core.samplers import SamplerInputs, make_sampler
+from core.samplers import SAMPLERS, make_sampler
+from core.samplers.base import SamplerInputs
 from core.samplers.occupancy_grid import OccupancyGrid
+from core.samplers.rvs import RVSSettings
+from core.samplers.stratified import StratifiedSettings
 from core.training.build import Overrides, moved_trainer, new_trainer, settings_for
+from core.training.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, method_settings, refuse
 from core.training.snapshot import load_snapshot, save_snapshot
 from tests.core.datasets.bounds.test_forward_facing import strewn
 from tests.photos import write_llff
@@ -61,24 +53,25 @@ def test_every_kind_can_be_made_and_is_found_again_by_its_settings():
     for kinds in (FIELDS, SAMPLERS):
         for name, kind in kinds.items():
             assert is_dataclass(kind.settings) and kind.sentence.endswith(".") and kind.cost.endswith(".")
-            assert name_of(kinds, settings_named(kinds, name, asdict(kind.settings()))) == name
+            assert kinds.name_of(from_json(kind.settings, asdict(kind.settings()))) == name
     assert tuple(CONTRACTIONS) == get_args(Contraction)
     for kind in CONTRACTIONS.values():
         assert kind.settings is None and kind.sentence.endswith(".") and kind.cost.endswith(".")
     for kind in FIELDS.values():
-        assert hasattr(make_field(kind.settings(), Space(BOX)), "density")
+        assert type(make_field(kind.settings(), Space(BOX))) is kind.field
 
 
 def test_the_default_method_keeps_the_settings_of_the_device():
-    chosen = method_settings(DEFAULT_FIELD, DEFAULT_SAMPLER, SMALL_FIELD, SMALL_TRAINING)
-    assert chosen.field == SMALL_FIELD and chosen.train is SMALL_TRAINING
+    for conditions in (Conditions("cpu", "float32", True, 300.0), Conditions("cuda", "bfloat16")):
+        chosen = method_settings(DEFAULT_FIELD, DEFAULT_SAMPLER, conditions, SMALL_TRAINING)
+        assert chosen.field == NGPSettings.usual(conditions) and chosen.train is SMALL_TRAINING
 
 
 def test_a_network_is_small_on_a_cpu_and_its_rate_follows_its_width():
     rates = []
-    for on_cpu, changes in ((False, {}), (True, {"width": 256}), (True, {"width": 128}), (True, {})):
-        found = method_settings("mlp", DEFAULT_SAMPLER, SMALL_FIELD, SMALL_TRAINING, on_cpu, changes)
-        assert found.field.width == changes.get("width", 64 if on_cpu else 256)
+    for device, changes in (("cuda", {}), ("cpu", {"width": 256}), ("cpu", {"width": 128}), ("cpu", {})):
+        found = method_settings("mlp", DEFAULT_SAMPLER, Conditions(device), SMALL_TRAINING, changes)
+        assert found.field.width == changes.get("width", 64 if device == "cpu" else 256)
         rates.append(found.train.learning_rate)
     assert rates[0] == rates[1] == 5e-4 and rates == sorted(rates) and rates[3] == pytest.approx(4e-3)
 
@@ -102,11 +95,11 @@ def test_a_field_of_ones_own_keeps_cells_where_something_is_at_any_time():
 
 def test_what_does_not_exist_is_refused_by_name():
     with pytest.raises(ValueError, match=r"'cubes'.*ngp, mlp, dense"):
-        method_settings("cubes", DEFAULT_SAMPLER, FieldSettings(), TrainSettings())
+        method_settings("cubes", DEFAULT_SAMPLER, Conditions("cpu"), TrainSettings())
     with pytest.raises(ValueError, match="n_levels is no setting of stratified"):
-        with_overrides(SAMPLERS, StratifiedSettings(), {"n_levels": 3})
+        SAMPLERS.with_overrides(StratifiedSettings(), {"n_levels": 3})
     with pytest.raises(ValueError, match="n_bins"):
-        with_overrides(SAMPLERS, StratifiedSettings(), {"n_bins": 0})
+        SAMPLERS.with_overrides(StratifiedSettings(), {"n_bins": 0})
 
 
 def test_what_gives_no_gradients_along_positions_is_refused_where_these_alone_teach():
@@ -145,7 +138,7 @@ def test_a_picture_depends_on_the_thresholds_that_its_sampler_reads_and_on_no_ot
     generator, white = torch.Generator().manual_seed(0), torch.ones(3)
     grid = OccupancyGrid(BOX, 8)
     grid.occs.copy_(torch.rand(512, generator=generator))
-    settings = settings_named(SAMPLERS, sampler, {**FEW.get(sampler, {}), **more})
+    settings = SAMPLERS[sampler].settings(**{**FEW.get(sampler, {}), **more})
     made = make_sampler(settings, SamplerInputs(grid, BOX, Space(BOX), SMALL_FIELD, generator))
     march = MarchSettings(render_step_size=0.07, **THRESHOLDS_OFF)
     before = render_image(Fog(), made, camera(size=10), march, white)
@@ -153,7 +146,7 @@ def test_a_picture_depends_on_the_thresholds_that_its_sampler_reads_and_on_no_ot
     for name, value in CHANGED.items():
         after = render_image(Fog(), made, camera(size=10), replace(march, **{name: value}), white)
         same = all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
-        assert same != (name in read_by(settings)), name
+        assert same != (name in settings.reads), name
 
 
 @pytest.mark.parametrize(("name", "value"), [("use", "colour"), ("spline", "cubic"), ("n_samples", 0)])
