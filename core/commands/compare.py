@@ -14,7 +14,7 @@ from core.commands.comparison_report import Outcome, write_csv
 from core.commands.plots import save_comparison
 from core.commands.progress import Bar, progress_bars
 from core.commands.timed_run import Goal, TimedRun, evaluate_views, train_run
-from core.config.contractions import check_contraction
+from core.config.contractions import contraction_named
 from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import apply_place_overrides
@@ -115,7 +115,7 @@ def parse_methods(text: str) -> list[tuple[str, ...]]:
         FIELDS.named(field)
         SAMPLERS.named(sampler or DEFAULT_SAMPLER)
         if contraction:
-            check_contraction(contraction)
+            contraction_named(contraction)
         found.append((field, sampler or DEFAULT_SAMPLER, *filter(None, [contraction])))
     if not found:
         raise ValueError(f"expected methods such as ngp+occupancy,mlp+stratified, got {text!r}: name at least one")

@@ -1,6 +1,6 @@
 """How space around the box fits into the unit cube in which a field looks positions up."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 Contraction = Literal["none", "max", "sphere", "ndc"]
 
@@ -18,7 +18,7 @@ class Words(NamedTuple):
     settings: None = None
 
 
-CONTRACTIONS: dict[Contraction, Words] = {
+CONTRACTIONS: dict[str, Words] = {
     "none": Words(
         "What the field covers ends with the scene's box, or with the outermost of its nested boxes.",
         "Costs nothing; what lies behind can't be shown.",
@@ -46,7 +46,9 @@ def default_contraction(n_levels: int) -> Contraction:
     return "max" if n_levels > 1 else "none"
 
 
-def check_contraction(name: str) -> None:
-    """Raise ValueError, which lists them, for a name that no contraction has."""
-    if name not in CONTRACTIONS:
-        raise ValueError(f"there is no method {name!r}: choose one of {', '.join(CONTRACTIONS)}")
+def contraction_named(name: str) -> Contraction:
+    """A contraction by its name; raises ValueError, which lists them, for a name that none has."""
+    for contraction in get_args(Contraction):
+        if contraction == name:
+            return contraction
+    raise ValueError(f"there is no method {name!r}: choose one of {', '.join(CONTRACTIONS)}")

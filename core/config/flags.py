@@ -25,7 +25,13 @@ def flags_of(*classes: type) -> type:
         for name, setting in settings_of(settings).items():
             # leaving the flag out already says None
             keys.setdefault(name, Annotated[without_none(hints[name]), setting, _ABSENT])
-    return TypedDict(f"{''.join(settings.__name__ for settings in classes)}Flags", keys, total=False)
+    return optional_keys(f"{''.join(settings.__name__ for settings in classes)}Flags", keys)
+
+
+def optional_keys(name: str, keys: dict[str, Any]) -> type:
+    """A TypedDict all of whose keys may be absent, by their types."""
+    make: Any = TypedDict  # the checker knows it with literal keys only
+    return make(name, keys, total=False)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -19,10 +19,12 @@ class Kind(Protocol):
     @property
     def sentence(self) -> str:
         """What it is."""
+        ...
 
     @property
     def cost(self) -> str:
         """What it takes."""
+        ...
 
 
 K = TypeVar("K", bound=Kind)

@@ -111,18 +111,22 @@ def from_json(cls: type[S], values: Any, renamed: Mapping[str, str] | None = Non
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"{cls.__name__}: expected an object, found {values!r:.60}")
-    hints = get_type_hints(cls)
-    given = {(renamed or {}).get(name, name): value for name, value in values.items()}
+    hints, names = get_type_hints(cls), renamed or {}
+    given: dict[str, Any] = {str(names.get(name, name)): value for name, value in values.items()}
     if unknown := given.keys() - hints.keys():
         raise ValueError(f"{cls.__name__} has no entry {min(unknown)!r}: it has {', '.join(hints)}")
     try:
-        return cls(**{name: _from_json(hints[name], value, name) for name, value in given.items()})
+        return cls(**{name: value_from_json(hints[name], value, name) for name, value in given.items()})
     except TypeError as error:  # an entry without a default is missing
         raise ValueError(f"{cls.__name__}: {error}") from error
 
 
-def _from_json(hint: Any, value: Any, name: str) -> Any:
-    """A value of a type from what JSON keeps of it."""
+def value_from_json(hint: Any, value: Any, name: str) -> Any:
+    """A value of a type from what JSON keeps of it; see `from_json`.
+
+    Args:
+        name: of the value, for messages.
+    """
     if get_origin(hint) in (Union, UnionType):
         if value is None and NoneType in get_args(hint):
             return None
@@ -133,9 +137,9 @@ def _from_json(hint: Any, value: Any, name: str) -> Any:
         items = get_args(hint)
         if isinstance(value, list | tuple) and (items[-1] is ... or len(items) == len(value)):
             hints = [items[0]] * len(value) if items[-1] is ... else items
-            return tuple(_from_json(item, x, name) for item, x in zip(hints, value, strict=True))
+            return tuple(value_from_json(item, x, name) for item, x in zip(hints, value, strict=True))
         fits = False
-    elif dataclasses.is_dataclass(hint):
+    elif isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return from_json(hint, value)
     elif issubclass(hint, Enum):
         return hint(value)

@@ -11,7 +11,8 @@ class _TruncatedExp(torch.autograd.Function):
         return torch.exp(x)
 
     @staticmethod
-    def backward(ctx, grads: Tensor) -> Tensor:
+    def backward(ctx, *gradients: Tensor) -> Tensor:
+        (grads,) = gradients
         (x,) = ctx.saved_tensors
         return grads * torch.exp(x.clamp(-15.0, 15.0))
 

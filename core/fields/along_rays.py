@@ -50,7 +50,11 @@ class AlongRays:
         return in_pieces(ask, *_columns(samples))
 
 
-def densities_at(field: Field | AlongRays, rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
+AnyField = Field | AlongRays
+"""What samplers and `core.rendering.render.render_rays` take."""
+
+
+def densities_at(field: AnyField, rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
     """Densities (n_samples,) of samples, and features (n_samples, n_features) for `colors_at`."""
     if isinstance(field, AlongRays):
         return field.densities(samples)
@@ -58,7 +62,7 @@ def densities_at(field: Field | AlongRays, rays: Rays, samples: Samples) -> tupl
 
 
 def colors_at(
-    field: Field | AlongRays, rays: Rays, samples: Samples, known: tuple[Tensor, Tensor] | None = None
+    field: AnyField, rays: Rays, samples: Samples, known: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
     """Colours (n_samples, 3) and densities (n_samples,) of samples, differentiable.
 

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from core.kernels.fused_march import EncodedDensity
 PIECE = 1 << 20
 """Samples that a field evaluates at once where no gradient is recorded."""
 
+
+T = TypeVar("T", Tensor, tuple[Tensor, Tensor])
 
 _SHORT_CUTS = {"density_alone": ("density",), "march_density": ("density",), "radiance": ("density", "color")}
 """Methods that give sooner what others give, and which others these are."""
@@ -101,7 +103,7 @@ class LearntField(Field, nn.Module):
 
     averaged: bool = True
 
-    def rounded_readers(self) -> Mapping[nn.Parameter, Callable[[Tensor], None]]:
+    def rounded_readers(self) -> dict[nn.Parameter, Callable[[Tensor], None]]:
         """The parameters that are read in bfloat16, each with the function that takes its rounded values from the
         optimiser, see `core.training.optimizer.Adam`."""
         return {}
@@ -176,7 +178,7 @@ class FieldKind(NamedTuple):
         return self.field.dynamic
 
 
-def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Tensor) -> Tensor | tuple[Tensor, ...]:
+def in_pieces(evaluate: Callable[..., T], *columns: Tensor) -> T:
     """What a field's `density` or `color` gives for columns of n rows, in pieces where no gradient is recorded.
 
     A network's activations take many times the memory of what goes in and comes out: `PIECE` bounds them however many
@@ -184,7 +186,6 @@ def in_pieces(evaluate: Callable[..., Tensor | tuple[Tensor, ...]], *columns: Te
     """
     if torch.is_grad_enabled() or columns[0].shape[0] <= PIECE:
         return evaluate(*columns)
-    parts = [evaluate(*piece) for piece in zip(*(x.split(PIECE) for x in columns), strict=True)]
-    if isinstance(parts[0], Tensor):
-        return torch.cat(parts)
-    return tuple(torch.cat(x) for x in zip(*parts, strict=True))
+    parts: list[Any] = [evaluate(*piece) for piece in zip(*(x.split(PIECE) for x in columns), strict=True)]
+    joined: Any = torch.cat(parts) if isinstance(parts[0], Tensor) else tuple(map(torch.cat, zip(*parts, strict=True)))
+    return joined

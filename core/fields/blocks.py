@@ -5,7 +5,7 @@ are not kept: the backward runs the block again, and blocks are independent of e
 memory of a deep network too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -23,7 +23,7 @@ Network = Callable[..., Tensor]
 """Takes columns of n rows each, gives (n, n_out)."""
 
 
-def in_blocks(network: Network, columns: tuple[Tensor, ...], parameters: list[Tensor]) -> Tensor:
+def in_blocks(network: Network, columns: tuple[Tensor, ...], parameters: Sequence[Tensor]) -> Tensor:
     """What a network makes of columns of n rows: (n, n_out); differentiable in the columns and the parameters.
 
     Args:
@@ -42,7 +42,8 @@ class _Blocks(torch.autograd.Function):
         return torch.cat(run_together([partial(network, *block) for block in _cut(columns)]))[: columns[0].shape[0]]
 
     @staticmethod
-    def backward(ctx, grads: Tensor):
+    def backward(ctx, *gradients: Tensor):
+        (grads,) = gradients
         columns, parameters = ctx.saved_tensors[: ctx.n_columns], list(ctx.saved_tensors[ctx.n_columns :])
         needed = ctx.needs_input_grad[2 : 2 + ctx.n_columns]
 

@@ -70,6 +70,8 @@ class DenseField(LearntField):
         generator: draws the initial values and weights, on the CPU.
     """
 
+    levels: Tensor
+
     def __init__(self, settings: DenseSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
         self.settings, self.space = settings, space

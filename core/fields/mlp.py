@@ -23,7 +23,8 @@ class _OnCPU(torch.autograd.Function):
         return network_outputs(x, list(weights), in_tiles)
 
     @staticmethod
-    def backward(ctx, grads: Tensor):
+    def backward(ctx, *gradients: Tensor):
+        (grads,) = gradients
         x, *weights = ctx.saved_tensors
         input_grads, weight_grads = network_gradients(x, grads, weights, ctx.in_tiles, ctx.needs_input_grad[0])
         return input_grads, None, *weight_grads

@@ -91,6 +91,8 @@ class NGPField(LearntField):
         generator: draws the initial weights, on the CPU.
     """
 
+    levels: Tensor
+
     def __init__(self, settings: NGPSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
         self.settings, self.space = settings, space

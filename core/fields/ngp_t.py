@@ -66,6 +66,8 @@ class NGPTimeField(LearntField):
     """
 
     dynamic = True
+    levels: Tensor
+    time_levels: Tensor
 
     def __init__(self, settings: NGPTimeSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from core.errors import FieldError
-from core.fields.along_rays import AlongRays
 from core.fields.base import Field, FieldKind, LearntField
 from core.fields.blocks import in_blocks
 from core.fields.checked import checked_columns, checked_densities, told
@@ -131,9 +130,9 @@ class PlainField(Field):
         return self._asked.color(features, directions)
 
 
-def as_field(field: Any) -> Field | AlongRays:
-    """What the path takes as a field: one of ours as it is, and any other object with `density` and `color` wrapped."""
-    return field if isinstance(field, Field | AlongRays) else PlainField(field)
+def as_field(field: Any) -> Field:
+    """A field of ours as it is, and any other object with `density` and `color` wrapped."""
+    return field if isinstance(field, Field) else PlainField(field)
 
 
 FIELD = FieldKind(

@@ -61,10 +61,10 @@ def load_class(settings: OwnSettings) -> type[nn.Module]:
     """
     source, module = settings.source, _run(settings)
     found = getattr(module, settings.class_name, None)
-    if not inspect.isclass(found):
+    if not isinstance(found, type):
         others = [x.__name__ for x in vars(module).values() if _is_module(x) and x.__module__ == module.__name__]
         raise FieldError(f"{source}: expected a class of that name, found {', '.join(others) or 'none'}: correct it")
-    if not _is_module(found):
+    if not issubclass(found, nn.Module):
         raise FieldError(f"{source}: expected a torch.nn.Module, which can learn, found another class: derive it so")
     if not hasattr(found, "density"):
         raise FieldError(f"{source}: expected a method density(positions), found none: a field needs it")
@@ -110,6 +110,7 @@ def _run(settings: OwnSettings) -> ModuleType:
     if not path.is_file():
         raise FieldError(f"{settings.source}: expected a Python file {path}, found none: correct the path")
     spec = importlib.util.spec_from_file_location(f"own_field_{path.stem}", path)
+    assert spec is not None and spec.loader is not None, "the path ends in .py"
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module  # dataclasses look their module up
     sys.path.insert(0, str(path.parent))

@@ -25,7 +25,8 @@ class _OnCPU(torch.autograd.Function):
         return sigmas, rgbs
 
     @staticmethod
-    def backward(ctx, sigma_grads: Tensor, rgb_grads: Tensor):
+    def backward(ctx, *gradients: Tensor):
+        sigma_grads, rgb_grads = gradients
         encoded, directions, rgbs, *weights = ctx.saved_tensors
         layers = ctx.layers._replace(weights=weights)
         wanted = ctx.needs_input_grad[0]

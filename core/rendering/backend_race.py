@@ -4,7 +4,6 @@ import statistics
 import time
 
 import torch
-from torch import nn
 
 from core.config.march import MarchSettings
 from core.fields.ngp import NGPField, NGPSettings
@@ -49,7 +48,7 @@ def race(nerfacc: NerfaccKernels) -> Milliseconds:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def _field(device: str) -> nn.Module:
+def _field(device: str) -> NGPField:
     return NGPField(NGPSettings(), Space(_BOX), torch.Generator().manual_seed(0)).to(device)
 
 
@@ -69,7 +68,7 @@ def _rays(device: str) -> Rays:
     return Rays(origins, torch.nn.functional.normalize(targets - origins, dim=-1))
 
 
-def _march_and_composite(field: nn.Module, sampler: OccupancySampler, rays: Rays) -> None:
+def _march_and_composite(field: NGPField, sampler: OccupancySampler, rays: Rays) -> None:
     sampled = sampler.sample(
         ObservedField(field, sampler.grid, _STEP), rays, MarchSettings(render_step_size=_STEP), None, _ROUND
     )

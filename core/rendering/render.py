@@ -77,7 +77,7 @@ def trace_rays(
     """
     if round_size is None:
         round_size = first_round_size(rays.rays_o.shape[0], rays.rays_o.device)
-    field = as_field(field)
+    field = field if isinstance(field, AlongRays) else as_field(field)
     sampled = sampler.sample(field, rays, march, generator, round_size)
     samples = sampled.samples
     known = None if torch.is_grad_enabled() else sampled.known  # a march asks for densities without gradient

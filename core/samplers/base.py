@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from core.config.march import MarchSettings
 from core.config.setting import validate
 from core.config.types import Box
-from core.fields.base import Field, FieldKind, FieldSettings
+from core.fields.along_rays import AnyField
+from core.fields.base import FieldKind, FieldSettings
 from core.geometry.rays import Rays, Samples
 from core.kernels.contraction import Space
 from core.samplers.occupancy_grid import OccupancyGrid
@@ -122,7 +123,7 @@ class Sampler(ABC):
 
     @abstractmethod
     def sample(
-        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+        self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """Place samples on rays through a field, which is asked without gradient unless `weights` come of its answers.
 
@@ -133,7 +134,7 @@ class Sampler(ABC):
             round_size: samples a ray takes in the first round; the picture doesn't depend on it.
         """
 
-    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+    def guides(self, field: AnyField, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
         """What it goes by on one ray, besides a grid's cells, where `sample` places samples without a generator; none
         unless a sampler says otherwise."""
         return ()

@@ -10,7 +10,8 @@ from core.config.march import MarchSettings
 from core.config.setting import Setting
 from core.config.types import Box
 from core.fields import make_field
-from core.fields.base import Field, LearntField, in_pieces
+from core.fields.along_rays import AnyField
+from core.fields.base import LearntField, in_pieces
 from core.geometry.rays import Rays
 from core.kernels.marching import midpoints
 from core.kernels.packed import accumulate_along_rays, render_weights
@@ -58,7 +59,7 @@ class HierarchicalSampler(LearningSampler):
         self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
 
     def sample(
-        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+        self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
         edges, coarse, cuts = self._cut(rays, march, generator)
@@ -66,7 +67,7 @@ class HierarchicalSampler(LearningSampler):
         return seen_samples(field, rays, fine, march, n_before=self._settings.n_coarse)._replace(passes=(coarse,))
 
     @torch.no_grad()
-    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+    def guides(self, field: AnyField, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
         """See `Sampler.guides`: the coarse field's weights, and the edges that were added for them."""
         _, coarse, cuts = self._cut(rays, march, None)
         added = self._spacing.stretched(cuts[~cuts[:, 0].isnan()]).view(-1)
@@ -75,6 +76,7 @@ class HierarchicalSampler(LearningSampler):
     def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
         """The mean squared error of the coarse field's colours (the paper's equation 6)."""
         (coarse,) = sampled.passes
+        assert coarse.colors is not None, "gradients are recorded where it learns"
         ones = torch.ones_like(coarse.weights)[:, None]
         opacities = accumulate_along_rays(coarse.weights, ones, coarse.samples.packed_info)
         return torch.mean((coarse.colors + background * (1.0 - opacities) - target) ** 2)

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from core.config.march import MarchSettings
 from core.config.types import Box
-from core.fields.along_rays import densities_at
-from core.fields.base import Field
+from core.fields.along_rays import AnyField, densities_at
 from core.geometry.boxes import crop_box
 from core.geometry.rays import Rays, Samples
 from core.kernels.grid import FAR_AWAY
@@ -60,7 +59,7 @@ def packed_samples(t_starts: Tensor, t_ends: Tensor, hit: Tensor) -> Samples:
     return Samples(t_starts.reshape(-1), t_ends.reshape(-1), ray_indices, packed_info)
 
 
-def seen_samples(field: Field, rays: Rays, samples: Samples, march: MarchSettings, n_before: int = 0) -> Sampled:
+def seen_samples(field: AnyField, rays: Rays, samples: Samples, march: MarchSettings, n_before: int = 0) -> Sampled:
     """Which of some samples are seen. Where gradients are recorded, all of them are kept and no density is asked for.
 
     Args:

@@ -6,7 +6,7 @@ import torch
 
 from core.config.march import MarchSettings, check_step
 from core.config.setting import settings_of
-from core.fields.along_rays import densities_at
+from core.fields.along_rays import AnyField, densities_at
 from core.fields.base import Field
 from core.geometry.rays import Rays
 from core.kernels.fused_march import march_on, marches_at_once
@@ -36,7 +36,7 @@ class OccupancySampler(Sampler):
 
     @torch.no_grad()
     def sample(
-        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+        self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`. `march.occ_thre` decides anew which cells are occupied.
 

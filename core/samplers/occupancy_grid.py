@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from core.config.march import MarchSettings
 from core.config.types import Box
 from core.fields.base import Field, in_pieces
+from core.geometry.boxes import box_of
 from core.geometry.rays import Rays
 from core.kernels.cell_hits import CellHits, cells_on_plane, first_cells
 from core.kernels.fused_march import EncodedDensity
@@ -41,12 +42,19 @@ class OccupancyGrid(nn.Module):
         resolution: cells per side of each level.
     """
 
+    resolution: Tensor
+    aabbs: Tensor
+    occs: Tensor
+    binaries: Tensor
+    changed: Tensor
+    seen: Tensor
+
     def __init__(self, box: Box, resolution: int = 128, n_levels: int = 1):
         super().__init__()
         low, high = torch.tensor(box[:3]), torch.tensor(box[3:])
         center, half = (low + high) / 2, (high - low) / 2
         aabbs = [torch.cat([center - half * 2**level, center + half * 2**level]) for level in range(n_levels)]
-        self.box: Box = tuple(float(x) for x in box)
+        self.box = box_of(box)
         self._state: GridState | None = None
         self._state_version: tuple | None = None
         self.register_buffer("resolution", torch.full((3,), resolution, dtype=torch.int32))
@@ -75,7 +83,7 @@ class OccupancyGrid(nn.Module):
         """Remember densities (n,) that were evaluated at positions (n, 3 or 4) anyway, at whatever time, for the next
         update."""
         places = positions[:, :3].contiguous()
-        observe(geometry(self.box, tuple(self.seen.shape)), self.seen, places, sigmas, step_size)
+        observe(geometry(self.box, self.seen.shape), self.seen, places, sigmas, step_size)
 
     @torch.no_grad()
     def update(
@@ -127,7 +135,7 @@ class OccupancyGrid(nn.Module):
         """The grid as the kernels take it, at a threshold."""
         version = (occ_thre, self.occs.data_ptr(), self.occs._version)
         with _making_states:  # a picture's threads ask at once
-            if version != self._state_version:
+            if self._state is None or version != self._state_version:
                 state = GridState(self.box, self._occupied_cells(occ_thre))
                 state.struct  # noqa: B018 - is made here, once
                 self._state, self._state_version = state, version
@@ -157,7 +165,7 @@ class OccupancyGrid(nn.Module):
     def _points_in(self, cells: Tensor, generator: torch.Generator) -> Tensor:
         """A random point in each cell: (n, 3) in scene units."""
         shares = torch.rand(cells.shape[0], 3, generator=generator, device=cells.device)
-        return points_in(geometry(self.box, tuple(self.seen.shape)), cells, shares)
+        return points_in(geometry(self.box, self.seen.shape), cells, shares)
 
 
 class ObservedField(Field):

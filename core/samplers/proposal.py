@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from core.config.march import MarchSettings
 from core.config.setting import Setting
 from core.config.types import Box
-from core.fields.base import Field, LearntField, in_pieces
+from core.fields.along_rays import AnyField
+from core.fields.base import LearntField, in_pieces
 from core.fields.ngp import NGPField, NGPSettings
 from core.geometry.rays import Rays, Samples
 from core.kernels.contraction import Space
@@ -111,6 +112,8 @@ class ProposalSampler(LearningSampler):
         spacing: what equal bins are equal in.
     """
 
+    exponent: Tensor
+
     def __init__(
         self,
         settings: ProposalSettings,
@@ -120,21 +123,21 @@ class ProposalSampler(LearningSampler):
     ):
         super().__init__()
         self.rate_factor = settings.rate_factor
-        self.proposals = nn.ModuleList(proposals)
+        self._proposals, self.proposals = tuple(proposals), nn.ModuleList(proposals)
         self.register_buffer("exponent", torch.zeros(()))
         self._n_bins = (settings.n_first, settings.n_second)[: settings.n_proposals]
         self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
         self.at_step(0)
 
     def sample(
-        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+        self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
         passes, samples = self._proposed(rays, march, generator)
         return seen_samples(field, rays, samples, march, n_before=sum(self._n_bins))._replace(passes=passes)
 
     @torch.no_grad()
-    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+    def guides(self, field: AnyField, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
         """See `Sampler.guides`: the weights of each proposal."""
         passes, _ = self._proposed(rays, march, None)
         names = ("proposal",) if len(passes) == 1 else ("first proposal", "second proposal")
@@ -147,7 +150,7 @@ class ProposalSampler(LearningSampler):
         edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins[0], self._spacing, generator)
         passes = []
         n_next = (*self._n_bins[1:], self._settings.n_final)
-        for proposal, n_bins, n in zip(self.proposals, self._n_bins, n_next, strict=True):
+        for proposal, n_bins, n in zip(self._proposals, self._n_bins, n_next, strict=True):
             samples = samples_between(self._spacing.stretched(edges))
             sigmas, _ = in_pieces(proposal.density, midpoints(rays, samples)[0])
             weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)

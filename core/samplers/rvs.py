@@ -22,8 +22,8 @@ from core.config.march import MarchSettings
 from core.config.setting import Setting
 from core.config.types import Box
 from core.fields import FIELDS
-from core.fields.along_rays import densities_at
-from core.fields.base import Field, FieldKind, LearntField
+from core.fields.along_rays import AnyField, densities_at
+from core.fields.base import FieldKind, LearntField
 from core.fields.nerf import MLPField, MLPSettings
 from core.geometry.rays import Rays, Samples
 from core.kernels.contraction import Space
@@ -99,7 +99,7 @@ class RVSColorSampler(Sampler):
         self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
 
     def sample(
-        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+        self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
         settings = self._settings
@@ -127,12 +127,12 @@ class RVSColorSampler(Sampler):
         )
 
     @torch.no_grad()
-    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+    def guides(self, field: AnyField, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
         """See `Sampler.guides`: the spline of the field's densities, and its weights."""
         return _guides(self._spline(field, rays, march, None)[1], self._settings)
 
     def _spline(
-        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None
+        self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None
     ) -> tuple[Tensor, Spline]:
         edges = even_edges(*ray_ends(rays, self._box, march), self._settings.n_bins, self._spacing, generator)
         return _spline_on(partial(densities_at, field), rays, self._spacing.stretched(edges), self._settings)
@@ -159,7 +159,7 @@ class RVSHierarchicalSampler(LearningSampler):
         self._least = _THINNEST_PROPOSED / math.dist(box[:3], box[3:])
 
     def sample(
-        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+        self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
         settings = self._settings
@@ -171,7 +171,7 @@ class RVSHierarchicalSampler(LearningSampler):
         return seen_samples(field, rays, samples, march, n_before=_n_densities(settings))
 
     @torch.no_grad()
-    def guides(self, field: Field, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
+    def guides(self, field: AnyField, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
         """See `Sampler.guides`: the spline of its own field's densities, and its weights."""
         return _guides(self._spline(rays, march, None)[1], self._settings)
 

@@ -8,7 +8,7 @@ import torch
 from core.config.march import MarchSettings
 from core.config.setting import Setting
 from core.config.types import Box
-from core.fields.base import Field
+from core.fields.along_rays import AnyField
 from core.geometry.rays import Rays
 from core.samplers.base import Sampled, Sampler, SamplerKind, SamplerSettings
 from core.samplers.intervals import ray_ends, samples_between, seen_samples
@@ -34,7 +34,7 @@ class StratifiedSampler(Sampler):
         self._n_bins, self._box, self._spacing = settings.n_bins, spacing.bounds(box), spacing
 
     def sample(
-        self, field: Field, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
+        self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
         edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins, self._spacing, generator)

@@ -8,8 +8,8 @@ import copy
 from functools import partial
 
 import torch
-from torch import nn
 
+from core.fields.base import LearntField
 from core.kernels.runtime.launch import run_together
 from core.training.optimizer import split_for_threads
 
@@ -32,7 +32,7 @@ class Averaged:
         field: the copy; it takes no gradients.
     """
 
-    def __init__(self, learning: nn.Module):
+    def __init__(self, learning: LearntField):
         self._learning, self.field = learning, copy.deepcopy(learning).requires_grad_(False)
 
     @torch.no_grad()

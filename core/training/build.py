@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.config.contractions import ENDLESS, Contraction, check_contraction, default_contraction
+from core.config.contractions import ENDLESS, contraction_named, default_contraction
 from core.config.presets import endless, train_preset
 from core.config.read_options import AS_STORED, ReadOptions
 from core.config.setting import differences
@@ -94,7 +94,7 @@ def method_of(trainer: Trainer) -> Overrides:
     contraction, usual = trainer.settings.contraction, default_contraction(trainer.settings.grid_levels)
     if contraction not in (None, usual):
         names["contraction"] = contraction
-    field = differences(trainer.field_settings, _presets(trainer.dataset, trainer.device, **names).field)
+    field = differences(trainer.field_settings, _presets(trainer.dataset, trainer.device, **names, changes=None).field)
     usual = _presets(trainer.dataset, trainer.device, **names, changes=field)
     return Overrides(field=field, sampler=differences(trainer.sampler_settings, usual.sampler), method=names)
 
@@ -148,15 +148,14 @@ def _presets(
     device: str,
     field: str,
     sampler: str,
-    contraction: Contraction | None = None,
+    contraction: str | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> MethodSettings:
     nested = dataset.n_levels > 1
     conditions = Conditions(device, fastest_precision(device), nested, _pixels_across(dataset, contraction))
     train = train_preset(device, dataset.box, dataset.n_levels, dataset.near_plane)
     if contraction is not None:
-        check_contraction(contraction)
-        train = replace(train, contraction=contraction)
+        train = replace(train, contraction=contraction_named(contraction))
     if contraction not in (None, "none") and not nested:  # fresh fog is thinner there, and steps don't grow
         train = replace(train, march=replace(train.march, alpha_thre=0.25 * train.march.alpha_thre))
     if is_own(field) and dataset.train.moves:  # whether it looks at times, its code says, which isn't run yet
@@ -166,7 +165,7 @@ def _presets(
     return method_settings(field, sampler, conditions, train, changes)
 
 
-def _pixels_across(dataset: Dataset, contraction: Contraction | None) -> float:
+def _pixels_across(dataset: Dataset, contraction: str | None) -> float:
     """Pixels of a training view across what a field covers, as large as they are at the box."""
     contracted = (contraction or default_contraction(dataset.n_levels)) != "none"
     sides = 2 if contracted else 2 ** (dataset.n_levels - 1)  # contracted, half a side is left to all around the box

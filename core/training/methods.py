@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from core.config.contractions import CONTRACTIONS, check_contraction
+from core.config.contractions import CONTRACTIONS, contraction_named
 from core.config.registry import Kind
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
@@ -100,6 +100,6 @@ def check_method(names: Mapping[str, str], field: Mapping[str, Any], sampler: Ma
     moves = not field.keys() <= still.keys() and field.keys() <= moving.keys()
     chosen = default_method(moves) | dict(names)
     if "contraction" in chosen:
-        check_contraction(chosen.pop("contraction"))
+        contraction_named(chosen.pop("contraction"))
     found = method_settings(**chosen, conditions=Conditions("cuda"), train=TrainSettings(), changes=field)
     refuse(found.field, SAMPLERS.with_overrides(found.sampler, sampler))

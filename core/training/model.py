@@ -60,10 +60,12 @@ class Model:
     @property
     def parts(self) -> dict[str, nn.Module]:
         """All modules, by the names that stand before those of their tensors."""
-        parts = {"field": self.field, "grid": self.grid}
+        parts: dict[str, nn.Module] = {"field": self.field, "grid": self.grid}
         if self.shown is not self.field:
             parts["shown"] = self.shown
-        return parts if self.learning_sampler is None else parts | {"sampler": self.learning_sampler}
+        if self.learning_sampler is not None:
+            parts["sampler"] = self.learning_sampler
+        return parts
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """All that is learnt, by name; the field's bear their own."""

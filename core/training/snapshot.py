@@ -15,8 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from core.config.read_options import ReadOptions
-from core.config.setting import from_json
+from core.config.setting import from_json, value_from_json
 from core.config.training import TrainSettings
+from core.config.types import Box
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import place_at
 from core.errors import DatasetError, SnapshotError
@@ -98,9 +99,9 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
         sampler_settings = from_json(SAMPLERS.named(sampler).settings, header["sampler"])
         where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
         reading = from_json(ReadOptions, header["reading"])
-        box, levels = _numbers(header["box"], 6), train.grid_levels
+        box, levels = value_from_json(Box, header["box"], "box"), train.grid_levels
         near = float(header["near"])
-        up = _numbers(header["up"], 3)
+        up = value_from_json(tuple[float, float, float], header["up"], "up")
         cameras = torch.tensor(header["cameras"])
         excluded = frozenset(header["excluded"])
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
@@ -140,11 +141,3 @@ def _field_settings(path: Path, name: str, values: dict, own_field: str | None) 
     if not is_own(own_field):
         raise SnapshotError(f"{path} was trained with {name}, not with the field {own_field}: add --field {name}")
     return OwnSettings(own_field)
-
-
-def _numbers(values: list[float], n: int) -> tuple[float, ...]:
-    """What JSON keeps of a tuple of n numbers; raises ValueError for anything else."""
-    numbers = tuple(float(x) for x in values)
-    if len(numbers) != n:
-        raise ValueError(f"expected {n} numbers, found {len(numbers)}")
-    return numbers
