@@ -19,25 +19,26 @@ from core.kernels.runtime.launch import lanes_on, run_together
 from core.samplers.base import Sampled, Sampler
 
 _SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
-"""Samples a ray takes in its first round: small rounds evaluate less behind surfaces, large ones, where rounds are
-launches, save some."""
+"""Limits of the samples that a ray takes in its first round: small rounds evaluate less behind surfaces, large ones
+save launches."""
 
 _FIRST_ROUND = {"cpu": 1 << 15, "cuda": 1 << 20}
-"""Samples of all rays in the first round, where the limits allow: a few rays march far at once, many stop soon."""
+"""Samples of all rays in the first round, within those limits: a few rays march far at once, many stop early."""
 
 _WORTH_A_THREAD = 1 << 12
-"""Rays of a picture that are worth a thread of their own, with all its launches."""
+"""Rays of a picture that are worth a thread of their own and its launches."""
 
 _IMAGE_CHUNK = {"cpu": 1 << 16, "cuda": 1 << 17}
-"""Rays of a picture that are rendered at once."""
+"""Rays of a picture that are rendered at a time."""
 
 
 class Traced(NamedTuple):
-    """Rendered rays, and how they came about.
+    """Rendered rays and their samples.
 
     Attributes:
         output: the pixels.
-        sampled: what the sampler gave; weights: (n_samples,) float32, its samples' shares in the pixels.
+        sampled: the sampler's samples.
+        weights: (n_samples,) float32, the samples' shares in the pixels.
     """
 
     output: RenderOutput
@@ -73,14 +74,15 @@ def trace_rays(
         field: or nerfacc's functions, as `AlongRays`, or any object with `density` and `color`, see `as_field`.
         background: (3,) or (n_rays, 3) float32, the colour behind the scene.
         generator: jitters the samples; None places them deterministically.
-        round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: as suits the rays.
+        round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: see
+            `first_round_size`.
     """
     if round_size is None:
         round_size = first_round_size(rays.rays_o.shape[0], rays.rays_o.device)
     field = field if isinstance(field, AlongRays) else as_field(field)
     sampled = sampler.sample(field, rays, march, generator, round_size)
     samples = sampled.samples
-    known = None if torch.is_grad_enabled() else sampled.known  # a march asks for densities without gradient
+    known = None if torch.is_grad_enabled() else sampled.known  # the march evaluates densities without gradient
     rgbs, sigmas = colors_at(field, rays, samples, known)
     spans = samples.t_starts, samples.t_ends, samples.packed_info
     weights, colors, opacities, depths, medians = composite(sigmas, rgbs, *spans, background, sampled.weights)
@@ -92,15 +94,15 @@ def trace_rays(
 
 
 def image_chunk(device: torch.device) -> int:
-    """Rays of a picture that `render_image` renders at once where it is left to choose."""
+    """Rays of a picture that `render_image` renders at a time by default."""
     return _IMAGE_CHUNK[device.type]
 
 
 def first_round_size(n_rays: int, device: torch.device) -> int:
-    """Samples that each ray takes in the first round where `render_rays` is left to choose.
+    """Samples that each ray takes in the first round by default.
 
-    Rounds decide how far behind an early stop a ray has marched: pictures rendered in slices of various sizes evaluate
-    the same samples if all are given the same size of rounds.
+    The size of rounds determines how far past an early stop a ray marches: pictures rendered in slices of various sizes
+    evaluate the same samples only if all slices get the same size.
     """
     return min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND[device.type] // max(1, n_rays)))
 
@@ -143,14 +145,14 @@ def render_image(
 
     Args:
         background: (3,) float32.
-        cancelled: asked between chunks; once it says yes, None is returned.
-        chunk: None: as suits the device.
+        cancelled: called between chunks; once it returns True, the result is None.
+        chunk: rays at a time; None: see `image_chunk`.
 
     Returns:
         The output with (height, width) in place of (n_rays,).
 
     Raises:
-        ValueError: the field knows the rays by their numbers, which no slice of them keeps.
+        ValueError: the field is an `AlongRays`, whose ray numbers aren't those of a slice.
     """
     if isinstance(field, AlongRays):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Where a picture's time goes: wraps a field and a sampler, so that the path itself knows nothing of clocks."""
+"""Where a picture's time goes: wraps a field and a sampler, so that the path itself contains no clocks."""
 
 import threading
 import time
@@ -15,12 +15,12 @@ from core.samplers.base import Sampled, Sampler
 
 
 class Stages(NamedTuple):
-    """Seconds of a picture, by stage, and how often the field was asked.
+    """Seconds of a picture by stage, and how often the field was evaluated.
 
     Attributes:
-        march: finding samples in occupied cells and deciding which are seen.
+        march: finding samples in occupied cells and deciding which are visible.
         field: encodings and networks, for density and for colour.
-        composite: all the rest: making rays, weights, sums over samples.
+        composite: everything else: rays, weights, sums over samples.
         n_density, n_color: evaluations of density and of colour.
     """
 
@@ -32,11 +32,11 @@ class Stages(NamedTuple):
 
 
 class Stopwatch:
-    """Takes the time of one picture, from when it is made until `stages` is asked.
+    """Times one picture, from construction until `stages` is called.
 
-    `field` and `sampler` stand in for those it is given, on whatever path they are used, by several threads too: a
-    stage's time is then its share of all the threads' time. On CUDA the marks are events on the stream, so that nothing
-    waits before the end.
+    Its `field` and `sampler` stand in for the given ones on any path, also on several threads: a stage's time is then
+    its share of all threads' time. On CUDA times are taken with events on the stream, so that nothing waits before the
+    end.
 
     Args:
         device: "cpu" or "cuda".
@@ -77,7 +77,7 @@ class Stopwatch:
         return 1e-3 * first.elapsed_time(last)
 
     def _march_begins(self) -> Callable[[int, float], None]:
-        """Mark the begin of a launch that marches and evaluates densities itself; see `EncodedDensity.on_launch`."""
+        """Mark the start of a launch that marches and evaluates densities itself; see `EncodedDensity.on_launch`."""
         began = self._now()
 
         def ended(n: int, share: float) -> None:
