@@ -15,6 +15,7 @@ from torch import Tensor
 from core.config.types import Box
 from core.geometry.boxes import crop_box, outer_box
 from core.kernels.clearance import clearances_of
+from core.kernels.runtime.launch import start_warp
 
 FAR_AWAY = 1e30
 """t of what is never reached; the same in `cpp/grid.h`."""
@@ -84,6 +85,7 @@ class GridState:
     @cached_property
     def struct(self) -> Grid:
         """The grid as the kernels take it."""
+        start_warp()
         grid = _without_cells(self.box, tuple(self.binaries.shape))
         grid.clearances = wp.from_torch(self.clearances, dtype=wp.uint8)
         return grid

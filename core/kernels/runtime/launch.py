@@ -42,19 +42,21 @@ def _without_stderr() -> Iterator[None]:
 
 
 @cache
-def _start_warp() -> None:
-    if torch.cuda.is_available():
-        wp.init()
-    else:  # Warp would warn on every start that there is no CUDA driver; `doctor` says it when it is asked
-        with _without_stderr():
+def start_warp() -> None:
+    """Let Warp find its devices, once; what makes Warp's arrays before any launch calls it."""
+    with making_kernels:
+        if torch.cuda.is_available():
             wp.init()
+        else:  # Warp would warn on every start that there is no CUDA driver; `doctor` says it when it is asked
+            with _without_stderr():
+                wp.init()
 
 
 T = TypeVar("T")
 
 _workers: Workers | None = None
 making_kernels = threading.RLock()
-"""Held while a kernel is made, compiled or loaded: Warp's modules bear one thread at that."""
+"""Held while Warp starts, and while a kernel is made, compiled or loaded: none of that is thread-safe in Warp."""
 _n_threads = 1  # until the process is configured: importing starts no threads
 
 
@@ -208,7 +210,7 @@ def _device_of(inputs: list) -> torch.device:
 def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device, block: int) -> OnCpu | OnCuda:
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
     with making_kernels:  # the first one starts Warp, and compiles or loads the kernel
-        _start_warp()
+        start_warp()
         _compile_no_adjoint(kernel.module)
         arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
         command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)

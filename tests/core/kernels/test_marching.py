@@ -1,5 +1,7 @@
 """The marcher against its law: the samples are the ray's intervals whose midpoints lie in occupied cells."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -301,3 +303,9 @@ def test_midpoints_of_what_does_not_lie_side_by_side():
     expected = wide[indices.long(), 5:]
     assert torch.equal(directions, expected)
     torch.testing.assert_close(positions, wide[indices.long(), 1:4] + expected * ends.mean(1, keepdim=True))
+
+
+def test_a_march_may_be_the_first_thing_that_a_process_asks_of_warp():
+    code = "from tests.core.kernels.test_marching import *\n"
+    code += "assert march_all(grid(1, 0.5), random_rays(20), MarchSettings(render_step_size=0.1), 16)"
+    subprocess.run([sys.executable, "-c", code], check=True)
