@@ -1,11 +1,25 @@
 """Rays through the pixels of cameras: of a training batch's pixels, or of a whole picture."""
 
+from functools import cache
+
 import torch
+import warp as wp
 from torch import Tensor
 
 from core.geometry.cameras import IMAGE_AXES, PIXEL_CENTER, Camera, rays_through
+from core.geometry.lenses import NEWTON_STEPS, Lens
 from core.geometry.rays import Rays
-from core.kernels.pixels import camera_rays
+from core.kernels.runtime.cpp import cpp_kernel
+from core.kernels.runtime.launch import launch_runs
+from core.kernels.runtime.types import Bool, Float, Floats, Int, LongInts, Mat33s, Mat44s, Vec3, Vec3s
+
+wp.set_module_options({"fuse_fp": False})  # or rays through lenses end elsewhere than torch's, see cpp/lenses.h
+
+_RUN = 256
+"""Pixels that a thread of the CPU takes one after the other, sixteen at a time."""
+
+_GRAIN = 16
+"""Runs that are worth a thread."""
 
 
 def rays_of_pixels(camera: Camera, pixels: Tensor, views: Tensor | None = None) -> Rays:
@@ -44,3 +58,64 @@ def generate_rays(camera: Camera, first: int = 0, last: int | None = None) -> Ra
     n_pixels = camera.width * camera.height
     pixels = torch.arange(first, n_pixels if last is None else min(last, n_pixels), device=camera.c2w.device)
     return rays_of_pixels(camera, pixels)
+
+
+@cpp_kernel("rays.h", f"camera_rays<{NEWTON_STEPS}>", run_over="pixels")
+def _camera_rays(
+    first: Int,
+    last: Int,
+    c2w: Mat44s,
+    K: Mat33s,
+    coefficients: Floats,
+    fisheye: Bool,
+    width: Int,
+    height: Int,
+    sizes: LongInts,
+    axes: Vec3,
+    center: Float,
+    views: LongInts,
+    pixels: LongInts,
+    rays_o: Vec3s,
+    rays_d: Vec3s,
+): ...
+
+
+@cache
+def _vector(values: tuple[float, ...]) -> wp.vec3f:
+    return wp.vec3f(*values)
+
+
+def camera_rays(
+    c2w: Tensor,
+    K: Tensor,
+    lens: Lens | None,
+    size: tuple[int, int] | Tensor,
+    axes: tuple[float, float, float],
+    center: float,
+    pixels: Tensor,
+    views: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Rays through pixels of cameras.
+
+    Args:
+        c2w, K: (n_views, 4, 4) and (n_views, 3, 3) float32, cameras to world and intrinsics in pixels.
+        lens: its coefficients (n_views, 8) float32, undone as `core.geometry.lenses.straighten` does; None: pinholes.
+        size: width and height of all images, or of each one, (n_views, 2) int64.
+        axes: how far a step to the right, down and ahead in the image goes along the camera's x, y and z axes.
+        center: where a pixel's centre lies between its first and its last border.
+        pixels: (n,) int64, counted row by row within their images, or through all images where no views are given.
+        views: (n,) int64, each pixel's camera; None: as the pixels count, whose images have one size. Indices are not
+            checked.
+
+    Returns:
+        rays_o, rays_d: (n, 3) float32; rays_d are unit vectors, NaN where the search for a point's direction fails.
+    """
+    n, device = pixels.shape[0], pixels.device
+    rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
+    raster = (0, 0, size.reshape(-1)) if isinstance(size, Tensor) else (*size, pixels.new_empty(0))
+    views = pixels.new_empty(0) if views is None else views.contiguous()
+    coefficients, fisheye = (K.new_empty(0), False) if lens is None else (lens.coefficients.reshape(-1), lens.fisheye)
+    cameras = [c2w.contiguous(), K.contiguous(), coefficients, fisheye, *raster, _vector(axes), center]
+    inputs = [*cameras, views, pixels.contiguous(), rays_o, rays_d]
+    launch_runs(_camera_rays, (n,), _RUN, inputs, grain=_GRAIN)
+    return rays_o, rays_d

@@ -6,57 +6,101 @@ matrix tiles (Intel's AMX), products in bfloat16 run in them, many times as fast
 """
 
 from functools import cache
+from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.network_code import NetworkCode
-from core.kernels.products import Tiles, Vectors, up
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import lanes_on, launch, made_once
-from core.kernels.runtime.native import native_kernel
+from core.kernels.runtime.types import Floats, Int
+from core.kernels.spherical_harmonics import N_HARMONICS
 
 _WORTH_A_THREAD = 1 << 10
 """Rows that are worth a thread of their own."""
 
 
-@made_once
-def written(sizes: tuple[int, ...], in_tiles: bool, junction: int = 0) -> NetworkCode:
-    """What writes the code of a network, see `NetworkCode`."""
-    return NetworkCode(sizes, Tiles() if in_tiles else Vectors(), junction)
+class Network(NamedTuple):
+    """The sizes that a network's code is compiled for, as `cpp/mlp.h` lays it out.
+
+    Attributes:
+        sizes: the numbers that go into the first layer, and those that come out of each.
+        in_tiles: whether it multiplies in bfloat16, in matrix tiles.
+        junction: the layer that takes a direction's 16 harmonics behind the output of the layer before it; 0: there is
+            none.
+    """
+
+    sizes: tuple[int, ...]
+    in_tiles: bool
+    junction: int = 0
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """The numbers that go into each layer, and those that come out."""
+        n_in = list(self.sizes[:-1])
+        if self.junction:
+            n_in[self.junction] += N_HARMONICS
+        return list(zip(n_in, self.sizes[1:], strict=True))
+
+    @property
+    def n_packed(self) -> int:
+        """Floats of scratch that a thread's packed weights take: once for the forward pass, once for the backward."""
+        rows, words_halved = (32, 2) if self.in_tiles else (1, 1)
+        factors = [factor for n_in, n_out in self.shapes for factor in ((n_in, n_out), (n_out, n_in))]
+        return sum(_up(n_rows, rows) * _up(n_columns, 16) // words_halved for n_rows, n_columns in factors)
+
+    @property
+    def gradients_at(self) -> list[int]:
+        """Where each layer's gradients (n_out, n_in), filled up to whole vectors, begin, and the last ones end."""
+        return [0, *accumulate(_up(n_out, 16) * _up(n_in, 16) for n_in, n_out in self.shapes)]
+
+    @property
+    def cpp(self) -> str:
+        """The type in C++."""
+        products = f"firstlight::{'Tiles' if self.in_tiles else 'Vectors'}"
+        return f"firstlight::Network<{', '.join(map(str, (products, self.junction, *self.sizes)))}>"
+
+    @property
+    def name(self) -> str:
+        """Part of a kernel's name."""
+        junction = f"_at_{self.junction}" if self.junction else ""
+        return f"{'_'.join(map(str, self.sizes))}{junction}_{'tiles' if self.in_tiles else 'vectors'}"
+
+
+def _up(n: int, multiple: int) -> int:
+    """`n` filled up to a multiple."""
+    return -(-n // multiple) * multiple
 
 
 @made_once
-def _kernel(sizes: tuple[int, ...], in_tiles: bool, backward: bool) -> wp.Kernel:
-    writer = written(sizes, in_tiles)
-    name = f"network_{'_'.join(map(str, sizes))}_{'tiles' if in_tiles else 'vectors'}_{'back' if backward else 'ahead'}"
-    module = f"{__name__}.{name}"
-    if backward:
+def _ahead(network: Network) -> wp.Kernel:
+    name = f"network_{network.name}_ahead"
+    call = f"network_ahead<{network.cpp}, {network.n_packed}>"
 
-        @native_kernel(writer.backward(), name=name, module=module)
-        def kernel(
-            part: wp.int32,
-            n_parts: wp.int32,
-            wants_inputs: wp.int32,
-            inputs: wp.array(dtype=wp.float32),
-            grads: wp.array(dtype=wp.float32),
-            matrices: wp.array(dtype=wp.float32),
-            scratch: wp.array(dtype=wp.float32),
-            weight_grads: wp.array(dtype=wp.float32),
-            input_grads: wp.array(dtype=wp.float32),
-        ): ...
+    @cpp_kernel("mlp.h", call, name=name, module=f"{__name__}.{name}")
+    def kernel(part: Int, n_parts: Int, inputs: Floats, matrices: Floats, scratch: Floats, outputs: Floats): ...
 
-    else:
+    return kernel
 
-        @native_kernel(writer.forward(), name=name, module=module)
-        def kernel(
-            part: wp.int32,
-            n_parts: wp.int32,
-            inputs: wp.array(dtype=wp.float32),
-            matrices: wp.array(dtype=wp.float32),
-            scratch: wp.array(dtype=wp.float32),
-            outputs: wp.array(dtype=wp.float32),
-        ): ...
+
+@made_once
+def _back(network: Network) -> wp.Kernel:
+    name = f"network_{network.name}_back"
+    call = f"network_back<{network.cpp}, {network.n_packed}, {network.gradients_at[-1]}>"
+
+    @cpp_kernel("mlp.h", call, name=name, module=f"{__name__}.{name}")
+    def kernel(
+        part: Int,
+        n_parts: Int,
+        inputs: Floats,
+        grads: Floats,
+        matrices: Floats,
+        scratch: Floats,
+        weight_grads: Floats,
+        input_grads: Floats,
+    ): ...
 
     return kernel
 
@@ -79,11 +123,11 @@ def network_outputs(x: Tensor, weights: list[Tensor], in_tiles: bool) -> Tensor:
     Returns:
         (n, n_out of the last layer) float32.
     """
-    sizes, x = sizes_of(weights), x.contiguous()
-    parts, matrices, scratch = prepared(x, weights, written(sizes, in_tiles))
-    outputs = torch.empty(x.shape[0], sizes[-1])
+    network, x = Network(sizes_of(weights), in_tiles), x.contiguous()
+    parts, matrices, scratch = prepared(x, weights, network)
+    outputs = torch.empty(x.shape[0], network.sizes[-1])
     inputs = [parts, x.view(-1), matrices, scratch, outputs.view(-1)]
-    launch(_kernel(sizes, in_tiles, False), (parts,), inputs, grain=1)
+    launch(_ahead(network), (parts,), inputs, grain=1)
     return outputs
 
 
@@ -99,32 +143,35 @@ def network_gradients(
     Returns:
         The inputs' gradients (n, n_in), or None; and those of each layer's weights.
     """
-    sizes, x = sizes_of(weights), x.contiguous()
-    writer = written(sizes, in_tiles)
-    parts, matrices, scratch = prepared(x, weights, writer)
-    weight_grads = torch.zeros(parts, writer.n_gradients)
-    input_grads = torch.empty_like(x) if wants_inputs else x[:0]
-    inputs = [parts, int(wants_inputs), x.view(-1), grads.contiguous().view(-1), matrices, scratch]
+    network, x = Network(sizes_of(weights), in_tiles), x.contiguous()
+    parts, matrices, scratch = prepared(x, weights, network)
+    weight_grads, input_grads = room_for_gradients(x, parts, network, wants_inputs)
+    inputs = [parts, x.view(-1), grads.contiguous().view(-1), matrices, scratch]
     inputs += [weight_grads.view(-1), input_grads.view(-1)]
-    launch(_kernel(sizes, in_tiles, True), (parts,), inputs, grain=1)
-    return input_grads if wants_inputs else None, sized_gradients(weight_grads, writer)
+    launch(_back(network), (parts,), inputs, grain=1)
+    return input_grads if wants_inputs else None, sized_gradients(weight_grads, network)
 
 
-def prepared(x: Tensor, weights: list[Tensor], writer: NetworkCode) -> tuple[int, Tensor, Tensor]:
-    """How many parts the rows of `x` are cut into, all weights in a row, and room for each part's own."""
+def prepared(x: Tensor, weights: list[Tensor], network: Network) -> tuple[int, Tensor, Tensor]:
+    """How many parts the rows of `x` are cut into, all weights in a row, and scratch for each part."""
     parts = max(1, min(lanes_on(x.device), x.shape[0] // _WORTH_A_THREAD))
-    return parts, torch.cat([weight.detach().reshape(-1) for weight in weights]), torch.zeros(parts * writer.n_packed)
+    return parts, torch.cat([weight.detach().reshape(-1) for weight in weights]), torch.zeros(parts * network.n_packed)
 
 
-def sized_gradients(weight_grads: Tensor, writer: NetworkCode) -> list[Tensor]:
+def room_for_gradients(x: Tensor, parts: int, network: Network, wants_inputs: bool) -> tuple[Tensor, Tensor]:
+    """Where a kernel adds the gradients of the weights (parts, n_gradients), and writes those of `x` if it is to."""
+    return torch.zeros(parts, network.gradients_at[-1]), torch.empty_like(x) if wants_inputs else x.new_empty(0)
+
+
+def sized_gradients(weight_grads: Tensor, network: Network) -> list[Tensor]:
     """Each layer's gradients (n_out, n_in), of those of all layers (parts, n_gradients)."""
     sums = weight_grads.sum(0)
     return [
-        sums.as_strided((n_out, n_in), (up(n_in, 16), 1), first)
-        for (n_in, n_out), first in zip(writer.shapes, writer.gradients_at[:-1], strict=True)
+        sums.as_strided((n_out, n_in), (_up(n_in, 16), 1), first)
+        for (n_in, n_out), first in zip(network.shapes, network.gradients_at[:-1], strict=True)
     ]
 
 
 def sizes_of(weights: list[Tensor]) -> tuple[int, ...]:
-    """Numbers that go into the first layer, and those that come out of each."""
+    """The numbers that go into the first layer, and those that come out of each."""
     return (weights[0].shape[1], *(weight.shape[0] for weight in weights))

@@ -10,9 +10,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.packed_code import composite_ahead, composite_back
 from core.kernels.runtime.backend import nerfacc_for
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch
+from core.kernels.runtime.types import Floats, Int, Vec2is
 
 _GRAIN = 1 << 11
 """Rays that are worth a thread."""
@@ -37,8 +38,51 @@ class Composited(NamedTuple):
     median_depths: Tensor
 
 
+@cpp_kernel("composite.h", "composite_ahead")
+def _composite_ahead(
+    ray: Int,
+    packed_info: Vec2is,
+    t_starts: Floats,
+    t_ends: Floats,
+    sigmas: Floats,
+    rgbs: Floats,
+    background: Floats,
+    weights: Floats,
+    trans: Floats,
+    colors: Floats,
+    opacities: Floats,
+    depths: Floats,
+    medians: Floats,
+): ...
+
+
+@cpp_kernel("composite.h", "composite_back")
+def _composite_back(
+    ray: Int,
+    packed_info: Vec2is,
+    t_starts: Floats,
+    t_ends: Floats,
+    sigmas: Floats,
+    rgbs: Floats,
+    background: Floats,
+    weights: Floats,
+    trans: Floats,
+    opacities: Floats,
+    depths: Floats,
+    weight_grads: Floats,
+    trans_grads: Floats,
+    color_grads: Floats,
+    opacity_grads: Floats,
+    depth_grads: Floats,
+    source_grads: Floats,
+    rgb_grads: Floats,
+    start_grads: Floats,
+    end_grads: Floats,
+): ...
+
+
 def _walk(kernel: wp.Kernel, packed_info: Tensor, arrays: list[Tensor | None]) -> None:
-    """Launch a kernel over rays; what there isn't is handed over as an array without data."""
+    """Launch a kernel over rays; None is handed over as an array without data."""
     nothing = packed_info.new_empty(0, dtype=torch.float32)
     flat = [nothing if x is None else x if x.ndim == 1 else x.view(-1) for x in arrays]
     launch(kernel, (packed_info.shape[0],), [packed_info.contiguous(), *flat], grain=_GRAIN)
@@ -61,7 +105,8 @@ class _Composite(torch.autograd.Function):
         given: Tensor | None,
         packed_info: Tensor,
     ) -> tuple[Tensor | None, ...]:
-        own, pixels = [None, None], [None, None, None, None]
+        own: list[Tensor | None] = [None, None]
+        pixels: list[Tensor | None] = [None, None, None, None]
         if given is None:
             own = [torch.empty_like(sigmas) for _ in range(2)]
         if rgbs is not None:
@@ -69,21 +114,21 @@ class _Composite(torch.autograd.Function):
             pixels = [sigmas.new_empty(n_rays, 3), *(sigmas.new_empty(n_rays) for _ in range(3))]
             ctx.mark_non_differentiable(pixels[3])
         inputs = [t_starts, t_ends, sigmas, rgbs, background, *(own if given is None else (given, None))]
-        _walk(composite_ahead, packed_info, [*inputs, *pixels])
+        _walk(_composite_ahead, packed_info, [*inputs, *pixels])
         ctx.save_for_backward(packed_info, *inputs, *pixels[1:3])
         ctx.set_materialize_grads(False)
         return *own, *pixels
 
     @staticmethod
-    def backward(ctx, *out_grads: Tensor | None):
+    def backward(ctx, *grad_outputs: Tensor | None):
         packed_info, *arrays = ctx.saved_tensors
         t_starts, _, sigmas, rgbs, background, _, trans, opacities, _ = arrays
         wanted = ctx.needs_input_grad
-        out_grads = [None if x is None else x.contiguous() for x in out_grads[:5]]
+        out_grads = [None if x is None else x.contiguous() for x in grad_outputs[:5]]
         rgb_grads = torch.empty_like(rgbs) if wanted[3] and out_grads[2] is not None else None
         t_grads = [torch.empty_like(t_starts) if wanted[0] or wanted[1] else None for _ in range(2)]
         source_grads = torch.empty_like(sigmas)  # of the weights where they were given, else of the densities
-        _walk(composite_back, packed_info, [*arrays, *out_grads, source_grads, rgb_grads, *t_grads])
+        _walk(_composite_back, packed_info, [*arrays, *out_grads, source_grads, rgb_grads, *t_grads])
         background_grads = None
         if wanted[4] and out_grads[2] is not None:
             background_grads = (out_grads[2] * (1.0 - opacities[:, None])).sum_to_size(background.shape)
@@ -149,41 +194,23 @@ def render_weights(sigmas: Tensor, t_starts: Tensor, t_ends: Tensor, packed_info
     return trans * (1.0 - torch.exp(-taus)), trans
 
 
-@wp.kernel
-def _accumulate_forward(
-    offset: wp.int32,
-    packed_info: wp.array(dtype=wp.vec2i),
-    weights: wp.array(dtype=wp.float32),
-    values: wp.array2d(dtype=wp.float32),
-    sums: wp.array2d(dtype=wp.float32),
-):
-    ray = wp.tid() + offset
-    first = packed_info[ray][0]
-    for c in range(values.shape[1]):
-        sums[ray, c] = 0.0
-    for i in range(first, first + packed_info[ray][1]):
-        for c in range(values.shape[1]):
-            sums[ray, c] = sums[ray, c] + weights[i] * values[i, c]
+@cpp_kernel("composite.h", "accumulate_ahead")
+def _accumulate_ahead(
+    ray: Int, n_channels: Int, packed_info: Vec2is, weights: Floats, values: Floats, sums: Floats
+): ...
 
 
-@wp.kernel
-def _accumulate_backward(
-    offset: wp.int32,
-    packed_info: wp.array(dtype=wp.vec2i),
-    weights: wp.array(dtype=wp.float32),
-    values: wp.array2d(dtype=wp.float32),
-    sum_grads: wp.array2d(dtype=wp.float32),
-    weight_grads: wp.array(dtype=wp.float32),
-    value_grads: wp.array2d(dtype=wp.float32),
-):
-    ray = wp.tid() + offset
-    first = packed_info[ray][0]
-    for i in range(first, first + packed_info[ray][1]):
-        total = wp.float32(0.0)
-        for c in range(values.shape[1]):
-            total += sum_grads[ray, c] * values[i, c]
-            value_grads[i, c] = sum_grads[ray, c] * weights[i]
-        weight_grads[i] = total
+@cpp_kernel("composite.h", "accumulate_back")
+def _accumulate_back(
+    ray: Int,
+    n_channels: Int,
+    packed_info: Vec2is,
+    weights: Floats,
+    values: Floats,
+    sum_grads: Floats,
+    weight_grads: Floats,
+    value_grads: Floats,
+): ...
 
 
 class _Accumulate(torch.autograd.Function):
@@ -191,16 +218,18 @@ class _Accumulate(torch.autograd.Function):
     def forward(ctx, weights: Tensor, values: Tensor, packed_info: Tensor) -> Tensor:
         n_rays = packed_info.shape[0]
         sums = torch.empty(n_rays, values.shape[1], device=values.device)
-        launch(_accumulate_forward, (n_rays,), [packed_info, weights, values, sums])
+        inputs = [values.shape[1], packed_info, weights, values.view(-1), sums.view(-1)]
+        launch(_accumulate_ahead, (n_rays,), inputs)
         ctx.save_for_backward(packed_info, weights, values)
         return sums
 
     @staticmethod
-    def backward(ctx, sum_grads: Tensor):
+    def backward(ctx, *grad_outputs: Tensor):
+        (sum_grads,) = grad_outputs
         packed_info, weights, values = ctx.saved_tensors
         weight_grads, value_grads = torch.empty_like(weights), torch.empty_like(values)
-        grads = [sum_grads.contiguous(), weight_grads, value_grads]
-        launch(_accumulate_backward, (packed_info.shape[0],), [packed_info, weights, values, *grads])
+        inputs = [values.shape[1], packed_info, weights, values.view(-1), sum_grads.contiguous().view(-1)]
+        launch(_accumulate_back, (packed_info.shape[0],), [*inputs, weight_grads, value_grads.view(-1)])
         return weight_grads, value_grads, None
 
 
@@ -215,4 +244,4 @@ def accumulate_along_rays(weights: Tensor, values: Tensor, packed_info: Tensor) 
     Returns:
         (n_rays, n_channels) float32; 0 for a ray without samples.
     """
-    return _Accumulate.apply(weights, values.contiguous(), packed_info)
+    return _Accumulate.apply(weights.contiguous(), values.contiguous(), packed_info.contiguous())

@@ -11,9 +11,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.network import prepared, sized_gradients, sizes_of, written
+from core.kernels.network import Network, prepared, room_for_gradients, sized_gradients, sizes_of
+from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch, made_once
-from core.kernels.runtime.native import native_kernel
+from core.kernels.runtime.types import Float, Floats, Int
 
 
 class Layers(NamedTuple):
@@ -33,6 +34,10 @@ class Layers(NamedTuple):
     scale: float
     in_tiles: bool
 
+    def network(self) -> Network:
+        """The sizes of both networks, as one."""
+        return Network(sizes_of(self.weights), self.in_tiles, self.junction)
+
 
 def radiance_outputs(encoded: Tensor, directions: Tensor, layers: Layers) -> tuple[Tensor, Tensor]:
     """Densities and colours of encoded positions seen along directions.
@@ -44,13 +49,11 @@ def radiance_outputs(encoded: Tensor, directions: Tensor, layers: Layers) -> tup
     Returns:
         sigmas (n,) and rgbs (n, 3), float32.
     """
-    sizes, encoded = sizes_of(layers.weights), encoded.contiguous()
-    writer = written(sizes, layers.in_tiles, layers.junction)
-    parts, matrices, scratch = prepared(encoded, layers.weights, writer)
-    sigmas, rgbs = torch.empty(encoded.shape[0]), torch.empty(encoded.shape[0], sizes[-1])
+    network, encoded = layers.network(), encoded.contiguous()
+    parts, matrices, scratch = prepared(encoded, layers.weights, network)
+    sigmas, rgbs = torch.empty(encoded.shape[0]), torch.empty(encoded.shape[0], network.sizes[-1])
     columns = [encoded.view(-1), directions.contiguous().view(-1), matrices, scratch, sigmas, rgbs.view(-1)]
-    kernel = _kernel(sizes, layers.in_tiles, layers.junction, False)
-    launch(kernel, (parts,), [parts, layers.steepness, layers.scale, *columns], grain=1)
+    launch(_ahead(network), (parts,), [parts, layers.steepness, layers.scale, *columns], grain=1)
     return sigmas, rgbs
 
 
@@ -71,59 +74,58 @@ def radiance_gradients(
         The encoded positions' gradients (n, n_in), or None where they aren't asked for; and those of each layer's
         weights.
     """
-    sizes, encoded = sizes_of(layers.weights), encoded.contiguous()
-    writer = written(sizes, layers.in_tiles, layers.junction)
-    parts, matrices, scratch = prepared(encoded, layers.weights, writer)
-    weight_grads = torch.zeros(parts, writer.n_gradients)
-    input_grads = torch.empty_like(encoded) if wants_inputs else encoded[:0]
+    network, encoded = layers.network(), encoded.contiguous()
+    parts, matrices, scratch = prepared(encoded, layers.weights, network)
+    weight_grads, input_grads = room_for_gradients(encoded, parts, network, wants_inputs)
     given = [directions, rgbs, sigma_grads, rgb_grads]
     columns = [encoded.view(-1), *(x.contiguous().view(-1) for x in given), matrices, scratch]
     columns += [weight_grads.view(-1), input_grads.view(-1)]
-    kernel = _kernel(sizes, layers.in_tiles, layers.junction, True)
-    launch(kernel, (parts,), [parts, int(wants_inputs), layers.steepness, layers.scale, *columns], grain=1)
-    return input_grads if wants_inputs else None, sized_gradients(weight_grads, writer)
+    launch(_back(network), (parts,), [parts, layers.steepness, layers.scale, *columns], grain=1)
+    return input_grads if wants_inputs else None, sized_gradients(weight_grads, network)
 
 
 @made_once
-def _kernel(sizes: tuple[int, ...], in_tiles: bool, junction: int, backward: bool) -> wp.Kernel:
-    writer = written(sizes, in_tiles, junction)
-    products, way = "tiles" if in_tiles else "vectors", "back" if backward else "ahead"
-    name = f"radiance_{'_'.join(map(str, sizes))}_at_{junction}_{products}_{way}"
-    module = f"{__name__}.{name}"
-    if backward:
+def _ahead(network: Network) -> wp.Kernel:
+    name = f"radiance_{network.name}_ahead"
+    call = f"radiance_ahead<{network.cpp}, {network.n_packed}>"
 
-        @native_kernel(writer.backward(), name=name, module=module)
-        def kernel(
-            part: wp.int32,
-            n_parts: wp.int32,
-            wants_inputs: wp.int32,
-            steepness: wp.float32,
-            scale: wp.float32,
-            inputs: wp.array(dtype=wp.float32),
-            directions: wp.array(dtype=wp.float32),
-            outputs: wp.array(dtype=wp.float32),
-            sigma_grads: wp.array(dtype=wp.float32),
-            grads: wp.array(dtype=wp.float32),
-            matrices: wp.array(dtype=wp.float32),
-            scratch: wp.array(dtype=wp.float32),
-            weight_grads: wp.array(dtype=wp.float32),
-            input_grads: wp.array(dtype=wp.float32),
-        ): ...
+    @cpp_kernel("radiance.h", call, name=name, module=f"{__name__}.{name}")
+    def kernel(
+        part: Int,
+        n_parts: Int,
+        steepness: Float,
+        scale: Float,
+        inputs: Floats,
+        directions: Floats,
+        matrices: Floats,
+        scratch: Floats,
+        sigmas: Floats,
+        rgbs: Floats,
+    ): ...
 
-    else:
+    return kernel
 
-        @native_kernel(writer.forward(), name=name, module=module)
-        def kernel(
-            part: wp.int32,
-            n_parts: wp.int32,
-            steepness: wp.float32,
-            scale: wp.float32,
-            inputs: wp.array(dtype=wp.float32),
-            directions: wp.array(dtype=wp.float32),
-            matrices: wp.array(dtype=wp.float32),
-            scratch: wp.array(dtype=wp.float32),
-            sigmas: wp.array(dtype=wp.float32),
-            outputs: wp.array(dtype=wp.float32),
-        ): ...
+
+@made_once
+def _back(network: Network) -> wp.Kernel:
+    name = f"radiance_{network.name}_back"
+    call = f"radiance_back<{network.cpp}, {network.n_packed}, {network.gradients_at[-1]}>"
+
+    @cpp_kernel("radiance.h", call, name=name, module=f"{__name__}.{name}")
+    def kernel(
+        part: Int,
+        n_parts: Int,
+        steepness: Float,
+        scale: Float,
+        inputs: Floats,
+        directions: Floats,
+        rgbs: Floats,
+        sigma_grads: Floats,
+        rgb_grads: Floats,
+        matrices: Floats,
+        scratch: Floats,
+        weight_grads: Floats,
+        input_grads: Floats,
+    ): ...
 
     return kernel

@@ -35,8 +35,8 @@ struct alignas(4 * N) WeightGroup {
 };
 
 template <class Network>
-KERNEL_FN void
-evaluate_in_vectors(const Network network, int first, int last, const float* positions, float* features) {
+KERNEL_FN void evaluate_in_vectors(
+    const Network network, int first, int last, const float* positions, float* features) {
     constexpr int N_HIDDEN = Network::N_HIDDEN, N_OUT = Network::N_OUT, N_FEATURES = Network::N_FEATURES;
     constexpr int HIDDEN_GROUP = group_of(N_HIDDEN), OUTPUT_GROUP = group_of(N_OUT);
     typedef WeightGroup<HIDDEN_GROUP> HiddenGroup;

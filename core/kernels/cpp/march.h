@@ -57,8 +57,8 @@ KERNEL_FN void put_ray(const MarchedRays& all, int ray, int j, Row* origin, Row*
 
 // Marches the rays `round.rays[first]` to `round.rays[last - 1]`. (What lanes hold are variables of their own: of one
 // struct, the compiler would read all again after each write to a single lane.)
-WIDE_FN void
-march(int first, int last, const MarchRound round, const MarchedRays all, const GridView grid, const Steps steps) {
+WIDE_FN void march(
+    int first, int last, const MarchRound round, const MarchedRays all, const GridView grid, const Steps steps) {
     const Row zeros = {}, never = zeros + FAR_AWAY;
     Row origin[3] = {}, direction[3] = {}, inverse_direction[3] = {}, t = {}, t_max = {};
     Whole n = {}, busy = {};  // samples found; -1 in lanes that have a ray

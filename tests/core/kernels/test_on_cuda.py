@@ -14,6 +14,7 @@ from core.geometry.lenses import Lens
 from core.geometry.placement import NdcFrame
 from core.geometry.rays import Rays
 from core.kernels import fused_march
+from core.kernels.camera_rays import camera_rays
 from core.kernels.cell_hits import cells_on_plane, first_cells
 from core.kernels.contraction import Space
 from core.kernels.encoded_network import encoded_network, packed_table
@@ -21,7 +22,7 @@ from core.kernels.grid import GridState, geometry
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.marching import March, midpoints
 from core.kernels.packed import accumulate_along_rays, composite, render_weights
-from core.kernels.pixels import camera_rays, lay_over, look_up
+from core.kernels.pixels import lay_over, look_up
 from core.kernels.spherical_harmonics import beside_harmonics
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 from core.rendering.render import render_rays

@@ -1,0 +1,267 @@
+// Networks without biases, with a ReLU between their layers, on the CPU.
+//
+// A thread takes ROWS rows at a time through all layers, so that all that lies between stays in its cache. `h(k)` is
+// the input of layer k, one row for each sample. The backward pass recomputes it, which takes less time than to keep
+// it, and lets each layer's gradient take the place of what went into the layer behind it.
+#pragma once
+
+#include "harmonics.h"
+#include "tiles.h"
+#include "vectors.h"
+
+namespace firstlight {
+
+// A network's sizes, and where a thread keeps its weights and their gradients.
+//
+// Products: `Vectors` or `Tiles`. JUNCTION: the layer that takes a direction's harmonics behind the output of the layer
+// before it, without a ReLU between; 0: there is none. SIZES: the numbers that go into the first layer, and those that
+// come out of each.
+template <class Products_, int JUNCTION_, int... SIZES>
+struct Network {
+    typedef Products_ Products;
+    typedef typename Products::Number Number;
+
+    static constexpr int JUNCTION = JUNCTION_, N_LAYERS = sizeof...(SIZES) - 1;
+    static constexpr int SIZE[] = {SIZES...};
+
+    static constexpr int n_in(int k) { return SIZE[k] + (k > 0 && k == JUNCTION ? N_HARMONICS : 0); }
+    static constexpr int n_out(int k) { return SIZE[k + 1]; }
+    static constexpr int n_outputs() { return SIZE[N_LAYERS]; }
+
+    // Numbers from one row of h(k) to the next, and where its first row begins.
+    static constexpr int stride(int k) { return up(n_in(k), Products::GRANULE); }
+    static constexpr int h_at(int k) { return k == 0 ? 0 : h_at(k - 1) + ROWS * stride(k - 1); }
+    static constexpr int n_activations() { return h_at(N_LAYERS + 1); }
+
+    static constexpr int widest() {
+        int widest = 0;
+        for (int k = 0; k <= N_LAYERS; ++k) widest = up(n_in(k), 16) > widest ? up(n_in(k), 16) : widest;
+        return widest;
+    }
+
+    // Where a layer's packed weights begin: those of the forward pass, and behind them those of the backward pass.
+    static constexpr int packed_at(int k) {
+        return k == 0 ? 0 : packed_back_at(k - 1) + Products::packed_size(n_out(k - 1), n_in(k - 1));
+    }
+    static constexpr int packed_back_at(int k) { return packed_at(k) + Products::packed_size(n_in(k), n_out(k)); }
+    static constexpr int n_packed() { return packed_at(N_LAYERS); }
+
+    // Where the gradients of a layer's weights begin: (n_out, n_in), filled up to whole vectors.
+    static constexpr int gradients_at(int k) {
+        return k == 0 ? 0 : gradients_at(k - 1) + up(n_out(k - 1), 16) * up(n_in(k - 1), 16);
+    }
+    static constexpr int n_gradients() { return gradients_at(N_LAYERS); }
+};
+
+// What a thread holds of a network while rows go through it.
+template <class Net>
+struct Room {
+    typedef typename Net::Number Number;
+
+    alignas(64) Number activations[Net::n_activations()] = {};
+    alignas(64) float sums[16 * Net::widest()];
+    alignas(64) float first_grads[ROWS];  // the density's gradients for the first of the features at the junction
+    float* packed;
+
+    KERNEL_FN Number* h(int k) { return activations + Net::h_at(k); }
+};
+
+// The rows of a part of all.
+struct Part {
+    int first, last;
+
+    KERNEL_FN Part(int n_rows, int part, int n_parts)
+        : first((int)((long long)n_rows * part / n_parts / ROWS * ROWS)),
+          last(part + 1 < n_parts ? (int)((long long)n_rows * (part + 1) / n_parts / ROWS * ROWS) : n_rows) {}
+};
+
+// Packs all layers' weights, one (n_out, n_in) matrix behind the other, as second factors.
+template <class Net, bool BACKWARD, int K = 0>
+KERNEL_FN void pack_weights(const float* weights, float* packed) {
+    typedef typename Net::Products Products;
+    typedef typename Net::Number Number;
+    if constexpr (K < Net::N_LAYERS) {
+        constexpr int N_IN = Net::n_in(K), N_OUT = Net::n_out(K), N_GIVEN = Net::SIZE[K];
+        for (int o = 0; o < N_OUT; ++o)
+            for (int k = 0; k < N_IN; ++k)
+                Products::packed_at(packed + Net::packed_at(K), k, o, N_OUT) = (Number)weights[o * N_IN + k];
+        if constexpr (BACKWARD)
+            for (int o = 0; o < N_OUT; ++o)
+                for (int k = 0; k < N_GIVEN; ++k)  // harmonics need no gradient
+                    Products::packed_at(packed + Net::packed_back_at(K), o, k, N_IN) = (Number)weights[o * N_IN + k];
+        pack_weights<Net, BACKWARD, K + 1>(weights + N_IN * N_OUT, packed);
+    }
+}
+
+// h(K) of ROWS rows of which there are `n_left`; the others are zeros.
+template <class Net, int K>
+WIDE_FN void take_rows(Room<Net>& room, const float* rows, int n_left) {
+    constexpr int N = Net::SIZE[K], STRIDE = Net::stride(K);
+    for (int r = 0; r < ROWS; ++r)
+        for (int c = 0; c < up(N, 16); c += 16)
+            Net::Products::put(
+                room.h(K) + r * STRIDE + c, r < n_left ? load_some(rows + (size_t)r * N + c, N - c) : Vec16f{});
+}
+
+// Writes the first `n_left` of sixteen rows of sums, of N numbers each.
+template <int N>
+WIDE_FN void give_rows(const float* sums, float* rows, int n_left) {
+    for (int r = 0; r < 16; ++r)
+        for (int c = 0; c < up(N, 16); c += 16) {
+            const Vec16f x = *(const Vec16f*)(sums + r * up(N, 16) + c);
+            if (r < n_left) store_some(rows + (size_t)r * N + c, x, N - c);
+        }
+}
+
+// room.sums = the output of layer K for sixteen rows from `b` on, before its ReLU.
+template <class Net, int K>
+WIDE_FN void multiply(Room<Net>& room, int b) {
+    constexpr int STRIDE = Net::stride(K);
+    Net::Products::template product<Net::n_in(K), Net::n_out(K), STRIDE>(
+        room.h(K) + b * STRIDE, room.packed + Net::packed_at(K), room.sums);
+}
+
+// Layers K to N_LAYERS - 2: each writes the next one's input; a sum that is NaN stays NaN. No sixteen rows wait for the
+// others. At the junction, `junction(row, n_left, sums, behind, first_grads)` sees the features' sums of the sixteen
+// rows from `row` on, of which there are `n_left`, and fills in what stands behind them.
+template <class Net, int K = 0, class Junction>
+WIDE_FN void hidden_layers(Room<Net>& room, int row, int n_left, const Junction& junction) {
+    if constexpr (K + 1 < Net::N_LAYERS) {
+        constexpr bool AT_JUNCTION = K + 1 == Net::JUNCTION;
+        constexpr int N = Net::SIZE[K + 1], WIDTH = up(N, 16), STRIDE = Net::stride(K + 1);
+        for (int b = 0; b < ROWS; b += 16) {
+            multiply<Net, K>(room, b);
+            auto* next = room.h(K + 1) + b * STRIDE;
+            for (int r = 0; r < 16; ++r)
+                for (int c = 0; c < WIDTH; c += 16) {
+                    const Vec16f x = *(const Vec16f*)(room.sums + r * WIDTH + c);
+                    if constexpr (AT_JUNCTION)
+                        Net::Products::put(next + r * STRIDE + c, x);
+                    else
+                        Net::Products::put(next + r * STRIDE + c, x < 0.0f ? Vec16f{} : x);
+                }
+            if constexpr (AT_JUNCTION) junction(row + b, n_left - b, room.sums, next + N, room.first_grads + b);
+        }
+        hidden_layers<Net, K + 1>(room, row, n_left, junction);
+    }
+}
+
+// Layers K to 0, backwards: h(K + 1) is the gradient of the layer's output. Adds to the gradients of its weights, and
+// makes h(K) the gradient of its input, or fills `input_grads` at the first layer if it has data.
+template <class Net, int K>
+WIDE_FN void layers_back(Room<Net>& room, int row, int n_left, float* weight_grads, float* input_grads) {
+    typedef typename Net::Products Products;
+    constexpr int N_IN = Net::n_in(K), N_OUT = Net::n_out(K), WIDTH = up(N_IN, 16);
+    constexpr int H_STRIDE = Net::stride(K), G_STRIDE = Net::stride(K + 1);
+    auto *h = room.h(K), *g = room.h(K + 1);
+    Products::template add_weight_gradients<N_OUT, G_STRIDE, N_IN, H_STRIDE>(g, h, weight_grads + Net::gradients_at(K));
+    if (K == 0 && !input_grads) return;
+    for (int b = 0; b < ROWS; b += 16) {
+        Products::template product<N_OUT, N_IN, G_STRIDE>(
+            g + b * G_STRIDE, room.packed + Net::packed_back_at(K), room.sums);
+        if constexpr (K == 0) {
+            give_rows<N_IN>(room.sums, input_grads + (size_t)(row + b) * N_IN, n_left - b);
+        } else
+            for (int r = 0; r < 16; ++r)
+                for (int c = 0; c < WIDTH; c += 16) {
+                    const Vec16f x = *(const Vec16f*)(room.sums + r * WIDTH + c);
+                    auto* at = h + (b + r) * H_STRIDE + c;
+                    if constexpr (K == Net::JUNCTION)
+                        Products::put(at, c ? x : x + Vec16f{room.first_grads[b + r]});
+                    else
+                        Products::put(at, Products::get(at) == 0.0f ? Vec16f{} : x);
+                }
+    }
+    if constexpr (K > 0) layers_back<Net, K - 1>(room, row, n_left, weight_grads, input_grads);
+}
+
+// The rows of a part through all layers, sixteen at a time: `give(row, n_left, sums)` writes the last layer's sums.
+template <class Net, class Junction, class Give>
+WIDE_FN void pass_ahead(
+    const Part& part, const float* inputs, const float* weights, float* packed, const Junction& junction,
+    const Give& give) {
+    Net::Products::begin();
+    pack_weights<Net, false>(weights, packed);
+    Room<Net> room;
+    room.packed = packed;
+    for (int row = part.first; row < part.last; row += ROWS) {
+        const int n_left = part.last - row;
+        take_rows<Net, 0>(room, inputs + (size_t)row * Net::SIZE[0], n_left);
+        hidden_layers<Net>(room, row, n_left, junction);
+        for (int b = 0; b < ROWS; b += 16) {
+            multiply<Net, Net::N_LAYERS - 1>(room, b);
+            give(row + b, n_left - b, room.sums);
+        }
+    }
+    Net::Products::end();
+}
+
+// The rows of a part through all layers and back: `take(room, row, n_left)` fills h(N_LAYERS) with the gradients of the
+// last layer's sums.
+template <class Net, class Junction, class Take>
+WIDE_FN void pass_back(
+    const Part& part, const float* inputs, const float* weights, float* packed, float* weight_grads, float* input_grads,
+    const Junction& junction, const Take& take) {
+    Net::Products::begin();
+    pack_weights<Net, true>(weights, packed);
+    Room<Net> room;
+    room.packed = packed;
+    for (int row = part.first; row < part.last; row += ROWS) {
+        const int n_left = part.last - row;
+        take_rows<Net, 0>(room, inputs + (size_t)row * Net::SIZE[0], n_left);
+        take(room, row, n_left);
+        hidden_layers<Net>(room, row, n_left, junction);
+        layers_back<Net, Net::N_LAYERS - 1>(room, row, n_left, weight_grads, input_grads);
+    }
+    Net::Products::end();
+}
+
+struct NoJunction {};
+
+template <class Net>
+struct GiveOutputs {
+    float* outputs;
+
+    KERNEL_FN void operator()(int row, int n_left, const float* sums) const {
+        give_rows<Net::n_outputs()>(sums, outputs + (size_t)row * Net::n_outputs(), n_left);
+    }
+};
+
+template <class Net>
+struct TakeGradients {
+    const float* grads;
+
+    KERNEL_FN void operator()(Room<Net>& room, int row, int n_left) const {
+        take_rows<Net, Net::N_LAYERS>(room, grads + (size_t)row * Net::n_outputs(), n_left);
+    }
+};
+
+// outputs (n, n_out) of inputs (n, n_in), those of a part's rows.
+//
+// matrices: all layers' weights, see `pack_weights`. scratch: N_PACKED zeros for each part.
+template <class Net, int N_PACKED>
+WIDE_FN void network_ahead(
+    int part, int n_parts, const wp::array_t<float>& inputs, const wp::array_t<float>& matrices,
+    const wp::array_t<float>& scratch, const wp::array_t<float>& outputs) {
+    static_assert(N_PACKED == Net::n_packed(), "the caller's scratch has another size");
+    const Part rows(inputs.shape[0] / Net::SIZE[0], part, n_parts);
+    float* packed = scratch.data + (size_t)part * N_PACKED;
+    pass_ahead<Net>(rows, inputs.data, matrices.data, packed, NoJunction{}, GiveOutputs<Net>{outputs.data});
+}
+
+// Adds to weight_grads, N_GRADIENTS for each part, and fills input_grads (n, n_in) if it has data, for the outputs'
+// gradients `grads`.
+template <class Net, int N_PACKED, int N_GRADIENTS>
+WIDE_FN void network_back(
+    int part, int n_parts, const wp::array_t<float>& inputs, const wp::array_t<float>& grads,
+    const wp::array_t<float>& matrices, const wp::array_t<float>& scratch, const wp::array_t<float>& weight_grads,
+    const wp::array_t<float>& input_grads) {
+    static_assert(
+        N_PACKED == Net::n_packed() && N_GRADIENTS == Net::n_gradients(), "the caller's room has other sizes");
+    const Part rows(inputs.shape[0] / Net::SIZE[0], part, n_parts);
+    pass_back<Net>(
+        rows, inputs.data, matrices.data, scratch.data + (size_t)part * N_PACKED,
+        weight_grads.data + (size_t)part * N_GRADIENTS, input_grads.data, NoJunction{}, TakeGradients<Net>{grads.data});
+}
+
+}  // namespace firstlight
