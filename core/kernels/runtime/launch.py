@@ -191,7 +191,7 @@ def launch_runs(
     side in its wide registers; on CUDA, which has a thread for each, a run is a single one.
 
     Args:
-        kernel: takes the length of a run after `offset`, and then `inputs`, see `core.kernels.runtime.native`.
+        kernel: takes the length of a run after `offset`, and then `inputs`, see `core.kernels.runtime.cpp`.
         dim: items along each axis; along the last one they are cut into runs, of which the last may be shorter.
         inputs, split_axis, slices_a_thread: see `launch`.
         grain: runs that are worth a thread of their own, see `launch`.
