@@ -51,7 +51,7 @@ ORDERS = {"core": CORE_ORDER, "viewer": VIEWER_ORDER}
 LONGEST = 300
 """Lines of a file: a reader keeps its subject in mind."""
 
-LONGER: set[str] = {"viewer/session/session.py", "run_viewer.py"}
+LONGER: set[str] = {"run_viewer.py"}
 
 TEXT_OF_KERNELS = {
     "lanes.py", "network_code.py", "packed_code.py", "pixels.py", "products.py", "radiance_code.py", "rays_code.py",

@@ -46,7 +46,7 @@ def live_session(folder, monkeypatch) -> LocalSession:
     use_small_presets(monkeypatch)
     session = LocalSession("cpu")
     session.open(str(folder))
-    session._run_commands()
+    session._worker.run_commands()
     assert session.status.state is State.TRAINING, session.take_notices()
     return session
 
@@ -61,7 +61,7 @@ def paused_after(session: LocalSession, steps: int) -> LocalSession:
 
 
 def trainer_of(session: LocalSession) -> Trainer:
-    return session._scene.trainer
+    return session._worker.scene.trainer
 
 
 def ask(

@@ -48,9 +48,14 @@ class Session(Protocol):
         traceback: of the first failure since training last went well, "" without one.
     """
 
-    frame: Frame | None
-    status: Status
-    traceback: str
+    @property
+    def frame(self) -> Frame | None: ...
+
+    @property
+    def status(self) -> Status: ...
+
+    @property
+    def traceback(self) -> str: ...
 
     def start(self) -> None:
         """Start the worker."""

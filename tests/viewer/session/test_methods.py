@@ -55,7 +55,7 @@ def test_training_starts_again_with_another_method_and_the_run_before_is_kept(se
     paused_after(session, 3)
     before, old, serial = session.status, trainer_of(session), session.status.scene_serial
     session.train_with(COARSE, serial)
-    session._run_commands()
+    session._worker.run_commands()
     status, trainer = session.status, trainer_of(session)
     assert trainer is not old and trainer.sampler_settings == StratifiedSettings(n_bins=16)
     assert (status.state, trainer.step_count, status.scene_serial) == (State.TRAINING, 0, serial + 1)
@@ -98,7 +98,7 @@ def test_what_is_meant_for_the_scene_before_does_nothing(changed):
 
 
 def test_as_picture_is_the_one_that_the_former_trainer_renders(changed):
-    former = changed._scene.former_trainer
+    former = changed._worker.scene.former_trainer
     request = beside(changed, compare_as=CompareAs.FIRST)
     camera = render.camera_of(request.pose, request.width, request.height, "cpu")
     expected = render_image(former.field, former.sampler, camera, request.march, torch.ones(3)).colors
@@ -112,14 +112,14 @@ def test_as_picture_is_the_one_that_the_former_trainer_renders(changed):
 
 def test_a_screenshot_of_both_runs_is_what_the_view_showed(changed, tmp_path):
     request = beside(changed, divider=0.4)
-    scene = changed._scene
+    scene = changed._worker.scene
     picture = compose.make_picture(scene.trainer, request, scene.info, former=scene.former_trainer)
     inside = np.r_[0:10, 16:32]  # beside the line
     np.testing.assert_allclose(picture[:, inside], changed.frame.rgba[:, inside], atol=1e-6)
 
 
 def test_rendering_the_former_run_changes_nothing_of_it(changed):
-    former = changed._scene.former_trainer
+    former = changed._worker.scene.former_trainer
     before = state_of(former)
     beside(changed)
     for name, value in state_of(former).items():
@@ -132,7 +132,7 @@ def test_a_run_that_is_taken_up_again_goes_on_as_if_nothing_had_been(session, ba
     session.train_with(COARSE)
     session.tick()
     session.take_up(session.status.scene_serial)
-    session._run_commands()
+    session._worker.run_commands()
     assert session.status.step == 3, "the status never mixes two runs"
     session.tick()
     undisturbed.resume()
@@ -170,13 +170,13 @@ def test_without_a_former_run_there_is_none_to_take_up_or_to_show(changed):
 
 def test_the_newest_former_run_alone_is_kept_and_outlives_a_reset_and_a_move(changed):
     changed.train_with(Overrides(method={"field": "ngp", "sampler": "stratified"}))
-    changed._run_commands()
+    changed._worker.run_commands()
     assert changed.status.former.title == "ngp + stratified (n_bins 16)"
-    assert changed._scene.former.former is None
+    assert changed._worker.scene.former.former is None
     changed.reset()
     changed.train_in(changed.status.scene.place._replace(near_plane=0.1))
     changed.turn_up((0.0, -1.0, 0.0))
-    changed._run_commands()
+    changed._worker.run_commands()
     assert changed.status.former.title == "ngp + stratified (n_bins 16)"
     changed.take_up()
     changed.tick()
@@ -185,8 +185,8 @@ def test_the_newest_former_run_alone_is_kept_and_outlives_a_reset_and_a_move(cha
 
 def test_another_scene_lets_the_former_run_go(changed):
     changed.open(changed.status.scene.path)
-    changed._run_commands()
-    assert changed.status.former is None and changed._scene.former is None
+    changed._worker.run_commands()
+    assert changed.status.former is None and changed._worker.scene.former is None
 
 
 def test_a_scene_opens_with_the_method_that_is_asked_for(session):
@@ -203,7 +203,7 @@ def test_a_snapshot_with_another_method_is_its_dataset_again(session, tmp_path):
     session.save_snapshot(str(tmp_path / "s.safetensors"))
     session.open(str(tmp_path / "s.safetensors"))
     session.train_with(COARSE)
-    session._run_commands()
+    session._worker.run_commands()
     assert session.status.scene.opened == session.status.scene.path
     session.open(str(tmp_path / "s.safetensors"), overrides=COARSE)
     session.tick()
@@ -231,7 +231,7 @@ def test_what_is_usual_of_a_sampler_goes_with_the_field_that_is_wished(changed):
 
 def test_a_trained_method_that_can_not_be_had_again_is_told_and_fails_nothing(changed):
     broken = dataclasses.replace(COARSE, sampler={"n_bins": 0})
-    changed._scene.info = dataclasses.replace(changed._scene.info, method=broken)
+    changed._worker.scene.info = dataclasses.replace(changed._worker.scene.info, method=broken)
     assert "n_bins must be" in answered(changed, COARSE).problem
     assert answered(changed, Overrides(method={"field": "ngp", "sampler": "rvs"})).problem == ""
     assert errors_of(changed) == []

@@ -286,7 +286,7 @@ def test_training_starts_again_in_another_place(session):
     place = before.place._replace(box=(-1.0, -1.0, -1.0, 1.5, 1.5, 1.5), n_levels=2, near_plane=0.25)
     session.pause()
     session.train_in(place)
-    session._run_commands()
+    session._worker.run_commands()
     status, trainer = session.status, trainer_of(session)
     assert status.state is State.TRAINING and status.scene_serial == serial + 1
     assert status.scene.place == place and status.scene.opened_place == before.place
@@ -331,7 +331,7 @@ def test_a_snapshot_that_is_put_elsewhere_is_its_dataset_again(session, tmp_path
     session.save_snapshot(str(tmp_path / "s.safetensors"))
     session.open(str(tmp_path / "s.safetensors"))
     session.train_in(own._replace(n_levels=2))
-    session._run_commands()
+    session._worker.run_commands()
     scene = session.status.scene
     assert scene.opened == scene.path and scene.opened_place == own
 
@@ -340,7 +340,7 @@ def test_a_scene_opens_where_it_is_asked_to(session):
     own = session.status.scene.place
     box = (-1.0, -1.0, -1.0, 1.5, 1.5, 1.5)
     session.open(session.status.scene.path, overrides=Overrides(place={"box": box, "up": "+x"}))
-    session._run_commands()
+    session._worker.run_commands()
     assert session.status.scene.place == own._replace(box=box, up=(1.0, 0.0, 0.0))
     assert session.status.scene.opened_place == own
 

@@ -33,7 +33,7 @@ def test_a_failed_first_opening_says_so_and_waits():
 def test_progress_is_told_while_a_scene_opens(ball, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "viewer.session.session.replace", lambda old, **new: seen.append(new) or dataclasses.replace(old, **new)
+        "viewer.session.worker.replace", lambda old, **new: seen.append(new) or dataclasses.replace(old, **new)
     )
     session = LocalSession("cpu")
     session.open(str(ball))

@@ -66,7 +66,7 @@ def test_closing_interrupts_an_opening(ball, monkeypatch):
             progress(0.5, "reading")
             time.sleep(0.005)
 
-    monkeypatch.setattr("viewer.session.session.open_trainer", open_slowly)
+    monkeypatch.setattr("viewer.session.worker.open_trainer", open_slowly)
     session.start()
     session.open("anything")
     wait_until(lambda: session.status.state is State.LOADING)

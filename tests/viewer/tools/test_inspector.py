@@ -62,7 +62,7 @@ def test_as_ray_is_marched_through_the_former_run(paused, monkeypatch):
         paused.tick()
     paused.pause()
     paused.tick()
-    former = paused._scene.former_trainer
+    former = paused._worker.scene.former_trainer
     asked = dataclasses.replace(question(paused), of=Compare.RUN)
     found = answer(paused, asked)
     picture = render_view(former, view_request(paused.status.scene, asked.march, size=SIZE).pose, SIZE, asked.march,
