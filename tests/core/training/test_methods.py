@@ -1,5 +1,6 @@
 import statistics
 from dataclasses import asdict, is_dataclass, replace
+from functools import cache
 from typing import get_args
 
 import pytest
@@ -13,7 +14,7 @@ from core.config.setting import from_json, settings_of
 from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.datasets.bounds.scene_bounds import place_of
-from core.datasets.dataset import Views
+from core.datasets.dataset import Dataset, Views
 from core.fields import FIELDS, make_field
 from core.fields.base import Conditions
 from core.fields.ngp import NGPSettings
@@ -38,6 +39,12 @@ FEW = {
     "hierarchical": {"n_coarse": 16, "n_fine": 16},
     "proposal": {"n_proposals": 2, "n_first": 16, "n_second": 16, "n_final": 16, "proposal_resolution": 32},
 }
+
+
+@cache
+def small_demo() -> Dataset:
+    """The demo at 32x32 pixels, which no test changes."""
+    return open_dataset("demo", ReadOptions(8))
 
 
 def few(field, sampler, **sampling):
@@ -78,7 +85,7 @@ def test_a_network_is_small_on_a_cpu_and_its_rate_follows_its_width():
 
 @pytest.mark.parametrize(("sampler", "per_sample"), [("stratified", 1), ("occupancy", None)])
 def test_evaluations_are_counted_once_each(sampler, per_sample):
-    trainer = new_trainer(open_dataset("demo", ReadOptions(8)), "cpu", 0, few("ngp", sampler))
+    trainer = new_trainer(small_demo(), "cpu", 0, few("ngp", sampler))
     stats = trainer.step()
     asked = stats.n_marched + stats.n_samples if per_sample is None else per_sample * stats.n_samples
     assert trainer.n_evaluations == asked > 0
@@ -111,12 +118,7 @@ def test_what_gives_no_gradients_along_positions_is_refused_where_these_alone_te
         else:
             method = {"field": field, "sampler": "rvs"}
             with pytest.raises(ValueError, match=rf"{field} gives no gradients along positions: choose .*mlp.*color"):
-                new_trainer(
-                    open_dataset("demo", ReadOptions(8)),
-                    "cpu",
-                    0,
-                    Overrides({}, {}, {}, {"use": "hierarchical"}, method),
-                )
+                new_trainer(small_demo(), "cpu", 0, Overrides({}, {}, {}, {"use": "hierarchical"}, method))
 
 
 CHANGED = {
@@ -163,7 +165,7 @@ def test_settings_of_rvs_are_checked(name, value):
     ],
 )
 def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, more, tmp_path):
-    dataset = open_dataset("demo", ReadOptions(8))
+    dataset = small_demo()
     trainer = new_trainer(dataset, "cpu", 0, few(field, sampler, **more))
     for _ in range(3):
         stats = trainer.step()
@@ -228,17 +230,15 @@ def test_a_contraction_goes_along_to_another_place_and_near_planes_of_the_march_
 
 @pytest.mark.parametrize("contraction", ["max", "sphere"])
 def test_an_object_without_surroundings_is_learnt_contracted_too(contraction):
-    trainer = new_trainer(
-        open_dataset("demo", ReadOptions(8)), "cpu", 0, Overrides(method={"contraction": contraction})
-    )
+    trainer = new_trainer(small_demo(), "cpu", 0, Overrides(method={"contraction": contraction}))
     assert trainer.step().n_samples > 1000
 
 
 def test_where_cameras_stand_around_the_scene_ndc_is_refused():
     with pytest.raises(ValueError, match=r"ndc needs cameras that face one way: .*; choose sphere"):
-        new_trainer(open_dataset("demo", ReadOptions(8)), "cpu", 0, Overrides(method={"contraction": "ndc"}))
+        new_trainer(small_demo(), "cpu", 0, Overrides(method={"contraction": "ndc"}))
     with pytest.raises(ValueError, match=r"'cube': choose one of none, max, sphere, ndc"):
-        new_trainer(open_dataset("demo", ReadOptions(8)), "cpu", 0, Overrides(method={"contraction": "cube"}))
+        new_trainer(small_demo(), "cpu", 0, Overrides(method={"contraction": "cube"}))
 
 
 HASHED = {"log2_hashmap_size": 13}
@@ -263,7 +263,7 @@ LEARNT = [
 def test_the_demo_is_learnt_in_120_steps(method, network, sampling, training, reached):
     """A white picture is at 12.5 dB, one of the photo's mean colour at 13.7. Each reached is a decibel or more below
     what came of three seeds."""
-    dataset, white = open_dataset("demo", ReadOptions(8)), torch.ones(3)
+    dataset, white = small_demo(), torch.ones(3)
     names = dict(zip(("field", "sampler"), method.split("+"), strict=True))
     training = {"target_samples": 4096, **training}
     trainer = new_trainer(dataset, "cpu", 0, Overrides({}, training, network, sampling, names))
