@@ -83,7 +83,7 @@ def test_it_is_opened_with_its_options_and_named_where_a_dataset_is_expected(toy
 def test_the_check_knows_it_and_its_mistakes(toy, tmp_path, capsys):
     report = check_dataset(toy)
     facts = dict(report.facts())
-    assert facts["format"].startswith("toy, for its name is scene.toy") and facts["training"].startswith("6 views")
+    assert facts["format"].startswith("toy, because its name is scene.toy") and facts["training"].startswith("6 views")
     assert run_viewer.main(["check", str(toy), "--output", str(tmp_path / "toy.png")]) == 0
     assert "format     toy" in capsys.readouterr().out and (tmp_path / "toy.png").exists()
     toy.write_text("{}")
