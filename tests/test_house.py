@@ -53,12 +53,6 @@ LONGEST = 300
 
 LONGER: set[str] = {"run_viewer.py"}
 
-TEXT_OF_KERNELS = {
-    "lanes.py", "network_code.py", "packed_code.py", "pixels.py", "products.py", "radiance_code.py", "rays_code.py",
-    "runtime/native.py", "spherical_harmonics.py",
-}  # fmt: skip
-"""Files of core/kernels that still put C++ together from Python strings; all others call what cpp/*.h defines."""
-
 EXPLAINED = ("", "core", "core/datasets", "core/kernels", "viewer", "tests/benchmarks")
 """Folders that a README introduces."""
 
@@ -201,7 +195,7 @@ def test_cpp_stands_in_headers():
     kernels = REPOSITORY / "core" / "kernels"
     assert sorted((kernels / "cpp").glob("*.h"))
     found = {path.relative_to(kernels).as_posix() for path in sources("core/kernels") if _holds_code_as_text(path)}
-    assert found <= TEXT_OF_KERNELS
+    assert not found
 
 
 def _holds_code_as_text(path: Path) -> bool:
