@@ -1,4 +1,4 @@
-"""What code that isn't ours gives for samples, held to what the path goes on with."""
+"""Checks what code that isn't ours returns for samples: shapes, and densities below 0."""
 
 from typing import Any
 
@@ -11,14 +11,16 @@ def checked_densities(given: Any, n: int, who: str) -> Tensor:
     """Densities (n,) float32, of (n,) or (n, 1) of any number format.
 
     Args:
-        who: gave them, for the message.
+        who: what gave them, for the message.
 
     Raises:
         FieldError: they have another shape, or one is below 0, which is looked for on the CPU only: elsewhere it would
-            wait for the device. What is no number passes: training tells of it.
+            wait for the device. NaN passes: training reports it.
     """
     if not isinstance(given, Tensor) or given.shape not in ((n,), (n, 1)):
-        raise FieldError(f"{who}: expected densities of shape ({n},) or ({n}, 1), found {told(given)}: give one each")
+        raise FieldError(
+            f"{who}: expected densities of shape ({n},) or ({n}, 1), found {shape_text(given)}: give one each"
+        )
     sigmas = given.reshape(n).float()
     if sigmas.device.type == "cpu" and bool((sigmas < 0.0).any()):
         lowest = float(sigmas.detach().min())
@@ -30,8 +32,8 @@ def checked_columns(given: Any, n: int, n_columns: int | None, what: str, who: s
     """Colours or features (n, n_columns) float32.
 
     Args:
-        n_columns: 3 for colours; None: as many as there are.
-        what: they are; who: gave them, for the message.
+        n_columns: 3 for colours; None: any number.
+        what: they are; who: what gave them, for the message.
 
     Raises:
         FieldError: they have another shape.
@@ -39,12 +41,12 @@ def checked_columns(given: Any, n: int, n_columns: int | None, what: str, who: s
     fits = isinstance(given, Tensor) and given.ndim == 2 and given.shape[0] == n
     if not fits or n_columns not in (None, given.shape[1]):
         expected = f"({n}, {n_columns or 'any'})"
-        raise FieldError(f"{who}: expected {what} of shape {expected}, found {told(given)}: give one row each")
+        raise FieldError(f"{who}: expected {what} of shape {expected}, found {shape_text(given)}: give one row each")
     return given.float()
 
 
-def told(given: Any) -> str:
-    """A tensor's shape, or what there is instead of one."""
+def shape_text(given: Any) -> str:
+    """A tensor's shape, or the type of anything else, for messages."""
     if isinstance(given, tuple | list):
         return f"a {type(given).__name__} of {len(given)}"
     return str(tuple(given.shape)) if isinstance(given, Tensor) else type(given).__name__

@@ -8,7 +8,7 @@ from torch import Tensor
 from core.errors import FieldError
 from core.fields.base import Field, FieldKind, LearntField
 from core.fields.blocks import in_blocks
-from core.fields.checked import checked_columns, checked_densities, told
+from core.fields.checked import checked_columns, checked_densities, shape_text
 from core.fields.own_class import OwnSettings, load_class, made, raised
 from core.kernels.contraction import Space
 
@@ -71,7 +71,7 @@ class OwnField(LearntField):
             return checked_densities(given, n, who)[:, None]
         if not (isinstance(given, tuple | list) and len(given) == 2):
             raise FieldError(
-                f"{who}: expected densities and features, for it has color, found {told(given)}: give both"
+                f"{who}: expected densities and features, for it has color, found {shape_text(given)}: give both"
             )
         sigmas, features = checked_densities(given[0], n, who), checked_columns(given[1], n, None, "features", who)
         return torch.cat([sigmas[:, None], features], dim=1)
@@ -84,7 +84,7 @@ class OwnField(LearntField):
         return checked_columns(given, features.shape[0], 3, "colours", f"{self.settings.source}: {method}")
 
     def _asked(self, method: str, *columns: Tensor) -> Any:
-        """What a method of the module gives; what it raises is told with its line."""
+        """What a method of the module returns; its exceptions become FieldErrors that name the line."""
         try:
             return getattr(self.own, method)(*columns)
         except Exception as error:

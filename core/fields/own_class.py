@@ -1,4 +1,4 @@
-"""Finds and makes a class of the user's own. What goes wrong in code of theirs is told in one line, with its place."""
+"""Finds and makes a class of the user's own. An error in their code is reported in one line that names its place."""
 
 import importlib.util
 import inspect

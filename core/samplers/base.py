@@ -150,8 +150,8 @@ class LearningSampler(Sampler, nn.Module):
     rate_factor: float = 1.0
 
     def at_step(self, step: int) -> None:
-        """Told before a step how many steps were taken; views see what it was told last. By default every step is the
-        same."""
+        """Called before each step with the number of steps taken; views use the last call's. By default nothing
+        depends on it."""
 
     def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
         """How wrong the sampler is, a number that is added to the error of the colours; by default 0, for a sampler

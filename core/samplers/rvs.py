@@ -106,7 +106,7 @@ class RVSColorSampler(Sampler):
         hit, spline = self._spline(field, rays, march, generator)
         n_hit, n, device = len(spline.knots), settings.n_samples, hit.device
         light = opacities(spline)
-        # not "at least": what is no number must reach the picture
+        # not "at least": NaN must reach the picture
         seen = torch.ones_like(light, dtype=torch.bool) if torch.is_grad_enabled() else ~(light < march.alpha_thre)
         ts = depths(spline, one_in_each(n_hit, n, generator, device))[seen]
         samples = packed_samples(ts, ts, hit.masked_scatter(hit, seen))

@@ -17,7 +17,7 @@ for they lie where density is; without a bound one of them would spoil all other
 
 _DENSEST = 1e15
 """Densities above are taken for this: light ends there all the same, and the difference of two that overflowed, as an
-exponential does, is no number."""
+exponential does, is NaN."""
 
 
 class Spline(NamedTuple):

@@ -99,22 +99,22 @@ def method_of(trainer: Trainer) -> Overrides:
     return Overrides(field=field, sampler=differences(trainer.sampler_settings, usual.sampler), method=names)
 
 
-def other_trainer(trainer: Trainer, train_settings: TrainSettings, wished: Overrides, seed: int) -> Trainer:
+def other_trainer(trainer: Trainer, train_settings: TrainSettings, method: Overrides, seed: int) -> Trainer:
     """An untrained one of the same dataset in the same place, without the same views, and with another method.
 
     Its settings are the presets for that method. Thresholds that differed from those of the old one still do.
 
     Args:
         train_settings: those that the old one was opened with.
-        wished: the method.
+        method: the other method, with the settings that differ from its usual ones.
 
     Raises:
         ValueError: see `settings_for`.
     """
     usual = settings_for(trainer.dataset, trainer.device, Overrides(method=method_of(trainer).method)).train
     thresholds = differences(train_settings.march, usual.march)
-    wished = replace(wished, thresholds=thresholds | dict(wished.thresholds))
-    return new_trainer(trainer.dataset, trainer.device, seed, wished, trainer.excluded)
+    method = replace(method, thresholds=thresholds | dict(method.thresholds))
+    return new_trainer(trainer.dataset, trainer.device, seed, method, trainer.excluded)
 
 
 def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:
@@ -186,7 +186,7 @@ def open_trainer(
         path: a dataset, a demo's name, or a file that ends in .safetensors, which keeps its own settings and reading
             but for up. The code of a field of the user's own must be named again, as `Overrides.method`'s "field".
         reading: of a dataset.
-        progress: told what is done; what it raises ends the opening.
+        progress: called with what is being done; an exception it raises ends the opening.
 
     Raises:
         DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
