@@ -15,7 +15,7 @@ from viewer.state.view_state import ViewState
 VARIABLE = "FIRSTLIGHT_STATUS_LOG"
 """The environment variable that names the log's file."""
 
-PERIOD = 0.02
+PERIOD = 0.05
 """Seconds between lines."""
 
 
