@@ -53,17 +53,15 @@ struct Network {
     static constexpr int n_gradients() { return gradients_at(N_LAYERS); }
 };
 
-// What a thread holds of a network while rows go through it.
+// Where a thread keeps rows on their way through a network: pointers only, which stay in registers while what they
+// point at changes.
 template <class Net>
 struct Room {
-    typedef typename Net::Number Number;
-
-    alignas(64) Number activations[Net::n_activations()] = {};
-    alignas(64) float sums[16 * Net::widest()];
-    alignas(64) float first_grads[ROWS];  // the density's gradients for the first of the features at the junction
+    typename Net::Number* activations;
+    float *sums, *first_grads;  // the latter: the density's gradients for the first of the features at the junction
     float* packed;
 
-    KERNEL_FN Number* h(int k) { return activations + Net::h_at(k); }
+    KERNEL_FN typename Net::Number* h(int k) const { return activations + Net::h_at(k); }
 };
 
 // The rows of a part of all.
@@ -95,7 +93,7 @@ KERNEL_FN void pack_weights(const float* weights, float* packed) {
 
 // h(K) of ROWS rows of which there are `n_left`; the others are zeros.
 template <class Net, int K>
-WIDE_FN void take_rows(Room<Net>& room, const float* rows, int n_left) {
+WIDE_FN void take_rows(const Room<Net>& room, const float* rows, int n_left) {
     constexpr int N = Net::SIZE[K], STRIDE = Net::stride(K);
     for (int r = 0; r < ROWS; ++r)
         for (int c = 0; c < up(N, 16); c += 16)
@@ -115,7 +113,7 @@ WIDE_FN void give_rows(const float* sums, float* rows, int n_left) {
 
 // room.sums = the output of layer K for sixteen rows from `b` on, before its ReLU.
 template <class Net, int K>
-WIDE_FN void multiply(Room<Net>& room, int b) {
+WIDE_FN void multiply(const Room<Net>& room, int b) {
     constexpr int STRIDE = Net::stride(K);
     Net::Products::template product<Net::n_in(K), Net::n_out(K), STRIDE>(
         room.h(K) + b * STRIDE, room.packed + Net::packed_at(K), room.sums);
@@ -125,7 +123,7 @@ WIDE_FN void multiply(Room<Net>& room, int b) {
 // others. At the junction, `junction(row, n_left, sums, behind, first_grads)` sees the features' sums of the sixteen
 // rows from `row` on, of which there are `n_left`, and fills in what stands behind them.
 template <class Net, int K = 0, class Junction>
-WIDE_FN void hidden_layers(Room<Net>& room, int row, int n_left, const Junction& junction) {
+WIDE_FN void hidden_layers(const Room<Net>& room, int row, int n_left, const Junction& junction) {
     if constexpr (K + 1 < Net::N_LAYERS) {
         constexpr bool AT_JUNCTION = K + 1 == Net::JUNCTION;
         constexpr int N = Net::SIZE[K + 1], WIDTH = up(N, 16), STRIDE = Net::stride(K + 1);
@@ -149,7 +147,7 @@ WIDE_FN void hidden_layers(Room<Net>& room, int row, int n_left, const Junction&
 // Layers K to 0, backwards: h(K + 1) is the gradient of the layer's output. Adds to the gradients of its weights, and
 // makes h(K) the gradient of its input, or fills `input_grads` at the first layer if it has data.
 template <class Net, int K>
-WIDE_FN void layers_back(Room<Net>& room, int row, int n_left, float* weight_grads, float* input_grads) {
+WIDE_FN void layers_back(const Room<Net>& room, int row, int n_left, float* weight_grads, float* input_grads) {
     typedef typename Net::Products Products;
     constexpr int N_IN = Net::n_in(K), N_OUT = Net::n_out(K), WIDTH = up(N_IN, 16);
     constexpr int H_STRIDE = Net::stride(K), G_STRIDE = Net::stride(K + 1);
@@ -182,8 +180,9 @@ WIDE_FN void pass_ahead(
     const Give& give) {
     Net::Products::begin();
     pack_weights<Net, false>(weights, packed);
-    Room<Net> room;
-    room.packed = packed;
+    alignas(64) typename Net::Number activations[Net::n_activations()] = {};
+    alignas(64) float sums[16 * Net::widest()], first_grads[ROWS];
+    const Room<Net> room = {activations, sums, first_grads, packed};
     for (int row = part.first; row < part.last; row += ROWS) {
         const int n_left = part.last - row;
         take_rows<Net, 0>(room, inputs + (size_t)row * Net::SIZE[0], n_left);
@@ -204,8 +203,9 @@ WIDE_FN void pass_back(
     const Junction& junction, const Take& take) {
     Net::Products::begin();
     pack_weights<Net, true>(weights, packed);
-    Room<Net> room;
-    room.packed = packed;
+    alignas(64) typename Net::Number activations[Net::n_activations()] = {};
+    alignas(64) float sums[16 * Net::widest()], first_grads[ROWS];
+    const Room<Net> room = {activations, sums, first_grads, packed};
     for (int row = part.first; row < part.last; row += ROWS) {
         const int n_left = part.last - row;
         take_rows<Net, 0>(room, inputs + (size_t)row * Net::SIZE[0], n_left);
@@ -231,7 +231,7 @@ template <class Net>
 struct TakeGradients {
     const float* grads;
 
-    KERNEL_FN void operator()(Room<Net>& room, int row, int n_left) const {
+    KERNEL_FN void operator()(const Room<Net>& room, int row, int n_left) const {
         take_rows<Net, Net::N_LAYERS>(room, grads + (size_t)row * Net::n_outputs(), n_left);
     }
 };

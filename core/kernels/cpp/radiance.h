@@ -103,7 +103,7 @@ template <class Net>
 struct TakeColorGradients {
     const float *rgbs, *rgb_grads;
 
-    WIDE_FN void operator()(Room<Net>& room, int row, int n_left) const {
+    WIDE_FN void operator()(const Room<Net>& room, int row, int n_left) const {
         constexpr int N = Net::n_outputs();
         alignas(64) float close[ROWS * N];
         for (int c = 0; c < ROWS * N; c += 16) {
