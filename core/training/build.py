@@ -1,4 +1,4 @@
-"""Opens what a user names: a dataset to train from the start, or a snapshot to go on from."""
+"""Opens the scene a user names: a dataset to train from scratch, or a snapshot to continue from."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -28,17 +28,19 @@ from core.training.trainer import Trainer
 
 SNAPSHOT_SUFFIX = ".safetensors"
 FILE_SUFFIXES = (SNAPSHOT_SUFFIX, *file_suffixes())
-"""Of files that are a scene by themselves."""
+"""Suffixes of files that are a scene by themselves."""
 
 
 @dataclass(frozen=True)
 class Overrides:
-    """What was asked for instead of the presets: values by the names of their settings.
+    """Settings that the user chose instead of the presets: values by the names of the settings.
 
     Attributes:
-        thresholds: of training's MarchSettings; training: of TrainSettings; field, sampler: of the settings that the
-            field and the sampler have; method: names of these and of a contraction, by "field", "sampler" and
-            "contraction"; place: of PlaceOverrides.
+        thresholds: fields of training's MarchSettings.
+        training: fields of TrainSettings.
+        field, sampler: fields of the field's and the sampler's own settings.
+        method: names of a field, a sampler and a contraction, with the keys "field", "sampler" and "contraction".
+        place: fields of PlaceOverrides.
     """
 
     thresholds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -59,7 +61,7 @@ def new_trainer(
     """A trainer with the presets for the device and the scene's size.
 
     Args:
-        dataset: in its place already.
+        dataset: already placed, see `place_at`.
         excluded: as for `Trainer`.
 
     Raises:
@@ -70,10 +72,10 @@ def new_trainer(
 
 
 def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodSettings:
-    """The presets for a device and a scene's size, with what was asked for instead.
+    """The presets for a device and a scene's size, with the overrides applied.
 
     Raises:
-        ValueError: an override is out of its setting's range, or no setting of the method, or the method can't learn.
+        ValueError: an override is out of range or not a setting of the method, or the method can't learn.
     """
     method = default_method(dataset.train.moves) | dict(overrides.method)
     field_settings, sampler_settings, train_settings = _presets(dataset, device, **method, changes=overrides.field)
@@ -86,9 +88,9 @@ def settings_for(dataset: Dataset, device: str, overrides: Overrides) -> MethodS
 
 
 def method_of(trainer: Trainer) -> Overrides:
-    """What to ask for to have a trainer's method again on its dataset: the names of field and sampler, that of a
-    contraction that isn't the usual one, and of the settings of field and sampler those that differ from the presets;
-    those of the sampler may follow from the field's.
+    """Overrides that reproduce a trainer's method on its dataset: the names of its field and its sampler, the
+    contraction if it isn't the default one, and the settings of field and sampler that differ from the presets. The
+    sampler's presets may depend on the field's settings.
     """
     names = {"field": FIELDS.name_of(trainer.field_settings), "sampler": SAMPLERS.name_of(trainer.sampler_settings)}
     contraction, usual = trainer.settings.contraction, default_contraction(trainer.settings.grid_levels)
@@ -100,13 +102,13 @@ def method_of(trainer: Trainer) -> Overrides:
 
 
 def other_trainer(trainer: Trainer, train_settings: TrainSettings, method: Overrides, seed: int) -> Trainer:
-    """An untrained one of the same dataset in the same place, without the same views, and with another method.
+    """An untrained trainer with another method, and the same dataset, place and excluded views.
 
-    Its settings are the presets for that method. Thresholds that differed from those of the old one still do.
+    Its settings are the presets for that method, but thresholds that differed from the old method's presets are kept.
 
     Args:
-        train_settings: those that the old one was opened with.
-        method: the other method, with the settings that differ from its usual ones.
+        train_settings: the settings that the old trainer was opened with.
+        method: the other method, with the settings that differ from its presets.
 
     Raises:
         ValueError: see `settings_for`.
@@ -118,13 +120,13 @@ def other_trainer(trainer: Trainer, train_settings: TrainSettings, method: Overr
 
 
 def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:
-    """An untrained one of the same dataset in another place.
+    """An untrained trainer of the same dataset in another place.
 
-    Its settings are the presets for that place. What differed from those of the old place still does, but for the
-    levels and the near plane.
+    Its settings are the presets for that place, but settings that differed from the old place's presets are kept,
+    except for the levels and the near plane.
 
     Args:
-        train_settings: those that the old one was opened with.
+        train_settings: the settings that the old trainer was opened with.
 
     Raises:
         ValueError: nothing could be learnt there.
@@ -156,9 +158,9 @@ def _presets(
     train = train_preset(device, dataset.box, dataset.n_levels, dataset.near_plane)
     if contraction is not None:
         train = replace(train, contraction=contraction_named(contraction))
-    if contraction not in (None, "none") and not nested:  # fresh fog is thinner there, and steps don't grow
+    if contraction not in (None, "none") and not nested:  # an untrained field is thinner there, and steps don't grow
         train = replace(train, march=replace(train.march, alpha_thre=0.25 * train.march.alpha_thre))
-    if is_own(field) and dataset.train.moves:  # whether it looks at times, its code says, which isn't run yet
+    if is_own(field) and dataset.train.moves:  # only its code, which hasn't run yet, says whether it uses times
         train = for_times(train)
     if contraction in ENDLESS:
         train = replace(train, march=replace(train.march, far_plane=endless(dataset.box)))
@@ -166,9 +168,9 @@ def _presets(
 
 
 def _pixels_across(dataset: Dataset, contraction: str | None) -> float:
-    """Pixels of a training view across what a field covers, as large as they are at the box."""
+    """How many pixels of a training view, at the size they have at the box, span the space that a field covers."""
     contracted = (contraction or default_contraction(dataset.n_levels)) != "none"
-    sides = 2 if contracted else 2 ** (dataset.n_levels - 1)  # contracted, half a side is left to all around the box
+    sides = 2 if contracted else 2 ** (dataset.n_levels - 1)  # if contracted, the box has only half of each side
     return sides * pixels_across(dataset.train.cameras, dataset.box)
 
 
@@ -180,12 +182,12 @@ def open_trainer(
     progress: Progress | None = None,
     overrides: Overrides | None = None,
 ) -> Trainer:
-    """Open a scene and make sure that it can be rendered.
+    """Open a scene and check that it can be rendered and trained.
 
     Args:
-        path: a dataset, a demo's name, or a file that ends in .safetensors, which keeps its own settings and reading
-            but for up. The code of a field of the user's own must be named again, as `Overrides.method`'s "field".
-        reading: of a dataset.
+        path: a dataset, a demo's name, or a .safetensors file. The last keeps its own settings and reading options,
+            except for `up`; a user's own field must be named again as `overrides.method["field"]`.
+        reading: how to read a dataset.
         progress: called with what is being done; an exception it raises ends the opening.
 
     Raises:
@@ -211,8 +213,8 @@ def open_trainer(
 
 
 def refuse_for_snapshot(path: str, reading: ReadOptions, overrides: Overrides) -> None:
-    """Raise FirstlightError if a snapshot is to lie in another box, to be read otherwise, or to have another method,
-    than it was trained. A field of the user's own is named again, see `load_snapshot`."""
+    """Raise FirstlightError if the options would change a snapshot's box, reading options or method. A user's own field
+    may be named again, see `load_snapshot`."""
     if overrides.place.keys() - {"up"}:
         raise FirstlightError(
             f"{path} was trained in a box and levels of its own: open its dataset with --box and --levels instead"
@@ -229,8 +231,8 @@ def is_snapshot(path: str) -> bool:
 
 
 def rehearse(trainer: Trainer) -> None:
-    """Compile or load the kernels of views and steps, so that the first ones aren't charged for it; what can't be shown
-    or learnt from fails here."""
+    """Compile or load the kernels for rendering and training, so that the first ones aren't slow; a scene that can't be
+    rendered or trained on fails here."""
     trainer.rehearse()
     camera = trainer.dataset.train.cameras[0].resized(16, 16).to(trainer.device)
     background = camera.c2w.new_ones(3)

@@ -1,4 +1,4 @@
-"""What training moves: a field, what samples it, the grid of what is occupied, and the mean that is shown of it."""
+"""Everything that training changes: a field, its sampler, the occupancy grid, and the averaged field that is shown."""
 
 from typing import Any
 
@@ -20,19 +20,19 @@ class Model:
     """A fresh field, sampler and grid for a dataset.
 
     Args:
-        dataset: says where they lie.
-        field_settings, sampler_settings: of one of `core.fields.FIELDS`, or of a field of the user's own, and
-            of one of `core.samplers.SAMPLERS`.
-        train_settings: the grid's levels and cells.
+        dataset: defines the space that they cover.
+        field_settings: of one of `core.fields.FIELDS`, or of a user's own field.
+        sampler_settings: of one of `core.samplers.SAMPLERS`.
+        train_settings: the grid's levels and resolution.
         generator: draws the initial weights, on the CPU.
 
     Attributes:
-        field: what learns.
-        shown: the mean of its last weights. A field of the user's own is shown as it is: it may keep what changes
-            where no mean finds it.
-        grid: the occupancy grid, which is kept up whatever the sampler: it shows where something is.
-        sampler: what places samples.
-        learning_sampler: the sampler, where it is trained beside the field; else None.
+        field: the field that is trained.
+        shown: the field with the running mean of its weights. A user's own field is shown as it is: it may keep state
+            that averaging would miss.
+        grid: the occupancy grid, updated whatever the sampler, as it shows where something is.
+        sampler: places the samples.
+        learning_sampler: the sampler if it is trained together with the field, else None.
 
     Raises:
         ValueError: see `space_of`.
@@ -59,7 +59,7 @@ class Model:
 
     @property
     def parts(self) -> dict[str, nn.Module]:
-        """All modules, by the names that stand before those of their tensors."""
+        """All modules, by the prefixes of their tensors' names."""
         parts: dict[str, nn.Module] = {"field": self.field, "grid": self.grid}
         if self.shown is not self.field:
             parts["shown"] = self.shown
@@ -68,26 +68,26 @@ class Model:
         return parts
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        """All that is learnt, by name; the field's bear their own."""
+        """All learnt parameters by name; the field's have no prefix."""
         parameters = dict(self.field.named_parameters())
         if self.learning_sampler is not None:
             parameters |= {f"sampler.{name}": value for name, value in self.learning_sampler.named_parameters()}
         return parameters
 
     def follow(self, step: int) -> None:
-        """Let what is shown follow what a step has learnt."""
+        """Update the averaged weights after a step."""
         if self._averaged is not None:
             self._averaged.follow(step)
 
     def groups(self) -> list[dict[str, Any]]:
-        """All that is learnt, as an optimiser takes it; "factor" is what a group's learning rate is multiplied by."""
+        """All learnt parameters in an optimiser's groups; "factor" multiplies a group's learning rate."""
         groups = [{"params": self.field.parameters(), "factor": 1.0}]
         if (learning := self.learning_sampler) is not None:
             groups.append({"params": learning.parameters(), "factor": learning.rate_factor})
         return groups
 
     def tensors(self) -> dict[str, Tensor]:
-        """Parameters and buffers, by name, and what the grid has observed for its next update."""
+        """Parameters and buffers by name, and the grid's observations since its last update."""
         tensors = {
             f"{part}.{name}": value
             for part, module in self.parts.items()
@@ -96,7 +96,8 @@ class Model:
         return tensors | {"observed": self.grid.seen}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take `tensors` of a model that was made with the same arguments; one without a mean shows what learns."""
+        """Load the `tensors()` of a model made with the same arguments; without averaged weights among them, the
+        trained ones are shown."""
         for part, module in self.parts.items():
             known = under(f"{part}.", tensors)
             module.load_state_dict(under("field.", tensors) if part == "shown" and not known else known)
@@ -104,5 +105,5 @@ class Model:
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Those tensors whose names begin with a prefix, by what follows it."""
+    """The tensors whose names start with a prefix, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

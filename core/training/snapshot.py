@@ -1,8 +1,8 @@
 """Snapshots: everything a run needs to continue exactly where it was, in one safetensors file, without pickle.
 
-Tensors: the field, its running mean that is shown, the grid, the optimiser's moments and the generator's state. The
-header's "firstlight" entry is a JSON object with the settings, the counters, the training views left out, the scene's
-place and where the dataset lies; the images are not stored.
+Tensors: the field, the running mean of its weights that is shown, the grid, the optimiser's moments and the generator's
+state. The header's "firstlight" entry is a JSON object with the settings, the counters, the excluded training views,
+the scene's place and the dataset's path; the images are not stored.
 """
 
 import json
@@ -30,11 +30,12 @@ from core.training.trainer import Trainer
 
 _KEY = "firstlight"
 _VERSION = 4
-"""1: the colour network had one density feature less. 2: space around the box was not contracted. 3: the network's
-output was the logarithm of the density itself, and untrained contracted space was four times as dense."""
+"""Older versions: in 1, the colour network had one density feature less; in 2, space around the box was not contracted;
+in 3, the network's output was the logarithm of the density itself, and untrained contracted space was four times as
+dense."""
 
 _COMPARED_CAMERAS = 3
-"""Cameras whose poses are compared with the dataset's: poses that were searched for again differ."""
+"""Cameras whose poses are compared with the dataset's: poses that were estimated again differ."""
 
 
 def save_snapshot(path: str | Path, trainer: Trainer) -> None:
@@ -74,12 +75,12 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
 
     Args:
         progress: as in `open_dataset`.
-        own_field: path.py:Class of the user's own field that it was trained with. Snapshots may come from anywhere, so
-            code that one names runs only if the user names it too.
+        own_field: "path.py:Class" of the user's own field that it was trained with. Snapshots may come from anywhere,
+            so code that a snapshot names runs only if the user names it too.
 
     Raises:
-        SnapshotError: the file is missing, broken or of another version, its dataset is gone, or it was trained with a
-            field of somebody's own and that wasn't named.
+        SnapshotError: the file is missing, damaged or of another version, its dataset is gone, or it was trained with
+            the code of a user's own field, which wasn't named.
         FieldError: see `core.fields.own.OwnField`.
     """
     path = Path(path).expanduser()
@@ -128,7 +129,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
 
 
 def _field_settings(path: Path, name: str, values: dict, own_field: str | None) -> Any:
-    """The settings of the field in a snapshot; of the user's own, those of the one that was named anew."""
+    """The settings of a snapshot's field; for a user's own field, of the one that the user named."""
     if not is_own(name):
         if own_field is not None:
             raise SnapshotError(f"{path} was trained with the field {name}, not with {own_field}: leave --field out")

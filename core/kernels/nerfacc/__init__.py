@@ -1,1 +1,1 @@
-"""nerfacc's CUDA kernels where nvcc built them, behind the same functions as Warp's."""
+"""nerfacc's CUDA kernels, once nvcc has built them, behind the same functions as Warp's."""

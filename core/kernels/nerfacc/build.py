@@ -1,8 +1,9 @@
-"""Builds nerfacc's CUDA kernels from the sources in its package, once for each torch and kind of GPU, and loads them.
+"""Builds nerfacc's CUDA kernels from the sources in its package, once per torch version and GPU architecture, and loads
+them.
 
-nerfacc builds on first use in its own way, which is left alone: it waits for ever for a lock that a killed build left
-behind, and its sources don't compile as C++20. Here a compiler runs in a process of its own, for a limited time, on
-mended copies, and what comes out is moved to the user's folder when it is whole.
+nerfacc's own build on first use is not used: it waits forever for a lock that a killed build left behind, and its
+sources don't compile as C++20. Here the compiler runs in a separate process with a time limit, on patched copies, and
+the library is moved to the user's folder once it is complete.
 """
 
 import importlib.util
@@ -24,12 +25,12 @@ from core.files import user_folder
 from core.process import package_version
 
 LONGEST_BUILD = 30 * 60.0
-"""Seconds after which a build is given up; two slow cores take fifteen minutes."""
+"""Seconds after which a build is abandoned; two slow cores take fifteen minutes."""
 
 _MODULE = "nerfacc_cuda"
 
 _CLASHES = {"lerp": "nerfacc_lerp"}
-"""Names of nerfacc's that C++20 has too, and what they are called in the copies."""
+"""Names in nerfacc's sources that clash with C++20, and their replacements."""
 
 _COMPILE = """
 import sys
@@ -39,7 +40,7 @@ load(sys.argv[1], sys.argv[3:], ["-O3"], ["-O3"], build_directory=sys.argv[2])
 
 
 def library() -> Path:
-    """Where the kernels for this torch, Python and GPU lie once they are built. There must be a CUDA device."""
+    """The file for the kernels built for this torch, Python and GPU. Needs a CUDA device."""
     major, minor = torch.cuda.get_device_capability()
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
     versions = f"{package_version('nerfacc')}-torch{torch.__version__}-{python}-sm{major}{minor}"
@@ -47,7 +48,7 @@ def library() -> Path:
 
 
 def obstacle() -> str | None:
-    """Why nerfacc's kernels can't be built here, and what would help; None if nothing is known to be in the way."""
+    """Why nerfacc's kernels can't be built here, and what to do about it; None if no obstacle is known."""
     if _sources() is None:
         return "nerfacc is not installed: pip install -r requirements.txt"
     wanted = (torch.version.cuda or "").partition(".")[0]
@@ -67,17 +68,17 @@ def obstacle() -> str | None:
 
 
 def build(seconds: float = LONGEST_BUILD) -> None:
-    """Compile the kernels, which takes minutes, and leave them where `library` says.
+    """Compile the kernels into the file `library()`, which takes minutes.
 
     Raises:
-        BackendUnavailable: nerfacc is missing, or the compiler failed, with its first error, or took longer than
-            `seconds`.
+        BackendUnavailable: nerfacc is missing, the compiler failed (the message has its first error), or it took longer
+            than `seconds`.
     """
     target, sources = library(), _sources()
     if sources is None:
         raise BackendUnavailable("nerfacc is not installed: pip install -r requirements.txt")
     with tempfile.TemporaryDirectory(prefix="firstlight-nerfacc-") as folder:
-        files, out, log = _mended_copies(sources, Path(folder)), Path(folder) / "out", Path(folder) / "log"
+        files, out, log = _patched_copies(sources, Path(folder)), Path(folder) / "out", Path(folder) / "log"
         out.mkdir()
         code = _run([sys.executable, "-c", _COMPILE, _MODULE, str(out), *files], log, seconds)
         if code is None:
@@ -90,15 +91,15 @@ def build(seconds: float = LONGEST_BUILD) -> None:
             raise BackendUnavailable(f"nerfacc's kernels could not be built ({reason}): run with --backend warp")
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")
-        shutil.copyfile(built, partial)  # a temporary folder may lie on another disk
+        shutil.copyfile(built, partial)  # the temporary folder may be on another disk
         partial.replace(target)
 
 
 def load() -> ModuleType:
-    """The kernels that were built.
+    """The extension module with the kernels that were built.
 
     Raises:
-        BackendUnavailable: they don't load.
+        BackendUnavailable: it does not load.
     """
     path = library()
     try:
@@ -112,14 +113,14 @@ def load() -> ModuleType:
 
 
 def first_error(log: str) -> str:
-    """The line of a compiler's output that says what went wrong; the last one if none does."""
+    """The first error line of a compiler's output, or its last line if there is none."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"\berror( C\d+)?:|\bfatal\s*:", line)]
     return (errors or lines[-1:] or ["no message"])[0][:300]
 
 
 def _run(command: list[str], log: Path, seconds: float) -> int | None:
-    """A command's exit code, or None if it takes longer; however this ends, no process of it is left."""
+    """A command's exit code, or None if it times out. Its processes are ended however this returns."""
     with (
         log.open("w") as output,
         subprocess.Popen(
@@ -131,7 +132,7 @@ def _run(command: list[str], log: Path, seconds: float) -> int | None:
         except subprocess.TimeoutExpired:
             return None
         finally:
-            if process.poll() is None:  # ninja ends its compilers when it is asked to, not when it is killed
+            if process.poll() is None:  # ninja ends its compilers on SIGTERM, but not on SIGKILL
                 os.killpg(process.pid, signal.SIGTERM) if hasattr(os, "killpg") else process.kill()
 
 
@@ -141,8 +142,8 @@ def _sources() -> Path | None:
     return None if spec is None or spec.origin is None else Path(spec.origin).parent / "cuda" / "csrc"
 
 
-def _mended_copies(sources: Path, folder: Path) -> list[str]:
-    """Copies nerfacc's sources so that they compile; gives the files to compile."""
+def _patched_copies(sources: Path, folder: Path) -> list[str]:
+    """Copies nerfacc's sources, patched so that they compile; returns the files to compile."""
     copies = Path(shutil.copytree(sources, folder / "csrc"))
     files = [path for path in copies.rglob("*") if path.is_file()]
     for path in files:
@@ -154,10 +155,10 @@ def _mended_copies(sources: Path, folder: Path) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """The compiler's: the toolkit that nvcc belongs to, and headers that torch's own CUDA packages bring along."""
+    """The compiler's environment: the toolkit that nvcc belongs to, and the headers of torch's CUDA packages."""
     environment = dict(os.environ)
     top = re.search(r"TOP=(.+)", _output(["nvcc", "--dryrun", "-c", "-x", "cu", os.devnull]))
-    if top is not None:  # torch looks beside nvcc, which may be a link or a script that lies elsewhere
+    if top is not None:  # torch looks next to nvcc, but that may be a link or a script outside the toolkit
         environment.setdefault("CUDA_HOME", os.path.normpath(top[1].strip().strip('"')))
     headers = sorted(str(path) for path in Path(torch.__file__).parents[1].glob("nvidia/*/include"))
     known = environment.get("CPLUS_INCLUDE_PATH")
@@ -168,7 +169,7 @@ def _environment() -> dict[str, str]:
 
 
 def _output(command: list[str]) -> str:
-    """What a command prints, "" if it doesn't run."""
+    """A command's output and errors, "" if it doesn't run."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
     except (OSError, subprocess.SubprocessError):

@@ -1,12 +1,13 @@
-"""What nerfacc's CUDA kernels (Li et al. 2023) do in place of Warp's: rounds of a march, and sums along rays.
+"""nerfacc's CUDA kernels (Li et al. 2023) in place of Warp's for rounds of a march and sums along rays.
 
-They serve where they take the same samples as the marcher's law says, and Warp's serve everywhere else:
+They are used only where they take the same samples as our march; everything else stays with Warp:
 
-- nerfacc does not let a step grow while a ray passes empty cells, so marches with a cone angle are Warp's;
-- it adds step to step on the way through empty cells, for ever once float32 can't tell t from t + step;
-- first cells, dense counts and what is kept of a march have no counterpart there; sums of values are torch's.
+- nerfacc doesn't grow the step while a ray crosses empty cells, so Warp marches if there is a cone angle;
+- it crosses empty cells by adding one step after the other, which never ends once t + step == t in float32;
+- it has no counterpart for first cells, dense counts and keeping a march's samples; torch sums values.
 
-A crop box, the planes and the jitter reach nerfacc as each ray's own near and far plane: where it goes on, and its end.
+A crop box, the planes and the jitter reach nerfacc as each ray's own near and far plane: where the ray continues and
+where it ends.
 """
 
 from functools import lru_cache
@@ -28,19 +29,19 @@ class NerfaccKernels:
     """nerfacc's compiled functions.
 
     Args:
-        extension: the module that nerfacc's `csrc/nerfacc.cpp` describes, see `core.kernels.nerfacc.build.load`.
-        device_type: of the tensors it takes.
+        extension: the module that nerfacc's `csrc/nerfacc.cpp` defines, see `core.kernels.nerfacc.build.load`.
+        device_type: the device type of the tensors that it takes.
     """
 
     def __init__(self, extension: ModuleType, device_type: str = "cuda"):
         self._extension, self.device_type = extension, device_type
 
     def take(self, tensor: Tensor) -> bool:
-        """Whether they work on tensors that lie where this one does."""
+        """Whether the kernels work on this tensor's device."""
         return tensor.device.type == self.device_type
 
     def march(self, grid: GridState, rays: Rays, settings: MarchSettings, t_maxs: Tensor) -> "NerfaccMarch | None":
-        """A march of theirs, or None where they would take other samples than the law says.
+        """nerfacc's march, or None where it would take other samples than ours.
 
         Args:
             t_maxs: (n_rays,) float32, where each ray ends.
@@ -50,7 +51,7 @@ class NerfaccKernels:
         return NerfaccMarch(self._extension, grid, rays, settings.render_step_size, t_maxs)
 
     def exclusive_sum(self, values: Tensor, packed_info: Tensor) -> Tensor:
-        """The sum of the earlier values on a sample's ray, (n_samples,); differentiable.
+        """For each sample the sum of the values before it on its ray, (n_samples,); differentiable.
 
         Args:
             values: (n_samples,) float32.
@@ -61,16 +62,16 @@ class NerfaccKernels:
 
 
 def proven(kernels: NerfaccKernels) -> NerfaccKernels:
-    """The kernels, once they have given the right sums: nerfacc does not look whether a launch failed.
+    """The same kernels, after a check that their sums are right: nerfacc doesn't notice if a launch fails.
 
     Raises:
-        BackendUnavailable: they gave others.
+        BackendUnavailable: the sums are wrong.
     """
     packed_info = torch.tensor([[0, 1], [1, 3]], dtype=torch.int32, device=kernels.device_type)
     values = torch.tensor([8.0, 1.0, 2.0, 4.0], device=kernels.device_type)
     try:
         sums = kernels.exclusive_sum(values, packed_info).tolist()
-    except RuntimeError as error:  # what CUDA says has several lines
+    except RuntimeError as error:  # CUDA's messages have several lines
         sums = str(error).partition("\n")[0]
     if sums != [0.0, 0.0, 1.0, 3.0]:
         raise BackendUnavailable(f"nerfacc's kernels don't work on this GPU (sums: {sums}): run with --backend warp")
@@ -78,14 +79,14 @@ def proven(kernels: NerfaccKernels) -> NerfaccKernels:
 
 
 class NerfaccMarch:
-    """Rays on their way through a grid: what every round hands to nerfacc."""
+    """Rays on their way through a grid, with the inputs that every round passes to nerfacc."""
 
     def __init__(self, extension: ModuleType, grid: GridState, rays: Rays, step_size: float, t_maxs: Tensor):
         self._extension, self._grid, self._rays = extension, grid, rays
         self._step_size, self._t_maxs = step_size, t_maxs
         n_levels, device = grid.binaries.shape[0], t_maxs.device
         self._aabbs = _aabbs(grid.box, n_levels, device)
-        # Planes are unbounded here: a camera in several boxes must have entered the coarsest one first.
+        # Near and far don't clip here: for a camera inside several boxes, the coarsest one must be entered first.
         boxes = [outer_box(grid.box, level + 1) for level in range(n_levels)]
         ranges = [intersect_box(rays, box, -FAR_AWAY, FAR_AWAY) for box in boxes]
         entries, exits = (torch.stack(ts, dim=1) for ts in zip(*ranges, strict=True))
@@ -99,7 +100,7 @@ class NerfaccMarch:
 
         Args:
             rays: (n_active,) int32, at least one.
-            t_nexts: (n_rays,) float32, where each ray goes on; updated.
+            t_nexts: (n_rays,) float32, where each ray continues; updated.
         """
         nears, fars = t_nexts[rays], self._t_maxs[rays]
         _, found, reached = self._extension.traverse_grids(
@@ -115,11 +116,11 @@ class NerfaccMarch:
             fars,
             self._step_size,
             0.0,  # the cone angle
-            False,  # intervals, of which samples are the middles
+            False,  # no intervals: samples are their midpoints
             True,
             True,
             max_samples,
-            False,  # counts first, and allocates what is needed
+            False,  # no over-allocation: it counts first, then allocates what is needed
         )
         # `reached` is written only for rays with a sample
         goes_on = (found.chunk_cnts == max_samples) & (reached + 0.5 * self._step_size < fars)
@@ -145,5 +146,5 @@ class _ExclusiveSum(torch.autograd.Function):
 
 @lru_cache(maxsize=8)
 def _aabbs(box: Box, n_levels: int, device: torch.device) -> Tensor:
-    """The bounds of each level, (n_levels, 6) float32; kept, for a copy to a GPU would be waited for."""
+    """The bounds of each level, (n_levels, 6) float32; cached, as copying them to a GPU would block."""
     return torch.tensor([outer_box(box, level + 1) for level in range(n_levels)], device=device)

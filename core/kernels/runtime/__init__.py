@@ -1,1 +1,1 @@
-"""What every kernel needs: devices, launching, the thread pool. Knows no operation."""
+"""What every kernel needs, whatever it computes: devices, launching, the thread pool."""

@@ -1,6 +1,6 @@
-"""Whose kernels march and sum on CUDA: Warp's, or nerfacc's where they were chosen. One choice for the process.
+"""The backend that marches and sums on CUDA: Warp's kernels by default, or nerfacc's. One choice for the process.
 
-Marches and weights ask here which kernels to use; nothing else knows that there are two.
+Only marching and the rendering weights ask for it; no other code depends on the backend.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from core.kernels.nerfacc.kernels import NerfaccKernels
 
 
 class Backend(NamedTuple):
-    """Kernels, and why these.
+    """A backend and why it was chosen.
 
     Attributes:
-        nerfacc: nerfacc's, for the name "nerfacc"; Warp's need nothing.
+        nerfacc: nerfacc's kernels if the name is "nerfacc", else None.
     """
 
     name: Literal["warp", "nerfacc"]
@@ -32,14 +32,14 @@ def current() -> Backend:
 
 
 def use(backend: Backend) -> None:
-    """March and sum with these kernels from now on."""
+    """Make this the backend from now on."""
     global _current
     _current = backend
 
 
 @contextmanager
 def using(backend: Backend) -> Iterator[None]:
-    """March and sum with these kernels for a while."""
+    """Make this the backend inside the `with` block."""
     before = current()
     use(backend)
     try:
@@ -49,6 +49,6 @@ def using(backend: Backend) -> Iterator[None]:
 
 
 def nerfacc_for(tensor: Tensor) -> NerfaccKernels | None:
-    """nerfacc's kernels, if they are in use and take tensors that lie where this one does."""
+    """nerfacc's kernels if they are the backend and take tensors on this one's device, else None."""
     kernels = _current.nerfacc
     return kernels if kernels is not None and kernels.take(tensor) else None

@@ -1,7 +1,7 @@
-"""Kernels whose work is one call of a C++ function in `core/kernels/cpp`.
+"""Kernels that consist of one call to a C++ function in `core/kernels/cpp`.
 
-Warp compiles the headers for the CPU and for CUDA. It wants a Python function for a kernel and one more for a piece of
-C++, both with all arguments; here a single signature makes both.
+Warp compiles the headers for the CPU and for CUDA. It needs one Python function for the kernel and another for the C++
+snippet, each with all arguments; here both are generated from a single signature.
 """
 
 import inspect
@@ -17,10 +17,10 @@ HEADERS = Path(__file__).parents[1] / "cpp"
 """The folder of the C++ headers."""
 
 _OWN = ("wp", "native", "offset", "run", "row", "number", "first")
-"""Names that the kernel's own text uses."""
+"""Names that the generated kernel source uses itself."""
 
 _headers: dict[str, dict[str, None]] = {}
-"""The headers of each of Warp's modules, in the order of their kernels."""
+"""The headers of each Warp module, by its name, in the order in which its kernels were made."""
 
 
 def cpp_kernel(
@@ -31,25 +31,25 @@ def cpp_kernel(
     name: str | None = None,
     module: str | None = None,
 ) -> Callable[[Callable], wp.Kernel]:
-    """Makes a kernel of a function that is only a signature, see `core.kernels.runtime.types`.
+    """Decorator that makes a kernel from a bare signature; `core.kernels.runtime.types` has the argument types.
 
-    The C++ function has the same arguments, in the same order. The first is the index of the item that a thread does;
-    `launch` is given the others. With `run_over`, the first two are the index of a thread's first item and the one
-    behind its last, and `launch_runs` is given the others; with `split_axis` too, the third is the items' row.
+    The C++ function takes the same arguments in the same order. The first is the index of the item that a thread works
+    on; the others are passed to `launch`. With `run_over`, the first two are the thread's half-open range of items
+    [first, last), and the others are passed to `launch_runs`; with `split_axis` too, the third is the items' row.
 
     Args:
-        header: the file that has the function: a name in `core/kernels/cpp`, or a path; or several files, of which the
-            last one has it and uses the others in its templates.
-        call: the function, with its template arguments, in the namespace `firstlight`: "gather<2>".
+        header: the file that defines the function: a name in `core/kernels/cpp`, or a path; or several files, the last
+            of which defines it and uses the others in its templates.
+        call: the function in the namespace `firstlight`, with its template arguments: "gather<2>".
         run_over: the array argument whose length is the number of items.
-        split_axis: of launches over rows of runs, the axis that is split: 0 for rows, 1 for runs. None: there is one
-            axis.
-        name: the kernel's; None: the function's.
-        module: what Warp compiles together; None: all kernels of the function's file.
+        split_axis: the axis along which launches over rows of runs are split: 0 for rows, 1 for runs. None if there is
+            only one axis.
+        name: the kernel's name, by default the function's.
+        module: the Warp module that the kernel is compiled in, by default one for all kernels of the function's file.
 
     Raises:
-        ValueError: the header does not exist; `run_over` names no array argument of a launch; `split_axis` is neither
-            0 nor 1, or there is no `run_over` beside it; or an argument's name is one that the kernel itself uses.
+        ValueError: the header does not exist; `run_over` is not the name of an array argument; `split_axis` is neither
+            0 nor 1, or is passed without `run_over`; or an argument has a name that the generated kernel uses.
     """
     headers = (header,) if isinstance(header, str) else header
     for name_or_path in headers:
@@ -88,12 +88,12 @@ def cpp_kernel(
 
 
 def build_options(headers: list[str], before: str = "") -> wp.ModuleBuildOptions:
-    """What has Warp compile a module with some of our headers.
+    """Options that make Warp compile a module with these headers.
 
     Args:
-        before: C++ that stands before the headers.
+        before: C++ to insert before the headers.
     """
-    # Warp's own headers are compiled once for all modules, up to the first thing that is not a directive
+    # Warp precompiles its own headers, up to the first line that is not a directive, once for all modules
     preamble = before + "namespace firstlight {}\n" + "".join(f'#include "{header}"\n' for header in headers)
     files = {path: None for header in headers for path in _with_included(HEADERS / header)}
     return wp.ModuleBuildOptions(
@@ -106,17 +106,17 @@ def build_options(headers: list[str], before: str = "") -> wp.ModuleBuildOptions
 
 
 def headers_of(module: wp.Module) -> list[str]:
-    """The headers that a module's kernels call."""
+    """The headers that define the functions which a module's kernels call."""
     return list(_headers.get(module.name, ()))
 
 
 def _include(headers: tuple[str, ...], module_name: str) -> None:
-    """Let a module of Warp's see headers, and be compiled anew when they or what they include change."""
+    """Include headers in a Warp module, and recompile it when they or the files they include change."""
     known = _headers.setdefault(module_name, {})
     if not known.keys() >= set(headers):
         known.update(dict.fromkeys(headers))
         module = wp.get_module(module_name)
-        module.options["enable_backward"] = False  # torch asks for no adjoint kernel
+        module.options["enable_backward"] = False  # torch needs no adjoint kernels
         module.options["extra_build_options"] = build_options(list(known))
         module.mark_modified()
 
@@ -128,7 +128,7 @@ def _with_included(header: Path) -> Iterator[Path]:
 
 
 def _warp_type(annotation: Any) -> Any:
-    """What Warp is told of an argument: what stands behind the first type of an `Annotated`."""
+    """An argument's type for Warp: the first metadata item of an `Annotated`, or the annotation itself."""
     metadata = getattr(annotation, "__metadata__", None)
     return metadata[0] if metadata else annotation
 
@@ -137,14 +137,14 @@ def _without_arguments(): ...
 
 
 def _named_after(function: Callable, code: CodeType, scope: dict[str, Any], types: dict[str, Any]) -> FunctionType:
-    """A function for Warp, which reads its annotations, looks names up in its scope and never calls it."""
-    made = FunctionType(code, scope, function.__name__)
-    made.__module__, made.__qualname__, made.__annotations__ = function.__module__, function.__qualname__, types
-    return made
+    """A stand-in function for Warp, which reads its annotations and looks names up in its scope, but never calls it."""
+    copy = FunctionType(code, scope, function.__name__)
+    copy.__module__, copy.__qualname__, copy.__annotations__ = function.__module__, function.__qualname__, types
+    return copy
 
 
 def _body(run_over: str | None, split_axis: int | None, given: str) -> str:
-    """The kernel's text in Warp's Python: it finds a thread's items and calls the C++."""
+    """Source of the kernel's body in Warp's Python: it finds a thread's items and calls the C++ function."""
     if run_over is None:
         return f"    native(wp.tid() + offset, {given})\n"
     numbers = {

@@ -1,7 +1,7 @@
-"""Which device the engine runs on, and why; `core.rendering.backends` says with which kernels.
+"""Chooses the device that the engine runs on and explains the choice; `core.rendering.backends` chooses the kernels.
 
-One source of kernels serves every device: Warp compiles it for the CPU with its own LLVM and for CUDA with its own
-NVRTC, so neither a compiler nor nvcc is needed.
+All devices share one kernel source: Warp compiles it for the CPU with its own LLVM and for CUDA with its own NVRTC, so
+neither a compiler nor nvcc is needed.
 """
 
 import torch
@@ -12,14 +12,14 @@ from core.process import peak_memory
 
 
 def choose_device(name: str | None = None) -> str:
-    """The device to run on: the one asked for, or else a CUDA GPU where there is one, or else the CPU.
+    """The device to run on: the requested one, by default a CUDA GPU if there is one and else the CPU.
 
     Args:
         name: "cpu", "cuda" or None.
 
     Raises:
-        BackendUnavailable: CUDA is asked for and torch can't use one.
-        ValueError: the name is neither.
+        BackendUnavailable: CUDA is requested, and torch can't use a GPU.
+        ValueError: any other name.
     """
     if name not in (None, "cpu", "cuda"):
         raise ValueError(f"device must be cpu or cuda, got {name!r}")
@@ -29,7 +29,7 @@ def choose_device(name: str | None = None) -> str:
 
 
 def why_no_cuda() -> str:
-    """Why torch has no CUDA device, and what would give it one."""
+    """Why torch has no CUDA device, and how to get one."""
     if torch.version.cuda is None:
         return (
             f"this torch ({torch.__version__}) is built without CUDA: install a CUDA build, see pytorch.org/get-started"
@@ -41,17 +41,17 @@ def why_no_cuda() -> str:
 
 
 def fastest_precision(device: str) -> Precision:
-    """bfloat16 where the device multiplies matrices in it natively, else float32."""
-    if device == "cuda":  # before Ampere torch emulates it, which is slower than float32
+    """bfloat16 where the device has native bfloat16 matrix products, else float32."""
+    if device == "cuda":  # before Ampere torch emulates bfloat16, which is slower than float32
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     capabilities = torch.cpu.get_capabilities()
     return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
 
 
 def peak_memory_mb(device: str) -> dict[str, float | None]:
-    """The most memory this process has used, in MB: `peak_memory_mb`, and on CUDA also `peak_gpu_memory_mb`.
+    """Peak memory of this process in MB: `peak_memory_mb`, and on CUDA also `peak_gpu_memory_mb`.
 
-    None where the system doesn't tell (Windows).
+    None where the system doesn't report it (Windows).
     """
     peak = {"peak_memory_mb": peak_memory()}
     if device == "cuda":

@@ -1,6 +1,6 @@
 """Launches Warp kernels on torch tensors: split over threads on the CPU, on torch's current stream on CUDA.
 
-A Warp launch on the CPU runs on the calling thread and releases the GIL, so a launch is cut into slices that run on a
+On the CPU a Warp launch runs on the calling thread and releases the GIL, so a launch is cut into slices that run on a
 thread pool; the networks' matrix products share the pool (`run_together`). Every kernel's first argument is `offset`,
 an int: the slice's first index along the split axis, which the kernel adds to that axis of `wp.tid()`.
 """
@@ -26,10 +26,10 @@ from core.process import Configuration, available_cores, when_configured
 
 @contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Drop what native code writes to the process's standard error."""
+    """Discard what native code writes to the process's standard error."""
     try:
         kept = os.dup(2)
-    except OSError:  # a program without a console has none
+    except OSError:  # a program without a console has no standard error
         yield
         return
     with open(os.devnull, "wb") as nowhere:
@@ -43,11 +43,11 @@ def _without_stderr() -> Iterator[None]:
 
 @cache
 def start_warp() -> None:
-    """Let Warp find its devices, once; what makes Warp's arrays before any launch calls it."""
+    """Initialise Warp once. Code that makes Warp arrays before the first launch must call it."""
     with making_kernels:
         if torch.cuda.is_available():
             wp.init()
-        else:  # Warp would warn on every start that there is no CUDA driver; `doctor` says it when it is asked
+        else:  # else Warp would warn at every start that there is no CUDA driver; `doctor` reports it on request
             with _without_stderr():
                 wp.init()
 
@@ -56,25 +56,25 @@ T = TypeVar("T")
 
 _workers: Workers | None = None
 making_kernels = threading.RLock()
-"""Held while Warp starts, and while a kernel is made, compiled or loaded: none of that is thread-safe in Warp."""
+"""Held while Warp initialises, and while a kernel is made, compiled or loaded: none is thread-safe in Warp."""
 _n_threads = 1  # until the process is configured: importing starts no threads
 
 
 def made_once(make: Callable[..., T]) -> Callable[..., T]:
-    """A maker of kernels, or of what they are made of, that gives the same to all who ask with the same arguments: a
-    picture's threads ask at once."""
-    made = cache(make)
+    """Thread-safe `functools.cache` for functions that make kernels or parts of them: the threads that render an image
+    call them at the same time."""
+    cached = cache(make)
 
     @wraps(make)
-    def asked(*args) -> T:
+    def locked(*args) -> T:
         with making_kernels:
-            return made(*args)
+            return cached(*args)
 
-    return asked
+    return locked
 
 
 def set_threads(n: int) -> None:
-    """Size the pool that shares out all work on the CPU, the calling thread included."""
+    """Set the size of the pool that all CPU work is split over, the calling thread included."""
     global _workers, _n_threads
     if n < 1:
         raise ValueError(f"threads must be at least 1, got {n}")
@@ -88,20 +88,20 @@ def _configure(configuration: Configuration) -> None:
     wp.config.log_level = wp.LOG_ERROR
     if configuration.torch_threads is not None:
         torch.set_num_threads(configuration.torch_threads)
-    # Gradients of saturated colours are denormal, and ten times as slow; threads made from here on inherit this.
+    # Gradients of saturated colours are denormal, and ten times as slow; threads started from now on inherit this.
     torch.set_flush_denormal(True)
     set_threads(configuration.threads or available_cores())
 
 
 @atexit.register
-def _end_workers() -> None:  # at exit too: none may wake up in an interpreter that is being taken down
+def _end_workers() -> None:  # at exit too: no thread may wake up while the interpreter shuts down
     if _workers is not None:
         _workers.close()
 
 
 @contextmanager
 def using_threads(n: int) -> Iterator[None]:
-    """Size the pool for a while."""
+    """Set the size of the pool inside the `with` block."""
     before = _n_threads
     set_threads(n)
     try:
@@ -111,22 +111,22 @@ def using_threads(n: int) -> Iterator[None]:
 
 
 def n_threads() -> int:
-    """Threads that work on the CPU is split over."""
+    """Number of threads that CPU work is split over."""
     return _n_threads
 
 
 def lanes_on(device: torch.device) -> int:
-    """How many independent parts work on a device is best cut into: one a thread on the CPU, unless the caller is a
-    part already."""
+    """How many independent parts to cut work on a device into: one per thread on the CPU, but 1 if the caller is such a
+    part itself."""
     return _n_threads if device.type == "cpu" and not is_sharing() else 1
 
 
 def run_together(tasks: list[Callable[[], T]]) -> list[T]:
     """Run tasks that release the GIL at the same time, on the pool and on the calling thread; results in order.
 
-    What a task itself would share out runs on the task's own thread: a pool that waits for itself would never end.
-    Tasks have the caller's gradient mode, which belongs to a thread. The first failure is raised, once no task runs
-    any more; no task begins after it.
+    Work that a task would split itself runs on the task's own thread: a pool that waits for itself would deadlock.
+    Tasks run in the caller's gradient mode, which torch keeps per thread. After a failure no further task starts; the
+    first failure is raised once no task is running.
     """
     workers = _workers
     if workers is None or len(tasks) == 1 or is_sharing():
@@ -140,7 +140,7 @@ class _Here(threading.local):
 
 
 _here = _Here()
-"""A thread's launches: threads fill them with arguments of their own."""
+"""The recorded launches of this thread: each thread fills in its own arguments."""
 
 
 def launch(
@@ -152,16 +152,16 @@ def launch(
     slices_a_thread: int = 1,
     block: int = 256,
 ) -> None:
-    """Run `kernel` over the index space `dim`, which has the axes of its `wp.tid()`.
+    """Run `kernel` over the index space `dim`, whose axes are those of its `wp.tid()`.
 
     Args:
         inputs: the kernel's arguments after `offset`; torch tensors are passed without a copy, and must be contiguous
-            where the kernel reads them by address. Vectors and structs must not change once they were handed over.
+            where the kernel reads them by address. Vectors and structs must not be changed after they were passed.
         split_axis: the axis along which slices write to disjoint memory.
-        grain: work items that are worth a thread of their own: about a tenth of a millisecond, for a hand-over to
-            another thread takes a fifth of that.
-        slices_a_thread: more than one where equal slices take unequal time.
-        block: threads of a block on CUDA, the same at all launches of a kernel.
+        grain: work items that are worth a thread of their own: about 0.1 ms of work, as handing work to another thread
+            takes a fifth of that.
+        slices_a_thread: more than one if equal slices take unequal time.
+        block: threads per block on CUDA, the same in all launches of a kernel.
     """
     if 0 in dim:
         return
@@ -187,12 +187,12 @@ def launch_runs(
     grain: int = 1 << 4,
     slices_a_thread: int = 1,
 ) -> None:
-    """Run a kernel over runs of items: on the CPU a thread takes `length` of them one after the other, or some side by
-    side in its wide registers; on CUDA, which has a thread for each, a run is a single one.
+    """Run a kernel over runs of items: on the CPU a thread works through `length` items, one after the other or several
+    at a time in SIMD registers; on CUDA, where every item has its own thread, a run is a single item.
 
     Args:
-        kernel: takes the length of a run after `offset`, and then `inputs`, see `core.kernels.runtime.cpp`.
-        dim: items along each axis; along the last one they are cut into runs, of which the last may be shorter.
+        kernel: takes `offset`, the length of a run, and then `inputs`, see `core.kernels.runtime.cpp`.
+        dim: items along each axis; the last axis is cut into runs, the last of which may be shorter.
         inputs, split_axis, slices_a_thread: see `launch`.
         grain: runs that are worth a thread of their own, see `launch`.
     """
@@ -204,22 +204,22 @@ def _device_of(inputs: list) -> torch.device:
     for x in inputs:
         if isinstance(x, Tensor):
             return x.device
-    raise ValueError("a launch needs a tensor among its inputs, which tells the device; got none")
+    raise ValueError("a launch needs at least one tensor among its inputs, to know its device; got none")
 
 
 def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device, block: int) -> OnCpu | OnCuda:
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
-    with making_kernels:  # the first one starts Warp, and compiles or loads the kernel
+    with making_kernels:  # the first launch initialises Warp, and compiles or loads the kernel
         start_warp()
         _compile_no_adjoint(kernel.module)
         arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
         command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)
-    assert isinstance(command, wp.Launch)  # as it was asked to record one
+    assert isinstance(command, wp.Launch)  # which `record_cmd` returns
     return OnCuda(command) if device.type == "cuda" else OnCpu(command)
 
 
 def _compile_no_adjoint(module: wp.Module) -> None:
-    """Adjoint kernels take most of a compilation, and torch asks for none of them."""
+    """Adjoint kernels take most of the compile time, and torch needs none."""
     if module.options["enable_backward"]:
         module.options["enable_backward"] = False
         module.mark_modified()
@@ -228,13 +228,13 @@ def _compile_no_adjoint(module: wp.Module) -> None:
 def _as_warp(value, kind):
     if isinstance(value, Tensor):
         return wp.from_torch(value.detach(), dtype=kind.dtype)
-    # a recorded launch writes later vectors over the first one, which may be somebody's
+    # a recorded launch overwrites its first vector with later ones, and the caller may still use it
     return type(value).from_buffer_copy(value) if isinstance(value, ctypes.Array) else value
 
 
 @cache
 def _stream(device: int, handle: int) -> wp.Stream:
-    """One of torch's streams as Warp's; torch has few, and they live as long as the process."""
+    """A torch stream as a Warp stream; torch has only a few, and they live as long as the process."""
     return wp.Stream(f"cuda:{device}", cuda_stream=handle)
 
 

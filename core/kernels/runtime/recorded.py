@@ -1,7 +1,7 @@
-"""A kernel's launches, to be filled and replayed: far quicker than to launch anew.
+"""Recorded launches of a kernel, replayed with new arguments: far faster than a fresh launch.
 
-A tensor like the one that was handed over before, but for its length, only moves an array's address and length: to
-describe one anew takes as long as to launch a kernel.
+For a tensor that differs from the last one only in address and length, only these two are updated: building a new array
+descriptor takes as long as launching a kernel.
 """
 
 import ctypes
@@ -20,13 +20,13 @@ class OnCuda:
     def __init__(self, command: wp.Launch):
         """
         Args:
-            command: as `wp.launch` recorded it; its arguments don't count.
+            command: as recorded by `wp.launch`; its arguments are replaced before use.
         """
         self._command, self._dim = command, None
         self._arguments = _Arguments(command.kernel, self._put)
 
     def launch(self, dim: tuple[int, ...], inputs: list, stream: wp.Stream) -> None:
-        """Run the kernel over `dim` with these arguments after `offset`, which is 0."""
+        """Run the kernel over `dim` with these arguments, which follow `offset` (0)."""
         self._arguments.fill(inputs)
         if dim != self._dim:
             self._dim = dim
@@ -41,30 +41,30 @@ class OnCuda:
 class OnCpu:
     """Launches of one kernel on the CPU by one thread, in slices.
 
-    Warp builds the struct of the arguments anew at every launch, which takes longer than many a kernel runs. Here it
-    stays, and each further slice has a copy with its own offset. What this rests on was read from `invoke` in
-    `warp/_src/context.py` of Warp 1.19.0: a launch's `hooks.forward` is a C function (ctypes releases the GIL while it
-    runs) of the addresses of its bounds, `params[0]`, and of a struct of its arguments, the other `params`.
+    Warp rebuilds the struct of the arguments at every launch, which takes longer than many kernels run. Here it is
+    kept, and each further slice has a copy with its own offset. This relies on `invoke` in `warp/_src/context.py` of
+    Warp 1.19.0: a launch's `hooks.forward` is a C function (ctypes releases the GIL while it runs) that takes the
+    addresses of the launch's bounds, `params[0]`, and of a struct of its arguments, the other `params`.
     """
 
     def __init__(self, command: wp.Launch):
         """
         Args:
-            command: as `wp.launch` recorded it; its arguments don't count.
+            command: as recorded by `wp.launch`; its arguments are replaced before use.
         """
         bounds, *params = command.params
         self._names = ["offset", *(arg.label for arg in command.kernel.adj.args[1:])]
         fields = [(name, type(x)) for name, x in zip(self._names, params, strict=True)]
         self._struct, self._bounds = type("Arguments", (ctypes.Structure,), {"_fields_": fields}), type(bounds)
-        assert command.hooks is not None  # a command for the CPU has them
-        self._forward, self._module = command.hooks.forward, command.module_exec  # without its module it is gone
+        assert command.hooks is not None  # always set for the CPU
+        self._forward, self._module = command.hooks.forward, command.module_exec  # the module owns the function
         self._slices = [self._slice()]
         self._arguments = _Arguments(command.kernel, self._put)
 
     def slices(self, dim: tuple[int, ...], inputs: list, split_axis: int, n: int) -> list[Callable[[], None]]:
-        """The kernel over `dim` with these arguments after `offset`, in n slices along an axis, to be called.
+        """Callables that run the kernel over `dim` with these arguments, in n slices along an axis.
 
-        They hold until the next ones are asked for, and the tensors as long as somebody else holds them.
+        They are valid until the next call of this method, and only while the caller keeps the tensors alive.
         """
         self._arguments.fill(inputs)
         while len(self._slices) < n:
@@ -91,7 +91,7 @@ class OnCpu:
 
 
 class _Slice:
-    """One part of a launch on the CPU: `run` runs it."""
+    """One slice of a launch on the CPU; `run` executes it."""
 
     def __init__(self, forward: Callable, arguments: ctypes.Structure, bounds: ctypes.Structure):
         self.arguments, self.address = arguments, ctypes.byref(arguments)
@@ -106,16 +106,16 @@ class _Slice:
 
 
 class _Arguments:
-    """The arguments of a recorded launch; what is as it was stays.
+    """The arguments of a recorded launch; those that did not change are left as they are.
 
     Args:
-        put: sets the argument with an index, without `offset`, to a number or a ctypes value; gives the ctypes value
-            that a launch will read.
+        put: sets the argument at an index, not counting `offset`, to a number or a ctypes value, and returns the ctypes
+            value that a launch will read.
     """
 
     def __init__(self, kernel: wp.Kernel, put: Callable[[int, Any], Any]):
         self._types, self._put = [arg.type for arg in kernel.adj.args[1:]], put
-        self._given: list = [None] * len(self._types)  # an array's kind, a struct's reference, or what else was given
+        self._given: list = [None] * len(self._types)  # arrays' kinds, weak references to structs, other values
         self._arrays: list = [None] * len(self._types)
         self._lengths: list = [None] * len(self._types)
 
@@ -136,4 +136,4 @@ class _Arguments:
             elif value is not (given[i]() if isinstance(given[i], ref) else given[i]):
                 is_struct = hasattr(value, "__ctype__")
                 self._put(i, value.__ctype__() if is_struct else value)
-                given[i] = ref(value) if is_struct else value  # a struct's arrays may be large
+                given[i] = ref(value) if is_struct else value  # weak, as a struct's arrays may be large

@@ -1,7 +1,7 @@
-"""The types of kernels' arguments: for the type checker what a launch is given, for Warp what C++ takes.
+"""Types of kernel arguments: the first type of each is what a launch takes, for the type checker; the second is Warp's.
 
-`cpp_kernel` hands Warp what stands behind the first type. A tensor goes to C++ as a `wp::array_t` over its memory,
-whose `data` is null if it has no elements.
+`cpp_kernel` passes the second one to Warp. C++ receives a tensor as a `wp::array_t` over its memory, whose `data` is
+null if the tensor is empty.
 """
 
 from typing import Annotated

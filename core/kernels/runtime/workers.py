@@ -1,7 +1,7 @@
-"""Threads that tasks are shared out to.
+"""A thread pool with little overhead.
 
-`concurrent.futures` takes 40 to 70 us to hand over two tasks and to learn that they are done, which is more than many a
-kernel runs; and it waits for each thread that it asked for help, even if nothing was left to do when that one woke up.
+`concurrent.futures` takes 40 to 70 us to hand over two tasks and to learn that they are done, which is longer than many
+kernels run; and it waits for every thread that it woke, even if nothing was left to do by then.
 """
 
 import threading
@@ -14,7 +14,7 @@ import torch
 T = TypeVar("T")
 
 _BACKLOG = 4
-"""So many jobs wait for each thread at most: those that their callers finished alone still hold what they gave."""
+"""Most jobs queued per thread: a queued job keeps its results alive even after its caller has finished it alone."""
 
 
 class _Here(threading.local):
@@ -25,14 +25,14 @@ _here = _Here()
 
 
 def is_sharing() -> bool:
-    """Whether this thread works on one of several tasks already."""
+    """Whether this thread is already working on one of several tasks."""
     return _here.is_sharing
 
 
 class Workers:
     """Threads that wait for tasks.
 
-    They have the floating-point modes of the thread that makes them, and end with the program at the latest.
+    They inherit the floating-point modes of the thread that creates them, and end with the program at the latest.
     """
 
     def __init__(self, n: int):
@@ -44,12 +44,12 @@ class Workers:
             thread.start()
 
     def run(self, tasks: list[Callable[[], T]]) -> list[T]:
-        """Run tasks on these threads and on the calling one, and give their results in order.
+        """Run tasks on these threads and on the calling one; returns their results in order.
 
-        Threads that are busy, or ended, are not waited for: the caller takes what they don't.
+        It does not wait for threads that are busy or have ended: the caller runs the tasks that they don't take.
 
         Raises:
-            What a task raised, once no task runs any more. After the first failure no task begins.
+            The first exception of a task, once no task is running. No further task starts after it.
         """
         job = _Job(tasks)
         n_threads = len(self._threads)
@@ -63,7 +63,7 @@ class Workers:
         return job.results()
 
     def close(self) -> None:
-        """End the threads, once each has done what it is at."""
+        """End the threads once each has finished its current job."""
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -74,27 +74,27 @@ def _serve(jobs: SimpleQueue) -> None:
     _here.is_sharing = True
     while (help_with := jobs.get()) is not None:
         help_with()
-        del help_with  # a thread that waits must not keep what its last tasks gave
+        del help_with  # an idle thread must not keep the results of its last tasks alive
 
 
 class _Job:
-    """Some tasks, which any number of threads take in turn."""
+    """A list of tasks that any number of threads take from."""
 
     def __init__(self, tasks: list[Callable[[], Any]]):
         self._n_tasks = len(tasks)
         self._results: list[Any] = [None] * len(tasks)
         self._waiting = iter(enumerate(tasks))
-        self._is_learning = torch.is_grad_enabled()
+        self._grad_enabled = torch.is_grad_enabled()
         self._reports: SimpleQueue[tuple[int, BaseException | None]] = SimpleQueue()
 
     def help(self) -> None:
-        """Work on another thread than the caller's."""
-        if torch.is_grad_enabled() != self._is_learning:
-            torch.set_grad_enabled(self._is_learning)
+        """Work on a pool thread, in the caller's gradient mode."""
+        if torch.is_grad_enabled() != self._grad_enabled:
+            torch.set_grad_enabled(self._grad_enabled)
         self.work()
 
     def work(self) -> None:
-        """Take tasks until none waits; report how many were taken or, after a failure, dropped."""
+        """Run tasks until none is waiting; report how many were run or, after a failure, dropped."""
         n = 0
         try:
             for i, task in self._waiting:
@@ -106,12 +106,12 @@ class _Job:
             self._reports.put((n, None))
 
     def results(self) -> list:
-        """What the tasks gave, once all have ended."""
+        """The results of all tasks, once they have ended."""
         failure, error, n_left = None, None, self._n_tasks
         while n_left:
             try:
                 n, error = self._reports.get()
-            except BaseException as interrupt:  # others still work on what is the caller's: it must not go on yet
+            except BaseException as interrupt:  # other threads still use the caller's memory, so wait for them first
                 n, error = 0, interrupt
             n_left -= n
             failure = error if failure is None else failure
