@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from core.config.setting import from_json
 from core.errors import FirstlightError
 from core.files import new_file
 
@@ -100,7 +101,7 @@ def read_report(path: str) -> tuple[Machine, list[Stage]]:
     """
     try:
         report = json.loads(Path(path).read_text(encoding="utf-8"))
-        return Machine(**report["machine"]), [Stage(**x) for x in report["stages"]]
+        return from_json(Machine, report["machine"]), [from_json(Stage, x) for x in report["stages"]]
     except OSError as error:
         raise FirstlightError(f"{path} can't be read ({error.strerror}): give a report that bench wrote") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -94,14 +94,14 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
             raise SnapshotError(
                 f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}: train anew"
             )
-        field, sampler = header["method"]
+        field, sampler = value_from_json(tuple[str, str], header["method"], "method")
         train = from_json(TrainSettings, header["train"])
         field_settings = _field_settings(path, field, header["field"], own_field)
         sampler_settings = from_json(SAMPLERS.named(sampler).settings, header["sampler"])
         where, seed, counters = (header[key] for key in ("dataset", "seed", "counters"))
         reading = from_json(ReadOptions, header["reading"])
         box, levels = value_from_json(Box, header["box"], "box"), train.grid_levels
-        near = float(header["near"])
+        near = value_from_json(float, header["near"], "near")
         up = value_from_json(tuple[float, float, float], header["up"], "up")
         cameras = torch.tensor(header["cameras"])
         excluded = frozenset(header["excluded"])

@@ -48,9 +48,10 @@ def test_a_file_that_can_not_be_written_is_told_before_anything_is_opened(tmp_pa
 
 
 def test_a_comparison_with_what_is_no_report_is_told_before_anything_is_opened(tmp_path):
-    for text, message in (("{", "no report"), ('{"machine": {}}', "no report"), ("[]", "no report")):
+    misfit = '{"machine": {"gflops": "fast", "gigabytes_per_second": 1, "n_threads": 2}, "stages": []}'
+    for text in ("{", '{"machine": {}}', "[]", misfit):
         (tmp_path / "old.json").write_text(text)
-        with pytest.raises(FirstlightError, match=message):
+        with pytest.raises(FirstlightError, match="no report"):
             bench.main(str(tmp_path / "no such scene"), compare=str(tmp_path / "old.json"))
     with pytest.raises(FirstlightError, match="can't be read"):
         read_report(str(tmp_path / "absent.json"))

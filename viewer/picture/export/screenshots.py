@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from core.config.march import MarchSettings
-from core.config.setting import from_json
+from core.config.setting import from_json, value_from_json
 from core.errors import FirstlightError
 from core.files import write_numbered
 from viewer import __version__
-from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
+from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, ViewRequest
 from viewer.protocol.view_settings import view_from
 
 KEYWORD = "firstlight"
@@ -120,25 +120,25 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
     """
     try:
         camera = metadata["camera"]
-        # pictures of earlier versions have no such entries
-        other, photo, ray = (metadata.get(name) for name in ("other", "photo", "ray"))
-        c2w = tuple(float(v) for v in camera["c2w"])
+        c2w = value_from_json(tuple[float, ...], camera["c2w"], "c2w")
         if len(c2w) != 16:
             raise ValueError(f"c2w must have 16 numbers, got {len(c2w)}")
         again = ViewRequest(
-            pose=Pose(c2w, float(camera["fov_y"]), _time_from(camera.get("time"))),
-            width=int(metadata["width"]),
-            height=int(metadata["height"]),
+            pose=Pose(c2w, value_from_json(float, camera["fov_y"], "fov_y"), _time_from(camera.get("time"))),
+            width=value_from_json(int, metadata["width"], "width"),
+            height=value_from_json(int, metadata["height"], "height"),
             march=from_json(MarchSettings, metadata["march"]),
             view=view_from(metadata["view"]),
             moving=False,
             serial=0,
-            other=None if other is None else from_json(MarchSettings, other),
-            runs=tuple(metadata.get("runs", [])),
-            photo=None if photo is None else PhotoId(Split(photo["split"]), int(photo["index"])),
-            ray=None if ray is None else from_json(SceneRay, ray),
+            # pictures of earlier versions lack these entries
+            other=value_from_json(MarchSettings | None, metadata.get("other"), "other"),
+            runs=value_from_json(tuple[str, ...], metadata.get("runs", []), "runs"),
+            photo=value_from_json(PhotoId | None, metadata.get("photo"), "photo"),
+            ray=value_from_json(SceneRay | None, metadata.get("ray"), "ray"),
         )
-        return ScreenshotRequest(again, folder="", transparent=bool(metadata["transparent"]))
+        transparent = value_from_json(bool, metadata["transparent"], "transparent")
+        return ScreenshotRequest(again, folder="", transparent=transparent)
     except KeyError as e:
         raise FirstlightError(f"the picture's metadata lacks {e}: take the screenshot again") from e
     except (TypeError, ValueError) as e:
@@ -147,9 +147,7 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
 
 def _time_from(entry: Any) -> float | None:
     """A picture's time; pictures of static scenes and of earlier versions have none."""
-    if entry is None:
-        return None
-    time = float(entry)
-    if not 0.0 <= time <= 1.0:
+    time = value_from_json(float | None, entry, "time")
+    if time is not None and not 0.0 <= time <= 1.0:
         raise ValueError(f"a time lies between 0 and 1, got {entry}")
     return time

@@ -122,11 +122,26 @@ def test_broken_or_foreign_metadata_is_refused(tmp_path, text):
 
 @pytest.mark.parametrize(
     ("entry", "value"),
-    [("camera", {"c2w": [1.0], "fov_y": 0.7}), ("march", {"alpha_thre": 7.0}), ("view", {"mode": "x"})],
+    [
+        ("camera", {"c2w": [1.0], "fov_y": 0.7}),
+        ("march", {"alpha_thre": 7.0}),
+        ("view", {"mode": "x"}),
+        ("photo", {"split": "train"}),
+        ("width", "wide"),
+        ("runs", [1]),
+    ],
 )
 def test_metadata_that_does_not_fit_is_refused(tmp_path, entry, value):
     metadata = json.loads(json.dumps(describe(request(tmp_path), 1, "d"))) | {entry: value}
     with pytest.raises(FirstlightError, match="metadata"):
+        request_from(metadata)
+
+
+@pytest.mark.parametrize("entry", ["camera", "march", "height", "transparent"])
+def test_missing_metadata_is_named(tmp_path, entry):
+    metadata = describe(request(tmp_path), 1, "d")
+    del metadata[entry]
+    with pytest.raises(FirstlightError, match=f"lacks '{entry}'"):
         request_from(metadata)
 
 
