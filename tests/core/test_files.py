@@ -19,14 +19,14 @@ def links(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("links")
-def test_a_new_file_gets_its_name_when_it_is_whole_and_never_anothers(tmp_path):
+def test_a_new_file_appears_only_when_complete_and_replaces_no_other(tmp_path):
     path = tmp_path / "new folder" / "a.txt"
     with new_file(path) as file:
         file.write(b"whole")
         assert not path.exists()
     assert path.read_bytes() == b"whole" and os.listdir(path.parent) == ["a.txt"]
     with pytest.raises(FirstlightError, match=r"a\.txt exists already"), new_file(path):
-        raise AssertionError("nothing may be written")
+        raise AssertionError("must not get as far as writing")
     other = path.with_name("b.txt")
     with pytest.raises(SnapshotError, match="exists already"), new_path(other, SnapshotError) as unfinished:
         unfinished.write_text("late")
@@ -34,7 +34,7 @@ def test_a_new_file_gets_its_name_when_it_is_whole_and_never_anothers(tmp_path):
     assert other.read_text() == "somebody was quicker" and sorted(os.listdir(path.parent)) == ["a.txt", "b.txt"]
 
 
-def test_a_new_file_that_fails_leaves_nothing_behind(tmp_path):
+def test_a_failed_write_leaves_no_file_behind(tmp_path):
     with pytest.raises(FirstlightError, match=r"can't be written \(No space"), new_file(tmp_path / "a") as file:
         file.write(b"some")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -42,11 +42,11 @@ def test_a_new_file_that_fails_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
     (tmp_path / "file").touch()
     with pytest.raises(SnapshotError, match="can't be written"), new_file(tmp_path / "file" / "a", SnapshotError):
-        raise AssertionError("there is no such folder")
+        raise AssertionError("must not get as far as writing, the folder can't exist")
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_name_is_refused_before_the_work(tmp_path):
+def test_an_unusable_name_is_refused_before_the_work_starts(tmp_path):
     (tmp_path / "a.png").touch()
     with pytest.raises(FirstlightError, match="exists already"):
         check_new_file(tmp_path / "a.png")
@@ -57,7 +57,7 @@ def test_a_name_is_refused_before_the_work(tmp_path):
     assert check_new_file(str(tmp_path / "missing" / "b.PNG"), (".png",)) == tmp_path / "missing" / "b.PNG"
 
 
-def test_what_is_remembered_is_replaced_as_a_whole(tmp_path, monkeypatch):
+def test_a_memory_file_is_replaced_atomically(tmp_path, monkeypatch):
     path = tmp_path / "new folder" / "state.json"
     replace_file(path, "first")
     replace_file(path, b"second")
@@ -84,7 +84,7 @@ def test_each_file_takes_the_next_free_number(tmp_path):
     assert [p.read_text() for p in paths] == ["a", "b"]
 
 
-def test_a_folder_that_is_a_file_is_told(tmp_path):
+def test_a_folder_name_taken_by_a_file_is_reported(tmp_path):
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(FirstlightError, match="taken can't be written"):
         write_numbered(tmp_path / "taken", "demo", 1, ".csv", b"")

@@ -37,7 +37,7 @@ for name in names:
 
 
 def run(code: str) -> dict:
-    """What a fresh interpreter prints as JSON on its last line."""
+    """The JSON that a fresh interpreter prints on its last line."""
     done = subprocess.run(
         [sys.executable, "-c", STATE + code], capture_output=True, text=True, cwd=REPOSITORY, timeout=300
     )
@@ -52,7 +52,7 @@ def test_importing_all_of_core_changes_nothing_in_the_process():
     assert after == before
 
 
-def test_a_configured_process_keeps_torch_to_one_thread_and_shares_out_the_rest():
+def test_a_configured_process_limits_torch_to_one_thread_and_gives_the_rest_to_the_pool():
     code = """
 import sys
 from core.process import configure
@@ -69,7 +69,7 @@ print(json.dumps([after, os.environ["GOMP_SPINCOUNT"], n_threads()]))
     assert n_threads == 3 and sum(name.startswith("slice_") for name in after["threads"]) == 2
 
 
-def test_a_process_is_configured_after_its_imports_too_and_may_keep_torchs_threads():
+def test_a_process_may_be_configured_after_its_imports_and_keep_torchs_threads():
     code = """
 import torch
 from core.kernels.runtime.launch import n_threads
@@ -87,7 +87,7 @@ print(json.dumps([alone, after, n_threads()]))
     assert n_threads == 3 and sum(name.startswith("slice_") for name in after["threads"]) == 2
 
 
-def test_without_a_configuration_a_scene_trains_and_renders_as_with_one():
+def test_an_unconfigured_process_trains_and_renders_the_same():
     code = """
 import numpy as np
 import torch
@@ -107,14 +107,14 @@ print(json.dumps([losses, float(picture.colors.mean())]))
     assert alone[1] == pytest.approx(configured[1], rel=1e-4)
 
 
-def test_numbers_of_threads_are_checked_before_anything_changes():
+def test_thread_counts_are_checked_before_anything_changes():
     with pytest.raises(ValueError, match="threads must be at least 1 or None, got 0"):
         configure(threads=0)
     with pytest.raises(ValueError, match="torch_threads must be at least 1 or None, got 0"):
         configure(torch_threads=0)
 
 
-def test_who_registers_late_is_told_the_configuration_at_once_and_once():
+def test_a_late_listener_is_called_with_the_configuration_at_once_and_only_once():
     seen = []
     when_configured(seen.append)
     assert len(seen) == 1  # tests/conftest.py configured this process
@@ -122,7 +122,7 @@ def test_who_registers_late_is_told_the_configuration_at_once_and_once():
     assert len(seen) == 1
 
 
-def test_the_peak_of_memory_is_that_of_a_process_with_torch():
+def test_peak_memory_is_plausible_for_a_process_with_torch():
     peak = peak_memory()
     assert peak is None or peak > 5e7
 

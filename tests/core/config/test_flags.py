@@ -22,7 +22,7 @@ def parse(*arguments):
     return tyro.cli(Command, args=arguments, config=(tyro.conf.OmitArgPrefixes, tyro.conf.EnumChoicesFromValues))
 
 
-def test_only_what_is_given_is_there():
+def test_only_flags_that_were_passed_are_set():
     assert parse().flags == {}
     assert parse("--alpha-thre", "0").flags == {"alpha_thre": 0.0}
     command = parse("--crop", *["0", "0", "0", "1", "1", "2"], "--mode", "depth", "--no-show-box")
@@ -41,7 +41,7 @@ def test_every_setting_has_its_flag_and_its_help(settings, capsys):
     assert "None}" not in words
 
 
-def test_a_size_is_two_whole_numbers_above_zero():
+def test_a_size_is_two_positive_integers():
     assert parse_size(" 1280x800 ") == (1280, 800)
     for text in ("wide", "0x10", "10x", "-1x5", "10x10x10"):
         with pytest.raises(ValueError, match="1280x800"):

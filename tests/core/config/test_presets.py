@@ -1,4 +1,4 @@
-"""The presets: what follows from the device and the scene's size."""
+"""Presets: the settings that follow from the device and the scene's size."""
 
 import math
 
@@ -9,7 +9,7 @@ from tests.scenes import BOX
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_lengths_follow_the_scene_and_steps_grow_only_where_boxes_lie_in_boxes(device):
+def test_lengths_scale_with_the_scene_and_steps_grow_only_with_nested_boxes(device):
     small, large = (train_preset(device, tuple(size * x for x in BOX)) for size in (1.0, 10.0))
     ratio = large.march.render_step_size / small.march.render_step_size
     assert math.isclose(ratio, 10.0, rel_tol=0.05) and large.march.far_plane == 10.0 * small.march.far_plane

@@ -4,7 +4,7 @@ from core.config.read_options import ReadOptions
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         {"downscale": 0},
         {"downscale": -1},
@@ -14,7 +14,7 @@ from core.config.read_options import ReadOptions
         {"allow_outside": "no"},
     ],
 )
-def test_what_cannot_be_asked_for_is_named(given):
-    ((name, value),) = given.items()
+def test_an_impossible_option_is_named(options):
+    ((name, value),) = options.items()
     with pytest.raises(ValueError, match=rf"{name} must be .* got {value!r}"):
-        ReadOptions(**given)
+        ReadOptions(**options)

@@ -33,7 +33,7 @@ def test_text_reads_back(name):
         assert scale.parse(scale.text(value)) == pytest.approx(value)
 
 
-def test_zero_is_off_for_a_pure_number_only():
+def test_zero_means_off_only_for_settings_without_a_unit():
     assert SCALES["alpha_thre"].text(0.0) == "off"
     assert SCALES["near_plane"].text(0.0) == "0"
     assert SCALES["alpha_thre"].parse(" OFF ") == 0.0
@@ -44,14 +44,14 @@ def test_a_unit_may_be_typed():
 
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "nan", "1e9"])
-def test_what_does_not_fit_is_refused_with_the_range(text):
+def test_text_out_of_range_is_refused_with_the_range(text):
     with pytest.raises(ValueError, match=r"Alpha threshold.*from 0 to 0.5"):
         SCALES["alpha_thre"].parse(text)
 
 
 @pytest.mark.parametrize("name", ["render_step_size", "near_plane", "far_plane"])
 @pytest.mark.parametrize("diagonal", [1e-3, 3.4, 5e5])
-def test_lengths_follow_the_scenes_size_and_typed_ones_may_go_beyond(name, diagonal):
+def test_length_scales_follow_the_scenes_size_and_typed_lengths_may_exceed_them(name, diagonal):
     scale = Scale(SCALES[name].setting, diagonal)
     low, high = scale.ends
     assert (low, high) == pytest.approx([share * diagonal for share in scale.setting.span], rel=0.05, abs=1e-9)
@@ -60,14 +60,14 @@ def test_lengths_follow_the_scenes_size_and_typed_ones_may_go_beyond(name, diago
     assert scale.position(20.0 * high) == 1.0
 
 
-def test_a_linear_scale_is_even():
+def test_a_linear_scale_is_uniform():
     scale = Scale(Setting("", low=10.0, high=20.0))
     assert scale.value(0.5) == 15.0
     assert scale.position(12.5) == 0.25
 
 
 @pytest.mark.parametrize("name", list(SCALES))
-def test_values_spread_over_a_slider_are_even_on_it_and_reach_both_ends(name):
+def test_values_spread_over_a_slider_are_evenly_spaced_and_reach_both_ends(name):
     scale = SCALES[name]
     values = scale.spread(12)
     assert len(values) == 12
@@ -77,13 +77,13 @@ def test_values_spread_over_a_slider_are_even_on_it_and_reach_both_ends(name):
     assert gaps == pytest.approx([gaps[0]] * 10, abs=4e-3)
 
 
-def test_a_range_too_narrow_for_so_many_values_gives_each_once():
+def test_a_range_too_narrow_for_that_many_values_gives_each_value_once():
     assert Scale(Setting("", low=1.0, high=1.01)).spread(5) == (1.0, 1.01)
 
 
 @pytest.mark.parametrize("setting", [*(s.setting for s in SCALES.values()), Setting("", low=2.61, high=5.48),
                                      Setting("", low=0.0024, high=0.3, log=True)])  # fmt: skip
-def test_ticks_stand_where_their_texts_say_and_apart(setting):
+def test_ticks_are_at_the_values_they_show_and_do_not_overlap(setting):
     scale = Scale(setting)
     ticks = scale.ticks()
     assert 3 <= len(ticks) <= 9

@@ -1,4 +1,4 @@
-"""Settings' way through JSON, and what it refuses."""
+"""Settings survive the way through JSON, and JSON that fits no setting is refused."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -33,11 +33,11 @@ class Spans:
         Spans((), "none"),
     ],
 )
-def test_what_json_keeps_gives_the_same_settings(settings):
+def test_settings_survive_json(settings):
     assert from_json(type(settings), json.loads(json.dumps(asdict(settings)))) == settings
 
 
-def test_what_is_absent_has_its_default_and_former_names_are_known():
+def test_absent_entries_take_their_defaults_and_former_names_are_accepted():
     assert from_json(MarchSettings, {"occ_thre": 0}) == MarchSettings(occ_thre=0)
     assert from_json(MarchSettings, {"alpha": 0.2}, {"alpha": "alpha_thre"}) == MarchSettings(alpha_thre=0.2)
 
@@ -58,6 +58,6 @@ def test_what_is_absent_has_its_default_and_former_names_are_known():
         (Spans, {}, "missing 1 required .*spans"),
     ],
 )
-def test_what_fits_no_setting_is_refused_by_name(cls, values, message):
+def test_json_that_fits_no_setting_is_refused_by_name(cls, values, message):
     with pytest.raises(ValueError, match=message):
         from_json(cls, values)

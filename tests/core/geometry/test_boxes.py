@@ -14,17 +14,17 @@ def inside(point, box):
 
 
 @pytest.mark.parametrize("crop", CROPS)
-def test_what_is_marched_lies_in_both_boxes(crop):
+def test_marched_points_lie_in_both_boxes(crop):
     found = crop_box(BOX, crop)
     for point in itertools.product((-1.5, -0.9, -0.3, 0.1, 0.45, 0.95, 5.5), repeat=3):
         assert inside(point, found) == (inside(point, BOX) and inside(point, crop))
 
 
-def test_without_a_crop_box_all_is_marched():
+def test_without_a_crop_box_the_whole_box_is_marched():
     assert crop_box(BOX, None) == BOX
 
 
-def test_distances_are_those_of_the_nearest_and_the_farthest_point():
+def test_distances_are_to_the_nearest_and_the_farthest_point():
     assert distances_to_box(BOX, (4.0, 0.0, 0.0)) == pytest.approx((3.0, 27.0**0.5))
     assert distances_to_box(BOX, (0.5, 0.0, 0.0)) == pytest.approx((0.0, 4.25**0.5))
 

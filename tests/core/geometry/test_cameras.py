@@ -19,7 +19,7 @@ def random_rotation(generator: torch.Generator) -> torch.Tensor:
 
 
 def random_camera(seed: int, width=7, height=5) -> Camera:
-    """Anywhere, turned anyhow, with unequal focal lengths and a centre off the middle."""
+    """A camera with a random pose, unequal focal lengths and an off-centre principal point."""
     generator = torch.Generator().manual_seed(seed)
     c2w = torch.eye(4)
     c2w[:3, :3] = random_rotation(generator)
@@ -35,7 +35,7 @@ def batch_of(cameras: list[Camera]) -> Camera:
 
 
 def project(camera: Camera, points: torch.Tensor) -> torch.Tensor:
-    """World points (n, 3) to image coordinates (n, 2), by the pinhole's definition."""
+    """World points (n, 3) to image coordinates (n, 2), by the definition of a pinhole camera."""
     x, y, z = ((points - camera.c2w[:3, 3]) @ camera.c2w[:3, :3]).unbind(-1)
     K = camera.K
     return torch.stack([K[0, 0] * x / -z + K[0, 2], K[1, 1] * -y / -z + K[1, 2]], dim=-1)
@@ -60,13 +60,13 @@ def test_points_on_rays_project_to_pixel_centres_row_by_row(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_image_points_are_where_the_rays_came_from(seed):
+def test_image_points_invert_ray_generation(seed):
     camera = random_camera(seed)
     xs, ys = (20.0 * torch.rand(2, 50, generator=torch.Generator().manual_seed(seed)) - 5.0).unbind()
     rays_d = rays_through(camera, xs, ys).rays_d
     for length in (1.0, 7.0):
         torch.testing.assert_close(torch.stack(image_points(camera, length * rays_d)), torch.stack([xs, ys]))
-    assert torch.stack(image_points(camera, -rays_d)).isnan().all(), "what lies behind is nowhere in the image"
+    assert torch.stack(image_points(camera, -rays_d)).isnan().all(), "points behind the camera have no image"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -102,7 +102,7 @@ def test_moving_the_camera_moves_its_rays(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("size", [(14, 10), (3, 11), (700, 1)])
-def test_another_raster_keeps_the_rays_of_the_image_corners(seed, size):
+def test_resizing_keeps_the_rays_through_the_image_corners(seed, size):
     camera = random_camera(seed)
     resized = camera.resized(*size)
     assert (resized.width, resized.height) == size
@@ -115,7 +115,7 @@ def test_another_raster_keeps_the_rays_of_the_image_corners(seed, size):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_batched_cameras_give_each_point_its_own_ray(seed):
+def test_a_batch_of_cameras_gives_each_point_its_own_ray(seed):
     cameras = [random_camera(10 * seed + index) for index in range(4)]
     xs, ys = 7.0 * torch.rand(2, 4, generator=torch.Generator().manual_seed(seed))
     together = rays_through(batch_of(cameras), xs, ys)
@@ -132,25 +132,25 @@ def test_batched_cameras_give_each_point_its_own_ray(seed):
         Lens(torch.tensor([0.03, -0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), fisheye=True),
     ],
 )
-def test_pixels_of_a_lens_come_back_to_a_ten_thousandth(lens):
+def test_pixels_survive_distortion_and_its_inverse_to_a_ten_thousandth(lens):
     K = torch.tensor([[1375.5, 0.0, 554.6], [0.0, 1374.5, 965.3], [0.0, 0.0, 1.0]])
     camera = Camera(torch.eye(4), K, 1080, 1920, lens)
     places = torch.rand(2, 500, generator=torch.Generator().manual_seed(0)) * torch.tensor([[1080.0], [1920.0]])
-    for dtype, tolerance in ((torch.float64, 1e-6), (torch.float32, 1e-3)):  # float32 numbers near 1000 are 6e-5 apart
+    for dtype, tolerance in ((torch.float64, 1e-6), (torch.float32, 1e-3)):  # float32 spacing near 1000 is 6e-5
         points = places.to(dtype)
         found = image_points(camera.to(dtype), rays_through(camera.to(dtype), *points).rays_d)
         torch.testing.assert_close(torch.stack(found), points, atol=tolerance, rtol=0.0)
 
 
-def test_a_lens_shows_nothing_far_outside_its_picture():
+def test_a_lens_shows_nothing_far_outside_its_image():
     lens = Lens(torch.tensor([-0.3, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
     camera = Camera(torch.eye(4), pinhole_matrix(0.8, 100, 100), 100, 100, lens)
-    far_off = torch.tensor([[3.0, 0.0, -1.0], [0.0, 0.0, 1.0]])  # where the formula would bend back into the picture
+    far_off = torch.tensor([[3.0, 0.0, -1.0], [0.0, 0.0, 1.0]])  # where the polynomial folds back into the image
     assert not sees(camera, far_off).any()
     assert sees(camera, torch.tensor([[0.1, 0.1, -1.0]])).all()
 
 
-def test_a_batch_of_lenses_gives_each_its_own():
+def test_each_camera_of_a_batch_has_its_own_lens():
     coefficients = 0.1 * torch.rand(3, 8)
     cameras = batch_of([random_camera(seed) for seed in range(3)])
     cameras = replace(cameras, lens=Lens(coefficients))
@@ -163,7 +163,7 @@ def test_a_batch_of_lenses_gives_each_its_own():
 
 
 @pytest.mark.parametrize("fov_y", [0.1, 0.7, 2.5])
-def test_the_top_and_bottom_edges_span_the_field_of_view(fov_y):
+def test_the_top_and_bottom_edges_span_the_vertical_field_of_view(fov_y):
     K = pinhole_matrix(fov_y, 16, 10)
     camera = Camera(torch.eye(4), K, 16, 10)
     edges = rays_through(camera, torch.tensor([8.0, 8.0]), torch.tensor([0.0, 10.0])).rays_d
@@ -216,7 +216,7 @@ def mixed_batch() -> Camera:
     return Camera(c2w, K, 7, 9, sizes=torch.tensor([[7, 5], [4, 9]]))
 
 
-def test_cameras_of_a_batch_may_have_sizes_of_their_own():
+def test_cameras_of_a_batch_may_have_different_sizes():
     batch = mixed_batch()
     assert [(batch[i].width, batch[i].height, batch[i].sizes) for i in range(2)] == [(7, 5, None), (4, 9, None)]
     assert batch.extent.tolist() == [[7.0, 5.0], [4.0, 9.0]]
@@ -227,12 +227,12 @@ def test_cameras_of_a_batch_may_have_sizes_of_their_own():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_pixels_of_images_of_several_sizes_need_their_views(dtype):
+def test_pixels_of_images_of_several_sizes_need_view_indices(dtype):
     with pytest.raises(ValueError, match=r"several sizes .* give `views`"):
         rays_of_pixels(mixed_batch().to(dtype), torch.arange(5))
 
 
-def test_resizing_a_batch_resizes_each():
+def test_resizing_a_batch_resizes_each_camera():
     batch = mixed_batch()
     resized = batch.resized(20, 10)
     for i in range(2):
@@ -240,12 +240,12 @@ def test_resizing_a_batch_resizes_each():
         assert (resized[i].width, resized[i].height) == (20, 10)
 
 
-def test_there_is_a_size_for_each_camera():
+def test_each_camera_needs_a_size():
     with pytest.raises(ValueError, match="a size for each"):
         replace(mixed_batch(), sizes=torch.tensor([[7, 5]]))
 
 
-def test_sizes_and_times_go_with_their_cameras():
+def test_sizes_and_times_stay_with_their_cameras():
     batch = replace(mixed_batch(), times=torch.tensor([0.25, 0.75]))
     for taken in (batch[torch.tensor([1, 0])], batch.to("cpu")[torch.tensor([1, 0])]):
         assert taken.extent.tolist() == [[4.0, 9.0], [7.0, 5.0]] and taken.times.tolist() == [0.75, 0.25]

@@ -1,4 +1,4 @@
-"""Lenses: OpenCV's formulas as they are written down, and the way back."""
+"""Lenses: OpenCV's distortion formulas, and their inverse."""
 
 import pytest
 import torch
@@ -37,18 +37,18 @@ def test_a_perspective_lens_follows_opencvs_formula(coefficients):
 
 
 @pytest.mark.parametrize("coefficients", PERSPECTIVE)
-def test_a_perspective_lens_is_undone(coefficients):
+def test_a_perspective_lens_is_inverted(coefficients):
     lens, points = lens_of(coefficients), slopes()
     torch.testing.assert_close(bend(lens, straighten(lens, points)), points, atol=1e-9, rtol=0.0)
 
 
-def test_no_coefficients_bend_nothing():
+def test_zero_coefficients_distort_nothing():
     points = slopes()
     torch.testing.assert_close(straighten(lens_of([0.0] * 8), points)[:, :2], points)
 
 
 @pytest.mark.parametrize("coefficients", FISHEYE)
-def test_a_fisheye_lens_measures_angles_and_is_undone_beyond_a_right_angle(coefficients):
+def test_a_fisheye_lens_maps_angles_and_is_inverted_beyond_a_right_angle(coefficients):
     lens, k = lens_of(coefficients, fisheye=True), coefficients
     for angle in (0.0, 0.3, 1.2, 1.8):
         direction = torch.tensor([0.6, 0.8, 0.0], dtype=torch.float64) * torch.sin(torch.tensor(angle))
@@ -59,7 +59,7 @@ def test_a_fisheye_lens_measures_angles_and_is_undone_beyond_a_right_angle(coeff
         torch.testing.assert_close(straighten(lens, expected), direction, atol=1e-6, rtol=0.0)
 
 
-def test_what_lies_behind_a_perspective_lens_has_no_point():
+def test_points_behind_a_perspective_lens_have_no_image():
     assert bend(lens_of(PERSPECTIVE[1]), torch.tensor([[0.1, 0.1, -1.0], [0.1, 0.1, 0.0]]).double()).isnan().all()
 
 

@@ -1,4 +1,4 @@
-"""Which kernels are chosen, why, and what is remembered; nerfacc and the race are stood in for."""
+"""Choosing the backend: the choice, its reason, and what is remembered. nerfacc and the race are faked."""
 
 import pytest
 import torch
@@ -13,11 +13,11 @@ from tests.core.kernels import nerfacc_twin
 
 
 class Machine:
-    """A machine with a GPU, on which nerfacc's kernels are built or can be, unless something is said to be missing.
+    """A fake machine with a GPU, where nerfacc's kernels are built or can be built, unless `obstacle` says why not.
 
     Attributes:
-        done: what was asked of it, in order.
-        said: what the user was told.
+        done: the calls made to it, in order.
+        said: the messages to the user.
     """
 
     def __init__(self, folder, built=True, obstacle=None, warp=2.0, nerfacc=1.0, failure=None):
@@ -30,8 +30,8 @@ class Machine:
             self.key, self.memory, lambda: self.built, lambda: self._obstacle, self._build, self._load, self._race
         )
 
-    def choose(self, wish, device="cuda"):
-        return choose_backend(wish, device, self.said.append, self)
+    def choose(self, choice, device="cuda"):
+        return choose_backend(choice, device, self.said.append, self)
 
     def _build(self):
         self.done.append("build")
@@ -52,19 +52,19 @@ class Machine:
 
 
 @pytest.fixture(autouse=True)
-def as_before():
+def restore_backend():
     before = current()
     yield
     use(before)
 
 
-def test_on_the_cpu_it_is_warp_and_nothing_is_asked():
-    def nobody():
-        raise AssertionError("nerfacc is of no use on a CPU")
+def test_on_the_cpu_warp_is_chosen_without_a_look_at_nerfacc():
+    def unused():
+        raise AssertionError("must not look for nerfacc on a CPU")
 
-    for wish in ("auto", "warp"):
-        assert choose_backend(wish, "cpu", print, nobody).name == "warp"
-    assert predict_backend("cpu", nobody)[0] == "warp"
+    for choice in ("auto", "warp"):
+        assert choose_backend(choice, "cpu", print, unused).name == "warp"
+    assert predict_backend("cpu", unused)[0] == "warp"
 
 
 def test_nerfacc_on_the_cpu_is_refused_in_one_line(capsys):
@@ -82,23 +82,23 @@ def test_an_unknown_backend_is_refused():
         choose_backend("fast", "cpu", print)
 
 
-def test_warp_asks_for_nothing_else(tmp_path):
+def test_warp_is_chosen_without_a_look_at_nerfacc(tmp_path):
     machine = Machine(tmp_path)
     assert machine.choose("warp").name == current().name == "warp"
     assert machine.done == machine.said == []
 
 
-def test_nerfacc_is_built_when_it_is_asked_for_by_name_and_that_is_said(tmp_path):
+def test_nerfacc_is_built_when_requested_by_name_and_the_user_is_informed(tmp_path):
     machine = Machine(tmp_path, built=False)
     chosen = machine.choose("nerfacc")
     assert chosen.name == "nerfacc" and chosen.nerfacc is not None and current() is chosen
     assert machine.done == ["build", "load"] and "minutes" in "".join(machine.said)
     machine.done.clear()
     machine.choose("nerfacc")
-    assert machine.done == ["load"], "built once"
+    assert machine.done == ["load"], "it is built only once"
 
 
-def test_nerfacc_that_can_not_be_built_says_why_and_what_else_there_is(tmp_path):
+def test_if_nerfacc_cannot_be_built_the_error_says_why_and_names_the_alternative(tmp_path):
     before = current()
     with pytest.raises(BackendUnavailable, match=r"no nvcc.*--backend warp"):
         Machine(tmp_path, built=False, obstacle="there is no nvcc").choose("nerfacc")
@@ -108,7 +108,7 @@ def test_nerfacc_that_can_not_be_built_says_why_and_what_else_there_is(tmp_path)
 
 
 @pytest.mark.parametrize(("warp", "nerfacc", "faster"), [(2.0, 1.0, "nerfacc"), (1.0, 2.0, "warp")])
-def test_auto_takes_the_faster_and_remembers(tmp_path, warp, nerfacc, faster):
+def test_auto_takes_the_faster_one_and_remembers_it(tmp_path, warp, nerfacc, faster):
     machine = Machine(tmp_path, warp=warp, nerfacc=nerfacc)
     assert predict_backend("cuda", machine)[0] == "warp or nerfacc" and machine.done == []
     chosen = machine.choose("auto")
@@ -121,7 +121,7 @@ def test_auto_takes_the_faster_and_remembers(tmp_path, warp, nerfacc, faster):
     assert "race" not in again.done and not again.said
 
 
-def test_auto_measures_again_on_another_gpu_and_keeps_the_first(tmp_path):
+def test_auto_measures_again_on_another_gpu_and_keeps_the_first_result(tmp_path):
     first, second = Machine(tmp_path), Machine(tmp_path, warp=1.0, nerfacc=3.0)
     second.key = "another GPU"
     assert [machine.choose("auto").name for machine in (first, second, first)] == ["nerfacc", "warp", "nerfacc"]
@@ -129,7 +129,7 @@ def test_auto_measures_again_on_another_gpu_and_keeps_the_first(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"GPU, torch 2": 3}', '{"GPU, torch 2": {"warp": "1"}}'])
-def test_a_broken_memory_is_measured_anew(tmp_path, text):
+def test_a_damaged_memory_file_is_measured_again(tmp_path, text):
     machine = Machine(tmp_path)
     machine.memory.parent.mkdir()
     machine.memory.write_text(text)
@@ -137,22 +137,22 @@ def test_a_broken_memory_is_measured_anew(tmp_path, text):
     assert predict_backend("cuda", machine)[0] == "nerfacc"
 
 
-def test_a_memory_that_can_not_be_written_keeps_nobody_from_starting(tmp_path):
+def test_an_unwritable_memory_file_does_not_prevent_starting(tmp_path):
     machine = Machine(tmp_path)
     machine.memory.parent.write_text("a file where the folder should be")
     assert machine.choose("auto").name == "nerfacc"
 
 
-def test_auto_never_builds_and_says_what_would(tmp_path):
-    for obstacle, told in ((None, "--backend nerfacc builds"), ("there is no nvcc", "no nvcc")):
+def test_auto_never_builds_and_says_what_does(tmp_path):
+    for obstacle, reason in ((None, "--backend nerfacc builds"), ("there is no nvcc", "no nvcc")):
         machine = Machine(tmp_path, built=False, obstacle=obstacle)
         chosen = machine.choose("auto")
-        assert chosen.name == "warp" and told in chosen.reason and machine.done == []
+        assert chosen.name == "warp" and reason in chosen.reason and machine.done == []
         assert predict_backend("cuda", machine) == chosen[:2]
 
 
 @pytest.mark.parametrize("failure", [BackendUnavailable("it does not load"), RuntimeError("CUDA error:\nno image")])
-def test_auto_goes_on_with_warp_where_nerfacc_fails(tmp_path, failure):
+def test_auto_falls_back_to_warp_if_nerfacc_fails(tmp_path, failure):
     chosen = Machine(tmp_path, failure=failure).choose("auto")
     assert chosen.name == "warp" and chosen.reason == " ".join(str(failure).split())
 
@@ -167,16 +167,16 @@ def test_a_backend_is_described_with_its_reason(tmp_path, monkeypatch):
     assert "nerfacc" not in describe_backend("cuda")
 
 
-def test_doctor_says_what_auto_is_going_to_be():
+def test_doctor_reports_what_auto_will_choose():
     (finding,) = [finding for finding in doctor.examine() if finding.name == "backend"]
     assert finding.value.startswith("auto is ") and not finding.fatal
 
 
-def test_the_race_times_both_by_the_same_march(monkeypatch):
+def test_the_race_times_both_with_the_same_march(monkeypatch):
     for name, value in {"_N_RAYS": 40, "_RESOLUTION": 16, "_REPEATS": 2}.items():
         monkeypatch.setattr(backend_race, name, value)
     rounds, traverse = [], nerfacc_twin.traverse_grids
-    monkeypatch.setattr(nerfacc_twin, "traverse_grids", lambda *given: rounds.append(1) or traverse(*given))
+    monkeypatch.setattr(nerfacc_twin, "traverse_grids", lambda *args: rounds.append(1) or traverse(*args))
     found = backend_race.race(NerfaccKernels(nerfacc_twin, "cpu"))
     assert set(found) == {"warp", "nerfacc"} and min(found.values()) > 0.0
     assert rounds and current().name == "warp"

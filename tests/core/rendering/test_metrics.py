@@ -18,7 +18,7 @@ SEEDS = range(4)
 
 
 def image(seed: int, height=24, width=31) -> torch.Tensor:
-    """A picture with edges, gradients and noise."""
+    """An image with edges, gradients and noise."""
     generator = torch.Generator().manual_seed(seed)
     ramp = torch.linspace(0.0, 0.5, width).expand(height, width)[..., None].repeat(1, 1, 3)
     ramp[height // 3 :, : width // 2] += 0.3
@@ -30,8 +30,8 @@ def noisy(picture: torch.Tensor, amount: float, seed: int) -> torch.Tensor:
     return (picture + amount * torch.randn(picture.shape, generator=generator)).clamp(0.0, 1.0)
 
 
-def ssim_spelled_out(a: np.ndarray, b: np.ndarray) -> float:
-    """Wang et al. 2004, window by window, with weighted variances about the window's own mean."""
+def ssim_by_definition(a: np.ndarray, b: np.ndarray) -> float:
+    """Wang et al. 2004, window by window, with weighted variances about each window's own mean."""
     offsets = np.arange(11) - 5
     window = np.exp(-(offsets[:, None] ** 2 + offsets[None, :] ** 2) / (2 * 1.5**2))[..., None]
     window /= window.sum()
@@ -65,13 +65,13 @@ def test_psnr_of_equal_images_is_infinite():
     assert psnr(image(0), image(0)) == math.inf
 
 
-def test_ten_decibels_are_a_tenth_of_the_squared_error():
+def test_ten_decibels_more_are_a_tenth_of_the_squared_error():
     assert decibels(1.0) == 0.0
     assert decibels(0.02) - decibels(0.2) == pytest.approx(10.0)
     assert decibels(0.0) == math.inf
 
 
-def test_what_is_not_a_number_is_never_taken_for_equal():
+def test_nan_never_counts_as_equal():
     assert math.isnan(decibels(math.nan))
     broken = image(0).clone()
     broken[0, 0, 0] = math.nan
@@ -83,10 +83,10 @@ def test_what_is_not_a_number_is_never_taken_for_equal():
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_ssim_equals_the_paper_s_formula_window_by_window(seed):
+def test_ssim_equals_the_papers_formula_window_by_window(seed):
     a = image(seed)
     b = noisy(a, 0.05 * (seed + 1), seed)
-    assert ssim(a, b) == pytest.approx(ssim_spelled_out(a.double().numpy(), b.double().numpy()), abs=1e-9)
+    assert ssim(a, b) == pytest.approx(ssim_by_definition(a.double().numpy(), b.double().numpy()), abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -115,8 +115,8 @@ def test_images_that_cannot_be_compared_are_refused():
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_ssim_behind_a_mask_is_the_mean_of_the_windows_that_it_leaves(seed):
-    """What lies behind the mask changes nothing."""
+def test_masked_ssim_is_the_mean_over_the_windows_without_hidden_pixels(seed):
+    """Pixels behind the mask have no influence."""
     a, mask = image(seed), torch.ones(24, 31, dtype=torch.bool)
     b = noisy(a, 0.1, seed)
     mask[:, 20:] = False
@@ -125,15 +125,15 @@ def test_ssim_behind_a_mask_is_the_mean_of_the_windows_that_it_leaves(seed):
     assert ssim(a, other, mask) == ssim(a, b, mask)
     assert ssim(a, b, torch.ones_like(mask)) == ssim(a, b)
     mask[::8, ::8] = False
-    assert math.isnan(ssim(a, b, mask)), "each window holds something hidden"
+    assert math.isnan(ssim(a, b, mask)), "every window contains a hidden pixel"
 
 
 BACKGROUND = torch.tensor([1.0, 0.5, 0.0])
 
 
 @pytest.fixture
-def painter(monkeypatch):
-    """Stands in for rendering: view k of the ball is painted as its photograph plus an error of its own."""
+def painted_views(monkeypatch):
+    """Replaces rendering: view k of the ball is its photo plus an error that depends on k."""
     views = ball_views(3, 24)
     errors = (0.1, 0.01, 0.2)
 
@@ -148,8 +148,8 @@ def painter(monkeypatch):
     return views, errors
 
 
-def test_the_figures_are_means_of_per_view_values(painter):
-    views, errors = painter
+def test_metrics_are_means_of_per_view_values(painted_views):
+    views, errors = painted_views
     seen = []
     result = evaluate(None, None, views, MarchSettings(), BACKGROUND, lambda *call: seen.append(call))
     assert [score.name for score in result.per_view] == list(views.names)
@@ -172,7 +172,7 @@ def test_rendered_colours_are_clamped_before_they_are_compared(monkeypatch):
     assert result.psnr == pytest.approx(psnr(beyond.clamp(0.0, 1.0), views.photo(0, torch.ones(3))))
 
 
-def test_images_below_ssim_s_window_have_no_ssim(monkeypatch):
+def test_images_smaller_than_ssims_window_have_no_ssim(monkeypatch):
     views = ball_views(2, 10)
     monkeypatch.setattr(metrics, "render_image", lambda *_: RenderOutput(*[torch.zeros(10, 10, 3)] * 9))
     result = evaluate(None, None, views, MarchSettings(), BACKGROUND)
@@ -180,9 +180,9 @@ def test_images_below_ssim_s_window_have_no_ssim(monkeypatch):
     assert math.isfinite(result.psnr)
 
 
-def test_what_a_mask_hides_is_not_compared(painter):
-    """A view whose hidden half is painted in other colours keeps its figures; a view without windows has no SSIM."""
-    views, errors = painter
+def test_masked_pixels_are_not_compared(painted_views):
+    """Other colours in a view's hidden half change none of its metrics; a view without a whole window has no SSIM."""
+    views, errors = painted_views
     used = torch.ones(3, 24, 24, dtype=torch.bool)
     used[0, :, 12:], used[1, ::6, ::6] = False, False
     images = views.images.clone()
@@ -207,7 +207,7 @@ def test_views_of_several_sizes_are_rendered_and_compared_at_their_own():
     assert [score.psnr for score in result.per_view] == pytest.approx([psnr(a, b) for a, b in seen])
 
 
-def test_over_every_pixel_the_pixels_psnr_is_the_pictures():
+def test_the_psnr_of_sampled_pixels_over_all_pixels_is_the_images():
     views, field = ball_views(2, 16), Ball()
     sampler = OccupancySampler(OccupancyGrid(BOX, 8))
     sampler.grid.start(0.01, 0.95)

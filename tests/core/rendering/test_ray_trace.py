@@ -1,4 +1,4 @@
-"""The inspector against closed forms (a slab, a ball), against the one path, and its cells against a slow walk."""
+"""The ray inspector against closed forms (a slab, a ball), the one path, and a slow walk through the cells."""
 
 import math
 from dataclasses import replace
@@ -30,7 +30,7 @@ WHITE = torch.ones(3)
 STEP = 0.01
 MARCH = MarchSettings(render_step_size=STEP, **THRESHOLDS_OFF)
 ALONG_X = ((-3.0, 0.1, 0.2), (1.0, 0.0, 0.0))
-"""From outside along an axis: inside the box from t = 2 to t = 4."""
+"""A ray from outside along an axis: inside the box from t = 2 to t = 4."""
 
 
 def ray(origin, direction):
@@ -44,7 +44,7 @@ def full_sampler(resolution=8, n_levels=1):
 
 
 def sampler_around_ball(resolution=16):
-    """Only cells that meet the ball are occupied."""
+    """A sampler whose grid is occupied only in cells that overlap the ball."""
     sampler = full_sampler(resolution)
     centers = (torch.cartesian_prod(*[torch.arange(resolution)] * 3) + 0.5) * 2.0 / resolution - 1.0
     meets = torch.linalg.vector_norm(centers, dim=1) < BALL_RADIUS + math.sqrt(3.0) / resolution
@@ -53,12 +53,12 @@ def sampler_around_ball(resolution=16):
 
 
 def inspect_on_grid(field, sampler, rays, march, together=1):
-    """By the grid that the sampler marches."""
+    """Inspect with the grid that the sampler marches."""
     return inspect_ray(field, sampler, rays, march, WHITE, sampler.grid, together)
 
 
 def inspect_slab(sigma, rays=None, **thresholds):
-    """Homogeneous fog that fills the box."""
+    """Inspect homogeneous fog that fills the box."""
     march = replace(MARCH, **thresholds)
     return inspect_on_grid(Ball(sigma, radius=9.0), full_sampler(), rays or ray(*ALONG_X), march)
 
@@ -91,7 +91,7 @@ def test_a_slab_stops_where_its_transmittance_falls_below_the_threshold(eps):
     assert behind.sum() == 200 - n_needed and (report.samples.weights[behind] == 0.0).all()
 
 
-def test_a_ball_has_its_entry_exit_and_chord():
+def test_a_balls_entry_exit_and_chord_are_found():
     offset = 0.3
     report = inspect_on_grid(Ball(5.0), sampler_around_ball(), ray((-3.0, offset, 0.0), (1.0, 0.0, 0.0)), MARCH)
     half = math.sqrt(BALL_RADIUS**2 - offset**2)
@@ -116,7 +116,7 @@ def test_a_ball_has_its_entry_exit_and_chord():
         {"crop": (-0.5, -0.4, -0.6, 0.3, 0.8, 0.5)},
     ],
 )
-def test_the_pixel_is_that_of_the_one_path(thresholds):
+def test_the_pixel_equals_that_of_the_one_path(thresholds):
     view, march, field, sampler = camera(size=6), replace(MARCH, **thresholds), Fog(), full_sampler(n_levels=2)
     rays, image = generate_rays(view), render_image(field, sampler, view, march, WHITE)
     for i in range(36):
@@ -149,7 +149,7 @@ def check_samples_make_the_pixel(report, march):
 
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.02, "early_stop_eps": 0.3}])
 @pytest.mark.parametrize("settings", [StratifiedSettings(40), HierarchicalSettings(16, 24), ProposalSettings(2)])
-def test_samples_that_lie_where_weights_are_make_the_pixel_too(settings, thresholds):
+def test_samples_placed_by_weight_make_the_pixel_too(settings, thresholds):
     view, march, field, cells = camera(size=5), replace(MARCH, **thresholds), Fog(), full_sampler().grid
     inputs = SamplerInputs(cells, BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0))
     sampler = make_sampler(settings, inputs)
@@ -167,7 +167,7 @@ def test_samples_that_lie_where_weights_are_make_the_pixel_too(settings, thresho
 
 
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.3}])
-def test_samples_without_a_length_weigh_what_their_sampler_says(thresholds):
+def test_samples_without_a_length_have_the_weights_of_their_sampler(thresholds):
     settings, march, cells = RVSSettings(n_bins=32, n_samples=8), replace(MARCH, **thresholds), full_sampler().grid
     sampler = make_sampler(settings, SamplerInputs(cells, BOX, Space(BOX), SMALL_FIELD))
     rays = generate_rays(camera(size=5))
@@ -183,7 +183,7 @@ def test_samples_without_a_length_weigh_what_their_sampler_says(thresholds):
 
 
 def inspect_with(settings, rays=None):
-    """The report of a ray through fog, without thresholds, by a sampler that has learnt nothing."""
+    """The report of a ray through fog with thresholds off, by an untrained sampler."""
     cells = full_sampler().grid
     inputs = SamplerInputs(cells, BOX, Space(BOX), SMALL_FIELD, torch.Generator().manual_seed(0))
     sampler = make_sampler(settings, inputs)
@@ -194,11 +194,11 @@ def edges_of(samples):
     return np.append(samples.t_starts, samples.t_ends[-1])
 
 
-def test_a_grid_and_equal_bins_are_guide_enough():
+def test_a_grid_and_equal_bins_have_no_further_guides():
     assert inspect_slab(1.0).guides == inspect_with(StratifiedSettings(8)).guides == ()
 
 
-def test_coarse_bins_and_what_was_added_are_all_edges():
+def test_all_edges_are_the_coarse_ones_and_the_added_ones():
     report = inspect_with(HierarchicalSettings(16, 24))
     coarse, added = report.guides
     assert (coarse.kind, added.kind) == (GuideKind.WEIGHTS, GuideKind.PLACES)
@@ -208,7 +208,7 @@ def test_coarse_bins_and_what_was_added_are_all_edges():
     np.testing.assert_allclose(shares / np.sum(coarse.heights + 1e-5), (np.arange(24) + 0.5) / 24, atol=1e-4)
 
 
-def test_each_proposal_cuts_the_bins_of_the_next():
+def test_each_proposal_places_the_bins_of_the_next():
     report = inspect_with(ProposalSettings(2, n_first=16, n_second=12, n_final=8, anneal_steps=0))
     assert [guide.name for guide in report.guides] == ["first proposal", "second proposal"]
     for guide, following in zip(report.guides, [report.guides[1].ts, edges_of(report.samples)], strict=True):
@@ -218,7 +218,7 @@ def test_each_proposal_cuts_the_bins_of_the_next():
 
 @pytest.mark.parametrize("spline", ["linear", "constant"])
 @pytest.mark.parametrize("use", ["color", "hierarchical"])
-def test_samples_lie_at_shares_of_the_splines_opacity(use, spline):
+def test_samples_lie_at_quantiles_of_the_splines_opacity(use, spline):
     report = inspect_with(RVSSettings(use, spline, n_bins=12, n_samples=8))
     density, weights = report.guides
     assert (density.kind, weights.kind) == (GuideKind.DENSITY, GuideKind.WEIGHTS)
@@ -244,11 +244,11 @@ def test_a_ray_that_misses_has_no_guides():
         assert (report.stop, report.guides) == (Stop.MISSED, ())
 
 
-def test_samples_behind_the_box_are_told_to_their_end():
+def test_samples_behind_the_box_are_reported_to_their_end():
     cells, march = full_sampler().grid, replace(MARCH, far_plane=endless(BOX))
     sampler = HierarchicalSampler(HierarchicalSettings(16, 8), BOX, Fog(), Spacing(2.0, endless=True))
     along = inspect_ray(Ball(0.0), sampler, ray(*ALONG_X), march, WHITE, cells=cells)
-    end = pytest.approx(endless(BOX), rel=0.01)  # float32 tells no finer so far away
+    end = pytest.approx(endless(BOX), rel=0.01)  # float32 resolves no more so far away
     assert (along.stop, along.t_stop, along.t_min) == (Stop.FAR_PLANE, end, 2.0)
     assert (along.t_max, along.cells.t_ends[-1], along.samples.t_ends[-1]) == (4.0, 4.0, end)
     beside = inspect_ray(Ball(0.0), sampler, ray((-3.0, 5.0, 0.0), (1.0, 0.0, 0.0)), march, WHITE, cells=cells)
@@ -256,7 +256,7 @@ def test_samples_behind_the_box_are_told_to_their_end():
     assert len(beside.cells.t_starts) == 0 and beside.n_kept == 24
 
 
-def test_rays_rendered_together_decide_only_what_is_evaluated_in_vain():
+def test_rays_rendered_together_change_only_what_is_evaluated_in_vain():
     march = replace(MARCH, early_stop_eps=0.5)
     alone, many = (inspect_on_grid(Fog(), full_sampler(), ray(*ALONG_X), march, together) for together in (1, 1 << 15))
     assert many.n_marched < alone.n_marched < 200
@@ -264,7 +264,7 @@ def test_rays_rendered_together_decide_only_what_is_evaluated_in_vain():
     np.testing.assert_array_equal(many.samples.fates, alone.samples.fates)
 
 
-def test_reasons_to_end():
+def test_reasons_for_a_rays_end():
     assert inspect_slab(1.0, far_plane=3.0).stop is Stop.FAR_PLANE
     assert inspect_slab(1.0, far_plane=3.0).t_stop == 3.0
     nothing = inspect_on_grid(Fog(), sampler_around_ball(), ray((-3.0, 0.9, 0.9), (1.0, 0.0, 0.0)), MARCH)
@@ -293,7 +293,7 @@ def test_only_one_ray_at_a_time():
 
 
 def slow_cells(state, origin, direction, ts):
-    """Level and occupancy of the place at each t, one by one."""
+    """Level and occupancy at each t, one by one."""
     center, half = np.mean(np.reshape(state.box, (2, 3)), axis=0), np.subtract(state.box[3:], state.box[:3]) / 2
     found = []
     for t in ts:

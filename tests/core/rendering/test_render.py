@@ -1,4 +1,4 @@
-"""Laws of the one path."""
+"""Properties of the one path."""
 
 import math
 from dataclasses import replace
@@ -31,7 +31,7 @@ def full_sampler(box=BOX, resolution=8, n_levels=1):
 
 
 def dense_reference(field, rays, march, background):
-    """Every interval of every ray in the box, no grid, no packing: the sum over products of (1 - alpha)."""
+    """All intervals of all rays in the box, without grid or packing: weights from products of (1 - alpha)."""
     n = int(8.0 / march.render_step_size)
     t_starts = march.near_plane + march.render_step_size * torch.arange(n)
     t_mids = t_starts + march.render_step_size / 2
@@ -47,7 +47,7 @@ def dense_reference(field, rays, march, background):
 
 
 @pytest.mark.parametrize("field", [Ball(), Ball(sigma=2.0), Fog()])
-def test_with_thresholds_off_the_picture_is_the_dense_march(field):
+def test_with_thresholds_off_the_image_equals_the_dense_march(field):
     rays = generate_rays(camera(size=24))
     background = torch.tensor([0.2, 0.5, 0.9])
     out = render_rays(field, full_sampler(), rays, MARCH, background)
@@ -57,7 +57,7 @@ def test_with_thresholds_off_the_picture_is_the_dense_march(field):
 
 
 @pytest.mark.parametrize("thresholds", [{}, {"early_stop_eps": 0.1}, {"alpha_thre": 0.03, "early_stop_eps": 0.02}])
-def test_any_round_size_gives_the_same_picture(thresholds):
+def test_any_round_size_gives_the_same_image(thresholds):
     rays = generate_rays(camera(size=24))
     march = replace(MARCH, **thresholds)
     pictures = [render_rays(Fog(), full_sampler(), rays, march, WHITE, round_size=k) for k in (1, 5, 64, 1024)]
@@ -66,7 +66,7 @@ def test_any_round_size_gives_the_same_picture(thresholds):
         assert torch.equal(picture.n_kept, pictures[0].n_kept)
 
 
-def test_chunk_size_does_not_change_a_picture():
+def test_chunk_size_does_not_change_an_image():
     view = camera(size=32)
     whole = render_image(Fog(), full_sampler(), view, MARCH, WHITE)
     parts = render_image(Fog(), full_sampler(), view, MARCH, WHITE, chunk=100)
@@ -87,7 +87,7 @@ def test_the_field_may_be_evaluated_in_pieces_of_any_size(field, thresholds, mon
             assert torch.equal(getattr(parts, name), getattr(whole, name))
 
 
-def test_without_a_gradient_the_field_never_sees_more_samples_than_a_piece(monkeypatch):
+def test_without_gradients_the_field_never_sees_more_samples_than_a_piece(monkeypatch):
     seen = []
 
     class Counted(Fog):
@@ -121,7 +121,7 @@ def test_pixels_of_a_training_view_equal_the_rendered_image(bent):
     torch.testing.assert_close(out.colors[of_view], image.colors[y.long(), x.long()], rtol=0, atol=1e-5)
 
 
-def test_an_opaque_ball_has_its_depth_and_silhouette():
+def test_an_opaque_balls_depth_and_silhouette_are_right():
     view = camera(size=65)
     out = render_image(Ball(sigma=1e4), full_sampler(resolution=16), view, replace(MARCH, render_step_size=5e-3), WHITE)
     distance = float(torch.linalg.vector_norm(view.c2w[:3, 3]))
@@ -132,7 +132,7 @@ def test_an_opaque_ball_has_its_depth_and_silhouette():
 
 
 @pytest.mark.parametrize("sigma", [0.1, 1.0, 7.0])
-def test_a_homogeneous_box_lets_through_exp_of_minus_sigma_length(sigma):
+def test_a_homogeneous_box_transmits_exp_of_minus_sigma_length(sigma):
     rays = Rays(torch.tensor([[-3.0, 0.1, 0.2]]), torch.tensor([[1.0, 0.0, 0.0]]))
     march = replace(MARCH, render_step_size=0.01)
     out = render_rays(Ball(sigma, radius=9.0), full_sampler(), rays, march, WHITE)
@@ -176,7 +176,7 @@ def test_early_stop_saves_evaluations_and_is_counted():
 
 
 @torch.no_grad()
-def test_the_statistics_are_those_of_the_march():
+def test_the_statistics_match_the_march():
     rays = generate_rays(camera(size=24))
     march = replace(MARCH, early_stop_eps=1e-2, alpha_thre=0.3)
     watch = Stopwatch(Ball(sigma=20.0), full_sampler(), "cpu")
@@ -187,7 +187,7 @@ def test_the_statistics_are_those_of_the_march():
     dense = render_rays(Ball(sigma=20.0), full_sampler(), rays, replace(MARCH, early_stop_eps=0.0), WHITE)
     assert torch.equal(out.n_dense, dense.n_marched), "a full grid skips nothing"
     through = ~out.stopped
-    # what is left where the march ended: of all samples, also those whose colour was skipped for their alpha
+    # transmittance at the end of the march, over all samples, including those below the alpha threshold
     torch.testing.assert_close(out.trans[through], 1.0 - dense.opacities[through], rtol=0, atol=1e-5)
     assert (out.trans[out.stopped] < 1e-2).all()
     seen = dense.opacities > 0.6
@@ -207,12 +207,12 @@ def test_a_camera_inside_the_box_and_empty_cases():
     assert torch.equal(out.colors, torch.ones(8, 8, 3)) and int(out.n_marched.sum()) == 0
 
 
-def test_a_cancelled_picture_is_none():
+def test_a_cancelled_image_is_none():
     answers = iter([False, False, True])
     assert render_image(Fog(), full_sampler(), camera(), MARCH, WHITE, lambda: next(answers), chunk=100) is None
 
 
-def test_jitter_comes_from_the_generator_alone():
+def test_jitter_depends_on_the_generator_alone():
     rays = generate_rays(camera(size=16))
 
     def render(seed):
@@ -224,7 +224,7 @@ def test_jitter_comes_from_the_generator_alone():
 
 
 @pytest.mark.parametrize("chunk", [100, 1 << 15])
-def test_threads_share_a_picture_and_change_nothing_of_it(chunk):
+def test_rendering_on_several_threads_gives_the_same_image(chunk):
     pictures = []
     for threads in (1, 2, 3):
         with using_threads(threads):

@@ -37,7 +37,7 @@ def finished(sweep):
 
 
 @pytest.mark.parametrize("name", MARCH_NUMBERS)
-def test_a_point_is_the_picture_at_its_value(name, sampler):
+def test_a_point_is_the_image_at_its_value(name, sampler):
     off = render_image(Fog(), sampler, VIEW, replace(MARCH, **THRESHOLDS_OFF), WHITE).colors.clamp(0, 1)
     curve = finished(sweep_of(name, sampler, n_values=4))
     assert len(curve.points) == 4
@@ -51,7 +51,7 @@ def test_a_point_is_the_picture_at_its_value(name, sampler):
 
 
 @pytest.mark.parametrize("field", [Ball(sigma=400.0), Ball(sigma=8.0), Fog()])
-def test_the_earlier_rays_stop_the_less_is_evaluated(field, sampler):
+def test_earlier_stops_evaluate_less(field, sampler):
     points = finished(
         sweep_of("early_stop_eps", sampler, field, replace(MARCH, alpha_thre=0.0, render_step_size=0.01))
     ).points
@@ -63,13 +63,13 @@ def test_the_earlier_rays_stop_the_less_is_evaluated(field, sampler):
 
 
 @pytest.mark.parametrize("name", list(THRESHOLDS_OFF))
-def test_off_is_the_reference_itself(name, sampler):
+def test_the_point_off_is_the_reference_itself(name, sampler):
     points = finished(sweep_of(name, sampler, march=replace(MARCH, **THRESHOLDS_OFF))).points
     assert (points[0].value, points[0].psnr_vs_off) == (0.0, math.inf)
     assert points[-1].psnr_vs_off < 30.0
 
 
-def test_a_sweep_in_slices_is_the_same_sweep(sampler):
+def test_a_sweep_in_slices_gives_the_same_points(sampler):
     march = replace(MARCH, render_step_size=0.01)
     whole = finished(sweep_of("early_stop_eps", sampler, Ball(), march, n_values=3))
     sliced = sweep_of("early_stop_eps", sampler, Ball(), march, n_values=3, repeats=2)

@@ -1,4 +1,4 @@
-"""The stopwatch where several threads render at once."""
+"""The stopwatch while several threads render at once."""
 
 import threading
 
@@ -13,7 +13,7 @@ from core.samplers.base import Sampler
 
 
 class Clock(threading.local):
-    """Each thread has a time of its own, which goes on when it is told to."""
+    """A clock per thread, which advances only on request."""
 
     now = 0.0
 
@@ -38,7 +38,8 @@ class Slow(Field, Sampler):
 
 
 class Marching(Slow):
-    """A field whose densities a march evaluates itself, for a quarter and then for half of two launches."""
+    """A field whose densities the march evaluates itself, in a quarter of its first launch's time and half of its
+    second's."""
 
     def march_density(self, keeps_features):
         return EncodedDensity(*[None] * 7)
@@ -59,11 +60,11 @@ def two_threads():
 
 @pytest.mark.parametrize("n_tasks", [1, 2])
 @pytest.mark.parametrize(
-    ("asked", "n_density", "march", "field"), [(Slow(), 5, 4.0, 3.0), (Marching(), 110, 10.0, 1.0 + 3.0)]
+    ("timed", "n_density", "march", "field"), [(Slow(), 5, 4.0, 3.0), (Marching(), 110, 10.0, 1.0 + 3.0)]
 )
-def test_a_stage_is_its_share_of_all_threads_time(asked, n_density, march, field, n_tasks, monkeypatch, two_threads):
+def test_a_stages_time_is_averaged_over_all_threads(timed, n_density, march, field, n_tasks, monkeypatch, two_threads):
     monkeypatch.setattr(Stopwatch, "_now", lambda self: CLOCK.now)
-    watch, rows, together = Stopwatch(asked, asked, "cpu"), torch.zeros(5, 3), threading.Barrier(n_tasks)
+    watch, rows, together = Stopwatch(timed, timed, "cpu"), torch.zeros(5, 3), threading.Barrier(n_tasks)
 
     def render():
         together.wait(timeout=60.0)  # no thread takes both tasks

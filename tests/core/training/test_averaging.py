@@ -1,4 +1,4 @@
-"""The mean of a field's last weights."""
+"""The running mean of a field's weights."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from core.training.averaging import Averaged
 
 
 class Wandering(nn.Module):
-    """A large weight and a small one, and a buffer; each step sets them all to a number."""
+    """A large weight, a small one and a buffer, all set to the same number."""
 
     def __init__(self, width=1 << 18):
         super().__init__()
@@ -30,32 +30,32 @@ def followed(values):
     return averaged.field
 
 
-def test_all_weights_follow_alike_and_want_no_gradients():
+def test_all_weights_are_averaged_alike_and_need_no_gradients():
     field = followed([float(step) for step in range(1, 201)])
     assert not field.large.requires_grad and not field.small.requires_grad
     assert torch.equal(field.large, field.small[0].expand_as(field.large))
-    assert float(field.seen[0]) == 200.0, "what isn't learnt is as it is"
+    assert float(field.seen[0]) == 200.0, "buffers are copied, not averaged"
 
 
 @pytest.mark.parametrize("n", [1, 3, 32])
-def test_young_weights_are_shown_as_they_are(n):
+def test_early_weights_are_shown_without_averaging(n):
     assert float(followed([float(step) for step in range(1, n + 1)]).small[0]) == n
 
 
 @pytest.mark.parametrize(("n", "behind"), [(104, (2.0, 12.0)), (2000, (55.0, 70.0))])
-def test_the_mean_reaches_back_by_a_share_of_all_steps_and_not_too_far(n, behind):
-    """Of weights that go on steadily, it is as many steps behind as it reaches back."""
+def test_the_mean_spans_a_share_of_all_steps_up_to_a_limit(n, behind):
+    """If weights grow by 1 a step, their mean lags by the number of steps it reaches back."""
     low, high = behind
     assert low < n - float(followed([float(step) for step in range(1, n + 1)]).small[0]) < high
 
 
-def test_what_swings_comes_to_rest():
+def test_averaging_damps_noisy_weights():
     generator = torch.Generator().manual_seed(0)
     values = (1.0 + torch.randn(2000, generator=generator)).tolist()
     assert abs(float(followed(values).small[0]) - 1.0) < 0.4 < max(abs(x - 1.0) for x in values[-100:])
 
 
-def test_marches_notice_that_the_mean_has_moved():
+def test_an_update_of_the_mean_raises_the_tensors_version():
     learning = Wandering()
     averaged = Averaged(learning)
     for step in (4, 400):

@@ -10,7 +10,7 @@ from tests.scenes import ball_dataset
 
 
 def numbered_views():
-    """Training views whose pixels have the number of their view as red, opaque."""
+    """Opaque training views whose pixels encode their view's index in red."""
     views = ball_dataset().train
     images = torch.zeros_like(views.images)
     images[..., 0] = torch.arange(len(views)).view(-1, 1, 1)
@@ -37,23 +37,23 @@ def test_a_refused_exclusion_changes_nothing():
     assert source.excluded == frozenset({1}) and len(source.included) == n_views - 1
 
 
-def test_targets_are_the_photos_over_the_rays_own_backgrounds():
+def test_targets_are_the_photos_composited_over_each_rays_own_background():
     views = ball_dataset().train
     batch = BatchSource(views).draw(500, torch.Generator().manual_seed(0))
     pixels = views.sample(500, torch.Generator().manual_seed(0))
     torch.testing.assert_close(batch.targets, pixels.over(batch.backgrounds))
     assert torch.equal(batch.rays.rays_d, pixels.rays.rays_d)
-    assert batch.backgrounds.std(0).min() > 0.2, "each ray has a background of its own"
+    assert batch.backgrounds.std(0).min() > 0.2, "each ray has its own background"
 
 
-def test_a_first_guess_is_half_the_diagonal_in_steps():
+def test_the_first_guess_of_samples_per_ray_is_half_the_diagonal_in_steps():
     assert guess_samples_per_ray((0.0, 0.0, 0.0, 3.0, 4.0, 12.0), MarchSettings(render_step_size=0.1)) == pytest.approx(
         65
     )
     assert math.isfinite(guess_samples_per_ray((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), MarchSettings()))
 
 
-def test_a_generator_goes_on_from_its_state_or_is_seeded_anew_where_that_does_not_fit():
+def test_a_generator_continues_from_its_state_or_is_reseeded_if_the_state_does_not_fit():
     first, second = torch.Generator().manual_seed(3), torch.Generator()
     torch.rand(5, generator=first)
     restore_generator(second, first.get_state(), 9)

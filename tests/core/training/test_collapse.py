@@ -1,4 +1,4 @@
-"""Collapses of training, each provoked for real, and the ways out of them: the loss falls again."""
+"""Collapses of training, each really provoked, and their remedies: afterwards the loss falls again."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ WARM = 60
 
 @pytest.fixture(autouse=True)
 def quick_proof(monkeypatch):
-    """Good states are proved within a short training."""
+    """States count as good after only a few steps."""
     monkeypatch.setattr("core.training.rollback.PERIOD", 0.0)
     monkeypatch.setattr("core.training.rollback.PROOF_STEPS", 20)
 
@@ -39,7 +39,7 @@ def collapse_of(trainer, most_steps=200):
 
 
 def make_thin(trainer):
-    """Thins the field, so that no cell or sample comes near the highest thresholds."""
+    """Make the field so thin that no cell or sample comes near the highest thresholds."""
     trainer.learning_field.density_layers[-1].data *= 0.3
     trainer.rebuild_grid()
 
@@ -49,13 +49,13 @@ def mean_loss(trainer, steps=20):
 
 
 def assert_learns(trainer, worst):
-    """Training goes on for longer than any collapse takes to be noticed, and its loss comes down."""
+    """Train for longer than it takes to notice any collapse; the loss must fall."""
     for _ in range(60):
         trainer.step()
     assert mean_loss(trainer) < worst
 
 
-def test_nan_is_left_by_going_back_and_going_on_differently():
+def test_after_nan_training_goes_back_and_continues_on_another_path():
     trainer = trained()
     before, rate = mean_loss(trainer), trainer.settings.learning_rate
     trainer.learning_field.get_parameter("density_layers.1").data.fill_(torch.nan)
@@ -67,11 +67,11 @@ def test_nan_is_left_by_going_back_and_going_on_differently():
     assert all(p.isfinite().all() for p in trainer.learning_field.parameters())
     assert torch.equal(trainer.field.table, trainer._last_good.good.tensors["shown.table"])
     assert trainer.settings.learning_rate == 0.5 * rate
-    assert torch.equal(trainer.state_tensors()["generator"], generator)  # no batch is drawn a second time
+    assert torch.equal(trainer.state_tensors()["generator"], generator)  # not rewound: no batch is drawn twice
     assert_learns(trainer, 1.2 * before)
 
 
-def test_a_state_gone_back_to_can_be_gone_back_to_again():
+def test_one_can_go_back_to_the_same_state_twice():
     trainer = trained()
     torch.nn.init.constant_(trainer.learning_field.table, torch.nan)
     collapse_of(trainer)
@@ -86,7 +86,7 @@ def test_a_state_gone_back_to_can_be_gone_back_to_again():
     torch.testing.assert_close(trainer.learning_field.table.detach(), table, rtol=0, atol=0)
 
 
-def test_a_good_state_has_proved_itself():
+def test_a_state_counts_as_good_only_after_further_good_steps():
     trainer = trained(0)
     assert trainer.last_good_step is None
     with pytest.raises(FirstlightError, match="reset"):
@@ -97,14 +97,14 @@ def test_a_good_state_has_proved_itself():
     assert trainer.last_good_step is not None
 
 
-def test_copies_do_not_change_the_course_of_training(monkeypatch):
+def test_keeping_copies_does_not_change_training(monkeypatch):
     losses = [trained(0), trained(0)]
     monkeypatch.setattr("core.training.rollback.PERIOD", 1e9)
     losses = [[trainer.step().loss for _ in range(40)] for trainer in losses]
     assert losses[0] == losses[1]
 
 
-def test_nan_in_a_cell_that_no_ray_sees_is_no_empty_grid():
+def test_nan_in_a_cell_that_no_ray_sees_does_not_count_as_an_empty_grid():
     trainer = trained()
     torch.nn.init.constant_(trainer.learning_field.table, torch.nan)
     with pytest.raises(TrainingCollapsed) as collapse:
@@ -113,7 +113,7 @@ def test_nan_in_a_cell_that_no_ray_sees_is_no_empty_grid():
 
 
 @pytest.mark.parametrize("remedy", ["lower_thresholds", "restore_last_good"])
-def test_an_occupancy_threshold_above_every_cell_is_an_empty_grid_with_two_ways_out(remedy):
+def test_an_occupancy_threshold_above_every_cell_empties_the_grid_and_has_two_remedies(remedy):
     trainer = trained(march=replace(SMALL_TRAINING.march, alpha_thre=0.01))
     before = mean_loss(trainer)
     own = trainer.settings.march
@@ -128,10 +128,10 @@ def test_an_occupancy_threshold_above_every_cell_is_an_empty_grid_with_two_ways_
     assert_learns(trainer, 1.5 * before)
 
 
-def test_an_emptied_grid_comes_back_from_the_field():
+def test_an_emptied_grid_is_rebuilt_from_the_field():
     trainer = trained(150)
     before = mean_loss(trainer)
-    trainer.settings = replace(trainer.settings, grid_update_every=1000)  # an update would revive some cells by chance
+    trainer.settings = replace(trainer.settings, grid_update_every=1000)  # else a grid update might revive some cells
     trainer.grid.occs.clamp_(max=0.0)
     first = trainer.step_count + 1
     collapse = collapse_of(trainer)
@@ -139,14 +139,14 @@ def test_an_emptied_grid_comes_back_from_the_field():
     trainer.settings = replace(trainer.settings, grid_update_every=16)
     trainer.rebuild_grid()
     possible = trainer.grid.occs >= 0.0
-    assert torch.equal(trainer.grid.binaries.view(-1), possible)  # optimistic: each cell must prove empty
+    assert torch.equal(trainer.grid.binaries.view(-1), possible)  # optimistic: each may be occupied
     assert_learns(trainer, 1.2 * before)
     for _ in range(120):
         trainer.step()
     assert trainer.grid.binaries.sum() < 0.8 * possible.sum()
 
 
-def test_cells_that_are_empty_for_good_stay_so_in_a_rebuilt_grid():
+def test_cells_known_to_be_empty_stay_empty_in_a_rebuilt_grid():
     trainer = trained(20)
     empty_for_good = trainer.grid.occs < 0.0
     assert empty_for_good.any()
@@ -164,14 +164,14 @@ def test_an_alpha_threshold_above_every_sample_leaves_no_samples_and_is_lowered(
     collapse = collapse_of(trainer)
     assert (collapse.kind, collapse.since) == (CollapseKind.NO_SAMPLES, first)
     assert "a lower alpha threshold in training helps (now 0.5)" in str(collapse)
-    # fruitless steps change nothing
+    # steps without samples change nothing
     torch.testing.assert_close(trainer.learning_field.table.detach(), weights, rtol=0, atol=0)
     march = trainer.lower_thresholds()
     assert march == trainer.settings.march and march.alpha_thre <= 0.05
     assert_learns(trainer, 1.5 * before)
 
 
-def test_planes_that_shut_the_scene_out_leave_no_samples_and_going_back_restores_them():
+def test_planes_that_exclude_the_scene_leave_no_samples_and_going_back_restores_them():
     trainer = trained()
     own = trainer.settings.march
     before = mean_loss(trainer)
@@ -180,7 +180,7 @@ def test_planes_that_shut_the_scene_out_leave_no_samples_and_going_back_restores
     rate = trainer.settings.learning_rate
     trainer.restore_last_good()
     assert trainer.settings.march == own
-    assert trainer.settings.learning_rate == rate  # it was not at fault
+    assert trainer.settings.learning_rate == rate  # not lowered, as it was not the cause
     assert_learns(trainer, 1.2 * before)
 
 
@@ -201,19 +201,19 @@ def test_planes_that_shut_the_scene_out_leave_no_samples_and_going_back_restores
         ),
     ],
 )
-def test_a_collapse_says_since_when_and_what_helps_and_a_command_line_with_which_flags(collapse, helps):
+def test_a_collapse_reports_its_step_and_remedy_and_the_command_line_adds_flags(collapse, helps):
     text = str(collapse)
     assert "since step 7" in text and helps in text
-    assert not any(word in text for word in ("--", "go back", "rebuild", "reset")), "some can't be had everywhere"
-    told, flags = with_flags(collapse).split("; train has ")
-    assert told == text
+    assert not any(word in text for word in ("--", "go back", "rebuild", "reset")), "not every interface offers these"
+    text_before_flags, flags = with_flags(collapse).split("; train has ")
+    assert text_before_flags == text
     of_train = settings_of(TrainSettings).keys() | settings_of(MarchSettings).keys()
     assert {flag.removeprefix("--").replace("-", "_") for flag in flags.split(", ")} <= of_train
     assert with_flags(TrainingCollapsed("gone", CollapseKind.NOT_FINITE, 3)) == "gone"
 
 
 @pytest.mark.parametrize("densest", [0.0, 1e-9, 1e-4, 0.02, 5.0])
-def test_lowered_thresholds_let_the_densest_cell_pass(densest):
+def test_lowered_thresholds_let_the_densest_cell_through(densest):
     march = lower_march_thresholds(MarchSettings(occ_thre=0.9, alpha_thre=0.4), densest)
     assert march.occ_thre <= max(0.1 * densest, 0.0) * (1 + 1e-6)
     assert march.alpha_thre <= 0.1 * densest * (1 + 1e-6)

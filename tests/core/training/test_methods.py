@@ -48,7 +48,7 @@ def small_demo() -> Dataset:
 
 
 def few(field, sampler, **sampling):
-    """A method that takes little time."""
+    """A method with few parameters and samples, which is fast."""
     hashed = {"n_levels": 2, "log2_hashmap_size": 10}
     network = {"mlp": SMALL, "tnerf": SMALL, "ngp": hashed, "ngp-t": hashed, "dense": {"resolution": 8}}.get(field, {})
     training = {"target_samples": 512, "grid_resolution": 16, "grid_update_every": 2}
@@ -56,7 +56,7 @@ def few(field, sampler, **sampling):
     return Overrides({}, training, network, {**FEW.get(sampler, {}), **sampling}, method)
 
 
-def test_every_kind_can_be_made_and_is_found_again_by_its_settings():
+def test_every_kind_can_be_made_and_is_identified_by_its_settings():
     for kinds in (FIELDS, SAMPLERS):
         for name, kind in kinds.items():
             assert is_dataclass(kind.settings) and kind.sentence.endswith(".") and kind.cost.endswith(".")
@@ -74,7 +74,7 @@ def test_the_default_method_keeps_the_settings_of_the_device():
         assert chosen.field == NGPSettings.usual(conditions) and chosen.train is SMALL_TRAINING
 
 
-def test_a_network_is_small_on_a_cpu_and_its_rate_follows_its_width():
+def test_a_network_is_small_on_a_cpu_and_its_learning_rate_follows_its_width():
     rates = []
     for device, changes in (("cuda", {}), ("cpu", {"width": 256}), ("cpu", {"width": 128}), ("cpu", {})):
         found = method_settings("mlp", DEFAULT_SAMPLER, Conditions(device), SMALL_TRAINING, changes)
@@ -84,14 +84,14 @@ def test_a_network_is_small_on_a_cpu_and_its_rate_follows_its_width():
 
 
 @pytest.mark.parametrize(("sampler", "per_sample"), [("stratified", 1), ("occupancy", None)])
-def test_evaluations_are_counted_once_each(sampler, per_sample):
+def test_each_evaluation_is_counted_once(sampler, per_sample):
     trainer = new_trainer(small_demo(), "cpu", 0, few("ngp", sampler))
     stats = trainer.step()
-    asked = stats.n_marched + stats.n_samples if per_sample is None else per_sample * stats.n_samples
-    assert trainer.n_evaluations == asked > 0
+    expected = stats.n_marched + stats.n_samples if per_sample is None else per_sample * stats.n_samples
+    assert trainer.n_evaluations == expected > 0
 
 
-def test_a_field_of_ones_own_keeps_cells_where_something_is_at_any_time():
+def test_a_users_own_field_keeps_cells_that_are_occupied_at_any_time():
     still, moving = (open_dataset(name, ReadOptions(8)) for name in ("demo", "demo-dynamic"))
     decays = [
         settings_for(dataset, "cpu", Overrides(method={"field": field})).train.grid_decay
@@ -100,7 +100,7 @@ def test_a_field_of_ones_own_keeps_cells_where_something_is_at_any_time():
     assert decays[0] < decays[1] == decays[2]
 
 
-def test_what_does_not_exist_is_refused_by_name():
+def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match=r"'cubes'.*ngp, mlp, dense"):
         method_settings("cubes", DEFAULT_SAMPLER, Conditions("cpu"), TrainSettings())
     with pytest.raises(ValueError, match="n_levels is no setting of stratified"):
@@ -109,7 +109,7 @@ def test_what_does_not_exist_is_refused_by_name():
         SAMPLERS.with_overrides(StratifiedSettings(), {"n_bins": 0})
 
 
-def test_what_gives_no_gradients_along_positions_is_refused_where_these_alone_teach():
+def test_a_field_without_position_gradients_is_refused_where_training_needs_them():
     for field, kind in FIELDS.items():
         for sampler in SAMPLERS.values():
             refuse(kind.settings(), sampler.settings())
@@ -136,17 +136,17 @@ CHANGED = {
 @pytest.mark.parametrize(
     ("sampler", "more"), [*((sampler, {}) for sampler in SAMPLERS), ("rvs", {"use": "hierarchical"})]
 )
-def test_a_picture_depends_on_the_thresholds_that_its_sampler_reads_and_on_no_others(sampler, more):
+def test_an_image_depends_on_exactly_the_thresholds_that_its_sampler_reads(sampler, more):
     generator, white = torch.Generator().manual_seed(0), torch.ones(3)
     grid = OccupancyGrid(BOX, 8)
     grid.occs.copy_(torch.rand(512, generator=generator))
     settings = SAMPLERS[sampler].settings(**{**FEW.get(sampler, {}), **more})
-    made = make_sampler(settings, SamplerInputs(grid, BOX, Space(BOX), SMALL_FIELD, generator))
+    sampler_object = make_sampler(settings, SamplerInputs(grid, BOX, Space(BOX), SMALL_FIELD, generator))
     march = MarchSettings(render_step_size=0.07, **THRESHOLDS_OFF)
-    before = render_image(Fog(), made, camera(size=10), march, white)
+    before = render_image(Fog(), sampler_object, camera(size=10), march, white)
     assert set(CHANGED) == set(settings_of(MarchSettings)) and before.n_kept.any()
     for name, value in CHANGED.items():
-        after = render_image(Fog(), made, camera(size=10), replace(march, **{name: value}), white)
+        after = render_image(Fog(), sampler_object, camera(size=10), replace(march, **{name: value}), white)
         same = all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
         assert same != (name in settings.reads), name
 
@@ -164,7 +164,7 @@ def test_settings_of_rvs_are_checked(name, value):
         *((field, "rvs", {"use": "hierarchical"}) for field, kind in FIELDS.items() if kind.smooth),
     ],
 )
-def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sampler, more, tmp_path):
+def test_every_combination_trains_renders_and_resumes_from_a_snapshot(field, sampler, more, tmp_path):
     dataset = small_demo()
     trainer = new_trainer(dataset, "cpu", 0, few(field, sampler, **more))
     for _ in range(3):
@@ -179,7 +179,7 @@ def test_every_combination_trains_renders_and_goes_on_from_a_snapshot(field, sam
 
 @pytest.fixture(scope="module")
 def forward_facing(tmp_path_factory):
-    """Photos that look one way, in a place of several levels."""
+    """Photos from cameras that face one way, in a place with several levels."""
     cameras = strewn()
     images = torch.randint(
         256, (len(cameras), 16, 16, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
@@ -195,7 +195,7 @@ def forward_facing(tmp_path_factory):
         *((field, "stratified", contraction) for field in FIELDS if field != "ngp" for contraction in ENDLESS),
     ],
 )
-def test_every_contraction_trains_renders_and_goes_on_from_a_snapshot(
+def test_every_contraction_trains_renders_and_resumes_from_a_snapshot(
     field, sampler, contraction, forward_facing, tmp_path
 ):
     overrides = replace(few(field, sampler), method={"field": field, "sampler": sampler, "contraction": contraction})
@@ -208,16 +208,14 @@ def test_every_contraction_trains_renders_and_goes_on_from_a_snapshot(
     assert all(bool(x.isfinite().all()) for x in (picture.colors, picture.opacities))
     if contraction in ENDLESS and sampler != "occupancy":
         assert march.far_plane == endless(forward_facing.box)
-        assert int(picture.n_dense.min()) > 0, "no ray misses what has no end"
+        assert int(picture.n_dense.min()) > 0, "no ray misses unbounded space"
     save_snapshot(tmp_path / "snapshot.safetensors", trainer)
     again = load_snapshot(tmp_path / "snapshot.safetensors")
     assert again.field.space == trainer.field.space
     assert again.step().loss == trainer.step().loss
 
 
-def test_a_contraction_goes_along_to_another_place_and_near_planes_of_the_march_do_not_move_it(
-    forward_facing, tmp_path
-):
+def test_a_contraction_follows_to_another_place_and_ignores_the_marchs_near_plane(forward_facing, tmp_path):
     overrides = replace(few("ngp", "stratified"), method={"sampler": "stratified", "contraction": "ndc"})
     trainer = new_trainer(forward_facing, "cpu", 0, overrides)
     place = place_of(forward_facing)._replace(near_plane=1.0, n_levels=1)
@@ -229,12 +227,12 @@ def test_a_contraction_goes_along_to_another_place_and_near_planes_of_the_march_
 
 
 @pytest.mark.parametrize("contraction", ["max", "sphere"])
-def test_an_object_without_surroundings_is_learnt_contracted_too(contraction):
+def test_an_object_without_surroundings_is_also_learnt_with_a_contraction(contraction):
     trainer = new_trainer(small_demo(), "cpu", 0, Overrides(method={"contraction": contraction}))
     assert trainer.step().n_samples > 1000
 
 
-def test_where_cameras_stand_around_the_scene_ndc_is_refused():
+def test_ndc_is_refused_if_cameras_surround_the_scene():
     with pytest.raises(ValueError, match=r"ndc needs cameras that face one way: .*; choose sphere"):
         new_trainer(small_demo(), "cpu", 0, Overrides(method={"contraction": "ndc"}))
     with pytest.raises(ValueError, match=r"'cube': choose one of none, max, sphere, ndc"):
@@ -244,7 +242,7 @@ def test_where_cameras_stand_around_the_scene_ndc_is_refused():
 HASHED = {"log2_hashmap_size": 13}
 NETWORK = {"depth": 2, "width": 64, "skip": 0, "color_width": 32, "position_frequencies": 6, "precision": "float32"}
 SLOWER = {"learning_rate": 4e-3, "target_samples": 2048, "grid_resolution": 32}
-SEEN, UNSEEN = {"grid_resolution": 32}, {"grid_update_every": 64}  # whether the sampler looks at the grid
+SEEN, UNSEEN = {"grid_resolution": 32}, {"grid_update_every": 64}  # whether the sampler uses the grid
 LEARNT = [
     ("ngp+occupancy", HASHED, {}, SEEN, 19.0),
     ("dense+occupancy", {"resolution": 32}, {}, SEEN, 22.5),
@@ -261,8 +259,8 @@ LEARNT = [
 
 @pytest.mark.parametrize(("method", "network", "sampling", "training", "reached"), LEARNT)
 def test_the_demo_is_learnt_in_120_steps(method, network, sampling, training, reached):
-    """A white picture is at 12.5 dB, one of the photo's mean colour at 13.7. Each reached is a decibel or more below
-    what came of three seeds."""
+    """A white image reaches 12.5 dB, one of the photo's mean colour 13.7 dB. Each threshold is at least 1 dB below what
+    three seeds reached."""
     dataset, white = small_demo(), torch.ones(3)
     names = dict(zip(("field", "sampler"), method.split("+"), strict=True))
     training = {"target_samples": 4096, **training}
@@ -276,6 +274,6 @@ def test_the_demo_is_learnt_in_120_steps(method, network, sampling, training, re
     assert statistics.mean(found) > reached
 
 
-def test_no_field_and_no_sampler_is_left_out_of_what_is_learnt():
+def test_every_field_and_every_sampler_is_among_the_learnt():
     fields, samplers = zip(*(method.split("+") for method, *_ in LEARNT), strict=True)
     assert set(fields) == set(FIELDS) and set(samplers) == set(SAMPLERS)

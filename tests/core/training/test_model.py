@@ -1,4 +1,4 @@
-"""What training moves, as one thing: its parts, what is learnt, and how it is kept."""
+"""The model: its parts, its learnt parameters, and saving and loading it."""
 
 import pytest
 import torch
@@ -15,21 +15,21 @@ from tests.scenes import SMALL_FIELD
 def make(ball_scene):
     dataset = open_dataset(ball_scene)
 
-    def made(sampler, seed=0):
+    def make_model(sampler, seed=0):
         generator = torch.Generator().manual_seed(seed)
         return Model(dataset, SMALL_FIELD, sampler, TrainSettings(grid_resolution=16), "cpu", generator)
 
-    return made
+    return make_model
 
 
-def test_a_sampler_that_marches_the_grid_is_no_part_of_its_own(make):
+def test_a_sampler_that_marches_the_grid_adds_no_part(make):
     model = make(OccupancySettings())
     assert model.sampler.grid is model.grid and model.learning_sampler is None
     assert set(model.parts) == {"field", "shown", "grid"} and len(model.groups()) == 1
     assert set(model.parameters()) == {name for name, _ in model.field.named_parameters()}
 
 
-def test_a_sampler_that_learns_has_a_group_and_names_of_its_own(make):
+def test_a_learning_sampler_has_its_own_group_and_names(make):
     model = make(ProposalSettings())
     assert model.learning_sampler is model.sampler and set(model.parts) == {"field", "shown", "grid", "sampler"}
     learnt = model.parameters()
@@ -40,7 +40,7 @@ def test_a_sampler_that_learns_has_a_group_and_names_of_its_own(make):
 
 
 @pytest.mark.parametrize("sampler", [OccupancySettings(), ProposalSettings()])
-def test_what_was_kept_comes_back(make, sampler):
+def test_loading_restores_all_tensors(make, sampler):
     model, other = make(sampler), make(sampler, seed=1)
     model.grid.seen.fill_(0.5)
     kept = {name: tensor.clone() for name, tensor in model.tensors().items()}

@@ -1,4 +1,4 @@
-"""Scenes that move, on the one path: the grid, the choice of the field, and that it learns what a static one can't."""
+"""Moving scenes on the one path: the grid, the choice of the field, and that it learns what a static one can't."""
 
 from dataclasses import asdict, replace
 
@@ -30,7 +30,7 @@ MARCH = MarchSettings(render_step_size=0.05)
 
 
 class Shuttle(Field):
-    """A field: a ball that goes from x = -0.5 at time 0 to x = 0.5 at time 1."""
+    """A ball that moves from x = -0.5 at time 0 to x = 0.5 at time 1."""
 
     dynamic = True
 
@@ -52,7 +52,7 @@ def shuttles_grid():
 
 
 def shuttling_balls():
-    """60 training and 4 test views of a ball that goes from x = -0.4 at time 0 to x = 0.4 at time 1."""
+    """60 training and 4 test views of a ball that moves from x = -0.4 at time 0 to x = 0.4 at time 1."""
 
     def views(n, seed):
         times = (torch.arange(n) + 0.5) / n
@@ -73,7 +73,7 @@ def moving(dataset):
     return replace(dataset, train=timed(dataset.train), test=timed(dataset.test))
 
 
-def test_a_cell_is_occupied_that_holds_something_at_any_time():
+def test_a_cell_is_occupied_if_it_holds_something_at_any_time():
     occupied = shuttles_grid().binaries[0]
     centers = (torch.stack(torch.meshgrid(*[torch.arange(16)] * 3, indexing="ij"), -1) + 0.5) / 8 - 1
     along = centers[..., 0].clamp(-0.5, 0.5)
@@ -83,17 +83,17 @@ def test_a_cell_is_occupied_that_holds_something_at_any_time():
     assert not occupied[away > 0.3 + half_diagonal].any()
 
 
-def test_rays_see_the_scene_at_their_time_through_that_grid():
+def test_rays_see_the_scene_at_their_own_time_through_that_grid():
     sampler, sides = OccupancySampler(shuttles_grid()), []
     for time in (0.0, 1.0):
-        view = camera(angle=-1.5707963, height=0.0, time=time)  # from -y: x runs to the right
+        view = camera(angle=-1.5707963, height=0.0, time=time)  # from -y: x points right
         opacities = render_image(Shuttle(), sampler, view, MARCH, torch.ones(3)).opacities
         sides.append((float(opacities[:, :16].sum()), float(opacities[:, 16:].sum())))
     (left, rest), (other, right) = sides
     assert min(left, right) > 20.0 * max(rest, other, 1.0)
 
 
-def test_what_marches_meet_teaches_the_grid_whatever_its_time():
+def test_densities_met_by_marches_update_the_grid_at_any_time():
     grid = OccupancyGrid(BOX, 16)
     grid.start(0.01, 0.9)
     observed = ObservedField(Shuttle(), grid, 0.05)
@@ -105,7 +105,7 @@ def test_what_marches_meet_teaches_the_grid_whatever_its_time():
     assert seen[:7].any() and seen[9:].any() and not seen[7:9].any()
 
 
-def test_what_moves_gets_a_field_with_time_unless_another_is_asked_for():
+def test_a_moving_scene_gets_a_field_with_time_unless_overridden():
     still, moved = ball_dataset(), moving(ball_dataset())
     assert type(new_trainer(still, "cpu", 0).field_settings) is NGPSettings
     trainer = new_trainer(moved, "cpu", 0)
@@ -125,7 +125,7 @@ def test_training_views_and_test_views_are_seen_at_their_times():
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("field", [name for name, kind in FIELDS.items() if kind.dynamic])
-def test_every_sampler_goes_with_fields_with_time(field, sampler):
+def test_every_sampler_works_with_fields_with_time(field, sampler):
     network = {"depth": 2, "width": 16, "skip": 0} if field == "tnerf" else {"n_levels": 2, "log2_hashmap_size": 10}
     training = {"target_samples": 512, "grid_resolution": 16}
     method = {"field": field, "sampler": sampler}

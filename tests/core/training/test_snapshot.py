@@ -1,4 +1,4 @@
-"""Snapshots: a run that was saved and opened goes on as if it had never stopped."""
+"""Snapshots: a run that is saved and opened continues as if it had never stopped."""
 
 import json
 
@@ -29,8 +29,8 @@ def trainer(monkeypatch):
     return Trainer(dataset, SMALL_FIELD, SMALL_TRAINING, seed=5)
 
 
-@pytest.mark.parametrize("steps", [0, 1, 42, 75])  # an update of the grid follows 42, a mean of weights comes before 75
-def test_the_next_ten_losses_are_those_of_a_run_that_never_stopped(trainer, tmp_path, steps):
+@pytest.mark.parametrize("steps", [0, 1, 42, 75])  # a grid update follows step 42; weights are averaged before 75
+def test_the_next_ten_losses_equal_those_of_an_uninterrupted_run(trainer, tmp_path, steps):
     for _ in range(steps):
         trainer.step()
     save_snapshot(tmp_path / "a.safetensors", trainer)
@@ -42,7 +42,7 @@ def test_the_next_ten_losses_are_those_of_a_run_that_never_stopped(trainer, tmp_
         assert torch.equal(found, expected)
 
 
-def test_one_without_a_mean_of_weights_shows_what_it_has_learnt(trainer, tmp_path):
+def test_a_snapshot_without_averaged_weights_shows_the_trained_ones(trainer, tmp_path):
     for _ in range(60):
         trainer.step()
     save_snapshot(tmp_path / "a.safetensors", trainer)
@@ -66,7 +66,7 @@ def test_excluded_views_stay_excluded(trainer, tmp_path):
     assert [resumed.step().loss for _ in range(5)] == [trainer.step().loss for _ in range(5)]
 
 
-def test_the_place_that_was_trained_in_comes_back_whatever_the_dataset_says(trainer, tmp_path, monkeypatch):
+def test_a_snapshot_restores_its_place_whatever_the_dataset_says(trainer, tmp_path, monkeypatch):
     place = Place((-1.5, -1.0, -1.25, 1.0, 1.5, 1.0), 2, 0.4, (0.0, -1.0, 0.0))
     moved = moved_trainer(trainer, trainer.settings, place, seed=1)
     moved.turn_up((1.0, 0.0, 0.0))
@@ -79,7 +79,7 @@ def test_the_place_that_was_trained_in_comes_back_whatever_the_dataset_says(trai
     assert [resumed.step().loss for _ in range(5)] == [moved.step().loss for _ in range(5)]
 
 
-def test_it_remembers_how_its_dataset_was_opened(tmp_path):
+def test_a_snapshot_remembers_how_its_dataset_was_read(tmp_path):
     reading = ReadOptions(2, "opencv", allow_outside=True)
     trainer = tiny_trainer(open_dataset(write_nerfstudio(tmp_path / "ball", ball_views(4, 24)), reading))
     path = tmp_path / "a.safetensors"
@@ -94,7 +94,7 @@ def test_it_remembers_how_its_dataset_was_opened(tmp_path):
         load_snapshot(tmp_path / "b.safetensors")
 
 
-def test_exclusions_that_the_dataset_cannot_have_are_damage(trainer, tmp_path):
+def test_impossible_exclusions_count_as_damage(trainer, tmp_path):
     save_snapshot(tmp_path / "a.safetensors", trainer)
     header = json.loads(_header(tmp_path / "a.safetensors"))
     for number, excluded in enumerate(([12], list(range(12)), ["r_1"])):
@@ -105,7 +105,7 @@ def test_exclusions_that_the_dataset_cannot_have_are_damage(trainer, tmp_path):
             load_snapshot(path)
 
 
-def test_a_snapshot_of_another_kind_of_device_opens(trainer, tmp_path):
+def test_a_snapshot_from_another_device_type_opens(trainer, tmp_path):
     trainer.step()
     save_snapshot(tmp_path / "a.safetensors", trainer)
     tensors = load_file(tmp_path / "a.safetensors")
@@ -115,7 +115,7 @@ def test_a_snapshot_of_another_kind_of_device_opens(trainer, tmp_path):
     assert resumed.step().step == 2
 
 
-def test_no_file_is_replaced_and_none_is_left_half_written(trainer, tmp_path):
+def test_an_existing_file_is_not_replaced(trainer, tmp_path):
     path = tmp_path / "new folder" / "a.safetensors"
     save_snapshot(path, trainer)
     before = path.read_bytes()
@@ -124,7 +124,7 @@ def test_no_file_is_replaced_and_none_is_left_half_written(trainer, tmp_path):
     assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
 
 
-def test_files_that_are_no_snapshots(trainer, tmp_path):
+def test_other_files_are_refused(trainer, tmp_path):
     path = tmp_path / "a.safetensors"
     with pytest.raises(SnapshotError, match="found no file"):
         load_snapshot(path)
@@ -140,7 +140,7 @@ def test_files_that_are_no_snapshots(trainer, tmp_path):
         load_snapshot(path)
 
 
-def test_a_snapshot_with_other_tensors_or_another_version(trainer, tmp_path):
+def test_a_snapshot_with_other_tensors_or_of_another_version_is_refused(trainer, tmp_path):
     path = tmp_path / "a.safetensors"
     save_snapshot(path, trainer)
     tensors = load_file(path)
@@ -159,7 +159,7 @@ def test_a_snapshot_with_other_tensors_or_another_version(trainer, tmp_path):
         load_snapshot(tmp_path / "c.safetensors")
 
 
-def test_a_dataset_that_is_gone(trainer, tmp_path, monkeypatch):
+def test_a_snapshot_whose_dataset_is_gone_is_refused(trainer, tmp_path, monkeypatch):
     save_snapshot(tmp_path / "a.safetensors", trainer)
     monkeypatch.undo()
     with pytest.raises(SnapshotError, match="can't be opened"):

@@ -1,4 +1,4 @@
-"""Training: it learns, repeats itself, holds its batch size and notices a collapse."""
+"""Training: it learns, is reproducible, keeps its batch size and detects a collapse."""
 
 import statistics
 from dataclasses import replace
@@ -39,11 +39,11 @@ def test_it_learns_the_ball():
         stats = trainer.step()
     assert held_out_psnr() > max(14.2, before + 2.7)
     assert stats.step == trainer.step_count == 200
-    assert 0.5 * 2048 < stats.n_samples < 2 * 2048  # the batch aims at a number of kept samples
+    assert 0.5 * 2048 < stats.n_samples < 2 * 2048  # the batch size targets a number of kept samples
 
 
 def test_it_learns_from_several_sizes_behind_masks():
-    """Where masks hide, the pictures are of another colour than the ball, which is not learnt."""
+    """Masked pixels have another colour than the ball, and it must not be learnt."""
     generator, plain = torch.Generator().manual_seed(0), ball_dataset()
     train = mixed_ball_views(12, sizes=((32, 32), (48, 24)))
     used = torch.rand(train.images.shape[:-1], generator=generator) < 0.7
@@ -65,24 +65,24 @@ def test_the_same_seed_gives_the_same_losses():
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_a_fraction_makes_a_smaller_step():
+def test_a_fraction_shrinks_the_batch():
     assert make(target_samples=1 << 14).step(0.25).n_rays < 0.5 * make(target_samples=1 << 14).step().n_rays
 
 
-def test_the_silhouettes_mark_empty_cells_before_the_first_step():
+def test_silhouettes_mark_empty_cells_before_the_first_step():
     trainer = make()
     assert 0.1 < float(trainer.grid.binaries.float().mean()) < 0.6
     assert (trainer.grid.occs == -1).any()
 
 
-def test_silhouettes_of_what_moves_mark_nothing():
+def test_silhouettes_of_a_moving_scene_mark_nothing():
     dataset = ball_dataset()
     cameras = replace(dataset.train.cameras, times=torch.linspace(0.0, 1.0, len(dataset.train)))
     moving = replace(dataset, train=replace(dataset.train, cameras=cameras))
     assert Trainer(moving, SMALL_FIELD, SMALL_TRAINING).grid.binaries.all()
 
 
-def test_other_thresholds_act_from_the_next_step():
+def test_changed_thresholds_take_effect_at_the_next_step():
     trainer = make()
     trainer.step()
     trainer.set_march(replace(trainer.settings.march, far_plane=0.01))
@@ -115,7 +115,7 @@ def test_an_excluded_view_is_not_sampled_again_until_it_is_included(seen):
 
 
 @pytest.mark.parametrize(("excluded", "message"), [(set(range(12)), "at least one view"), ({12}, "0 to 11")])
-def test_exclusions_that_cannot_be_are_refused_and_change_nothing(seen, excluded, message):
+def test_impossible_exclusions_are_refused_and_change_nothing(seen, excluded, message):
     trainer = make()
     trainer.exclude(frozenset({3}))
     with pytest.raises(ValueError, match=message):
@@ -140,10 +140,10 @@ def test_the_silhouette_of_a_view_excluded_from_the_start_carves_nothing():
 
 
 @pytest.mark.parametrize("poisoned", ["color_layers.0", "density_layers.1", "table"])
-def test_a_loss_that_is_not_finite_stops_training_and_spares_the_other_weights(poisoned):
+def test_a_non_finite_loss_stops_training_and_leaves_the_weights_unchanged(poisoned):
     trainer = make()
     trainer.step()
-    with torch.no_grad():  # not by its data: it must be noticed that the table changed
+    with torch.no_grad():  # not through `.data`: that would not raise the tensor's version
         trainer.learning_field.get_parameter(poisoned).fill_(torch.nan)
     before = {name: value.clone() for name, value in trainer.learning_field.state_dict().items()}
     with pytest.raises(TrainingCollapsed, match="since step 2: a lower learning rate helps") as collapse:
@@ -153,7 +153,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_spares_the_other_weights(p
         torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True)
 
 
-def test_a_gradient_that_is_not_finite_stops_training_though_the_loss_is():
+def test_a_non_finite_gradient_stops_training_even_if_the_loss_is_finite():
     trainer = make()
     trainer.learning_field.table.register_hook(lambda grad: grad * torch.inf)
     with pytest.raises(TrainingCollapsed, match="gradient"):
@@ -171,7 +171,7 @@ def test_an_empty_grid_stops_training():
 
 
 @pytest.mark.parametrize("horizon", [{"horizon_steps": 1000}, {"horizon_seconds": 10.0}, {}])
-def test_the_rate_warms_up_and_falls(horizon):
+def test_the_learning_rate_warms_up_and_decays(horizon):
     settings = replace(TrainSettings(learning_rate=1.0, warmup_steps=10, decay_steps=100), **horizon)
     rates = [learning_rate(settings, step, step / 100) for step in range(1001)]
     peak = max(range(1001), key=rates.__getitem__)
@@ -182,7 +182,7 @@ def test_the_rate_warms_up_and_falls(horizon):
 
 
 @pytest.mark.parametrize(("step", "share"), [(100, 0.25**0.5), (1000, 0.25**0.75)])
-def test_a_smaller_batch_learns_at_a_smaller_rate_and_more_so_in_a_grown_field(step, share):
+def test_a_smaller_batch_lowers_the_learning_rate_and_more_so_later_in_training(step, share):
     trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING)
     rates = []
     for fraction in (1.0, 0.25):
@@ -192,13 +192,13 @@ def test_a_smaller_batch_learns_at_a_smaller_rate_and_more_so_in_a_grown_field(s
     assert rates[1] == pytest.approx(share * rates[0])
 
 
-def test_a_young_field_keeps_its_rate_whatever_the_horizon():
+def test_the_learning_rate_stays_up_early_whatever_the_horizon():
     settings = TrainSettings(learning_rate=1.0, warmup_steps=10, horizon_seconds=6.0)
     assert [learning_rate(settings, step, step / 25) for step in (20, 100, 150)] == [1.0] * 3
     assert learning_rate(replace(settings, horizon_seconds=40.0), 1000, 40.0) == pytest.approx(0.1)
 
 
-def test_marches_see_what_a_step_has_learnt():
+def test_marches_use_the_weights_of_the_last_step():
     trainer = make()
     for _ in range(3):
         trainer.step()
@@ -226,10 +226,10 @@ def test_a_rehearsal_changes_nothing(sampler):
     assert all(parameter.grad is None for parameter in trainer.learning_field.parameters())
 
 
-def test_what_is_shown_is_a_mean_of_what_was_learnt_and_the_grid_learns_from_the_learning_one(monkeypatch):
-    trainer, asked = make(), []
+def test_the_shown_field_is_averaged_and_the_grid_is_updated_from_the_trained_one(monkeypatch):
+    trainer, fields = make(), []
     update = trainer.grid.update
-    monkeypatch.setattr(trainer.grid, "update", lambda field, *rest: asked.append(field) or update(field, *rest))
+    monkeypatch.setattr(trainer.grid, "update", lambda field, *rest: fields.append(field) or update(field, *rest))
     for _ in range(80):
         trainer.step()
     shown, learning = trainer.field.table, trainer.learning_field.table
@@ -237,10 +237,10 @@ def test_what_is_shown_is_a_mean_of_what_was_learnt_and_the_grid_learns_from_the
     assert (shown - learning).abs().mean() < 0.5 * learning.abs().mean()
     trainer.rehearse()
     trainer.lower_thresholds()
-    assert len(asked) > 5 and all(field is trainer.learning_field for field in asked)
+    assert len(fields) > 5 and all(field is trainer.learning_field for field in fields)
 
 
-def test_a_field_of_somebodys_own_is_shown_as_it_learns(tmp_path):
+def test_a_users_own_field_is_shown_without_averaging(tmp_path):
     source = tmp_path / "own.py"
     source.write_text(
         "import torch\n"
