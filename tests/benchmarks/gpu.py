@@ -58,13 +58,13 @@ _SETTINGS: dict[str, dict[str, dict]] = {
     "8 levels of 4 features": {"field": {"n_levels": 8, "n_features": 4}},
     "tables of 2^18 entries": {"field": {"log2_hashmap_size": 18}},
 }
-"""Candidates to replace the preset for CUDA, by their names: what each changes; see `Overrides`."""
+"""Candidates to replace the CUDA preset: the settings that each changes, by its name; see `Overrides`."""
 
 
 def main() -> None:
     configure()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("dataset", help="Lego, as the goals are for it")
+    parser.add_argument("dataset", help="Lego: the goals are stated for it")
     parser.add_argument("--seconds", type=float, nargs="+", default=[3.0, 60.0], help="training times, one run each")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--downscale", type=int, default=1)
@@ -105,7 +105,7 @@ def _compare_settings(path: str, downscale: int, device: str) -> None:
 
 
 def _equality() -> str:
-    """The last line of the tests that hold the kernels on this device equal to their twins and to each other."""
+    """The last line of the tests that compare the kernels on this device with their twins and with each other."""
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", *_EQUALITY], capture_output=True, text=True)
     return "kernels: " + (done.stdout.strip().split("\n") or [""])[-1].strip("= ")
 
@@ -127,7 +127,7 @@ def _measure(dataset: str, downscale: int, seconds: list[float], device: str) ->
             psnr, steps = report["test"]["psnr"], report["steps"]
             print(f"| {goal:g} s | {psnr:.2f} dB | {steps} | {speed:.2f} | {memory:.0f} MB |", flush=True)
         history = ", ".join(f"{point['psnr']:.1f} dB at {point['seconds']:.0f} s" for point in reports[-1]["history"])
-        print(f"\nOn the way, on four views: {history}\n")
+        print(f"\nDuring training, on four views: {history}\n")
         snapshot = Path(folder) / str(len(seconds) - 1) / "snapshot.safetensors"
         _print_views(snapshot, device, reports[-1]["samples_per_second"])
         trainer = load_snapshot(snapshot, device)
@@ -137,7 +137,7 @@ def _measure(dataset: str, downscale: int, seconds: list[float], device: str) ->
 
 
 def _print_views(snapshot: Path, device: str, alone: float) -> None:
-    """Print the new views per second that a moving camera gets, with a session that is ticked by hand."""
+    """Print how many new views per second a moving camera gets, with a session advanced tick by tick."""
     session = LocalSession(device)
     session.open(str(snapshot))
     session.tick()
@@ -172,7 +172,7 @@ def _print_stages(stages: list[Stage], machine: Machine) -> None:
 
 
 def _print_step(trainer: Trainer, device: str) -> None:
-    """Print what the device does in a step, longest first; for the rest of the step it waits for Python."""
+    """Print the operations of a step, longest first; for the rest of the step the device waits for Python."""
     seconds = median(trainer.step().seconds for _ in range(_PROFILED_STEPS))
     activities = [ProfilerActivity.CUDA if device == "cuda" else ProfilerActivity.CPU]
     with profile(activities=activities) as profiled:

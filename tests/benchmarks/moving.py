@@ -1,4 +1,4 @@
-"""Count the new views that a moving camera gets while training goes on, with a session without a window.
+"""Count the new views per second that a moving camera gets during training, in a session without a window.
 
 python -m tests.benchmarks.moving SCENE [--downscale N] [--train SECONDS]
 """
@@ -17,7 +17,7 @@ from viewer.protocol.view_settings import ViewSettings
 from viewer.session.session import LocalSession
 
 SIZE = (934, 732)
-"""The view's size in a window of the usual size."""
+"""The size of the view in a window of the default size."""
 
 DEGREES_A_SECOND = 30.0
 FRAME = 1 / 60
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measured(session: LocalSession, size: tuple[int, int], moving: bool) -> str:
-    """A line on the views that a camera, turning about the scene or at rest, gets in `SECONDS`."""
+    """One line about the views that a camera gets in `SECONDS`, turning about the scene or at rest."""
     scene = session.status.scene
     camera = photo_view(scene, PhotoId(Split.TRAIN, home_view(scene)))
     began, first_step = time.perf_counter(), session.status.step

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draw the figure of test PSNR over training time: psnr_figure.py OUTPUT.png REPORT.json [REPORT.json ...]
 
-The reports are those that `run_viewer.py train --output DIR` writes; each gives a curve with its dataset's name.
+The reports are those that `run_viewer.py train --output DIR` writes; each becomes a curve with its dataset's name.
 """
 
 import json

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Film README's moving picture of the window: python -m tests.benchmarks.window_film OUTPUT.webp
+"""Record README's animation of the window: python -m tests.benchmarks.window_film OUTPUT.webp
 
-Drives the program on a virtual screen, as the window's tests do, through one take of a quarter of a minute: the demo
-scene from its first picture on, an orbit, the near plane moved through the scene and back, a flight. The film plays at
-the speed at which it was taken, so take it on a machine that is otherwise idle, after a first run has compiled the
-kernels.
+Drives the program on a virtual screen, as the window's tests do, in one take of about 15 seconds: the demo scene from
+its first picture, an orbit, the near plane moved through the scene and back, a flight. The film plays at the speed at
+which it was recorded, so record it on an otherwise idle machine, after a first run has compiled the kernels.
 """
 
 import itertools
@@ -21,18 +20,18 @@ WIDTH = 960
 """Pixels; the screen is wider."""
 
 RATE = 12.0
-"""Frames per second aimed at; each frame is shown as long as it took."""
+"""Target frames per second; each frame is shown for as long as it took to record."""
 
 QUALITY = 70
 LARGEST = 3_000_000
-"""Bytes: more would keep a reader of the page waiting."""
+"""Bytes: a larger file loads too slowly for a README."""
 
 POINTER = ((0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12))
-"""The mouse pointer's outline. The X server leaves the pointer out of the pictures that it gives."""
+"""The mouse pointer's outline. The X server leaves the pointer out of screenshots."""
 
 
 class Film:
-    """Moves the mouse and takes frames at the same time."""
+    """Moves the mouse and records frames at the same time."""
 
     def __init__(self, app: App, pointer: tuple[int, int]):
         self._app, self._pointer, self._pressed = app, pointer, False
@@ -40,11 +39,11 @@ class Film:
         self._due = time.perf_counter()
 
     def rest(self, seconds: float) -> None:
-        """Film without touching the mouse."""
+        """Record without moving the mouse."""
         self.glide(self._pointer, seconds)
 
     def glide(self, goal: tuple[int, int], seconds: float) -> None:
-        """Film while the mouse moves to a point of the screen, gently at both ends."""
+        """Record while the mouse moves to a point on the screen, easing in and out."""
         start, began = self._pointer, self._due
         while self._due < began + seconds:
             share = min((self._due + 1.0 / RATE - began) / seconds, 1.0)
@@ -65,13 +64,13 @@ class Film:
         self._app.xdotool("mouseup", 1)
 
     def fly(self, seconds: float, key: str) -> None:
-        """Film while a key is held."""
+        """Record while a key is held."""
         self._app.xdotool("keydown", key)
         self.rest(seconds)
         self._app.xdotool("keyup", key)
 
     def save(self, path: Path) -> None:
-        """Write an animated WebP; raises FileExistsError where there is a file."""
+        """Write an animated WebP; raises FileExistsError if the file exists."""
         times = [moment for moment, *_ in self._shots]
         durations = [round(1e3 * (b - a)) for a, b in itertools.pairwise(times)] + [1500]
         frames = [_drawn(*shot) for _, *shot in self._shots]
@@ -88,7 +87,7 @@ class Film:
 
 
 def _drawn(screen: Image.Image, pointer: tuple[int, int], pressed: bool) -> Image.Image:
-    """A frame in the film's size, with the pointer, which is orange while the button is down."""
+    """A frame at the film's size, with the pointer, which is orange while the button is down."""
     frame = screen.convert("RGB")
     outline = [(pointer[0] + x, pointer[1] + y) for x, y in POINTER]
     ImageDraw.Draw(frame).polygon(outline, fill="#e8a33d" if pressed else "white", outline="black")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Take the READMEs' pictures of the window: python -m tests.benchmarks.window_pictures FOLDER
+"""Take the READMEs' screenshots of the window: python -m tests.benchmarks.window_pictures FOLDER
 
 Drives the program on a virtual screen as the window's tests do; takes six minutes. FOLDER is created if needed, and
-must have none of the pictures yet.
+must not contain any of the screenshots yet.
 """
 
 import sys
@@ -17,7 +17,7 @@ _TRAINED, _SHORT = 40.0, 25.0
 _STILL = 3.0
 
 _PROPOSAL = 3
-"""The index of this sampler in the list."""
+"""The index of this sampler in the drop-down list."""
 
 _PICTURES = (
     "window.png", "occupancy.png", "scene.png", "inspector.png", "thresholds_compared.png", "images.png", "method.png",
@@ -117,7 +117,7 @@ def _stand_still(app: App, part: tuple[int, int, int, int]) -> None:
 
 
 def _keep(app: App, path: Path, part: tuple[int, int, int, int] | None = None) -> None:
-    """Save the screen or a part of it, with the mouse over nothing."""
+    """Save the screen or a part of it, with the mouse over no widget."""
     app.xdotool("mousemove", *_NOWHERE)
     app.next_state()
     picture = app.screen().convert("RGB").crop(part)

@@ -16,8 +16,8 @@ from PIL import Image, ImageGrab
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0
-"""Seconds to wait for anything: long enough for kernels to compile on a slow machine. Nothing takes so long unless it
-never comes."""
+"""Seconds to wait for an event: long enough for kernels to compile on a slow machine. An event that takes longer never
+happens."""
 
 SMALL_NETWORK = ("--n-levels", "4", "--log2-hashmap-size", "12", "--hidden-dim", "32")
 """As large as `tests.scenes.SMALL_FIELD`, so that its kernels are compiled for other tests anyway."""
@@ -29,12 +29,12 @@ _FRAMES = 2
 """Frames after the one in progress: the first sees a click, the second shows its effect."""
 
 _ENTRY_HEIGHT = 18
-"""Of a list, in pixels."""
+"""Height of a list's entry in pixels."""
 
 
 @contextmanager
 def virtual_screen() -> Iterator[str]:
-    """A screen of our own, by its name as a display, so that nobody's mouse is moved."""
+    """A private X display, yielded by its name, so that no user's mouse moves."""
     read_end, write_end = os.pipe()
     command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
     server = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
@@ -42,7 +42,7 @@ def virtual_screen() -> Iterator[str]:
     with os.fdopen(read_end) as number:
         name = number.readline().strip()
     try:
-        assert name, "Xvfb ended before it gave a display"
+        assert name, "Xvfb ended before it named a display"
         yield f":{name}"
     finally:
         server.terminate()
@@ -52,7 +52,7 @@ def virtual_screen() -> Iterator[str]:
 def start_app(
     display: str, folder: Path, arguments: tuple[str, ...], cache: Path | None = None, before: str = ""
 ) -> "App":
-    """The program, started in a folder.
+    """Start the program in a folder.
 
     Args:
         cache: the folder for the layout and the recent scenes; None: one inside the folder.
@@ -78,7 +78,7 @@ def start_app(
 
 @contextmanager
 def running(display: str, *arguments: str) -> Iterator["App"]:
-    """The program in a temporary folder, ended at the end."""
+    """The program in a temporary folder, killed on exit."""
     with tempfile.TemporaryDirectory() as folder:
         app = start_app(display, Path(folder), arguments)
         try:
@@ -102,7 +102,7 @@ class App:
         self.process.wait()
 
     def pause_after(self, steps: int) -> None:
-        """Let it train for some steps and pause it, so that pictures change only by what a test does."""
+        """Pause training after a number of steps, so that only the test changes the picture."""
         self.wait_for(lambda s: s["step"] >= steps, f"{steps} steps of training")
         self.toggle("paused")
 
@@ -114,7 +114,7 @@ class App:
         self.wait_for(lambda s: s["state"] == state, f"the state {state}")
 
     def bring(self, panel: str, widget: str) -> None:
-        """Bring a panel to the front. One that is open behind another is closed and opened again."""
+        """Bring a panel to the front. A panel that is open behind another is closed and opened again."""
         self.click("panels")
         for _ in range(2):
             self.click(f"panels.{panel}")
@@ -124,7 +124,7 @@ class App:
         self.widget(widget)
 
     def state(self) -> dict:
-        """The newest entries of the status log; widgets and frame are kept until newer ones come."""
+        """The newest entries of the status log; widgets and frame are kept until newer ones arrive."""
         if self._log.exists():
             with self._log.open() as file:
                 file.seek(self._read)
@@ -136,7 +136,7 @@ class App:
         return self._last
 
     def wait_for(self, condition: Callable[[dict], bool], what: str) -> dict:
-        """Wait until the status log says so; fails at once if the program has ended."""
+        """Wait until a logged state meets a condition and return it; fail at once if the program has ended."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if (state := self.state()) and condition(state):
@@ -144,10 +144,10 @@ class App:
             if self.process.poll() is not None:
                 raise AssertionError(f"the program ended with {self.process.returncode} before {what}: {self.output()}")
             time.sleep(0.02)
-        raise AssertionError(f"waited in vain for: {what}. The last state: {self._last}")
+        raise AssertionError(f"timed out waiting for {what}. The last state: {self._last}")
 
     def wait_for_picture(self, what: str) -> np.ndarray:
-        """Wait until the newest request is shown at full resolution and stays; returns the pixels, (h, w, 3)."""
+        """Wait until the newest request is shown at full resolution and stays; return the pixels, (h, w, 3)."""
 
         def shown(state: dict) -> tuple[int, int] | None:
             frame = state.get("frame")
@@ -160,7 +160,7 @@ class App:
         return self.pixels("picture")
 
     def next_state(self) -> dict:
-        """The first state that surely reflects all input until now: the window has drawn whole frames since."""
+        """The first state that certainly reflects all input so far: the window has drawn whole frames since."""
         now = time.time()
         first = self.wait_for(lambda s: s["time"] > now, "another line in the log")["window_frames"]
         return self.wait_for(lambda s: s["window_frames"] >= first + _FRAMES, "more frames of the window")
@@ -171,7 +171,7 @@ class App:
         return tuple(state["widgets"][name])
 
     def screen(self) -> Image.Image:
-        """The whole screen as it is."""
+        """A screenshot of the whole screen."""
         return ImageGrab.grab(xdisplay=self._display)
 
     def pixels(self, name: str) -> np.ndarray:
@@ -188,7 +188,7 @@ class App:
         return path
 
     def settled_widget(self, name: str) -> tuple[int, int, int, int]:
-        """Where a widget stays: one that has just appeared may still be on its way to its place."""
+        """Where a widget comes to rest: one that has just appeared may still move."""
         places = [self.widget(name)]
         while len(places) < 2 or places[-1] != places[-2]:
             self.next_state()
@@ -196,7 +196,7 @@ class App:
         return places[-1]
 
     def aim(self, name: str, across: float = 0.5) -> tuple[int, int]:
-        """Move the mouse onto a widget, at a share of its width, and follow the widget if it still moves."""
+        """Move the mouse onto a widget, at a share of its width, and follow the widget while it still moves."""
         place = None
         while place != (place := self.widget(name)):
             x, y, width, height = place
@@ -224,7 +224,7 @@ class App:
         self._press()
 
     def pick(self, across: float, down: float) -> tuple[int, int]:
-        """Hold I and click at shares of the picture: the pixel's column and row."""
+        """Hold I and click at shares of the picture's width and height; returns the pixel's column and row."""
         x, y, width, height = self.widget("picture")
         column, row = int(across * width), int(down * height)
         self.xdotool("mousemove", x + column, y + row)
@@ -266,7 +266,7 @@ class App:
         self.next_state()
 
     def close(self) -> None:
-        """What a window manager does when the cross is clicked."""
+        """Close the window as a window manager does when its close button is clicked."""
         window = self.xdotool("search", "--onlyvisible", "--name", "Firstlight").split()[0]
         ask_to_close(self._display, int(window))
 

@@ -14,7 +14,7 @@ TOOLS = {"Xvfb": "the package xvfb", "xdotool": "the package xdotool"}
 
 @pytest.fixture(scope="session")
 def display() -> Iterator[str]:
-    """The screen that all windows of the tests are on."""
+    """The display on which all tests open their windows."""
     missing = [f"{tool} ({package})" for tool, package in TOOLS.items() if shutil.which(tool) is None]
     if missing:
         reason = f"the window's tests need {', '.join(missing)}: install it"
@@ -27,7 +27,7 @@ def display() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def launch(display, tmp_path_factory) -> Iterator:
-    """Starts the program; processes that are left at the module's end are killed."""
+    """Starts the program; processes still running at the module's end are killed."""
     started: list[App] = []
 
     def start(*arguments: str, cache: Path | None = None, before: str = "") -> App:

@@ -1,4 +1,4 @@
-"""Two settings, and a photo, compared in the real window."""
+"""Two settings compared in the real window, and a render with its photo."""
 
 import numpy as np
 import pytest
@@ -21,14 +21,14 @@ def app(launch):
 
 
 def hover(app, across: float):
-    """Move the cursor over the picture, to a share of its width at three quarters of its height."""
+    """Move the cursor over the picture, to a share of its width, at three quarters of its height."""
     x, y, width, height = app.widget("picture")
     app.xdotool("mousemove", round(x + across * width), round(y + 0.75 * height))
     app.next_state()
 
 
 def drag(app, start: float, end: float):
-    """Pull from one share of the picture's width to another."""
+    """Drag from one share of the picture's width to another."""
     hover(app, start)
     app.xdotool("mousedown", 1)
     for share in np.linspace(start, end, 6):
@@ -38,7 +38,7 @@ def drag(app, start: float, end: float):
 
 
 def columns(picture, first: float, last: float):
-    """The columns between two shares of the width, below what is written on the picture."""
+    """The columns between two shares of the width, below the text on the picture."""
     height, width, _ = picture.shape
     return picture[height // 5 :, round(first * width) : round(last * width)]
 
@@ -48,7 +48,7 @@ def changed(before, after) -> float:
     return float((abs(before - after).max(axis=-1) > 0.05).mean())
 
 
-def test_a_divider_has_a_on_its_left_and_b_on_its_right_and_is_dragged(app):
+def test_the_divider_shows_a_on_its_left_and_b_on_its_right_and_can_be_dragged(app):
     a = app.wait_for_picture("a finished picture")
     app.click("compare.keep")
     app.bring("thresholds", "march.early_stop_eps")
@@ -68,7 +68,7 @@ def test_a_divider_has_a_on_its_left_and_b_on_its_right_and_is_dragged(app):
     app.keep_screen("compare-divider")
     assert changed(columns(both, 0.0, 0.3), columns(a, 0.0, 0.3)) < 0.002
     assert changed(columns(both, 0.4, 1.0), columns(b, 0.4, 1.0)) < 0.002
-    assert changed(columns(both, 0.0, 1.0), columns(b, 0.0, 1.0)) > 0.005, "A is nowhere"
+    assert changed(columns(both, 0.0, 1.0), columns(b, 0.0, 1.0)) > 0.005, "A is not shown"
 
 
 def test_away_from_the_divider_a_drag_orbits(app):
@@ -97,7 +97,7 @@ def test_swapping_and_the_difference(app):
     app.wait_for(lambda s: s["view"]["blend"] < 0.1, "the blend's share")
 
 
-def test_a_photo_is_compared_on_its_view_and_saved_with_it(app):
+def test_a_photo_is_compared_from_its_own_view_and_the_screenshot_remembers_it(app):
     app.click("compare.how.divider")
     app.key("bracketright")
     app.click("compare.what.photo")
@@ -116,10 +116,10 @@ def test_a_photo_is_compared_on_its_view_and_saved_with_it(app):
     assert saved.view.compare_as is CompareAs.DIVIDER
 
 
-def test_off_the_view_the_picture_is_plain_again(app):
+def test_away_from_the_photos_view_the_plain_picture_is_shown(app):
     app.click("compare.how.first")
     photo = app.wait_for_picture("the photo")
     drag(app, 0.5, 0.52)
     render = app.wait_for_picture("the picture from beside the view")
     assert changed(photo, render) > 0.02
-    assert app.state()["view"]["compare"] == "photo", "it comes back on the next view"
+    assert app.state()["view"]["compare"] == "photo", "the comparison returns at the next view"

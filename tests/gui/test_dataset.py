@@ -1,4 +1,4 @@
-"""The check's panel in the real window, on a dataset that needs it."""
+"""The panel of the dataset's check in the real window, on a dataset with faults."""
 
 import numpy as np
 import pytest
@@ -15,14 +15,14 @@ LITTLE_MEMORY = """
 from core.datasets.checks import dataset_check
 dataset_check.free_memory = lambda: 12 * 24 * 24 * 4 // 8
 """
-"""An eighth of what the ball's images take."""
+"""An eighth of the memory that the ball's images take."""
 
 
 @pytest.fixture(scope="module")
 def app(launch, tmp_path_factory):
     """Photos of the demo, one of them blurred, whose poses are in OpenCV's axes."""
     views = open_dataset("demo", ReadOptions(2)).train.spread(33)
-    folder = write_nerfstudio(tmp_path_factory.mktemp("made") / "orrery-opencv", views)
+    folder = write_nerfstudio(tmp_path_factory.mktemp("photos") / "orrery-opencv", views)
     sharp = Image.open(folder / BLURRED)
     sharp.filter(ImageFilter.GaussianBlur(2)).save(folder / BLURRED)
     transforms = written_json(folder)
@@ -32,19 +32,19 @@ def app(launch, tmp_path_factory):
     return launch(str(folder))
 
 
-def test_other_axes_open_the_panel_and_a_click_reads_them_right(app):
-    app.wait_for(lambda s: "dataset.rank.0" in s.get("widgets", {}), "the panel by itself, and the look at the images")
+def test_wrong_axes_open_the_panel_and_a_click_corrects_them(app):
+    app.wait_for(lambda s: "dataset.rank.0" in s.get("widgets", {}), "the panel to open by itself and rank the images")
     red = app.pixels("dataset.verdict")
-    assert (red[..., 0] - red[..., 1]).max() > 0.3, "the verdict is no warning"
+    assert (red[..., 0] - red[..., 1]).max() > 0.3, "the verdict is not shown as a warning"
     app.keep_screen("dataset-opencv")
     app.click("dataset.remedy.0")
     app.wait_for(lambda s: (s["reading"] or {}).get("axes") == "opencv", "the same photos, opened with the other axes")
     app.wait_for(lambda s: s["state"] == "training" and "dataset.rank.0" in s["widgets"], "the new check")
-    assert app.state()["photo"] is not None, "the camera stands where there is something to see"
+    assert app.state()["photo"] is not None, "the camera stands on a photo's view"
     app.keep_screen("dataset-mended")
 
 
-def test_the_blurred_image_leads_the_list_and_is_left_out_with_a_click(app):
+def test_the_blurred_image_heads_the_list_and_a_click_leaves_it_out(app):
     app.click("dataset.rank.0")
     fifth = {"split": "train", "index": 4}  # every 8th is held out
     app.wait_for(lambda s: s["photo"] == fifth, "the camera on the blurred view")
@@ -55,7 +55,7 @@ def test_the_blurred_image_leads_the_list_and_is_left_out_with_a_click(app):
     assert "Traceback" not in app.output()
 
 
-def test_a_dataset_too_large_for_the_memory_is_opened_reduced_with_a_click(launch, tmp_path_factory):
+def test_a_click_opens_a_dataset_too_large_for_the_memory_with_reduced_images(launch, tmp_path_factory):
     scene = write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")
     app = launch(str(scene), "--levels", "2", before=LITTLE_MEMORY)
     reduce = "dataset.remedy.1"  # below the remark on few views
@@ -66,6 +66,6 @@ def test_a_dataset_too_large_for_the_memory_is_opened_reduced_with_a_click(launc
     app.keep_screen("dataset-reduce")
     app.click(reduce)
     after = app.wait_for(lambda s: (s["reading"] or {}).get("downscale") == 2, "the dataset, reduced by 2")
-    assert after["place"]["trained"] == before["place"]["trained"], "it is trained where it was"
+    assert after["place"]["trained"] == before["place"]["trained"], "training stays in the same place"
     app.wait_for(lambda s: s["state"] == "training" and s["step"] > 0, "training of the smaller images")
     assert not app.state()["errors"] and "Traceback" not in app.output()

@@ -1,4 +1,4 @@
-"""Panels can be closed and opened, a new one joins, and the window remembers where they are."""
+"""Panels close and open, a new one joins them, and the window remembers where they are."""
 
 from tests.gui.app import QUICK_DEMO
 
@@ -21,7 +21,7 @@ class ToyPanel(Panel):
 
 PANEL = ToyPanel
 """
-"""A panel's file."""
+"""The file of a panel."""
 
 BROKEN = """
 from viewer.widgets.panel import Panel
@@ -37,7 +37,7 @@ class BrokenPanel(Panel):
 
 PANEL = BrokenPanel
 """
-"""One that fails while it is in sight and a scene is open."""
+"""The file of a panel that fails while it is visible and a scene is open."""
 
 REGISTERED = """
 import sys
@@ -60,7 +60,7 @@ def test_panels_stay_closed_and_open_from_the_menu_and_a_new_one_joins_them(laun
     assert "panels.toy" not in app.state()["widgets"]
     app.click("panels.training")
     app.wait_for(lambda s: "training.step" not in s["widgets"], "the panel to close")
-    assert app.widget("picture") == picture, "the other panel of the side takes the room"
+    assert app.widget("picture") == picture, "the other panel at the side takes its room"
     for tag in ("thresholds", "view", "grid", "place"):
         app.click(f"panels.{tag}")
     app.wait_for(lambda s: picture_width(s) > picture[2] + 100, "the picture to take the side's room")

@@ -1,4 +1,4 @@
-"""The occupancy panel: its plot's line is the threshold, and what it chooses is drawn."""
+"""The occupancy panel: the line in its plot is the threshold, and the chosen colouring is drawn."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def app(launch):
 
 
 def line_at(app) -> int:
-    """The column of the plot's line, from the widget's left edge in pixels: nothing else there is so red."""
+    """The column of the plot's line, from the widget's left edge in pixels: nothing else in the plot is as red."""
     red, _, blue = np.moveaxis(app.pixels("grid.histogram"), -1, 0)
     share = (red - blue > 0.15).mean(axis=0)
     assert share.max() > 0.5, "the plot shows no line"

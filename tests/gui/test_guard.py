@@ -1,4 +1,4 @@
-"""The window when settings leave nothing to see or to learn from, and sliders that are put back and copied."""
+"""Settings that leave no sample to render or to train on; sliders that are reset and copied."""
 
 import shlex
 
@@ -24,7 +24,7 @@ def enter(app, name, text):
     app.wait_for(lambda s: s["march"][name] == float(text), f"{name} {text}")
 
 
-def test_a_double_click_puts_a_slider_back(app):
+def test_a_double_click_resets_a_slider(app):
     own = app.state()["march"]["alpha_thre"]
     app.click("march.alpha_thre", across=0.9)
     app.wait_for(lambda s: s["march"]["alpha_thre"] > 10.0 * own, "another alpha threshold")
@@ -46,7 +46,7 @@ def test_the_copied_command_gives_the_same_thresholds(app):
     app.click("march.back")
 
 
-def test_a_step_that_would_never_end_is_refused(app):
+def test_a_step_size_so_small_that_rays_would_never_end_is_refused(app):
     before = app.state()["march"]["render_step_size"]
     app.click("march.render_step_size.value")
     app.type("1e-8")
@@ -55,18 +55,18 @@ def test_a_step_that_would_never_end_is_refused(app):
     assert app.state()["march"]["render_step_size"] == before
 
 
-def test_an_emptied_view_names_the_setting_and_puts_it_back(app):
+def test_an_emptied_view_names_the_setting_and_offers_to_reset_it(app):
     enter(app, "near_plane", "40")
     app.settled_widget("hint.back")
     app.keep_screen("emptied-view")
     app.click("hint.back")
-    app.wait_for(lambda s: s["march"]["near_plane"] == 0.0, "the near plane put back")
-    app.wait_for(lambda s: "hint.back" not in s["widgets"], "the end of the hint")
+    app.wait_for(lambda s: s["march"]["near_plane"] == 0.0, "the near plane to be reset")
+    app.wait_for(lambda s: "hint.back" not in s["widgets"], "the hint to disappear")
     app.wait_for(lambda s: s["frame"]["samples_per_ray"] > 0.0, "samples")
 
 
-def test_a_collapse_is_told_and_left(app):
-    """Thresholds that shut the scene out, used in training too: no batch finds a sample."""
+def test_a_collapse_is_reported_and_training_recovers(app):
+    """Thresholds that exclude the whole scene, used in training too: no batch has a sample."""
     app.toggle("training")
     enter(app, "near_plane", "40")
     step = app.state()["step"]

@@ -29,7 +29,7 @@ def rows(state: dict) -> list[int]:
 
 
 def go(app, row: int) -> dict:
-    """Click a row; the state once the camera stands on a view."""
+    """Click a row; returns the state once the camera stands on a view."""
     app.drag("picture", 40, 0)
     app.wait_for(lambda s: s["photo"] is None, "the camera to leave the view")
     app.click(f"images.view.{row}", across=0.6)
@@ -60,7 +60,7 @@ def test_a_click_puts_the_camera_on_that_very_view(app):
     app.wait_for(lambda s: s["photo"] == {"split": "train", "index": 4}, "the next training view")
 
 
-def test_test_views_alone_and_the_last_one_of_them(app):
+def test_the_filter_shows_the_test_views_alone_down_to_the_last_one(app):
     app.click("images.test")
     app.next_state()
     state = go(app, 0)
@@ -75,7 +75,7 @@ def test_test_views_alone_and_the_last_one_of_them(app):
     app.click("images.all")
 
 
-def test_a_click_on_the_name_sorts_by_it_and_another_the_other_way(app):
+def test_a_click_on_the_name_sorts_by_it_and_another_reverses_the_order(app):
     x, y, width, _ = app.widget("images.view.0")
     firsts = []
     for _ in range(2):
@@ -90,9 +90,9 @@ def test_a_click_on_the_name_sorts_by_it_and_another_the_other_way(app):
     assert firsts == [0, len(frames_of("train")) - 1]
 
 
-def test_the_error_map_of_a_view_is_shown_and_put_away(app):
+def test_the_error_map_of_a_view_is_shown_and_hidden(app):
     app.click("images.error.1")
-    state = app.wait_for(lambda s: s["view"]["compare"] == "photo", "the photo to be compared with")
+    state = app.wait_for(lambda s: s["view"]["compare"] == "photo", "the comparison with the photo")
     assert state["view"]["compare_as"] == "difference" and state["photo"]["split"] == "train"
     app.wait_for_picture("the error map")
     app.keep_screen("images-error-map")
@@ -100,7 +100,7 @@ def test_the_error_map_of_a_view_is_shown_and_put_away(app):
     app.wait_for(lambda s: s["view"]["compare"] == "off", "the picture alone")
 
 
-def test_a_view_without_its_tick_is_left_out_of_training_until_it_has_it_again(app):
+def test_a_view_is_left_out_of_training_while_it_is_not_ticked(app):
     photo = go(app, 0)["photo"]
     app.click("images.tick.0")
     app.wait_for(lambda s: s["excluded"] == [photo["index"]], "the view to be left out")

@@ -10,12 +10,12 @@ from core.training.snapshot import save_snapshot
 from tests.gui.app import SMALL_NETWORK
 
 TRIES = 100
-"""Clicks until an answer must be there."""
+"""Clicks within which an answer must arrive."""
 
 
 @pytest.fixture(scope="module")
 def app(launch):
-    """The demo, so little trained that there is fog on its rays, and paused, with thresholds that let a ray stop."""
+    """The demo, trained so briefly that its rays still cross fog, then paused, with an early stop that ends rays."""
     running = launch("demo", *SMALL_NETWORK, "--early-stop-eps", "0.01")
     running.pause_after(steps=40)
     return running
@@ -25,7 +25,7 @@ def export(app, other_than: str = "") -> tuple[dict[str, str], list[list[str]]]:
     """The notes and the rows, header first, of a new CSV of the shown ray.
 
     Args:
-        other_than: a ray's direction as its notes have it; the panel shows this ray until the next one is marched.
+        other_than: a ray's direction as its notes state it; the panel shows this ray until the next one is marched.
     """
     folder = app.folder / "rays"
     for _ in range(TRIES):
@@ -60,7 +60,7 @@ def test_holding_i_picks_the_pixel_that_is_clicked(app):
     marked = app.wait_for_picture("the picture with the cross")
     assert (np.abs(marked - before).max(-1) > 0.1)[row - 12 : row + 13, column - 12 : column + 13].any(), "no cross"
     assert np.abs(around - numbers(notes["rendered colour, 0 to 1"])).max(-1).min() < 0.01
-    assert notes["photo colour, 0 to 1"] != "none", "the first view is a photo's"
+    assert notes["photo colour, 0 to 1"] != "none", "the first view is that of a photo"
     assert rows[0][0] == "t_start [units]" and len(rows) > 10
     app.keep_screen("inspector")
 
@@ -100,7 +100,7 @@ def test_in_inspect_mode_a_plain_click_picks_and_outside_it_orbits(app):
     app.wait_for(lambda s: s["serial"] > serial, "the camera to turn")
 
 
-def test_on_as_half_the_ray_is_as_until_a_is_compared_no_more(app):
+def test_a_ray_picked_on_side_a_has_the_settings_of_a_until_the_comparison_ends(app):
     kept = app.state()["march"]["early_stop_eps"]
     app.bring("compare", "compare.keep")
     app.click("compare.keep")
@@ -124,7 +124,7 @@ def test_on_as_half_the_ray_is_as_until_a_is_compared_no_more(app):
 
 @pytest.fixture(scope="module")
 def proposing(launch, tmp_path_factory):
-    """The demo as a proposal's samples have shown it for a moment, small and paused."""
+    """The demo with a small field, trained for a moment with the proposal sampler, and paused."""
     path = tmp_path_factory.mktemp("proposal") / "proposal.safetensors"
     overrides = Overrides(
         training={"target_samples": 512},
@@ -155,4 +155,4 @@ def test_the_panels_follow_the_sampler(proposing):
     proposing.keep_screen("inspector-proposal")
     assert proposing.next_state()["march"] == before and "sweep.name" not in proposing.state()["widgets"]
     proposing.click("march.alpha_thre", across=0.9)
-    proposing.wait_for(lambda s: s["march"]["alpha_thre"] > 0.01, "the alpha threshold that is used")
+    proposing.wait_for(lambda s: s["march"]["alpha_thre"] > 0.01, "the alpha threshold, which the sampler uses")

@@ -1,18 +1,18 @@
-"""Another method chosen in the real window, started with, and compared with the run before."""
+"""Another method is chosen in the real window, trained, and compared with the former run."""
 
 from tests.viewer.live import write_quick_ball
 
 STRATIFIED = 1
-"""Where it stands in the list."""
+"""Its index in the drop-down list."""
 
 
 def places(app) -> dict[str, tuple[int, int, int, int]]:
-    """Where the lists to choose from are, and the sentences below them."""
+    """Where the drop-down lists are, and the sentences below them."""
     names = [f"method.{choice}{part}" for choice in ("field", "sampler", "contraction") for part in ("", ".sentence")]
     return {name: app.widget(name) for name in names}
 
 
-def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factory):
+def test_another_method_is_chosen_confirmed_and_compared(launch, tmp_path_factory):
     app = launch(str(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball")), "--render-step-size", "0.04")
     app.pause_after(20)
     app.bring("method", "method.start")
@@ -21,20 +21,20 @@ def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factor
     camera, choices = app.state()["camera"], places(app)
     app.click("method.start")
     app.keep_screen("method-asked")
-    assert app.state()["method"]["sampler"] == "occupancy", "it asks first"
+    assert app.state()["method"]["sampler"] == "occupancy", "it asks before it starts"
     assert places(app) == choices, "the question hides or moves a choice"
     app.click("method.sure")
     state = app.wait_for(lambda s: s["method"]["sampler"] == "stratified" and s["step"] > 0, "the other method")
     assert state["former"] == "ngp + occupancy" and state["camera"] == camera
     app.click("method.compare")
     app.wait_for(lambda s: s["view"]["compare"] == "run", "both pictures")
-    app.wait_for(lambda s: s["frame"]["serial"] == s["serial"] and s["frame"]["compared"], "their frame")
+    app.wait_for(lambda s: s["frame"]["serial"] == s["serial"] and s["frame"]["compared"], "the frame with both pictures")
     app.keep_screen("method-compared")
     app.click("method.take_up")
-    state = app.wait_for(lambda s: s["method"]["sampler"] == "occupancy", "the run before")
+    state = app.wait_for(lambda s: s["method"]["sampler"] == "occupancy", "the former run")
     assert state["former"] == "ngp + stratified" and state["step"] >= 20
     x, _, width, _ = app.widget("picture")
-    right_edge = x + width  # the panel's too, which lies below
+    right_edge = x + width  # also that of the panel below
     app.click("method.forget")
     for run in ("method.run.A", "method.run.B"):
         x, _, width, _ = app.widget(run)
@@ -42,7 +42,7 @@ def test_another_method_is_chosen_asked_for_and_compared(launch, tmp_path_factor
     app.click("method.forget.stay")
     app.click("method.forget")
     app.keep_screen("method-forget")
-    assert app.next_state()["former"] is not None, "it asks first"
+    assert app.next_state()["former"] is not None, "it asks before it drops the run"
     app.click("method.forget.sure")
-    app.wait_for(lambda s: s["former"] is None, "one run alone")
+    app.wait_for(lambda s: s["former"] is None, "the former run to be dropped")
     assert not app.state()["errors"]

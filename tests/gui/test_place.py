@@ -1,4 +1,4 @@
-"""The scene's box in the real window: pulled by a handle, turned up, fitted, and trained in."""
+"""The scene's box in the real window: dragged by a handle, given another up, fitted, and trained in."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def pull(app, face: str, dx: int, dy: int) -> None:
 
 
 def enter(app, widget: str, *keys: str) -> None:
-    """Type a number; a double click would have to be quicker than a busy machine may draw."""
+    """Type a number after Ctrl+click: a busy machine may draw too slowly for a double click."""
     app.aim(widget)
     app.xdotool("keydown", "ctrl")
     app.click(widget)
@@ -42,7 +42,7 @@ def enter(app, widget: str, *keys: str) -> None:
     app.key(*keys, "Return")
 
 
-def test_a_handle_pulls_its_face_and_nothing_else(app):
+def test_dragging_a_handle_moves_its_face_and_nothing_else(app):
     before, camera = places(app), app.state()["camera"]
     face = next(face for face in before["handles"] if face in "345")
     pull(app, face, 60, -60)
@@ -51,20 +51,20 @@ def test_a_handle_pulls_its_face_and_nothing_else(app):
     pairs = zip(before["edited"]["box"], after["edited"]["box"], strict=True)
     assert [str(i) for i, (a, b) in enumerate(pairs) if a != b] == [face]
     assert after["trained"] == before["trained"], "nothing is trained in it yet"
-    assert app.state()["camera"] == camera, "the drag orbited"
+    assert app.state()["camera"] == camera, "the drag turned the camera"
 
 
-def test_a_typed_box_that_is_wrong_can_not_be_trained_in(app):
+def test_an_invalid_typed_box_cannot_be_trained_in(app):
     enter(app, "place.box.3", "minus", "5", "0")
     state = app.wait_for(lambda s: s["place"]["edited"]["box"][3] == -50.0, "the typed number")
-    assert state["view"]["mode"] == "color", "digits are no shortcuts while they are typed"
+    assert state["view"]["mode"] == "color", "digits typed into a box acted as shortcuts"
     step = state["step"]
     app.click("place.train")
     app.keep_screen("place-wrong")
     state = app.next_state()
     assert (state["step"], state["state"]) == (step, "paused")
     app.click("place.revert")
-    app.wait_for(lambda s: s["place"]["edited"] == s["place"]["trained"], "the place that is trained in")
+    app.wait_for(lambda s: s["place"]["edited"] == s["place"]["trained"], "the trained place")
 
 
 def test_up_turns_at_once_and_nothing_is_lost(app):
@@ -75,7 +75,7 @@ def test_up_turns_at_once_and_nothing_is_lost(app):
     app.wait_for(lambda s: s["camera"] != before["camera"], "the turned picture")
 
 
-def test_a_fit_is_trained_in(app):
+def test_training_starts_in_the_fitted_box(app):
     app.click("place.fit")
     state = app.wait_for(lambda s: s["place"]["edited"] != s["place"]["trained"], "the fit")
     box = state["place"]["edited"]["box"]
@@ -85,5 +85,5 @@ def test_a_fit_is_trained_in(app):
     state = app.wait_for(lambda s: s["place"]["trained"]["box"] == box, "training in the fit")
     state = app.wait_for(lambda s: s["state"] == "training" and s["step"] > 0, "a step in the new box")
     assert state["camera"] == camera, "the camera stays where it is"
-    assert state["march"]["alpha_thre"] == 0.02, "what was asked for stays"
+    assert state["march"]["alpha_thre"] == 0.02, "the threshold of the command line stays"
     app.keep_screen("place-trained")

@@ -19,7 +19,7 @@ def app(launch):
 
 
 def colours(pixels) -> float:
-    """The share of pixels that are neither grey nor nearly so: lines and marks."""
+    """The share of pixels that are clearly not grey: lines and marks."""
     return float((pixels.max(axis=-1) - pixels.min(axis=-1) > 0.15).mean())
 
 

@@ -1,4 +1,4 @@
-"""The time of a scene that moves, in the real window."""
+"""The time of a dynamic scene in the real window."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def app(launch):
 
 
 def shows(state: dict) -> bool:
-    """Whether the picture is of the time that the slider says."""
+    """Whether the picture shows the time on the slider."""
     frame = state["frame"]
     return frame["serial"] == state["serial"] and frame["time"] == state["playback"]["time"] == state["camera"]["time"]
 
@@ -26,12 +26,12 @@ def test_the_slider_takes_the_picture_to_another_time(app):
     app.keep_screen("time")
 
 
-def test_it_plays_at_a_key_and_stops_at_the_button(app):
+def test_a_key_starts_playback_and_the_button_stops_it(app):
     app.key("t")
-    first = app.wait_for(lambda s: s["playback"]["playing"], "the time that runs")["playback"]["time"]
+    first = app.wait_for(lambda s: s["playback"]["playing"], "playback")["playback"]["time"]
     app.wait_for(lambda s: s["frame"]["time"] not in (None, first), "a picture of another time")
     app.click("time.play")
-    stopped = app.wait_for(lambda s: not s["playback"]["playing"], "the time that stands")["playback"]["time"]
+    stopped = app.wait_for(lambda s: not s["playback"]["playing"], "playback to stop")["playback"]["time"]
     assert app.wait_for(shows, "the picture of that time")["playback"]["time"] == stopped
 
 
@@ -43,7 +43,7 @@ def test_without_a_loop_it_stops_at_the_end(app):
     assert app.wait_for(lambda s: s["playback"]["time"] == 1.0, "the end")["playback"]["playing"] is False
 
 
-def test_a_view_of_the_dataset_brings_its_time(app):
+def test_going_to_a_view_of_the_dataset_sets_its_time(app):
     app.key("bracketright")
     state = app.wait_for(lambda s: s["photo"] is not None, "a training view")
     assert state["playback"]["time"] == pytest.approx(state["photo"]["index"] / 119, abs=1e-6)

@@ -15,12 +15,12 @@ def app(launch):
     return running
 
 
-def test_a_scene_that_stands_still_has_no_time(app):
+def test_a_static_scene_has_no_time(app):
     state = app.next_state()
     assert state["playback"] is None and not any(name.startswith("time.") for name in state["widgets"])
 
 
-def test_a_tint_covers_what_is_opaque(app):
+def test_a_tint_covers_opaque_surfaces(app):
     before = app.wait_for_picture("a finished picture")
     app.click("view.tint_strength", across=0.9)
     assert app.wait_for(lambda s: s["view"]["tint_strength"] > 0.7, "the tint")

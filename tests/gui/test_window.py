@@ -12,7 +12,7 @@ from viewer.picture.export.screenshots import read_metadata, request_from
 
 @pytest.fixture(scope="module")
 def app(launch):
-    """The demo, trained a little and then paused, so that pictures change only by what a test does."""
+    """The demo, trained a little and then paused, so that only the tests change the picture."""
     running = launch("demo")
     running.pause_after(steps=30)
     return running
@@ -23,7 +23,7 @@ def changed(before, after) -> float:
     return float((abs(before - after).max(axis=-1) > 0.05).mean())
 
 
-def test_the_demo_comes_to_light(app):
+def test_the_demo_is_rendered(app):
     picture = app.wait_for_picture("a finished picture")
     assert picture.std() > 0.05, "the view is blank"
     assert app.state()["scene"]
@@ -63,7 +63,7 @@ def test_a_threshold_saves_samples(app):
 
 
 @pytest.mark.parametrize("mode", ["opacity", "transmittance", "depth", "half-depth", "samples"])
-def test_modes_show_something_else(app, mode):
+def test_other_modes_look_different_from_colour(app, mode):
     app.click("mode.color")
     colour = app.wait_for_picture("the colour picture")
     app.click(f"mode.{mode}")
@@ -72,7 +72,7 @@ def test_modes_show_something_else(app, mode):
     app.click("mode.color")
 
 
-def test_a_screenshot_has_what_the_screen_shows(app):
+def test_a_screenshot_records_what_the_screen_shows(app):
     app.wait_for_picture("a finished picture")
     app.key("F12")
     folder = app.folder / "screenshots"
@@ -86,7 +86,7 @@ def test_a_screenshot_has_what_the_screen_shows(app):
     assert request_from(metadata).view.width == metadata["width"]
 
 
-def test_a_bad_path_is_told_and_the_scene_stays(app):
+def test_a_wrong_path_is_reported_and_the_scene_stays(app):
     scene, mode = app.state()["scene"], app.state()["frame"]["mode"]
     app.key("ctrl+o")
     app.widget("open.path")
@@ -97,10 +97,10 @@ def test_a_bad_path_is_told_and_the_scene_stays(app):
     assert (state["scene"], state["state"]) == (scene, "paused"), "typed text acted as shortcuts"
     assert state["frame"]["mode"] == mode, "typed text acted as shortcuts"
     app.click("error.close")
-    app.wait_for(lambda s: not s["errors"], "the closed error")
+    app.wait_for(lambda s: not s["errors"], "the error to close")
 
 
-def test_a_typed_value_acts(app):
+def test_a_typed_value_takes_effect(app):
     app.click("march.far_plane.value")
     app.type("1.5")
     app.key("Return")
