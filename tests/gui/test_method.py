@@ -28,7 +28,7 @@ def test_another_method_is_chosen_confirmed_and_compared(launch, tmp_path_factor
     assert state["former"] == "ngp + occupancy" and state["camera"] == camera
     app.click("method.compare")
     app.wait_for(lambda s: s["view"]["compare"] == "run", "both pictures")
-    app.wait_for(lambda s: s["frame"]["serial"] == s["serial"] and s["frame"]["compared"], "the frame with both pictures")
+    app.wait_for(lambda s: s["frame"]["serial"] == s["serial"] and s["frame"]["compared"], "the frame with both")
     app.keep_screen("method-compared")
     app.click("method.take_up")
     state = app.wait_for(lambda s: s["method"]["sampler"] == "occupancy", "the former run")
