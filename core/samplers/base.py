@@ -197,6 +197,11 @@ class SamplerSettings:
         """Whether samples lie only in the occupied cells of the grid: where none is occupied, there are none."""
         return "occ_thre" in self.reads
 
+    @property
+    def skips_faint_rays(self) -> bool:
+        """Whether `alpha_thre` is a threshold on the opacity of whole rays instead of samples."""
+        return False
+
     def check_field(self, name: str, field: FieldKind) -> None:
         """Raise ValueError, with the reason, if a sampler of these settings can't learn with a field.
 

@@ -75,6 +75,10 @@ class RVSSettings(SamplerSettings):
     def reads(self) -> tuple[str, ...]:
         return BOUNDS_AND_SEEN if self.use == "hierarchical" else ("alpha_thre", *BOUNDS)
 
+    @property
+    def skips_faint_rays(self) -> bool:
+        return self.use == "color"
+
     def check_field(self, name: str, field: FieldKind) -> None:
         if self.use == "hierarchical" and not field.smooth:
             smooth = ", ".join(name for name, kind in FIELDS.items() if kind.smooth)

@@ -6,14 +6,14 @@ sampler doesn't use: nothing else comes between a slider and the march.
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.types import Box
 from core.geometry.boxes import crop_box, distances_to_box
 from core.kernels.grid import FLOAT_SPACING
 from core.samplers import SAMPLERS
-from core.samplers.rvs import RVSSettings
+from core.samplers.base import SamplerSettings
 
 
 class Effect(NamedTuple):
@@ -33,7 +33,7 @@ def effects(
     position: Sequence[float],
     box: Box | None,
     training_step: float,
-    sampler: Any,
+    sampler: SamplerSettings,
 ) -> dict[str, Effect]:
     """The settings' effects by field name; settings that do just what their values say are left out.
 
@@ -50,7 +50,7 @@ def effects(
     found = _planes(march, nearest, farthest)
     if sampler.marches_grid:
         found |= _of_the_grid(march, first, last, training_step)
-    elif march.alpha_thre > 0.0 and isinstance(sampler, RVSSettings) and sampler.use == "color":
+    elif march.alpha_thre > 0.0 and sampler.skips_faint_rays:
         opacity = f"{100.0 * march.alpha_thre:.4g} %"
         found["alpha_thre"] = Effect(f"opacity {opacity}", f"Rays of an opacity below {opacity} get no samples.")
     if march.early_stop_eps > 0.0:
@@ -84,7 +84,7 @@ def _of_the_grid(march: MarchSettings, first: float, last: float, training_step:
     return found
 
 
-def _unused(sampler: Any) -> dict[str, Effect]:
+def _unused(sampler: SamplerSettings) -> dict[str, Effect]:
     """The settings that a sampler doesn't use, and what uses them instead."""
     kind, found = SAMPLERS.name_of(sampler), {}
     for name in set(MARCH_NUMBERS) - set(sampler.reads):

@@ -1,7 +1,6 @@
 """The open scene as the window knows it: its views, its box, its method; no torch object."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from core.config.training import TrainSettings
 from core.config.types import Box
 from core.geometry.boxes import outer_box
 from core.geometry.placement import Place
+from core.samplers.base import SamplerSettings
 from core.training.build import Overrides
 from viewer.protocol.requests import PhotoId, Split
 
@@ -54,7 +54,7 @@ class SceneInfo:
     test_names: tuple[str, ...]
     box: Box
     method: Overrides
-    sampler: Any
+    sampler: SamplerSettings
     train: TrainSettings
     background: tuple[float, float, float]
     opened: str = ""

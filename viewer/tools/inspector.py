@@ -3,7 +3,6 @@
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -13,6 +12,7 @@ from core.geometry.cameras import image_points
 from core.geometry.rays import Rays
 from core.rendering.ray_trace import RayReport, inspect_ray
 from core.rendering.render import image_chunk
+from core.samplers.base import SamplerSettings
 from core.training.trainer import Trainer
 from viewer.protocol.session import ToolKey
 from viewer.protocol.view_settings import Compare
@@ -70,7 +70,7 @@ class Inspection:
     report: RayReport
     photo: PhotoColor | None
     step: int
-    sampler: Any
+    sampler: SamplerSettings
 
 
 class InspectorTool:
