@@ -18,7 +18,7 @@ from core.config.contractions import CONTRACTIONS
 from core.config.flags import flags_of, optional_keys
 from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.read_options import DEMOS, ReadOptions
-from core.config.registry import Registry
+from core.config.registry import MethodRegistry
 from core.config.training import TrainSettings
 from core.errors import DatasetError, FirstlightError
 from core.fields import FIELDS
@@ -73,7 +73,7 @@ def method_flags() -> type:
     return optional_keys("Method", keys)
 
 
-def kinds_flags(kinds: Registry) -> type:
+def kinds_flags(kinds: MethodRegistry) -> type:
     """Flags for the settings of the fields or samplers whose modules are imported; `parse` imports them as needed."""
     return flags_of(*(kind.settings for kind in kinds.loaded().values()))
 

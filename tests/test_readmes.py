@@ -15,7 +15,7 @@ from core.fields import FIELDS
 from core.samplers import SAMPLERS
 from tests.readme import README, REPOSITORY, python_block, python_blocks, readmes
 from tests.viewer.live import write_quick_ball
-from viewer.panels.registry import PANELS
+from viewer.panels import PANELS
 
 MOST_LINES = 150
 MOST_BYTES = 3_000_000
@@ -116,7 +116,7 @@ def test_the_readme_of_a_part_names_its_folders(base):
 
 def test_each_panel_is_described():
     headings = anchors_of(REPOSITORY / "viewer/README.md")
-    assert {panel.title.lower().replace(" ", "-") for panel in PANELS} <= headings
+    assert {panel.title.lower().replace(" ", "-") for panel in PANELS.values()} <= headings
 
 
 def test_each_method_is_described():
@@ -127,7 +127,7 @@ def test_each_method_is_described():
 
 def test_each_format_is_described():
     text = (REPOSITORY / "core/datasets/README.md").read_text(encoding="utf-8")
-    for form in FORMATS:
+    for form in FORMATS.values():
         assert not form.index or form.index in text, form.name
     for name in (blender.TRAIN_FILE, blender.TEST_FILE, blender.VAL_FILE, tiny_nerf.SUFFIX, *video.SUFFIXES):
         assert f"`{name}`" in text

@@ -19,13 +19,13 @@ from core.config.read_options import AS_STORED, ReadOptions
 from core.files import user_folder
 from core.training.build import Overrides
 from viewer.input import navigation
+from viewer.panels import PANELS
 from viewer.panels.help import HelpPanel
 from viewer.panels.hint import Hint
 from viewer.panels.notices import Messages
 from viewer.panels.open_dialog import OpenDialog
 from viewer.panels.panels_menu import PanelsMenu
 from viewer.panels.pilot import Pilot
-from viewer.panels.registry import PANELS
 from viewer.panels.screenshot import ScreenshotPanel
 from viewer.panels.status_line import StatusLine
 from viewer.panels.time_bar import TimeBar
@@ -123,7 +123,7 @@ class Window:
         self.state = ViewState(replace(MarchSettings(), **thresholds), replace(ViewSettings(), **picture))
         self.context = Context(session, self.state, self.style)
         layout = user_folder() / f"layout-{ui_scale:g}.ini"
-        self.dock = Dock(self.context, PANELS, *size, layout, self._report)
+        self.dock = Dock(self.context, tuple(PANELS.values()), *size, layout, self._report)
         self.canvas = Canvas(self.style)
         self.open_dialog = OpenDialog(self.context, session.open, recent.default_file())
         self.screenshot = ScreenshotPanel(self.context, self.canvas)

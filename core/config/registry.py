@@ -1,4 +1,7 @@
-"""What there is to choose from by name, each in a module of its own that is imported when it is first asked for."""
+"""What others can add to: fields, samplers, dataset formats, panels and tools, each in a module of its own.
+
+A registry has a line for each, its name and its module. The module is imported when it is first asked for.
+"""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -27,26 +30,27 @@ class Kind(Protocol):
         ...
 
 
+T = TypeVar("T")
 K = TypeVar("K", bound=Kind)
 
 
-class Registry(Mapping[str, K], Generic[K]):
-    """Kinds by name, in the order in which they were registered.
+class Registry(Mapping[str, T], Generic[T]):
+    """Entries by name, in the order in which they were registered.
 
-    Names are known at once. A module is imported when its kind is asked for: those of fields take seconds to import.
+    Names are known at once. A module is imported when its entry is asked for: those of fields take seconds to import.
 
     Args:
-        attribute: the name that the kind has in each module.
+        attribute: the name that the entry has in each module.
     """
 
     def __init__(self, attribute: str):
         self._attribute, self._modules = attribute, dict[str, str]()
 
     def register(self, name: str, module: str) -> None:
-        """Add a kind.
+        """Add an entry.
 
         Args:
-            module: where it is, by its full name.
+            module: the full name of the module that has it.
 
         Raises:
             ValueError: another one has this name.
@@ -56,19 +60,19 @@ class Registry(Mapping[str, K], Generic[K]):
         self._modules[name] = module
 
     def remove(self, name: str) -> None:
-        """Take a kind away again."""
+        """Take an entry away again."""
         del self._modules[name]
 
     def load(self) -> None:
-        """Import the modules of all kinds."""
+        """Import the modules of all entries."""
         for module in self._modules.values():
             import_module(module)
 
-    def loaded(self) -> dict[str, K]:
-        """The kinds whose modules are imported."""
+    def loaded(self) -> dict[str, T]:
+        """The entries whose modules are imported."""
         return {name: self[name] for name, module in self._modules.items() if module in sys.modules}
 
-    def __getitem__(self, name: str) -> K:
+    def __getitem__(self, name: str) -> T:
         return getattr(import_module(self._modules[name]), self._attribute)
 
     def __contains__(self, name: object) -> bool:
@@ -79,6 +83,10 @@ class Registry(Mapping[str, K], Generic[K]):
 
     def __len__(self) -> int:
         return len(self._modules)
+
+
+class MethodRegistry(Registry[K]):
+    """Fields or samplers by name."""
 
     def named(self, name: str) -> K:
         """A kind; raises ValueError that lists all names for one that none has."""

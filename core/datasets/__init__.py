@@ -7,29 +7,23 @@ files, geometry and kernels.
 import os
 import zipfile
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 from core.config.read_options import AS_STORED, DEMOS, ReadOptions
+from core.config.registry import Registry
 from core.datasets.dataset import Dataset, Format, Progress, list_names
 from core.errors import DatasetError
 
-FORMATS: list[Format] = []
+FORMATS: Registry[Format] = Registry("FORMAT")
 """All formats, in the order in which they are tried."""
 
-
-def register(module: str) -> None:
-    """Add the format that a module defines as `FORMAT`; it is tried after those before it."""
-    FORMATS.append(import_module(module).FORMAT)
-
-
-register("core.datasets.formats.blender")
-register("core.datasets.formats.nerfstudio")
-register("core.datasets.formats.llff")
-register("core.datasets.formats.colmap")
-register("core.datasets.formats.tiny_nerf")
-register("core.datasets.formats.photos")
-register("core.datasets.formats.video")
+FORMATS.register("blender", "core.datasets.formats.blender")
+FORMATS.register("nerfstudio", "core.datasets.formats.nerfstudio")
+FORMATS.register("llff", "core.datasets.formats.llff")
+FORMATS.register("colmap", "core.datasets.formats.colmap")
+FORMATS.register("tiny-nerf", "core.datasets.formats.tiny_nerf")
+FORMATS.register("photos", "core.datasets.formats.photos")
+FORMATS.register("video", "core.datasets.formats.video")
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 """Where the scenes that come with the project lie; their names in `core.config.read_options.DEMOS` open them."""
@@ -58,14 +52,14 @@ def open_dataset(path: str | Path, reading: ReadOptions = AS_STORED, progress: P
     dataset = form.read(path, reading, progress or (lambda share, text: None))
     notes = dataset.notes
     if reading.axes != AS_STORED.axes and not form.any_axes:
-        of = list_names([form.name for form in FORMATS if form.any_axes], len(FORMATS))
+        of = list_names([form.name for form in FORMATS.values() if form.any_axes], len(FORMATS))
         notes += (f"--axes {reading.axes} changes nothing: it is for poses of {of}, not of {form.name}.",)
     return replace(dataset, notes=notes)
 
 
 def file_suffixes() -> tuple[str, ...]:
     """Suffixes of files that are a dataset by themselves."""
-    return tuple(suffix for form in FORMATS for suffix in form.suffixes)
+    return tuple(suffix for form in FORMATS.values() for suffix in form.suffixes)
 
 
 def _find(path: str | Path) -> Path:
@@ -76,7 +70,7 @@ def _find(path: str | Path) -> Path:
             raise DatasetError(f"{demo}: expected the demo scene there, found nothing: restore it from the repository")
         return demo
     path = Path(os.path.abspath(os.path.expanduser(path)))
-    if os.path.isfile(path) and path.name in {form.index for form in FORMATS}:
+    if os.path.isfile(path) and path.name in {form.index for form in FORMATS.values()}:
         return path.parent
     if os.path.islink(path) and not os.path.exists(path):
         raise DatasetError(f"{path} is a link that leads nowhere: expected a dataset there; check the link")
@@ -90,11 +84,11 @@ def _find(path: str | Path) -> Path:
 
 
 def _format_of(path: Path) -> Format | None:
-    return next((form for form in FORMATS if form.recognises(path)), None)
+    return next((form for form in FORMATS.values() if form.recognises(path)), None)
 
 
 def _expected_formats() -> str:
-    return "expected " + " or ".join(form.signature for form in FORMATS)
+    return "expected " + " or ".join(form.signature for form in FORMATS.values())
 
 
 def _suggest_instead(folder: Path) -> str:

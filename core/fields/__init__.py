@@ -5,7 +5,7 @@ Imports what stands above it: config, geometry, kernels and datasets. The files 
 
 from typing import TYPE_CHECKING, Any
 
-from core.config.registry import Registry
+from core.config.registry import MethodRegistry
 
 if TYPE_CHECKING:
     import torch
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.kernels.contraction import Space
 
 
-class FieldRegistry(Registry["FieldKind"]):
+class FieldRegistry(MethodRegistry["FieldKind"]):
     """Fields by name. A field of the user's own has no entry; its name is path.py:Class."""
 
     def named(self, name: str) -> "FieldKind":

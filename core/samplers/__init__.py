@@ -5,12 +5,12 @@ Imports what stands above it: config to fields. The files are imported when a sa
 
 from typing import TYPE_CHECKING
 
-from core.config.registry import Registry
+from core.config.registry import MethodRegistry
 
 if TYPE_CHECKING:
     from core.samplers.base import Sampler, SamplerInputs, SamplerKind, SamplerSettings
 
-SAMPLERS: "Registry[SamplerKind]" = Registry("SAMPLER")
+SAMPLERS: "MethodRegistry[SamplerKind]" = MethodRegistry("SAMPLER")
 SAMPLERS.register("occupancy", "core.samplers.occupancy")
 SAMPLERS.register("stratified", "core.samplers.stratified")
 SAMPLERS.register("hierarchical", "core.samplers.hierarchical")

@@ -42,9 +42,9 @@ PANEL = BrokenPanel
 REGISTERED = """
 import sys
 sys.path.insert(0, {folder!r})
-from viewer.panels.registry import register
-register("toy_panel")
-register("broken_panel")
+from viewer.panels import PANELS
+PANELS.register("toy", "toy_panel")
+PANELS.register("broken", "broken_panel")
 """
 
 

@@ -48,7 +48,11 @@ OVERLAY = Overlay(draw, layer=3)
 }  # fmt: skip
 
 LINES = (
-    ("tools/__init__.py", '    "method",\n', '    "toy",\n'),
+    (
+        "tools/__init__.py",
+        'TOOLS.register("method", "viewer.tools.method")\n',
+        'TOOLS.register("toy", "viewer.tools.toy")\n',
+    ),
     ("protocol/view_settings.py", '    SAMPLES = "samples"\n', '    TOY = "toy"\n'),
     (
         "protocol/view_settings.py",

@@ -1,25 +1,19 @@
 """The tools of one session, which take turns on its thread."""
 
 import time
-from importlib import import_module
 from typing import Any
 
 from viewer.protocol.session import Answer, Question, ToolKey
 from viewer.scene.open_scene import OpenScene
-from viewer.tools import NAMES
-from viewer.tools.base import AT_ONCE, Tool, ToolKind
-
-
-def kinds() -> list[ToolKind[Any, Any]]:
-    """All kinds of tools, in the order of `viewer.tools.NAMES`."""
-    return [import_module(f"viewer.tools.{name}").TOOL for name in NAMES]
+from viewer.tools import TOOLS
+from viewer.tools.base import AT_ONCE, Tool
 
 
 class Toolbox:
     """One tool of each kind."""
 
     def __init__(self) -> None:
-        self._tools: dict[ToolKey[Any, Any], Tool[Any, Any]] = {kind.key: kind.make() for kind in kinds()}
+        self._tools: dict[ToolKey[Any, Any], Tool[Any, Any]] = {kind.key: kind.make() for kind in TOOLS.values()}
         self._order = list(self._tools.values())
         self._next_at = {True: 0.0, False: 0.0}
 

@@ -30,7 +30,7 @@ class Pointer:
 
 class Panel:
     """The base of all panels. A new one is a file in `viewer/panels` with a subclass, which it names `PANEL`, and a
-    line in `viewer.panels.registry`.
+    line in `viewer.panels`.
 
     A subclass builds its widgets when it is made, inside a window of its own. Only `update` is needed; the other
     methods do nothing unless overridden.

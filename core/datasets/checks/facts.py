@@ -61,7 +61,7 @@ def sharpness_facts(names: Sequence[str], ranking: Sequence[tuple[int, float]]) 
 
 def _format(dataset: Dataset) -> str:
     """The format and why it was chosen, and what other formats would fit; a fallback fits nearly everything."""
-    fitting = [form for form in FORMATS if form.recognises(dataset.path)]
+    fitting = [form for form in FORMATS.values() if form.recognises(dataset.path)]
     signature = next((form.signature for form in fitting if form.name == dataset.format), "")
     why = (
         f"its name is {dataset.path.name}"

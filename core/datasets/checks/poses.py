@@ -125,7 +125,7 @@ def _towards(cameras: Camera, point: Tensor) -> tuple[Tensor, Tensor]:
 
 def _looking_away(dataset: Dataset) -> Finding:
     away = "the cameras look away from their common centre, as in a room photographed from its centre"
-    if not any(form.any_axes for form in FORMATS if form.name == dataset.format):
+    if not any(form.any_axes for form in FORMATS.values() if form.name == dataset.format):
         return Finding(away)  # the format says which axes its cameras have, so the room is real
     return Finding(f"{away}; or {_OTHER_AXES[dataset.reading.axes]}", grave=True, remedy=Remedy.OTHER_AXES)
 

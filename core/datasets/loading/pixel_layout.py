@@ -39,9 +39,8 @@ class PixelLayout:
         counts = self.counts if among is None else self.counts[among]
         ends = counts.cumsum(0)
         shares = torch.rand(n_pixels, dtype=torch.float64, generator=generator, device=counts.device)
-        drawn = (
-            shares * ends[-1]
-        ).long()  # float64 resolves all pixels, and their number needn't be read back from CUDA
+        # float64 resolves all pixels, and their number needn't be read back from CUDA
+        drawn = (shares * ends[-1]).long()
         images = torch.searchsorted(ends, drawn, right=True)
         numbers = drawn - (ends - counts)[images]
         images = images if among is None else among[images]

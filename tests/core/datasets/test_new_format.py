@@ -1,6 +1,7 @@
 """A dataset format is one file and one line: this one lies in a temporary folder, and everything knows it."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 import core.datasets
 import run_viewer
 from core.config.read_options import ReadOptions
-from core.datasets import FORMATS, file_suffixes, open_dataset, register
+from core.datasets import FORMATS, file_suffixes, open_dataset
 from core.datasets.checks.dataset_check import check_dataset
 from core.errors import DatasetError
 from core.training.snapshot import load_snapshot, save_snapshot
@@ -61,12 +62,12 @@ def toy(tmp_path, monkeypatch):
     (tmp_path / "toys").mkdir()
     (tmp_path / "toys" / "toy_format.py").write_text(TOY)
     monkeypatch.syspath_prepend(tmp_path / "toys")
-    before = list(FORMATS)
-    register("toy_format")  # the line
+    FORMATS.register("toy", "toy_format")  # the line
     path = tmp_path / "scene.toy"
     path.write_text(json.dumps({"focal": 20.0}))
     yield path
-    FORMATS[:] = before
+    FORMATS.remove("toy")
+    sys.modules.pop("toy_format", None)
 
 
 def test_it_is_opened_with_its_options_and_named_where_a_dataset_is_expected(toy, tmp_path):
