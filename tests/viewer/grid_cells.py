@@ -1,4 +1,4 @@
-"""Cells that every pixel of a small picture sees, made up for tests."""
+"""Synthetic cells that cover every pixel of a small picture."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Sessions for tests: the real engine on a tiny ball, driven by hand-called ticks."""
+"""Sessions for tests: the real engine on a tiny ball, advanced tick by tick."""
 
 import dataclasses
 from pathlib import Path
@@ -42,7 +42,7 @@ def tiny_trainer(dataset: Dataset, seed: int = 0) -> Trainer:
 
 
 def live_session(folder, monkeypatch) -> LocalSession:
-    """A session that has opened a dataset and not stepped yet; its settings are tiny."""
+    """A session with tiny settings that has opened a dataset and not trained a step yet."""
     use_small_presets(monkeypatch)
     session = LocalSession("cpu")
     session.open(str(folder))
@@ -67,7 +67,7 @@ def trainer_of(session: LocalSession) -> Trainer:
 def ask(
     session: LocalSession, moving: bool = False, size=(32, 24), camera: int = 0, serial: int = 1, **view
 ) -> ViewRequest:
-    """Ask for the view of a training camera."""
+    """Request the view of a training camera; returns the request."""
     request = view_request(session.status.scene, session.status.march, moving, size, camera, serial, **view)
     session.request_view(request)
     return request

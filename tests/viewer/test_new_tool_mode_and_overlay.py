@@ -1,4 +1,4 @@
-"""A tool, a mode of the picture and an overlay are one file and one line each, added here to a copy of the package."""
+"""A new tool, picture mode or overlay takes one file and one line: added here to a copy of the package."""
 
 import os
 import shutil
@@ -60,7 +60,7 @@ LINES = (
         '    show_toy: Annotated[bool, Setting("Draw a toy.", label="Toy")] = False\n',
     ),
 )
-"""A file, the line behind which one is added, and that line."""
+"""A file, the line after which a line is added, and the added line."""
 
 TICKED = """
 import sys
@@ -104,7 +104,7 @@ assert list(overlays()) == ["show_points", "show_box", "show_cameras", "show_toy
 
 @pytest.fixture
 def copy(tmp_path) -> Path:
-    """A folder with a copy of `viewer`, to which the toys are added, beside everything that it needs."""
+    """A folder with a copy of `viewer` that includes the toys, and links to everything that it needs."""
     shutil.copytree(REPOSITORY / "viewer", tmp_path / "viewer", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("core", "assets", "tests"):
         (tmp_path / name).symlink_to(REPOSITORY / name, target_is_directory=True)
@@ -128,9 +128,9 @@ def run(script: str, folder: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def test_a_session_shows_a_mode_and_an_overlay_and_answers_by_a_tool_of_one_file_and_one_line_each(copy):
+def test_a_session_shows_the_new_mode_and_overlay_and_answers_with_the_new_tool(copy):
     run(TICKED, copy)
 
 
-def test_lists_of_modes_and_overlays_have_the_new_ones(copy):
+def test_the_lists_of_modes_and_overlays_contain_the_new_ones(copy):
     run(LISTED, copy)

@@ -28,7 +28,7 @@ def test_a_point_is_seen_where_its_ray_goes():
     np.testing.assert_allclose(ASIDE.direction(x, y), towards / np.linalg.norm(towards), atol=1e-6)
     assert ASIDE.seen_at(np.zeros(3)) == pytest.approx((320.0, 240.0, math.sqrt(50.0)), abs=1e-3)
     assert 0.0 < depth < 10.0
-    assert ASIDE.seen_at(2.0 * ASIDE.position) is None, "behind"
+    assert ASIDE.seen_at(2.0 * ASIDE.position) is None, "the point lies behind the camera"
 
 
 def test_each_face_has_a_handle_in_its_middle_the_nearest_last():
@@ -43,13 +43,13 @@ def test_an_axis_that_is_seen_end_on_has_no_handles():
     assert {handle.face for handle in handles(BOX, sight((5.0, 0.1, 0.1)))} == {1, 2, 4, 5}
 
 
-def test_what_lies_behind_the_camera_or_beside_the_picture_has_none():
+def test_faces_behind_the_camera_or_outside_the_picture_have_no_handle():
     inside = sight((0.0, 0.0, 0.0), (1.0, 0.2, 0.1))
     assert {handle.face for handle in handles(BOX, inside)} <= {3}
     assert handles(BOX, sight((5.0, 4.0, 3.0), (10.0, 8.0, 6.1))) == []
 
 
-def test_edges_of_faces_turned_to_the_camera_are_told_from_those_behind():
+def test_edges_of_faces_turned_to_the_camera_are_separated_from_hidden_ones():
     front, behind = edges(BOX, ASIDE)
     assert (len(front), len(behind)) == (9, 3)
     assert front.shape[1:] == (2, 2)
@@ -85,7 +85,7 @@ def test_only_a_press_of_the_left_button_on_a_handle_of_the_picture_grabs_it():
     assert under_cursor(BOX, ASIDE, x + 5, y).face == 3 and under_cursor(BOX, ASIDE, x + 40, y) is None
 
 
-def test_of_two_handles_in_one_place_the_nearer_is_grabbed():
+def test_the_nearer_of_two_overlapping_handles_is_grabbed():
     ahead = sight((5.0, 5.0, 0.0))
     x, y, _ = ahead.seen_at(np.zeros(3))
     slim = (-1.0, -1.0, -0.01, 1.0, 1.0, 0.01)
@@ -93,25 +93,25 @@ def test_of_two_handles_in_one_place_the_nearer_is_grabbed():
     assert near.face in (3, 4)
 
 
-def test_a_face_stops_before_the_one_opposite():
+def test_a_face_stops_short_of_the_opposite_one():
     for face, value in ((0, 5.0), (3, -5.0)):
         box = pulled(BOX, face, value)
         assert all(side > 0.0 for side in sides_of(box))
         assert min(sides_of(box)) > max(sides_of(box)) / 100.0
 
 
-def test_a_box_that_is_inside_out_stays_as_it_is():
-    inside_out = (*BOX[3:], *BOX[:3])
-    assert pulled(inside_out, 0, 5.0) == inside_out
+def test_an_inverted_box_is_left_as_it_is():
+    inverted = (*BOX[3:], *BOX[:3])
+    assert pulled(inverted, 0, 5.0) == inverted
 
 
-def test_numbers_are_round_for_a_person():
+def test_coordinates_are_rounded_to_readable_numbers():
     assert pulled(BOX, 3, 1.23456789)[3] == 1.235
     assert pulled(tuple(1e-3 * x for x in BOX), 3, 1.23456789e-3)[3] == pytest.approx(1.235e-3, abs=1e-9)
 
 
-def test_a_cursor_beyond_the_axis_moves_nothing():
-    """Seen from the side, the axis has a vanishing point: nothing of it is seen beyond."""
+def test_a_cursor_beyond_the_vanishing_point_of_the_axis_keeps_the_box_valid():
+    """Seen at an angle, the axis has a vanishing point: no point of it is seen beyond."""
     drag, along_x = BoxDrag(), sight((3.0, 0.6, 0.0), (-3.0, 0.0, 0.0))
     x, y, _ = along_x.seen_at(middle_of(BOX, 0))
     drag.moved(BOX, along_x, {LEFT}, x, y, True, reach=20)

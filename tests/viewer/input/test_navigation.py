@@ -15,7 +15,7 @@ def dragged(button: int, over_picture: bool = True):
     return drag.moved(camera, {button}, 20, 15, False, 100)
 
 
-def test_left_orbits_and_the_others_pan():
+def test_the_left_button_orbits_and_the_others_pan():
     assert dragged(LEFT).pose == CAMERA.orbited(0.1, 0.05).pose
     for button in (RIGHT, MIDDLE):
         assert dragged(button).pose == CAMERA.panned(0.1, 0.05).pose
@@ -25,7 +25,7 @@ def test_a_drag_that_began_elsewhere_moves_nothing():
     assert dragged(LEFT, over_picture=False) is CAMERA
 
 
-def test_letting_go_ends_the_drag():
+def test_releasing_the_button_ends_the_drag():
     drag = Drag()
     drag.moved(CAMERA, {LEFT}, 0, 0, True, 100)
     drag.moved(CAMERA, set(), 5, 5, True, 100)
@@ -33,7 +33,7 @@ def test_letting_go_ends_the_drag():
     assert drag.moved(CAMERA, {RIGHT}, 50, 50, True, 100) is CAMERA
 
 
-def test_the_button_that_began_it_decides():
+def test_the_button_that_began_the_drag_decides():
     drag = Drag()
     drag.moved(CAMERA, {RIGHT}, 0, 0, True, 100)
     assert drag.moved(CAMERA, {LEFT, RIGHT}, 10, 0, True, 100).pose == CAMERA.panned(0.1, 0.0).pose
@@ -55,7 +55,7 @@ def test_near_the_divider_the_drag_moves_it_and_not_the_camera(x):
 
 
 @pytest.mark.parametrize(("x", "button", "divider"), [(91, LEFT, 100.0), (109, LEFT, 100.0), (100, LEFT, None)])
-def test_elsewhere_it_orbits(x, button, divider):
+def test_away_from_the_divider_the_drag_orbits(x, button, divider):
     camera, drag = pulled(x, button, divider)
     assert camera.pose == CAMERA.orbited(0.2, 0.05).pose and drag.divider is None
 
@@ -65,10 +65,10 @@ def test_other_buttons_pan_on_the_divider_too():
     assert camera.pose == CAMERA.panned(0.2, 0.05).pose and drag.divider is None
 
 
-def test_a_pick_lasts_until_the_button_is_let_go():
+def test_a_pick_lasts_until_the_button_is_released():
     pick = Pick()
     assert not pick.picks(set(), True, True)
-    assert not pick.picks({LEFT}, False, True), "began elsewhere"
+    assert not pick.picks({LEFT}, False, True), "the press began elsewhere"
     assert not pick.picks({RIGHT}, True, True)
     assert not pick.picks({LEFT}, True, False)
     assert pick.picks({LEFT}, True, True)

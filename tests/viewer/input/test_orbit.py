@@ -55,7 +55,7 @@ def test_orbit_never_passes_the_pole_or_tilts_the_horizon():
         assert abs(math.asin(view.rotation[2, 2])) <= MAX_ELEVATION + 1e-6
 
 
-def test_a_full_turn_comes_back():
+def test_a_full_turn_returns_to_the_start():
     start = camera()
     view = start
     for _ in range(8):
@@ -109,8 +109,8 @@ def test_fly_moves_camera_and_target_alike():
     np.testing.assert_allclose(twice.position, moved.position)
 
 
-def test_a_training_view_is_taken_exactly():
-    # A camera that leans to one side: nothing may be "corrected" on arrival.
+def test_a_training_view_is_adopted_exactly():
+    # The camera is rolled to one side: the roll must not be "corrected".
     roll = np.array([[0.8, -0.6, 0, 0], [0.6, 0.8, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], np.float32)
     c2w = look_at((2.0, 1.0, 0.7), (0.0, 0.0, 0.0)).numpy() @ roll
     view = at_view(c2w, 0.7, np.zeros(3))
@@ -146,7 +146,7 @@ def scene(positions) -> SceneInfo:
     )  # fmt: skip
 
 
-def test_home_in_a_place_is_in_the_midst_of_its_cameras():
+def test_home_in_a_scene_of_several_levels_is_amid_its_cameras():
     info = scene([(0.0, 0.0, 1.0), (1.0, 0.2, 1.0), (2.0, 0.0, 1.0), (9.0, 0.0, 4.0)])
     assert home_view(replace(info, train=TrainSettings(grid_levels=4))) == 1
 
@@ -200,6 +200,6 @@ def test_standing_up_turns_the_picture_and_keeps_place_and_target(up):
     np.testing.assert_allclose(np.linalg.det(stood.rotation), 1.0)
 
 
-def test_looking_along_the_new_up_the_picture_stays():
+def test_looking_along_the_new_up_leaves_the_picture_alone():
     camera = at_view(look_at((0.0, 0.0, 4.0), (0.0, 0.0, 0.0)).numpy(), 0.7, np.zeros(3))
     np.testing.assert_array_equal(camera.stood_up((0.0, 0.0, -1.0)).rotation, camera.rotation)

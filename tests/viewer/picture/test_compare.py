@@ -1,4 +1,4 @@
-"""Laws of two pictures in one."""
+"""Two pictures compared in one."""
 
 import dataclasses
 
@@ -24,7 +24,7 @@ def scene(ball):
 
 @pytest.fixture
 def request_(scene):
-    """Two quite different settings, on a view of the dataset."""
+    """A request for two very different settings, from a view of the dataset."""
     request = view_request(scene.info, scene.trainer.settings.march, camera=3, show_box=True)
     other = dataclasses.replace(request.march, **OTHERS)
     return dataclasses.replace(request, other=other, photo=PhotoId(Split.TRAIN, 3))
@@ -55,11 +55,11 @@ def test_the_dividers_ends_show_one_picture_alone(scene, request_, compare, tran
     right, _ = composed(scene, request_, transparent, compare=compare, divider=1.0)
     np.testing.assert_allclose(left, plain, atol=1e-6)
     np.testing.assert_allclose(right, first, atol=1e-6)
-    assert np.abs(plain - first).max() > 0.02, "nothing was compared"
+    assert np.abs(plain - first).max() > 0.02, "both pictures are the same"
 
 
 @pytest.mark.parametrize("compare", BOTH)
-def test_the_divider_takes_the_first_on_its_left_and_the_second_on_its_right(scene, request_, compare):
+def test_the_divider_shows_the_first_on_its_left_and_the_second_on_its_right(scene, request_, compare):
     plain, _ = composed(scene, request_)
     first, _ = composed(scene, request_, compare=compare, compare_as=CompareAs.FIRST)
     rgba, _ = composed(scene, request_, compare=compare, divider=0.25)
@@ -77,7 +77,7 @@ def test_a_blend_goes_from_the_first_to_the_second(scene, request_, compare):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_both_sides_have_one_scale(scene, request_, mode):
+def test_both_sides_share_one_scale(scene, request_, mode):
     """A pixel with the same value has the same colour on either side, whatever the settings beside it."""
     rgba, legends = composed(scene, request_, mode=mode, compare=Compare.SETTINGS, divider=0.5)
     swapped = dataclasses.replace(request_, march=request_.other, other=request_.march)
@@ -88,7 +88,7 @@ def test_both_sides_have_one_scale(scene, request_, mode):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_the_difference_of_equal_pictures_is_nothing(scene, request_, mode):
+def test_the_difference_of_equal_pictures_is_zero(scene, request_, mode):
     same = dataclasses.replace(request_, other=request_.march)
     rgba, (legend,) = composed(scene, same, mode=mode, compare=Compare.SETTINGS, compare_as=CompareAs.DIFFERENCE)
     np.testing.assert_array_equal(rgba[..., :3], np.broadcast_to(COLORMAPS["heat"][0], (*SIZE[::-1], 3)))
@@ -96,7 +96,7 @@ def test_the_difference_of_equal_pictures_is_nothing(scene, request_, mode):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_a_differences_scale_ends_above_its_largest_value_and_names_its_unit(scene, request_, mode):
+def test_the_scale_of_a_difference_ends_above_its_largest_value_and_names_its_unit(scene, request_, mode):
     rgba, (legend,) = composed(scene, request_, mode=mode, compare=Compare.SETTINGS, compare_as=CompareAs.DIFFERENCE)
     assert legend.title.startswith("|A - B|")
     assert (legend.unit == "units") == (mode in (Mode.DEPTH, Mode.HALF_DEPTH))
@@ -128,7 +128,7 @@ def test_a_photo_is_shown_in_its_own_colours_in_every_mode(scene, request_):
         assert legends == ()
 
 
-def test_the_photos_difference_counts_nothing_outside_the_photo(scene, request_):
+def test_the_difference_from_a_photo_is_zero_outside_the_photo(scene, request_):
     wide = dataclasses.replace(
         request_, view=ViewSettings(compare=Compare.PHOTO, compare_as=CompareAs.DIFFERENCE, background=(0.2, 0.9, 0.4))
     )
@@ -139,7 +139,7 @@ def test_the_photos_difference_counts_nothing_outside_the_photo(scene, request_)
     assert (rgba[outside][:, :3] == COLORMAPS["heat"][0]).all()
 
 
-def test_nothing_to_compare_with_gives_the_plain_picture(scene, request_):
+def test_without_a_second_picture_the_plain_one_is_shown(scene, request_):
     alone = dataclasses.replace(request_, other=None, photo=None)
     plain, _ = composed(scene, alone)
     for compare in BOTH:
@@ -147,7 +147,7 @@ def test_nothing_to_compare_with_gives_the_plain_picture(scene, request_):
         np.testing.assert_array_equal(rgba, plain)
 
 
-def test_a_mix_of_transparent_pictures_weighs_colours_by_their_alpha():
+def test_a_mix_of_transparent_pictures_weights_colours_by_their_alpha():
     first, second = np.zeros((1, 2, 4), np.float32), np.zeros((1, 2, 4), np.float32)
     first[0, 0] = (1.0, 0.0, 0.0, 1.0)
     second[0, 0, :3] = (0.0, 1.0, 0.0)
@@ -175,7 +175,7 @@ def test_a_saved_picture_has_a_thin_line_at_its_divider(scene, request_, divider
     np.testing.assert_array_equal(compose.make_picture(scene.trainer, blended, scene.info), bare)
 
 
-def test_the_line_is_seen_on_any_picture():
+def test_the_line_is_visible_on_any_picture():
     for value in (0.0, 0.5, 1.0):
         line = with_divider(np.full((9, 40, 4), value, np.float32), 0.5)
         assert np.ptp(line[..., :3]) >= 0.49
@@ -188,8 +188,8 @@ def test_the_end_of_a_scale_is_round_and_not_below_the_values():
     assert rounded_up(0.0) == 1.0
 
 
-def test_as_ray_is_covered_by_what_a_shows(scene, request_):
-    """A sees nothing, because it ends before the ball; the present picture hides what lies in the ball."""
+def test_a_ray_through_picture_a_is_covered_by_the_surfaces_of_a(scene, request_):
+    """A shows nothing, because its far plane lies before the ball; the present picture hides what lies in the ball."""
     request = dataclasses.replace(request_, other=dataclasses.replace(request_.march, far_plane=0.1))
     request = dataclasses.replace(request, view=ViewSettings(compare=Compare.SETTINGS, divider=1.0))
     rendered = render.render_request(scene.trainer, request, SIZE)

@@ -43,12 +43,12 @@ def test_another_background_needs_no_new_march(scene, request_):
 
 
 def hits_of(scene, request, march=None):
-    """The same rays' first cells, straight from the grid."""
+    """The first cells that the same rays meet, straight from the grid."""
     camera = render.camera_of(request.pose, request.width, request.height, "cpu")
     return scene.trainer.grid.first_cells(generate_rays(camera), march or request.march)
 
 
-def test_the_grid_is_looked_at_only_where_it_is_shown(scene, request_):
+def test_the_grid_is_queried_only_where_it_is_shown(scene, request_):
     assert rendered(scene, request_).layers == (None, None)
     assert rendered(scene, request_, cells_opacity=0.4).layers.slice is None
     assert rendered(scene, request_, slice_axis=SliceAxis.Y).layers.cells is None
@@ -69,10 +69,10 @@ def test_a_cells_value_is_what_its_colour_stands_for(scene, request_):
     for color, values in {CellsColor.VALUE: grid.occs, CellsColor.CAMERAS: trainer.coverage.finished()}.items():
         found = rendered(scene, request_, cells_opacity=0.4, cells_color=color).layers.cells
         np.testing.assert_array_equal(found.values, values.view(-1)[met].float())
-    assert trainer.coverage.counts.max() == 9, "somewhere all nine training cameras look"
+    assert trainer.coverage.counts.max() == 9, "some cell is seen by all nine training cameras"
 
 
-def test_a_view_counts_one_piece_of_the_cameras_and_a_picture_to_keep_all_of_them(scene, request_):
+def test_a_view_counts_the_cells_of_one_camera_and_a_saved_picture_those_of_all(scene, request_):
     trainer, view = scene.trainer, {"cells_opacity": 0.4, "cells_color": CellsColor.CAMERAS}
     trainer.__dict__.pop("coverage", None)
     for n_pieces in (1, 2):
@@ -83,18 +83,18 @@ def test_a_view_counts_one_piece_of_the_cameras_and_a_picture_to_keep_all_of_the
     assert trainer.coverage.done == 1.0
 
 
-def test_of_a_former_run_a_picture_to_keep_counts_all_cameras_too(scene, request_, ball):
+def test_a_saved_picture_of_a_former_run_counts_all_cameras_too(scene, request_, ball):
     former = open_scene(ball).trainer
     view = dataclasses.replace(request_.view, cells_opacity=0.4, cells_color=CellsColor.CAMERAS, compare=Compare.RUN)
     asked = dataclasses.replace(request_, view=view, other=request_.march)
     compose.make_picture(scene.trainer, asked, scene.info, former=former)
-    assert former.coverage.done == 0.0, "it isn't shown"
+    assert former.coverage.done == 0.0, "the former run isn't shown"
     asked = dataclasses.replace(asked, runs=("before", "now"))
     compose.make_picture(scene.trainer, asked, scene.info, former=former)
     assert former.coverage.done == 1.0
 
 
-def test_what_changed_is_drawn_instead_of_what_is_occupied(scene, request_):
+def test_changed_cells_are_drawn_instead_of_occupied_ones(scene, request_):
     grid = scene.trainer.grid
     kept = grid.changed.clone()
     try:
@@ -109,7 +109,7 @@ def test_what_changed_is_drawn_instead_of_what_is_occupied(scene, request_):
 
 
 @pytest.mark.parametrize("axis", [SliceAxis.X, SliceAxis.Y, SliceAxis.Z])
-def test_a_slice_shows_the_values_of_the_cells_it_cuts_and_nothing_of_those_known_to_be_empty(scene, request_, axis):
+def test_a_slice_shows_the_values_of_the_cells_it_cuts_but_no_cell_known_to_be_empty(scene, request_, axis):
     grid, n = scene.trainer.grid, 16
     kept = grid.occs.clone()
     try:
@@ -146,7 +146,7 @@ def test_legends_say_what_the_colours_stand_for(scene, request_):
 
 
 @pytest.mark.parametrize("contraction", ["max", "sphere"])
-def test_what_is_far_away_is_sky_only_where_rays_never_end(scene, request_, contraction):
+def test_far_pixels_count_as_sky_only_where_rays_never_end(scene, request_, contraction):
     view, ones = ViewSettings(mode=Mode.DEPTH), np.ones((24, 32), np.float32)
     depths = np.where(np.arange(32) < 16, ones, 50.0 * ones)
     picture = render.render_view(scene.trainer, request_.pose, (32, 24), request_.march, view)

@@ -10,7 +10,7 @@ from viewer.protocol.view_settings import Mode, Tint, ViewSettings
 
 
 def output(height=6, width=8, background=(1.0, 1.0, 1.0), seed=0) -> tuple[PixelArrays, np.ndarray]:
-    """A random picture over a background, and its straight colours. The first row shows nothing."""
+    """A random picture over a background, and its straight colours. The first row is empty."""
     rng = np.random.default_rng(seed)
     straight = rng.random((height, width, 3), np.float32)
     opacities = rng.uniform(0.2, 1.0, (height, width)).astype(np.float32)
@@ -73,7 +73,7 @@ def test_nearer_is_brighter():
     assert legend.low == pytest.approx(2.0, abs=0.05)
 
 
-def test_depth_range_ignores_what_is_almost_transparent_and_outliers():
+def test_depth_range_ignores_almost_transparent_pixels_and_outliers():
     depths = np.full(1000, 3.0, np.float32)
     depths[:500] = 4.0
     opacities = np.ones(1000, np.float32)
@@ -83,7 +83,7 @@ def test_depth_range_ignores_what_is_almost_transparent_and_outliers():
     assert 4.0 <= high < 4.5
 
 
-def test_depth_range_is_that_of_what_stands_before_a_sky_without_end():
+def test_depth_range_leaves_out_an_endless_sky():
     depths = np.linspace(3.0, 30.0, 1000).astype(np.float32)
     opaque = np.ones(1000, np.float32)
     _, without = depth_range(depths, opaque, endless=True)
@@ -120,26 +120,26 @@ def test_colormaps_grow_lighter_evenly(name):
     luminance = COLORMAPS[name] @ np.array([0.2126, 0.7152, 0.0722])
     assert (np.diff(luminance) > -2e-3).all()
     assert luminance[-1] - luminance[0] > 0.5
-    assert np.abs(np.diff(COLORMAPS[name], axis=0)).max() < 0.05, "a step that the eye would see as an edge"
+    assert np.abs(np.diff(COLORMAPS[name], axis=0)).max() < 0.05, "a step that would be visible as an edge"
 
 
-def test_colormap_takes_its_ends_for_what_lies_beyond():
-    got = apply_colormap(np.array([-1.0, 2.0, np.inf, -np.inf, np.nan]), "depth")
+def test_values_beyond_a_colormap_have_the_colours_of_its_ends():
+    colors = apply_colormap(np.array([-1.0, 2.0, np.inf, -np.inf, np.nan]), "depth")
     table = COLORMAPS["depth"]
-    np.testing.assert_array_equal(got, np.stack([table[0], table[-1], table[-1], table[0], table[0]]))
+    np.testing.assert_array_equal(colors, np.stack([table[0], table[-1], table[-1], table[0], table[0]]))
 
 
 def test_blend_over_opaque_is_a_mix_and_over_nothing_is_the_colour():
     rgba = np.zeros((1, 3, 4), np.float32)
     rgba[0, 0] = [0.0, 0.0, 1.0, 1.0]
     red = np.float32([1.0, 0.0, 0.0])
-    got = blend(rgba, red, np.array([[0.25, 0.25, 0.0]]))
-    np.testing.assert_allclose(got[0, 0], [0.25, 0.0, 0.75, 1.0], atol=1e-6)
-    np.testing.assert_allclose(got[0, 1], [1.0, 0.0, 0.0, 0.25], atol=1e-6)
-    np.testing.assert_array_equal(got[0, 2], rgba[0, 2])
+    colors = blend(rgba, red, np.array([[0.25, 0.25, 0.0]]))
+    np.testing.assert_allclose(colors[0, 0], [0.25, 0.0, 0.75, 1.0], atol=1e-6)
+    np.testing.assert_allclose(colors[0, 1], [1.0, 0.0, 0.0, 0.25], atol=1e-6)
+    np.testing.assert_array_equal(colors[0, 2], rgba[0, 2])
 
 
-def test_less_light_left_is_darker_on_a_logarithmic_scale():
+def test_lower_transmittance_is_darker_on_a_logarithmic_scale():
     rendered, _ = output()
     trans = np.broadcast_to(np.float32([1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 0.0, 0.0]), (6, 8))
     rgba, legend = to_rgba(rendered._replace(trans=trans), ViewSettings(mode=Mode.TRANSMITTANCE))
@@ -148,7 +148,7 @@ def test_less_light_left_is_darker_on_a_logarithmic_scale():
     assert (legend.low, legend.high) == (1e-4, 1.0)
 
 
-def test_half_depth_shows_the_background_where_half_the_light_is_left():
+def test_half_depth_shows_the_background_where_transmittance_stays_above_half():
     rendered, _ = output(background=(0.1, 0.2, 0.3))
     rgba, legend = to_rgba(rendered, ViewSettings(mode=Mode.HALF_DEPTH, background=(0.1, 0.2, 0.3)))
     never = ~np.isfinite(rendered.median_depths)

@@ -22,7 +22,7 @@ def points() -> np.ndarray:
     return np.random.default_rng(0).uniform(-1.0, 1.0, (50, 3))
 
 
-def test_it_is_that_of_the_dataset_s_cameras(points):
+def test_it_agrees_with_the_datasets_cameras(points):
     camera = camera_of(POSE, 40, 30, "cpu").to(torch.float64)
     expected = image_points(camera, torch.from_numpy(points) - camera.c2w[:3, 3])
     found = PICTURE.pixels(PICTURE.local(points))

@@ -34,7 +34,7 @@ def samples(march, position, direction, box=BOX):
     return taken.t_starts, taken.t_ends
 
 
-def test_the_box_begins_and_ends_where_samples_do():
+def test_the_stated_reach_of_the_box_is_that_of_the_samples():
     corner = (1.0, 5.0, 1.0)  # towards the farthest corner
     nearest, farthest = reach(BOX, OUTSIDE)
     starts, _ = samples(MarchSettings(), OUTSIDE, (0.0, 1.0, 0.0))
@@ -45,11 +45,11 @@ def test_the_box_begins_and_ends_where_samples_do():
                        "occ_thre": "density 1 /unit"}  # fmt: skip
 
 
-def test_planes_inside_the_box_are_what_they_say():
+def test_planes_inside_the_box_need_no_remark():
     assert not {"near_plane", "far_plane"} & set(texts(near_plane=3.5, far_plane=4.5))
 
 
-def test_a_camera_inside_the_box_begins_at_once():
+def test_a_camera_inside_the_box_needs_no_remark_on_the_near_plane():
     assert "near_plane" not in texts(position=(0.2, 0.1, 0.0))
 
 
@@ -77,7 +77,7 @@ def test_a_crop_box_beside_the_scene_leaves_nothing():
     assert "inf" not in "".join(shown.values()) and "nan" not in "".join(shown.values())
 
 
-def test_steps_grow_as_the_marcher_takes_them():
+def test_the_stated_steps_are_those_of_the_marcher():
     march = MarchSettings(render_step_size=0.01, cone_angle=0.005)
     starts, ends = samples(march, OUTSIDE, (1.0, 5.0, 1.0))
     shown = texts(march)["render_step_size"].split(" to ")
@@ -86,7 +86,7 @@ def test_steps_grow_as_the_marcher_takes_them():
     assert texts(march)["cone_angle"] == "from 2 units"
 
 
-def test_an_alpha_threshold_stands_for_thinner_densities_where_steps_are_longer():
+def test_an_alpha_threshold_corresponds_to_lower_densities_where_steps_are_longer():
     march = MarchSettings(render_step_size=0.01, cone_angle=0.005, alpha_thre=0.1)
     starts, ends = samples(march, OUTSIDE, (1.0, 5.0, 1.0))
     low, _, high, _ = texts(march)["alpha_thre"].split()
@@ -102,7 +102,7 @@ def test_a_cone_that_begins_behind_the_scene_has_no_effect():
     assert "render_step_size" not in texts(march)
 
 
-def test_from_far_away_float32_makes_the_steps():
+def test_from_far_away_the_spacing_of_float32_sets_the_steps():
     march = MarchSettings(render_step_size=1e-4, far_plane=1e9)
     effect = effects(march, (0.0, -1e4, 0.0), BOX, 0.01, GRID)["render_step_size"]
     starts, _ = samples(march, (0.0, -1e4, 0.0), (0.0, 1.0, 0.0))
@@ -111,25 +111,25 @@ def test_from_far_away_float32_makes_the_steps():
     assert "float32" in effect.sentence
 
 
-def test_thresholds_as_densities():
+def test_thresholds_are_given_as_densities():
     shown = texts(alpha_thre=0.5, render_step_size=0.02, occ_thre=0.1, training_step=0.005)
     assert shown["alpha_thre"] == f"density {math.log(2) / 0.02:.3g} /unit"
     assert shown["occ_thre"] == "density 20 /unit"
 
 
 @pytest.mark.parametrize("sampler", [StratifiedSettings(), RVSSettings(), RVSSettings("hierarchical")])
-def test_what_the_sampler_does_not_use_says_so(sampler):
+def test_settings_that_the_sampler_does_not_use_say_so(sampler):
     march = MarchSettings(cone_angle=0.005, alpha_thre=0.02, early_stop_eps=0.1)
     found = effects(march, OUTSIDE, BOX, 0.01, sampler)
     unused = {name for name, effect in found.items() if effect.short.endswith("not used")}
     assert unused == set(MARCH_NUMBERS) - set(sampler.reads) and "occ_thre" in unused
     assert "panel Occupancy" in found["occ_thre"].sentence
     assert found["near_plane"].short == "box at 3"
-    assert ("alpha_thre" in found) == (sampler == RVSSettings()), "only there it isn't by the step"
+    assert ("alpha_thre" in found) == (sampler == RVSSettings()), "only there it applies to a ray's opacity"
     assert "alpha_thre" not in found or found["alpha_thre"].sentence.endswith("get no samples.")
 
 
-def test_where_rays_go_on_behind_the_box_only_a_crop_ends_them():
+def test_where_rays_continue_behind_the_box_only_a_crop_ends_them():
     march, sampler = MarchSettings(far_plane=1e4), StratifiedSettings()
     assert not {"near_plane", "far_plane"} & set(effects(march, OUTSIDE, None, 0.01, sampler))
     march = MarchSettings(far_plane=1e4, crop=(-1.0, 0.0, -1.0, 1.0, 0.5, 1.0))
@@ -146,12 +146,12 @@ def test_where_rays_go_on_behind_the_box_only_a_crop_ends_them():
         (GRID, "sphere", True),
     ],
 )
-def test_only_where_no_grid_is_marched_rays_go_on_for_ever(sampler, contraction, bounded):
+def test_rays_are_endless_only_where_no_grid_is_marched(sampler, contraction, bounded):
     info = replace(scene([OUTSIDE]), sampler=sampler, train=TrainSettings(grid_levels=2, contraction=contraction))
     assert info.bounds == ((-2.0, -2.0, -2.0, 2.0, 2.0, 2.0) if bounded else None)
 
 
-def test_what_is_off_has_no_effect_to_tell():
+def test_a_setting_that_is_off_has_no_remark():
     assert not {"alpha_thre", "early_stop_eps", "occ_thre", "cone_angle"} & set(
         texts(alpha_thre=0.0, early_stop_eps=0.0, occ_thre=0.0)
     )

@@ -27,7 +27,7 @@ def facts(**changes) -> GridFacts:
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1e-5, 0.001, 0.0123, 0.5, 1.0])
-def test_a_threshold_comes_back_from_its_place(threshold):
+def test_a_threshold_is_recovered_from_its_place(threshold):
     assert threshold_at(place_of(threshold)) == pytest.approx(threshold, rel=5e-3)
     assert LIMITS[0] < place_of(threshold) < LIMITS[1]
 
@@ -38,7 +38,7 @@ def test_places_beyond_the_thresholds_range_give_its_ends():
     assert threshold_at(-5.0) == 1e-5
 
 
-def test_bars_part_at_the_threshold_and_lose_no_cell():
+def test_bars_are_split_at_the_threshold_and_lose_no_cell():
     whole = facts()
     places, below, above = bars(whole, 0.01)
     np.testing.assert_array_equal(np.add(below, above), whole.counts)
@@ -47,7 +47,7 @@ def test_bars_part_at_the_threshold_and_lose_no_cell():
     assert sum(bars(whole, 0.0)[1]) == 0
 
 
-def test_the_words_about_cameras_follow_what_is_known():
+def test_the_text_about_cameras_says_what_is_known():
     assert seen_by_text(None, 9) == ""
     assert "43 %" in seen_by_text(facts(counted=0.43, seen_by=None), 9)
     assert "3 to 9 of 9" in seen_by_text(facts(), 9) and "median 7" in seen_by_text(facts(), 9)
@@ -55,7 +55,7 @@ def test_the_words_about_cameras_follow_what_is_known():
     assert "No cell" in seen_by_text(facts(seen_by=None), 9)
 
 
-def test_a_slices_place_is_told_in_scene_units():
+def test_the_position_of_a_slice_is_given_in_scene_units():
     box = (-1.0, 0.0, 2.0, 1.0, 4.0, 3.0)
     assert position_text("x", 0.0, box, 1) == "x = -1 units"
     assert position_text("y", 0.75, box, 1) == "y = 3 units"

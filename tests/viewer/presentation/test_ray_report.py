@@ -1,4 +1,4 @@
-"""An inspected ray in words, as arrays, as a line and as a table, on rays whose samples are known."""
+"""An inspected ray as text, as arrays, as a line and as a table, for rays whose samples are known."""
 
 import csv
 import dataclasses
@@ -51,7 +51,7 @@ def inspection(sigma=30.0, y=0.0, photo=None, settings=OccupancySettings(), **th
     return Inspection(RayQuestion(report.origin, report.direction, march, WHITE, 1), report, photo, 7, settings)
 
 
-def test_words_say_where_and_why():
+def test_the_text_says_where_and_why_the_ray_ended():
     def words(**changes) -> str:
         return stop_text(inspection(**changes).report)
 
@@ -66,7 +66,7 @@ def test_words_say_where_and_why():
 @pytest.mark.parametrize(
     ("of", "whose"), [(Compare.SETTINGS, "A, the kept settings"), (Compare.RUN, "A, the former run")]
 )
-def test_words_and_table_say_whose_ray_it_is(of, whose):
+def test_the_text_and_the_table_say_which_picture_the_ray_belongs_to(of, whose):
     found = inspection()
     assert ray_text(found) == stop_text(found.report) and "# ray of: the present picture\n" in to_csv(found, "")
     found = dataclasses.replace(found, question=dataclasses.replace(found.question, of=of))
@@ -74,7 +74,7 @@ def test_words_and_table_say_whose_ray_it_is(of, whose):
     assert f"# ray of: {whose}\n" in to_csv(found, "")
 
 
-def test_steps_hold_values_and_fall_to_nothing_in_gaps():
+def test_steps_hold_values_and_fall_to_zero_in_gaps():
     t_starts, t_ends, values = np.array([[1.0, 2.0, 5.0], [2.0, 3.0, 6.0], [0.3, 0.7, 0.2]])
     assert spans(t_starts, t_ends).tolist() == [[0, 1], [2, 2]]
     xs, ys = steps(t_starts, t_ends, values)
@@ -109,7 +109,7 @@ def test_ticks_stand_where_samples_and_added_edges_lie():
     assert [x.tolist() for x in ticks(np.array([1.0, 3.0]), 0.5)] == [[1, 1, 1, 3, 3, 3], [0, 0.5, 0, 0, 0.5, 0]]
 
 
-def test_samples_without_a_length_are_seen():
+def test_samples_of_zero_length_are_visible():
     found = inspection(settings=RVSSettings(n_bins=32, n_samples=4))
     report = found.report
     (spline,), lines = density_lines(report), weight_lines(report)
@@ -120,7 +120,7 @@ def test_samples_without_a_length_are_seen():
     assert [b > a for a, b in scene_ray(found).kept] == [True] * 4
 
 
-def test_transmittance_goes_from_all_to_what_is_left():
+def test_transmittance_falls_from_one_to_its_final_value():
     found = inspection(sigma=0.5, early_stop_eps=0.0)
     ts, trans = transmittance_line(found.report.samples)
     assert (ts[0], trans[0]) == (2.0, 1.0)
@@ -142,7 +142,7 @@ def test_the_strip_has_the_samples_colours_where_they_are():
     assert not color_strip(inspection(y=1.5).report.samples, 0.0, 1.0, 10).any()
 
 
-def test_bands_tell_visited_from_skipped_and_from_what_lies_behind():
+def test_bands_distinguish_visited_cells_from_skipped_and_unreached_ones():
     cells = CellSpans(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 5.0]), np.zeros(3), np.array([False, True, True]))
     assert cell_bands(cells, 4.0, 1.0, 5.0, 8).tolist() == [0, 0, 1, 1, 1, 1, -1, -1]
 
@@ -158,7 +158,7 @@ def test_the_drawn_ray_has_a_span_for_composited_samples_only():
     assert hash(ray) is not None and ray == scene_ray(found), "the window compares requests"
 
 
-def test_the_table_reads_back():
+def test_the_table_can_be_read_back():
     found = inspection(photo=PhotoColor((0.25, 0.5, 0.75), "r_1"), alpha_thre=0.1)
     lines = to_csv(found, "some/scene").splitlines()
     notes = dict(line[2:].split(": ", 1) for line in lines if line.startswith("#"))
@@ -176,7 +176,7 @@ def test_the_table_reads_back():
     assert empty[-1].startswith("t_start") and "# photo colour, 0 to 1: none" in empty
 
 
-def test_the_table_says_what_the_sampler_went_by():
+def test_the_table_contains_what_guided_the_sampler():
     found = inspection(settings=RVSSettings(spline="constant", n_bins=6, n_samples=2))
     lines = to_csv(found, "some/scene").splitlines()
     notes = dict(line[2:].split(": ", 1) for line in lines if line.startswith("#"))

@@ -49,13 +49,13 @@ def test_no_file_is_ever_overwritten(tmp_path):
     assert len({taken, *paths}) == 4
 
 
-def test_a_name_that_is_no_file_name_is_made_one(tmp_path):
+def test_a_name_that_is_no_file_name_is_turned_into_one(tmp_path):
     path = save(request(tmp_path / "new" / "folder"), picture(), "../a scene/é", 0, "d")
     assert path.parent == tmp_path / "new" / "folder"
     assert path.exists()
 
 
-def test_metadata_makes_the_same_request_again(tmp_path):
+def test_metadata_restores_the_same_request(tmp_path):
     asked = request(tmp_path, transparent=True)
     path = save(asked, picture(), "demo", 42, "/data/szène", device="cpu")
     metadata = read_metadata(path)
@@ -67,7 +67,7 @@ def test_metadata_makes_the_same_request_again(tmp_path):
     assert again.transparent
 
 
-def test_what_was_compared_with_is_kept(tmp_path):
+def test_both_sides_of_a_comparison_are_restored(tmp_path):
     asked = request(tmp_path)
     other = MarchSettings(early_stop_eps=0.5, crop=(-1.0, -1.0, -1.0, 1.0, 1.0, 0.5))
     view = ViewSettings(compare=Compare.SETTINGS, compare_as=CompareAs.BLEND, divider=0.25, blend=0.75)
@@ -152,7 +152,7 @@ def test_an_unwritable_folder_is_an_error(tmp_path):
         save(request(blocked), picture(), "demo", 1, "d")
 
 
-def test_a_pictures_time_comes_back_and_earlier_pictures_have_none(tmp_path):
+def test_a_pictures_time_is_restored_and_earlier_pictures_have_none(tmp_path):
     asked = request(tmp_path)
     moved = replace(asked, view=replace(asked.view, pose=replace(asked.view.pose, time=0.25)))
     assert request_from(describe(moved, 1, "d")).view.pose == moved.view.pose

@@ -43,7 +43,7 @@ def scene(position=(0.5, 0.0, 0.5)) -> SceneInfo:
     )  # fmt: skip
 
 
-def test_a_camera_is_as_wide_as_its_own_picture():
+def test_a_camera_is_drawn_with_the_aspect_of_its_own_picture():
     one = scene()
     pair = dataclasses.replace(
         one,
@@ -73,7 +73,7 @@ def test_points_are_drawn_when_asked_for_and_known():
     assert changed(rgba, draw_overlays(rgba, ViewSettings(show_points=True), POSE, *surface(), known)).sum() == 1
 
 
-def test_nothing_asked_for_changes_nothing():
+def test_without_overlays_the_picture_is_unchanged():
     rgba = blank()
     assert (
         draw_overlays(rgba, ViewSettings(), POSE, *surface(), scene(), GridLayers(some_cells(), some_cells())) is rgba
@@ -123,10 +123,10 @@ def test_clipping_keeps_the_parts_inside():
             [[-5.0, 29.0, 1.0], [4.0, 40.0, 1.0]],
         ]
     )
-    got = clip_to_rectangle(ends, WIDTH, HEIGHT)
-    np.testing.assert_allclose(got[0], [[0.0, 15.0, 1.0 + 1 / 6], [40.0, 15.0, 2.0 - 1 / 6]])
-    np.testing.assert_allclose(got[1], ends[1])
-    assert len(got) == 2
+    clipped = clip_to_rectangle(ends, WIDTH, HEIGHT)
+    np.testing.assert_allclose(clipped[0], [[0.0, 15.0, 1.0 + 1 / 6], [40.0, 15.0, 2.0 - 1 / 6]])
+    np.testing.assert_allclose(clipped[1], ends[1])
+    assert len(clipped) == 2
 
 
 @pytest.mark.parametrize(("depth", "opacity", "seen"), [(3.0, 1.0, 0.0), (3.0, 0.6, 0.4), (5.0, 1.0, 1.0)])
@@ -180,11 +180,11 @@ def test_overlays_of_an_unusual_scene_stay_finite():
 
 
 RAY = SceneRay((-3.0, 0.0, 0.0), (1.0, 0.0, 0.0), 1.0, 3.0, 5.0, ((2.0, 2.4), (2.8, 3.0)))
-"""Across the picture through its centre, from left to right; it stops in the middle."""
+"""It crosses the picture through its centre, from left to right, and stops in the middle."""
 
 
-def along_ray(rgba: np.ndarray, t: float) -> np.ndarray:
-    """How strongly the ray is drawn at t, rows from the middle one up: 0 to 1."""
+def along_ray(rgba: np.ndarray, t: float) -> tuple[float, float]:
+    """How strongly the ray is drawn in the pixel column at t: its strongest pixel, 0 to 1, and the column's sum."""
     x, _, _ = project(np.array([[[t - 3.0, 0.0, 0.0], [9.0, 0.0, 0.0]]]), Projection(POSE, WIDTH, HEIGHT))[0, 0]
     column = (1.0 - rgba[:, int(x), :3]) @ (1.0 - RAY_COLOR) / ((1.0 - RAY_COLOR) @ (1.0 - RAY_COLOR))
     return column.max(), column.sum()
@@ -198,7 +198,7 @@ def test_a_ray_is_thick_where_samples_were_composited_and_dim_behind_the_stop():
     assert along_ray(after, 0.5)[0] < free
 
 
-def test_what_lies_before_a_ray_covers_it_but_for_composited_samples_that_shine_through():
+def test_a_surface_before_a_ray_hides_it_but_composited_samples_shine_through():
     free = with_ray(blank(), RAY, ViewSettings(), POSE, *surface())
     hidden = with_ray(blank(), RAY, ViewSettings(), POSE, *surface(3.0, 1.0))
     for t in (0.5, 2.6, 4.0):
@@ -208,7 +208,7 @@ def test_what_lies_before_a_ray_covers_it_but_for_composited_samples_that_shine_
     np.testing.assert_array_equal(behind, free)
 
 
-def test_drawn_cells_cover_a_ray_as_strongly_as_they_are_drawn():
+def test_cells_cover_a_ray_by_their_opacity():
     free, half, hidden = (
         with_ray(blank(), RAY, ViewSettings(cells_opacity=opacity), POSE, *surface(), GridLayers(some_cells(t=2.0)))
         for opacity in (0.0, 0.5, 1.0)

@@ -64,7 +64,7 @@ def test_a_pixels_size_on_a_cell():
     np.testing.assert_allclose(pixels_on_cells(some_cells(t=2.0, level=1), POSE, scene(), HEIGHT), expected, rtol=1e-6)
 
 
-def test_cells_hide_behind_the_surface():
+def test_a_surface_hides_the_cells_behind_it():
     view = ViewSettings(cells_opacity=0.8)
     assert not changed(blank(), drawn(view, some_cells(t=2.0), behind=surface(1.0, 1.0))).any()
     assert changed(blank(), drawn(view, some_cells(t=2.0), behind=surface(3.0, 1.0))).all()
@@ -98,18 +98,18 @@ def test_values_are_coloured_on_a_log_scale():
         np.testing.assert_array_equal(color, COLORMAPS["heat"][place])
 
 
-def test_what_became_occupied_and_what_became_empty_have_colours_of_their_own():
+def test_cells_that_became_occupied_or_empty_have_colours_of_their_own():
     lost, gained = (cell_colors(some_cells(value=v), CellsColor.CHANGED, 1)[0] for v in (-1.0, 1.0))
     assert lost[0] > lost[1] and gained[1] > gained[0]
 
 
-def test_cameras_are_counted_up_to_all_of_them():
+def test_the_colour_scale_of_cameras_ends_at_their_number():
     none, all_of_them = (cell_colors(some_cells(value=v), CellsColor.CAMERAS, 7)[0] for v in (0.0, 7.0))
     np.testing.assert_array_equal(none, COLORMAPS["depth"][0])
     np.testing.assert_array_equal(all_of_them, COLORMAPS["depth"][-1])
 
 
-def test_what_only_changes_the_drawing_needs_no_other_cells():
+def test_settings_that_only_change_the_drawing_need_no_new_cells():
     shown = ViewSettings(cells_opacity=0.3, slice_axis=SliceAxis.X)
     same = (ViewSettings(cells_opacity=0.9, slice_axis=SliceAxis.X, tint_strength=0.5),)
     others = (

@@ -1,4 +1,4 @@
-"""Known points drawn into a picture."""
+"""The dataset's points drawn into a picture."""
 
 import math
 
@@ -31,12 +31,12 @@ def test_a_point_is_drawn_where_its_ray_goes_and_nowhere_else():
 
 
 @pytest.mark.parametrize("point", [[0.0, -5.0, 0.0], [0.0, -4.0, 0.0], [90.0, 0.0, 0.0]])
-def test_what_lies_behind_or_beside_the_picture_is_not_drawn(point):
+def test_points_behind_the_camera_or_outside_the_picture_are_not_drawn(point):
     assert draw([point]) is WHITE
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_nearest_of_several_is_seen(order):
+def test_the_nearest_of_several_points_is_seen(order):
     large = np.ones((1400, 1400, 4), np.float32)
     points, colors = [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]][::order], [RED, BLUE][::order]
     after = draw(points, colors, picture=large)
@@ -44,7 +44,7 @@ def test_the_nearest_of_several_is_seen(order):
     assert len(drawn) == 16 and (drawn[:, :3] == RED).all(), "a larger picture has larger points"
 
 
-def test_what_covers_a_point_lets_it_shine_through_and_its_own_surface_does_not_cover_it():
+def test_a_point_shines_through_what_covers_it_and_its_own_surface_does_not_cover_it():
     def covered(t):
         return draw([[0.0, 0.0, 0.0]], [RED], [Occluder(np.full((31, 41), t), np.ones((31, 41)))])[15, 20, 1]
 
