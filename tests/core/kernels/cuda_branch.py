@@ -1,7 +1,7 @@
-"""Runs on the CPU what kernels in C++ have for CUDA: an item a thread, one thread after the other.
+"""Runs the CUDA branches of C++ kernels on the CPU: one item per thread, one thread after the other.
 
-So the logic of these branches is held to that of the CPU's where there is no GPU. How a GPU runs them side by side, and
-what its compiler makes of them, `test_on_cuda` tells.
+So their logic is tested against the CPU branches without a GPU. Concurrency and the code that the CUDA compiler
+generates are tested by `test_on_cuda`.
 """
 
 import sys
@@ -15,7 +15,7 @@ from core.kernels.runtime.cpp import build_options, headers_of
 
 @cache
 def of_cuda(kernel: wp.Kernel) -> wp.Kernel:
-    """A kernel with the branches that CUDA takes; one in Warp's Python has none and stays as it is."""
+    """A kernel with the branches that CUDA takes; those in Warp's Python have none and are returned unchanged."""
     headers = headers_of(kernel.module)
     if not headers:
         return kernel
@@ -25,18 +25,18 @@ def of_cuda(kernel: wp.Kernel) -> wp.Kernel:
 
 
 def launch_of_cuda(kernel, dim, inputs, split_axis=0, grain=0, slices_a_thread=1):
-    """In place of `core.kernels.runtime.launch.launch`."""
+    """Replaces `core.kernels.runtime.launch.launch`."""
     with launching.using_threads(1):
         launching.launch(of_cuda(kernel), dim, inputs)
 
 
 def launch_runs_of_cuda(kernel, dim, length, inputs, split_axis=0, grain=0, slices_a_thread=1):
-    """In place of `core.kernels.runtime.launch.launch_runs`."""
+    """Replaces `core.kernels.runtime.launch.launch_runs`."""
     launch_of_cuda(kernel, dim, [1, *inputs])
 
 
 def run_branches_of_cuda(monkeypatch) -> None:
-    """Let all kernels' modules launch what CUDA would run."""
+    """Make all kernel modules launch their CUDA branches."""
     for module in [x for name, x in sys.modules.items() if name.startswith("core.") and x is not launching]:
         if getattr(module, "launch", None) is launching.launch:
             monkeypatch.setattr(module, "launch", launch_of_cuda)

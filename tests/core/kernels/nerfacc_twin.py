@@ -1,6 +1,6 @@
-"""A slow, obvious twin of the two functions of nerfacc's extension that we call, as the head of its grid.cu says.
+"""A slow, obvious twin of the two functions of nerfacc's extension that we call, after the comments in its grid.cu.
 
-It takes and gives what the compiled ones do, on the CPU, and asserts what those take for granted.
+The arguments and results are those of the compiled functions, on the CPU; it asserts what those assume.
 """
 
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ def traverse_grids(
     assert rays_o.shape[0] > 0, "it divides by the number of rays"
     assert cone_angle == 0.0 and not compute_intervals and not over_allocate and traverse_steps_limit > 0
     mids, indices, counts = [], [], []
-    reached = torch.full_like(near_planes, torch.nan)  # it is not written for rays without a sample
+    reached = torch.full_like(near_planes, torch.nan)  # not written for rays without a sample
     for r in range(rays_o.shape[0]):
         t, n = float(near_planes[r]), 0
         for low, high, level in _segments(t_sorted[r].tolist(), t_indices[r].tolist(), hits[r].tolist()):
@@ -44,7 +44,7 @@ def traverse_grids(
 
 
 def _segments(ts, order, hits):
-    """Where a ray is in which level: the crossings in their order; what is left leads back into the next one out."""
+    """The segments of a ray in each level, by its sorted crossings; a level's exit leads into the next coarser one."""
     n_levels = len(hits)
     for i in range(2 * n_levels - 1):
         level = order[i] % n_levels

@@ -1,7 +1,7 @@
-"""nerfacc's kernels give what Warp's give: the same samples, sums, pictures and gradients.
+"""nerfacc's kernels give the same samples, sums, images and gradients as Warp's.
 
-Everywhere against a twin of nerfacc's extension, which holds what is handed to it; on a CUDA device that nerfacc can be
-built for, against nerfacc's own.
+They are tested with a twin of nerfacc's extension, which checks its arguments, and on a CUDA device that nerfacc can be
+built for, with nerfacc's own extension.
 """
 
 import sys
@@ -30,7 +30,7 @@ from tests.scenes import Fog
 
 @pytest.fixture(scope="module")
 def extension():
-    """nerfacc's own, compiled if need be, which takes minutes."""
+    """nerfacc's own extension, compiled if necessary, which takes minutes."""
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     if not build.library().exists():
@@ -61,7 +61,7 @@ def grid_on(backend, *args, **kwargs):
 
 
 def assert_both_march_alike(nerfacc, state, rays, settings, round_size=64, jitter=None):
-    """Gives the number of samples."""
+    """Returns the number of samples."""
     expected = march_all(state, rays, settings, round_size, jitter)
     with using(nerfacc):
         found = march_all(state, rays, settings, round_size, jitter)
@@ -71,7 +71,7 @@ def assert_both_march_alike(nerfacc, state, rays, settings, round_size=64, jitte
 
 @pytest.mark.parametrize("n_levels", [1, 3])
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
-def test_both_take_the_same_samples(nerfacc, n_levels, share):
+def test_both_backends_take_the_same_samples(nerfacc, n_levels, share):
     rays, state = rays_on(nerfacc, random_rays(24)), grid_on(nerfacc, n_levels, share)
     n = assert_both_march_alike(nerfacc, state, rays, MarchSettings(render_step_size=0.05))
     assert (n > 0) == (share > 0)
@@ -103,7 +103,7 @@ def test_jitter_and_rays_along_the_axes_reach_nerfacc(nerfacc):
 
 
 @pytest.mark.parametrize("round_size", [1, 5])
-def test_rounds_of_nerfacc_go_on_where_they_stopped(nerfacc, round_size):
+def test_rounds_of_nerfacc_continue_where_they_stopped(nerfacc, round_size):
     settings, state = MarchSettings(render_step_size=0.05), grid_on(nerfacc, 2, 0.4)
     rays = rays_on(nerfacc, random_rays(16))
     with using(nerfacc):
@@ -113,7 +113,7 @@ def test_rounds_of_nerfacc_go_on_where_they_stopped(nerfacc, round_size):
 
 
 @pytest.mark.parametrize("change", [{"cone_angle": 0.02}, {"render_step_size": 0.05, "far_plane": 1e9}])
-def test_what_nerfacc_marches_otherwise_is_left_to_warp(nerfacc, change):
+def test_marches_that_nerfacc_samples_differently_are_left_to_warp(nerfacc, change):
     settings = replace(MarchSettings(render_step_size=0.05), **change)
     rays, state = rays_on(nerfacc, random_rays(24)), grid_on(nerfacc, 2, 0.1)
     expected = march_all(state, rays, settings, 64)
@@ -165,7 +165,7 @@ def test_weights_and_gradients_equal_the_twins(nerfacc, counts):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_pictures_are_the_same_on_the_one_path(nerfacc):
+def test_images_are_the_same_on_the_one_path(nerfacc):
     device = nerfacc.nerfacc.device_type
     rays = rays_on(nerfacc, random_rays(40))
     sampler = OccupancySampler(OccupancyGrid(BOX, 8).to(device))
@@ -183,8 +183,8 @@ def test_pictures_are_the_same_on_the_one_path(nerfacc):
     assert torch.equal(other.n_dense, warp.n_dense)
 
 
-def test_the_whole_of_nerfacc_gives_the_same_picture_and_gradients(extension, monkeypatch):
-    """Its own estimator and its own rendering, not only the functions that we call."""
+def test_all_of_nerfacc_gives_the_same_image_and_gradients(extension, monkeypatch):
+    """With nerfacc's own estimator and rendering, not only the functions that we call."""
     import nerfacc as package
 
     monkeypatch.setitem(sys.modules, "nerfacc.csrc", extension)
@@ -216,21 +216,21 @@ def test_the_whole_of_nerfacc_gives_the_same_picture_and_gradients(extension, mo
     torch.testing.assert_close(gradient, theirs, rtol=2e-3, atol=1e-3)
 
 
-def test_kernels_that_do_not_work_are_found_out():
+def test_kernels_that_do_not_work_are_detected():
     def idle(starts, counts, inputs, normalize, backward):
         return torch.zeros_like(inputs)
 
     def failing(*_):
         raise RuntimeError("CUDA error: no kernel image\nCompile with TORCH_USE_CUDA_DSA")
 
-    for function, told in ((idle, "0.0, 0.0, 0.0"), (failing, "no kernel image")):
-        with pytest.raises(BackendUnavailable, match=f"{told}.*--backend warp"):
+    for function, message in ((idle, "0.0, 0.0, 0.0"), (failing, "no kernel image")):
+        with pytest.raises(BackendUnavailable, match=f"{message}.*--backend warp"):
             proven(NerfaccKernels(SimpleNamespace(exclusive_sum=function), "cpu"))
     kernels = NerfaccKernels(nerfacc_twin, "cpu")
     assert proven(kernels) is kernels
 
 
-def test_a_backend_is_used_for_a_while_and_for_its_device_only():
+def test_a_backend_is_used_inside_the_block_and_for_its_device_only():
     before, here = current(), torch.zeros(1)
     with using(Backend("nerfacc", "for CUDA", NerfaccKernels(nerfacc_twin, "cuda"))):
         assert nerfacc_for(here) is None
@@ -240,9 +240,9 @@ def test_a_backend_is_used_for_a_while_and_for_its_device_only():
     assert current() is before and nerfacc_for(here) is None
 
 
-def test_a_march_that_could_evaluate_densities_itself_is_nerfaccs_where_that_was_chosen(nerfacc, monkeypatch):
+def test_nerfacc_marches_where_chosen_even_if_warps_march_could_evaluate_densities_itself(nerfacc, monkeypatch):
     march, counts, rounds, take = MarchSettings(render_step_size=0.02, early_stop_eps=0.1), [], [], NerfaccMarch.round
-    monkeypatch.setattr(NerfaccMarch, "round", lambda *given: rounds.append(len(counts)) or take(*given))
+    monkeypatch.setattr(NerfaccMarch, "round", lambda *args: rounds.append(len(counts)) or take(*args))
     device = nerfacc.nerfacc.device_type
     field, rays = lively_field().to(device), rays_through(60).to(device)
     sampler = sampler_with(0.3, device=device)
@@ -250,4 +250,4 @@ def test_a_march_that_could_evaluate_densities_itself_is_nerfaccs_where_that_was
         with using(backend):
             counts.append(sampler.sample(field, rays, march, None, 8).samples.packed_info[:, 1].cpu())
     assert (counts[0] == counts[1]).float().mean() > 0.9 and int(counts[0].sum()) > 60
-    assert set(rounds) == {1}, "nerfacc marches where it was chosen, and nowhere else"
+    assert set(rounds) == {1}, "nerfacc marches only where it was chosen"

@@ -1,4 +1,4 @@
-"""Rays through pixels of cameras, against twins that take one pixel at a time."""
+"""Rays through pixels of cameras, against twins that handle one pixel at a time."""
 
 import math
 
@@ -18,7 +18,7 @@ LENSES = ["none", "perspective", "fisheye"]
 
 
 def poses(n, seed=0):
-    """c2w and K of n cameras, turned and sheared anyhow."""
+    """c2w and K of n cameras, randomly rotated and sheared."""
     c2w, K = torch.eye(4).repeat(n, 1, 1), torch.eye(3).repeat(n, 1, 1)
     c2w[:, :3] = torch.randn(n, 3, 4, generator=generator(seed))
     K[:, [0, 1, 0, 1], [0, 1, 2, 2]] += 5.0 * torch.rand(n, 4, generator=generator(seed + 1))
@@ -26,7 +26,7 @@ def poses(n, seed=0):
 
 
 def lenses(kind, n, seed=2):
-    """Of n cameras, each bent differently."""
+    """n different lenses."""
     if kind == "none":
         return None
     coefficients = 0.02 * torch.rand(n, 8, generator=generator(seed))
@@ -46,7 +46,7 @@ def test_rays_of_one_camera(kind):
 
 @pytest.mark.parametrize("kind", LENSES)
 @pytest.mark.parametrize("alike", [True, False])
-def test_rays_of_a_batch_are_each_of_its_own_camera(alike, kind):
+def test_each_ray_of_a_batch_comes_from_its_own_camera(alike, kind):
     (c2w, K), lens = poses(3), lenses(kind, 3)
     sizes = torch.tensor([[7, 5], [7, 5] if alike else [4, 9], [7, 5] if alike else [1, 30]])
     views, pixels = drawn(sizes, 500)
@@ -57,14 +57,14 @@ def test_rays_of_a_batch_are_each_of_its_own_camera(alike, kind):
 
 
 @pytest.mark.parametrize("kind", LENSES)
-def test_without_views_pixels_count_through_all_images(kind):
+def test_without_views_pixels_are_numbered_through_all_images(kind):
     (c2w, K), lens, places = poses(4), lenses(kind, 4), torch.arange(4 * 35)
     expected = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, places % 35, places // 35)
     found = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, places)
     torch.testing.assert_close(found, expected, rtol=0.0, atol=0.0)
 
 
-def test_pixels_beyond_32_bits_are_their_views():
+def test_pixel_numbers_beyond_32_bits_find_their_views():
     n, width, height = 3000, 2000, 1500
     c2w, K = (x.expand(n, -1, -1).clone() for x in (torch.eye(4), torch.eye(3)))
     c2w[:, 0, 3] = torch.arange(n)
@@ -77,11 +77,11 @@ def test_pixels_beyond_32_bits_are_their_views():
 
 @pytest.mark.parametrize("fisheye", [False, True])
 @pytest.mark.parametrize("strength", [0.02, 3.0, 1e10, torch.nan, torch.inf])
-def test_rays_end_where_torchs_do_where_a_lens_cannot_be_undone_as_well(strength, fisheye):
+def test_rays_equal_torchs_even_where_a_lens_cannot_be_inverted(strength, fisheye):
     n = 20
     (c2w, K), coefficients = poses(n), strength * torch.randn(n, 8, generator=generator())
     coefficients[:, 4 if fisheye else 8 :] = 0.0
-    K[: n // 2, [0, 1], [0, 1]] *= 20.0  # else some look nearly along the image plane
+    K[: n // 2, [0, 1], [0, 1]] *= 20.0  # else some rays are nearly parallel to the image plane
     camera = Camera(c2w, K, 100, 80, Lens(coefficients, fisheye))
     views, pixels = drawn(torch.tensor([[100, 80]] * n), 10_000)
     xs, ys = pixels % 100 + 0.5, pixels // 100 + 0.5
@@ -90,13 +90,13 @@ def test_rays_end_where_torchs_do_where_a_lens_cannot_be_undone_as_well(strength
     torch.testing.assert_close(rays_d, expected, atol=2e-6, rtol=0.0, equal_nan=True)
     points = torch.stack([(xs - K[views, 0, 2]) / K[views, 0, 0], (ys - K[views, 1, 2]) / K[views, 1, 1]], dim=1)
     lens = camera.lens[views]
-    undone = ((bend(lens, straighten(lens, points)) - points).abs() < 1e-3).all(1)
-    assert not undone.all()
+    converged = ((bend(lens, straighten(lens, points)) - points).abs() < 1e-3).all(1)
+    assert not converged.all()
     assert rays_d.isnan().any() or math.isfinite(strength)
 
 
 @pytest.mark.parametrize("kind", LENSES)
-def test_a_ray_is_the_same_whichever_others_it_is_made_with(kind):
+def test_a_ray_does_not_depend_on_the_other_rays_of_its_batch(kind):
     (c2w, K), lens = poses(3), lenses(kind, 3)
     views, pixels = drawn(torch.tensor([[7, 5]] * 3), 50)
     _, together = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, pixels, views)
@@ -106,10 +106,10 @@ def test_a_ray_is_the_same_whichever_others_it_is_made_with(kind):
         assert torch.equal(together[i : i + 1], alone)
 
 
-def test_what_lies_scattered_in_memory_is_read_as_well():
+def test_non_contiguous_inputs_are_accepted():
     (c2w, K), lens, sizes = poses(3), lenses("perspective", 3), torch.tensor([[7, 5]] * 3)
     views, pixels = drawn(sizes, 50)
-    places = torch.stack([views, pixels], dim=1)  # each the other column of one table
+    places = torch.stack([views, pixels], dim=1)  # columns of one table
     turned = c2w.mT.contiguous().mT, K.mT.contiguous().mT, Lens(lens.coefficients.mT.contiguous().mT)
     expected = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, pixels, views)
     found = camera_rays(*turned, (7, 5), AXES, CENTER, places[:, 1], places[:, 0])
@@ -117,7 +117,7 @@ def test_what_lies_scattered_in_memory_is_read_as_well():
 
 
 @pytest.mark.parametrize("kind", LENSES)
-def test_slices_give_what_one_launch_gives(kind):
+def test_slices_give_the_same_as_one_launch(kind):
     (c2w, K), lens, sizes = poses(3), lenses(kind, 3), torch.tensor([[200, 200]] * 3)
     views, pixels = drawn(sizes, 30_000)
     results = []

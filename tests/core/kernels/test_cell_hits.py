@@ -1,4 +1,4 @@
-"""Cells as rays see them: closed forms for one cell, and the twins' for many."""
+"""Cells that rays hit: closed forms for one cell, and twins for many."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def one_cell():
 
 
 def assert_hits(hits, expected, shape, slack=0.0):
-    """Equal cells at equal distances, up to a share of rays that meet cells where these touch."""
+    """Equal cells at equal distances, but for a share of rays that hit cells where these touch."""
     n_wrong = 0
     for t, level, index, (their_t, their_cell) in zip(
         hits.t.tolist(), hits.levels.tolist(), hits.cells.tolist(), expected, strict=True
@@ -44,7 +44,7 @@ def assert_hits(hits, expected, shape, slack=0.0):
     assert n_wrong <= slack * len(expected), f"{n_wrong} of {len(expected)} rays differ"
 
 
-def test_the_face_a_ray_meets():
+def test_the_face_a_ray_hits():
     rays = Rays(
         torch.tensor([[-1.0, 1.25, 3.5], [2.5, 9.0, 3.1], [2.5, 1.5, 3.5], [-1.0, 0.5, 0.5]]),
         torch.tensor([[1.0, 0, 0], [0, -1.0, 0], [0, 0, 1.0], [1.0, 0, 0]]),
@@ -58,7 +58,7 @@ def test_the_face_a_ray_meets():
 
 @pytest.mark.parametrize("n_levels", [1, 3])
 @pytest.mark.parametrize("change", BOUNDS)
-def test_first_cells_are_the_twins(n_levels, change):
+def test_first_cells_equal_the_twins(n_levels, change):
     state, rays, settings = grid(n_levels, 0.2), random_rays(60), replace(MARCH, **change)
     for level in range(-1, n_levels):
         hits = first_cells(state, rays, settings, level)
@@ -67,7 +67,7 @@ def test_first_cells_are_the_twins(n_levels, change):
 
 
 @pytest.mark.parametrize("resolution", [4, 6, 7, 16])
-def test_emptiness_is_crossed_to_the_first_cell_whatever_the_resolution(resolution):
+def test_empty_space_is_crossed_to_the_first_cell_at_any_resolution(resolution):
     state, rays = grid(2, 0.005, resolution=resolution), random_rays(60)
     assert_hits(
         first_cells(state, rays, MARCH), twins.first_cells(*rays[:2], BOX, state.binaries, MARCH), state.binaries.shape
@@ -76,7 +76,7 @@ def test_emptiness_is_crossed_to_the_first_cell_whatever_the_resolution(resoluti
 
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize("change", BOUNDS)
-def test_cells_on_a_plane_are_the_twins(axis, change):
+def test_cells_on_a_plane_equal_the_twins(axis, change):
     state, rays, settings = grid(2, 0.2), random_rays(60), replace(MARCH, **change)
     share, outer = 0.37, state.outer_box()
     place = outer[axis] + share * (outer[axis + 3] - outer[axis])
@@ -88,7 +88,7 @@ def test_cells_on_a_plane_are_the_twins(axis, change):
 
 
 def test_a_crop_box_cuts_a_cell_open():
-    """The cell spans x from 2 to 3; cropped at 2.3, its face lies there."""
+    """The cell spans x from 2 to 3; cropped at 2.3, its face is there."""
     rays = Rays(torch.tensor([[-1.0, 1.25, 3.5]]), torch.tensor([[1.0, 0, 0]]))
     hits = first_cells(one_cell(), rays, replace(MARCH, crop=(2.3, 0.0, 0.0, 4.0, 4.0, 4.0)))
     torch.testing.assert_close(hits.t, torch.tensor([3.3]))
@@ -108,7 +108,7 @@ def test_a_ray_along_a_plane_misses_it():
     assert cells_on_plane(one_cell(), rays, MARCH, 1, 0.25).t.isinf().all()
 
 
-def test_nothing_occupied_and_no_rays():
+def test_an_empty_grid_and_no_rays():
     empty, nothing = (
         GridState(BOX, torch.zeros(1, 4, 4, 4, dtype=torch.bool)),
         Rays(torch.zeros(0, 3), torch.zeros(0, 3)),
@@ -118,7 +118,7 @@ def test_nothing_occupied_and_no_rays():
     assert cells_on_plane(empty, nothing, MARCH, 0, 0.5).t.shape == (0,)
 
 
-def test_from_so_far_away_that_cells_are_smaller_than_rounding_a_ray_still_gets_through():
+def test_rays_from_so_far_that_cells_are_below_rounding_still_cross_the_grid():
     rays, state = random_rays(500), grid(2, 0.01, resolution=64)
     for distance in (1e4, 1e6):
         far = rays._replace(rays_o=rays.rays_o - distance * rays.rays_d)

@@ -1,4 +1,4 @@
-"""What kernels have for CUDA gives what they have for the CPU, run on the CPU: see `cuda_branch`."""
+"""The CUDA branches of kernels, run on the CPU, give the same results as the CPU branches: see `cuda_branch`."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from core.kernels.marching import midpoints
 from core.samplers.occupancy_grid import ObservedField
 from tests.core.kernels import test_on_cuda as cuda
 from tests.core.kernels.cuda_branch import launch_of_cuda, launch_runs_of_cuda, run_branches_of_cuda
-from tests.core.kernels.test_fused_march import Asked, lively_field, rays_through, same, sampler_with
+from tests.core.kernels.test_fused_march import Unfused, lively_field, rays_through, same, sampler_with
 from tests.core.kernels.test_marching import grid, march_all, random_rays
 
 RESULTS = [
@@ -35,7 +35,7 @@ def test_a_march_takes_the_same_samples(change, monkeypatch):
     assert found == expected and sum(map(len, found)) > 100
 
 
-def test_middles_of_samples_are_the_same(monkeypatch):
+def test_midpoints_of_samples_are_the_same(monkeypatch):
     rays, march = rays_through(50), MarchSettings(render_step_size=0.03)
     samples = sampler_with(0.5).sample(lively_field(), rays, march, None, 8).samples
     expected = midpoints(rays, samples)
@@ -46,7 +46,7 @@ def test_middles_of_samples_are_the_same(monkeypatch):
 
 @pytest.mark.parametrize("n_features", [2, 4])
 def test_a_hash_grid_gathers_and_scatters_the_same(n_features, monkeypatch):
-    """CUDA has a thread for each level and sample; what it adds to was cleared before."""
+    """CUDA uses a thread per level and sample, and adds to gradients that are zeroed before."""
     levels = hash_grid.level_layout(5, 4, 64, 10)
     table, positions = cuda.numbers(levels.n_entries, n_features), 1.4 * cuda.numbers(300, 3, seed=1) - 0.2
     grads, dim = cuda.numbers(300, 5 * n_features, seed=2), (5, 300)
@@ -62,10 +62,10 @@ def test_a_hash_grid_gathers_and_scatters_the_same(n_features, monkeypatch):
 
 
 def march_as_on_cuda(monkeypatch):
-    """Let a march in one launch give a thread to each ray."""
+    """Make a march in one launch use a thread per ray."""
 
     def launch(kernel, dim, inputs, grain, block):
-        rays = inputs[[arg.label for arg in kernel.adj.args].index("rays") - 1]  # behind `offset`
+        rays = inputs[[arg.label for arg in kernel.adj.args].index("rays") - 1]  # after `offset`
         launch_of_cuda(kernel, rays.shape, [rays.shape[0], *inputs[1:]])
 
     monkeypatch.setattr(fused_march, "launch", launch)
@@ -84,38 +84,38 @@ def march_as_on_cuda(monkeypatch):
 def test_a_march_in_one_launch_keeps_what_rounds_keep(march, n_rays, n_levels, monkeypatch):
     field, sampler, rays = lively_field(), sampler_with(0.3, n_levels), rays_through(n_rays)
     settings = MarchSettings(render_step_size=0.02, **march)
-    expected = sampler.sample(Asked(field), rays, settings, None, 8)
+    expected = sampler.sample(Unfused(field), rays, settings, None, 8)
     march_as_on_cuda(monkeypatch)
     found = sampler.sample(field, rays, settings, None, 8)
-    # here a ray takes eight samples at once in all its rounds
+    # here a ray takes eight samples at once in every round
     assert (found.n_marched <= expected.n_marched).all() and (found.n_marched >= found.samples.packed_info[:, 1]).all()
     same(found._replace(n_marched=expected.n_marched), expected)
     assert n_rays < 1500 or found.samples.n_samples > 1500
 
 
-def test_a_march_in_one_launch_teaches_the_grid_what_it_met(monkeypatch):
+def test_a_march_in_one_launch_updates_the_grid_with_the_densities_it_met(monkeypatch):
     field, rays, march = lively_field(), rays_through(700), MarchSettings(render_step_size=0.02, early_stop_eps=0.0)
     seen = []
-    for asked in (Asked(field), field):
+    for marched in (Unfused(field), field):
         sampler = sampler_with(0.3, 2)
-        sampler.sample(ObservedField(asked, sampler.grid, 0.02), rays, march, None, 8)
+        sampler.sample(ObservedField(marched, sampler.grid, 0.02), rays, march, None, 8)
         seen.append(sampler.grid.seen)
         march_as_on_cuda(monkeypatch)
     torch.testing.assert_close(*seen, rtol=1e-3, atol=1e-5)
 
 
-def test_a_march_in_one_launch_tells_how_much_it_evaluated(monkeypatch):
-    field, sampler, rays, told = lively_field(), sampler_with(0.3), rays_through(600), []
+def test_a_march_in_one_launch_reports_how_much_it_evaluated(monkeypatch):
+    field, sampler, rays, launches = lively_field(), sampler_with(0.3), rays_through(600), []
     march_as_on_cuda(monkeypatch)
-    timed = field.march_density(True)._replace(on_launch=lambda: lambda *what: told.append(what))
+    timed = field.march_density(True)._replace(on_launch=lambda: lambda *what: launches.append(what))
     monkeypatch.setattr(field, "march_density", lambda keeps_features: timed)
     sampled = sampler.sample(field, rays, MarchSettings(render_step_size=0.02), None, 8)
-    assert len(told) > 1 and sum(n for n, _ in told) == int(sampled.n_marched.sum())
-    assert all(0.0 < share < 1.0 for _, share in told)
+    assert len(launches) > 1 and sum(n for n, _ in launches) == int(sampled.n_marched.sum())
+    assert all(0.0 < share < 1.0 for _, share in launches)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_march_in_one_launch_keeps_what_is_no_number_and_finds_nothing_in_an_empty_grid(share, monkeypatch):
+def test_a_march_in_one_launch_keeps_nan_and_finds_nothing_in_an_empty_grid(share, monkeypatch):
     field, sampler, rays = lively_field(), sampler_with(share), rays_through(50)
     with torch.no_grad():
         field.table.fill_(torch.nan)

@@ -1,4 +1,4 @@
-"""Every kernel compiles for CUDA, on machines without a GPU too: Warp brings the compiler along."""
+"""Every kernel compiles for CUDA, also on machines without a GPU: Warp ships the compiler."""
 
 import importlib
 import sys
@@ -20,8 +20,8 @@ MODULES = [
     and path.stem not in ON_THE_CPU_ONLY
 ]
 
-# Each module is assembled for one generation of GPUs (Hopper), and for each other one (Turing, Ampere, Blackwell) those
-# that can differ there: hash_grid's additions ask which it is, and fused_march includes most of the headers.
+# Each module is assembled for one GPU generation (Hopper); for the others (Turing, Ampere, Blackwell) only those that
+# may differ there: hash_grid's atomic additions depend on it, and fused_march includes most of the headers.
 ASSEMBLED = [
     *((name, 90) for name in MODULES),
     *((name, arch) for name in ("hash_grid", "fused_march") for arch in (75, 80, 120)),
@@ -29,7 +29,7 @@ ASSEMBLED = [
 
 
 def modules_of(name):
-    """What Warp compiles of a file: a kernel that is made on use is a module of its own."""
+    """The Warp modules of a file; a kernel that is made on first use has its own module."""
     if name in ("encoded_network", "fused_march"):
         n_in, many = SMALL_FIELD.n_levels * SMALL_FIELD.n_features, SMALL_FIELD.geo_feature_dim
         sizes = {n: (n_in, SMALL_FIELD.hidden_dim, n, SMALL_FIELD.n_features, False) for n in (1, many)}
@@ -50,9 +50,9 @@ def made_on_import(name):
 def test_there_are_modules_with_kernels_and_no_kernel_is_left_out():
     assert {"marching", "hash_grid", "packed", "pixels", "upkeep", "encoded_network", "fused_march"} <= set(MODULES)
     compiled = {module for name in MODULES for module in modules_of(name)}
-    made = {kernel for path in FILES for kernel in made_on_import(path.stem)}
-    assert len(made) > 20
-    assert {kernel.key for kernel in made if kernel.module not in compiled} == set()
+    kernels = {kernel for path in FILES for kernel in made_on_import(path.stem)}
+    assert len(kernels) > 20
+    assert {kernel.key for kernel in kernels if kernel.module not in compiled} == set()
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Warp for macOS has no compiler for CUDA")

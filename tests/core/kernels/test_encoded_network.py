@@ -1,4 +1,4 @@
-"""The hash grid with its network in one kernel, against encoding and network one after the other."""
+"""The hash grid and its network in one kernel, against encoding and network one after the other."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from core.kernels.network import has_tiles
 from core.kernels.runtime.launch import run_together, using_threads
 
 LEVELS = level_layout(5, 4, 64, 10)
-IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles"))
+IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a CPU with matrix tiles (AMX)"))
 
 
 def random_network(n_features=2, n_hidden=24, n_out=5):
@@ -39,7 +39,7 @@ def test_it_equals_encoding_and_network(n, n_features, n_hidden, n_out):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles")
+@pytest.mark.skipif(not has_tiles(), reason="needs a CPU with matrix tiles (AMX)")
 @SIZES
 @COUNTS
 def test_in_tiles_it_equals_encoding_and_a_rounded_network(n, n_features, n_hidden, n_out):
@@ -65,7 +65,7 @@ def test_it_takes_the_box_into_account():
 
 @pytest.mark.parametrize("in_tiles", [False, IN_TILES])
 @pytest.mark.parametrize("n_out", [1, 5])
-def test_what_is_no_number_spoils_its_own_row_only(n_out, in_tiles):
+def test_nan_spoils_only_its_own_row(n_out, in_tiles):
     table, weights = random_network(n_out=n_out)
     positions = torch.full((40, 3), 0.5)
     positions[7, 1] = torch.nan
@@ -85,7 +85,7 @@ def test_the_number_of_threads_changes_nothing(in_tiles):
     assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
 
 
-def test_threads_may_be_the_first_to_ask_for_a_size_together():
+def test_several_threads_may_request_a_new_size_at_once():
     table, weights = random_network(n_hidden=11, n_out=3)
     positions = torch.rand(64, 3)
     tasks = [lambda: encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights)] * 4

@@ -1,4 +1,4 @@
-"""A march that evaluates densities itself, against rounds between which the field is asked."""
+"""A march that evaluates densities itself, against rounds with calls of the field between them."""
 
 from dataclasses import replace
 
@@ -22,12 +22,12 @@ from tests.scenes import BOX, SMALL_FIELD
 
 PRECISIONS = [
     "float32",
-    pytest.param("bfloat16", marks=pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles")),
+    pytest.param("bfloat16", marks=pytest.mark.skipif(not has_tiles(), reason="needs a CPU with matrix tiles (AMX)")),
 ]
 
 
-class Asked(Field):
-    """A field that is asked between rounds."""
+class Unfused(Field):
+    """A field without the fused march: it is called between rounds."""
 
     def __init__(self, field):
         self._field = field
@@ -43,7 +43,7 @@ class Asked(Field):
 
 
 def lively_field(precision="float32"):
-    """Densities from almost nothing to what is solid, all over the box."""
+    """A field with densities from almost empty to solid, all over the box."""
     generator = torch.Generator().manual_seed(2)
     field = NGPField(replace(SMALL_FIELD, precision=precision), Space(BOX), generator)
     with torch.no_grad():
@@ -53,7 +53,7 @@ def lively_field(precision="float32"):
 
 
 def sampler_with(share, n_levels=1, device="cpu"):
-    """A grid of which a share of the cells is occupied, at random."""
+    """A sampler whose grid has a random share of its cells occupied."""
     sampler = OccupancySampler(OccupancyGrid(BOX, 16, n_levels))
     occupied = torch.rand(sampler.grid.occs.shape, generator=torch.Generator().manual_seed(1)) < share
     sampler.grid.occs.copy_(occupied.float())
@@ -69,7 +69,7 @@ def rays_through(n, distance=3.0):
 
 
 def same(found, expected):
-    """Kept samples are the same, their numbers up to rounding."""
+    """Kept samples are the same, and their values equal up to rounding."""
     assert torch.equal(found.samples.ray_indices, expected.samples.ray_indices)
     assert torch.equal(found.samples.packed_info, expected.samples.packed_info)
     for name in ("t_starts", "t_ends"):
@@ -92,22 +92,22 @@ def same(found, expected):
         (3, {"cone_angle": 1 / 64, "early_stop_eps": 0.02}),
     ],
 )
-def test_it_equals_rounds_between_which_the_field_is_asked(n_levels, march, n_rays, precision):
+def test_it_equals_rounds_with_calls_of_the_field_between_them(n_levels, march, n_rays, precision):
     field, sampler, rays = lively_field(precision), sampler_with(0.3, n_levels), rays_through(n_rays)
     settings = MarchSettings(render_step_size=0.02, **march)
     found, expected = (
-        sampler.sample(x, rays, settings, torch.Generator().manual_seed(3), 8) for x in (field, Asked(field))
+        sampler.sample(x, rays, settings, torch.Generator().manual_seed(3), 8) for x in (field, Unfused(field))
     )
     same(found, expected)
     assert n_rays < 40 or found.samples.n_samples > n_rays
 
 
-def test_it_teaches_the_grid_what_it_met():
+def test_it_updates_the_grid_with_the_densities_it_met():
     field, rays, march = lively_field(), rays_through(700), MarchSettings(render_step_size=0.02, early_stop_eps=0.05)
     seen = []
-    for asked in (field, Asked(field)):
+    for marched in (field, Unfused(field)):
         sampler = sampler_with(0.3, 2)
-        sampled = sampler.sample(ObservedField(asked, sampler.grid, 0.02), rays, march, None, 8)
+        sampled = sampler.sample(ObservedField(marched, sampler.grid, 0.02), rays, march, None, 8)
         assert sampled.features.shape == (sampled.samples.n_samples, 0)
         seen.append(sampler.grid.seen)
     torch.testing.assert_close(*seen, rtol=1e-3, atol=1e-5)
@@ -124,14 +124,14 @@ def test_the_size_of_rounds_changes_nothing_that_is_kept(round_size):
     assert int(everything.n_marched.sum()) >= int(found.n_marched.sum()) > 0
 
 
-def test_what_there_is_no_room_for_is_marched_by_further_launches(monkeypatch):
+def test_samples_that_exceed_the_room_are_marched_by_further_launches(monkeypatch):
     field, sampler, rays = lively_field(), sampler_with(0.9), rays_through(600)
     march, launches = MarchSettings(render_step_size=0.005), []
     launch = fused_march.launch
     monkeypatch.setattr(fused_march, "launch", lambda *a, **k: (launches.append(1), launch(*a, **k)))
     found = sampler.sample(field, rays, march, None, 8)
     assert len(launches) > 2 and found.samples.n_samples > len(launches) * fused_march.BATCH
-    same(found, sampler.sample(Asked(field), rays, march, None, 8))
+    same(found, sampler.sample(Unfused(field), rays, march, None, 8))
 
 
 def test_the_number_of_threads_changes_nothing():
@@ -145,7 +145,7 @@ def test_the_number_of_threads_changes_nothing():
         assert torch.equal(results[0].features, other.features)
 
 
-def test_what_is_no_number_is_kept():
+def test_nan_is_kept():
     field, sampler, rays = lively_field(), sampler_with(1.0), rays_through(50)
     with torch.no_grad():
         field.table.fill_(torch.nan)
@@ -154,25 +154,25 @@ def test_what_is_no_number_is_kept():
     assert torch.equal(sampled.n_marched, sampled.samples.packed_info[:, 1]) and int(sampled.n_marched.min()) > 0
 
 
-def test_it_tells_how_many_densities_it_evaluated_and_for_which_share_of_its_time():
-    field, sampler, rays, told = lively_field(), sampler_with(0.3), rays_through(3000), []
+def test_it_reports_the_number_of_densities_and_their_share_of_its_time():
+    field, sampler, rays, launches = lively_field(), sampler_with(0.3), rays_through(3000), []
     march = March(sampler.grid.grid_state(0.5), rays, MarchSettings(render_step_size=0.02))
     visibility = Visibility(3000, MarchSettings(early_stop_eps=0.1), rays.rays_o.device)
-    density = field.march_density(True)._replace(on_launch=lambda: lambda *what: told.append(what))
+    density = field.march_density(True)._replace(on_launch=lambda: lambda *what: launches.append(what))
     active = (march.t_nexts < FAR_AWAY).nonzero().view(-1).int()
     found, left, n_kept = fused_march.march_on(march, visibility, active, 8, density)
-    ((n, share),) = told
+    ((n, share),) = launches
     assert n == int(visibility.n_marched.sum()) > int((found.ranks >= 0).sum()) == n_kept > 0
     assert left.shape[0] < active.shape[0] and 0.0 < share < 1.0
 
 
-def test_a_grid_that_is_taught_has_the_cells_of_the_one_that_is_marched():
+def test_the_updated_grid_must_have_the_cells_of_the_marched_one():
     field, rays, march = lively_field(), rays_through(10), MarchSettings(render_step_size=0.02)
     other = ObservedField(field, OccupancyGrid(BOX, 8), 0.02)
     with pytest.raises(ValueError, match=r"expected .* 16, 16, 16.* found .* 8, 8, 8"):
         sampler_with(0.3).sample(other, rays, march, None, 8)
 
 
-def test_where_no_cell_is_occupied_nothing_is_found():
+def test_an_empty_grid_has_no_samples():
     sampled = sampler_with(0.0).sample(lively_field(), rays_through(20), MarchSettings(occ_thre=0.5), None, 8)
     assert sampled.samples.n_samples == 0 and int(sampled.n_marched.sum()) == 0

@@ -18,7 +18,7 @@ def random_table(levels, n_features, seed=0):
 @pytest.mark.parametrize("n", [0, 1, 37, 3000])
 def test_values_and_gradients_equal_the_twin(n_features, n):
     levels = level_layout(5, 4, 64, 10)
-    assert set(levels.info[:, 3].tolist()) == {0, 1}  # ordered and hashed levels both
+    assert set(levels.info[:, 3].tolist()) == {0, 1}  # both ordered and hashed levels
     positions = torch.rand(n, 3, generator=torch.Generator().manual_seed(1))
     table = random_table(levels, n_features).requires_grad_()
     twin_table = table.detach().double().requires_grad_()
@@ -33,7 +33,7 @@ def test_values_and_gradients_equal_the_twin(n_features, n):
 
 @pytest.mark.parametrize("n_features", [2, 4])
 @pytest.mark.parametrize("n", [0, 1, 37, 3000])
-def test_a_rounded_table_is_read_in_the_tables_place_which_gets_the_gradient(n_features, n):
+def test_a_rounded_table_is_read_instead_and_the_table_gets_the_gradient(n_features, n):
     levels = level_layout(5, 4, 64, 10)
     positions = torch.rand(n, 3, generator=torch.Generator().manual_seed(1))
     table = random_table(levels, n_features).requires_grad_()
@@ -48,7 +48,7 @@ def test_a_rounded_table_is_read_in_the_tables_place_which_gets_the_gradient(n_f
 
 
 @pytest.mark.parametrize("n", [0, 1, 3000])
-def test_a_gradient_begins_at_zero_whatever_its_memory_held(n):
+def test_a_gradient_starts_at_zero_whatever_its_memory_held(n):
     levels = level_layout(5, 4, 64, 10)
     table = random_table(levels, 2).requires_grad_()
     features = hash_encode(torch.full((n, 3), 0.3), table, levels.info)
@@ -68,9 +68,9 @@ def test_the_twins_gradient_is_right_by_finite_differences():
     assert torch.autograd.gradcheck(lambda t: twins.hash_encode(positions, t, levels.info), (table,))
 
 
-def test_a_vertex_gets_its_own_entry_and_a_linear_function_is_kept():
+def test_vertices_return_their_entries_and_linear_functions_are_reproduced():
     levels = level_layout(1, 8, 8, 12)
-    vertices = torch.cartesian_prod(*[torch.arange(9.0)] * 3).flip(-1)  # x fastest, as the table is ordered
+    vertices = torch.cartesian_prod(*[torch.arange(9.0)] * 3).flip(-1)  # x varies fastest, as in the table
     table = torch.stack([vertices @ torch.tensor([1.0, 2.0, 3.0]), vertices[:, 0]], dim=1).contiguous()
     torch.testing.assert_close(hash_encode(vertices / 8, table, levels.info), table)
     positions = torch.rand(100, 3)
@@ -84,7 +84,7 @@ def test_positions_outside_the_cube_stay_finite():
     assert torch.isfinite(hash_encode(positions, random_table(levels, 2), levels.info)).all()
 
 
-def test_a_position_that_is_no_number_spoils_its_own_features_only():
+def test_a_nan_position_spoils_only_its_own_features():
     levels = level_layout(3, 4, 32, 10)
     assert set(levels.info[:, 3].tolist()) == {0, 1}
     positions = torch.full((40, 3), 0.5)
@@ -102,7 +102,7 @@ def test_resolutions_grow_geometrically_from_base_to_max():
     assert info[0, 0] == 16 and info[-1, 0] == 2048
     ratios = info[1:, 0] / info[:-1, 0]
     assert ratios.max() / ratios.min() < 1.1
-    assert torch.equal(info[1:, 1] - info[:-1, 1], info[:-1, 2] + 1)  # tables lie one behind the other
+    assert torch.equal(info[1:, 1] - info[:-1, 1], info[:-1, 2] + 1)  # the levels' tables are adjacent
 
 
 def test_the_number_of_threads_changes_nothing():
@@ -120,14 +120,14 @@ def test_the_number_of_threads_changes_nothing():
 
 
 def contracted(positions: torch.Tensor, box) -> torch.Tensor:
-    """By the definition, to the unit cube."""
+    """Positions contracted to the unit cube, by the definition."""
     low, high = torch.tensor(box, dtype=torch.float64).view(2, 3)
     off = (positions.double() - (low + high) / 2) / ((high - low) / 2)
     m = off.abs().amax(-1, keepdim=True)
     return (0.5 + 0.25 * torch.where(m > 1.0, (2.0 - 1.0 / m) * off / m, off)).float()
 
 
-def test_contracted_space_is_what_the_definition_says():
+def test_contraction_matches_its_definition():
     levels, box = level_layout(5, 4, 64, 10), (0.0, -1.0, 2.0, 1.0, 1.0, 5.0)
     table = random_table(levels, 2).requires_grad_()
     positions = (
@@ -143,4 +143,4 @@ def test_contracted_space_is_what_the_definition_says():
     torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(table.grad, twin_table.grad, rtol=1e-3, atol=1e-2)
     cube = contracted(positions, box)
-    assert (cube > 0.0).all() and (cube < 1.0).all(), "all space fits"
+    assert (cube > 0.0).all() and (cube < 1.0).all(), "all space maps into the cube"

@@ -1,4 +1,4 @@
-"""Every header of C++ can be read alone: it compiles with what it includes itself."""
+"""Every C++ header is self-contained: it compiles alone."""
 
 import pytest
 import warp as wp

@@ -1,4 +1,4 @@
-"""The marcher against its law: the samples are the ray's intervals whose midpoints lie in occupied cells."""
+"""The marcher against its definition: samples are the ray's intervals whose midpoints lie in occupied cells."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def random_rays(n, seed=0):
 
 
 def axis_rays():
-    """Rays along the axes, exactly, also on a plane between cells."""
+    """Rays exactly along the axes, some on a plane between cells."""
     origins = torch.tensor([[-2.0, 0.2, -0.05], [0.1, 3.0, 0.3], [0.0, 0.2, -2.0], [0.5, 0.2, 0.1]])
     return Rays(origins, AXES.clone())
 
@@ -56,7 +56,7 @@ def march_all(state, rays, settings, round_size, jitter=None):
 
 
 def assert_same_samples(found, expected, slack):
-    """Equal up to rounding: a midpoint on a cell's face may fall to either side, so a few may differ."""
+    """Equal up to rounding: a midpoint on a cell's face may fall on either side, so a few may differ."""
     n_found, n_expected = sum(map(len, found)), sum(map(len, expected))
     missing = 0
     for ours, theirs in zip(found, expected, strict=True):
@@ -82,7 +82,7 @@ def test_samples_equal_the_twins(n_levels, share, cone_angle):
 
 
 @pytest.mark.parametrize("resolution", [5, 6])
-def test_levels_whose_cells_do_not_line_up(resolution):
+def test_levels_whose_cells_are_not_aligned(resolution):
     settings = MarchSettings(render_step_size=0.02)
     rays, state = random_rays(24, seed=3), grid(3, 0.2, resolution=resolution)
     expected = twins.march(*rays[:2], BOX, state.binaries, settings)
@@ -106,7 +106,7 @@ def test_planes_and_crop_bound_the_samples(change):
     assert_same_samples(found, twins.march(*rays[:2], BOX, state.binaries, settings), 0.01)
 
 
-def test_jitter_shifts_each_ray_by_its_part_of_a_step():
+def test_jitter_shifts_each_ray_by_its_fraction_of_a_step():
     settings = MarchSettings(render_step_size=0.03)
     rays, state, jitter = random_rays(24), grid(1, 0.6), torch.rand(24)
     found = march_all(state, rays, settings, 4096, jitter)
@@ -142,13 +142,13 @@ def test_clearances_are_exact_near_cells_and_never_too_large(shape, share):
     assert bool((clearances[~near] >= exact[~near].clamp_max(29) - 6).all()), "too small by less than two blocks"
 
 
-def test_a_grid_without_an_occupied_cell_is_far_from_all():
+def test_clearances_are_large_in_an_empty_grid():
     assert int(clearances_of(torch.zeros(1, 32, 32, 32, dtype=torch.bool)).min()) > 16
 
 
 @pytest.mark.parametrize("resolution", [16, 20])
 @pytest.mark.parametrize("n_levels", [1, 3])
-def test_passing_empty_cells_changes_no_sample(resolution, n_levels):
+def test_skipping_empty_cells_changes_no_sample(resolution, n_levels):
     settings = MarchSettings(render_step_size=0.02)
     sparse = grid(n_levels, 0.004, resolution=resolution)
     found = march_all(sparse, random_rays(40), settings, 64)
@@ -156,7 +156,7 @@ def test_passing_empty_cells_changes_no_sample(resolution, n_levels):
 
 
 @pytest.mark.parametrize("cone_angle", [1e-5, 3e-4, 1.02e-3, 1.04e-3, 0.002, 0.008])
-def test_a_long_way_to_the_box_is_leapt_over_onto_the_same_sequence(cone_angle):
+def test_a_long_way_to_the_box_is_skipped_onto_the_same_step_sequence(cone_angle):
     settings = MarchSettings(render_step_size=0.03, cone_angle=cone_angle)
     rays, state = random_rays(40), grid(1, 0.8)
     rays = rays._replace(rays_o=rays.rays_o - 30.0 * rays.rays_d)
@@ -182,7 +182,7 @@ def test_a_camera_so_far_away_that_steps_vanish_in_rounding():
     starts = torch.tensor(march_all(grid(1, 1.0), rays, settings, 1024)[0])[:, 0]
     assert starts.diff().min() > 0
     assert starts[-1] - starts[0] == pytest.approx(2.0, abs=0.01)
-    assert int(march.n_dense) == pytest.approx(len(starts), rel=0.3)  # each step is rounded to one spacing or two
+    assert int(march.n_dense) == pytest.approx(len(starts), rel=0.3)  # each step is rounded to one or two spacings
 
 
 def test_rays_along_the_axes():
@@ -222,24 +222,24 @@ def test_box_intersection_with_axis_parallel_rays_and_misses():
 
 
 @pytest.mark.parametrize("cone_angle", [0.0, 0.02])
-def test_a_march_begins_the_same_whichever_other_rays_there_are(cone_angle):
+def test_a_rays_start_does_not_depend_on_the_other_rays(cone_angle):
     settings = MarchSettings(render_step_size=0.03, cone_angle=cone_angle)
     rays, jitter = random_rays(1000), torch.rand(1000, generator=torch.Generator().manual_seed(1))
-    begun = []
+    starts = []
     for pieces in ([1000], [17, 500, 483], [1] * 100 + [900]):
         split = zip(*(x.split(pieces) for x in (*rays[:2], jitter)), strict=True)
         parts = [March(grid(1, 0.5), Rays(o, d), settings, shift) for o, d, shift in split]
         names = "t_mins", "t_maxs", "t_nexts", "n_dense"
-        begun.append(torch.stack([torch.cat([getattr(part, name) for part in parts]) for name in names]))
-    assert torch.equal(begun[0], begun[1]) and torch.equal(begun[0], begun[2])
+        starts.append(torch.stack([torch.cat([getattr(part, name) for part in parts]) for name in names]))
+    assert torch.equal(starts[0], starts[1]) and torch.equal(starts[0], starts[2])
     with using_threads(3):
         march = March(grid(1, 0.5), rays, settings, jitter)
-    assert torch.equal(march.t_nexts, begun[0][2]) and torch.equal(march.n_dense, begun[0][3])
+    assert torch.equal(march.t_nexts, starts[0][2]) and torch.equal(march.n_dense, starts[0][3])
 
 
 @pytest.mark.parametrize("axes", [[0], [1], [2], [0, 1, 2]])
 @pytest.mark.parametrize("cone_angle", [0.0, 0.02])
-def test_a_ray_that_is_not_a_number_misses_and_leaves_its_neighbours_alone(cone_angle, axes):
+def test_a_nan_ray_misses_and_does_not_affect_its_neighbours(cone_angle, axes):
     settings = MarchSettings(render_step_size=0.03, cone_angle=cone_angle)
     rays, lost = random_rays(40), torch.arange(40) % 7 == 3
     expected = March(grid(1, 1.0), rays, settings)
@@ -266,7 +266,7 @@ def test_no_rays():
 
 
 @pytest.mark.parametrize("times", [None, torch.linspace(0.0, 1.0, 20)])
-def test_middles_of_intervals_lie_on_their_rays_and_move_with_their_ends(times):
+def test_midpoints_of_intervals_lie_on_their_rays_and_follow_their_ends(times):
     rays = random_rays(20)._replace(times=times)
     ray_indices = torch.arange(20, dtype=torch.int32).repeat_interleave(3)
     t_starts = torch.rand(60, generator=torch.Generator().manual_seed(1)).requires_grad_()
@@ -294,7 +294,7 @@ def test_rays_may_share_one_origin():
     assert sum(map(len, found)) > 0
 
 
-def test_midpoints_of_what_does_not_lie_side_by_side():
+def test_midpoints_of_non_contiguous_inputs():
     generator = torch.Generator().manual_seed(0)
     wide, ends = torch.randn(20, 8, generator=generator), torch.rand(100, 2, generator=generator).sort(dim=1).values
     rays, indices = Rays(wide[:, 1:4], wide[:, 5:]), torch.randint(20, (100, 2), generator=generator).int()[:, 0]
@@ -305,7 +305,7 @@ def test_midpoints_of_what_does_not_lie_side_by_side():
     torch.testing.assert_close(positions, wide[indices.long(), 1:4] + expected * ends.mean(1, keepdim=True))
 
 
-def test_a_march_may_be_the_first_thing_that_a_process_asks_of_warp():
+def test_a_march_may_be_the_first_use_of_warp_in_a_process():
     code = "from tests.core.kernels.test_marching import *\n"
     code += "assert march_all(grid(1, 0.5), random_rays(20), MarchSettings(render_step_size=0.1), 16)"
     subprocess.run([sys.executable, "-c", code], check=True)

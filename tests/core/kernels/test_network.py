@@ -9,7 +9,7 @@ from core.kernels.network import has_tiles, network_gradients, network_outputs
 from core.kernels.runtime.launch import using_threads
 
 ODD, EVEN, WIDE = (19, 24, 5), (32, 64, 64, 3), (16, 256, 48, 16)
-IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles"))
+IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a CPU with matrix tiles (AMX)"))
 
 
 def network(sizes):
@@ -22,7 +22,7 @@ def rows(n, width, seed=1):
 
 
 def twin(x, weights, grads, rounded):
-    """Outputs and gradients by torch's layers; of numbers rounded as tiles round them."""
+    """Outputs and gradients of torch's layers, with values rounded as the tiles round them."""
 
     def half(y):
         return y + (y.bfloat16().float() - y).detach() if rounded else y
@@ -49,7 +49,7 @@ def test_values_and_gradients_equal_the_twin(n, sizes, in_tiles):
         assert torch.equal(ours, theirs) if n == 0 else error <= (0.01 if in_tiles else 1e-5) * size
 
 
-def test_weights_learn_where_inputs_want_no_gradient():
+def test_weights_get_gradients_if_inputs_need_none():
     weights, x, grads = network(EVEN), rows(100, 32), rows(100, 3, seed=2)
     nothing, found = network_gradients(x, grads, weights, False, wants_inputs=False)
     assert nothing is None
@@ -58,7 +58,7 @@ def test_weights_learn_where_inputs_want_no_gradient():
 
 
 @pytest.mark.parametrize("in_tiles", [False, IN_TILES])
-def test_what_is_no_number_spoils_its_own_row_only(in_tiles):
+def test_nan_spoils_only_its_own_row(in_tiles):
     x = rows(70, 32)
     x[41, 3] = torch.nan
     spoilt = network_outputs(x, network(EVEN), in_tiles).isnan().all(1)
@@ -77,7 +77,7 @@ def test_the_number_of_threads_changes_no_row(in_tiles):
     torch.testing.assert_close(weight_grads, nearly_same, rtol=1e-4, atol=1e-3)
 
 
-def test_columns_of_a_wider_matrix_serve_as_inputs():
+def test_inputs_may_be_columns_of_a_wider_matrix():
     weights, wide = network(ODD), rows(50, 30)
     assert torch.equal(
         network_outputs(wide[:, :19], weights, False), network_outputs(wide[:, :19].contiguous(), weights, False)

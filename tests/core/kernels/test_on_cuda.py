@@ -1,4 +1,4 @@
-"""Every kernel gives on CUDA what it gives on the CPU, where other tests hold it to its twin; on torch's own stream."""
+"""Every kernel gives the same on CUDA as on the CPU, which other tests compare with a twin; on torch's stream."""
 
 import warnings
 from dataclasses import replace
@@ -76,8 +76,8 @@ def _pixels_of_samples(device):
     )
     leaves = [x.requires_grad_() for x in (sigmas, rgbs, t_starts, t_starts.detach() + lengths)]
     results = []
-    for given in (None, lengths / 200.0):
-        out = composite(*leaves, info, background, given)
+    for ray_weights in (None, lengths / 200.0):
+        out = composite(*leaves, info, background, ray_weights)
         hit = info[:, 1] > 0
         total = out.colors.square().sum() + out.opacities.square().sum() + out.depths[hit].sum() + out.weights.sum()
         results += [*out, *torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)]
@@ -174,12 +174,12 @@ RESULTS = [
 
 
 @pytest.mark.parametrize("results", RESULTS, ids=lambda results: results.__name__)
-def test_values_and_gradients_are_the_cpus(results):
+def test_values_and_gradients_equal_the_cpus(results):
     for here, there in zip(results("cpu"), results("cuda"), strict=True):
         torch.testing.assert_close(there.cpu(), here, rtol=1e-3, atol=1e-4)
 
 
-def test_a_field_in_half_precision_is_near_the_cpus_in_full():
+def test_a_field_in_half_precision_is_close_to_the_cpus_in_float32():
     field = NGPField(SMALL_FIELD, Space(BOX), torch.Generator().manual_seed(0))
     positions, directions = numbers(400, 3) - 0.5, torch.nn.functional.normalize(numbers(400, 3, seed=1), dim=-1)
     expected = field.color(field.density(positions)[1], directions).detach()
@@ -195,7 +195,7 @@ def test_kernels_run_on_torchs_current_stream():
     values = torch.zeros(1000, 1, device="cuda")
     weights = torch.ones(1000, device="cuda")
     torch.cuda.synchronize()
-    for _ in range(3):  # the first launch loads the kernel, which waits
+    for _ in range(3):  # the first launch loads the kernel, which synchronises
         with torch.cuda.stream(stream):
             torch.cuda._sleep(20_000_000)
             values.fill_(1.0)
@@ -205,20 +205,20 @@ def test_kernels_run_on_torchs_current_stream():
         assert float(sums) == 1000.0
 
 
-def times_the_gpu_is_waited_for(work):
+def n_synchronisations(work):
     try:
         torch.cuda.set_sync_debug_mode("warn")
-        with warnings.catch_warnings(record=True) as given:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             work()
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    return len([warning for warning in given if "synchroniz" in str(warning.message)])
+    return len([warning for warning in caught if "synchroniz" in str(warning.message)])
 
 
 @pytest.mark.parametrize("room", [None, 4096])
 def test_a_march_in_one_launch_keeps_what_it_keeps_on_the_cpu(room, monkeypatch):
-    """Also where there is room for some of it at a time, which threads then ask for at once."""
+    """Also if the room suffices only for a part at a time, which threads then claim concurrently."""
     if room is not None:
         monkeypatch.setitem(fused_march._LEAST_ROOM, "cuda", room)
         monkeypatch.setitem(fused_march._KEPT_OF_A_RAY, "cuda", 0)
@@ -238,12 +238,12 @@ def test_a_march_in_one_launch_keeps_what_it_keeps_on_the_cpu(room, monkeypatch)
         torch.testing.assert_close(sampled.sigmas, expected, rtol=1e-2, atol=1e-3)
         results.append([x.cpu() for x in (counts, sampled.n_marched, sampled.trans, sampler.grid.seen)])
     assert int(results[0][0].sum()) > 10 * n_rays
-    for here, there in zip(*results, strict=True):  # a midpoint on a cell's face may fall to either side
+    for here, there in zip(*results, strict=True):  # a midpoint on a cell's face may fall on either side
         assert torch.isclose(here.float(), there.float(), rtol=1e-2, atol=1e-3).float().mean() > 0.98
 
 
 @pytest.mark.parametrize("watched", [False, True])
-def test_a_march_in_one_launch_waits_once(watched):
+def test_a_march_in_one_launch_synchronises_once(watched):
     march = MarchSettings(render_step_size=0.02, early_stop_eps=0.1)
     field, rays = lively_field().to("cuda"), rays_through(10_000).to("cuda")
     sampler = sampler_with(0.3, 2, "cuda")
@@ -251,18 +251,18 @@ def test_a_march_in_one_launch_waits_once(watched):
         watch = Stopwatch(field, sampler, "cuda")
         field, sampler = watch.field, watch.sampler
     sampler.sample(field, rays, march, None, 8)
-    assert times_the_gpu_is_waited_for(lambda: sampler.sample(field, rays, march, None, 8)) == 1
+    assert n_synchronisations(lambda: sampler.sample(field, rays, march, None, 8)) == 1
 
 
-def test_a_training_step_waits_for_the_number_of_samples_and_for_the_loss(ball_scene):
+def test_a_training_step_waits_only_for_the_number_of_samples_and_the_loss(ball_scene):
     trainer = new_trainer(open_dataset(ball_scene), "cuda", 0)
-    trainer.samples_per_ray = 4.0  # as of a field that has learnt: there are rays enough for one launch
+    trainer.samples_per_ray = 4.0  # as for a trained field: enough rays for one launch
     trainer.step()
     trainer.samples_per_ray = 4.0
-    assert times_the_gpu_is_waited_for(trainer.step) == 2
+    assert n_synchronisations(trainer.step) == 2
 
 
-def test_nothing_waits_for_the_gpu_but_for_the_number_of_samples():
+def test_only_the_number_of_samples_waits_for_the_gpu():
     rays, state = Rays(*(x.cuda() for x in random_rays(500))), GridState(BOX, grid(1, 0.5).binaries.cuda())
     every_ray, settings = torch.arange(500, dtype=torch.int32, device="cuda"), MarchSettings(render_step_size=0.03)
     levels = level_layout(4, 4, 64, 10)
@@ -283,5 +283,5 @@ def test_nothing_waits_for_the_gpu_but_for_the_number_of_samples():
 
     learn(march())  # compiles
     samples = []
-    assert times_the_gpu_is_waited_for(lambda: samples.append(march())) == 1
-    assert times_the_gpu_is_waited_for(lambda: learn(*samples)) == 0
+    assert n_synchronisations(lambda: samples.append(march())) == 1
+    assert n_synchronisations(lambda: learn(*samples)) == 0

@@ -1,4 +1,4 @@
-"""Laws of volume rendering over packed samples, and the kernels against their twins."""
+"""Properties of volume rendering over packed samples, and the kernels against their twins."""
 
 import math
 
@@ -26,7 +26,7 @@ def random_samples(counts, seed=0):
 
 
 def random_pixels(counts, n_backgrounds=None, seed=1):
-    """Colours of samples, of what lies behind rays, and weights that no densities gave."""
+    """Random colours of samples, backgrounds of rays, and weights that don't come from densities."""
     generator = torch.Generator().manual_seed(seed)
     n = sum(counts)
     background = torch.rand(*(() if n_backgrounds is None else (n_backgrounds,)), 3, generator=generator)
@@ -80,18 +80,18 @@ def test_the_twins_gradients_are_right_by_finite_differences():
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["own weights", "given weights"])
-@pytest.mark.parametrize("behind_each", [False, True], ids=["one background", "one a ray"])
+@pytest.mark.parametrize("behind_each", [False, True], ids=["one background", "one per ray"])
 @pytest.mark.parametrize("counts", COUNTS)
 def test_pixels_and_their_gradients_equal_the_twins(counts, behind_each, known):
     info, sigmas, t_starts, t_ends = random_samples(counts)
-    rgbs, background, given = random_pixels(counts, len(counts) if behind_each else None)
+    rgbs, background, ray_weights = random_pixels(counts, len(counts) if behind_each else None)
     seen = torch.tensor(counts) > 0
     generator = torch.Generator().manual_seed(2)
-    shapes = ((len(given),), (len(counts), 3), (len(counts),), (len(counts),))
+    shapes = ((len(ray_weights),), (len(counts), 3), (len(counts),), (len(counts),))
     out_grads = [torch.randn(*shape, generator=generator) for shape in shapes]
 
     def run(function, dtype):
-        leaves = [x.to(dtype).requires_grad_() for x in (sigmas, rgbs, t_starts, t_ends, background, given)]
+        leaves = [x.to(dtype).requires_grad_() for x in (sigmas, rgbs, t_starts, t_ends, background, ray_weights)]
         out = function(*leaves[:4], info, leaves[4], leaves[5] if known else None)[:4]
         total = sum((x * g)[seen].sum() for x, g in zip(out[1:], out_grads[1:], strict=True))
         total = total + (out[0] * out_grads[0]).sum()
@@ -105,23 +105,23 @@ def test_pixels_and_their_gradients_equal_the_twins(counts, behind_each, known):
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["own weights", "given weights"])
-def test_the_twins_pixels_have_the_gradients_of_finite_differences(known):
+def test_the_twins_pixel_gradients_are_right_by_finite_differences(known):
     counts = [3, 2, 4]
     info, *samples = random_samples(counts)
-    rgbs, background, given = random_pixels(counts, 3)
-    leaves = [x.double().requires_grad_() for x in (samples[0], rgbs, *samples[1:], background, given)]
+    rgbs, background, ray_weights = random_pixels(counts, 3)
+    leaves = [x.double().requires_grad_() for x in (samples[0], rgbs, *samples[1:], background, ray_weights)]
     assert torch.autograd.gradcheck(lambda *x: twins.composite(*x[:4], info, x[4], x[5] if known else None)[:4], leaves)
 
 
-@pytest.mark.parametrize("asked", [0, 1, 2, 3])
-def test_each_output_alone_has_the_twins_gradients(asked):
-    """What nobody asks a gradient of has none: the walk back goes on without it."""
+@pytest.mark.parametrize("output", [0, 1, 2, 3])
+def test_each_output_alone_has_the_twins_gradients(output):
+    """Outputs that the loss doesn't use have no gradient, and the backward pass works without it."""
     info, sigmas, t_starts, t_ends = random_samples([5, 40])
     rgbs, background, _ = random_pixels([5, 40])
 
     def gradient(function, dtype):
         s = sigmas.to(dtype).requires_grad_()
-        out = function(s, *(x.to(dtype) for x in (rgbs, t_starts, t_ends)), info, background.to(dtype))[asked]
+        out = function(s, *(x.to(dtype) for x in (rgbs, t_starts, t_ends)), info, background.to(dtype))[output]
         return torch.autograd.grad(out.square().sum(), s)[0].float()
 
     torch.testing.assert_close(
@@ -129,7 +129,7 @@ def test_each_output_alone_has_the_twins_gradients(asked):
     )
 
 
-def test_what_is_no_number_reaches_the_pixel_and_the_gradient():
+def test_nan_reaches_the_pixel_and_the_gradient():
     info, sigmas, t_starts, t_ends = random_samples([4, 3])
     rgbs, background, _ = random_pixels([4, 3])
     sigmas[1] = math.nan
@@ -146,7 +146,7 @@ def test_a_background_for_other_rays_is_refused():
         composite(sigmas, torch.rand(10, 3), t_starts, t_ends, info, torch.ones(2, 3))
 
 
-def test_median_depths_equal_the_twin_and_the_slabs_closed_form():
+def test_median_depths_equal_the_twins_and_a_slabs_closed_form():
     def median_depths(sigmas, t_starts, t_ends, info):
         return composite(sigmas, torch.zeros(len(sigmas), 3), t_starts, t_ends, info, torch.zeros(3)).median_depths
 
@@ -160,7 +160,7 @@ def test_median_depths_equal_the_twin_and_the_slabs_closed_form():
     assert float(median_depths(0.1 * slab[0], *slab[1:])) == math.inf
 
 
-def test_weights_are_a_partition_of_the_light():
+def test_weights_and_transmittance_sum_to_one():
     info, sigmas, t_starts, t_ends = random_samples([50] * 20)
     weights, _ = render_weights(sigmas * 10, t_starts, t_ends, info)
     sums = accumulate_along_rays(weights, torch.ones(weights.shape[0], 1), info)
@@ -171,7 +171,7 @@ def test_weights_are_a_partition_of_the_light():
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.3, 5.0, 1e4])
-def test_a_homogeneous_slab_lets_through_exp_of_minus_sigma_length(sigma):
+def test_a_homogeneous_slab_transmits_exp_of_minus_sigma_length(sigma):
     n, length = 64, 2.0
     edges = torch.linspace(0, length, n + 1)
     weights, _ = render_weights(torch.full((n,), sigma), edges[:-1], edges[1:], twins.packed_info([n]))
@@ -223,7 +223,7 @@ def test_no_rays_and_no_samples():
         assert background.grad.tolist() == 3 * [n_rays]
 
 
-def test_a_rays_samples_may_be_told_by_columns_of_a_wider_matrix():
+def test_packed_info_may_be_columns_of_a_wider_matrix():
     info, sigmas, t_starts, t_ends = random_samples(COUNTS[0])
     rgbs, background, _ = random_pixels(COUNTS[0])
     wider = torch.cat([info, torch.full_like(info, 1 << 20)], dim=1)[:, :2]

@@ -1,4 +1,4 @@
-"""Pixels of posed images, against twins that take one pixel at a time."""
+"""Pixels of posed images, against twins that handle one pixel at a time."""
 
 import pytest
 import torch
@@ -13,13 +13,13 @@ def generator(seed=0):
 
 
 def drawn(sizes, n, seed=0):
-    """Views (n,) and their pixels (n,), of images of these sizes (width, height)."""
+    """Random views (n,) and pixels (n,) of images with these sizes (width, height)."""
     views = torch.randint(len(sizes), (n,), generator=generator(seed))
     return views, (torch.rand(n, generator=generator(seed + 1)) * sizes.prod(1)[views]).long()
 
 
 @pytest.mark.parametrize("n_channels", [3, 4])
-def test_pixels_are_those_of_their_images(n_channels):
+def test_pixels_equal_those_of_their_images(n_channels):
     sizes = torch.tensor([[7, 5], [4, 9], [1, 1]])
     areas = sizes.prod(1)
     images = torch.randint(256, (int(areas.sum()), n_channels), generator=generator(), dtype=torch.uint8)
@@ -29,23 +29,23 @@ def test_pixels_are_those_of_their_images(n_channels):
     assert torch.equal(rgbs, expected[:, :3]) and torch.equal(alphas, expected[:, 3:])
 
 
-def test_every_byte_is_its_share_of_255():
+def test_every_byte_is_divided_by_255():
     images = torch.arange(256, dtype=torch.uint8)[:, None].repeat(1, 4)
     rgbs, alphas = look_up(images, torch.arange(256))
     expected = torch.arange(256)[:, None] / 255.0
     assert torch.equal(rgbs, expected.expand(256, 3)) and torch.equal(alphas, expected)
 
 
-def test_more_bytes_than_32_bits_count():
+def test_byte_offsets_may_exceed_32_bits():
     n = 2**31 // 3 + 10
-    images = torch.empty(n, 3, dtype=torch.uint8)  # what nobody touches takes no memory
+    images = torch.empty(n, 3, dtype=torch.uint8)  # untouched pages take no memory
     images[-10:] = torch.randint(256, (10, 3), generator=generator(), dtype=torch.uint8)
     rgbs, _ = look_up(images, torch.tensor([n - 1, n - 10, n - 3]))
     assert torch.equal(rgbs, images[[-1, -10, -3]] / 255.0)
 
 
 @pytest.mark.parametrize("shape", [(3,), (700, 3)])
-def test_colours_lie_over_a_background_by_their_alphas(shape):
+def test_colours_are_composited_over_a_background_by_their_alphas(shape):
     rgbs, alphas, background = (torch.rand(*x, generator=generator(len(x))) for x in ((700, 3), (700, 1), shape))
     alphas[:20], alphas[20:40] = 0.0, 1.0
     pixels = zip(rgbs, alphas, background.expand(700, 3), strict=True)
@@ -56,14 +56,14 @@ def test_colours_lie_over_a_background_by_their_alphas(shape):
         lay_over(rgbs, alphas, torch.rand(699, 3))
 
 
-def test_places_scattered_in_memory_are_read_as_well():
+def test_non_contiguous_indices_are_accepted():
     images = torch.randint(256, (105, 4), generator=generator(), dtype=torch.uint8)
     places = torch.randint(105, (50, 2), generator=generator())
     found, expected = (look_up(images, x) for x in (places[:, 1], places[:, 1].contiguous()))
     torch.testing.assert_close(found, expected, rtol=0.0, atol=0.0)
 
 
-def test_slices_give_what_one_launch_gives():
+def test_slices_give_the_same_as_one_launch():
     images = torch.randint(256, (3 * 40_000, 3), generator=generator(), dtype=torch.uint8)
     places, results = torch.randint(3 * 40_000, (30_000,), generator=generator()), []
     for n in (1, 3):

@@ -9,7 +9,7 @@ from core.kernels.radiance import Layers, radiance_gradients, radiance_outputs
 from core.kernels.runtime.launch import using_threads
 from core.kernels.spherical_harmonics import beside_harmonics
 
-IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a processor with matrix tiles"))
+IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a CPU with matrix tiles (AMX)"))
 USUAL, ODD, DEEP = ([16, 64, 16], [64, 64, 3]), ([10, 24, 5], [40, 3]), ([32, 16], [48, 24, 20, 3])
 STEEPNESS, SCALE = 3.0, 2.0
 
@@ -31,14 +31,14 @@ def samples(n, n_in, seed=1):
 
 
 def ours(encoded, directions, sigma_grads, rgb_grads, layers):
-    """Densities, colours, and the gradients of what is encoded and of each layer."""
+    """Densities, colours, and the gradients of the encoded positions and of each layer."""
     sigmas, rgbs = radiance_outputs(encoded, directions, layers)
     grads = radiance_gradients(encoded, directions, rgbs, sigma_grads, rgb_grads, layers, wants_inputs=True)
     return [sigmas, rgbs, grads[0], *grads[1]]
 
 
 def twin(encoded, directions, sigma_grads, rgb_grads, layers):
-    """The same by torch; of numbers rounded as tiles round them."""
+    """The same by torch, with values rounded as the tiles round them."""
 
     def half(y):
         return y + (y.bfloat16().float() - y).detach() if layers.in_tiles else y
@@ -68,7 +68,7 @@ def test_values_and_gradients_equal_the_twin(n, kinds, in_tiles):
         assert torch.equal(found, expected) if n == 0 else error <= (0.015 if in_tiles else 1e-5) * size
 
 
-def test_layers_learn_where_what_is_encoded_wants_no_gradient():
+def test_layers_get_gradients_if_encoded_positions_need_none():
     layers, (encoded, directions, *grads) = layers_of(USUAL, False), samples(100, 16)
     _, rgbs = radiance_outputs(encoded, directions, layers)
     nothing, found = radiance_gradients(encoded, directions, rgbs, *grads, layers, wants_inputs=False)
@@ -79,7 +79,7 @@ def test_layers_learn_where_what_is_encoded_wants_no_gradient():
 
 @pytest.mark.parametrize("in_tiles", [False, IN_TILES])
 @pytest.mark.parametrize("column", [0, 1])
-def test_what_is_no_number_spoils_its_own_sample_only(column, in_tiles):
+def test_nan_spoils_only_its_own_sample(column, in_tiles):
     layers, columns = layers_of(USUAL, in_tiles), samples(70, 16)
     columns[column][41, 2] = torch.nan
     sigmas, rgbs, input_grads, *weight_grads = ours(*columns, layers)
@@ -90,7 +90,7 @@ def test_what_is_no_number_spoils_its_own_sample_only(column, in_tiles):
 
 
 @pytest.mark.parametrize("in_tiles", [False, IN_TILES])
-def test_densities_reach_from_nothing_to_infinity_and_their_gradients_stay_finite(in_tiles):
+def test_densities_range_from_zero_to_infinity_with_finite_gradients(in_tiles):
     logarithms = (
         torch.tensor([-1e9, -200.0, -90.0, -20.0, -1.0, 0.0, 1.0, 20.0, 88.0, 89.0, 1e9, torch.nan]) / STEEPNESS
     )
@@ -109,7 +109,7 @@ def test_densities_reach_from_nothing_to_infinity_and_their_gradients_stay_finit
     torch.testing.assert_close(input_grads[:, 0], expected, equal_nan=True, rtol=tolerance, atol=0.0)
 
 
-def test_saturated_colours_are_none_or_one_and_have_no_gradient():
+def test_saturated_colours_are_zero_or_one_without_gradient():
     layers = layers_of(([16, 16], [3]), False)
     layers.weights[0][:] = torch.eye(16)
     layers.weights[1][:, 1] = 1.0
@@ -134,7 +134,7 @@ def test_the_number_of_threads_changes_no_sample(in_tiles):
     torch.testing.assert_close([a, b, c, d, e], [f, g, h, i, j], rtol=1e-4, atol=1e-3)
 
 
-def test_what_does_not_lie_side_by_side_serves_too():
+def test_non_contiguous_inputs_are_accepted():
     layers, (encoded, directions, sigma_grads, rgb_grads) = layers_of(USUAL, False), samples(50, 16)
     apart = torch.cat([encoded, encoded], 1)[:, :16], directions.T.contiguous().T
     grads_apart = torch.stack([sigma_grads, sigma_grads], 1)[:, 0], rgb_grads[:, :1].expand(50, 3)

@@ -1,4 +1,4 @@
-"""The harmonics: orthonormal, and each a harmonic polynomial of its degree."""
+"""The spherical harmonics: orthonormal, and each a harmonic polynomial of its degree."""
 
 import torch
 
@@ -10,7 +10,7 @@ def spherical_harmonics(directions):
 
 
 def test_they_are_orthonormal_over_the_sphere():
-    # a product rule that integrates polynomials of degree 6 exactly: Gauss-Legendre in z, equal angles around it
+    # a product quadrature, exact for polynomials of degree 6: Gauss-Legendre in z, equal angles around it
     zs = torch.tensor([-0.9061798459, -0.5384693101, 0.0, 0.5384693101, 0.9061798459])
     shares = torch.tensor([0.2369268851, 0.4786286705, 0.5688888889, 0.4786286705, 0.2369268851])
     angles = torch.arange(8) * torch.pi / 4
@@ -39,7 +39,7 @@ def test_no_directions():
     assert spherical_harmonics(torch.zeros(0, 3)).shape == (0, 16)
 
 
-def test_features_stand_before_them_and_get_their_gradient():
+def test_features_come_before_the_harmonics_and_get_their_gradient():
     features = torch.randn(50, 7, requires_grad=True)
     directions = torch.nn.functional.normalize(torch.randn(50, 3), dim=-1)
     values = beside_harmonics(features, directions)

@@ -1,4 +1,4 @@
-"""Occupancy values: the largest density seen in a cell, folded in once."""
+"""Updating occupancy values: the largest density seen in each cell, folded in once."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def places(n, box, seed=0):
 
 
 @pytest.mark.parametrize("n", [0, 1, 40_000])
-def test_each_cell_remembers_its_largest_value_whatever_thread_brings_it(n):
+def test_each_cell_keeps_its_largest_value_whichever_thread_finds_it(n):
     shape = (1, 4, 5, 6)
     positions, sigmas = places(n, BOX), torch.rand(n, generator=torch.Generator().manual_seed(1))
     seen = torch.full(shape, UNSEEN)
@@ -29,17 +29,17 @@ def test_each_cell_remembers_its_largest_value_whatever_thread_brings_it(n):
     assert torch.equal(seen[0], expected)
 
 
-def test_a_place_belongs_to_the_finest_level_around_it_and_what_is_no_number_is_passed_over():
+def test_a_position_belongs_to_the_finest_level_around_it_and_nan_is_ignored():
     seen = torch.full((2, 2, 2, 2), UNSEEN)
     positions = torch.tensor([[0.25, 0.25, 0.25], [1.5, 0.5, 0.5], [0.75, 0.75, 0.75]])
     sigmas = torch.tensor([3.0, 4.0, torch.nan])
     observe(geometry((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), (2, 2, 2, 2)), seen, positions, sigmas, 1.0)
     expected = torch.full_like(seen, UNSEEN)
-    expected[0, 0, 0, 0], expected[1, 1, 1, 1] = 3.0, 4.0  # the outer level reaches from -0.5 to 1.5
+    expected[0, 0, 0, 0], expected[1, 1, 1, 1] = 3.0, 4.0  # the outer level spans -0.5 to 1.5
     assert torch.equal(seen, expected)
 
 
-def test_a_fold_decays_what_was_looked_at_and_nothing_else():
+def test_a_fold_decays_observed_cells_only():
     seen = torch.tensor([UNSEEN, 0.1, 0.9, 0.3, torch.nan, torch.nan]).view(1, 1, 2, 3)
     occs = torch.tensor([0.5, 0.5, 0.5, -1.0, 0.5, -1.0]).view(1, 1, 2, 3)
     binaries, changed = torch.ones(1, 1, 2, 3, dtype=torch.bool), torch.zeros(1, 1, 2, 3, dtype=torch.int8)
@@ -47,14 +47,14 @@ def test_a_fold_decays_what_was_looked_at_and_nothing_else():
     fold(seen, 0.8, occs, 0.45, binaries, changed)
     expected = torch.tensor([0.5, 0.4, 0.9, -1.0, torch.nan, -1.0])
     torch.testing.assert_close(occs.view(-1), expected, equal_nan=True)
-    assert bool((seen == UNSEEN).all()), "what was seen counts once"
+    assert bool((seen == UNSEEN).all()), "observations count only once"
     assert binaries.view(-1).tolist() == [True, False, True, False, False, False]
     assert all(x._version > before for x, before in zip((occs, binaries, changed), versions, strict=True))
 
 
 @pytest.mark.parametrize("occ_thre", [0.0, 0.3])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_fold_tells_which_cells_are_occupied_and_which_became_so(occ_thre, threads):
+def test_a_fold_marks_occupied_cells_and_those_that_changed(occ_thre, threads):
     shape, random = (2, 20, 30, 41), torch.Generator().manual_seed(0)
     seen, occs, old = (torch.rand(shape, generator=random) for _ in range(3))
     occs[old > 0.8], seen[old < 0.3] = -1.0, UNSEEN
@@ -67,7 +67,7 @@ def test_a_fold_tells_which_cells_are_occupied_and_which_became_so(occ_thre, thr
     assert torch.equal(changed, binaries.to(torch.int8) - before.to(torch.int8))
 
 
-def test_points_lie_in_their_cells_by_their_shares():
+def test_points_lie_in_their_cells_at_the_given_fractions():
     shape = (3, 4, 5, 6)
     cells = torch.arange(3 * 4 * 5 * 6).repeat(3)
     shares = torch.rand(len(cells), 3, generator=torch.Generator().manual_seed(0))

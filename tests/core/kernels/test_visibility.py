@@ -1,4 +1,4 @@
-"""NaNs are seen, fates follow from thresholds, and kept samples of several rounds are packed in order of ray and t."""
+"""NaN is kept, fates follow from thresholds, and kept samples of several rounds are packed in order of ray and t."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from core.kernels.visibility import Fate, Round, Visibility, kept_samples, sampl
 
 
 def rounds_of(n_rays, lengths, n_features, share, seed=0):
-    """Rounds with samples at increasing t, of which a share is kept at random."""
+    """Rounds with samples at increasing t; a random share of them is kept."""
     generator = torch.Generator().manual_seed(seed)
     n_kept, rounds, rows = torch.zeros(n_rays, dtype=torch.int32), [], []
     for k, length in enumerate(lengths):
@@ -32,7 +32,7 @@ def rounds_of(n_rays, lengths, n_features, share, seed=0):
 @pytest.mark.parametrize("lengths", [[3], [2, 0, 5], [4, 4, 4]])
 @pytest.mark.parametrize("n_features", [0, 1, 16])
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_kept_samples_are_in_order_of_ray_then_t(lengths, n_features, share):
+def test_kept_samples_are_sorted_by_ray_then_t(lengths, n_features, share):
     rounds, n_kept, rows = rounds_of(7, lengths, n_features, share)
     samples, sigmas, features = kept_samples(rounds, n_kept)
     assert samples.ray_indices.tolist() == [row[0] for row in rows]
@@ -54,7 +54,7 @@ def test_densities_and_features_may_be_columns_of_one_matrix():
 
 
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.3, "early_stop_eps": 0.2}])
-def test_a_nan_is_kept_with_all_behind_it(thresholds):
+def test_a_nan_is_kept_with_everything_behind_it(thresholds):
     starts = torch.arange(4.0)
     rays, info = torch.zeros(4, dtype=torch.int32), torch.tensor([[0, 4]], dtype=torch.int32)
     visibility = Visibility(1, MarchSettings(**thresholds), rays.device)
@@ -68,7 +68,7 @@ def test_a_nan_is_kept_with_all_behind_it(thresholds):
 
 
 @pytest.mark.parametrize("thresholds", [{}, {"alpha_thre": 0.2}, {"early_stop_eps": 0.3}])
-def test_fates_are_the_verdicts_of_the_rounds_and_of_a_sum_of_thicknesses(thresholds):
+def test_fates_agree_with_the_rounds_and_with_summed_optical_thickness(thresholds):
     n_rays, n = 5, 12
     march = MarchSettings(**{"alpha_thre": 0.1, "early_stop_eps": 0.1} | thresholds)
     rays = torch.arange(n_rays, dtype=torch.int32)
@@ -88,7 +88,7 @@ def test_fates_are_the_verdicts_of_the_rounds_and_of_a_sum_of_thicknesses(thresh
     assert torch.equal(visibility.stopped, behind.any(1) | (torch.exp(-taus.sum(1)) < march.early_stop_eps))
 
 
-def test_no_rays_at_all():
+def test_no_rays():
     rounds, n_kept, _ = rounds_of(0, [3], 2, 1.0)
     samples, sigmas, features = kept_samples(rounds, n_kept)
     assert samples.packed_info.shape == (0, 2) and sigmas.shape == (0,) and features.shape == (0, 2)

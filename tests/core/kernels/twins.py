@@ -1,4 +1,4 @@
-"""Slow, obvious torch twins of the kernels: written from the formulas, one ray or level at a time, any float type."""
+"""Slow, obvious torch twins of the kernels, written from the formulas: one ray or level at a time, any float type."""
 
 from itertools import pairwise
 
@@ -28,7 +28,7 @@ def accumulate(ray_weights, values, info):
 
 
 def composite(sigmas, rgbs, t_starts, t_ends, info, background, ray_weights=None):
-    """Weights, colours over the background, opacities, and depths of rays that hit something, else inf."""
+    """Weights, colours over the background, opacities, and depths (inf for rays that hit nothing)."""
     if ray_weights is None:
         ray_weights, _ = weights(sigmas * (t_ends - t_starts), info)
     middles = (t_starts + t_ends) / 2
@@ -46,7 +46,7 @@ def visible(taus, info, alpha_thre, early_stop_eps):
 
 
 def median_depths(sigmas, t_starts, t_ends, info):
-    """Where 1 - sum of weights passes 0.5, by walking each ray in a thousand small steps per sample."""
+    """Where transmittance falls through 0.5, by walking each ray in a thousand small steps per sample."""
     depths = []
     for first, n in info.tolist():
         depth, trans = torch.inf, 1.0
@@ -115,9 +115,9 @@ def finest_cell(position, center, half, n_levels, shape):
 
 
 def crossed_cells(rays_o, rays_d, box, n_levels, shape, settings):
-    """The cells each ray passes through between the planes and inside the crop box: lists of (t0, t1, cell).
+    """The cells that each ray crosses between near and far plane and inside the crop box: lists of (t0, t1, cell).
 
-    A ray is cut at every plane between cells, of every level, whether it matters there or not.
+    A ray is cut at every plane between cells of every level, whether that level applies there or not.
     """
     low, high = torch.tensor(box[:3]).double(), torch.tensor(box[3:]).double()
     center, half = (low + high) / 2, (high - low) / 2
@@ -144,7 +144,7 @@ def crossed_cells(rays_o, rays_d, box, n_levels, shape, settings):
 
 
 def first_cells(rays_o, rays_d, box, binaries, settings, wanted=-1):
-    """Per ray (t, cell) of the first occupied cell, (inf, None) if none; one at the near plane is left first."""
+    """Per ray (t, cell) of the first occupied cell, or (inf, None); a ray that starts in one leaves it first."""
     n_levels, *shape = binaries.shape
     found = []
     for ray in crossed_cells(rays_o, rays_d, box, n_levels, shape, settings):
@@ -159,7 +159,7 @@ def first_cells(rays_o, rays_d, box, binaries, settings, wanted=-1):
 
 
 def cells_on_plane(rays_o, rays_d, box, n_levels, shape, settings, axis, place):
-    """Per ray (t, cell) of the cell it is in where it meets a plane, (inf, None) where that is out of bounds."""
+    """Per ray (t, cell) where it crosses a plane, or (inf, None) if that is out of bounds."""
     found = []
     crossed = crossed_cells(rays_o, rays_d, box, n_levels, shape, settings)
     for origin, direction, ray in zip(rays_o.double(), rays_d.double(), crossed, strict=True):

@@ -1,4 +1,4 @@
-"""Building nerfacc's kernels: what is in the way is named, and a build that fails or hangs leaves nothing behind."""
+"""Building nerfacc's kernels: obstacles are named, and a build that fails or hangs leaves nothing behind."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ from core.kernels.nerfacc import build
 
 @pytest.fixture
 def gpu(monkeypatch, tmp_path):
-    """What torch says where there is a GPU, and a folder of the user's; gives where the kernels are to lie."""
+    """Let torch report a GPU, and use a temporary user folder; returns the path of the kernels."""
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setattr(build, "user_folder", lambda: tmp_path / "user")
@@ -22,7 +22,7 @@ def gpu(monkeypatch, tmp_path):
 
 @pytest.fixture
 def tools(monkeypatch, tmp_path):
-    """An empty PATH, and how to put a program on it that prints something."""
+    """An empty PATH; returns a function that puts a program on it which prints a text."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -34,8 +34,8 @@ def tools(monkeypatch, tmp_path):
     return put
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs scripts that run by their first line")
-def test_what_is_in_the_way_is_named_with_a_remedy(gpu, tools):
+@pytest.mark.skipif(sys.platform == "win32", reason="needs scripts with a shebang")
+def test_an_obstacle_is_named_with_a_remedy(gpu, tools):
     assert "install the CUDA 13 toolkit" in build.obstacle()
     tools("nvcc", "Cuda compilation tools, release 12.4, V12.4.99")
     assert "is of CUDA 12.4" in build.obstacle() and "nvcc of CUDA 13" in build.obstacle()
@@ -47,13 +47,13 @@ def test_what_is_in_the_way_is_named_with_a_remedy(gpu, tools):
     assert build.obstacle() is None
 
 
-def test_kernels_are_kept_apart_by_what_they_were_built_for(gpu, monkeypatch):
+def test_kernels_for_different_targets_are_kept_apart(gpu, monkeypatch):
     assert "sm90" in gpu.name and torch.__version__ in gpu.name
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 6))
     assert build.library() != gpu
 
 
-def test_the_sources_are_nerfaccs_without_names_that_clash(gpu, monkeypatch):
+def test_the_sources_are_nerfaccs_without_clashing_names(gpu, monkeypatch):
     check = """
 import pathlib, re, sys
 out, sources = pathlib.Path(sys.argv[2]), [pathlib.Path(x) for x in sys.argv[3:]]
@@ -69,7 +69,7 @@ assert not re.search(r"\\blerp\\b", (headers / "utils_math.cuh").read_text())
         build.load()
 
 
-def test_a_build_that_fails_tells_the_compilers_first_error(gpu, monkeypatch):
+def test_a_failed_build_reports_the_compilers_first_error(gpu, monkeypatch):
     fail = "import sys; print('grid.cu(7): warning: odd'); sys.exit('grid.cu(8): error: no such type')"
     monkeypatch.setattr(build, "_COMPILE", fail)
     with pytest.raises(BackendUnavailable, match=r"\(grid.cu\(8\): error: no such type\): run with --backend warp"):
@@ -77,8 +77,8 @@ def test_a_build_that_fails_tells_the_compilers_first_error(gpu, monkeypatch):
     assert not gpu.parent.exists()
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux, to look for processes")
-def test_a_build_that_takes_too_long_is_ended_with_all_it_started(gpu, monkeypatch, tmp_path):
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux, to list processes")
+def test_a_build_that_takes_too_long_is_ended_with_all_its_processes(gpu, monkeypatch, tmp_path):
     started = tmp_path / "started"
     hang = f"""
 import pathlib, subprocess, sys, time
@@ -91,7 +91,7 @@ time.sleep(600)
     real = build.subprocess.Popen.wait
 
     def wait(process, timeout=None):
-        if timeout == 1234.0 and not waits:  # the time is up as soon as the compiler runs
+        if timeout == 1234.0 and not waits:  # time out as soon as the compiler runs
             waits.append(timeout)
             while not started.exists() or not started.read_text():
                 time.sleep(0.01)
@@ -104,7 +104,7 @@ time.sleep(600)
     tries = 0
     while _runs(started.read_text()):
         tries += 1
-        assert tries < 3000, "what was started is ended"
+        assert tries < 3000, "the compiler is still running"
         time.sleep(0.01)
 
 
@@ -116,7 +116,7 @@ def _runs(pid):
 
 
 @pytest.mark.parametrize(
-    ("log", "told"),
+    ("log", "line"),
     [
         ("a\nx.cu:3:5: fatal error: cublas_v2.h: No such file\nninja: build stopped: x failed.", "cublas_v2.h"),
         ("x.cpp(4): error C2065: undeclared\nlast", "C2065"),
@@ -125,5 +125,5 @@ def _runs(pid):
         ("", "no message"),
     ],
 )
-def test_the_first_error_is_found(log, told):
-    assert told in build.first_error(log)
+def test_the_first_error_is_found(log, line):
+    assert line in build.first_error(log)

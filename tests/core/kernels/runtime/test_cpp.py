@@ -1,4 +1,4 @@
-"""Kernels of C++ and one signature: each item is done once however a launch is cut up, and wrong use is an error."""
+"""Kernels made of C++ and one signature: any slicing of a launch handles each item once, and misuse is an error."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def threads(request):
 
 
 @pytest.mark.parametrize("n", [0, 1, 1000])
-def test_each_item_is_done_once_whatever_slice_brings_it(n, threads):
+def test_each_item_is_handled_once_however_a_launch_is_sliced(n, threads):
     numbers, sums = torch.rand(n), torch.zeros(n)
     launch(_add_item, (n,), [2.0, numbers, sums], grain=1)
     torch.testing.assert_close(sums, 2.0 * numbers + torch.arange(n))
@@ -46,7 +46,7 @@ def test_each_item_is_done_once_whatever_slice_brings_it(n, threads):
 
 @pytest.mark.parametrize("n", [0, 1, 63, 64, 1000])
 @pytest.mark.parametrize("length", [1, 64])
-def test_runs_follow_each_other_and_the_last_one_ends_with_the_items(n, length, threads):
+def test_runs_are_adjacent_and_the_last_one_ends_with_the_items(n, length, threads):
     room = torch.zeros(n + 100, dtype=torch.int32)
     begun, beyond = room[:n], room[n:]
     launch_runs(_add_run, (n,), length, [begun], grain=1)
@@ -62,13 +62,13 @@ def test_rows_of_runs_may_be_split_along_either_axis(axis, n_rows, threads):
     assert torch.equal(sums, 1000 * torch.arange(n_rows, dtype=torch.int32)[:, None] + numbers)
 
 
-def test_a_kernel_has_its_functions_name_and_file_unless_it_is_given_its_own():
+def test_a_kernel_takes_its_functions_name_and_module_by_default():
     assert _add_item.key == "_add_item"
     assert _add_item.module is _add_run.module is wp.get_module(__name__)
     assert ROWS[1].key == "add_run_of_row_1"
 
 
-def test_kernels_of_one_function_in_modules_of_their_own_do_not_mix():
+def test_kernels_of_one_function_in_separate_modules_do_not_mix():
     def filled_with(number):
         module = f"{__name__}.filled_with_{number}"
 
@@ -87,14 +87,14 @@ def test_kernels_of_one_function_in_modules_of_their_own_do_not_mix():
 
 
 @pytest.mark.parametrize("run_over", ["places", "factor", "first"])
-def test_runs_are_over_an_array_among_the_arguments(run_over):
+def test_run_over_must_name_an_array_argument(run_over):
     with pytest.raises(ValueError, match=f"one of the array arguments of kernel, numbers, sums; found '{run_over}'"):
 
         @cpp_kernel(HEADER, "add_run", run_over=run_over)
         def kernel(first: Int, last: Int, factor: Float, numbers: Floats, sums: Floats): ...
 
 
-def test_arguments_keep_off_the_names_that_a_kernel_has_itself():
+def test_argument_names_that_the_kernel_uses_itself_are_refused():
     with pytest.raises(ValueError, match=r"other names than .*; found offset, run"):
 
         @cpp_kernel(HEADER, "add_item")
@@ -102,7 +102,7 @@ def test_arguments_keep_off_the_names_that_a_kernel_has_itself():
 
 
 @pytest.mark.parametrize(("run_over", "axis"), [(None, 0), ("numbers", 2)])
-def test_an_axis_that_is_split_is_one_of_rows_or_runs(run_over, axis):
+def test_split_axis_must_be_rows_or_runs(run_over, axis):
     with pytest.raises(ValueError, match=f"expected a split_axis of 0 or 1 beside run_over, found {axis} beside"):
         cpp_kernel(HEADER, "add_run", run_over=run_over, split_axis=axis)
 
@@ -112,13 +112,13 @@ def test_a_header_that_does_not_exist_is_an_error():
         cpp_kernel("marhc.h", "march")
 
 
-def test_a_module_depends_on_its_header_and_all_that_this_one_includes():
+def test_a_module_depends_on_its_header_and_everything_it_includes():
     assert headers_of(_add_item.module) == [HEADER]
     names = [Path(path).name for path in build_options([HEADER]).extra_build_dependencies]
     assert names == ["kernels_of_tests.h", "lanes.h"]
 
 
-def test_only_code_for_cuda_holds_assembly_which_warps_compiler_for_cpus_would_abort_at():
+def test_inline_assembly_is_compiled_for_cuda_only_as_warps_cpu_compiler_aborts_on_it():
     n_found = 0
     for header in HEADERS.glob("*.h"):
         conditions = []

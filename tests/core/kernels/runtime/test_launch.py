@@ -1,4 +1,4 @@
-"""Sharing work among threads: order, gradient mode, tasks within tasks, and the same results as on one thread."""
+"""Splitting work over threads: order, gradient mode, nested tasks, and the same results as on one thread."""
 
 import threading
 import time
@@ -29,12 +29,12 @@ def test_results_come_in_order_and_every_task_runs_once(threads):
 
 
 @pytest.mark.parametrize("learning", [False, True])
-def test_tasks_have_the_callers_gradient_mode(threads, learning):
+def test_tasks_run_in_the_callers_gradient_mode(threads, learning):
     with torch.set_grad_enabled(learning):
         assert run_together([torch.is_grad_enabled] * 12) == [learning] * 12
 
 
-def test_a_task_may_share_out_work_itself(threads):
+def test_a_task_may_split_work_itself(threads):
     def outer(i):
         assert lanes_on(CPU) == 1 or threads == 1
         return sum(run_together([lambda j=j: i * j for j in range(6)]))
@@ -43,7 +43,7 @@ def test_a_task_may_share_out_work_itself(threads):
     assert lanes_on(CPU) == threads
 
 
-def test_a_failing_task_fails_the_call_once_no_task_runs_any_more_and_the_next_one_works(threads):
+def test_a_failing_task_fails_the_call_after_all_tasks_ended_and_the_next_call_works(threads):
     ended = []
 
     def slow():
@@ -59,7 +59,7 @@ def test_a_failing_task_fails_the_call_once_no_task_runs_any_more_and_the_next_o
     assert lanes_on(CPU) == threads
 
 
-def test_launches_from_many_threads_at_once_do_not_mix_their_arguments():
+def test_concurrent_launches_do_not_mix_their_arguments():
     levels = level_layout(4, 4, 64, 10)
     table = torch.randn(levels.n_entries, 2, generator=torch.Generator().manual_seed(0))
     places = [torch.rand(500 + 100 * i, 3, generator=torch.Generator().manual_seed(i)) for i in range(8)]
@@ -79,7 +79,7 @@ def test_launches_from_many_threads_at_once_do_not_mix_their_arguments():
     assert not wrong
 
 
-def test_a_kernel_gets_new_sizes_and_tensors_at_every_launch():
+def test_a_kernel_may_be_launched_with_new_sizes_and_tensors_every_time():
     levels = level_layout(3, 4, 16, 10)
     table = torch.ones(levels.n_entries, 2)
     for n in (3, 70_000, 1, 900):
@@ -87,18 +87,18 @@ def test_a_kernel_gets_new_sizes_and_tensors_at_every_launch():
         torch.testing.assert_close(found, torch.ones(n, 6))
 
 
-def test_one_row_of_a_wider_table_does_not_settle_how_later_rows_lie():
+def test_one_row_of_a_wider_table_does_not_fix_the_stride_of_later_ones():
     wide, directions = torch.rand(6, 8), torch.nn.functional.normalize(torch.randn(6, 3), dim=1)
 
     def features_beside_harmonics(n):
         return beside_harmonics(wide[:n, :5].contiguous(), directions[:n])[:, :5]
 
     with ThreadPoolExecutor(1) as fresh:  # a thread that has recorded nothing yet
-        for n in (1, 6, 1):  # torch calls one row contiguous however far apart rows lie
+        for n in (1, 6, 1):  # torch calls a single row contiguous whatever its stride
             assert torch.equal(fresh.submit(features_beside_harmonics, n).result(), wide[:n, :5])
 
 
-def test_vectors_count_anew_at_every_launch():
+def test_vector_arguments_are_updated_at_every_launch():
     rays = Rays(torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0]]))
     for far in (1.0, 2.0, 1.0):
         _, t_maxs = intersect_box(rays, (-1.0, -1.0, -1.0, far, 1.0, 1.0))

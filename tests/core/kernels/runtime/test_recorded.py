@@ -1,4 +1,4 @@
-"""Recorded launches give what Warp's own launches give, for every kind of argument, however arguments change."""
+"""Recorded launches give the same results as Warp's own, for every kind of argument, however arguments change."""
 
 import gc
 import threading
@@ -11,9 +11,9 @@ import warp as wp
 
 from core.kernels.runtime.launch import launch, using_threads
 
-wp.init()  # the cases below hold arrays of Warp's
+wp.init()  # the cases below contain Warp arrays
 
-WARP_CHANGED = "Warp launches otherwise than `recorded.OnCpu` takes for granted: read its `invoke` anew"
+WARP_CHANGED = "Warp no longer launches as `recorded.OnCpu` assumes: read its `invoke` again"
 
 
 @wp.struct
@@ -116,7 +116,7 @@ def _as_warp(x, kind):
     return wp.from_torch(x, dtype=kind.dtype) if isinstance(x, torch.Tensor) else x
 
 
-def test_a_launch_without_a_tensor_is_told():
+def test_a_launch_without_a_tensor_is_refused():
     with pytest.raises(ValueError, match="tensor"):
         launch(_long, (1,), [3, 4.0])
 
@@ -130,7 +130,7 @@ def test_a_recorded_launch_keeps_no_tensor_alive():
     assert kept() is None
 
 
-def test_a_recorded_launch_keeps_no_structs_arrays_alive():
+def test_a_recorded_launch_keeps_no_arrays_of_a_struct_alive():
     array = np.ones(3, np.float32)
     kept, change = weakref.ref(array), Change()
     change.factors = wp.from_torch(torch.from_numpy(array))
@@ -144,7 +144,7 @@ def test_a_recorded_launch_keeps_no_structs_arrays_alive():
     assert kept() is None
 
 
-def test_other_threads_run_while_a_kernel_does():
+def test_other_threads_run_while_a_kernel_runs():
     sums, counted, n = torch.zeros(1), [], 0
     launch(_long, (1,), [1, sums])
     worker = threading.Thread(target=lambda: launch(_long, (1,), [5_000_000, sums]) or counted.append(n))

@@ -1,4 +1,4 @@
-"""Sharing tasks out: callers at once, pools that are busy, closed or resized, and what is left behind."""
+"""The thread pool: concurrent callers, busy, closed and resized pools, and what stays alive afterwards."""
 
 import gc
 import signal
@@ -18,9 +18,9 @@ from core.kernels.runtime.workers import Workers
 
 @pytest.fixture
 def workers():
-    made = Workers(2)
-    yield made
-    made.close()
+    pool = Workers(2)
+    yield pool
+    pool.close()
 
 
 class Result:
@@ -28,7 +28,7 @@ class Result:
 
 
 def together(n):
-    """Tasks that end only once all n run at once."""
+    """n tasks that end only once all of them run at the same time."""
     barrier = threading.Barrier(n)
     return [lambda: barrier.wait(timeout=20)] * n
 
@@ -68,7 +68,7 @@ def test_many_callers_at_once_get_their_own_results_and_failures(workers):
     assert not wrong
 
 
-def test_a_caller_does_not_wait_for_threads_that_are_busy_with_another_ones_tasks(workers):
+def test_a_caller_does_not_wait_for_threads_busy_with_another_callers_tasks(workers):
     started, may_end = threading.Barrier(4), threading.Event()
 
     def busy():
@@ -90,7 +90,7 @@ def test_closed_threads_leave_the_tasks_to_the_caller():
 
 
 @pytest.mark.parametrize("by_caller", [True, False])
-def test_after_a_failure_no_task_begins(workers, by_caller):
+def test_after_a_failure_no_task_starts(workers, by_caller):
     caller, both, began = threading.current_thread(), threading.Barrier(3), []
 
     def first():
@@ -104,8 +104,8 @@ def test_after_a_failure_no_task_begins(workers, by_caller):
     assert not began
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a system that interrupts a program by a timer")
-def test_a_caller_that_is_interrupted_waits_for_its_tasks(workers):
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a system with interval timers")
+def test_an_interrupted_caller_waits_for_its_tasks(workers):
     began, ended = threading.Event(), threading.Event()
 
     def slow():
@@ -126,7 +126,7 @@ def test_a_caller_that_is_interrupted_waits_for_its_tasks(workers):
     assert ended.is_set()
 
 
-def test_a_failure_tells_where_it_happened_and_is_not_kept(workers):
+def test_a_failure_keeps_its_traceback_and_is_not_kept_alive(workers):
     def breaks():
         kept.append(weakref.ref(mine := Result()))
         raise ValueError(f"no {type(mine).__name__}")
@@ -138,13 +138,13 @@ def test_a_failure_tells_where_it_happened_and_is_not_kept(workers):
             workers.run([breaks, lambda: 1, lambda: 2])
         assert caught.traceback[-1].name == "breaks"
         del caught
-        workers.run(together(3))  # by now all threads have let go of what they did before
+        workers.run(together(3))  # now all threads have dropped their earlier tasks
         assert kept[0]() is None
     finally:
         gc.enable()
 
 
-def test_threads_that_wait_keep_no_results(workers):
+def test_idle_threads_keep_no_results_alive(workers):
     results = workers.run([Result] * 6)
     kept = [weakref.ref(x) for x in results]
     del results
@@ -152,7 +152,7 @@ def test_threads_that_wait_keep_no_results(workers):
     assert [x() for x in kept] == [None] * 6
 
 
-def test_threads_lose_the_gradient_mode_of_their_last_task(workers):
+def test_threads_do_not_keep_the_gradient_mode_of_their_last_task(workers):
     all_three = threading.Barrier(3)
 
     def mode():
@@ -164,7 +164,7 @@ def test_threads_lose_the_gradient_mode_of_their_last_task(workers):
             assert workers.run([mode] * 3) == [learning] * 3
 
 
-def test_every_thread_takes_denormal_numbers_for_zero():
+def test_every_thread_flushes_denormals_to_zero():
     barrier = threading.Barrier(3)
 
     def product():
@@ -179,7 +179,7 @@ def test_the_pool_may_be_resized_while_others_use_it():
     wrong, resized = [], threading.Event()
 
     def slow(i):
-        time.sleep(0.001)  # lets the others have the GIL
+        time.sleep(0.001)  # releases the GIL to the other threads
         return i
 
     def call():
@@ -210,7 +210,7 @@ def _n_slices():
     return sum(thread.name.startswith("slice") for thread in threading.enumerate())
 
 
-def test_a_program_ends_with_threads_that_wait():
+def test_a_program_exits_while_threads_are_idle():
     code = "from core.kernels.runtime.launch import *; set_threads(4); print(run_together([lambda: 1] * 8))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout.strip(), ended.stderr) == (0, str([1] * 8), "")
