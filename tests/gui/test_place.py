@@ -1,4 +1,4 @@
-"""The scene's box in the real window: dragged by a handle, given another up, fitted, and trained in."""
+"""The scene's box in the real window: dragged by a handle, turned to another up, fitted, and trained in."""
 
 import pytest
 

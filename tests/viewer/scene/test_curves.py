@@ -31,7 +31,7 @@ def test_points_of_a_thinned_curve_are_means():
     assert curve.points[-1][1] == 0.5
 
 
-def test_points_are_never_changed_once_given():
+def test_points_are_never_changed_once_handed_out():
     curve = Curve()
     curve.add(1, 1.0)
     points = curve.points
@@ -62,7 +62,7 @@ def test_slow_events_have_a_rate_too():
     assert rates.per_second(15.0) == pytest.approx((0.2,))
 
 
-def test_there_is_no_rate_without_events_or_after_the_last_one():
+def test_there_is_no_rate_without_events_or_long_after_the_last_one():
     rates = Rates(window=1.0)
     assert rates.per_second(0.0) is None
     rates.add(0.0, 1)

@@ -24,7 +24,7 @@ def measure(held_out, trainer):
     return slices
 
 
-def test_with_every_pixel_it_is_the_evaluations_psnr(trainer):
+def test_measured_on_every_pixel_it_equals_the_evaluations_psnr(trainer):
     test = trainer.dataset.test
     expected = evaluate(trainer.field, trainer.sampler, test, trainer.settings.march, torch.ones(3)).psnr
     slices = measure(HeldOut(test, "cpu"), trainer)
@@ -37,13 +37,13 @@ def test_measuring_again_gives_the_same(trainer):
     assert measure(held_out, trainer) == measure(held_out, trainer)
 
 
-def test_the_choice_of_pixels_draws_from_no_shared_generator(trainer):
+def test_pixels_are_chosen_without_the_shared_generator(trainer):
     before = torch.get_rng_state()
     HeldOut(trainer.dataset.test, "cpu")
     torch.testing.assert_close(torch.get_rng_state(), before)
 
 
-def test_it_is_due_at_growing_times(trainer):
+def test_it_is_due_at_growing_intervals(trainer):
     held_out = HeldOut(trainer.dataset.test, "cpu")
     assert not held_out.due(0.9)
     assert held_out.due(1.0)

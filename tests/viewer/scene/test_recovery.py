@@ -1,4 +1,4 @@
-"""Collapses as the session reports them, and the ways out that the window offers."""
+"""Collapses as the session reports them, and the remedies that the window offers."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def until_failed(session, most_ticks=200):
 
 
 def newest_loss(session):
-    """A mean over some steps: a single one is noisy."""
+    """The mean of the last 20 losses: a single one is noisy."""
     losses = [loss for _, loss in session.status.losses[-20:]]
     return sum(losses) / len(losses)
 
@@ -42,7 +42,7 @@ def poison(session):
     torch.nn.init.constant_(trainer_of(session).learning_field.table, torch.nan)
 
 
-def test_nan_is_told_with_its_step_and_left_by_going_back(session):
+def test_nan_is_reported_with_its_step_and_training_goes_back(session):
     train(session, 60)
     loss = newest_loss(session)
     poison(session)
@@ -75,7 +75,7 @@ def test_shared_thresholds_that_empty_the_grid_are_lowered(session):
     assert errors_of(session) == []
 
 
-def test_planes_that_shut_training_out_are_taken_back(session):
+def test_planes_that_leave_training_no_sample_are_reverted(session):
     train(session, 60)
     own = session.status.march
     session.set_training_march(replace(own, far_plane=0.01))
@@ -86,7 +86,7 @@ def test_planes_that_shut_training_out_are_taken_back(session):
     assert session.status.march == own
 
 
-def test_changed_thresholds_are_put_back_before_all_else(session):
+def test_resetting_changed_thresholds_is_offered_first(session):
     own = session.status.march
     session.set_training_march(replace(own, near_plane=50.0))
     collapse = until_failed(session)
@@ -97,7 +97,7 @@ def test_changed_thresholds_are_put_back_before_all_else(session):
     assert session.status.march == own
 
 
-def test_a_way_out_that_does_not_help_leaves_training_stopped(session):
+def test_a_remedy_that_does_not_help_leaves_training_stopped(session):
     train(session, 3)
     poison(session)
     collapse = until_failed(session)
@@ -112,7 +112,7 @@ def test_a_way_out_that_does_not_help_leaves_training_stopped(session):
     assert (session.status.state, session.status.step, session.status.collapse) == (State.TRAINING, 2, None)
 
 
-def test_the_view_is_drawn_anew_after_a_rescue(session):
+def test_the_view_is_rendered_again_after_a_rescue(session):
     train(session, 60)
     poison(session)
     until_failed(session)
@@ -125,7 +125,7 @@ def test_the_view_is_drawn_anew_after_a_rescue(session):
     assert session.frame is not poisoned
 
 
-def test_other_failures_are_no_collapse(session, monkeypatch):
+def test_other_failures_are_not_a_collapse(session, monkeypatch):
     monkeypatch.setattr(trainer_of(session), "step", lambda fraction: 1 / 0)
     session.tick()
     assert (session.status.state, session.status.collapse) == (State.FAILED, None)
@@ -145,7 +145,7 @@ def test_a_restart_has_the_learning_rate_the_scene_opened_with(session):
 
 
 @pytest.mark.parametrize("kind", CollapseKind)
-def test_every_collapse_has_ways_out_with_names(kind):
+def test_every_collapse_has_remedies_with_names(kind):
     collapse = Collapse(kind, since=70, last_good=42)
     ways = ways_out(collapse, changed=True)
     assert Rescue.GO_BACK in ways

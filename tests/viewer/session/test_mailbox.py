@@ -13,14 +13,14 @@ def test_commands_are_taken_in_their_order():
 
 
 def test_the_newest_request_is_taken_once():
-    mail, wishes = Mailbox(), state()
+    mail, view = Mailbox(), state()
     for width in (10, 20):
-        mail.request(wishes.current(width, 10))
+        mail.request(view.current(width, 10))
     assert mail.waiting(views=True) and not mail.waiting(views=False)
     assert mail.take_request().width == 20 and mail.take_request() is None
 
 
-def test_a_closed_box_wakes_its_worker_and_gives_no_command():
+def test_a_closed_mailbox_wakes_its_worker_and_hands_out_no_command():
     mail = Mailbox()
     mail.leave(lambda: None)
     mail.close()

@@ -1,4 +1,4 @@
-"""Laws of training again with another method: what is kept, what is refused, and how the runs are compared."""
+"""Training again with another method: what is kept, what is refused, and how the runs are compared."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ COARSE = Overrides(method={"field": "ngp", "sampler": "stratified"}, sampler={"n
 
 @pytest.fixture
 def changed(session):
-    """A session with a former run of three steps, and a present one, stratified, of one."""
+    """A session with a former run of three steps and a present run of one step, with the stratified sampler."""
     session.include(2, False)
     paused_after(session, 3)
     session.train_with(COARSE, session.status.scene_serial)
@@ -50,7 +50,7 @@ def beside(session, **view):
     return request
 
 
-def test_training_starts_again_with_another_method_and_the_run_before_is_kept(session):
+def test_training_starts_again_with_another_method_and_the_former_run_is_kept(session):
     session.include(2, False)
     paused_after(session, 3)
     before, old, serial = session.status, trainer_of(session), session.status.scene_serial
@@ -77,7 +77,7 @@ def test_training_starts_again_with_another_method_and_the_run_before_is_kept(se
         (Overrides(method={"sampler": "stratified"}, sampler={"n_coarse": 8}), "no setting of stratified"),
     ],
 )
-def test_what_can_not_be_combined_is_refused_before_anything_is_lost(changed, method, advice):
+def test_an_impossible_combination_is_refused_before_anything_is_lost(changed, method, advice):
     trainer, former, serial = trainer_of(changed), changed.status.former, changed.status.scene_serial
     changed.train_with(method, serial)
     changed.tick()
@@ -85,10 +85,10 @@ def test_what_can_not_be_combined_is_refused_before_anything_is_lost(changed, me
     assert advice in error and changed.traceback == ""
     assert trainer_of(changed) is trainer and changed.status.former == former
     assert (changed.status.scene_serial, changed.status.step) == (serial, 2), "training goes on"
-    assert advice in answered(changed, method).problem, "and the panel says so before"
+    assert advice in answered(changed, method).problem, "and the panel says so beforehand"
 
 
-def test_what_is_meant_for_the_scene_before_does_nothing(changed):
+def test_a_command_for_the_previous_scene_does_nothing(changed):
     trainer, stale = trainer_of(changed), changed.status.scene_serial - 1
     changed.train_with(Overrides(method={"sampler": "proposal"}), stale)
     changed.take_up(stale)
@@ -97,20 +97,20 @@ def test_what_is_meant_for_the_scene_before_does_nothing(changed):
     assert trainer_of(changed) is trainer and changed.status.former is not None and errors_of(changed) == []
 
 
-def test_as_picture_is_the_one_that_the_former_trainer_renders(changed):
+def test_picture_a_is_rendered_by_the_former_trainer(changed):
     former = changed._worker.scene.former_trainer
     request = beside(changed, compare_as=CompareAs.FIRST)
     camera = render.camera_of(request.pose, request.width, request.height, "cpu")
     expected = render_image(former.field, former.sampler, camera, request.march, torch.ones(3)).colors
     np.testing.assert_allclose(changed.frame.rgba[..., :3], expected.clamp(0, 1).numpy(), atol=1e-6)
-    assert changed.frame.comparison.psnr < 60.0, "both runs gave one picture"
+    assert changed.frame.comparison.psnr < 60.0, "both runs gave the same picture"
     alone = ask(changed, serial=2)
     changed.tick()
     assert changed.frame.request is alone and changed.frame.comparison is None
     assert np.abs(changed.frame.rgba[..., :3] - expected.numpy()).max() > 0.01
 
 
-def test_a_screenshot_of_both_runs_is_what_the_view_showed(changed, tmp_path):
+def test_a_screenshot_of_both_runs_is_the_picture_of_the_view(changed, tmp_path):
     request = beside(changed, divider=0.4)
     scene = changed._worker.scene
     picture = compose.make_picture(scene.trainer, request, scene.info, former=scene.former_trainer)
@@ -118,7 +118,7 @@ def test_a_screenshot_of_both_runs_is_what_the_view_showed(changed, tmp_path):
     np.testing.assert_allclose(picture[:, inside], changed.frame.rgba[:, inside], atol=1e-6)
 
 
-def test_rendering_the_former_run_changes_nothing_of_it(changed):
+def test_rendering_the_former_run_leaves_its_state_alone(changed):
     former = changed._worker.scene.former_trainer
     before = state_of(former)
     beside(changed)
@@ -126,7 +126,7 @@ def test_rendering_the_former_run_changes_nothing_of_it(changed):
         np.testing.assert_array_equal(before[name], value, err_msg=name)
 
 
-def test_a_run_that_is_taken_up_again_goes_on_as_if_nothing_had_been(session, ball, monkeypatch):
+def test_a_run_that_is_taken_up_again_continues_as_if_it_had_never_stopped(session, ball, monkeypatch):
     undisturbed = paused_after(live_session(ball, monkeypatch), 3)
     paused_after(session, 3)
     session.train_with(COARSE)
@@ -145,7 +145,7 @@ def test_a_run_that_is_taken_up_again_goes_on_as_if_nothing_had_been(session, ba
     assert session.status.step == 2 and session.status.former.step == 4
 
 
-def test_thresholds_that_training_gives_back_are_no_longer_the_former_runs_either(session):
+def test_thresholds_taken_back_from_training_are_taken_back_from_the_former_run_too(session):
     own = session.status.march
     session.set_training_march(dataclasses.replace(own, alpha_thre=0.3))
     session.train_with(COARSE)
@@ -155,7 +155,7 @@ def test_thresholds_that_training_gives_back_are_no_longer_the_former_runs_eithe
     assert session.status.march == own
 
 
-def test_without_a_former_run_there_is_none_to_take_up_or_to_show(changed):
+def test_without_a_former_run_taking_it_up_is_an_error_and_nothing_is_compared(changed):
     changed.forget_former(changed.status.scene_serial)
     changed.tick()
     assert changed.status.former is None
@@ -168,7 +168,7 @@ def test_without_a_former_run_there_is_none_to_take_up_or_to_show(changed):
     assert changed.frame.comparison is None and errors_of(changed) == []
 
 
-def test_the_newest_former_run_alone_is_kept_and_outlives_a_reset_and_a_move(changed):
+def test_only_the_newest_former_run_is_kept_and_it_survives_a_reset_and_a_move(changed):
     changed.train_with(Overrides(method={"field": "ngp", "sampler": "stratified"}))
     changed._worker.run_commands()
     assert changed.status.former.title == "ngp + stratified (n_bins 16)"
@@ -180,16 +180,16 @@ def test_the_newest_former_run_alone_is_kept_and_outlives_a_reset_and_a_move(cha
     assert changed.status.former.title == "ngp + stratified (n_bins 16)"
     changed.take_up()
     changed.tick()
-    assert changed.status.scene.up == (0.0, -1.0, 0.0), "up is the scene's, whichever run it was turned in"
+    assert changed.status.scene.up == (0.0, -1.0, 0.0), "up belongs to the scene, whichever run it was turned in"
 
 
-def test_another_scene_lets_the_former_run_go(changed):
+def test_opening_another_scene_drops_the_former_run(changed):
     changed.open(changed.status.scene.path)
     changed._worker.run_commands()
     assert changed.status.former is None and changed._worker.scene.former is None
 
 
-def test_a_scene_opens_with_the_method_that_is_asked_for(session):
+def test_a_scene_opens_with_the_requested_method(session):
     session.open(session.status.scene.path, overrides=COARSE)
     session.tick()
     assert session.status.scene.method == COARSE
@@ -199,7 +199,7 @@ def test_a_scene_opens_with_the_method_that_is_asked_for(session):
     assert "'cubes'" in error and session.traceback == ""
 
 
-def test_a_snapshot_with_another_method_is_its_dataset_again(session, tmp_path):
+def test_after_training_with_another_method_a_snapshot_opens_again_as_its_dataset(session, tmp_path):
     session.save_snapshot(str(tmp_path / "s.safetensors"))
     session.open(str(tmp_path / "s.safetensors"))
     session.train_with(COARSE)
@@ -211,7 +211,7 @@ def test_a_snapshot_with_another_method_is_its_dataset_again(session, tmp_path):
     assert "keeps its field and its sampler" in error
 
 
-def test_the_worker_says_what_is_usual_and_what_is_trained(changed):
+def test_the_worker_answers_with_the_defaults_and_whether_the_method_is_trained(changed):
     found = answered(changed, COARSE)
     assert (found.problem, found.trained) == ("", True)
     assert found.usual["sampler"] == StratifiedSettings()
@@ -220,7 +220,7 @@ def test_the_worker_says_what_is_usual_and_what_is_trained(changed):
     assert not answered(changed, dataclasses.replace(COARSE, method={"field": "ngp", "sampler": "rvs"})).trained
 
 
-def test_what_is_usual_of_a_sampler_goes_with_the_field_that_is_wished(changed):
+def test_the_defaults_of_a_sampler_follow_the_chosen_field(changed):
     names = {"field": "mlp", "sampler": "proposal"}
     plain = answered(changed, Overrides(method=names)).usual
     narrow = answered(changed, Overrides(method=names, field={"width": 16})).usual
@@ -229,7 +229,7 @@ def test_what_is_usual_of_a_sampler_goes_with_the_field_that_is_wished(changed):
     assert "width must be" in wrong.problem and wrong.usual == plain
 
 
-def test_a_trained_method_that_can_not_be_had_again_is_told_and_fails_nothing(changed):
+def test_a_trained_method_that_cannot_be_built_again_is_reported_without_an_error(changed):
     broken = dataclasses.replace(COARSE, sampler={"n_bins": 0})
     changed._worker.scene.info = dataclasses.replace(changed._worker.scene.info, method=broken)
     assert "n_bins must be" in answered(changed, COARSE).problem
@@ -237,7 +237,7 @@ def test_a_trained_method_that_can_not_be_had_again_is_told_and_fails_nothing(ch
     assert errors_of(changed) == []
 
 
-def test_a_draft_follows_the_method_that_is_trained_and_keeps_each_kinds_settings():
+def test_a_draft_follows_the_trained_method_and_keeps_the_settings_of_each_kind():
     draft = MethodDraft()
     draft.choose("field", "mlp")
     assert draft.chosen == Overrides(), "there is no scene yet"
@@ -252,12 +252,12 @@ def test_a_draft_follows_the_method_that_is_trained_and_keeps_each_kinds_setting
     draft.choose("sampler", "proposal")
     assert draft.values("sampler") == {"n_first": 32}
     draft.follow(dataclasses.replace(COARSE), {})
-    assert draft.name("sampler") == "proposal", "the same method came again"
+    assert draft.name("sampler") == "proposal", "the same method was reported again"
     draft.revert()
     assert draft.chosen == COARSE and COARSE.sampler == {"n_bins": 16}
 
 
-def test_it_asks_before_anything_is_given_up(changed):
+def test_it_asks_before_a_run_is_dropped(changed):
     text = question_text(changed.status, Overrides(method={"field": "mlp", "sampler": "proposal"}))
     assert text.startswith("Start training again with mlp + proposal? The present run (step 1) is kept")
     assert "ngp + occupancy (step 3), is dropped" in text
@@ -265,7 +265,7 @@ def test_it_asks_before_anything_is_given_up(changed):
     assert forget_text(former).startswith("Forget A? That run, ngp + occupancy (step 3, 21.0 dB), is dropped")
 
 
-def test_titles_and_labels_can_be_read():
+def test_titles_and_labels_are_readable():
     many = Overrides(method={"field": "mlp", "sampler": "rvs"}, field={"a": 1, "b": 0.25}, sampler={"c": "x", "d": 4})
     assert title_of(many) == "mlp + rvs (a 1, b 0.25, c x, …)"
     assert title_of(Overrides(method={"sampler": "rvs", "field": "mlp"})) == "mlp + rvs"

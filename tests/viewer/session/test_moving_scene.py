@@ -1,4 +1,4 @@
-"""A scene that moves, from its files to its pictures."""
+"""A dynamic scene, from its files to its pictures."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ def moving(tmp_path_factory):
         write_times(ball, split, times)
     with pytest.MonkeyPatch.context() as patch:
         session = paused_after(live_session(ball, patch), 20)
-    with torch.no_grad():  # a ball that stands still teaches no change: give it some
+    with torch.no_grad():  # the ball stands still, so training learns no motion: make some up
         for table in trainer_of(session).field.time_tables:
             table.uniform_(-1.0, 1.0, generator=torch.Generator().manual_seed(0))
     session.save_snapshot(str(folder / "s.safetensors"))
@@ -54,7 +54,7 @@ def pixels(path):
         return np.asarray(picture).astype(int)
 
 
-def test_it_opens_with_a_field_with_time_and_says_so(moving):
+def test_it_opens_with_a_field_that_depends_on_time_and_says_so(moving):
     session, _ = moving
     scene = session.status.scene
     assert scene.method.method["field"] == "ngp-t"
@@ -63,12 +63,12 @@ def test_it_opens_with_a_field_with_time_and_says_so(moving):
     assert any("times, 0 to 1, so the field is ngp-t" in notice.text for notice in session.take_notices())
 
 
-def test_a_still_scene_has_no_times(session):
+def test_a_static_scene_has_no_times(session):
     scene = session.status.scene
     assert scene.times is None and scene.test_times is None and scene.time_of(PhotoId(Split.TRAIN, 0)) is None
 
 
-def test_the_view_shows_the_time_that_is_asked_for(moving):
+def test_the_view_shows_the_requested_time(moving):
     session, _ = moving
     early, late = shown(session, 0.2), shown(session, 0.7)
     assert np.abs(early - late).max() > 0.02
@@ -81,7 +81,7 @@ def test_rays_of_a_view_carry_its_time():
     assert camera_of(dataclasses.replace(pose, time=None), 4, 3, "cpu").times is None
 
 
-def test_a_screenshot_is_made_again_at_its_time(moving, tmp_path):
+def test_a_screenshot_is_rendered_again_at_its_time(moving, tmp_path):
     session, snapshot = moving
     for time in (0.2, 0.7):
         asked = screenshot_request(session, tmp_path / "shots")
@@ -96,18 +96,18 @@ def test_a_screenshot_is_made_again_at_its_time(moving, tmp_path):
 
 def test_a_camera_is_rendered_at_its_own_time_or_another(moving, tmp_path):
     _, snapshot = moving
-    made = [
+    paths = [
         rerender(str(snapshot), str(tmp_path / f"{index}.png"), camera=4, time=time)
         for index, time in enumerate((None, 0.5, 0.9))
     ]
-    own, same, other = (read_metadata(path) for path in made)
+    own, same, other = (read_metadata(path) for path in paths)
     assert own["camera"] == same["camera"] and own["camera"]["time"] == 0.5 and other["camera"]["time"] == 0.9
     assert own["photo"] == same["photo"] == {"split": "train", "index": 4} and other["photo"] is None
-    np.testing.assert_array_equal(pixels(made[0]), pixels(made[1]))
-    assert (pixels(made[0]) != pixels(made[2])).any()
+    np.testing.assert_array_equal(pixels(paths[0]), pixels(paths[1]))
+    assert (pixels(paths[0]) != pixels(paths[2])).any()
 
 
-def test_distances_are_those_of_the_time(moving, tmp_path):
+def test_distances_are_those_at_the_requested_time(moving, tmp_path):
     _, snapshot = moving
     depths = []
     for index, time in enumerate((0.5, 0.9)):
@@ -117,7 +117,7 @@ def test_distances_are_those_of_the_time(moving, tmp_path):
     assert depths[0].shape == depths[1].shape and (depths[0] != depths[1]).any()
 
 
-def test_a_time_that_can_t_be_is_refused(moving, session, tmp_path):
+def test_an_invalid_time_is_refused(moving, session, tmp_path):
     _, snapshot = moving
     new = str(tmp_path / "new.png")
     for time in (-0.1, 1.1, float("nan")):
@@ -139,7 +139,7 @@ def test_a_photo_lends_its_colour_to_rays_of_its_time(moving):
     assert photo_color(dataset, dataclasses.replace(asked, time=0.99)) is None
 
 
-def test_an_inspected_ray_is_that_of_the_time(moving):
+def test_a_ray_is_inspected_at_its_time(moving):
     session, _ = moving
     camera = session.status.scene.cameras[0]
     ray = tuple(camera[:3, 3].tolist()), tuple((-camera[:3, 2]).tolist())

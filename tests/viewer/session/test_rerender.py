@@ -60,7 +60,7 @@ def pixels(path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("index", range(5))
-def test_a_screenshot_is_made_again(taken, tmp_path, index):
+def test_a_screenshot_is_rendered_again(taken, tmp_path, index):
     snapshot, shots, _ = taken
     path = rerender(str(snapshot), str(tmp_path / "again.png"), like=str(shots[index]))
     first, again = pixels(shots[index]), pixels(path)
@@ -78,7 +78,7 @@ def test_a_cameras_picture_has_its_photos_size(tmp_path):
         assert pixels(path).shape == (*size[::-1], 3)
 
 
-def test_what_is_asked_for_differs_from_the_screenshot(taken, tmp_path):
+def test_flags_override_the_screenshots_settings(taken, tmp_path):
     snapshot, shots, _ = taken
     path = rerender(
         str(snapshot), str(tmp_path / "other.png"), like=str(shots[0]), size="30x20",
@@ -106,7 +106,7 @@ def test_without_a_camera_it_takes_the_windows_first_view(taken, tmp_path):
     assert pixels(path).shape == (24, 24, 3)
 
 
-def test_another_step_than_the_screenshots_is_told(taken, tmp_path, capsys):
+def test_another_step_than_the_screenshots_is_reported(taken, tmp_path, capsys):
     snapshot, shots, _ = taken
     with Image.open(shots[0]) as picture:
         chunk = PngImagePlugin.PngInfo()
@@ -145,7 +145,7 @@ def test_nothing_is_overwritten(taken, tmp_path):
     assert (tmp_path / "mine.png").read_bytes() == b"mine"
 
 
-def test_mistakes_are_told(taken, tmp_path):
+def test_wrong_arguments_are_reported(taken, tmp_path):
     snapshot, shots, _ = taken
     new = str(tmp_path / "new.png")
     with pytest.raises(ValueError, match="from 0 to 8, got 9"):
@@ -160,7 +160,7 @@ def test_mistakes_are_told(taken, tmp_path):
         rerender(str(snapshot), new, size="wide")
 
 
-def test_distances_are_the_datasets_own_wherever_the_scene_is_put(taken, tmp_path):
+def test_distances_are_in_the_datasets_units_wherever_the_scene_is_placed(taken, tmp_path):
     """The ball's nearest point, seen from one of the dataset's cameras."""
     _, _, trainer = taken
     place = Place((-1.4, -1.6, -1.2, 2.0, 1.8, 2.1), near_plane=0.5)
@@ -186,7 +186,7 @@ def saved_shape(path) -> tuple[int, int]:
     return pixels(path).shape[:2]
 
 
-def test_distances_alone_are_one_array_and_replace_nothing(taken, tmp_path):
+def test_distances_alone_are_one_array_and_replace_no_file(taken, tmp_path):
     snapshot, _, _ = taken
     rerender(str(snapshot), str(tmp_path / "a.png"), camera=1, depth=str(tmp_path / "new" / "a.npy"))
     depths = np.load(tmp_path / "new" / "a.npy")
@@ -199,7 +199,7 @@ def test_distances_alone_are_one_array_and_replace_nothing(taken, tmp_path):
     assert not (tmp_path / "b.png").exists()
 
 
-def test_a_picture_whose_distances_cannot_be_written_is_not_left_alone(taken, tmp_path, monkeypatch):
+def test_a_picture_whose_distances_cannot_be_written_is_removed(taken, tmp_path, monkeypatch):
     def fill_the_disk(file, depths):
         file.write(b"some")
         raise OSError(28, "No space left on device")

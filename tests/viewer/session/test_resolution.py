@@ -34,7 +34,7 @@ def fly(controller, cost, n_views, now=0.0, step=STEP, noise=0.0, seed=0):
 
 
 def rest(controller, cost, seconds, training=0.0, step=STEP):
-    """A camera that has come to rest while training runs; returns the pictures as (plan, when it was finished)."""
+    """A camera that has come to rest while training runs; returns the pictures as (plan, completion time)."""
     now, shown = 0.0, []
     plan = controller.plan_rest(WIDTH, HEIGHT, training, now)
     while now < seconds:
@@ -51,17 +51,17 @@ def rest(controller, cost, seconds, training=0.0, step=STEP):
 
 @pytest.mark.parametrize("cost", [1e-8, 1e-7, 5e-7, 1e-6, 2e-6, 3.3e-6, 1e-5, 1e-4])
 @pytest.mark.parametrize("noise", [0.0, 0.1])
-def test_resolution_stands_still_while_the_cost_does(cost, noise):
+def test_resolution_is_constant_while_the_cost_is(cost, noise):
     plans, _ = fly(ViewController(), cost, 300, noise=noise)
     levels = [plan.level for plan in plans[20:]]
     assert len(set(levels)) == 1 or (noise and levels == sorted(levels, reverse=True)), (
-        "at most finer, never to and fro"
+        "it may become finer but never alternates"
     )
 
 
 @pytest.mark.parametrize("cost", [1e-8, 1e-7, 1e-6, 2e-6, 5e-6, 1e-5])
 @pytest.mark.parametrize("step", [0.005, 0.03, 0.2, 1.0])
-def test_a_moving_camera_gets_its_views_with_a_step_between_any_two(cost, step):
+def test_a_moving_camera_keeps_its_frame_rate_with_a_step_between_any_two_views(cost, step):
     controller = ViewController()
     _, started = fly(controller, cost, 60, step=step)
     _, ended = fly(controller, cost, 60, started, step=step)
@@ -75,7 +75,7 @@ def test_resolution_is_not_lower_than_needed(cost):
     assert plans[-1].level == 0 or finer > 0.7 * (VIEW_PERIOD - STEP)
 
 
-def test_a_view_that_becomes_dearer_is_answered_within_a_few_views():
+def test_resolution_drops_within_a_few_views_once_they_cost_more():
     controller = ViewController()
     cheap, now = fly(controller, 2e-7, 50)
     dear, _ = fly(controller, 1e-5, 50, now)
@@ -104,7 +104,7 @@ def test_a_cancelled_picture_lowers_the_next_ones_resolution():
     assert controller.plan_moving(WIDTH, HEIGHT, None, 101.0).level > before.level
 
 
-def test_only_a_picture_that_can_get_coarser_is_ever_given_up():
+def test_only_a_picture_that_can_get_coarser_is_ever_cancelled():
     controller = ViewController()
     slow, _ = fly(controller, 1e-3, 20)
     assert slow[-1].level == COARSEST

@@ -78,8 +78,8 @@ def test_a_render_changes_nothing(session, view):
     assert [module.training for module in trainer.field.modules()] == modes
 
 
-def test_frames_do_not_change_what_is_learnt(ball, monkeypatch):
-    # on a slow machine a moving camera makes batches smaller, which is meant to change what is learnt
+def test_rendering_frames_does_not_change_training(ball, monkeypatch):
+    # on a slow machine a moving camera makes batches smaller, which changes training by design
     monkeypatch.setattr(ViewController, "step_fraction", lambda self, moving: 1.0)
     losses = []
     for with_views in (False, True):
@@ -114,7 +114,7 @@ def test_a_view_of_a_scene_that_is_closed_is_never_rendered(session):
     session.reset()
     session.request_view(dataclasses.replace(request, scene_serial=session.status.scene_serial, serial=7))
     session.tick()
-    assert session.frame.request is request, "it was meant for the scene before the reset"
+    assert session.frame.request is request, "the request was for the scene before the reset"
     session.request_view(dataclasses.replace(request, scene_serial=session.status.scene_serial, serial=8))
     session.tick()
     assert session.frame.request.serial == 8
@@ -183,7 +183,7 @@ def test_reset_starts_the_same_training_again(session):
     assert session.status.psnrs == ()
 
 
-def test_trainings_thresholds_change_and_come_back(session):
+def test_trainings_thresholds_are_changed_and_restored(session):
     own = session.status.march
     other = dataclasses.replace(own, occ_thre=0.02)
     session.set_training_march(other)
@@ -251,7 +251,7 @@ def test_held_out_psnr_is_measured_as_training_goes_on(session):
     assert point.seconds > 1.5 and 0 < point.evaluations < trainer.n_evaluations
 
 
-def test_a_snapshot_goes_on_where_it_was(session, tmp_path):
+def test_a_snapshot_continues_where_it_was_saved(session, tmp_path):
     for _ in range(3):
         session.tick()
     session.pause()
@@ -296,7 +296,7 @@ def test_training_starts_again_in_another_place(session):
     assert session.tick() and session.status.step == 1
     session.reset()
     session.tick()
-    assert session.status.scene.place == place, "a reset stays there"
+    assert session.status.scene.place == place, "a reset keeps the place"
 
 
 def test_a_place_where_nothing_is_seen_is_refused_and_training_goes_on(session):
@@ -326,7 +326,7 @@ def test_up_turns_at_once_and_stays_turned(session, tmp_path):
     assert session.status.scene.up == (0.0, -1.0, 0.0)
 
 
-def test_a_snapshot_that_is_put_elsewhere_is_its_dataset_again(session, tmp_path):
+def test_after_training_in_another_place_a_snapshot_opens_again_as_its_dataset(session, tmp_path):
     own = session.status.scene.place
     session.save_snapshot(str(tmp_path / "s.safetensors"))
     session.open(str(tmp_path / "s.safetensors"))
@@ -336,7 +336,7 @@ def test_a_snapshot_that_is_put_elsewhere_is_its_dataset_again(session, tmp_path
     assert scene.opened == scene.path and scene.opened_place == own
 
 
-def test_a_scene_opens_where_it_is_asked_to(session):
+def test_a_scene_opens_in_the_requested_place(session):
     own = session.status.scene.place
     box = (-1.0, -1.0, -1.0, 1.5, 1.5, 1.5)
     session.open(session.status.scene.path, overrides=Overrides(place={"box": box, "up": "+x"}))
@@ -345,7 +345,7 @@ def test_a_scene_opens_where_it_is_asked_to(session):
     assert session.status.scene.opened_place == own
 
 
-def test_an_asked_for_place_that_no_camera_sees_is_refused_as_advice(session):
+def test_a_requested_place_that_no_camera_sees_is_refused_with_advice(session):
     before = session.status.scene
     session.open(before.path, overrides=Overrides(place={"box": (50.0, 50.0, 50.0, 51.0, 51.0, 51.0)}))
     session.tick()
@@ -354,7 +354,7 @@ def test_an_asked_for_place_that_no_camera_sees_is_refused_as_advice(session):
     assert session.status.scene is before
 
 
-def test_what_was_meant_for_the_scene_before_leaves_the_new_one_alone(session):
+def test_commands_for_the_previous_scene_leave_the_new_one_alone(session):
     before, place = session.status.scene_serial, session.status.scene.place
     session.open(session.status.scene.path)
     session.train_in(place._replace(n_levels=2), before)

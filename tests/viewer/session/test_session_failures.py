@@ -30,7 +30,7 @@ def test_a_failed_first_opening_says_so_and_waits():
     assert len(errors_of(session)) == 1
 
 
-def test_progress_is_told_while_a_scene_opens(ball, monkeypatch):
+def test_progress_is_reported_while_a_scene_opens(ball, monkeypatch):
     seen = []
     monkeypatch.setattr(
         "viewer.session.worker.replace", lambda old, **new: seen.append(new) or dataclasses.replace(old, **new)
@@ -45,7 +45,7 @@ def test_progress_is_told_while_a_scene_opens(ball, monkeypatch):
     assert (session.status.state, session.status.progress) == (State.TRAINING, None)
 
 
-def test_a_newer_opening_ends_an_older_one(ball, monkeypatch):
+def test_opening_another_scene_cancels_the_one_being_opened(ball, monkeypatch):
     session = LocalSession("cpu")
     session.open("/there/is/nothing")
     session.open(str(ball))
@@ -55,7 +55,7 @@ def test_a_newer_opening_ends_an_older_one(ball, monkeypatch):
     assert errors_of(session) == []
 
 
-def test_collapse_is_told_once_and_the_weights_stay(session, tmp_path, monkeypatch):
+def test_a_collapse_is_reported_once_and_the_weights_stay(session, tmp_path, monkeypatch):
     for _ in range(3):
         session.tick()
     trainer = trainer_of(session)
@@ -76,7 +76,7 @@ def test_collapse_is_told_once_and_the_weights_stay(session, tmp_path, monkeypat
     np.testing.assert_array_equal(weights["generator"], state_of(trainer)["generator"])
 
 
-def test_a_failure_can_be_left_by_reset(session, monkeypatch):
+def test_a_reset_recovers_from_a_failure(session, monkeypatch):
     monkeypatch.setattr(trainer_of(session), "step", lambda fraction: 1 / 0)
     session.tick()
     assert session.status.state is State.FAILED
@@ -115,6 +115,6 @@ def test_commands_without_a_scene_are_answered():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
-def test_a_device_that_is_not_there_is_refused():
+def test_a_missing_device_is_refused():
     with pytest.raises(BackendUnavailable, match="cpu"):
         LocalSession("cuda")

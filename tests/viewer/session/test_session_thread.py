@@ -9,7 +9,7 @@ from viewer.session.session import LocalSession
 def wait_until(condition, seconds=20.0):
     ends = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < ends, "waited in vain"
+        assert time.monotonic() < ends, "timed out"
         time.sleep(0.002)
 
 

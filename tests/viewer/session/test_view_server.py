@@ -41,7 +41,7 @@ def settled(views, scene, request):
 
 
 def test_display_settings_change_without_marching_again(scene, marches):
-    scene.trainer.coverage.finished()  # a view shows what is counted so far
+    scene.trainer.coverage.finished()  # otherwise a view shows the counts so far
     views, request = server(), view_request(scene.info, scene.trainer.settings.march)
     settled(views, scene, request)
     n_marched = len(marches)
@@ -61,7 +61,7 @@ def test_display_settings_change_without_marching_again(scene, marches):
         assert frame.request is other
         expected = compose.make_picture(scene.trainer, other, scene.info)
         np.testing.assert_allclose(frame.rgba, expected, atol=2e-6)
-        del marches[-1]  # the expected picture's
+        del marches[-1]  # that of the expected picture
     assert len(marches) == n_marched
 
 
@@ -83,7 +83,7 @@ def compared(scene):
     return dataclasses.replace(request, other=other, photo=PhotoId(Split.TRAIN, 0))
 
 
-def test_the_divider_and_all_ways_of_comparing_march_nothing_again(scene, marches):
+def test_moving_the_divider_or_comparing_in_another_way_marches_nothing_again(scene, marches):
     views, request = server(), compared(scene)
     settled(views, scene, request)
     n_marched = len(marches)
@@ -98,7 +98,7 @@ def test_the_divider_and_all_ways_of_comparing_march_nothing_again(scene, marche
             expected, legends = compose.compose(rendered, other.pose, other.view, scene.info)
             np.testing.assert_allclose(frame.rgba, expected, atol=2e-6)
             assert frame.legends == legends
-            del marches[-2:]  # the expected picture's
+            del marches[-2:]  # those of the expected picture
     assert len(marches) == n_marched
 
 
@@ -134,7 +134,7 @@ def test_a_comparison_says_what_both_cost_and_how_they_differ(scene):
     assert 0.0 < frame.comparison.largest == pytest.approx(turned.comparison.largest)
 
 
-def test_a_photo_is_laid_into_the_view_once(scene, monkeypatch):
+def test_a_photo_is_resampled_to_the_view_once(scene, monkeypatch):
     found, find = [], render.find_photo
     monkeypatch.setattr(render, "find_photo", lambda *arguments: found.append(arguments) or find(*arguments))
     views, request = server(), compared(scene)
@@ -165,7 +165,7 @@ def test_other_rays_or_thresholds_are_marched(scene, marches, what):
     assert len(marches) > n_marched
 
 
-def test_what_was_shown_is_void_once_another_scene_takes_over(scene, marches):
+def test_no_picture_is_reused_for_another_scene(scene, marches):
     views, request = server(), view_request(scene.info, scene.trainer.settings.march)
     settled(views, scene, request)
     n_marched = len(marches)
@@ -199,7 +199,7 @@ def test_closing_ends_any_picture(scene):
     assert views.answer(request, scene, None) is None
 
 
-def test_a_window_without_pixels_is_no_request(scene):
+def test_a_view_without_pixels_is_not_rendered(scene):
     request = view_request(scene.info, scene.trainer.settings.march, size=(0, 10))
     assert server().answer(request, scene, None) is None
 

@@ -27,7 +27,7 @@ def read(line, scene):
     return view, march, replace(opened_view(scene), **view.picture)
 
 
-def test_what_the_scene_opens_with_needs_no_flag(scene):
+def test_the_settings_a_scene_opens_with_need_no_flag(scene):
     line = command(scene, scene.train.march, opened_view(scene))
     view = read(line, scene)[0]
     assert (view.thresholds, view.picture) == ({}, {})
@@ -72,7 +72,7 @@ def test_a_scene_is_opened_again_as_it_was(scene):
     assert ReadOptions(**read(line, scene)[0].reading) == reading
 
 
-def test_a_scene_that_was_put_elsewhere_opens_there_again(scene):
+def test_a_scene_trained_in_another_place_opens_there_again(scene):
     place = scene.place._replace(box=(-1.0, -1e-05, -1.0, 1 / 3, 1.0, 1.0), n_levels=3, up=(0.0, -1.0, 0.0))
     moved = replace(
         scene, box=place.box, up=place.up, train=replace(scene.train, grid_levels=3), opened_place=scene.place
@@ -92,12 +92,12 @@ def test_a_scene_with_another_method_opens_with_it_again(scene):
     usual = Overrides(method={"field": "ngp", "sampler": "occupancy"})
     assert "--field" not in command(replace(scene, method=usual), scene.train.march, opened_view(scene))
     snapshot = replace(scene, method=method, opened="s.safetensors")
-    assert "--field" not in command(snapshot, scene.train.march, opened_view(scene)), "it keeps its own"
+    assert "--field" not in command(snapshot, scene.train.march, opened_view(scene)), "a snapshot keeps its own method"
     own = replace(snapshot, method=Overrides(method={"field": "f.py:Mine", "sampler": "rvs"}, sampler={"n_bins": 8}))
     line = command(own, scene.train.march, opened_view(scene))
-    assert line.endswith("--field f.py:Mine"), "all but its code"
+    assert line.endswith("--field f.py:Mine"), "a snapshot keeps all but the code of its field"
 
 
-def test_the_demo_goes_by_its_name(scene):
+def test_the_demo_is_opened_by_its_name(scene):
     scene = replace(scene, opened="demo", method=Overrides(method=scene.method.method))
     assert command(scene, scene.train.march, opened_view(scene)) == "run_viewer.py demo"

@@ -1,4 +1,4 @@
-"""The docks' first places and the file that remembers them."""
+"""The default places of the docks and the file that remembers where they are."""
 
 import re
 
@@ -67,7 +67,7 @@ def node_of(slot: DockSlot, text: str) -> int | None:
 
 @pytest.fixture
 def file(tmp_path):
-    """The first layout, saved."""
+    """The default layout, saved."""
     file = tmp_path / "layout.ini"
     file.write_text(dock_layout.default_layout(SLOTS, 1280, 800, 1.0).text)
     dock_layout.stamp(file, 1.0, {"training", "view"})
@@ -90,7 +90,7 @@ def test_bars_and_side_grow_with_the_scale(scale):
     assert f"SizeRef={round(344 * scale)}," in text
 
 
-def test_what_was_stamped_is_loaded_at_the_same_scale_only(tmp_path):
+def test_a_stamped_layout_is_loaded_at_the_same_scale_only(tmp_path):
     file, start = tmp_path / "layout.ini", dock_layout.default_layout(SLOTS, 1280, 800, 1.5)
     file.write_text(start.text)
     assert dock_layout.load(file, SLOTS, 1.5) is None, "not ours yet"
@@ -115,20 +115,20 @@ def test_a_lost_or_broken_file_gives_the_default(tmp_path):
         assert dock_layout.load(file, SLOTS, 1.0) is None
 
 
-def test_a_panel_that_joins_is_docked_at_its_first_place_and_the_others_stay(file):
+def test_a_new_panel_is_docked_at_its_default_place_and_the_others_stay(file):
     before = file.read_text()
     moved = before.replace("DockId=0x00000006,0", "DockId=0x00000009,7")  # Training, moved below by the user
     file.write_text(moved)
     found = dock_layout.load(file, [*SLOTS, TOY], 1.0)
     assert node_of(TOY, found.text) == TOY.area.value
     assert docked_in(found.text).items() - docked_in(moved).items() == {(str(number_of("toy")), TOY.area.value)}
-    assert found.shown == {"training", "view", "toy"}, "open as it is at first, the others as they were"
+    assert found.shown == {"training", "view", "toy"}, "the new panel is open by default, the others are as they were"
     assert found.on_top == (), "no panel is brought to the front"
     shut = DockSlot("toy", Area.SIDE, shown=False)
     assert dock_layout.load(file, [*SLOTS, shut], 1.0).shown == {"training", "view"}
 
 
-def test_a_panel_that_joins_where_the_area_is_split_stands_beside_another_of_it_or_floats(file):
+def test_a_new_panel_of_a_split_area_is_docked_beside_another_of_that_area_or_floats(file):
     text = file.read_text().replace("Parent=0x00000008 SizeRef=344,442", "Parent=0x00000008 SizeRef=344,442 Split=Y")
     assert "Split=Y" in text.split("DockNode ID=0x00000007")[1].splitlines()[0]
     file.write_text(text.replace("DockId=0x00000007,1", "DockId=0x0000000C,0"))
@@ -139,7 +139,7 @@ def test_a_panel_that_joins_where_the_area_is_split_stands_beside_another_of_it_
     assert f"###{number_of('toy')}]" in found.text and node_of(TOY, found.text) is None
 
 
-def test_a_panel_that_is_gone_takes_no_other_with_it(file):
+def test_a_removed_panel_leaves_the_others_in_place(file):
     found = dock_layout.load(file, SLOTS[1:], 1.0)
     assert found.shown == {"view"} and node_of(SLOTS[2], found.text) == Area.SIDE.value
 

@@ -31,7 +31,7 @@ def followed():
     )
 
 
-def test_a_new_scene_begins_with_what_was_asked_for_once(followed, scene):
+def test_a_new_scene_begins_with_the_requested_settings_once(followed, scene):
     follower, s, calls = followed
     follower.follow(Status(scene=scene, scene_serial=1))
     assert calls == [scene.opened, "home"]
@@ -41,7 +41,7 @@ def test_a_new_scene_begins_with_what_was_asked_for_once(followed, scene):
     assert s.march == scene.train.march and s.scene_serial == 2
 
 
-def test_another_method_leaves_camera_thresholds_and_a_alone(followed, scene):
+def test_another_method_leaves_the_camera_the_thresholds_and_a_alone(followed, scene):
     follower, s, calls = followed
     follower.follow(Status(scene=scene, scene_serial=1))
     s.march = replace(s.march, occ_thre=0.3)
@@ -81,7 +81,7 @@ def test_in_another_place_the_thresholds_follow(followed, scene):
     assert s.march == replace(march, alpha_thre=0.2)
 
 
-def test_thresholds_that_do_not_fit_are_told_and_left(scene):
+def test_thresholds_that_do_not_fit_are_reported_and_not_used(scene):
     said, s = [], state()
     SceneFollower(s, {"near_plane": 1e8}, {}, print, lambda: None, said.append).follow(
         Status(scene=scene, scene_serial=1)

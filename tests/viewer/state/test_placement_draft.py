@@ -1,4 +1,4 @@
-"""The edited place beside the one that is trained in."""
+"""The edited place and the trained one."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_without_a_scene_nothing_is_edited():
     assert empty.place is None and not empty.changed and empty.problem == "" and empty.reach_text() == ""
 
 
-def test_it_begins_with_what_is_trained_in_and_goes_back_there():
+def test_it_begins_with_the_trained_place_and_reverts_to_it():
     edited = draft()
     assert edited.place == TRAINED and not edited.changed
     edited.set(n_levels=4, near_plane=0.0)
@@ -40,7 +40,7 @@ def test_larger_and_smaller_keep_the_middle():
     assert edited.place.box == pytest.approx(TRAINED.box, abs=1e-4)
 
 
-def test_another_up_keeps_what_was_edited_and_another_place_throws_it_away():
+def test_another_up_keeps_the_edits_and_another_place_discards_them():
     edited = draft()
     edited.larger()
     box = edited.place.box
@@ -53,13 +53,13 @@ def test_another_up_keeps_what_was_edited_and_another_place_throws_it_away():
     assert edited.place is None
 
 
-def test_a_fit_is_edited_but_for_its_up():
+def test_a_fit_replaces_everything_but_up():
     edited = draft()
     edited.take(Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), 5, 0.1, (0.0, -1.0, 0.0)))
     assert edited.place == Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), 5, 0.1, TRAINED.up)
 
 
-def test_a_wrong_box_says_why():
+def test_an_invalid_box_says_why():
     edited = draft()
     edited.set_number(0, 4.0)
     assert "4 to 1 along x" in edited.problem and edited.state_text().startswith("The box must")
@@ -74,7 +74,7 @@ def test_it_says_whether_it_is_trained_in():
     assert "grey box" in edited.state_text()
 
 
-def test_what_the_levels_reach():
+def test_it_says_how_far_the_levels_reach():
     edited = draft()
     assert "4 x 4 x 6 units" in edited.reach_text()
     edited.set(n_levels=1)

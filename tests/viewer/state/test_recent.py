@@ -3,7 +3,7 @@ import pytest
 from viewer.state import recent
 
 
-def test_newest_first_without_doubles(tmp_path):
+def test_the_newest_is_first_and_there_are_no_duplicates(tmp_path):
     file = tmp_path / "cache" / "recent.json"
     for path in ("a", "b", "a", "ü"):
         recent.add(file, path)
@@ -18,7 +18,7 @@ def test_the_list_stays_short(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"a": 1}', "[1, null, [2]]", "\x00\xff"])
-def test_a_broken_list_is_an_empty_one(tmp_path, content):
+def test_a_broken_list_counts_as_empty(tmp_path, content):
     file = tmp_path / "recent.json"
     file.write_bytes(content.encode("latin-1"))
     assert recent.load(file) == []

@@ -27,7 +27,7 @@ def sharing(sent):
     return sharing
 
 
-def test_a_change_is_sent_once_and_only_when_the_hand_has_left_the_slider(sharing, sent):
+def test_a_change_is_sent_once_and_only_after_the_slider_is_released(sharing, sent):
     sharing.update(STATUS, MARCH, held=False)
     sharing.update(STATUS, MARCH, held=False)
     assert sent == [MARCH]
@@ -38,21 +38,21 @@ def test_a_change_is_sent_once_and_only_when_the_hand_has_left_the_slider(sharin
     assert sent == [MARCH, other]
 
 
-def test_nothing_is_sent_unless_it_is_wanted_and_its_own_thresholds_come_back(sharing, sent):
+def test_switching_it_off_restores_trainings_own_thresholds(sharing, sent):
     sharing.set(False)
     sharing.update(STATUS, MARCH, held=False)
     assert sent == [None] and not sharing.on
 
 
-def test_a_reset_keeps_the_wish_and_another_scene_ends_it(sharing, sent):
+def test_a_reset_keeps_sharing_on_and_another_scene_ends_it(sharing, sent):
     sharing.update(STATUS, MARCH, held=False)
     sharing.update(replace(STATUS, scene_serial=2), MARCH, held=False)
-    assert sharing.on and sent == [MARCH, MARCH], "a scene that starts again has to get them again"
+    assert sharing.on and sent == [MARCH, MARCH], "a restarted scene needs them again"
     sharing.update(replace(STATUS, scene=CUBE, scene_serial=3), MARCH, held=False)
     assert not sharing.on and len(sent) == 2
 
 
-def test_a_run_that_is_taken_up_keeps_the_wish(sharing, sent):
+def test_a_run_that_is_taken_up_keeps_sharing_on(sharing, sent):
     snapshot, other = (SimpleNamespace(**vars(BALL) | {"opened": f"{name}.safetensors"}) for name in "ab")
     sharing.update(replace(STATUS, scene=snapshot, scene_serial=2, former=object()), MARCH, held=False)
     assert sharing.on and sent == [MARCH]
@@ -60,7 +60,7 @@ def test_a_run_that_is_taken_up_keeps_the_wish(sharing, sent):
     assert not sharing.on, "another snapshot of the dataset is another scene"
 
 
-def test_a_way_out_of_a_collapse_with_other_thresholds_ends_it(sharing, sent):
+def test_a_rescue_with_other_thresholds_ends_sharing(sharing, sent):
     sharing.update(STATUS, MARCH, held=False)
     sharing.update(replace(STATUS, collapse=object()), MARCH, held=False)
     sharing.update(replace(STATUS, march=MarchSettings()), MARCH, held=False)

@@ -11,7 +11,7 @@ def lines(path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_line_per_period_with_widgets_only_when_they_changed(tmp_path):
+def test_it_writes_a_line_per_period_with_widgets_only_when_they_changed(tmp_path):
     path = tmp_path / "log.jsonl"
     log = StatusLog(path)
     for now, widgets in ((0.0, {"a": (0, 0, 1, 1)}), (PERIOD, {"a": (0, 0, 1, 1)}), (2 * PERIOD, {})):

@@ -20,12 +20,12 @@ def state() -> ViewState:
     return s
 
 
-def test_without_a_camera_or_a_pixel_nothing_is_asked_for():
+def test_without_a_camera_or_a_pixel_nothing_is_requested():
     assert ViewState(MarchSettings(), ViewSettings()).due(10, 10, 0.0, False) is None
     assert state().due(0, 10, 0.0, False) is None
 
 
-def test_a_change_is_asked_for_at_once_and_again_at_rest():
+def test_a_change_is_requested_at_once_and_again_at_rest():
     s = state()
     first = s.due(10, 10, 0.0, held=False)
     assert first.moving
@@ -70,7 +70,7 @@ def test_holding_still_does_not_lower_the_resolution():
     assert s.due(10, 10, 3.0, held=False) is None
 
 
-def test_a_ray_that_changes_is_asked_for_at_rest():
+def test_a_changed_ray_is_requested_at_rest():
     s = state()
     s.due(10, 10, 0.0, held=False)
     s.due(10, 10, 1.0, held=False)
@@ -80,21 +80,21 @@ def test_a_ray_that_changes_is_asked_for_at_rest():
     assert s.due(10, 10, 2.1, held=False) is None
 
 
-def test_a_drag_that_stops_comes_to_rest_only_when_let_go():
+def test_a_drag_that_stops_comes_to_rest_only_when_released():
     s = state()
     s.due(10, 10, 0.0, held=True)
     assert s.due(10, 10, 5.0, held=True) is None
     assert not s.due(10, 10, 5.1, held=False).moving
 
 
-def test_field_of_view_of_camera_and_setting_agree():
+def test_the_fields_of_view_of_camera_and_setting_agree():
     s = state()
     assert s.view.fov == pytest.approx(math.degrees(0.7))
     s.set_view(fov=60.0)
     assert s.camera.fov_y == pytest.approx(math.radians(60.0))
 
 
-def test_what_was_kept_as_a_is_asked_for_while_it_is_compared():
+def test_the_settings_kept_as_a_are_requested_while_they_are_compared():
     s = state()
     assert s.current(10, 10).other is None
     s.keep_as_a()
@@ -109,7 +109,7 @@ def test_what_was_kept_as_a_is_asked_for_while_it_is_compared():
     assert (s.current(10, 10).other, s.current(10, 10).march) == (request.march, kept)
 
 
-def test_the_former_run_is_asked_for_with_the_present_thresholds_while_there_is_one():
+def test_the_former_run_is_requested_with_the_present_thresholds_while_there_is_one():
     s = state()
     s.set_view(compare=Compare.RUN)
     assert (s.current(10, 10).view.compare, s.current(10, 10).runs) == (Compare.OFF, ())
@@ -137,7 +137,7 @@ def test_the_photo_is_named_until_the_camera_leaves_it():
         assert s.current(10, 10).photo is None
 
 
-def test_without_anything_to_compare_with_the_request_is_for_the_plain_picture():
+def test_without_a_second_picture_the_request_is_for_the_plain_one():
     s = state()
     for compare in (Compare.SETTINGS, Compare.PHOTO):
         s.set_view(compare=compare)
@@ -186,7 +186,7 @@ def test_an_invalid_change_leaves_everything_as_it_was():
     assert s.march == MarchSettings()
 
 
-def test_a_new_scene_is_asked_for_even_from_the_same_camera():
+def test_a_new_scene_is_requested_even_from_the_same_camera():
     s = state()
     first = s.due(10, 10, 0.0, held=False)
     s.due(10, 10, 1.0, held=False)
@@ -218,7 +218,7 @@ def test_another_up_turns_the_camera_and_the_same_one_leaves_it_alone():
     np.testing.assert_allclose(s.camera.position, before.position)
 
 
-def test_a_scene_that_moves_keeps_the_camera_and_what_the_user_changed(ball):
+def test_a_scene_in_another_place_keeps_the_camera_and_what_the_user_changed(ball):
     scene = open_scene(ball)
     place = scene.info.place._replace(box=(-3.0, -3.0, -3.0, 3.0, 3.0, 3.0))
     moved = scene.moved(place, seed=0).info
@@ -231,7 +231,7 @@ def test_a_scene_that_moves_keeps_the_camera_and_what_the_user_changed(ball):
     assert s.march == replace(moved.train.march, alpha_thre=0.3)
 
 
-def test_a_step_that_is_too_small_for_the_larger_box_is_let_go(ball):
+def test_a_step_size_too_small_for_the_larger_box_is_dropped(ball):
     scene = open_scene(ball)
     march = replace(scene.info.train.march, render_step_size=100.0)
     far = replace(scene.info, box=(-5e4, -5e4, -5e4, 5e4, 5e4, 5e4), train=replace(scene.info.train, march=march))
@@ -241,14 +241,14 @@ def test_a_step_that_is_too_small_for_the_larger_box_is_let_go(ball):
     assert s.march == replace(march, alpha_thre=0.3)
 
 
-def test_where_nothing_moves_requests_have_no_time():
+def test_in_a_static_scene_requests_have_no_time():
     s = state()
     s.set_playback(time=0.5)
     s.place(s.camera, time=0.5)
     assert s.playback is None and s.due(10, 10, 0.0, held=False).pose.time is None
 
 
-def test_the_time_that_runs_is_asked_for_as_moving_and_once_more_at_rest():
+def test_playback_requests_each_time_as_moving_and_the_last_one_again_at_rest():
     s = state()
     s.playback = Playback(playing=True, seconds=10.0)
     for moment in range(1, 4):

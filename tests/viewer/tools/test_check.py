@@ -27,14 +27,14 @@ def opened():
 
 
 def finish(tool: CheckTool, opened: OpenScene) -> int:
-    """Slices until nothing is left to do; how many there were."""
+    """Run slices until nothing is left to do; returns their number."""
     n = 0
     while tool.slice(opened):
         n += 1
     return n
 
 
-def test_without_being_asked_it_says_of_a_dataset_what_check_says(opened):
+def test_without_being_asked_it_reports_what_the_check_command_reports(opened):
     tool = CheckTool()
     tool.new_scene(opened)
     assert tool.result is None
@@ -49,7 +49,7 @@ def test_without_being_asked_it_says_of_a_dataset_what_check_says(opened):
     assert result.grade is Grade.DOUBTFUL, "12 views are few"
 
 
-def test_the_poses_are_judged_at_once_and_pictures_one_slice_after_the_other(opened, monkeypatch):
+def test_poses_are_judged_at_once_and_pictures_slice_by_slice(opened, monkeypatch):
     monkeypatch.setattr(check, "SLICE_SECONDS", 0.0)
     tool = CheckTool()
     assert tool.slice(opened)
@@ -62,14 +62,14 @@ def test_the_poses_are_judged_at_once_and_pictures_one_slice_after_the_other(ope
     assert tool.result.finished and not tool.slice(opened)
 
 
-def test_it_does_not_wait_for_what_other_tools_took(opened, monkeypatch):
+def test_it_does_not_wait_when_other_tools_exceeded_their_share(opened, monkeypatch):
     monkeypatch.setattr(check, "SLICE_SECONDS", 0.0)
     tools = Toolbox()
     tools.new_scene(opened)
     tools.ask(IMAGES, frozenset(), opened)
     n_steps = 0
     while tools.result(CHECK) is None or not tools.result(CHECK).finished:
-        tools._next_at[False] = math.inf  # the others have had far more than their share
+        tools._next_at[False] = math.inf  # the others have far exceeded their share
         tools._next_at[True] = 0.0
         assert tools.slice(opened, training=True)
         n_steps += 1
@@ -107,7 +107,7 @@ def test_another_place_and_another_up_are_judged_without_looking_at_pictures_aga
     assert any("sides 1 x 1 x 1" in text for _, text in tool.result.facts)
 
 
-def test_looking_changes_nothing_that_training_depends_on():
+def test_checking_changes_nothing_that_training_depends_on():
     losses = []
     for looked in (False, True):
         opened, tool = scene(), CheckTool()
@@ -119,7 +119,7 @@ def test_looking_changes_nothing_that_training_depends_on():
     assert losses[0] == losses[1]
 
 
-def test_what_was_handed_over_is_not_written_to_again(opened):
+def test_arrays_that_were_handed_over_are_not_written_to_again(opened):
     tool = CheckTool()
     tool.slice(opened)
     drawing = tool.result.drawing

@@ -34,7 +34,7 @@ def culprits(scene, size=(64, 48), **changes):
         {"render_step_size": 900.0},
     ],
 )
-def test_putting_the_found_settings_back_brings_samples_back(scene, changes):
+def test_resetting_the_settings_found_brings_samples_back(scene, changes):
     scene.trainer.grid.occs.clamp_(max=0.9)
     found = culprits(scene, **changes)
     names = {name for name, _ in found.back}
@@ -62,14 +62,14 @@ def test_a_camera_that_looks_away_blames_nothing(scene):
     request = view_request(scene.info, replace(scene.info.train.march, alpha_thre=0.4))
     c2w = list(request.pose.c2w)
     for i in (0, 2, 4, 6, 8, 10):
-        c2w[i] = -c2w[i]  # turned about its own up axis
+        c2w[i] = -c2w[i]  # turn about its own up axis
     tool = EmptiedTool()
     tool.ask(replace(request, pose=replace(request.pose, c2w=tuple(c2w))), scene)
     tool.slice(scene)
     assert tool.result.back == () and tool.result.offer() == ""
 
 
-def test_planes_that_do_not_go_together_are_no_way_back():
+def test_a_reset_that_would_swap_near_and_far_is_not_offered():
     march = MarchSettings(near_plane=50.0, far_plane=60.0)
     changes = [("far_plane", 10.0), ("near_plane", 0.0)]
     assert find_culprits(march, changes, lambda march: march.near_plane < 5.0) == (("near_plane", 0.0),)

@@ -1,4 +1,4 @@
-"""Where the open scene lies, as its silhouettes tell."""
+"""The box of the open scene, fitted to its silhouettes."""
 
 from tests.ball import CENTRE, RADIUS
 from tests.viewer.live import paused_after
@@ -20,7 +20,7 @@ def test_it_finds_the_ball_wherever_the_box_is(session):
         assert found.place.box[axis] < middle - RADIUS and middle + RADIUS < found.place.box[axis + 3]
 
 
-def test_a_question_about_another_scene_and_one_taken_back_have_no_answer(session):
+def test_questions_about_another_scene_or_withdrawn_ones_have_no_answer(session):
     paused_after(session, 1)
     session.ask(FIT, FitQuestion(1, session.status.scene_serial - 1))
     session.ask(FIT, FitQuestion(2, session.status.scene_serial))

@@ -15,18 +15,18 @@ def rows(order, descending=False, split=None) -> list[int]:
     return arranged(PHOTOS, NAMES, PSNRS, split, order, descending)
 
 
-def test_names_are_sorted_as_people_count():
+def test_names_are_sorted_in_natural_order():
     assert [NAMES[row] for row in rows(Order.NAME)] == ["b", "r_0", "R_1", "r_2", "r_3", "r_10"]
     assert rows(Order.NAME, descending=True) == rows(Order.NAME)[::-1]
 
 
-def test_what_is_not_measured_comes_last_either_way():
+def test_unmeasured_views_come_last_in_either_order():
     assert rows(Order.PSNR) == [5, 0, 3, 2, 1, 4]
     assert rows(Order.PSNR, descending=True) == [2, 3, 0, 5, 1, 4]
 
 
 @pytest.mark.parametrize("order", Order)
-def test_a_split_alone_is_the_whole_without_the_other(order):
+def test_a_single_split_has_the_order_of_the_whole_list(order):
     for split in Split:
         assert rows(order, split=split) == [row for row in rows(order) if PHOTOS[row].split is split]
     assert rows(Order.DATASET) == list(range(6))
@@ -46,7 +46,7 @@ def test_each_thumbnail_lies_where_its_corners_say(shape):
         np.testing.assert_allclose(part, thumbnail / 255.0, atol=1e-6)
 
 
-def test_a_figure_grows_old_with_training():
+def test_a_figure_becomes_old_with_training():
     assert not is_old(0, 0) and not is_old(100, 110)
     assert is_old(100, 112) and is_old(0, 1)
 
@@ -65,5 +65,5 @@ def test_a_figure_of_a_later_step_is_old():
         ([], []),
     ],
 )
-def test_labels_are_short_and_tell_names_apart(names, short):
+def test_labels_are_short_and_distinguish_names(names, short):
     assert labels(names) == short

@@ -29,7 +29,7 @@ def opened():
 
 
 def finish(tool: ImagesTool, opened: OpenScene) -> list[int]:
-    """Slices until nothing is left to do; the views in the order they were measured."""
+    """Run slices until nothing is left to do; returns the views in the order in which they were measured."""
     order, before = [], None
     while tool.slice(opened):
         after = tool.result.steps
@@ -39,7 +39,7 @@ def finish(tool: ImagesTool, opened: OpenScene) -> list[int]:
     return order
 
 
-def test_it_does_nothing_until_it_is_asked_and_after_it_is_told_to_stop(opened):
+def test_it_does_nothing_before_it_is_asked_and_after_it_is_stopped(opened):
     tool = ImagesTool()
     tool.new_scene(opened)
     assert not tool.slice(opened) and tool.result is None
@@ -50,7 +50,7 @@ def test_it_does_nothing_until_it_is_asked_and_after_it_is_told_to_stop(opened):
     assert tool.result.scene is opened.info
 
 
-def test_every_psnr_is_the_evaluations(opened):
+def test_every_psnr_equals_the_evaluations(opened):
     for _ in range(20):
         opened.step()
     tool = ImagesTool()
@@ -82,7 +82,7 @@ def test_views_in_sight_are_measured_first_and_more_often(opened):
     assert counts[seen].mean() > 2.0 * np.delete(counts, seen).mean()
 
 
-def test_figures_that_are_fresh_are_left_alone(opened):
+def test_recent_figures_are_not_measured_again(opened):
     for _ in range(60):
         opened.step()
     tool = ImagesTool()
@@ -95,7 +95,7 @@ def test_figures_that_are_fresh_are_left_alone(opened):
     assert tool.slice(opened)
 
 
-def test_figures_of_weights_that_training_went_back_from_are_measured_again(opened):
+def test_figures_are_measured_again_after_training_went_back(opened):
     opened.step()
     tool = ImagesTool()
     tool.ask(frozenset(), opened)
@@ -105,14 +105,14 @@ def test_figures_of_weights_that_training_went_back_from_are_measured_again(open
     assert (tool.result.steps == opened.trainer.step_count).all()
 
 
-def test_views_in_sight_that_the_scene_lacks_are_passed_over(opened):
+def test_views_in_sight_that_the_scene_lacks_are_ignored(opened):
     tool = ImagesTool()
     tool.ask(frozenset({3, N, 1000}), opened)
     order = finish(tool, opened)
     assert order[0] == 3 and sorted(order) == list(range(N))
 
 
-def test_what_was_handed_over_is_not_written_to_again(opened):
+def test_arrays_that_were_handed_over_are_not_written_to_again(opened):
     tool = ImagesTool()
     tool.ask(frozenset(), opened)
     while tool.result.thumbnails is None:
@@ -161,7 +161,7 @@ def flat_views(height, width, color=(200, 100, 50, 255)) -> Views:
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (800, 800), (300, 40), (9, 200), (2, 2)])
-def test_a_thumbnail_is_the_photo_in_the_middle_of_what_it_leaves_transparent(height, width):
+def test_a_thumbnail_is_the_photo_centred_on_a_transparent_ground(height, width):
     picture = np.zeros((64, 96, 4), np.uint8)
     draw_thumbnail(flat_views(height, width), 0, picture)
     drawn = picture[..., 3] > 0

@@ -42,7 +42,7 @@ def answer(session, asked):
     return session.result(INSPECTOR)
 
 
-def test_the_ray_is_that_of_the_pictures_pixel(paused):
+def test_the_ray_agrees_with_the_pixel_of_the_picture(paused):
     for thresholds in ({}, {"early_stop_eps": 0.3, "alpha_thre": 0.05}):
         asked = question(paused, **thresholds)
         found = answer(paused, asked)
@@ -55,7 +55,7 @@ def test_the_ray_is_that_of_the_pictures_pixel(paused):
     assert found.report.stop is Stop.OPAQUE
 
 
-def test_as_ray_is_marched_through_the_former_run(paused, monkeypatch):
+def test_a_ray_of_picture_a_is_marched_through_the_former_run(paused, monkeypatch):
     monkeypatch.setattr(inspector, "LIVE_SECONDS", 0.0)
     paused.train_with(Overrides(method={"field": "ngp", "sampler": "stratified"}, sampler={"n_bins": 16}))
     for _ in range(3):
@@ -75,12 +75,12 @@ def test_as_ray_is_marched_through_the_former_run(paused, monkeypatch):
     paused.ask(INSPECTOR, asked)
     for _ in range(3):
         paused.tick()
-    assert paused.result(INSPECTOR).step == former.step_count, "only the present run goes on"
+    assert paused.result(INSPECTOR).step == former.step_count, "only the present run continues"
 
 
-def test_a_former_run_that_is_let_go_has_no_ray_and_fails_nothing(paused):
+def test_a_former_run_that_is_dropped_has_no_ray_and_raises_no_error(paused):
     asked = dataclasses.replace(question(paused), of=Compare.RUN)
-    assert answer(paused, asked) is None, "there was never one"
+    assert answer(paused, asked) is None, "there was never a former run"
     paused.train_with(Overrides(method={"field": "ngp", "sampler": "stratified"}))
     paused.pause()
     assert answer(paused, asked) is not None
@@ -114,7 +114,7 @@ def test_the_ray_is_inspected_again_as_training_goes_on(paused):
     assert again.report.color != first.report.color
 
 
-def test_while_the_camera_moves_a_question_is_answered_all_the_same(paused, monkeypatch):
+def test_a_question_is_answered_even_while_the_camera_moves(paused, monkeypatch):
     monkeypatch.setattr(inspector, "LIVE_SECONDS", 0.0)
     answer(paused, question(paused))
     request = view_request(paused.status.scene, paused.status.march, moving=True)
@@ -140,7 +140,7 @@ def test_a_reset_scene_forgets_the_ray(paused):
     assert paused.result(INSPECTOR) is None
 
 
-def test_the_camera_of_a_question_is_the_pictures(paused):
+def test_the_camera_of_a_question_is_that_of_the_picture(paused):
     request = view_request(paused.status.scene, paused.status.march, size=SIZE)
     camera = camera_of(request.pose, *SIZE, "cpu")
     assert question(paused).origin == pytest.approx(camera.c2w[:3, 3].tolist(), abs=1e-6)

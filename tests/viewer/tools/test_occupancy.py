@@ -20,7 +20,7 @@ def finish(session):
     return session.result(GRID)
 
 
-def test_every_cell_is_told_once(session):
+def test_every_cell_is_counted_once(session):
     session.ask(GRID, 0.01)
     facts, grid = finish(session), trainer_of(session).grid
     assert facts.n_cells == grid.occs.numel()
@@ -31,7 +31,7 @@ def test_every_cell_is_told_once(session):
     assert abs(int(facts.counts.sum()) - int(inside.sum())) <= 2
 
 
-def test_cameras_are_counted_in_slices_until_all_are_looked_through(session, monkeypatch):
+def test_cameras_are_counted_in_slices_until_none_is_left(session, monkeypatch):
     monkeypatch.setattr(occupancy, "SLICE_SECONDS", 0.0)
     session.ask(GRID, 0.01)
     shares = []
@@ -46,7 +46,7 @@ def test_cameras_are_counted_in_slices_until_all_are_looked_through(session, mon
     assert 0 < facts.seen_by[2] <= 9
 
 
-def test_a_threshold_above_all_values_leaves_no_cell_to_be_seen(session):
+def test_with_a_threshold_above_all_values_no_cell_is_seen(session):
     session.ask(GRID, 0.01)
     assert finish(session).seen_by is not None
     trainer_of(session).grid.occs.clamp_(max=0.5)
@@ -54,7 +54,7 @@ def test_a_threshold_above_all_values_leaves_no_cell_to_be_seen(session):
     assert finish(session).seen_by is None
 
 
-def test_a_grid_at_rest_is_looked_at_once_and_a_trained_one_again(session):
+def test_an_unchanged_grid_is_examined_once_and_a_trained_one_again(session):
     session.ask(GRID, 0.01)
     first = finish(session)
     session.ask(GRID, 0.01)
@@ -72,7 +72,7 @@ def test_a_closed_panel_costs_nothing(session):
     assert not session.tick()
 
 
-def test_another_scene_is_looked_at_anew(session):
+def test_another_scene_is_examined_anew(session):
     session.ask(GRID, 0.01)
     finish(session)
     session.reset()

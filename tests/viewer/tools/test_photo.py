@@ -50,7 +50,7 @@ def test_it_is_the_error_over_the_photos_own_pixels(session, photo):
     assert found.largest == pytest.approx(float((rendered - target).abs().max()), abs=1e-4)
 
 
-def test_what_a_mask_hides_is_not_compared(tmp_path, monkeypatch):
+def test_masked_pixels_are_not_compared(tmp_path, monkeypatch):
     folder = write_nerfstudio(tmp_path / "mixed", mixed_ball_views(10), per_frame=True, aabb=[-1, -1, -1, 1, 1, 1])
     hidden = np.zeros((20, 36), bool)
     hidden[:, :11] = True
@@ -65,7 +65,7 @@ def test_what_a_mask_hides_is_not_compared(tmp_path, monkeypatch):
     assert found.psnr == pytest.approx(psnr(rendered, target), abs=1e-3)
 
 
-def test_off_the_views_there_is_nothing_to_measure(session):
+def test_away_from_the_views_nothing_is_measured(session):
     ask(session, PhotoId(Split.TRAIN, 0))
     assert finish(session) is not None
     ask(session, None)
@@ -84,7 +84,7 @@ def test_other_thresholds_are_measured_anew(session):
     assert finish(session).psnr < first.psnr
 
 
-def test_while_training_the_weights_move_and_the_count_begins_anew(session):
+def test_during_training_the_measurement_starts_again_with_new_weights(session):
     ask(session, PhotoId(Split.TRAIN, 0))
     finish(session)
     session.resume()
@@ -99,7 +99,7 @@ def test_while_training_the_weights_move_and_the_count_begins_anew(session):
     assert math.isfinite(session.result(PHOTO).psnr)
 
 
-def test_a_photo_that_is_not_there_is_told(session):
+def test_a_missing_photo_is_reported(session):
     ask(session, PhotoId(Split.TEST, 3))
     session.tick()
     assert ["3 test views" in n.text for n in session.take_notices() if n.error] == [True]

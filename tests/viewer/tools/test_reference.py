@@ -71,7 +71,7 @@ def test_a_question_about_another_view_starts_again(session):
     assert finish(session).psnr > first.psnr
 
 
-def test_while_training_tools_keep_to_their_share(session):
+def test_during_training_tools_keep_to_their_share(session):
     session.resume()
     asked(session)
     before, ticks = session.status.step, 0
@@ -79,10 +79,10 @@ def test_while_training_tools_keep_to_their_share(session):
         session.tick()
         ticks += 1
         assert ticks < 2000, "no slice came in 2000 steps"
-    assert session.status.step - before >= ticks - 1, "a slice stands beside a step, it takes no step's place"
+    assert session.status.step - before >= ticks - 1, "a slice comes in addition to a step, not instead of one"
 
 
-def test_a_tool_that_fails_is_told_and_stops_and_training_goes_on(session, monkeypatch):
+def test_a_failing_tool_is_reported_and_stopped_and_training_continues(session, monkeypatch):
     session.resume()
     asked(session)
     monkeypatch.setattr("viewer.tools.scattered.scattered", lambda *_: 1 / 0)

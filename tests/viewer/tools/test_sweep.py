@@ -1,4 +1,4 @@
-"""The sweep of the shown view, by hand-called slices."""
+"""The sweep of the shown view, slice by slice."""
 
 import dataclasses
 import math
@@ -62,7 +62,7 @@ def test_large_views_are_swept_small_and_keep_their_shape(session):
     assert (result.width, result.height) == (LONGEST_SIDE, LONGEST_SIDE * 10 // 16)
 
 
-def test_training_that_goes_on_meanwhile_does_not_mix_into_a_sweep(session):
+def test_training_during_a_sweep_does_not_affect_it(session):
     asked(session)
     calm = finish(session).curve
     asked(session)
@@ -74,7 +74,7 @@ def test_training_that_goes_on_meanwhile_does_not_mix_into_a_sweep(session):
         assert (a.value, a.evaluations, a.psnr_vs_off) == (b.value, b.evaluations, pytest.approx(b.psnr_vs_off))
 
 
-def test_a_sweep_changes_nothing_of_training(session):
+def test_a_sweep_leaves_training_alone(session):
     before = state_of(trainer_of(session))
     asked(session)
     finish(session)
@@ -94,7 +94,7 @@ def test_a_stopped_sweep_does_nothing_more_and_keeps_its_points(session):
     assert not stopped.running and not stopped.finished and len(stopped.curve.points) == 3 and stopped.share < 1.0
 
 
-def test_a_new_question_takes_the_place_of_the_old_one(session):
+def test_a_new_question_replaces_the_old_one(session):
     asked(session)
     session.tick()
     asked(session, "alpha_thre")
@@ -108,7 +108,7 @@ def test_another_scene_voids_the_sweep(session):
     assert session.result(SWEEP) is None
 
 
-def test_what_cannot_be_swept_is_said(session):
+def test_a_setting_that_cannot_be_swept_is_reported(session):
     asked(session, "near_plane", far_plane=0.01)
     result = session.result(SWEEP)
     assert "near_plane has no range" in result.problem and result.curve is None and not result.running

@@ -1,4 +1,4 @@
-"""The main loop's pace, on a clock of its own."""
+"""The main loop's pace, on a simulated clock."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from viewer.widgets.pace import FASTEST, IDLE, IDLE_AFTER, SLOWEST, Pace
 
 
 class Clock:
-    """Time that passes only by sleeping and working."""
+    """A clock that advances only by sleeping and by simulated work."""
 
     def __init__(self):
         self.now = 100.0
@@ -27,7 +27,7 @@ def clock(monkeypatch):
 
 
 def periods(clock, work: float, seconds: float, used: bool = True, news=lambda: False) -> list[float]:
-    """How long each frame takes that works for some seconds."""
+    """The duration of each frame, each of which works for `work` seconds."""
     loop, found, end = Pace(), [], clock.now + seconds
     while clock.now < end:
         began, _ = loop.begin()
@@ -42,7 +42,7 @@ def test_it_sleeps_twice_as_long_as_it_works_within_limits(clock, work, period):
     assert periods(clock, work, 5.0)[-1] == pytest.approx(period, rel=0.01)
 
 
-def test_a_window_that_nobody_uses_slows_down_until_there_is_news(clock):
+def test_an_idle_window_slows_down_until_there_is_news(clock):
     found = periods(clock, 0.001, 10.0, used=False)
     assert found[-1] == pytest.approx(IDLE, abs=FASTEST)
     assert periods(clock, 0.001, 10.0, used=False, news=lambda: True)[-1] == pytest.approx(FASTEST)

@@ -1,13 +1,13 @@
-"""Laws of the window's colours, by the contrast ratio of WCAG 2.2: 1 for equal colours, 21 for black and white."""
+"""Contrast of the window's colours, by the ratio of WCAG 2.2: 1 for equal colours, 21 for black and white."""
 
 import pytest
 
 style = pytest.importorskip(
-    "viewer.widgets.style", reason="the window's colours need Dear PyGui, and that libGL", exc_type=ImportError
+    "viewer.widgets.style", reason="the window's colours need Dear PyGui, which needs libGL", exc_type=ImportError
 )
 
 READABLE, SEEN = 4.5, 3.0
-"""What WCAG asks for of small text, and of a widget's parts."""
+"""The contrast that WCAG requires of small text and of a widget's parts."""
 
 
 def luminance(color) -> float:
