@@ -1,4 +1,4 @@
-"""Which pixels are drawn from views."""
+"""Drawing pixels from views."""
 
 import pytest
 import torch
@@ -14,24 +14,24 @@ def generator(seed=0) -> torch.Generator:
 
 
 def views_of(batch) -> torch.Tensor:
-    """The view of each ray (n,), known by its camera's place."""
+    """The view of each ray (n,), identified by its camera's position."""
     return torch.cdist(batch.rays.rays_o, VIEWS.cameras.c2w[:, :3, 3]).argmin(1)
 
 
 @pytest.mark.parametrize("among", [[3], [0, 4], [4, 2, 1], range(5)])
-def test_all_the_views_drawn_from_and_no_others_are_drawn(among):
+def test_exactly_the_given_views_are_drawn_from(among):
     batch = VIEWS.sample(500, generator(), torch.tensor(among))
     assert set(views_of(batch).tolist()) == set(among)
 
 
-def test_drawing_among_all_views_is_drawing_from_all():
+def test_drawing_among_all_views_equals_drawing_without_a_choice():
     batch, among_all = VIEWS.sample(100, generator()), VIEWS.sample(100, generator(), torch.arange(5))
     torch.testing.assert_close(among_all, batch, rtol=0, atol=0)
 
 
-def test_drawing_among_some_views_is_drawing_from_those_alone():
-    some = torch.tensor([4, 1])
-    among, alone = VIEWS.sample(100, generator(), some), VIEWS.take(some).sample(100, generator())
+def test_drawing_among_some_views_equals_drawing_from_a_subset():
+    subset = torch.tensor([4, 1])
+    among, alone = VIEWS.sample(100, generator(), subset), VIEWS.take(subset).sample(100, generator())
     torch.testing.assert_close(among, alone, rtol=0, atol=0)
 
 
@@ -40,7 +40,7 @@ def test_drawing_from_no_view_is_refused():
         VIEWS.sample(10, generator(), torch.tensor([], dtype=torch.int64))
 
 
-def test_scattering_as_many_pixels_as_there_are_gives_the_whole_view():
+def test_scattering_at_least_all_pixels_gives_the_whole_view():
     background = torch.tensor([1.0, 0.5, 0.0])
     batch = VIEWS.scatter(3, 10_000, generator())
     torch.testing.assert_close(batch.over(background).view(12, 12, 3), VIEWS.photo(3, background))
@@ -58,7 +58,7 @@ def test_scattered_pixels_differ_and_cover_the_view_evenly(n_pixels):
 
 
 @pytest.mark.parametrize(("index", "pixels"), [(-1, [0]), (len(VIEWS), [0]), (0, [-4]), (0, [10**6])])
-def test_pixels_that_there_are_not_are_refused(index, pixels):
+def test_indices_out_of_range_are_refused(index, pixels):
     with pytest.raises(ValueError, match="counted from 0 to"):
         VIEWS.pixels(index, torch.tensor(pixels))
     with pytest.raises(ValueError, match="counted from 0 to"):

@@ -1,4 +1,4 @@
-"""A dataset format is one file and one line: this one lies in a temporary folder, and everything knows it."""
+"""A dataset format takes one file and one line: this one is in a temporary folder, and everything supports it."""
 
 import json
 import sys
@@ -70,7 +70,7 @@ def toy(tmp_path, monkeypatch):
     sys.modules.pop("toy_format", None)
 
 
-def test_it_is_opened_with_its_options_and_named_where_a_dataset_is_expected(toy, tmp_path):
+def test_it_is_opened_with_its_options_and_listed_where_a_dataset_is_expected(toy, tmp_path):
     dataset = open_dataset(toy)
     assert (dataset.format, dataset.name, len(dataset.train), len(dataset.test)) == ("toy", "scene", 6, 2)
     turned = open_dataset(toy, ReadOptions(axes="opencv"))
@@ -81,7 +81,7 @@ def test_it_is_opened_with_its_options_and_named_where_a_dataset_is_expected(toy
         open_dataset(tmp_path / "other.txt")
 
 
-def test_the_check_knows_it_and_its_mistakes(toy, tmp_path, capsys):
+def test_check_reports_on_it_and_its_mistakes(toy, tmp_path, capsys):
     report = check_dataset(toy)
     facts = dict(report.facts())
     assert facts["format"].startswith("toy, because its name is scene.toy") and facts["training"].startswith("6 views")
@@ -92,7 +92,7 @@ def test_the_check_knows_it_and_its_mistakes(toy, tmp_path, capsys):
     assert "expected a toy with a focal length" in capsys.readouterr().err
 
 
-def test_a_snapshot_of_it_goes_on(toy, tmp_path):
+def test_training_on_it_resumes_from_a_snapshot(toy, tmp_path):
     trainer = Trainer(open_dataset(toy, ReadOptions(axes="opencv")), SMALL_FIELD, SMALL_TRAINING)
     trainer.step()
     save_snapshot(tmp_path / "toy.safetensors", trainer)
@@ -101,7 +101,7 @@ def test_a_snapshot_of_it_goes_on(toy, tmp_path):
     assert resumed.step().loss == trainer.step().loss
 
 
-def test_without_its_line_nothing_knows_it(tmp_path):
+def test_without_its_line_it_is_not_recognised(tmp_path):
     path = tmp_path / "scene.toy"
     path.write_text("{}")
     with pytest.raises(DatasetError, match="is a file: expected"):

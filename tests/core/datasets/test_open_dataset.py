@@ -14,7 +14,7 @@ from tests.photos import write_colmap, write_llff, write_nerfstudio, write_pictu
 
 
 def refusal(path) -> str:
-    """The message with which a path is refused; one line that names the path."""
+    """The error message for a path: one line that names the path."""
     with pytest.raises(DatasetError) as caught:
         open_dataset(path)
     message = str(caught.value)
@@ -22,12 +22,12 @@ def refusal(path) -> str:
     return message
 
 
-def test_an_absent_folder_is_named(tmp_path):
+def test_a_missing_folder_is_named(tmp_path):
     assert f"{tmp_path / 'nowhere'} does not exist" in refusal(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("path", ["\0", "x" * 5000, ""])
-def test_what_cannot_be_a_path_is_refused(tmp_path, monkeypatch, path):
+def test_impossible_paths_are_refused(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
     assert refusal(path)
 
@@ -44,7 +44,7 @@ def test_a_file_is_not_a_folder(tmp_path, name):
     assert f"{tmp_path / name} is a file: expected a folder with transforms_train.json" in refusal(tmp_path / name)
 
 
-def test_an_archive_is_to_be_unpacked(tmp_path):
+def test_an_archive_must_be_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "scene", "w") as archive:
         archive.writestr("transforms.json", "{}")
     (tmp_path / "scene.tar.gz").write_bytes(b"")
@@ -52,13 +52,13 @@ def test_an_archive_is_to_be_unpacked(tmp_path):
         assert "unpack it" in refusal(tmp_path / name)
 
 
-def test_a_link_in_a_circle_is_named(tmp_path):
+def test_a_circular_link_is_named(tmp_path):
     os.symlink(tmp_path / "b", tmp_path / "a")
     os.symlink(tmp_path / "a", tmp_path / "b")
     assert "a link that leads nowhere" in refusal(tmp_path / "a")
 
 
-def test_another_folder_is_told_what_we_open_and_what_lies_there(tmp_path):
+def test_the_error_for_another_folder_lists_our_formats_and_its_contents(tmp_path):
     for index in range(9):
         (tmp_path / f"note_{index}.txt").touch()
     message = refusal(tmp_path)
@@ -67,7 +67,7 @@ def test_another_folder_is_told_what_we_open_and_what_lies_there(tmp_path):
     assert "and 4 more" in message
 
 
-def test_a_folder_of_datasets_is_told_to_open_one(tmp_path):
+def test_the_error_for_a_folder_of_datasets_says_to_open_one(tmp_path):
     write_ball(tmp_path / "ball", train=3)
     (tmp_path / "other").mkdir()
     assert re.search(r"is not a dataset: open what can be opened in it, ball/$", refusal(tmp_path))
@@ -78,7 +78,7 @@ def test_a_folder_of_datasets_is_told_to_open_one(tmp_path):
     )
 
 
-def test_the_json_names_its_folder_and_a_string_serves_as_well(ball_scene):
+def test_the_json_stands_for_its_folder_and_a_string_is_accepted(ball_scene):
     by_folder, by_json = open_dataset(str(ball_scene)), open_dataset(ball_scene / "transforms_train.json")
     assert by_folder.path == by_json.path == ball_scene
     assert by_folder.train.names == by_json.train.names
@@ -90,7 +90,7 @@ def test_a_relative_path_becomes_absolute(ball_scene, monkeypatch):
     assert (dataset.path, dataset.name) == (ball_scene, "ball")
 
 
-def test_demo_names_our_scene_even_beside_a_folder_of_that_name(tmp_path, monkeypatch):
+def test_demo_means_our_scene_even_next_to_a_folder_of_that_name(tmp_path, monkeypatch):
     write_ball(tmp_path / "assets" / "demo", train=3, test=1)
     write_ball(tmp_path / "demo", train=4, test=2)
     monkeypatch.chdir(tmp_path)
@@ -102,15 +102,15 @@ def test_demo_names_our_scene_even_beside_a_folder_of_that_name(tmp_path, monkey
 
 
 def test_progress_grows_to_one_and_names_the_images(ball_scene):
-    told = []
-    open_dataset(ball_scene, progress=lambda share, text: told.append((share, text)))
-    shares = [share for share, _ in told]
+    updates = []
+    open_dataset(ball_scene, progress=lambda share, text: updates.append((share, text)))
+    shares = [share for share, _ in updates]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
-    assert "reading image 12 of 12" in [text for _, text in told]
+    assert "reading image 12 of 12" in [text for _, text in updates]
 
 
-def test_what_progress_raises_ends_the_opening(ball_scene):
+def test_an_exception_in_the_progress_callback_ends_the_opening(ball_scene):
     class Cancelled(Exception):
         pass
 
@@ -132,23 +132,23 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
-def test_too_much_for_the_memory_is_read_reduced_as_if_that_was_asked_for(tmp_path, monkeypatch, write):
+def test_images_too_large_for_memory_are_read_as_with_downscale(tmp_path, monkeypatch, write):
     folder = write(tmp_path / "scene")
     whole = open_dataset(folder)
     assert whole.reading.downscale == 1
     monkeypatch.setattr(memory, "free_memory", lambda: 0.3 * (whole.train.nbytes + whole.test.nbytes) / memory._SHARE)
     fitting = open_dataset(folder)
     monkeypatch.undo()
-    asked = open_dataset(folder, ReadOptions(2))
-    assert fitting.reading.downscale == asked.reading.downscale == 2
-    assert fitting.train.images.equal(asked.train.images) and fitting.test.images.equal(asked.test.images)
-    assert fitting.train.cameras.K.equal(asked.train.cameras.K)
-    (note,) = set(fitting.notes) - set(asked.notes)
+    explicit = open_dataset(folder, ReadOptions(2))
+    assert fitting.reading.downscale == explicit.reading.downscale == 2
+    assert fitting.train.images.equal(explicit.train.images) and fitting.test.images.equal(explicit.test.images)
+    assert fitting.train.cameras.K.equal(explicit.train.cameras.K)
+    (note,) = set(fitting.notes) - set(explicit.notes)
     assert "read reduced by 2, as with --downscale 2" in note
 
 
-def test_the_downscale_counts_how_pictures_are_stored_too(tmp_path):
-    """So that opening them with it again gives the same."""
+def test_the_downscale_includes_the_stored_reduction(tmp_path):
+    """So that opening them again with that downscale gives the same."""
     views = ball_views(12, 24)
     folder = write_llff(tmp_path, views)
     write_pictures(folder, views, factor=4)

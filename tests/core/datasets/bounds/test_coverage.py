@@ -1,4 +1,4 @@
-"""Which cells cameras see: the projection's definition, in pieces or at once."""
+"""Which cells cameras see, by the definition of projection, counted in pieces or at once."""
 
 import pytest
 import torch
@@ -12,13 +12,13 @@ LARGER = (-2.9, -3.2, -2.7, 3.1, 3.4, 3.3)
 
 
 def cameras(n=6) -> Camera:
-    """All around, turned towards the scene only roughly, so that some see part of it and some nothing."""
+    """Cameras all around that only roughly face the scene, so that some see part of it and some nothing."""
     generator = torch.Generator().manual_seed(0)
-    some = [random_camera(seed, 40, 30) for seed in range(n)]
+    drawn = [random_camera(seed, 40, 30) for seed in range(n)]
     targets = 0.5 * torch.randn(n, 3, generator=generator)
-    poses = [look_at(some[i].c2w[:3, 3], targets[i]) if i % 3 else some[i].c2w for i in range(n)]
+    poses = [look_at(drawn[i].c2w[:3, 3], targets[i]) if i % 3 else drawn[i].c2w for i in range(n)]
     return Camera(
-        torch.stack(poses), torch.stack([camera.K * torch.tensor([9.0, 9.0, 1.0]) for camera in some]), 40, 30
+        torch.stack(poses), torch.stack([camera.K * torch.tensor([9.0, 9.0, 1.0]) for camera in drawn]), 40, 30
     )
 
 
@@ -34,7 +34,7 @@ def expected_counts(batch: Camera, box, resolution):
 
 
 @pytest.mark.parametrize("n_pieces", [1, 5, 100])
-def test_counts_are_the_projections_in_pieces_of_any_size(n_pieces):
+def test_counts_equal_the_projections_in_pieces_of_any_size(n_pieces):
     batch = cameras()
     coverage = Coverage(batch, [BOX, LARGER], 12)
     shares = [coverage.done]
@@ -43,7 +43,7 @@ def test_counts_are_the_projections_in_pieces_of_any_size(n_pieces):
     assert shares == sorted(shares) and shares[0] == 0.0 and shares[-1] == 1.0
     expected = torch.stack([expected_counts(batch, box, 12) for box in (BOX, LARGER)])
     assert expected.max() > 0 and (expected[1] < expected.max()).any()
-    assert (coverage.counts != expected).float().mean() < 1e-3  # centres on a picture's border, to rounding
+    assert (coverage.counts != expected).float().mean() < 1e-3  # cell centres on an image's border, by rounding
 
 
 def test_finishing_counts_the_rest():
@@ -54,7 +54,7 @@ def test_finishing_counts_the_rest():
 
 
 def test_a_cell_at_the_camera_or_behind_it_is_not_seen():
-    """The camera sits on the middle cell's centre and looks along +x."""
+    """The camera is at the middle cell's centre and looks along +x."""
     camera = Camera(
         look_at((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))[None], torch.tensor([[[9.0, 0, 5], [0, 9, 5], [0, 0, 1]]]), 10, 10
     )
@@ -62,10 +62,10 @@ def test_a_cell_at_the_camera_or_behind_it_is_not_seen():
     assert counts[2, 1, 1] == 1 and counts[:2].sum() == 0
 
 
-def test_what_two_cameras_see_is_never_missing_among_what_is_vouched_for():
+def test_every_cell_that_two_cameras_see_is_reported_as_seen():
     batch = cameras()
     seen = torch.stack([expected_counts(batch, box, 16) >= 2 for box in (BOX, LARGER)])
-    vouched = cells_seen_by(batch, [BOX, LARGER], 16, 2)
-    assert vouched.shape == seen.shape
-    assert bool((vouched | ~seen).all())
-    assert not vouched[1].all(), "nor is everything"
+    reported = cells_seen_by(batch, [BOX, LARGER], 16, 2)
+    assert reported.shape == seen.shape
+    assert bool((reported | ~seen).all())
+    assert not reported[1].all(), "not simply all cells"

@@ -1,4 +1,4 @@
-"""Pixels across a box: they grow with pictures and box, and know neither units nor where the scene lies."""
+"""Pixels across a box: they grow with images and box, and depend on neither units nor position."""
 
 from dataclasses import replace
 
@@ -22,14 +22,14 @@ def scaled(batch: Camera, factor: float) -> Camera:
     return replace(batch, c2w=c2w)
 
 
-def test_a_camera_sees_its_focal_length_over_the_distance():
+def test_a_camera_sees_focal_length_over_distance_pixels_per_unit():
     batch = cameras()
     batch = replace(batch, c2w=batch.c2w[:1], K=batch.K[:1])
     distance = float(batch.c2w[0, :3, 3].norm())
     assert pixels_across(batch, BOX) == pytest.approx(2.0 * float(batch.K[0, 0, 0]) / distance, rel=1e-5)
 
 
-def test_they_grow_with_the_pictures_and_with_the_box():
+def test_they_grow_with_the_images_and_with_the_box():
     batch, pixels = cameras(), pixels_across(cameras(), BOX)
     assert pixels_across(batch.resized(64, 64), BOX) == pytest.approx(2.0 * pixels, rel=1e-5)
     assert pixels_across(batch, scale_box(BOX, 0.5)) == pytest.approx(0.5 * pixels, rel=1e-5)
@@ -41,7 +41,7 @@ def test_the_scenes_units_change_nothing(factor):
     assert pixels_across(scaled(cameras(), factor), box) == pytest.approx(pixels_across(cameras(), BOX), rel=1e-4)
 
 
-def test_cameras_in_the_middle_of_the_box_see_as_many_as_there_are():
+def test_cameras_at_the_centre_of_the_box_give_a_finite_number():
     batch = scaled(cameras(), 0.0)
     assert pixels_across(batch, BOX) == pytest.approx(2.0 * float(batch.K[0, 0, 0]), rel=1e-5)
     assert torch.isfinite(torch.tensor(pixels_across(batch, BOX)))

@@ -41,19 +41,19 @@ def test_no_cell_that_holds_part_of_the_object_is_carved(seed, resolution, size)
 def test_cells_away_from_the_object_are_carved(seed):
     occupied = occupied_cells(ball_views(24, 150, seed), BOX, 32)
     distance = torch.linalg.vector_norm(cell_centres(BOX, 32) - torch.tensor(CENTRE), dim=-1)
-    seen_by_all = distance < 0.8  # a frame shows a ball of 3 sin(0.3) = 0.89 around the point it looks at
+    seen_by_all = distance < 0.8  # a frame shows a ball of radius 3 sin(0.3) = 0.89 around its target
     assert not occupied[seen_by_all & (distance > 1.4 * RADIUS)].any()
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_more_views_never_give_cells_back(seed):
+def test_more_views_never_restore_cells(seed):
     views = ball_views(12, 60, seed)
     fewer = replace(views, cameras=views.cameras[:6], images=views.images[:6], names=views.names[:6])
     assert not (occupied_cells(views, BOX, 24) & ~occupied_cells(fewer, BOX, 24)).any()
 
 
 def test_a_thin_wire_is_kept():
-    """A line of one opaque pixel per view, which reduced masks or cell centres alone would miss."""
+    """A line one opaque pixel wide in each view, which reduced masks or cell centres alone would miss."""
     poses = [look_at((3.0, 0.3, 0.2), (0.0, 0.0, 0.0)), look_at((0.2, 3.0, 0.1), (0.0, 0.0, 0.0))]
     cameras = Camera(torch.stack(poses), pinhole_matrix(0.7, 600, 600).repeat(2, 1, 1), 600, 600)
     points = torch.stack([torch.zeros(4000), torch.zeros(4000), torch.linspace(-0.6, 0.6, 4000)], -1)
@@ -70,7 +70,7 @@ def test_a_thin_wire_is_kept():
     assert occupied.float().mean() < 0.05
 
 
-def test_cells_outside_the_frame_or_behind_the_camera_stay():
+def test_cells_outside_the_frame_or_behind_the_camera_are_kept():
     empty = ball_views(1, 32, seed=0)
     empty = replace(empty, images=torch.zeros_like(empty.images))
     c2w = empty.cameras.c2w[0]
@@ -82,8 +82,8 @@ def test_cells_outside_the_frame_or_behind_the_camera_stay():
         assert occupied_cells(empty, box, 4).all().item() is stays
 
 
-def test_what_a_mask_hides_carves_nothing():
-    """The ball's lower half is missing in every picture, behind a mask that hides more than it."""
+def test_masked_pixels_carve_nothing():
+    """The ball's lower half is missing in every image, behind a mask that hides more than that half."""
     views = ball_views(8, 60)
     images, used = views.images.clone(), torch.ones(8, 60, 60, dtype=torch.bool)
     images[:, 25:], used[:, 20:] = 0, False
@@ -92,7 +92,7 @@ def test_what_a_mask_hides_carves_nothing():
     assert occupied_cells(replace(views, images=images, used=used), BOX, 16)[i, j, k].all()
 
 
-def test_silhouettes_may_be_of_several_sizes():
+def test_silhouettes_may_have_several_sizes():
     views = mixed_ball_views(12, sizes=((100, 100), (140, 90), (60, 120)))
     i, j, k = cell_of(points_in_ball(5_000, 0), BOX, 16).unbind(-1)
     occupied = occupied_cells(views, BOX, 16)
@@ -112,7 +112,7 @@ def test_carving_without_alpha_is_an_error():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_box_holds_the_object_closely(seed):
+def test_the_box_fits_the_object_closely(seed):
     generator = torch.Generator().manual_seed(seed)
     centre = tuple((torch.rand(3, generator=generator) * 10.0 - 5.0).tolist())
     radius = float(0.2 + 0.5 * torch.rand((), generator=generator))
@@ -123,7 +123,7 @@ def test_the_box_holds_the_object_closely(seed):
 
 
 def test_close_ups_do_not_cut_the_object_off():
-    """Views that the object overflows say nothing about what lies outside their frames."""
+    """Views that the object does not fit in say nothing about what is outside their frames."""
     views = ball_views(16, 120)
     near = views.cameras.c2w.clone()
     near[::2, :3, 3] -= 1.8 * near[::2, :3, 2]
@@ -135,7 +135,7 @@ def test_close_ups_do_not_cut_the_object_off():
     assert (high >= torch.tensor(CENTRE) + RADIUS).all()
 
 
-def test_nothing_opaque_and_poses_that_disagree_have_no_box():
+def test_transparent_images_and_inconsistent_poses_give_no_box():
     views = ball_views(10, 60)
     assert find_box(replace(views, images=torch.zeros_like(views.images))) is None
     away = replace(views.cameras, c2w=views.cameras.c2w @ torch.diag(torch.tensor([-1.0, 1.0, -1.0, 1.0])))
@@ -143,7 +143,7 @@ def test_nothing_opaque_and_poses_that_disagree_have_no_box():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_point_looked_at_is_where_the_axes_meet(seed):
+def test_the_point_looked_at_is_the_intersection_of_the_axes(seed):
     generator = torch.Generator().manual_seed(seed)
     target = torch.randn(3, generator=generator)
     poses = [look_at(target + 4.0 * torch.randn(3, generator=generator), target) for _ in range(5)]
@@ -151,7 +151,7 @@ def test_the_point_looked_at_is_where_the_axes_meet(seed):
     torch.testing.assert_close(point_looked_at(cameras), target, atol=5e-3, rtol=0.0)
 
 
-def test_parallel_axes_have_a_finite_answer():
+def test_parallel_axes_give_a_finite_point():
     poses = torch.stack([look_at((x, 0.0, 4.0), (x, 0.0, 0.0)) for x in (-1.0, 0.0, 1.0)])
     cameras = Camera(poses, pinhole_matrix(0.7, 8, 8).repeat(3, 1, 1), 8, 8)
     point = point_looked_at(cameras)

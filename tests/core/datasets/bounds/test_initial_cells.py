@@ -1,4 +1,4 @@
-"""Where training begins: what silhouettes, many cameras or nothing at all say about cells."""
+"""The cells that training starts with: from silhouettes, from the number of cameras that see them, or all."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ LARGER = tuple(2.0 * x for x in BOX)
 
 
 def opaque(views):
-    """The same pictures without silhouettes."""
+    """The same images, but opaque: without silhouettes."""
     return replace(views, images=views.images[..., :3].contiguous())
 
 
@@ -26,17 +26,17 @@ def test_silhouettes_carve_every_level():
     assert 0 < int(possible.sum()) < possible.numel()
 
 
-def test_without_silhouettes_two_cameras_must_vouch_for_what_lies_around_the_box():
+def test_without_silhouettes_two_cameras_must_see_a_cell_around_the_box():
     views = opaque(ball_dataset().train)
     assert possible_cells(views, [BOX], 16) is None
-    for some, fewest in ((views, 2), (views.take(torch.tensor([0])), 1)):
-        expected = cells_seen_by(some.cameras, [BOX, LARGER], 16, fewest)
-        assert torch.equal(possible_cells(some, [BOX, LARGER], 16), expected)
+    for subset, fewest in ((views, 2), (views.take(torch.tensor([0])), 1)):
+        expected = cells_seen_by(subset.cameras, [BOX, LARGER], 16, fewest)
+        assert torch.equal(possible_cells(subset, [BOX, LARGER], 16), expected)
 
 
-def test_where_nothing_is_possible_everything_is():
+def test_if_no_cell_is_possible_all_are():
     views = ball_dataset().train
     nothing = replace(views, images=torch.zeros_like(views.images))
-    amidst = tuple(0.3 * x for x in BOX)  # every view sees all of it
-    assert not occupied_cells(nothing, amidst, 16).any()
-    assert possible_cells(nothing, [amidst], 16) is None
+    inner_box = tuple(0.3 * x for x in BOX)  # every view sees all of it
+    assert not occupied_cells(nothing, inner_box, 16).any()
+    assert possible_cells(nothing, [inner_box], 16) is None

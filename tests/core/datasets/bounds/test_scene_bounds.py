@@ -1,4 +1,4 @@
-"""Where scenes are taken to lie: around what cameras look at, or before them; in any units and turned anyhow."""
+"""Where scenes are assumed: around the point cameras look at, or in front of them, in any unit and orientation."""
 
 import math
 from dataclasses import replace
@@ -39,7 +39,7 @@ def row(n=9, spread=1.0) -> Camera:
 
 
 def place(cameras, near=None, far=None):
-    """Where a scene is found, without how."""
+    """The place found for a scene, without the explanation."""
     return find_place(cameras, near, far)[0]
 
 
@@ -48,7 +48,7 @@ def bounds(placement) -> tuple[torch.Tensor, torch.Tensor]:
     return low, high
 
 
-def test_cameras_around_something_have_it_in_the_box_and_themselves_in_an_outer_level():
+def test_cameras_around_an_object_have_it_in_the_box_and_are_in_an_outer_level():
     cameras = circle(centre=(5.0, -2.0, 1.0))
     placement = place(cameras)
     low, high = bounds(placement)
@@ -61,7 +61,7 @@ def test_cameras_around_something_have_it_in_the_box_and_themselves_in_an_outer_
     assert placement.up == (0.0, 0.0, 1.0)
 
 
-def test_cameras_that_look_the_same_way_have_the_scene_before_them():
+def test_cameras_that_face_one_way_have_the_scene_in_front_of_them():
     placement = place(row(), near=4.0, far=30.0)
     low, high = bounds(placement)
     assert 4.0 < (low[1] + high[1]) / 2 < 30.0
@@ -70,12 +70,12 @@ def test_cameras_that_look_the_same_way_have_the_scene_before_them():
     assert placement.near_plane == pytest.approx(3.6)
 
 
-def test_known_depths_decide_how_many_levels_there_are():
+def test_known_depths_determine_the_number_of_levels():
     assert place(circle(), 2.0, 4.0).n_levels < place(circle(), 2.0, 40.0).n_levels
 
 
 @pytest.mark.parametrize("scale", [1e-2, 1.0, 1e3])
-def test_another_unit_changes_the_lengths_and_nothing_else(scale):
+def test_another_unit_only_scales_the_lengths(scale):
     cameras, grown = circle(), circle()
     grown.c2w[:, :3, 3] *= scale
     one, other = place(cameras), place(grown)
@@ -85,7 +85,7 @@ def test_another_unit_changes_the_lengths_and_nothing_else(scale):
     assert other.near_plane == pytest.approx(scale * one.near_plane, rel=0.05)
 
 
-def test_up_is_where_the_pictures_upper_sides_point():
+def test_up_is_where_the_tops_of_the_images_point():
     assert place(circle(up=(0.0, 0.0, -1.0))).up == (0.0, 0.0, -1.0)
     turn = torch.eye(4)
     turn[:3, :3] = torch.linalg.qr(torch.tensor([[1.0, 2.0, 0.5], [0.3, 1.0, -2.0], [2.0, 0.1, 1.0]]))[0]
@@ -94,7 +94,7 @@ def test_up_is_where_the_pictures_upper_sides_point():
     torch.testing.assert_close(torch.tensor(place(turned).up), turn[:3, 2], atol=1e-3, rtol=0.0)
 
 
-def test_cameras_at_one_place_still_have_a_scene():
+def test_cameras_at_one_point_still_have_a_scene():
     one = row(n=3, spread=0.0)
     one.c2w[:, :3, 3] += torch.tensor([130.3, 207.7, 31.1]) + 1e-5 * torch.rand(3, 3)
     placement = place(one)
@@ -111,7 +111,7 @@ def test_cameras_that_look_outwards_have_the_scene_around_them():
     assert "look outwards" in how
 
 
-def test_what_no_camera_sees_is_no_place():
+def test_a_place_that_no_camera_sees_is_refused():
     cameras = circle()
     check_place(find_place(cameras)[0], cameras)
     with pytest.raises(ValueError, match="no camera sees"):
@@ -123,7 +123,7 @@ def test_what_no_camera_sees_is_no_place():
         check_place(Place((1.0, -1.0, -1.0, -1.0, 1.0, 1.0)), cameras)
 
 
-def test_a_dataset_that_is_placed_elsewhere_remembers_its_own_place():
+def test_a_moved_dataset_remembers_its_original_place():
     dataset = ball_dataset()
     place = Place((-2.0, -2.0, -2.0, 1.0, 1.0, 1.0), 3, 0.2, (1.0, 0.0, 0.0))
     moved = place_at(dataset, place)
@@ -134,7 +134,7 @@ def test_a_dataset_that_is_placed_elsewhere_remembers_its_own_place():
     assert place_of(apply_place_overrides(dataset, {"levels": 2})) == place_of(dataset)._replace(n_levels=2)
 
 
-def test_the_fit_follows_silhouettes_whatever_the_box_is():
+def test_the_fit_follows_silhouettes_whatever_the_box():
     dataset = ball_dataset()
     assert dataset.train.has_silhouettes
     found = fit_place(place_at(dataset, Place((-9.0, -9.0, -9.0, 9.0, 9.0, 9.0), 4)))
@@ -143,11 +143,11 @@ def test_the_fit_follows_silhouettes_whatever_the_box_is():
     assert (low < -BALL_RADIUS).all() and (high > BALL_RADIUS).all() and (high - low < 4.0 * BALL_RADIUS).all()
 
 
-def test_the_fit_of_photos_follows_their_points_and_cameras(tmp_path):
+def test_the_fit_for_photos_follows_their_points_and_cameras(tmp_path):
     dataset = open_dataset(write_colmap(tmp_path, ball_views(10, 24)))
     own = place_of(dataset)
     assert dataset.named is None and dataset.points is not None
     assert fit_place(place_at(dataset, Place((0.0, 0.0, 0.0, 1.0, 1.0, 1.0)))) == own
-    assert fit_place(replace(dataset, points=None)) == own, "found when it was opened"
+    assert fit_place(replace(dataset, points=None)) == own, "the place found at opening"
     named = replace(dataset, points=None, box=(-1.0,) * 3 + (1.0,) * 3, n_levels=1, near_plane=0.0)
     assert fit_place(named) == find_place(dataset.train.cameras)[0]

@@ -41,7 +41,7 @@ def warnings_of(folder, reading=AS_STORED) -> str:
     return "; ".join(finding.text for finding in check_dataset(folder, reading).findings)
 
 
-def test_the_figures_are_the_scene_s(ball_scene):
+def test_the_facts_describe_the_scene(ball_scene):
     report = check_dataset(ball_scene)
     assert report.image_bytes == 12 * 24 * 24 * 4
     found = "\n".join(f"{caption}: {text}" for caption, text in report.facts())
@@ -63,7 +63,7 @@ def test_the_figures_are_the_scene_s(ball_scene):
 
 def test_the_lines_say_what_matters(ball_scene):
     text = "\n".join(check_dataset(ball_scene, ReadOptions(5)).lines())
-    fov = math.degrees(2.0 * math.atan(20 / 24 * math.tan(0.5 * ANGLE)))  # 4 of 24 columns are left out
+    fov = math.degrees(2.0 * math.atan(20 / 24 * math.tan(0.5 * ANGLE)))  # 4 of 24 columns are cut off
     parts = (
         str(ball_scene),
         "Blender",
@@ -77,14 +77,14 @@ def test_the_lines_say_what_matters(ball_scene):
     assert "warning    9 training views are few" in text
 
 
-def test_memory_that_the_system_does_not_tell_is_called_unknown(ball_scene, monkeypatch):
+def test_unreported_memory_is_called_unknown(ball_scene, monkeypatch):
     monkeypatch.setattr(dataset_check, "free_memory", lambda: None)
     report = check_dataset(ball_scene)
     assert any("an unknown amount free" in line for line in report.lines()) and report.downscale == 1
     assert any("123 MB free" in line for line in replace(report, free_bytes=123_000_000).lines())
 
 
-def test_little_memory_makes_it_propose_a_downscale(ball_scene, monkeypatch):
+def test_with_little_memory_it_proposes_a_downscale(ball_scene, monkeypatch):
     needed = 12 * 24 * 24 * 4
     monkeypatch.setattr(dataset_check, "free_memory", lambda: needed // 8)
     report = check_dataset(ball_scene)
@@ -98,14 +98,14 @@ def test_little_memory_makes_it_propose_a_downscale(ball_scene, monkeypatch):
 
 
 @given(st.integers(1, 10**11), st.integers(0, 10**11), st.integers(1, 16))
-def test_the_proposed_downscale_is_the_smallest_that_leaves_room(needed, free, asked):
-    factor = propose_downscale(needed, free, asked)
+def test_the_proposed_downscale_is_the_smallest_that_leaves_room(needed, free, requested):
+    factor = propose_downscale(needed, free, requested)
     half = 0.5 * (needed + free)
-    assert factor >= asked and needed * (asked / factor) ** 2 <= half * (1.0 + 1e-9)
-    assert factor == asked or needed * (asked / (factor - 1)) ** 2 > half * (1.0 - 1e-9)
+    assert factor >= requested and needed * (requested / factor) ** 2 <= half * (1.0 + 1e-9)
+    assert factor == requested or needed * (requested / (factor - 1)) ** 2 > half * (1.0 - 1e-9)
 
 
-def test_a_folder_of_two_formats_names_the_other_one(tmp_path):
+def test_a_folder_of_two_formats_mentions_the_other_one(tmp_path):
     views = ball_views(9, 24)
     write_llff(write_nerfstudio(tmp_path, views), views)
     said = dict(check_dataset(tmp_path).facts())["format"]
@@ -113,7 +113,7 @@ def test_a_folder_of_two_formats_names_the_other_one(tmp_path):
     assert said.endswith("it could be read as LLFF too, a format that is tried later")
 
 
-def test_sizes_and_masks_are_told(tmp_path):
+def test_sizes_and_masks_are_reported(tmp_path):
     folder = write_nerfstudio(tmp_path, mixed_ball_views(17), per_frame=True)
     report = check_dataset(folder)
     assert any("14 views, 36x20 (5), 24x24 (5), 16x28 (4) pixels" in line for line in report.lines())
@@ -129,7 +129,7 @@ def test_sizes_and_masks_are_told(tmp_path):
     assert hidden.image_bytes > report.image_bytes
 
 
-def test_what_a_mask_hides_is_neither_dark_nor_blurred(tmp_path):
+def test_masked_pixels_count_as_neither_dark_nor_blurred(tmp_path):
     folder = write_nerfstudio(tmp_path, ball_views(17, 24))
     noise = np.random.default_rng(0).integers(60, 190, (24, 24, 3), dtype=np.uint8)
     for path in (folder / "images").iterdir():
@@ -172,10 +172,10 @@ def test_equal_poses_are_counted(ball_scene):
     assert (finding.views, finding.remedy, finding.grave) == ((1, 2, 3, 4), Remedy.LEAVE_OUT, False)
     rewrite_poses(ball_scene, lambda index, c2w: first)
     (finding,) = (finding for finding in check_dataset(ball_scene).findings if "same pose" in finding.text)
-    assert (finding.remedy, finding.grave) == (None, True), "without all of them nothing is left to train on"
+    assert (finding.remedy, finding.grave) == (None, True), "without all of them, nothing would be left to train on"
 
 
-def test_cameras_that_stand_still_while_time_goes_on_are_no_twins(ball_scene):
+def test_equal_poses_at_different_times_are_no_duplicates(ball_scene):
     dataset = open_dataset(ball_scene)
     cameras = dataset.train.cameras
     still = replace(cameras, c2w=cameras.c2w[:1].expand(len(cameras), -1, -1).contiguous(), times=None)
@@ -194,13 +194,13 @@ def test_mirrored_and_sheared_poses_are_counted(ball_scene, factors):
     )
 
 
-def test_wholly_transparent_images_are_named(ball_scene):
+def test_fully_transparent_images_are_named(ball_scene):
     Image.new("RGBA", (24, 24)).save(ball_scene / "train" / "r_7.png")
     rewrite_poses(ball_scene, lambda index, c2w: c2w)
     assert "1 of the 9 training images are wholly transparent: ./train/r_7" in warnings_of(ball_scene)
 
 
-def test_opencvs_axes_are_recognised(ball_scene):
+def test_opencv_axes_are_recognised(ball_scene):
     over = np.diag([1.0, -1.0, -1.0, 1.0])
     rewrite_poses(ball_scene, lambda index, c2w: c2w @ over)
     report = check_dataset(ball_scene)
@@ -213,7 +213,7 @@ def test_opencvs_axes_are_recognised(ball_scene):
     assert "no --axes opencv is needed" in warnings_of(ball_scene, ReadOptions(axes="opencv"))
 
 
-def test_a_format_that_names_its_axes_gets_no_advice_on_them(tmp_path):
+def test_a_format_with_fixed_axes_gets_no_advice_on_axes(tmp_path):
     views = ball_views(9, 24)
     outwards = views.cameras.c2w @ torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
     write_llff(tmp_path, replace(views, cameras=replace(views.cameras, c2w=outwards)))
@@ -242,7 +242,7 @@ def test_blurred_and_dark_photos_are_named(tmp_path):
     assert "1 of the 14 training images are exposed differently from most: images/005.png" in found
 
 
-def test_an_examination_goes_picture_by_picture_and_comes_to_the_same(tmp_path):
+def test_an_incremental_examination_gives_the_same_report(tmp_path):
     dataset = open_dataset(write_nerfstudio(tmp_path, ball_views(17, 24)))
     examination, n = Examination(dataset), 0
     assert examination.report().ranking == ()
@@ -256,10 +256,10 @@ def test_an_examination_goes_picture_by_picture_and_comes_to_the_same(tmp_path):
     assert not again.advance() and again.report().ranking == whole.ranking
 
 
-def test_the_progress_of_looking_is_told_and_can_end_it(ball_scene):
-    told = []
-    check_dataset(ball_scene, progress=lambda share, text: told.append((share, text)))
-    assert told[-1] == (1.0, "looking at image 12 of 12") and all(0.0 <= share <= 1.0 for share, _ in told)
+def test_progress_is_reported_and_can_cancel(ball_scene):
+    updates = []
+    check_dataset(ball_scene, progress=lambda share, text: updates.append((share, text)))
+    assert updates[-1] == (1.0, "looking at image 12 of 12") and all(0.0 <= share <= 1.0 for share, _ in updates)
 
     def end(share, text):
         if text.startswith("looking"):
@@ -269,24 +269,24 @@ def test_the_progress_of_looking_is_told_and_can_end_it(ball_scene):
         check_dataset(ball_scene, progress=end)
 
 
-def test_a_lens_and_levels_are_told(tmp_path):
+def test_a_lens_and_levels_are_reported(tmp_path):
     text = "\n".join(check_dataset(write_nerfstudio(tmp_path, ball_views(9, 24), k1=0.05)).lines())
     assert "lens       perspective, k1 0.05" in text
     assert "nested ones" in text and "is up" in text
 
 
-def test_the_range_of_times_is_told(ball_scene):
+def test_the_range_of_times_is_reported(ball_scene):
     assert not any(line.startswith("times") for line in check_dataset(ball_scene).lines())
     write_times(ball_scene, "train", [0.0, 0.25, 0.25, *[1.0] * 6])
     write_times(ball_scene, "test", [0.0] * 3)
     assert "times      0 to 1, 3 different ones" in check_dataset(ball_scene).lines()
 
 
-def test_what_cannot_be_opened_raises(tmp_path):
+def test_a_dataset_that_cannot_be_opened_raises(tmp_path):
     with pytest.raises(DatasetError, match="an empty folder"):
         check_dataset(tmp_path)
 
 
-def test_images_of_hardly_any_pixels_are_told(tmp_path):
+def test_tiny_images_are_reported(tmp_path):
     found = check_dataset(write_nerfstudio(tmp_path, ball_views(25, 24)), ReadOptions(2)).findings
     assert any("images of 12 pixels a side" in finding.text for finding in found)

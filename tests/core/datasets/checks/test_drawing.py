@@ -29,7 +29,7 @@ def dataset():
 
 
 def with_cameras(dataset: Dataset, train: np.ndarray, test: np.ndarray | None = None) -> Dataset:
-    """The dataset with other poses (n, 4, 4), for fewer cameras perhaps."""
+    """The dataset with other poses (n, 4, 4), possibly of fewer cameras."""
     views = [
         views
         if c2w is None
@@ -52,7 +52,7 @@ def where(picture, color) -> np.ndarray:
     return np.argwhere((picture[: HEIGHT - 50, :, :3] == color).all(-1) & (picture[: HEIGHT - 50, :, 3] > 0))
 
 
-def test_cameras_and_box_are_seen_from_both_sides_and_nothing_else(dataset):
+def test_cameras_and_box_appear_in_both_views_and_nothing_else(dataset):
     picture = draw_dataset(dataset)
     assert picture.shape == (HEIGHT, WIDTH, 4) and picture.dtype == np.uint8
     for color in (TRAINING, TEST, BOX):
@@ -70,18 +70,18 @@ def test_points_are_drawn_in_their_own_colours_or_all_in_one(dataset):
     assert len(where(picture, (255, 0, 0))) > 100 and not len(where(picture, POINT))
 
 
-def test_what_is_up_in_the_scene_is_up_from_the_side(dataset):
-    """One camera high above the others."""
+def test_the_scenes_up_points_up_in_the_side_view(dataset):
+    """One camera is high above the others."""
     cameras = poses(dataset)
     cameras[:, :3, 3] = 0.1 * cameras[:, :3, 3] + np.float32([0.0, 5.0, 0.0]) * (np.arange(len(cameras)) == 0)[:, None]
     scene = with_cameras(dataset, cameras, cameras[:0])
     rows = {up: where(draw_dataset(replace(scene, up=(0.0, up, 0.0))), TRAINING) for up in (1.0, -1.0)}
     beside = {up: at[at[:, 1] >= WIDTH // 2][:, 0] for up, at in rows.items()}
-    assert np.median(beside[1.0]) > 2.0 * beside[1.0].min(), "it is far above"
-    assert HEIGHT - np.median(beside[-1.0]) > 1.5 * (HEIGHT - beside[-1.0].max()), "it is far below"
+    assert np.median(beside[1.0]) > 2.0 * beside[1.0].min(), "it should be drawn far above"
+    assert HEIGHT - np.median(beside[-1.0]) > 1.5 * (HEIGHT - beside[-1.0].max()), "it should be drawn far below"
 
 
-def test_a_camera_far_off_stands_at_the_border_and_makes_nothing_small(dataset):
+def test_a_distant_camera_is_drawn_at_the_border_and_shrinks_nothing(dataset):
     cameras = poses(dataset)
     cameras[0, :3, 3] *= 1000.0
     boxes = [where(draw_dataset(with_cameras(dataset, c)), BOX) for c in (poses(dataset), cameras)]
@@ -92,7 +92,7 @@ def test_a_camera_far_off_stands_at_the_border_and_makes_nothing_small(dataset):
 
 
 @pytest.mark.parametrize("far", [1e-4, 1e6])
-def test_any_size_of_a_scene_fills_the_drawing(dataset, far):
+def test_a_scene_of_any_size_fills_the_drawing(dataset, far):
     cameras = poses(dataset)
     cameras[:, :3, 3] *= far
     scene = replace(with_cameras(dataset, cameras, cameras[:1]), box=tuple(far * x for x in dataset.box))
@@ -102,13 +102,13 @@ def test_any_size_of_a_scene_fills_the_drawing(dataset, far):
 
 
 @given(st.floats(1e-6, 1e6))
-def test_the_scales_bar_is_round_and_hardly_too_short(length):
+def test_the_scale_bar_is_round_and_not_much_too_short(length):
     found = round_below(length)
     assert found <= length * (1.0 + 1e-9) and found > 0.39 * length
     assert f"{found:.0e}"[0] in "125" and float(f"{found:.0e}") == pytest.approx(found)
 
 
-def test_a_drawing_is_saved_larger_and_on_white_and_replaces_nothing(dataset, tmp_path):
+def test_a_drawing_is_saved_larger_on_white_and_overwrites_nothing(dataset, tmp_path):
     path = tmp_path / "cameras.png"
     save_drawing(path, dataset)
     with Image.open(path) as image:
@@ -121,13 +121,13 @@ def test_a_drawing_is_saved_larger_and_on_white_and_replaces_nothing(dataset, tm
         save_drawing(path, dataset)
 
 
-def test_a_point_at_the_edge_of_its_half_is_drawn_whole(dataset):
+def test_points_at_the_edge_of_a_half_are_drawn_in_full(dataset):
     far = torch.tensor(np.random.default_rng(1).uniform(-40.0, 40.0, (20_000, 3)), dtype=torch.float32)
     drawn = draw_dataset(replace(dataset, points=far))
     assert drawn.shape == (HEIGHT, WIDTH, 4) and len(where(drawn, POINT)) > 100
 
 
-def test_points_far_off_leave_the_scene_as_large_as_it_is(dataset):
+def test_distant_points_do_not_shrink_the_scene(dataset):
     near = 0.2 * torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
     far = torch.cat([near[1:], torch.tensor([[900.0, 0.0, 0.0]])])
     drawn = {
@@ -135,4 +135,4 @@ def test_points_far_off_leave_the_scene_as_large_as_it_is(dataset):
         for name, points in (("near", near), ("far", far), ("none", None))
     }
     assert (np.abs(drawn["near"] - drawn["none"]).max(-1) > 50).sum() > 100
-    assert (np.abs(drawn["near"] - drawn["far"]).max(-1) > 50).sum() < 50, "one point less"
+    assert (np.abs(drawn["near"] - drawn["far"]).max(-1) > 50).sum() < 50, "only one point should be missing"

@@ -20,14 +20,14 @@ def refusal(folder, downscale=1) -> str:
 
 
 def repaint(folder, change) -> None:
-    """Replace every picture by `change(pixels)`."""
+    """Replace every image by `change(pixels)`."""
     for path in folder.glob("*/*.png"):
         with Image.open(path) as image:
             pixels = np.asarray(image).copy()
         Image.fromarray(change(pixels)).save(path)
 
 
-def test_the_pictures_poses_and_focal_length_arrive_unchanged(ball_scene):
+def test_images_poses_and_focal_length_are_read_unchanged(ball_scene):
     dataset = open_dataset(ball_scene)
     written = ball_views(9, 24, seed=0)
     assert (dataset.format, dataset.name, dataset.notes) == ("Blender", "ball", ())
@@ -40,7 +40,7 @@ def test_the_pictures_poses_and_focal_length_arrive_unchanged(ball_scene):
     assert len(dataset.test) == 3
 
 
-def test_the_box_holds_the_ball_and_little_else(ball_scene):
+def test_the_box_fits_the_ball_closely(ball_scene):
     low, high = torch.tensor(open_dataset(ball_scene).box).view(2, 3)
     assert (low < torch.tensor(CENTRE) - RADIUS).all()
     assert (high > torch.tensor(CENTRE) + RADIUS).all()
@@ -53,7 +53,7 @@ def test_validation_views_are_not_trained_on(tmp_path):
     assert dataset.test.names[0] == "./test/r_0"
 
 
-def test_validation_views_serve_as_test_views_where_there_are_none(tmp_path):
+def test_validation_views_replace_missing_test_views(tmp_path):
     dataset = open_dataset(write_ball(tmp_path, train=3, val=4))
     assert (len(dataset.train), len(dataset.test)) == (3, 4)
     assert "validation split" in dataset.notes[0]
@@ -70,7 +70,7 @@ def test_every_eighth_view_is_held_out_without_a_test_split(tmp_path, n):
     torch.testing.assert_close(dataset.test.cameras.c2w, written.cameras.c2w[::8])
 
 
-def test_dnerfs_times_arrive_and_are_told_of(ball_scene):
+def test_dnerfs_times_are_read_and_noted(ball_scene):
     write_times(ball_scene, "train", [index / 8 for index in range(9)])
     write_times(ball_scene, "test", [0.5, 0, 1])
     dataset = open_dataset(ball_scene)
@@ -81,7 +81,7 @@ def test_dnerfs_times_arrive_and_are_told_of(ball_scene):
     assert dataset.box == DEFAULT_BOX and "Silhouettes of different times may" in dataset.notes[1]
 
 
-def test_times_in_seconds_are_counted_from_the_first_view_to_the_last(ball_scene):
+def test_times_in_seconds_are_scaled_from_the_first_view_to_the_last(ball_scene):
     write_times(ball_scene, "train", [10.0 + 5.0 * index for index in range(9)])
     write_times(ball_scene, "test", [0.0, 30.0, 100.0])
     dataset = open_dataset(ball_scene)
@@ -91,7 +91,7 @@ def test_times_in_seconds_are_counted_from_the_first_view_to_the_last(ball_scene
     assert "counted from 0 at 0 to 1 at 100" in dataset.notes[0]
 
 
-def test_views_of_one_time_are_of_something_that_stands_still(ball_scene):
+def test_views_at_a_single_time_show_a_static_scene(ball_scene):
     still = open_dataset(ball_scene)
     write_times(ball_scene, "train", [0.25] * 9)
     write_times(ball_scene, "test", [0.75] * 3)
@@ -100,12 +100,12 @@ def test_views_of_one_time_are_of_something_that_stands_still(ball_scene):
     assert still.train.cameras.times is None and dataset.train.cameras.times.tolist() == [0.25] * 9
 
 
-def test_all_splits_have_times_or_none_has(ball_scene):
+def test_either_all_splits_have_times_or_none(ball_scene):
     write_times(ball_scene, "train", [0.25] * 9)
     assert "expected a time in each frame of all splits or in none" in refusal(ball_scene)
 
 
-def test_test_views_that_are_trained_on_are_told_of(ball_scene):
+def test_test_views_among_the_training_views_are_noted(ball_scene):
     write_transforms(ball_scene, "test", read_written(ball_scene, "train"))
     assert any("9 of the test views are training views too" in note for note in open_dataset(ball_scene).notes)
 
@@ -126,7 +126,7 @@ def test_missing_images_are_counted_and_named(ball_scene):
     assert "transforms_train.json" in message
 
 
-def test_a_missing_image_of_the_test_split_is_told_of(ball_scene):
+def test_missing_images_of_the_test_split_are_reported(ball_scene):
     shutil.rmtree(ball_scene / "test")
     assert "3 of the 3 images" in refusal(ball_scene)
 
@@ -141,8 +141,8 @@ def test_a_truncated_image_is_named(ball_scene, share):
     assert "an empty file" in message or share > 0.0
 
 
-def test_images_may_be_of_several_sizes(ball_scene):
-    """The angle is that across each picture, whatever its size."""
+def test_images_may_have_several_sizes(ball_scene):
+    """The angle spans each image, whatever its size."""
     Image.new("RGBA", (30, 20), (9, 8, 7, 255)).save(ball_scene / "train" / "r_6.png")
     train = open_dataset(ball_scene).train
     assert [train.cameras[i].width for i in (5, 6)] == [24, 30]
@@ -154,7 +154,7 @@ def test_images_may_be_of_several_sizes(ball_scene):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
-def test_all_images_that_cannot_be_read_are_named_at_once(ball_scene, share):
+def test_all_unreadable_images_are_named_at_once(ball_scene, share):
     for index in (2, 4, 7):
         path = ball_scene / "train" / f"r_{index}.png"
         path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
@@ -172,7 +172,7 @@ def test_splits_may_differ_in_size(tmp_path):
     assert dataset.test.cameras.K[0, 0, 0] == pytest.approx(focal(40))
 
 
-def test_a_suffix_is_kept_where_there_is_one(ball_scene):
+def test_an_existing_suffix_is_kept(ball_scene):
     transforms = read_written(ball_scene)
     (ball_scene / "train" / "r_0.png").rename(ball_scene / "train" / "odd.name")
     with Image.open(ball_scene / "train" / "r_1.png") as image:
@@ -187,7 +187,7 @@ def test_a_suffix_is_kept_where_there_is_one(ball_scene):
 
 @pytest.mark.parametrize("factor", [2, 3, 5, 24])
 def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
-    """A reduced pixel's centre is the middle of the block of pixels it stands for, whatever is left out."""
+    """A reduced pixel's centre is the middle of its block of pixels, whatever is cut off."""
     full, reduced = (
         open_dataset(ball_scene).train.cameras[0],
         open_dataset(ball_scene, ReadOptions(factor)).train.cameras[0],
@@ -199,7 +199,7 @@ def test_a_reduced_view_keeps_its_rays(ball_scene, factor):
     torch.testing.assert_close(in_reduced, in_full)
 
 
-def test_left_out_pixels_are_noted(ball_scene):
+def test_cut_off_pixels_are_noted(ball_scene):
     assert open_dataset(ball_scene, ReadOptions(4)).notes == ()
     (note,) = open_dataset(ball_scene, ReadOptions(5)).notes
     assert "24x24 pixels can't be divided by 5: 4 columns" in note
@@ -218,7 +218,7 @@ def test_images_without_alpha_get_the_default_box_and_a_note(ball_scene):
 
 
 @pytest.mark.parametrize(("alpha", "reason"), [(255, "opaque everywhere"), (0, "agree on no object")])
-def test_alpha_that_tells_nothing_gives_the_default_box_and_a_note(ball_scene, alpha, reason):
+def test_uninformative_alpha_gives_the_default_box_and_a_note(ball_scene, alpha, reason):
     def fill(pixels):
         pixels[..., 3] = alpha
         return pixels

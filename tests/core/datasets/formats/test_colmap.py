@@ -1,4 +1,4 @@
-"""What is particular to COLMAP's models: where they lie, their points, and broken files."""
+"""Specific to COLMAP models: where they are, their points, and damaged files."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_models_are_found_where_people_put_them(binary, where):
     assert len(open_dataset(binary).train) == 8
 
 
-def test_pictures_may_lie_reduced(tmp_path):
+def test_images_may_be_stored_reduced(tmp_path):
     views = ball_views(10, 24)
     folder = write_colmap(tmp_path, views)
     write_pictures(folder, views, factor=4)
@@ -39,14 +39,14 @@ def test_pictures_may_lie_reduced(tmp_path):
         assert any("images_4, stored reduced by 4" in note for note in dataset.notes)
 
 
-def test_points_say_how_near_and_far_the_scene_is(tmp_path):
+def test_points_determine_near_plane_and_extent(tmp_path):
     cloud = np.array(CENTRE) + 0.2 * np.random.default_rng(0).normal(size=(300, 3))
     outliers = [[500.0, 0.0, 0.0]]
     dataset = open_dataset(write_colmap(tmp_path, ball_views(10, 24), points=np.vstack([cloud, outliers])))
-    assert 1.5 < dataset.near_plane < 2.7, "the ball is three units away, its points up to 0.6 nearer"
+    assert 1.5 < dataset.near_plane < 2.7, "the ball is three units away, and its points up to 0.6 nearer"
     low, high = np.reshape(dataset.box, (2, 3))
     assert (low < np.array(CENTRE)).all() and (high > np.array(CENTRE)).all()
-    assert dataset.n_levels <= 4, "one wrong point doesn't make the scene larger"
+    assert dataset.n_levels <= 4, "one outlier must not enlarge the scene"
 
 
 def test_points_are_kept_with_their_colours(tmp_path):
@@ -69,26 +69,26 @@ def test_a_missing_file_is_named(binary, name):
 @pytest.mark.parametrize(
     "damage", [lambda b: b[:20], lambda b: b"", lambda b: b"# text\n" * 9, lambda b: b[: len(b) // 2]]
 )
-def test_a_broken_file_is_refused(binary, name, damage):
+def test_a_damaged_file_is_refused(binary, name, damage):
     path = binary / "sparse" / "0" / f"{name}.bin"
     path.write_bytes(damage(path.read_bytes()))
     assert str(binary) in refusal(binary)
 
 
 @pytest.mark.parametrize("name", ["cameras", "images"])
-def test_a_broken_text_model_is_refused(tmp_path, name):
+def test_a_damaged_text_model_is_refused(tmp_path, name):
     folder = write_colmap(tmp_path, ball_views(10, 24))
     path = folder / "sparse" / "0" / f"{name}.txt"
     path.write_text("1 PINHOLE what\n")
     assert str(folder) in refusal(folder)
 
 
-def test_a_model_that_can_not_be_had_is_named(tmp_path):
+def test_an_unsupported_camera_model_is_named(tmp_path):
     folder = write_colmap(tmp_path, ball_views(10, 24), "FOV", [30.0, 30.0, 12.0, 12.0, 0.5])
     assert "FOV" in refusal(folder)
 
 
-def test_a_picture_outside_the_folder_is_refused_unless_allowed(tmp_path):
+def test_an_image_outside_the_folder_is_refused_unless_allowed(tmp_path):
     folder = write_colmap(tmp_path / "a", ball_views(10, 24))
     path = folder / "sparse" / "0" / "images.txt"
     path.write_text(path.read_text().replace("003.png", "../../003.png"))

@@ -1,4 +1,4 @@
-"""The official Blender scene, whose figures are known."""
+"""The official Blender scene, with its known values."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_the_focal_length_is_1111_11_pixels(full, quarter):
     ]
 
 
-def test_cameras_stand_4_0311_from_the_origin_and_look_at_it(full):
+def test_cameras_are_4_0311_from_the_origin_and_look_at_it(full):
     cameras = full.train.cameras
     distances = torch.linalg.vector_norm(cameras.c2w[:, :3, 3], dim=-1)
     torch.testing.assert_close(distances, torch.full((100,), 4.0311), atol=1e-4, rtol=0.0)
@@ -51,7 +51,7 @@ def test_cameras_stand_4_0311_from_the_origin_and_look_at_it(full):
     assert (cameras.c2w[:, 2, 3] > 0.0).all()
 
 
-def test_pixels_are_the_file_s(full, lego):
+def test_pixels_equal_the_files(full, lego):
     with Image.open(lego / "test" / "r_100.png") as image:
         pixels = np.asarray(image)
     np.testing.assert_array_equal(full.test.images[full.test.names.index("./test/r_100")], pixels)
@@ -65,7 +65,7 @@ def test_reduced_views_agree_with_the_full_ones_over_any_background(full, quarte
 
 
 @pytest.mark.parametrize("scene", ["full", "quarter"])
-def test_the_box_holds_the_bricks_and_is_at_most_15_percent_larger(scene, request):
+def test_the_box_contains_the_bricks_and_is_at_most_15_percent_larger(scene, request):
     low, high = torch.tensor(request.getfixturevalue(scene).box).view(2, 3)
     assert (low <= OBJECT[0]).all()
     assert (high >= OBJECT[1]).all()
@@ -73,7 +73,7 @@ def test_the_box_holds_the_bricks_and_is_at_most_15_percent_larger(scene, reques
 
 
 def test_the_cells_left_of_the_box_cover_the_silhouettes_of_test_views(quarter):
-    """The bricks lie in the cells that the training views leave, so a test view sees nothing elsewhere."""
+    """The bricks are in the cells that the training views leave, so a test view sees nothing outside them."""
     low, high = torch.tensor(quarter.box).view(2, 3)
     occupied = occupied_cells(quarter.train, quarter.box, 48, max_views=100)
     assert 0.05 < occupied.float().mean() < 0.4

@@ -1,4 +1,4 @@
-"""What is particular to `poses_bounds.npy`: its axes, stored reductions, and what can be wrong with it."""
+"""Specific to `poses_bounds.npy`: its axes, stored reductions, and invalid files."""
 
 import re
 
@@ -20,7 +20,7 @@ def refusal(folder) -> str:
     return str(caught.value)
 
 
-def test_stored_reductions_serve_where_they_suffice(tmp_path):
+def test_stored_reductions_are_used_if_they_divide_the_downscale(tmp_path):
     views = ball_views(10, 24)
     folder = write_llff(tmp_path, views)
     write_pictures(folder, views, factor=2)
@@ -32,7 +32,7 @@ def test_stored_reductions_serve_where_they_suffice(tmp_path):
         assert any("stored reduced by 2" in note for note in dataset.notes) == (stored == 2)
 
 
-def test_the_least_reduction_there_is_serves_where_none_suits(tmp_path):
+def test_without_full_size_images_the_smallest_reduction_is_used(tmp_path):
     views = ball_views(10, 24)
     folder = write_llff(tmp_path, views)
     write_pictures(folder, views, factor=2)
@@ -67,19 +67,19 @@ def test_a_wrong_array_is_refused(tmp_path, change, found):
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY\x01\x00v\x00{'descr': '|O'"])
-def test_what_is_no_array_is_refused(tmp_path, content):
+def test_a_file_that_is_no_array_is_refused(tmp_path, content):
     folder = write_llff(tmp_path, ball_views(10, 24))
     (folder / "poses_bounds.npy").write_bytes(content)
     assert "expected an array" in refusal(folder)
 
 
-def test_a_pickle_is_not_run(tmp_path):
+def test_a_pickle_is_not_executed(tmp_path):
     folder = write_llff(tmp_path, ball_views(10, 24))
     np.save(folder / "poses_bounds.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     assert "expected an array" in refusal(folder)
 
 
-def test_the_fern_lies_before_its_cameras(data):
+def test_the_fern_is_in_front_of_its_cameras(data):
     dataset = open_dataset(data / "fern")
     assert (len(dataset.train), len(dataset.test)) == (17, 3)
     camera = dataset.train.cameras

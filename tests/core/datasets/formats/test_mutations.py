@@ -1,4 +1,4 @@
-"""Whatever is done to a dataset's files, opening it gives a dataset or one line that says what is wrong."""
+"""However a dataset's files are damaged, opening it gives a dataset or a one-line error."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ VIEWS = ball_views(5, 8)
 
 
 def write_masked(folder: Path) -> None:
-    """`transforms.json` with a lens, and a mask for one picture."""
+    """`transforms.json` with a lens, and a mask for one image."""
     write_nerfstudio(folder, VIEWS, k1=0.01, camera_model="OPENCV")
     Image.fromarray(np.eye(8) > 0.0).save(folder / "mask.png")
     transforms = written_json(folder)
@@ -58,13 +58,13 @@ MOST_SECONDS = 2.0
 
 SETTINGS = settings(
     max_examples=30,
-    deadline=None,  # a busy machine may stall; the processor's time is counted below
-    phases=[Phase.generate],  # shrinking what failed would take minutes
+    deadline=None,  # a busy machine may stall; CPU time is checked below
+    phases=[Phase.generate],  # shrinking a failure would take minutes
     derandomize=True,  # the same examples on every machine
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
-FLOATS = st.floats(allow_subnormal=False)  # the engine has the processor flush those to zero
+FLOATS = st.floats(allow_subnormal=False)  # the engine flushes those to zero
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**6), 10**400) | FLOATS | st.text(max_size=8),
@@ -106,10 +106,10 @@ def open_mutated(template: Path, mutate) -> None:
 @pytest.mark.parametrize("name", WRITERS)
 @SETTINGS
 @given(data=st.data())
-def test_files_that_were_damaged(templates, name, data):
+def test_damaged_files(templates, name, data):
     def mutate(copy: Path) -> None:
         files = sorted(path for path in copy.rglob("*") if path.is_file())
-        if name != "llff":  # pictures are much alike: more often than they are many, the poses are damaged
+        if name != "llff":  # images are all alike, so damage the poses more often than their number suggests
             poses = [path for path in files if path.suffix != ".png"]
             files = poses * 3 + files
         path = data.draw(st.sampled_from(files))
@@ -153,7 +153,7 @@ def test_json_with_other_values(templates, name, data):
 
 @SETTINGS
 @given(values=st.lists(FLOATS, min_size=85, max_size=85))
-def test_llffs_numbers(templates, values):
+def test_llff_with_other_numbers(templates, values):
     open_mutated(templates / "llff", lambda copy: np.save(copy / "poses_bounds.npy", np.array(values).reshape(5, 17)))
 
 
@@ -162,7 +162,7 @@ ARRAYS = tiny_nerf_arrays(VIEWS)
 
 @SETTINGS
 @given(data=st.data())
-def test_tiny_nerfs_arrays(templates, data):
+def test_tiny_nerf_with_other_arrays(templates, data):
     def mutate(copy: Path) -> None:
         name = data.draw(st.sampled_from(sorted(ARRAYS)))
         kind = data.draw(st.sampled_from(["values", "shape", "type"]))

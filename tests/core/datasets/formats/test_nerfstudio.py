@@ -1,4 +1,4 @@
-"""What is particular to `transforms.json`: who overrides whom, splits, missing pictures, spellings of paths."""
+"""Specific to `transforms.json`: precedence of intrinsics, splits, missing images, spellings of paths."""
 
 import json
 import math
@@ -21,7 +21,7 @@ def scene(tmp_path):
 
 
 def refusal(folder, change) -> str:
-    """The message with which a changed file is refused; one line that names it."""
+    """The error message for a changed file: one line that names it."""
     transforms = written_json(folder)
     change(transforms)
     write_json(folder, transforms)
@@ -35,7 +35,7 @@ def test_the_file_itself_opens_too(scene):
     assert open_dataset(scene / "transforms.json").format == "instant-ngp / nerfstudio"
 
 
-def test_intrinsics_of_a_frame_override_the_files(tmp_path):
+def test_a_frames_intrinsics_override_the_files(tmp_path):
     views = ball_views(10, 24)
     folder = write_nerfstudio(tmp_path, views, per_frame=True, fl_x=1.0, fl_y=1.0)
     transforms = written_json(folder)
@@ -46,7 +46,7 @@ def test_intrinsics_of_a_frame_override_the_files(tmp_path):
     torch.testing.assert_close(K[1], views.cameras.K[0])
 
 
-def test_a_field_of_view_serves_where_there_is_no_focal_length(tmp_path):
+def test_a_field_of_view_replaces_a_missing_focal_length(tmp_path):
     views = ball_views(10, 24)
     folder = write_nerfstudio(tmp_path, views)
     transforms = {k: v for k, v in written_json(folder).items() if k not in ("fl_x", "fl_y", "cx", "cy", "w", "h")}
@@ -54,7 +54,7 @@ def test_a_field_of_view_serves_where_there_is_no_focal_length(tmp_path):
     torch.testing.assert_close(open_dataset(folder).train.cameras.K[0], views.cameras.K[0])
 
 
-def test_pictures_that_were_reduced_later_keep_their_rays(tmp_path):
+def test_images_reduced_later_keep_their_rays(tmp_path):
     views = ball_views(10, 24)
     folder = write_nerfstudio(tmp_path, views)
     write_pictures(folder, views, factor=2)
@@ -65,7 +65,7 @@ def test_pictures_that_were_reduced_later_keep_their_rays(tmp_path):
     torch.testing.assert_close(camera.K[0], views.cameras.resized(12, 12).K[0])
 
 
-def test_a_picture_of_another_shape_is_refused(scene):
+def test_an_image_of_another_aspect_ratio_is_refused(scene):
     message = refusal(scene, lambda t: t.update(w=48))
     assert "24x24" in message and "48x24" in message
 
@@ -76,7 +76,7 @@ def opaque(image: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("downscale", [1, 3])
-def test_pictures_of_several_sizes_keep_their_rays(tmp_path, downscale):
+def test_images_of_several_sizes_keep_their_rays(tmp_path, downscale):
     views = mixed_ball_views(10)
     dataset = open_dataset(write_nerfstudio(tmp_path, views, per_frame=True), ReadOptions(downscale))
     train = dataset.train
@@ -91,8 +91,8 @@ def test_pictures_of_several_sizes_keep_their_rays(tmp_path, downscale):
     assert (cut_off in dataset.notes) == (downscale == 3)
 
 
-def test_intrinsics_of_a_size_are_scaled_to_each_picture(tmp_path):
-    """The file names one size for all; one picture was reduced since."""
+def test_intrinsics_for_one_size_are_scaled_to_each_image(tmp_path):
+    """The file has one size for all images; one image was reduced later."""
     views = ball_views(10, 24)
     folder = write_nerfstudio(tmp_path, views)
     with Image.open(folder / "images" / "003.png") as image:
@@ -103,7 +103,7 @@ def test_intrinsics_of_a_size_are_scaled_to_each_picture(tmp_path):
 
 
 @pytest.mark.parametrize("reduced", [1, 2])
-def test_a_tag_is_followed_where_only_upright_pixels_have_the_poses_shape(tmp_path, reduced):
+def test_a_tag_is_followed_if_only_upright_pixels_match_the_poses_shape(tmp_path, reduced):
     views = mixed_ball_views(10, sizes=((32, 20),))
     folder = write_nerfstudio(tmp_path, views)
     for path in sorted((folder / "images").iterdir())[:4]:
@@ -118,8 +118,8 @@ def test_a_tag_is_followed_where_only_upright_pixels_have_the_poses_shape(tmp_pa
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_tag_is_not_followed_where_the_stored_pixels_have_the_poses_shape(tmp_path, named):
-    """Or where nothing names a shape: what finds poses reads pixels as they are stored."""
+def test_a_tag_is_ignored_if_stored_pixels_match_the_poses_shape(tmp_path, named):
+    """Or if the file names no shape: tools that find poses read pixels as stored."""
     folder = write_nerfstudio(tmp_path, mixed_ball_views(10, sizes=((32, 20),)))
     for path in (folder / "images").iterdir():
         exif = Image.Exif()
@@ -167,14 +167,14 @@ def test_views_that_are_not_listed_for_training_are_noted(scene):
     assert any("5 of the 10 views are in neither split" in note for note in dataset.notes)
 
 
-def test_missing_pictures_are_left_out_and_noted(scene):
+def test_missing_images_are_skipped_and_noted(scene):
     (scene / "images" / "003.png").unlink()
     dataset = open_dataset(scene)
     assert len(dataset.train) + len(dataset.test) == 9
     assert any("1 of the 10 images it names are missing: images/003.png" in note for note in dataset.notes)
 
 
-def test_no_picture_at_all_is_refused(scene):
+def test_if_all_images_are_missing_it_is_refused(scene):
     for path in (scene / "images").iterdir():
         path.unlink()
     with pytest.raises(DatasetError, match="none of the 10 images"):
@@ -193,7 +193,7 @@ def test_no_picture_at_all_is_refused(scene):
         lambda name: f" {name} ",
     ],
 )
-def test_paths_are_found_however_they_are_spelled(scene, spell):
+def test_images_are_found_however_their_paths_are_spelled(scene, spell):
     transforms = written_json(scene)
     for frame in transforms["frames"]:
         frame["file_path"] = spell(frame["file_path"])
@@ -227,12 +227,12 @@ def test_times_stay_with_their_views(scene):
 @pytest.mark.parametrize(
     "name", ["../secret", "images/../../secret.png", "/etc/hostname", "..\\secret", "..", ".", "../../images/002.png"]
 )
-def test_a_picture_outside_the_folder_is_refused(scene, name):
+def test_an_image_outside_the_folder_is_refused(scene, name):
     message = refusal(scene, lambda t: t["frames"][2].update(file_path=name))
     assert "expected file_path inside" in message and "--allow-outside" in message
 
 
-def test_pictures_outside_are_read_where_that_is_allowed(scene):
+def test_images_outside_are_read_if_allowed(scene):
     pictures, transforms = scene.parent / "pictures", written_json(scene)
     (scene / "images").rename(pictures)
     for index, frame in enumerate(transforms["frames"]):
@@ -245,7 +245,7 @@ def test_pictures_outside_are_read_where_that_is_allowed(scene):
     assert dataset.notes[0] == "1 of the 10 images it names are missing: ../gone.png."
 
 
-def test_the_file_stands_for_its_folder_and_another_of_its_kind_for_itself(scene):
+def test_transforms_json_stands_for_its_folder_and_other_files_for_themselves(scene):
     assert open_dataset(scene / "transforms.json").path == scene
     transforms = written_json(scene)
     transforms["frames"] = transforms["frames"][:5]
@@ -286,7 +286,7 @@ def test_too_few_views_are_refused(tmp_path):
         open_dataset(write_nerfstudio(tmp_path, ball_views(2, 24)))
 
 
-def test_a_box_that_it_names_is_the_scene(tmp_path):
+def test_aabb_is_the_scenes_box(tmp_path):
     folder = write_nerfstudio(tmp_path, ball_views(10, 24), aabb=[-1, -1, -1, 1, 1, 1])
     dataset = open_dataset(folder)
     assert (dataset.box, dataset.n_levels) == ((-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), 1)

@@ -1,4 +1,4 @@
-"""Plain photos: their places are found, kept, and found again; what can't be placed is said."""
+"""Plain photos: their poses are found and cached, and photos that can't be placed are reported."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ N_PHOTOS = 10
 
 @pytest.fixture(scope="module")
 def fox_photos(tmp_path_factory, data) -> Path:
-    """Some neighbouring photos of the fox, small, without their poses."""
+    """Neighbouring photos of the fox, reduced, without their poses."""
     folder = tmp_path_factory.mktemp("photos") / "fox"
     folder.mkdir()
     for path in sorted((data / "fox" / "images").iterdir())[:N_PHOTOS]:
@@ -52,8 +52,8 @@ def aligned_error(found: np.ndarray, true: np.ndarray) -> float:
 
 
 def test_photos_are_placed_where_they_were_taken(fox_photos, data, cache):
-    told = []
-    dataset = open_dataset(fox_photos, progress=lambda share, text: told.append((share, text)))
+    updates = []
+    dataset = open_dataset(fox_photos, progress=lambda share, text: updates.append((share, text)))
     assert dataset.format == "photos"
     assert dataset.notes[0] == f"All {N_PHOTOS} photos were placed."
     frames = json.loads((data / "fox" / "transforms.json").read_text())["frames"]
@@ -62,14 +62,14 @@ def test_photos_are_placed_where_they_were_taken(fox_photos, data, cache):
     names = [*dataset.train.names, *dataset.test.names]
     assert aligned_error(found.astype(float), np.array([true[name] for name in names])) < 0.01
     assert float(dataset.train.cameras.K[0, 0, 0]) == pytest.approx(1375.52 / 4, rel=0.1)
-    shares = [share for share, _ in told]
+    shares = [share for share, _ in updates]
     assert shares == sorted(shares) and shares[-1] == 1.0
-    assert {text.split(":")[0] for _, text in told} & set(STAGES)
-    assert not list(fox_photos.glob("*.db")), "nothing is written among the photos"
-    assert not list(cache.rglob("*.db")), "what the search needed is gone"
+    assert {text.split(":")[0] for _, text in updates} & set(STAGES)
+    assert not list(fox_photos.glob("*.db")), "nothing must be written among the photos"
+    assert not list(cache.rglob("*.db")), "temporary files of the search must be removed"
 
 
-def test_they_are_not_searched_for_twice(fox_photos, monkeypatch):
+def test_the_search_is_not_repeated(fox_photos, monkeypatch):
     first = open_dataset(fox_photos)
     monkeypatch.setattr(photos, "_Search", None)
     again = open_dataset(fox_photos)
@@ -77,29 +77,29 @@ def test_they_are_not_searched_for_twice(fox_photos, monkeypatch):
     assert np.array_equal(again.train.cameras.c2w, first.train.cameras.c2w)
 
 
-def test_another_picture_is_another_search(fox_photos, tmp_path, monkeypatch):
+def test_another_photo_needs_another_search(fox_photos, tmp_path, monkeypatch):
     open_dataset(fox_photos)
     copy = tmp_path / "copy"
     copy.mkdir()
     for path in fox_photos.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
     model = photos._cached(copy, [path.name for path in sorted(copy.iterdir())], True)[0]
-    assert model.is_dir(), "the same pictures elsewhere are the same"
+    assert model.is_dir(), "the same photos in another folder share the cache"
     first = next(iter(sorted(copy.iterdir())))
     with Image.open(first) as image:
         image.rotate(1).save(first)
     assert not photos._cached(copy, [path.name for path in sorted(copy.iterdir())], True)[0].exists()
 
 
-def test_a_search_that_is_called_off_stops_and_goes_on_later(fox_photos, tmp_path, monkeypatch):
+def test_a_cancelled_search_stops_and_resumes_later(fox_photos, tmp_path, monkeypatch):
     monkeypatch.setattr(photos, "user_folder", lambda: tmp_path)
 
-    def call_off(share, text):
+    def cancel(share, text):
         if list(tmp_path.rglob("database.db")):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        open_dataset(fox_photos, progress=call_off)
+        open_dataset(fox_photos, progress=cancel)
     assert not any(thread.name == "poses" for thread in threading.enumerate())
     assert list(tmp_path.rglob("database.db")) and not list(tmp_path.rglob("cameras.bin"))
     assert open_dataset(fox_photos).notes[0].startswith("All")
@@ -115,15 +115,15 @@ def test_photos_with_nothing_in_common_are_refused(tmp_path):
     assert str(tmp_path) in str(caught.value)
 
 
-def test_a_broken_photo_is_named_before_the_search(tmp_path):
+def test_a_damaged_photo_is_named_before_the_search(tmp_path):
     for index in range(4):
         (tmp_path / f"{index}.jpg").write_bytes(b"no picture")
     with pytest.raises(DatasetError, match=r"0\.jpg can't be read"):
         open_dataset(tmp_path)
 
 
-def test_photos_however_they_are_stored_are_placed_upright(fox_photos, data, tmp_path):
-    """Turned by tags, cut to other sizes, as WebP, which pycolmap doesn't read: it gets copies, and theirs are gone."""
+def test_photos_are_placed_upright_however_they_are_stored(fox_photos, data, tmp_path):
+    """Rotated by tags, cropped, as WebP: pycolmap gets copies that it can read, which are deleted later."""
     for index, path in enumerate(sorted(fox_photos.iterdir())):
         if index % 2:
             with Image.open(path) as image:
@@ -131,8 +131,8 @@ def test_photos_however_they_are_stored_are_placed_upright(fox_photos, data, tmp
         else:
             (tmp_path / path.name).write_bytes(path.read_bytes())
             store_sideways(tmp_path / path.name)
-    told = []
-    dataset = open_dataset(tmp_path, progress=lambda share, text: told.append((share, text)))
+    updates = []
+    dataset = open_dataset(tmp_path, progress=lambda share, text: updates.append((share, text)))
     assert dataset.notes[0] == f"All {N_PHOTOS} photos were placed."
     assert dataset.notes[1] == f"{N_PHOTOS // 2} photos are turned upright, as their orientation tags say."
     train = dataset.train
@@ -146,13 +146,13 @@ def test_photos_however_they_are_stored_are_placed_upright(fox_photos, data, tmp
     assert aligned_error(found[:, :3, 3], poses[:, :3, 3]) < 0.02
     turns = [a[:3, :3] @ b[:3, :3].T for a, b in zip(poses, found, strict=True)]
     between = [np.degrees(np.arccos(np.clip((np.trace(turns[0].T @ t) - 1.0) / 2.0, -1.0, 1.0))) for t in turns]
-    assert max(between) < 3.0, "one turn takes all found cameras to the true ones, so none lies on its side"
-    shares = [share for share, _ in told]
-    assert shares == sorted(shares) and (0.0, f"copying photos upright: 1 of {N_PHOTOS}") in told
+    assert max(between) < 3.0, "one rotation takes all found cameras to the true ones, so none is on its side"
+    shares = [share for share, _ in updates]
+    assert shares == sorted(shares) and (0.0, f"copying photos upright: 1 of {N_PHOTOS}") in updates
     assert not list(photos.user_folder().rglob("*.png"))
 
 
-def test_copies_of_an_interrupted_search_are_not_made_again(tmp_path, monkeypatch):
+def test_copies_of_an_interrupted_search_are_reused(tmp_path, monkeypatch):
     pictures, copied = tmp_path / "photos", []
     pictures.mkdir()
     for index in range(3):
@@ -161,22 +161,22 @@ def test_copies_of_an_interrupted_search_are_not_made_again(tmp_path, monkeypatc
     read = photos.read_image
     monkeypatch.setattr(photos, "read_image", lambda path, *rest: copied.append(path.name) or read(path, *rest))
 
-    def call_off(share, text):
+    def cancel(share, text):
         if "3 of 3" in text or "features" in text:
             raise KeyboardInterrupt
 
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            open_dataset(pictures, progress=call_off)
+            open_dataset(pictures, progress=cancel)
     assert copied == ["0.webp", "1.webp"]
 
 
-def test_a_snapshot_remembers_where_its_photos_were_placed(fox_photos, tmp_path):
+def test_a_snapshot_remembers_the_poses_of_its_photos(fox_photos, tmp_path):
     trainer = tiny_trainer(open_dataset(fox_photos))
     trainer.step()
     save_snapshot(tmp_path / "good.safetensors", trainer)
     assert load_snapshot(tmp_path / "good.safetensors").step_count == 1
-    trainer.dataset.train.cameras.c2w[:, :3, 3] *= 1.5  # as another search may scale them
+    trainer.dataset.train.cameras.c2w[:, :3, 3] *= 1.5  # another search may scale the scene like this
     save_snapshot(tmp_path / "other.safetensors", trainer)
     with pytest.raises(SnapshotError, match="other poses"):
         load_snapshot(tmp_path / "other.safetensors")
@@ -189,7 +189,7 @@ def test_two_photos_are_no_dataset(tmp_path):
         open_dataset(tmp_path)
 
 
-def test_those_that_found_no_place_are_named(fox_photos, tmp_path):
+def test_photos_that_could_not_be_placed_are_named(fox_photos, tmp_path):
     for path in fox_photos.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     Image.effect_noise((270, 480), 90).convert("RGB").save(tmp_path / "9999.jpg")

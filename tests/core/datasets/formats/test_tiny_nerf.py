@@ -1,4 +1,4 @@
-"""The .npz of the tiny NeRF notebook: a file is a dataset, and a wrong one is refused in one line."""
+"""The .npz of the tiny NeRF notebook: one file is a dataset, and an invalid one is refused in one line."""
 
 import pickle
 import zipfile
@@ -18,9 +18,9 @@ VIEWS = ball_views(10, 24)
 
 
 def refusal(path, **arrays) -> str:
-    """The message with which a file with other arrays is refused (None: without it); one line that names the file."""
-    given = {name: array for name, array in (tiny_nerf_arrays(VIEWS) | arrays).items() if array is not None}
-    np.savez(path, **given)
+    """The error message for a file with other arrays (None removes one): one line that names the file."""
+    contents = {name: array for name, array in (tiny_nerf_arrays(VIEWS) | arrays).items() if array is not None}
+    np.savez(path, **contents)
     return refusal_of(path)
 
 
@@ -37,7 +37,7 @@ def path(tmp_path):
     return tmp_path / "scene.npz"
 
 
-def test_pictures_and_rays_are_those_that_were_written(path):
+def test_images_and_rays_equal_those_written(path):
     dataset = open_dataset(write_tiny_nerf(path, VIEWS))
     assert (dataset.format, dataset.name, dataset.path) == ("tiny NeRF", "scene", path)
     assert (len(dataset.train), dataset.test.names) == (8, ("000", "008"))
@@ -49,7 +49,7 @@ def test_pictures_and_rays_are_those_that_were_written(path):
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float16, np.float32, np.float64])
-def test_bytes_and_floats_are_the_same_pictures(path, kind):
+def test_bytes_and_floats_give_the_same_images(path, kind):
     images = VIEWS.images.numpy()
     written = images if kind is np.uint8 else (images / 255.0).astype(kind)
     np.savez_compressed(path, **tiny_nerf_arrays(VIEWS) | {"images": written})
@@ -67,7 +67,7 @@ def test_poses_of_three_rows_and_a_focal_length_in_a_list(path):
     torch.testing.assert_close(dataset.test.cameras.K, VIEWS.cameras.K[::8])
 
 
-def test_it_is_reduced_like_any_picture(path):
+def test_it_is_reduced_like_any_image(path):
     dataset = open_dataset(write_tiny_nerf(path, VIEWS), ReadOptions(5))
     assert dataset.train.images.shape == (8, 4, 4, 3)
     assert any("can't be divided by 5" in note for note in dataset.notes)
@@ -77,7 +77,7 @@ def test_it_is_reduced_like_any_picture(path):
         open_dataset(path, ReadOptions(25))
 
 
-def test_opencvs_axes_can_be_named(path):
+def test_opencv_axes_can_be_requested(path):
     arrays = tiny_nerf_arrays(VIEWS)
     np.savez(path, **arrays | {"poses": arrays["poses"] * np.array([1.0, -1.0, -1.0, 1.0])})
     dataset = open_dataset(path, ReadOptions(axes="opencv"))
@@ -113,11 +113,11 @@ POSES = VIEWS.cameras.c2w.numpy()
         ({"images": np.array([{}], dtype=object)}, "a pickle"),
     ],
 )
-def test_arrays_that_are_not_the_layout(path, arrays, found):
+def test_arrays_of_another_layout_are_refused(path, arrays, found):
     assert found in refusal(path, **arrays)
 
 
-def test_files_that_are_no_archive(path):
+def test_files_that_are_no_archive_are_refused(path):
     write_tiny_nerf(path, VIEWS)
     whole = path.read_bytes()
     for content in (b"", b"no archive", whole[:-100], whole[: len(whole) // 2], pickle.dumps({"images": 1})):
@@ -137,7 +137,7 @@ def test_too_few_views_are_refused(path):
     assert "expected at least 2 training views besides those held out, found 1" in refusal_of(path)
 
 
-def test_more_than_memory_holds_is_not_read(path, monkeypatch):
+def test_arrays_larger_than_memory_are_not_read(path, monkeypatch):
     monkeypatch.setattr("core.datasets.formats.tiny_nerf.free_memory", lambda: 1000)
     write_tiny_nerf(path, VIEWS)
     assert "GB of memory" in refusal_of(path)

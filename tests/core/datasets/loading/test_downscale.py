@@ -9,7 +9,7 @@ def random_pixels(seed: int, height=13, width=17, channels=4) -> np.ndarray:
 
 
 def reduced_slowly(pixels: np.ndarray, factor: int) -> np.ndarray:
-    """The box filter, spelled out pixel by pixel in floating point."""
+    """The box filter, pixel by pixel in floating point."""
     height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
     result = np.zeros((height, width, pixels.shape[2]))
     for row in range(height):
@@ -36,7 +36,7 @@ def test_the_box_filter_is_the_mean_of_premultiplied_colour(channels, factor):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_reducing_and_compositing_commute(seed):
-    """Over any background, the reduced picture is the mean of the full one; a straight mean would bleed."""
+    """Over any background, the reduced image is the mean of the full one; a mean without premultiplying would bleed."""
     rng = np.random.default_rng(seed)
     pixels = random_pixels(seed, 12, 12)
     pixels[..., 3] *= rng.integers(0, 2, (12, 12), dtype=np.uint8)
@@ -58,20 +58,20 @@ def test_colours_behind_transparent_pixels_do_not_bleed():
 
 
 @pytest.mark.parametrize("factor", [2, 7])
-def test_a_flat_picture_stays_flat(factor):
+def test_a_flat_image_stays_flat(factor):
     pixels = np.full((14, 14, 4), (10, 77, 255, 200), np.uint8)
     assert (box_filter(pixels, factor) == (10, 77, 255, 200)).all()
 
 
 @pytest.mark.parametrize("factor", [2, 16, 40])
-def test_whatever_is_added_up_the_numbers_hold_it(factor):
+def test_sums_do_not_overflow(factor):
     for channels in (3, 4):
         white = np.full((factor, factor, channels), 255, np.uint8)
         assert (box_filter(white, factor) == 255).all()
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 7])
-def test_a_reduced_pixel_of_a_mask_stands_for_a_whole_block(factor):
+def test_a_reduced_mask_pixel_represents_a_whole_block(factor):
     mask = np.random.default_rng(factor).random((15, 22)) < 0.98
     reduced = whole_blocks(mask, factor)
     assert reduced.shape == (15 // factor, 22 // factor)

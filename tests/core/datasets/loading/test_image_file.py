@@ -39,7 +39,7 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
     assert (pixels[..., 3] == 255).all()
 
 
-def test_transparency_of_a_palette_is_alpha(tmp_path):
+def test_palette_transparency_becomes_alpha(tmp_path):
     palette = Image.fromarray((GREY > 100).astype(np.uint8), "L").convert("P")
     path = saved(tmp_path, palette, transparency=0)
     assert read_header(path).has_alpha
@@ -47,14 +47,14 @@ def test_transparency_of_a_palette_is_alpha(tmp_path):
     np.testing.assert_array_equal(alpha > 0, GREY > 100)
 
 
-def test_floating_point_pictures_are_refused_with_advice(tmp_path):
+def test_floating_point_images_are_refused_with_advice(tmp_path):
     path = saved(tmp_path, Image.fromarray(np.ones((4, 4), np.float32)), "picture.tif")
     with pytest.raises(DatasetError, match=r"picture.tif can't be read.*floating-point"):
         read_image(path, with_alpha=False)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n" + bytes(40)])
-def test_what_is_no_picture_is_named(tmp_path, content):
+def test_a_file_that_is_no_image_is_named(tmp_path, content):
     path = tmp_path / "r_0.png"
     path.write_bytes(content)
     with pytest.raises(DatasetError) as caught:
@@ -65,7 +65,7 @@ def test_what_is_no_picture_is_named(tmp_path, content):
 
 UPRIGHT = np.zeros((6, 9, 3), np.uint8)
 UPRIGHT[:2, :4], UPRIGHT[4:, :2], UPRIGHT[:, 7:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-"""Looks different however it is turned or mirrored."""
+"""Different in all rotations and mirror images."""
 
 FORMATS = {
     "png": {},
@@ -78,7 +78,7 @@ FORMATS = {
 
 
 def sideways(tmp_path, orientation: int, ending: str):
-    """A file of `UPRIGHT` whose pixels lie as a camera with that orientation stores them, and the stored pixels."""
+    """A file of `UPRIGHT` with its pixels stored for an orientation tag, and these stored pixels."""
     turns = image_file._TURNS
     undone = turns.get({6: 8, 8: 6}.get(orientation, orientation))
     stored = Image.fromarray(UPRIGHT) if undone is None else Image.fromarray(UPRIGHT).transpose(undone)
@@ -87,8 +87,8 @@ def sideways(tmp_path, orientation: int, ending: str):
     return saved(tmp_path, stored, f"picture.{ending}", exif=exif, **FORMATS[ending]), np.asarray(stored)
 
 
-def test_the_tag_means_what_exif_says(tmp_path):
-    """Orientation 6: the first stored row is the upright picture's right side."""
+def test_orientation_tags_mean_what_exif_says(tmp_path):
+    """Orientation 6: the first stored row is the upright image's right side."""
     _, stored = sideways(tmp_path, 6, "png")
     np.testing.assert_array_equal(stored[0], UPRIGHT[:, -1])
     _, stored = sideways(tmp_path, 2, "png")
@@ -97,7 +97,7 @@ def test_the_tag_means_what_exif_says(tmp_path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("ending", FORMATS)
-def test_pictures_are_read_upright_or_as_they_are_stored(tmp_path, ending, orientation):
+def test_images_are_read_upright_or_as_stored(tmp_path, ending, orientation):
     path, stored = sideways(tmp_path, orientation, ending)
     header = read_header(path)
     assert (header.size, header.orientation) == ((9, 6), orientation)
@@ -109,20 +109,20 @@ def test_pictures_are_read_upright_or_as_they_are_stored(tmp_path, ending, orien
 
 
 @pytest.mark.parametrize("tag", [0, 9, 77])
-def test_a_tag_that_means_nothing_turns_nothing(tmp_path, tag):
+def test_an_invalid_tag_rotates_nothing(tmp_path, tag):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = tag
     assert read_header(saved(tmp_path, Image.new("RGB", (3, 2)), "picture.jpg", exif=exif))[:4] == (3, 2, False, 1)
 
 
-def test_broken_exif_turns_nothing(tmp_path):
+def test_damaged_exif_rotates_nothing(tmp_path):
     for content in (b"", b"Exif\0\0", b"Exif\0\0II*\0\x08\0\0\0\xff", b"Exif\0\0garbage"):
         path = saved(tmp_path, Image.new("RGB", (3, 2)), "picture.jpg", exif=content)
         assert read_header(path)[:4] == (3, 2, False, 1)
         assert read_image(path, False).shape == (2, 3, 3)
 
 
-def test_a_pose_of_others_is_for_stored_pixels_unless_only_upright_ones_fit():
+def test_poses_refer_to_stored_pixels_unless_only_upright_ones_fit():
     turned = Header(30, 40, False, 6)
     assert turned.posed((40, 30)) == turned.as_stored == Header(40, 30, False, 1)
     assert turned.posed((30, 40)) == turned.posed((300, 400)) == turned
@@ -131,7 +131,7 @@ def test_a_pose_of_others_is_for_stored_pixels_unless_only_upright_ones_fit():
     assert Header(30, 30, False, 6).posed((30, 30)).orientation == 1
 
 
-def test_transparency_of_sixteen_bit_grey_is_alpha(tmp_path):
+def test_transparency_of_16_bit_grey_becomes_alpha(tmp_path):
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
@@ -149,7 +149,7 @@ def test_transparency_of_sixteen_bit_grey_is_alpha(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["L", "I;16", "1", "RGB", "P", "LA"])
-def test_what_is_not_black_is_marked(tmp_path, mode):
+def test_non_black_pixels_are_marked(tmp_path, mode):
     marked = np.arange(12).reshape(3, 4) % 3 == 0
     if mode == "I;16":
         image = Image.fromarray(marked.astype(np.uint16))
@@ -172,8 +172,8 @@ def test_heic_that_cannot_be_read_says_what_to_install(tmp_path, monkeypatch, na
 
 
 def test_heic_is_read_upright_where_pillow_heif_is_installed(tmp_path):
-    """It turns pictures itself and says so."""
-    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pillow-heif, which nothing else asks for")
+    """pillow-heif rotates images itself and says so."""
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pillow-heif, an optional package")
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     stored = Image.fromarray(UPRIGHT.repeat(20, 0).repeat(20, 1)).transpose(Image.Transpose.ROTATE_90)

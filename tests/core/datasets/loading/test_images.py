@@ -9,7 +9,7 @@ from core.errors import DatasetError
 from tests.photos import saved
 
 
-def test_pictures_without_alpha_are_opaque_beside_those_with(tmp_path):
+def test_images_without_alpha_are_opaque_next_to_those_with_alpha(tmp_path):
     paths = [
         saved(tmp_path, Image.new("RGB", (4, 3), (9, 9, 9)), "a.png"),
         saved(tmp_path, Image.new("RGBA", (4, 3)), "b.png"),
@@ -21,7 +21,7 @@ def test_pictures_without_alpha_are_opaque_beside_those_with(tmp_path):
     assert pixels[1, 0, 0].tolist() == [0, 0, 0, 0]
 
 
-def test_pictures_keep_their_order_and_are_counted(tmp_path):
+def test_images_keep_their_order_and_are_counted(tmp_path):
     paths = [saved(tmp_path, Image.new("RGB", (4, 4), (i, i, i)), f"{i}.png") for i in range(20)]
     counted = []
     pixels = read_images(paths, [read_header(path) for path in paths], False, 2, lambda: counted.append(1))
@@ -29,14 +29,14 @@ def test_pictures_keep_their_order_and_are_counted(tmp_path):
     assert len(counted) == 20
 
 
-def test_pictures_of_several_sizes_follow_each_other(tmp_path):
+def test_images_of_several_sizes_are_stored_one_after_the_other(tmp_path):
     pictures = [np.random.default_rng(i).integers(0, 256, (3 + i, 7 - i, 3), dtype=np.uint8) for i in range(3)]
     paths = [saved(tmp_path, Image.fromarray(picture), f"{i}.png") for i, picture in enumerate(pictures)]
     pixels = read_images(paths, [read_header(path) for path in paths], False, 1, lambda: None)
     np.testing.assert_array_equal(pixels, np.concatenate([picture.reshape(-1, 3) for picture in pictures]))
 
 
-def test_a_picture_that_changed_since_its_header_was_read_is_named(tmp_path):
+def test_an_image_that_changed_since_its_header_was_read_is_named(tmp_path):
     path = saved(tmp_path, Image.new("RGB", (4, 4)))
     header = read_header(path)
     saved(tmp_path, Image.new("RGB", (5, 4)))
@@ -44,7 +44,7 @@ def test_a_picture_that_changed_since_its_header_was_read_is_named(tmp_path):
         read_images([path], [header], False, 1, lambda: None)
 
 
-def test_memory_that_the_system_refuses_is_one_line(tmp_path, monkeypatch):
+def test_a_failed_allocation_is_reported_in_one_line(tmp_path, monkeypatch):
     def refuse(*_):
         raise MemoryError
 

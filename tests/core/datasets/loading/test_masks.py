@@ -1,4 +1,4 @@
-"""Masks in `transforms.json`: what they hide, what is wrong with them, and what happens to views they hide wholly."""
+"""Masks in `transforms.json`: what they hide, invalid ones, and views that they hide completely."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def random_mask(seed: int, width: int = SIZE, height: int = SIZE) -> np.ndarray:
 
 
 def give_masks(folder, masks: dict[int, np.ndarray], spelled=lambda name: name) -> None:
-    """Masks as nerfstudio names them: white where the picture counts."""
+    """Write masks as nerfstudio expects them: white where the image counts."""
     (folder / "masks").mkdir(exist_ok=True)
     transforms = written_json(folder)
     for index, mask in masks.items():
@@ -45,7 +45,7 @@ def refusal(folder) -> str:
 
 
 @pytest.mark.parametrize("spelled", [str, lambda name: name.replace("/", "\\"), lambda name: "./" + name])
-def test_nerfstudios_masks_say_what_counts(scene, spelled):
+def test_nerfstudios_masks_mark_used_pixels(scene, spelled):
     give_masks(scene, {index: random_mask(index) for index in range(10)}, spelled)
     dataset = open_dataset(scene)
     for views, numbers in ((dataset.train, (1, 9)), (dataset.test, (0, 8))):
@@ -55,7 +55,7 @@ def test_nerfstudios_masks_say_what_counts(scene, spelled):
     assert any(f"Masks hide {share:.3g} % of the training views" in note for note in dataset.notes)
 
 
-def test_instant_ngps_masks_say_what_is_hidden(scene):
+def test_instant_ngps_masks_mark_hidden_pixels(scene):
     for index in (1, 2):
         hidden = Image.fromarray(~random_mask(index)).convert("RGBA")
         hidden.save(scene / "images" / f"dynamic_mask_{index:03d}.png")
@@ -65,7 +65,7 @@ def test_instant_ngps_masks_say_what_is_hidden(scene):
     assert mask_of(train, 3).all()
 
 
-def test_both_masks_of_a_picture_hide(scene):
+def test_an_image_may_have_both_masks(scene):
     give_masks(scene, {1: random_mask(1)})
     Image.fromarray(~random_mask(2)).save(scene / "images" / "dynamic_mask_001.png")
     np.testing.assert_array_equal(mask_of(open_dataset(scene).train, 1), random_mask(1) & random_mask(2))
@@ -76,13 +76,13 @@ def test_a_dataset_without_masks_has_none(scene):
     assert dataset.train.used is None and dataset.test.used is None
 
 
-def test_a_reduced_pixel_counts_if_its_whole_block_does(scene):
+def test_a_reduced_pixel_is_used_only_if_its_whole_block_is(scene):
     give_masks(scene, {1: random_mask(1)})
     blocks = random_mask(1).reshape(SIZE // 2, 2, SIZE // 2, 2).all((1, 3))
     np.testing.assert_array_equal(mask_of(open_dataset(scene, ReadOptions(2)).train, 1), blocks)
 
 
-def test_pictures_of_several_sizes_have_masks_of_theirs(tmp_path):
+def test_images_of_several_sizes_have_masks_of_their_sizes(tmp_path):
     views = mixed_ball_views(10)
     folder = write_nerfstudio(tmp_path, views, per_frame=True)
     sizes = views.cameras.sizes.tolist()
@@ -94,7 +94,7 @@ def test_pictures_of_several_sizes_have_masks_of_theirs(tmp_path):
 
 
 def test_hidden_pixels_are_never_drawn(scene):
-    """Pictures are white where masks hide, and nowhere else."""
+    """Images are white exactly where masks hide them."""
     for index in range(10):
         path = scene / "images" / f"{index:03d}.png"
         with Image.open(path) as image:
@@ -107,7 +107,7 @@ def test_hidden_pixels_are_never_drawn(scene):
     assert float(train.images.max()) == 255
 
 
-def test_a_view_of_which_nothing_is_left_is_left_out_by_name(scene):
+def test_a_fully_masked_view_is_excluded_and_named(scene):
     nothing = np.zeros((SIZE, SIZE), bool)
     give_masks(scene, {3: nothing, 8: nothing, 4: random_mask(4)})
     dataset = open_dataset(scene)
@@ -147,16 +147,16 @@ def test_masks_that_cannot_be_read_are_named(scene, name, found):
     assert found in refusal(scene)
 
 
-def test_masks_are_told_of_while_they_are_read(scene):
+def test_progress_mentions_masks_while_they_are_read(scene):
     give_masks(scene, {index: random_mask(index) for index in range(10)})
-    told = []
-    open_dataset(scene, progress=lambda share, text: told.append((share, text)))
-    shares = [share for share, _ in told]
+    updates = []
+    open_dataset(scene, progress=lambda share, text: updates.append((share, text)))
+    shares = [share for share, _ in updates]
     assert shares == sorted(shares) and shares[-1] == 1.0
-    assert {"reading mask 10 of 10", "reading image 10 of 10"} <= {text for _, text in told}
+    assert {"reading mask 10 of 10", "reading image 10 of 10"} <= {text for _, text in updates}
 
 
-def test_what_progress_raises_ends_the_reading_of_masks(scene):
+def test_an_exception_in_the_progress_callback_ends_reading_masks(scene):
     class Cancelled(Exception):
         pass
 

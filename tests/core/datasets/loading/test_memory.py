@@ -24,35 +24,35 @@ def free(monkeypatch):
     return lambda n_bytes: monkeypatch.setattr(memory, "free_memory", lambda: n_bytes)
 
 
-@pytest.mark.parametrize("asked", [1, 2, 3])
+@pytest.mark.parametrize("requested", [1, 2, 3])
 @pytest.mark.parametrize("factor", [1, 2, 3, 7])
-def test_the_factor_is_the_smallest_that_fits(free, asked, factor):
-    free(needed(asked * factor) / memory._SHARE + 1.0)
-    assert find_downscale(PICTURES, 3, asked)[0] == asked * factor
-    free(needed(asked * factor) / memory._SHARE - 1.0)
-    assert find_downscale(PICTURES, 3, asked)[0] > asked * factor
+def test_the_factor_is_the_smallest_that_fits(free, requested, factor):
+    free(needed(requested * factor) / memory._SHARE + 1.0)
+    assert find_downscale(PICTURES, 3, requested)[0] == requested * factor
+    free(needed(requested * factor) / memory._SHARE - 1.0)
+    assert find_downscale(PICTURES, 3, requested)[0] > requested * factor
 
 
-def test_what_fits_is_not_spoken_of(free):
+def test_images_that_fit_get_no_note(free):
     free(1e12)
     assert find_downscale(PICTURES, 3, 2) == (2, ())
 
 
-def test_the_note_says_what_is_needed_what_is_free_and_what_was_done(free):
+def test_the_note_says_what_is_needed_and_free_and_what_was_done(free):
     free(12e9)
     factor, (note,) = find_downscale([Picture(4000, 3000)] * 860, 3, 1)
     assert factor == 2
     assert "need 31 GB, 12 GB are free: they are read reduced by 2, as with --downscale 2" in note
 
 
-def test_each_picture_keeps_a_pixel_however_little_is_free(free):
+def test_each_image_keeps_a_pixel_however_little_is_free(free):
     free(0)
     assert find_downscale([*PICTURES, Picture(5, 90)], 3, 2)[0] == 4
     assert find_downscale([Picture(1, 1)], 3, 1) == (1, ())
     assert find_downscale(PICTURES, 3, 1000) == (1000, ())
 
 
-def test_where_the_system_does_not_tell_everything_fits(free):
+def test_if_free_memory_is_unknown_everything_fits(free):
     free(None)
     assert find_downscale(PICTURES, 10**12, 1) == (1, ())
     assert 1 <= n_readers(PICTURES) <= 8
@@ -63,7 +63,7 @@ def test_free_memory_is_plausible():
     assert free is None or 1e6 < free < 1e15
 
 
-def test_a_containers_limit_counts(tmp_path, monkeypatch):
+def test_a_containers_limit_is_respected(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
     monkeypatch.setattr(memory, "_free_of_machine", lambda: 1000)
     assert free_memory() == 1000, "no such group"
@@ -78,7 +78,7 @@ def test_a_containers_limit_counts(tmp_path, monkeypatch):
     assert free_memory() == 1000, "no limit"
 
 
-def test_readers_are_as_many_as_their_pictures_leave_room_for(free, monkeypatch):
+def test_the_number_of_readers_follows_free_memory(free, monkeypatch):
     monkeypatch.setattr(memory.os, "cpu_count", lambda: 32)
     pictures = [Picture(10_000, 10_000)] * 50
     counts = []

@@ -1,4 +1,4 @@
-"""Which pixels count, against the plain list of them."""
+"""Which pixels are used, against a plain list of them."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def places(layout: PixelLayout, images: torch.Tensor, pixels: torch.Tensor) -> t
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_pixels_that_count_are_found_by_their_numbers(seed, share):
+def test_used_pixels_are_found_by_their_numbers(seed, share):
     used = used_of(seed, share)
     layout, pieces = PixelLayout(AREAS, used), used.split(AREAS.tolist())
     assert layout.counts.tolist() == [int(piece.sum()) for piece in pieces]
@@ -28,7 +28,7 @@ def test_pixels_that_count_are_found_by_their_numbers(seed, share):
         assert torch.equal(layout.find(torch.full_like(numbers, image), numbers), listed)
 
 
-def test_without_a_mask_all_pixels_count():
+def test_without_a_mask_all_pixels_are_used():
     layout = PixelLayout(AREAS, None)
     assert torch.equal(layout.counts, AREAS)
     assert layout.firsts.tolist() == [0, 70, 71, 271, 335]
@@ -36,7 +36,7 @@ def test_without_a_mask_all_pixels_count():
 
 @pytest.mark.parametrize("among", [None, torch.tensor([3, 0])])
 @pytest.mark.parametrize("masked", [False, True])
-def test_drawing_is_uniform_over_all_pixels_that_count(masked, among):
+def test_drawing_is_uniform_over_all_used_pixels(masked, among):
     used = used_of(0, 0.4) if masked else None
     layout = PixelLayout(AREAS, used)
     images, pixels = layout.draw(200_000, torch.Generator().manual_seed(0), among)

@@ -1,4 +1,4 @@
-"""The law of the formats: the same views give the same rays, whatever they were stored as."""
+"""The rule for all formats: the same views give the same rays, whatever the format."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ WRITERS = {
 
 
 def expected_rays(views: Views, dataset: Dataset) -> list[tuple[Camera, Camera]]:
-    """Pairs of the cameras that were written and read: every 8th is held out."""
+    """Pairs of written and read cameras: every 8th is held out."""
     kept = [index for index in range(len(views)) if index % 8]
     held_out = list(range(0, len(views), 8))
     pairs = [(views.cameras[i], dataset.train.cameras[n]) for n, i in enumerate(kept)]
@@ -31,7 +31,7 @@ def expected_rays(views: Views, dataset: Dataset) -> list[tuple[Camera, Camera]]
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_rays_and_pictures_are_those_that_were_written(tmp_path, name):
+def test_rays_and_images_equal_those_written(tmp_path, name):
     views = ball_views(10, 24)
     dataset = open_dataset(WRITERS[name](tmp_path / "ball", views))
     assert dataset.format == name
@@ -45,8 +45,8 @@ def test_rays_and_pictures_are_those_that_were_written(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_pictures_that_are_stored_sideways_are_the_same(tmp_path, name):
-    """The poses are for upright pictures, and a tag says how each is stored."""
+def test_images_stored_sideways_give_the_same(tmp_path, name):
+    """The poses are for upright images, and a tag says how each one is stored."""
     views = mixed_ball_views(10, sizes=((32, 20),))
     plain = open_dataset(WRITERS[name](tmp_path / "ball", views))
     for path in (tmp_path / "ball" / "images").iterdir():
@@ -66,7 +66,7 @@ def test_legos_rays_are_the_same_through_three_formats(tmp_path, lego):
                 torch.testing.assert_close(found, expected, atol=1e-4, rtol=0.0)
 
 
-def test_opencvs_axes_give_the_same_rays_once_they_are_named(tmp_path):
+def test_opencv_axes_give_the_same_rays_if_requested(tmp_path):
     views = ball_views(10, 24)
     opencv = replace(views.cameras, c2w=views.cameras.c2w * torch.tensor([1.0, -1.0, -1.0, 1.0]))
     folder = write_nerfstudio(tmp_path, replace(views, cameras=opencv))
@@ -78,17 +78,17 @@ def test_opencvs_axes_give_the_same_rays_once_they_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["COLMAP", "LLFF"])
-def test_axes_that_a_format_names_stay_and_that_is_said(tmp_path, name):
+def test_fixed_axes_of_a_format_are_kept_and_a_note_says_so(tmp_path, name):
     folder = WRITERS[name](tmp_path, ball_views(10, 24))
-    plain, asked = open_dataset(folder), open_dataset(folder, ReadOptions(axes="opencv"))
-    assert torch.equal(asked.train.cameras.c2w, plain.train.cameras.c2w)
+    plain, opencv = open_dataset(folder), open_dataset(folder, ReadOptions(axes="opencv"))
+    assert torch.equal(opencv.train.cameras.c2w, plain.train.cameras.c2w)
     of = "Blender, instant-ngp / nerfstudio, tiny NeRF"
     note = f"--axes opencv changes nothing: it is for poses of {of}, not of {name}."
-    assert asked.notes == (*plain.notes, note)
+    assert opencv.notes == (*plain.notes, note)
 
 
 @pytest.mark.parametrize("name", ["instant-ngp / nerfstudio", "COLMAP"])
-def test_a_lens_arrives(tmp_path, name):
+def test_a_lens_is_read(tmp_path, name):
     views = ball_views(4, 24)
     K, k = views.cameras.K[0], LENS
     if name == "COLMAP":
@@ -116,7 +116,7 @@ def test_colmaps_simple_models_have_one_focal_length(tmp_path, model, extra):
 
 
 @pytest.mark.parametrize("model", ["OPENCV_FISHEYE", "SIMPLE_RADIAL_FISHEYE"])
-def test_a_fisheye_arrives(tmp_path, model):
+def test_a_fisheye_lens_is_read(tmp_path, model):
     views = ball_views(4, 24)
     f = float(views.cameras.K[0, 0, 0])
     params = [f, f, 12.0, 12.0, 0.1, 0.0, 0.0, 0.0] if model == "OPENCV_FISHEYE" else [f, 12.0, 12.0, 0.1]
@@ -128,7 +128,7 @@ def test_a_fisheye_arrives(tmp_path, model):
     torch.testing.assert_close(image_points(read, directions)[0], 12.0 + radius, atol=1e-3, rtol=0.0)
 
 
-def test_a_binary_model_is_the_text_model(tmp_path):
+def test_a_binary_model_equals_the_text_model(tmp_path):
     views = ball_views(5, 24)
     text = open_dataset(write_colmap(tmp_path / "text", views))
     binary = open_dataset(write_colmap(tmp_path / "binary", views, binary=True))

@@ -1,4 +1,4 @@
-"""The sharpest pictures of a sequence: one of each equal run, however long it gets, and after interruptions."""
+"""The sharpest images of a sequence: one per equal run, however long the sequence, also after interruptions."""
 
 from pathlib import Path
 
@@ -14,22 +14,22 @@ BLURRED = np.asarray(Image.fromarray(PATTERN).filter(ImageFilter.GaussianBlur(2)
 
 
 def sequence(n: int, sharp) -> list[np.ndarray]:
-    """n pictures of one thing, blurred but for some."""
+    """n images of one pattern, blurred except for the sharp ones."""
     return [PATTERN if index in sharp else BLURRED for index in range(n)]
 
 
 def kept(folder: Path) -> set[int]:
-    """The indices of the pictures in a folder that holds nothing else."""
+    """The indices of the images in a folder with nothing else in it."""
     return {int(path.stem.removeprefix("frame_")) for path in folder.iterdir()}
 
 
 @pytest.fixture
 def four(monkeypatch):
-    """Few are kept, and all are looked at."""
+    """Keep only four images, and examine all."""
     monkeypatch.setattr(judging, "MOST_KEPT", 4)
 
 
-def test_a_blurred_picture_is_less_sharp_and_a_flat_or_tiny_one_is_no_error():
+def test_a_blurred_image_is_less_sharp_and_flat_or_tiny_ones_are_no_error():
     grey, blurred = (picture.mean(-1, dtype=np.float32) for picture in (PATTERN, BLURRED))
     assert sharpness(grey) > 2.0 * sharpness(blurred) > 0.0
     assert sharpness(np.zeros((9, 9), np.float32)) == 0.0 and sharpness(np.zeros((2, 9), np.float32)) == 1.0
@@ -43,7 +43,7 @@ def test_a_blurred_picture_is_less_sharp_and_a_flat_or_tiny_one_is_no_error():
         (8, {1, 2, 5, 6}),
         (16, {3, 4, 8, 15}),
         (24, {5, 9, 20}),
-        (28, {0, 15, 17, 25}),  # half a run is a run
+        (28, {0, 15, 17, 25}),  # half a run counts as a run
         (32, {0, 8, 16, 31}),
     ],
 )
@@ -56,7 +56,7 @@ def test_the_sharpest_of_each_run_is_kept(tmp_path, four, n, sharp):
 
 
 @pytest.mark.parametrize("n", [101, 333])
-def test_between_half_and_all_of_the_most_are_kept(tmp_path, n):
+def test_between_half_and_all_of_the_maximum_are_kept(tmp_path, n):
     choice = Sharpest(tmp_path)
     for picture in [PATTERN[:4, :4]] * n:
         choice.look(picture)
@@ -64,7 +64,7 @@ def test_between_half_and_all_of_the_most_are_kept(tmp_path, n):
     assert 50 <= len(kept(tmp_path)) <= 100
 
 
-def test_of_long_runs_some_pictures_are_looked_at(tmp_path, four, monkeypatch):
+def test_long_runs_are_examined_in_part(tmp_path, four, monkeypatch):
     looked = []
     monkeypatch.setattr(judging, "_sharpness_of", lambda picture: looked.append(picture) or 0.0)
     choice = Sharpest(tmp_path)
@@ -74,7 +74,7 @@ def test_of_long_runs_some_pictures_are_looked_at(tmp_path, four, monkeypatch):
 
 
 @pytest.mark.parametrize("at", [1, 4, 7, 17, 23])
-def test_it_goes_on_where_it_was(tmp_path, four, monkeypatch, at):
+def test_it_resumes_where_it_stopped(tmp_path, four, monkeypatch, at):
     pictures = sequence(24, {5, 9, 20})
     choice = Sharpest(tmp_path)
     for picture in pictures[:at]:
@@ -86,23 +86,23 @@ def test_it_goes_on_where_it_was(tmp_path, four, monkeypatch, at):
         again.look(picture)
     again.finish()
     assert kept(tmp_path) == {5, 9, 20}
-    assert len(looked) <= 24 - at + 8, "but for the run that it was in"
+    assert len(looked) <= 24 - at + 8, "only the run it was in may be examined again"
 
 
 @pytest.mark.parametrize("spoil", ["state", "picture", "stray"])
-def test_what_is_broken_is_not_trusted(tmp_path, four, spoil):
+def test_damaged_state_is_not_trusted(tmp_path, four, spoil):
     pictures = sequence(8, {1, 2, 5, 6})
     choice = Sharpest(tmp_path)
     for picture in pictures[:6]:
         choice.look(picture)
     (state,) = tmp_path.glob("*.json")
-    some = min(tmp_path.glob("*.jpg"))
+    first = min(tmp_path.glob("*.jpg"))
     if spoil == "state":
         state.write_text("{")
     elif spoil == "picture":
-        some.unlink()
+        first.unlink()
     else:
-        (tmp_path / "frame_000000.jpg").write_bytes(some.read_bytes())
+        (tmp_path / "frame_000000.jpg").write_bytes(first.read_bytes())
     again = Sharpest(tmp_path)
     for picture in pictures:
         again.look(picture)
@@ -110,7 +110,7 @@ def test_what_is_broken_is_not_trusted(tmp_path, four, spoil):
     assert kept(tmp_path) == {1, 2, 5, 6}
 
 
-def test_pictures_are_turned(tmp_path):
+def test_images_are_rotated(tmp_path):
     choice = Sharpest(tmp_path)
     choice.look(PATTERN, 1)
     with Image.open(tmp_path / "frame_000000.jpg") as picture:

@@ -11,7 +11,7 @@ IDENTITY = np.eye(4).tolist()
 
 
 def refusal(folder) -> str:
-    """The message with which a dataset is refused; one line that names the file."""
+    """The error message for a dataset: one line that names the file."""
     with pytest.raises(DatasetError) as caught:
         open_dataset(folder)
     message = str(caught.value)
@@ -21,7 +21,7 @@ def refusal(folder) -> str:
 
 
 def refusal_with(folder, **changes) -> str:
-    """Changes keys of the file's root (None removes one) and gives the message."""
+    """Changes keys of the file's root (None removes one) and returns the error message."""
     transforms = {k: v for k, v in {**read_written(folder), **changes}.items() if v is not None}
     write_transforms(folder, "train", transforms)
     return refusal(folder)
@@ -40,7 +40,7 @@ def test_broken_json_is_located(ball_scene):
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\xff\xfe", b"[" * 100_000])
-def test_what_is_not_json_is_refused(ball_scene, content):
+def test_invalid_json_is_refused(ball_scene, content):
     (ball_scene / "transforms_train.json").write_bytes(content)
     assert "expected JSON" in refusal(ball_scene)
 
@@ -60,7 +60,7 @@ def test_an_angle_must_be_a_number_between_zero_and_pi(ball_scene, angle):
 
 
 @pytest.mark.parametrize("frames", [None, [], {"0": 1}, 7])
-def test_there_must_be_frames(ball_scene, frames):
+def test_frames_are_required(ball_scene, frames):
     assert "expected a list of frames" in refusal_with(ball_scene, frames=frames)
 
 
@@ -69,7 +69,7 @@ def test_a_frame_must_be_an_object(ball_scene):
 
 
 @pytest.mark.parametrize("name", [None, "", 3])
-def test_a_frame_must_name_its_picture(ball_scene, name):
+def test_a_frame_must_name_its_image(ball_scene, name):
     assert "frame 2: expected file_path" in refusal_with_frame(ball_scene, file_path=name)
 
 
@@ -112,18 +112,18 @@ def test_a_time_must_be_a_number(ball_scene, time):
     assert "frame 2 (./train/r_2): expected time as a number" in refusal_with_frame(ball_scene, time=time)
 
 
-def test_all_frames_have_a_time_or_none_has(ball_scene):
+def test_either_all_frames_have_a_time_or_none(ball_scene):
     message = refusal_with_frame(ball_scene, time=0.5)
     assert "found none in 8 of 9, such as ./train/r_0: add theirs or remove the others" in message
 
 
 @pytest.mark.parametrize("name", ["../secret", "train/../../secret.png", "/etc/hostname", "..\\secret", ".."])
-def test_a_picture_outside_the_folder_is_refused(ball_scene, name):
+def test_an_image_outside_the_folder_is_refused(ball_scene, name):
     assert "expected file_path inside" in refusal_with_frame(ball_scene, file_path=name)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_uniform_scale_is_taken_out_of_the_rotation(ball_scene, seed):
+def test_a_uniform_scale_is_removed_from_the_rotation(ball_scene, seed):
     plain = open_dataset(ball_scene).train.cameras.c2w
     transforms = read_written(ball_scene)
     scale = float(np.random.default_rng(seed).uniform(0.01, 100.0))

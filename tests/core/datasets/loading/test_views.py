@@ -24,7 +24,7 @@ def expected_pixels(views: Views, index: int):
     return rays.rays_d, rgbs, alphas
 
 
-def test_spread_views_are_the_first_the_last_and_even_between():
+def test_spread_views_include_both_ends_and_are_evenly_spaced():
     views = ball_views(9, 8)
     few = views.spread(3)
     assert few.names == tuple(views.names[i] for i in (0, 4, 8))
@@ -35,7 +35,7 @@ def test_spread_views_are_the_first_the_last_and_even_between():
     assert views.spread(3).spread(0).names == ()
 
 
-def test_times_go_where_their_views_go():
+def test_times_stay_with_their_views():
     views = ball_views(9, 8)
     views = replace(views, cameras=replace(views.cameras, times=torch.linspace(0.0, 1.0, 9)))
     assert torch.equal(views.spread(3).cameras.times, torch.tensor([0.0, 0.5, 1.0]))
@@ -43,7 +43,7 @@ def test_times_go_where_their_views_go():
     assert views.moves and not views.spread(1).moves and not ball_views(2, 8).moves
 
 
-def test_images_of_several_sizes_keep_their_own():
+def test_images_of_several_sizes_keep_their_sizes():
     for index, size in enumerate(((24, 24), (36, 20), (16, 28), (24, 24), (36, 20))):
         camera = MIXED.cameras[index]
         assert (camera.width, camera.height) == size and camera.sizes is None
@@ -53,35 +53,35 @@ def test_images_of_several_sizes_keep_their_own():
 
 
 @pytest.mark.parametrize("views", [MIXED, masked(MIXED), masked(ball_views(5, 12))], ids=["sizes", "both", "mask"])
-def test_some_views_are_these_views(views):
-    some = views.take(torch.tensor([4, 1, 1]))
-    assert some.names == tuple(views.names[i] for i in (4, 1, 1))
+def test_a_subset_has_the_chosen_views(views):
+    subset = views.take(torch.tensor([4, 1, 1]))
+    assert subset.names == tuple(views.names[i] for i in (4, 1, 1))
     for index, of in enumerate((4, 1, 1)):
-        assert torch.equal(some.image(index), views.image(of))
-        assert torch.equal(some.cameras[index].K, views.cameras[of].K)
-        assert views.used is None or torch.equal(some.mask(index), views.mask(of))
+        assert torch.equal(subset.image(index), views.image(of))
+        assert torch.equal(subset.cameras[index].K, views.cameras[of].K)
+        assert views.used is None or torch.equal(subset.mask(index), views.mask(of))
     assert len(views.take(torch.empty(0, dtype=torch.int64))) == 0
 
 
 @pytest.mark.parametrize("views", [MIXED, masked(MIXED), masked(ball_views(5, 12))], ids=["sizes", "both", "mask"])
-def test_pixels_by_number_are_those_of_the_image_and_its_camera(views):
+def test_pixels_by_number_match_the_image_and_its_camera(views):
     for index in range(5):
         rays_d, rgbs, alphas = expected_pixels(views, index)
         mask = views.mask(index)
         kept = slice(None) if mask is None else mask.view(-1)
-        got = views.used_pixels(index, torch.arange(views.n_used(index)))
-        torch.testing.assert_close(got.rays.rays_d, rays_d[kept])
-        assert torch.equal(got.rgbs, rgbs[kept]) and torch.equal(got.alphas, alphas[kept])
+        used = views.used_pixels(index, torch.arange(views.n_used(index)))
+        torch.testing.assert_close(used.rays.rays_d, rays_d[kept])
+        assert torch.equal(used.rgbs, rgbs[kept]) and torch.equal(used.alphas, alphas[kept])
         everything = views.pixels(index, torch.arange(len(rgbs)))
         assert torch.equal(everything.rgbs, rgbs)
         scattered = views.scatter(index, 10**6, torch.Generator().manual_seed(0))
-        assert torch.equal(scattered.rgbs, got.rgbs)
+        assert torch.equal(scattered.rgbs, used.rgbs)
 
 
 @pytest.mark.parametrize("among", [None, torch.tensor([1, 2, 4])])
 @pytest.mark.parametrize("views", [ball_views(5, 6), MIXED, masked(MIXED), masked(ball_views(5, 6))])
-def test_what_is_sampled_counts_and_all_that_counts_is_sampled_alike(views, among):
-    """Each pixel is known by its ray."""
+def test_only_used_pixels_are_sampled_and_uniformly(views, among):
+    """Each pixel is identified by its ray and colour."""
     n = 20_000
     batch = views.sample(n, torch.Generator().manual_seed(0), among)
     listed = [expected_pixels(views, index) for index in range(5)]
@@ -99,13 +99,13 @@ def test_what_is_sampled_counts_and_all_that_counts_is_sampled_alike(views, amon
     assert ((counts[may] - expected).abs() < 6.0 * expected**0.5).all()
 
 
-def test_no_view_to_draw_from_is_an_error():
+def test_drawing_from_no_views_is_an_error():
     for views in (MIXED, masked(MIXED), ball_views(2, 4)):
         with pytest.raises(ValueError, match="at least one view"):
             views.sample(4, torch.Generator(), torch.empty(0, dtype=torch.int64))
 
 
-def test_what_is_hidden_is_taken_for_opaque():
+def test_hidden_pixels_count_as_opaque():
     views = masked(ball_views(2, 12))
     alpha = views.alpha(0)
     assert (alpha[~views.mask(0)] == 255).all()
@@ -119,7 +119,7 @@ def test_masks_count_as_memory():
     assert (views.nbytes, masked(views).nbytes) == (2 * 144 * 4, 2 * 144 * 5)
 
 
-def test_only_silhouettes_of_what_stands_still_seen_through_a_pinhole_carve():
+def test_only_silhouettes_of_static_scenes_without_a_lens_carve():
     views = ball_views(3, 12)
     assert views.can_carve
     moving = replace(views.cameras, times=torch.linspace(0.0, 1.0, 3))
