@@ -244,9 +244,8 @@ class Window:
 
     def _place_floating(self) -> None:
         rect = self.canvas.rect
-        center = (rect.x + rect.width / 2, rect.y + rect.height / 2)
-        self.open_dialog.place(center)
-        self.help.place(center)
+        self.open_dialog.place(rect)
+        self.help.place(rect)
         self.screenshot.place()
         self.panels_menu.place()
         self.hint.place(rect)

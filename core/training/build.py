@@ -195,16 +195,16 @@ def open_trainer(
         FirstlightError: see `refuse_for_snapshot`.
         ValueError: see `new_trainer` and `apply_place_overrides`.
     """
-    progress, wishes = progress or (lambda share, text: None), {} if overrides is None else overrides.place
+    progress, place = progress or (lambda share, text: None), {} if overrides is None else overrides.place
     if is_snapshot(path):
         refuse_for_snapshot(path, reading, overrides or Overrides())
         own_field = None if overrides is None else overrides.method.get("field")
         progress(0.0, f"reading {path}")
         trainer = load_snapshot(path, device, progress, own_field)
-        if "up" in wishes:
-            trainer.turn_up(AXES[wishes["up"]])
+        if "up" in place:
+            trainer.turn_up(AXES[place["up"]])
     else:
-        dataset = apply_place_overrides(open_dataset(path, reading, progress), wishes)
+        dataset = apply_place_overrides(open_dataset(path, reading, progress), place)
         progress(1.0, "preparing the field and the grid")
         trainer = new_trainer(dataset, device, seed, overrides)
     progress(1.0, "preparing kernels (compiled on the first start only)")

@@ -13,7 +13,7 @@ from core.training.build import Overrides, is_snapshot
 from viewer.protocol.frames import Frame
 from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.status import Status
-from viewer.state.command import place_wishes
+from viewer.state.command import place_overrides
 from viewer.tools.check import CHECK, DatasetCheck
 from viewer.tools.image_list import labels
 from viewer.widgets import ui
@@ -216,7 +216,7 @@ class DatasetPanel(Panel):
         """Open the dataset again in the place where it is trained now."""
         scene, there = self._context.session.status.scene, {}
         if scene is not None and scene.path == path:
-            there = place_wishes(scene.place, None if is_snapshot(scene.opened) else scene.opened_place)
+            there = place_overrides(scene.place, None if is_snapshot(scene.opened) else scene.opened_place)
         self._context.session.open(path, reading, Overrides(place=there))
 
     def _leave_out(self, views: tuple[int, ...]) -> None:

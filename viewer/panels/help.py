@@ -2,9 +2,10 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer.widgets import ui
+from viewer.widgets import floating, ui
+from viewer.widgets.canvas import Rect
 from viewer.widgets.style import ACCENT, DIM, Style
-from viewer.widgets.widgets import button, floating
+from viewer.widgets.widgets import button
 
 SECTIONS = {
     "Mouse on the picture": (
@@ -40,7 +41,7 @@ class HelpPanel:
     window = "help.window"
 
     def __init__(self, style: Style):
-        with floating(self.window, (style.px(420), 40)):
+        with floating.window(self.window, (style.px(420), 40)):
             dpg.bind_item_font(dpg.add_text("Keys and mouse"), style.title)
             for section, rows in SECTIONS.items():
                 dpg.add_spacer(height=style.px(2))
@@ -58,12 +59,11 @@ class HelpPanel:
         dpg.bind_item_theme(self.window, style.card)
 
     def toggle(self) -> None:
-        dpg.configure_item(self.window, show=not dpg.is_item_shown(self.window))
+        floating.toggle(self.window)
 
     def hide(self) -> None:
         dpg.configure_item(self.window, show=False)
 
-    def place(self, center: tuple[float, float]) -> None:
+    def place(self, rect: Rect) -> None:
         """Stay in the middle of the picture."""
-        width, height = dpg.get_item_rect_size(self.window)
-        dpg.set_item_pos(self.window, [max(0, center[0] - width / 2), max(0, center[1] - height / 2)])
+        floating.center(self.window, rect)

@@ -6,10 +6,11 @@ from viewer.protocol.frames import Frame
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.status import Status
 from viewer.tools.emptied import EMPTIED, Emptied
+from viewer.widgets import floating
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM
-from viewer.widgets.widgets import button, floating
+from viewer.widgets.widgets import button
 
 
 class Hint:
@@ -22,7 +23,7 @@ class Hint:
         self._asked: ViewRequest | None = None
         self._found: Emptied | None = None
         style = context.style
-        with floating(self.window, (40, 20), takes_focus=False):
+        with floating.window(self.window, (40, 20), takes_focus=False):
             dpg.add_text("", tag="hint.text", color=DIM)
             button("", style, self._put_back, tag="hint.back")
         dpg.bind_item_theme(self.window, style.card)
@@ -46,8 +47,7 @@ class Hint:
 
     def place(self, rect: Rect) -> None:
         """Stay in the middle of the picture."""
-        width, height = dpg.get_item_rect_size(self.window)
-        dpg.set_item_pos(self.window, [rect.x + (rect.width - width) / 2, rect.y + (rect.height - height) / 2])
+        floating.center(self.window, rect)
 
     def _put_back(self) -> None:
         if self._found is not None:

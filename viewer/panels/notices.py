@@ -7,10 +7,10 @@ import dearpygui.dearpygui as dpg
 
 from viewer.protocol.rescues import TIPS, Rescue, label, ways_out
 from viewer.protocol.status import Notice, State, Status
-from viewer.widgets import ui
+from viewer.widgets import floating, ui
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
-from viewer.widgets.widgets import button, floating
+from viewer.widgets.widgets import button
 
 TOAST_SECONDS = 6.0
 MOST_TOASTS = 4
@@ -30,7 +30,7 @@ class Messages:
         self._toasts: list[tuple[ui.Item, float, str]] = []
         self._failure = ""
         least = (style.px(360), 40)
-        with floating("loading.window", least, takes_focus=False):
+        with floating.window("loading.window", least, takes_focus=False):
             dpg.bind_item_font(dpg.add_text("Loading", tag="loading.title"), style.title)
             dpg.add_text("", tag="loading.text", wrap=style.px(330))
             dpg.add_spacer(height=style.px(2))
@@ -38,7 +38,7 @@ class Messages:
             item = button("Open a scene…", style, open_scene, tag="loading.open", show=False)
             dpg.bind_item_theme(item, style.chosen)
         dpg.bind_item_theme("loading.window", style.card)
-        with floating("error.window", (style.px(420), 40)):
+        with floating.window("error.window", (style.px(420), 40)):
             dpg.bind_item_font(dpg.add_text("That did not work", tag="error.title"), style.title)
             dpg.add_text("", tag="error.text", wrap=style.px(480))
             dpg.add_spacer(height=style.px(4))
@@ -73,7 +73,7 @@ class Messages:
             self._drop(toast[0])
         while len(self._toasts) >= MOST_TOASTS:
             self._drop(self._toasts[0][0])
-        with floating(show=True, takes_focus=False) as window:
+        with floating.window(show=True, takes_focus=False) as window:
             dpg.add_text(notice.text, wrap=self._style.px(520))
         dpg.bind_item_theme(window, self._style.card)
         self._toasts.append((window, now + TOAST_SECONDS, notice.text))

@@ -7,10 +7,11 @@ import dearpygui.dearpygui as dpg
 
 from core.training.build import FILE_SUFFIXES, SNAPSHOT_SUFFIX
 from viewer.state import recent
-from viewer.widgets import ui
+from viewer.widgets import floating, ui
+from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM
-from viewer.widgets.widgets import button, floating, tooltip
+from viewer.widgets.widgets import button, tooltip
 
 WIDTH = 560
 
@@ -28,7 +29,7 @@ class OpenDialog:
     def __init__(self, context: Context, open_path: Callable[[str], None], recent_file: Path):
         self._context, self._open, self._recent_file = context, open_path, recent_file
         style = context.style
-        with floating(self.window, (style.px(WIDTH), 40)):
+        with floating.window(self.window, (style.px(WIDTH), 40)):
             dpg.bind_item_font(dpg.add_text("Open a scene"), style.title)
             hint = dpg.add_text("A dataset's folder or .npz, a folder of photos, a video, or a snapshot.", color=DIM)
             dpg.bind_item_font(hint, style.small)
@@ -78,10 +79,9 @@ class OpenDialog:
     def hide(self) -> None:
         dpg.configure_item(self.window, show=False)
 
-    def place(self, center: tuple[float, float]) -> None:
+    def place(self, rect: Rect) -> None:
         """Stay in the middle of the picture."""
-        width, height = dpg.get_item_rect_size(self.window)
-        dpg.set_item_pos(self.window, [max(0, center[0] - width / 2), max(0, center[1] - height / 2)])
+        floating.center(self.window, rect)
 
     def remember(self, path: str) -> None:
         """Put a scene that was opened at the head of the recent list."""

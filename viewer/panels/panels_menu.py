@@ -2,10 +2,14 @@
 
 import dearpygui.dearpygui as dpg
 
+from viewer.widgets import floating
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.dock import Dock
 from viewer.widgets.style import Style
-from viewer.widgets.widgets import button, floating
+from viewer.widgets.widgets import button
+
+WIDTH = 200
+"""The window's least width, at scale 1."""
 
 
 class PanelsMenu:
@@ -15,7 +19,7 @@ class PanelsMenu:
 
     def __init__(self, dock: Dock, canvas: Canvas, style: Style):
         self._dock, self._canvas, self._style = dock, canvas, style
-        with floating(self.window, (style.px(200), 40)):
+        with floating.window(self.window, (style.px(WIDTH), 40)):
             dpg.bind_item_font(dpg.add_text("Panels"), style.title)
             for panel in dock.panels:
                 dpg.add_checkbox(
@@ -29,15 +33,13 @@ class PanelsMenu:
         dpg.bind_item_theme(self.window, style.card)
 
     def toggle(self) -> None:
-        dpg.configure_item(self.window, show=not dpg.is_item_shown(self.window))
+        floating.toggle(self.window)
 
     def hide(self) -> None:
         dpg.configure_item(self.window, show=False)
 
     def place(self) -> None:
         """Stay under the toolbar, at the picture's right edge; tick the open panels."""
-        rect, px = self._canvas.rect, self._style.px
-        width = dpg.get_item_rect_size(self.window)[0] or px(200)
-        dpg.set_item_pos(self.window, [max(0, rect.x + rect.width - width - px(8)), rect.y + px(8)])
+        floating.put_under_toolbar(self.window, self._canvas.rect, self._style, WIDTH)
         for panel in self._dock.panels:
             dpg.set_value(f"panels.{panel.tag}", self._dock.is_open(panel.tag))

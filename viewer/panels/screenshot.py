@@ -3,14 +3,16 @@
 import dearpygui.dearpygui as dpg
 
 from viewer.protocol.requests import ScreenshotRequest
-from viewer.widgets import ui
+from viewer.widgets import floating, ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.style import DIM, TIMES
-from viewer.widgets.widgets import button, floating, label, tooltip
+from viewer.widgets.widgets import button, label, tooltip
 
 LARGEST = 8192
 FOLDER = "screenshots"
+WIDTH = 300
+"""The window's least width, at scale 1."""
 
 
 class ScreenshotPanel:
@@ -21,7 +23,7 @@ class ScreenshotPanel:
     def __init__(self, context: Context, canvas: Canvas):
         self._context, self._canvas = context, canvas
         style = context.style
-        with floating(self.window, (style.px(300), 40)):
+        with floating.window(self.window, (style.px(WIDTH), 40)):
             dpg.bind_item_font(dpg.add_text("Screenshot"), style.title)
             with ui.group(horizontal=True):
                 label("Size", style, width=80)
@@ -55,16 +57,14 @@ class ScreenshotPanel:
         dpg.bind_item_theme(self.window, style.card)
 
     def toggle(self) -> None:
-        dpg.configure_item(self.window, show=not dpg.is_item_shown(self.window))
+        floating.toggle(self.window)
 
     def hide(self) -> None:
         dpg.configure_item(self.window, show=False)
 
     def place(self) -> None:
         """Stay under the toolbar, at the picture's right edge."""
-        rect, style = self._canvas.rect, self._context.style
-        width = dpg.get_item_rect_size(self.window)[0] or style.px(300)
-        dpg.set_item_pos(self.window, [max(0, rect.x + rect.width - width - style.px(8)), rect.y + style.px(8)])
+        floating.put_under_toolbar(self.window, self._canvas.rect, self._context.style, WIDTH)
 
     def take(self) -> None:
         """Ask the session for a picture of the present view; a toast then names its file."""

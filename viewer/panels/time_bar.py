@@ -5,10 +5,10 @@ from typing import Any
 import dearpygui.dearpygui as dpg
 
 from viewer.state.playback import Playback
-from viewer.widgets import ui
+from viewer.widgets import floating, ui
 from viewer.widgets.canvas import Rect
 from viewer.widgets.context import Context
-from viewer.widgets.widgets import button, floating, tooltip
+from viewer.widgets.widgets import button, tooltip
 
 SPEEDS = {1.0: "1 s", 2.0: "2 s", 4.0: "4 s", 8.0: "8 s", 16.0: "16 s", 32.0: "32 s"}
 """The durations to choose from: seconds that the whole sequence takes, and their names."""
@@ -27,7 +27,7 @@ class TimeBar:
         self._shown: Playback | None = None
         style = context.style
         with (
-            floating(self.window, (40, 20), takes_focus=False),
+            floating.window(self.window, (40, 20), takes_focus=False),
             ui.group(horizontal=True, horizontal_spacing=style.px(6)),
         ):
             button("Play", style, self.toggle, "Play or stop the time (T).", tag="time.play", width=style.px(58))

@@ -38,26 +38,26 @@ def opened_view(scene: SceneInfo) -> ViewSettings:
     return replace(ViewSettings(), fov=math.degrees(camera.fov_y))
 
 
-def place_wishes(place: Place, opened: Place | None) -> dict[str, Any]:
-    """What to ask for so that a scene opens in a place again: values of `PlaceOverrides` by name. An up that is no axis
-    can't be said, nor can the near plane: both are found again.
+def place_overrides(place: Place, opened: Place | None) -> dict[str, Any]:
+    """The overrides with which a scene opens in a place again: values of `PlaceOverrides` by name. They have no near
+    plane and no up that isn't an axis: both are found again.
 
     Args:
         opened: the place that it opens in by default, which needs no flags; None: unknown.
     """
-    wishes: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if opened is None or place.box != opened.box:
-        wishes["box"] = place.box
+        values["box"] = place.box
     if opened is None or place.n_levels != opened.n_levels:
-        wishes["levels"] = place.n_levels
+        values["levels"] = place.n_levels
     if (opened is None or place.up != opened.up) and axis_name(place.up):
-        wishes["up"] = axis_name(place.up)
-    return wishes
+        values["up"] = axis_name(place.up)
+    return values
 
 
 def _place_flags(scene: SceneInfo) -> list[str]:
     words = []
-    for name, value in place_wishes(scene.place, scene.opened_place).items():
+    for name, value in place_overrides(scene.place, scene.opened_place).items():
         words += [f"--{name}", *(_word(x) for x in (value if isinstance(value, tuple) else (value,)))]
     return words
 

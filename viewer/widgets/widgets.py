@@ -1,7 +1,6 @@
 """Widgets that several panels use."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar
 
 import dearpygui.dearpygui as dpg
@@ -16,21 +15,6 @@ LABEL_WIDTH = 130
 NUMBER_HELP = "Drag to change it. To enter a number, double-click or hold Ctrl and click, type and press Enter."
 
 T = TypeVar("T")
-
-
-def floating(
-    tag: str | int = 0, min_size: tuple[int, int] = (40, 20), show: bool = False, takes_focus: bool = True
-) -> AbstractContextManager[ui.Item]:
-    """A small window over the picture, which is placed by whoever makes it and can't be docked or moved.
-
-    Args:
-        min_size: in pixels.
-        takes_focus: when it appears.
-    """
-    return ui.window(
-        tag=tag, min_size=min_size, show=show, no_focus_on_appearing=not takes_focus, autosize=True,
-        no_title_bar=True, no_resize=True, no_move=True, no_scrollbar=True, no_docking=True, no_saved_settings=True,
-    )  # fmt: skip
 
 
 def tooltip(item: ui.Item, text: str, style: Style) -> None:

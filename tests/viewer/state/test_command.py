@@ -10,7 +10,7 @@ from core.geometry.placement import override_place
 from core.training.build import Overrides
 from tests.viewer.live import open_scene, write_quick_ball
 from viewer.protocol.view_settings import Mode
-from viewer.state.command import command, opened_view, place_wishes
+from viewer.state.command import command, opened_view, place_overrides
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_scene_trained_in_another_place_opens_there_again(scene):
     )
     view = read(command(moved, moved.train.march, opened_view(moved)), moved)[0]
     assert override_place(scene.place, **view.place) == place
-    assert place_wishes(place, None).keys() == {"box", "levels", "up"} and place_wishes(place, place) == {}
+    assert place_overrides(place, None).keys() == {"box", "levels", "up"} and place_overrides(place, place) == {}
     assert read(command(scene, scene.train.march, opened_view(scene)), scene)[0].place == {}
     tilted = replace(scene, up=(0.6, 0.0, 0.8))
     assert "--up" not in command(tilted, scene.train.march, opened_view(tilted))
