@@ -66,7 +66,7 @@ NOT_MIRRORED = {
     "core/kernels/test_backends.py": "Warp's kernels against nerfacc's",
     "core/kernels/test_cuda_branch.py": "CUDA's branches of all headers, emulated",
     "core/kernels/test_cuda_compiles.py": "all modules, compiled for CUDA",
-    "core/kernels/test_headers.py": "all headers, each alone",
+    "core/kernels/test_headers.py": "all headers, each alone, and their constants",
     "core/kernels/test_on_cuda.py": "all modules, on a GPU",
     "core/training/test_moving_scenes.py": "scenes with time, from grid to picture",
     "viewer/session/test_methods.py": "the session, while methods change",

@@ -1,4 +1,4 @@
-"""How a setting's value lies on a slider or a plot's axis and reads as text. Pure; built from its metadata."""
+"""Maps a setting's values to positions on a slider or a plot's axis, and to text, by the setting's metadata."""
 
 import math
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from core.config.setting import Setting
 
 DECADES = 5
-"""A logarithmic slider whose range starts at 0 covers this many powers of ten below its upper end."""
+"""Powers of ten that a logarithmic slider covers below its upper end if its range starts at 0."""
 ZERO_ZONE = 0.04
-"""This share of such a slider, at its left end, stands for 0."""
+"""The share of such a slider, at its left end, that stands for 0."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The way from a setting's value to its slider's position, 0 to 1, and back.
+    """The mapping between a setting's values and positions on its slider, 0 to 1.
 
     Attributes:
-        diagonal: of the scene's box; the slider of a setting with a span follows it.
+        diagonal: of the scene's box, in scene units; it scales the range of a setting that has a `span`.
     """
 
     setting: Setting
@@ -24,7 +24,7 @@ class Scale:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The values at the slider's ends. Typed ones may lie beyond, as far as the setting's own range goes."""
+        """The values at the slider's ends. Typed values may lie beyond them, within the setting's own range."""
         s = self.setting
         if s.span is None:
             return s.low, s.high
@@ -32,7 +32,7 @@ class Scale:
         return max(s.low, low), min(s.high, high)
 
     def position(self, value: float) -> float:
-        """Where a value lies, 0 to 1."""
+        """The position of a value, 0 to 1; values beyond the ends lie at the ends."""
         low, high = self.ends
         if not self.setting.log:
             return _clip((value - low) / (high - low))
@@ -42,7 +42,7 @@ class Scale:
         return _clip(self._start + (1.0 - self._start) * share)
 
     def value(self, position: float) -> float:
-        """The value at a position, rounded to three digits as a hand on a slider means it."""
+        """The value at a position, rounded to three digits, which is as precisely as a hand moves a slider."""
         low, high = self.ends
         if not self.setting.log:
             return _rounded(low + (high - low) * position, low, high)
@@ -52,14 +52,14 @@ class Scale:
         return _rounded(self._floor * (high / self._floor) ** share, low, high)
 
     def spread(self, n: int) -> tuple[float, ...]:
-        """At most n different values, evenly spaced on the slider; the first is 0 where its left end stands for 0."""
+        """At most n distinct values, evenly spaced on the slider; the first is 0 if the left end stands for 0."""
         zero = self.setting.log and self.ends[0] == 0.0
         first, n_above = (self._start, n - 1) if zero else (0.0, n)
         above = [self.value(first + (1.0 - first) * i / max(1, n_above - 1)) for i in range(n_above)]
         return tuple(dict.fromkeys([0.0, *above] if zero else above))
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Round values that suit an axis as long as the slider, as pairs (position, text)."""
+        """Ticks at round values for an axis over the slider's range, as pairs (position, text)."""
         low, high = self.ends
         if not self.setting.log:
             step = _round_step(high - low)
@@ -74,7 +74,7 @@ class Scale:
         return [(0.0, self.text(0.0)), *(tick for tick in ticks if tick[0] > 2.0 * ZERO_ZONE)]
 
     def text(self, value: float) -> str:
-        """The value as the window writes it; 0 of a pure number on a log scale switches something off."""
+        """The value as the window writes it: "off" for 0 if the setting has no unit and a log scale."""
         if value == 0.0 and self.setting.log and not self.setting.unit:
             return "off"
         return f"{value:.4g}"
@@ -83,7 +83,7 @@ class Scale:
         """The number in a text, with or without its unit, or "off" for 0.
 
         Raises:
-            ValueError: no number, or out of range; the message says what would do.
+            ValueError: it isn't a number, or is out of range; the message says the range.
         """
         s, words = self.setting, text.replace(self.setting.unit, "").strip() if self.setting.unit else text.strip()
         try:
@@ -114,6 +114,6 @@ def _rounded(value: float, low: float, high: float) -> float:
 
 
 def _round_step(span: float) -> float:
-    """1, 2 or 5 times a power of ten that cuts a span into about five."""
+    """1, 2 or 5 times a power of ten that divides a span into about five steps."""
     power = 10.0 ** math.floor(math.log10(span / 5.0))
     return next(digit * power for digit in (1, 2, 5, 10) if digit * power * 7.0 > span)

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+STEEPEST = 15.0
+"""Arguments of exp are clamped to +- this in its gradient."""
+
 
 class _TruncatedExp(torch.autograd.Function):
     @staticmethod
@@ -14,9 +17,9 @@ class _TruncatedExp(torch.autograd.Function):
     def backward(ctx, *gradients: Tensor) -> Tensor:
         (grads,) = gradients
         (x,) = ctx.saved_tensors
-        return grads * torch.exp(x.clamp(-15.0, 15.0))
+        return grads * torch.exp(x.clamp(-STEEPEST, STEEPEST))
 
 
 def truncated_exp(x: Tensor) -> Tensor:
-    """exp whose gradient is held finite (torch-ngp, Instant-NGP): the argument is clamped to +-15 in the backward."""
+    """exp, elementwise, with a gradient that stays finite (torch-ngp, Instant-NGP): see `STEEPEST`."""
     return _TruncatedExp.apply(x)

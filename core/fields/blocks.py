@@ -1,8 +1,8 @@
 """Runs a network block by block on the pool's threads, forward and backward.
 
-torch's own threads are off (see `core.kernels.runtime.launch`), and its backward runs on one. So a block's activations
-are not kept: the backward runs the block again, and blocks are independent of each other both ways. That bounds the
-memory of a deep network too.
+torch's own threads are off (see `core.process.configure`), and its backward pass runs on a single thread. So each block
+is a task of its own in both directions: its activations aren't kept, and the backward pass recomputes them (gradient
+checkpointing), which also bounds the memory of a deep network.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,21 +14,25 @@ from torch import Tensor
 from core.kernels.runtime.launch import lanes_on, run_together
 
 _BLOCK = 4096
-"""Rows of a block: the activations of 8 layers of 256 take 32 megabytes while it runs."""
+"""Rows of a block, at most: the activations of 8 layers of 256 units take 32 megabytes while it runs."""
 
 _GRANULE = 256
-"""On the CPU all blocks have a multiple of these rows: it compiles a bfloat16 product for each size that it meets."""
+"""On the CPU the rows of a block are a multiple of this, because torch compiles a bfloat16 product for each size."""
 
 Network = Callable[..., Tensor]
-"""Takes columns of n rows each, gives (n, n_out)."""
+"""Takes columns of n rows each and returns (n, n_out)."""
 
 
 def in_blocks(network: Network, columns: tuple[Tensor, ...], parameters: Sequence[Tensor]) -> Tensor:
-    """What a network makes of columns of n rows: (n, n_out); differentiable in the columns and the parameters.
+    """Run a network on columns of n rows, see `Network`; differentiable in the columns and the parameters.
 
     Args:
-        network: row by row, and the same whenever it is called.
+        network: each row of its output depends on the same row of the columns alone; it is deterministic, since the
+            backward pass calls it again.
         parameters: all that `network` learns.
+
+    Returns:
+        (n, n_out).
     """
     return _Blocks.apply(network, len(columns), *columns, *parameters)
 
@@ -65,8 +69,10 @@ class _Blocks(torch.autograd.Function):
 
 
 def _cut(columns: tuple[Tensor, ...]) -> list[list[Tensor]]:
-    """On the CPU as many blocks as threads, or more of them where they got too large; elsewhere one. The last row fills
-    the last block up: it is one that the network bears."""
+    """Cut columns into blocks: on the CPU one for each thread, or more if they would exceed `_BLOCK`; elsewhere one.
+
+    The last block is padded with copies of the last row, which the network can surely handle.
+    """
     n, granule = columns[0].shape[0], _granule(columns[0])
     if missing := -n % granule:
         columns = tuple(torch.cat([x, x[-1:].expand(missing, -1)]) for x in columns)

@@ -1,4 +1,4 @@
-"""Rays through the pixels of cameras: of a training batch's pixels, or of a whole picture."""
+"""Generates rays through pixels of cameras: through a training batch's, or through those of a whole picture."""
 
 from functools import cache
 
@@ -13,13 +13,13 @@ from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
 from core.kernels.runtime.types import Bool, Float, Floats, Int, LongInts, Mat33s, Mat44s, Vec3, Vec3s
 
-wp.set_module_options({"fuse_fp": False})  # or rays through lenses end elsewhere than torch's, see cpp/lenses.h
+wp.set_module_options({"fuse_fp": False})  # or Newton's method diverges from torch's twin, see cpp/lenses.h
 
 _RUN = 256
-"""Pixels that a thread of the CPU takes one after the other, sixteen at a time."""
+"""Pixels in a run: a thread of the CPU takes them one after the other, sixteen at a time."""
 
 _GRAIN = 16
-"""Runs that are worth a thread."""
+"""Runs that justify one more thread."""
 
 
 def rays_of_pixels(camera: Camera, pixels: Tensor, views: Tensor | None = None) -> Rays:
@@ -27,19 +27,19 @@ def rays_of_pixels(camera: Camera, pixels: Tensor, views: Tensor | None = None) 
 
     Args:
         camera: one, or a batch.
-        pixels: counted row by row within their images, or through all images of a batch where no views are given.
-        views: (n,) int64, which camera of a batch each pixel is of; None: as the pixels count, which takes images of
-            one size.
+        pixels: indices that count row by row, within each pixel's image, or through all images of a batch if there are
+            no `views`.
+        views: (n,) int64, each pixel's camera in a batch; None: `pixels` imply it, if all images have one size.
 
     Raises:
         ValueError: the images have several sizes, and no views are given.
     """
     if views is None and camera.sizes is not None:
-        raise ValueError("pixels of images of several sizes are of a view each, got none: give `views`")
-    if camera.K.dtype == torch.float32:  # of every step and every picture
+        raise ValueError("pixels of images of several sizes need their views, got none: pass `views`")
+    if camera.K.dtype == torch.float32:  # always so in training and viewing
         c2w, K, lens = camera.c2w.view(-1, 4, 4), camera.K.view(-1, 3, 3), camera.lens
         size = (camera.width, camera.height) if camera.sizes is None else camera.sizes
-        rays_o, rays_d = camera_rays(c2w, K, lens, size, IMAGE_AXES, PIXEL_CENTER, pixels, views)
+        rays_o, rays_d = camera_rays(c2w, K, lens, size, pixels, views)
         if camera.times is None:
             return Rays(rays_o, rays_d)
         if views is None:
@@ -81,8 +81,8 @@ def _camera_rays(
 
 
 @cache
-def _vector(values: tuple[float, ...]) -> wp.vec3f:
-    return wp.vec3f(*values)
+def _image_axes() -> wp.vec3f:
+    return wp.vec3f(*IMAGE_AXES)
 
 
 def camera_rays(
@@ -90,8 +90,6 @@ def camera_rays(
     K: Tensor,
     lens: Lens | None,
     size: tuple[int, int] | Tensor,
-    axes: tuple[float, float, float],
-    center: float,
     pixels: Tensor,
     views: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -99,23 +97,20 @@ def camera_rays(
 
     Args:
         c2w, K: (n_views, 4, 4) and (n_views, 3, 3) float32, cameras to world and intrinsics in pixels.
-        lens: its coefficients (n_views, 8) float32, undone as `core.geometry.lenses.straighten` does; None: pinholes.
+        lens: coefficients (n_views, 8) float32 of a distortion that is undone as in `core.geometry.lenses.straighten`;
+            None: pinholes.
         size: width and height of all images, or of each one, (n_views, 2) int64.
-        axes: how far a step to the right, down and ahead in the image goes along the camera's x, y and z axes.
-        center: where a pixel's centre lies between its first and its last border.
-        pixels: (n,) int64, counted row by row within their images, or through all images where no views are given.
-        views: (n,) int64, each pixel's camera; None: as the pixels count, whose images have one size. Indices are not
-            checked.
+        pixels, views: as in `rays_of_pixels`. Indices are not checked.
 
     Returns:
-        rays_o, rays_d: (n, 3) float32; rays_d are unit vectors, NaN where the search for a point's direction fails.
+        rays_o, rays_d: (n, 3) float32; rays_d are unit vectors; NaN where Newton's method fails.
     """
     n, device = pixels.shape[0], pixels.device
     rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
     raster = (0, 0, size.reshape(-1)) if isinstance(size, Tensor) else (*size, pixels.new_empty(0))
     views = pixels.new_empty(0) if views is None else views.contiguous()
     coefficients, fisheye = (K.new_empty(0), False) if lens is None else (lens.coefficients.reshape(-1), lens.fisheye)
-    cameras = [c2w.contiguous(), K.contiguous(), coefficients, fisheye, *raster, _vector(axes), center]
+    cameras = [c2w.contiguous(), K.contiguous(), coefficients, fisheye, *raster, _image_axes(), PIXEL_CENTER]
     inputs = [*cameras, views, pixels.contiguous(), rays_o, rays_d]
     launch_runs(_camera_rays, (n,), _RUN, inputs, grain=_GRAIN)
     return rays_o, rays_d

@@ -82,8 +82,8 @@ class EncodedDensity(NamedTuple):
 @made_once
 def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: bool, keeps_features: bool) -> wp.Kernel:
     sizes = f"{n_in}_{n_hidden}_{n_out}_{n_features}"
-    name = f"whole_march_{sizes}_{'tiles' if in_tiles else 'vectors'}{'_kept' if keeps_features else ''}"
-    numbers = [BATCH, _BATCH_ON_CUDA, _N_COUNTS, RUN, n_in, n_hidden, n_out, n_features]
+    name = f"fused_march_{sizes}_{'tiles' if in_tiles else 'vectors'}{'_kept' if keeps_features else ''}"
+    numbers = [BATCH, _BATCH_ON_CUDA, _N_COUNTS, _FLOATS_OF_A_SAMPLE + n_out, RUN, n_in, n_hidden, n_out, n_features]
     sizes = ", ".join([*map(str, numbers), str(in_tiles).lower(), str(keeps_features).lower()])
 
     headers = (*TILES, "fused_march.h") if in_tiles else "fused_march.h"

@@ -1,8 +1,8 @@
-"""A small fully connected network on the CPU: one kernel forward and one backward in place of dozens of operations.
+"""A small fully connected network on the CPU: one kernel forward and one backward, in place of dozens of operations.
 
-A thread takes some rows at a time through all layers, so that all between the input and the result stays in the cache.
-The backward works hidden activations out again, which takes less time than to keep them. Where the processor has
-matrix tiles (Intel's AMX), products in bfloat16 run in them, many times as fast as by vectors in float32.
+A thread takes a block of rows through all layers at a time, so that activations stay in its cache. The backward pass
+recomputes hidden activations, which is faster than storing them. On processors with matrix tiles (Intel's AMX),
+products in bfloat16 run in these, many times as fast as float32 in vectors.
 """
 
 from functools import cache
@@ -19,17 +19,17 @@ from core.kernels.runtime.types import Floats, Int
 from core.kernels.spherical_harmonics import N_HARMONICS
 
 _WORTH_A_THREAD = 1 << 10
-"""Rows that are worth a thread of their own."""
+"""Rows that justify one more thread."""
 
 
 class Network(NamedTuple):
-    """The sizes that a network's code is compiled for, as `cpp/mlp.h` lays it out.
+    """The sizes that a network's kernels are compiled for; `cpp/mlp.h` has the same type.
 
     Attributes:
-        sizes: the numbers that go into the first layer, and those that come out of each.
+        sizes: the first layer's inputs, and each layer's outputs.
         in_tiles: whether it multiplies in bfloat16, in matrix tiles.
-        junction: the layer that takes a direction's 16 harmonics behind the output of the layer before it; 0: there is
-            none.
+        junction: the index of the layer whose input is the previous layer's output, without a ReLU, followed by the
+            16 harmonics of a direction; 0: no layer's.
     """
 
     sizes: tuple[int, ...]
@@ -38,7 +38,7 @@ class Network(NamedTuple):
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
-        """The numbers that go into each layer, and those that come out."""
+        """(n_in, n_out) of each layer."""
         n_in = list(self.sizes[:-1])
         if self.junction:
             n_in[self.junction] += N_HARMONICS
@@ -46,19 +46,19 @@ class Network(NamedTuple):
 
     @property
     def n_packed(self) -> int:
-        """Floats of scratch that a thread's packed weights take: once for the forward pass, once for the backward."""
+        """Floats of scratch for the weights that a thread packs, for the forward and for the backward pass."""
         rows, words_halved = (32, 2) if self.in_tiles else (1, 1)
         factors = [factor for n_in, n_out in self.shapes for factor in ((n_in, n_out), (n_out, n_in))]
         return sum(_up(n_rows, rows) * _up(n_columns, 16) // words_halved for n_rows, n_columns in factors)
 
     @property
     def gradients_at(self) -> list[int]:
-        """Where each layer's gradients (n_out, n_in), filled up to whole vectors, begin, and the last ones end."""
+        """Offsets of each layer's gradients, (n_out, n_in) padded to whole vectors, and their total size."""
         return [0, *accumulate(_up(n_out, 16) * _up(n_in, 16) for n_in, n_out in self.shapes)]
 
     @property
     def cpp(self) -> str:
-        """The type in C++."""
+        """The type's name in C++."""
         products = f"firstlight::{'Tiles' if self.in_tiles else 'Vectors'}"
         return f"firstlight::Network<{', '.join(map(str, (products, self.junction, *self.sizes)))}>"
 
@@ -70,7 +70,7 @@ class Network(NamedTuple):
 
 
 def _up(n: int, multiple: int) -> int:
-    """`n` filled up to a multiple."""
+    """`n` rounded up to a multiple."""
     return -(-n // multiple) * multiple
 
 
@@ -107,13 +107,14 @@ def _back(network: Network) -> wp.Kernel:
 
 @cache
 def has_tiles() -> bool:
-    """Whether this processor multiplies bfloat16 in matrix tiles, rounds vectors to it, and the system lets it."""
+    """Whether the processor has matrix tiles for bfloat16 and instructions that round vectors to it, and the operating
+    system permits their use."""
     known = torch.cpu.get_capabilities()
     return all(known.get(name, False) for name in ("avx512_bf16", "amx_tile", "amx_bf16")) and torch.cpu._init_amx()
 
 
 def network_outputs(x: Tensor, weights: list[Tensor], in_tiles: bool) -> Tensor:
-    """What a network without biases, with a ReLU between its layers, makes of each row.
+    """Run a network without biases, with a ReLU between its layers.
 
     Args:
         x: (n, n_in) float32, on the CPU.
@@ -134,14 +135,14 @@ def network_outputs(x: Tensor, weights: list[Tensor], in_tiles: bool) -> Tensor:
 def network_gradients(
     x: Tensor, grads: Tensor, weights: list[Tensor], in_tiles: bool, wants_inputs: bool
 ) -> tuple[Tensor | None, list[Tensor]]:
-    """The gradients of `network_outputs`, for those of its result.
+    """The backward pass of `network_outputs`.
 
     Args:
-        grads: (n, n_out of the last layer) float32.
-        wants_inputs: whether the inputs' gradients are asked for.
+        grads: (n, n_out of the last layer) float32, gradients of its result.
+        wants_inputs: whether to compute the gradient of x.
 
     Returns:
-        The inputs' gradients (n, n_in), or None; and those of each layer's weights.
+        The gradient of x, (n, n_in), or None; and those of each layer's weights.
     """
     network, x = Network(sizes_of(weights), in_tiles), x.contiguous()
     parts, matrices, scratch = prepared(x, weights, network)
@@ -153,18 +154,20 @@ def network_gradients(
 
 
 def prepared(x: Tensor, weights: list[Tensor], network: Network) -> tuple[int, Tensor, Tensor]:
-    """How many parts the rows of `x` are cut into, all weights in a row, and scratch for each part."""
+    """How many parts the rows of `x` are divided into, one for each thread; all weights, flattened and joined; and
+    zeroed scratch for all parts."""
     parts = max(1, min(lanes_on(x.device), x.shape[0] // _WORTH_A_THREAD))
     return parts, torch.cat([weight.detach().reshape(-1) for weight in weights]), torch.zeros(parts * network.n_packed)
 
 
 def room_for_gradients(x: Tensor, parts: int, network: Network, wants_inputs: bool) -> tuple[Tensor, Tensor]:
-    """Where a kernel adds the gradients of the weights (parts, n_gradients), and writes those of `x` if it is to."""
+    """Zeros (parts, n_gradients) for a kernel to add the weights' gradients to, and memory for the gradient of `x`: as
+    large as `x`, or empty unless it is wanted."""
     return torch.zeros(parts, network.gradients_at[-1]), torch.empty_like(x) if wants_inputs else x.new_empty(0)
 
 
 def sized_gradients(weight_grads: Tensor, network: Network) -> list[Tensor]:
-    """Each layer's gradients (n_out, n_in), of those of all layers (parts, n_gradients)."""
+    """Each layer's gradients (n_out, n_in), from those of all parts, (parts, n_gradients)."""
     sums = weight_grads.sum(0)
     return [
         sums.as_strided((n_out, n_in), (_up(n_in, 16), 1), first)
@@ -173,5 +176,5 @@ def sized_gradients(weight_grads: Tensor, network: Network) -> list[Tensor]:
 
 
 def sizes_of(weights: list[Tensor]) -> tuple[int, ...]:
-    """The numbers that go into the first layer, and those that come out of each."""
+    """The first layer's inputs, and each layer's outputs, see `Network.sizes`."""
     return (weights[0].shape[1], *(weight.shape[0] for weight in weights))

@@ -16,19 +16,19 @@ from core.kernels.runtime.launch import launch
 from core.kernels.runtime.types import Floats, Int, Vec2is
 
 _GRAIN = 1 << 11
-"""Rays that are worth a thread."""
+"""Rays that justify one more thread."""
 
 
 class Composited(NamedTuple):
-    """What packed samples amount to.
+    """The pixels of packed samples.
 
     Attributes:
         weights: (n_samples,) float32, the samples' shares in the pixels.
         colors: (n_rays, 3) float32, over the background.
         opacities: (n_rays,) float32, the sums of the weights.
         depths: (n_rays,) float32, the weighted mean of the samples' middles; inf where opacity is 0.
-        median_depths: (n_rays,) float32, t where transmittance passes 0.5; inf where it never does. Density is constant
-            within a sample, so the passage is exact inside it.
+        median_depths: (n_rays,) float32, t where transmittance falls to 0.5; inf where it never does. Density is
+            constant within a sample, so this t is exact.
     """
 
     weights: Tensor
@@ -82,16 +82,16 @@ def _composite_back(
 
 
 def _walk(kernel: wp.Kernel, packed_info: Tensor, arrays: list[Tensor | None]) -> None:
-    """Launch a kernel over rays; None is handed over as an array without data."""
+    """Launch a kernel over rays; for None it receives an array without data."""
     nothing = packed_info.new_empty(0, dtype=torch.float32)
     flat = [nothing if x is None else x if x.ndim == 1 else x.view(-1) for x in arrays]
     launch(kernel, (packed_info.shape[0],), [packed_info.contiguous(), *flat], grain=_GRAIN)
 
 
 class _Composite(torch.autograd.Function):
-    """One walk along each ray, and one back.
+    """Weights and pixels in one pass over each ray, and their gradients in one pass back.
 
-    Weights that are given stand in place of the densities' own; without colours the walk ends at the weights.
+    Weights that are `given` replace those of the densities; without colours there are no pixels, only weights.
     """
 
     @staticmethod
@@ -153,7 +153,7 @@ def composite(
         t_starts, t_ends: (n_samples,) float32.
         packed_info: (n_rays, 2) int32.
         background: (3,) or (n_rays, 3) float32.
-        weights: (n_samples,) float32; None: as they follow from the densities.
+        weights: (n_samples,) float32; None: those that follow from the densities.
 
     Raises:
         ValueError: the background has another shape, or lies on another device.
@@ -168,7 +168,7 @@ def composite(
         weights, _ = render_weights(sigmas, t_starts, t_ends, packed_info)
     given = None
     if weights is not None:
-        given, sigmas = weights.contiguous(), sigmas.detach()  # which then tell of the medians only
+        given, sigmas = weights.contiguous(), sigmas.detach()  # which then determine only the medians
     floats = (t_starts, t_ends, sigmas, rgbs, background)
     own, _, *pixels = _Composite.apply(*(x.float().contiguous() for x in floats), given, packed_info)
     return Composited(own if weights is None else weights, *pixels)

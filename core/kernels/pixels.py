@@ -1,6 +1,6 @@
-"""Pixels of posed images, and pixels over a background.
+"""Looks pixels of posed images up, and composites pixels over a background.
 
-Each is a step's batch in one pass, where torch's operations would read and write it a dozen times.
+Each is one pass over a step's batch, which torch's operations would read and write a dozen times.
 """
 
 import torch
@@ -11,13 +11,13 @@ from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
 from core.kernels.runtime.types import Bytes, Floats, Int, LongInts
 
-wp.set_module_options({"fuse_fp": False})  # the last digits are those of torch's operations, which fuse none
+wp.set_module_options({"fuse_fp": False})  # rounds as torch's separate operations do
 
 _RUN = 256
 """Pixels that a thread of the CPU takes one after the other."""
 
 _GRAIN = 16
-"""Runs that are worth a thread."""
+"""Runs that justify one more thread."""
 
 
 @cpp_kernel("pixels.h", "look_up", run_over="places")
@@ -29,7 +29,7 @@ def look_up(images: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         images: (..., 3 or 4) uint8, contiguous: the pixels of all images, one image after the other, row by row.
-        places: (n,) int64, which of them. Indices are not checked.
+        places: (n,) int64, indices of pixels among all images'. They are not checked.
 
     Returns:
         rgbs (n, 3), alphas (n, 1): float32 in [0, 1]; without a fourth channel the alpha is 1.
@@ -47,7 +47,7 @@ def _lay_over(first: Int, last: Int, rgbs: Floats, alphas: Floats, background: F
 
 
 def lay_over(rgbs: Tensor, alphas: Tensor, background: Tensor) -> Tensor:
-    """Straight colours over background colours.
+    """Composite straight (not premultiplied) colours over a background.
 
     Args:
         rgbs, alphas: (n, 3) and (n, 1) float32.

@@ -1,8 +1,8 @@
-"""All of a radiance field behind its encoding in one kernel forward and one backward, on the CPU.
+"""Everything in a radiance field behind its encoding: one kernel forward and one backward, on the CPU.
 
-A network makes features of what is encoded, another one colours of these beside the harmonics of a direction; the
-first feature is a density's logarithm. In the terms of `core.kernels.network` both are one network of more layers, with
-a junction between; one by one they are a dozen operations, which read and write all that goes from one to the next.
+One network turns an encoded position into features, the first of which is the logarithm of the density; another one
+turns these and the harmonics of a direction into a colour. For `core.kernels.network` both are one network with a
+junction. As separate operations they would be a dozen, each of which reads and writes all activations.
 """
 
 from typing import NamedTuple
@@ -18,12 +18,12 @@ from core.kernels.runtime.types import Float, Floats, Int
 
 
 class Layers(NamedTuple):
-    """What turns encoded positions and directions into densities and colours.
+    """Both networks' weights, and how a density follows from the first feature.
 
     Attributes:
-        weights: one (n_out, n_in) float32 matrix a layer, of both networks; the second's first layer takes as many
-            features as the first's last one gives, and then 16 harmonics.
-        junction: layers of the first network, at least 1.
+        weights: one (n_out, n_in) float32 matrix for each layer of both networks; the second network's inputs are the
+            first one's outputs, followed by 16 harmonics.
+        junction: the number of the first network's layers, at least 1.
         steepness, scale: a density is scale * exp(steepness * the first feature).
         in_tiles: multiply in bfloat16, where `core.kernels.network.has_tiles`; else in float32.
     """
@@ -35,12 +35,12 @@ class Layers(NamedTuple):
     in_tiles: bool
 
     def network(self) -> Network:
-        """The sizes of both networks, as one."""
+        """The sizes of both networks, as those of one."""
         return Network(sizes_of(self.weights), self.in_tiles, self.junction)
 
 
 def radiance_outputs(encoded: Tensor, directions: Tensor, layers: Layers) -> tuple[Tensor, Tensor]:
-    """Densities and colours of encoded positions seen along directions.
+    """Densities and colours for encoded positions and view directions.
 
     Args:
         encoded: (n, n_in) float32, on the CPU.
@@ -66,13 +66,16 @@ def radiance_gradients(
     layers: Layers,
     wants_inputs: bool,
 ) -> tuple[Tensor | None, list[Tensor]]:
-    """The gradients of `radiance_outputs`, for those of the densities (n,) and of the colours (n, 3) that it gave.
+    """The backward pass of `radiance_outputs`, with the density's gradient of `core.fields.activations.truncated_exp`.
 
-    A density's is held finite as `core.fields.activations.truncated_exp` does.
+    Args:
+        encoded, directions, layers: as for the forward pass.
+        rgbs: (n, 3) float32, its colours.
+        sigma_grads, rgb_grads: (n,) and (n, 3) float32, gradients of its results.
+        wants_inputs: whether to compute the gradient of `encoded`.
 
     Returns:
-        The encoded positions' gradients (n, n_in), or None where they aren't asked for; and those of each layer's
-        weights.
+        The gradient of `encoded`, (n, n_in), or None; and those of each layer's weights.
     """
     network, encoded = layers.network(), encoded.contiguous()
     parts, matrices, scratch = prepared(encoded, layers.weights, network)

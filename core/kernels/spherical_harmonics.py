@@ -1,6 +1,7 @@
-"""Real spherical harmonics of a direction, the view's encoding in Instant-NGP ("degree 4": degrees 0 to 3).
+"""Real spherical harmonics of degrees 0 to 3, which encode the view direction in Instant-NGP (its "degree 4").
 
-Orthonormal over the sphere; constants and signs as in Sloan, "Efficient spherical harmonic evaluation", 2013.
+They are orthonormal over the sphere, with the constants and signs of Sloan, "Efficient spherical harmonic evaluation",
+2013.
 """
 
 import torch
@@ -11,6 +12,7 @@ from core.kernels.runtime.launch import launch
 from core.kernels.runtime.types import Floats, Int, Vec3s
 
 N_HARMONICS = 16
+"""Of degrees 0 to 3; `cpp/harmonics.h` says the same."""
 
 
 @cpp_kernel("harmonics.h", "append_harmonics")
@@ -32,7 +34,7 @@ class _BesideHarmonics(torch.autograd.Function):
 
 
 def beside_harmonics(features: Tensor, directions: Tensor) -> Tensor:
-    """Features with the harmonics of a direction behind them; differentiable in the features.
+    """Append the harmonics of directions to features; differentiable in the features.
 
     Args:
         features: (n, n_features) float32.

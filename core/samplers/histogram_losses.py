@@ -1,19 +1,19 @@
-"""What weights along rays are held to (Barron et al. 2022, sections 3 and 4). Pure.
+"""Losses on the histograms of weights along rays (Barron et al. 2022, sections 3 and 4).
 
-A ray's histogram is its edges, ascending, and one weight between each two of them. Nothing here knows of fields.
+A histogram has ascending edges and a weight for each bin between them. All functions are pure and know no fields.
 """
 
 import torch
 from torch import Tensor
 
 _SMALLEST = 1e-7
-"""Keeps what is divided by a weight finite where that is 0."""
+"""Added to weights that are divisors: they may be 0."""
 
 
 def outer_measure(edges: Tensor, proposal_edges: Tensor, proposal_weights: Tensor) -> Tensor:
-    """What a proposal's bins weigh that share some length with each bin of another histogram (equation 12).
+    """For each bin of a histogram, the total weight of the proposal's bins that overlap it (equation 12).
 
-    If both histograms are of one density, no bin weighs more than this.
+    It bounds the bin's weight from above if both histograms are of the same distribution.
 
     Args:
         edges: (n_rays, n + 1); proposal_edges: (n_rays, m + 1); proposal_weights: (n_rays, m).
@@ -29,9 +29,11 @@ def outer_measure(edges: Tensor, proposal_edges: Tensor, proposal_weights: Tenso
 
 
 def interlevel_loss(edges: Tensor, weights: Tensor, proposal_edges: Tensor, proposal_weights: Tensor) -> Tensor:
-    """How much weight a proposal overlooked (equation 13), (n_rays,); 0 if its outer measure bounds all weights.
+    """How much weight exceeds a proposal's outer measure (equation 13), (n_rays,); 0 if that bounds all weights.
 
-    The weights are what the proposal is to find: it learns from this loss, they don't.
+    Args:
+        edges: (n_rays, n + 1); weights: (n_rays, n), the field's; they get no gradient from this loss.
+        proposal_edges: (n_rays, m + 1); proposal_weights: (n_rays, m), which learn from it.
     """
     weights = weights.detach()
     missed = (weights - outer_measure(edges, proposal_edges, proposal_weights)).clamp_min(0.0)
@@ -39,8 +41,11 @@ def interlevel_loss(edges: Tensor, weights: Tensor, proposal_edges: Tensor, prop
 
 
 def distortion_loss(edges: Tensor, weights: Tensor) -> Tensor:
-    """How widely weight is spread over a ray (equation 15), (n_rays,): the mean distance of two places chosen by
-    weight. What is in front of a bin is summed up on the way, so that it takes one pass and not all pairs.
+    """How widely weight is spread over a ray (equation 15), (n_rays,): the expected distance between two points drawn
+    by weight. Prefix sums replace the sum over all pairs of bins.
+
+    Args:
+        edges: (n_rays, n + 1); weights: (n_rays, n).
     """
     middles = 0.5 * (edges[:, :-1] + edges[:, 1:])
     moments = weights * middles

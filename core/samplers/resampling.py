@@ -1,7 +1,7 @@
-"""Where samples come to lie: evenly on a ray, or where weights that are known already say.
+"""Places samples along rays: evenly, or by the weights of an earlier pass.
 
-A ray's bins lie between edges as in `core.samplers.intervals`: those of rays that miss the scene are all NaN. Here
-edges are lengths that `Spacing` squashed, so that equal shares of the way are equal parts of these lengths.
+A ray's bins lie between edges, as in `core.samplers.intervals`; a ray that misses the scene has edges that are all NaN.
+Edges are in the squashed lengths of `Spacing`, in which "evenly" means bins of equal length.
 """
 
 import math
@@ -16,29 +16,29 @@ from core.kernels.grid import FAR_AWAY
 from core.samplers.intervals import equal_shares
 
 _LEAST_DISPARITY = 2.0**-23
-"""What float32 tells from nothing, beside the distance up to which samples lie evenly: no edge is at infinity."""
+"""The smallest disparity, relative to that of `Spacing.even_to`: float32's precision. No edge lies at infinity."""
 
 _EVERYWHERE: Box = (-FAR_AWAY, -FAR_AWAY, -FAR_AWAY, FAR_AWAY, FAR_AWAY, FAR_AWAY)
 
 
 class Spacing(NamedTuple):
-    """How far apart samples of equal shares lie: evenly in t up to a distance, and evenly in 1 / t beyond it, where
-    what is twice as far away covers half as many pixels.
+    """How samples are spaced: evenly in t up to a distance, and evenly in disparity, 1 / t, beyond it, where things
+    twice as far away cover half as many pixels.
 
     Attributes:
-        even_to: the distance, in scene units; inf: evenly throughout.
-        endless: whether rays go on behind the scene's box.
+        even_to: this distance, in scene units; inf: evenly in t everywhere.
+        endless: whether rays continue behind the scene's box.
     """
 
     even_to: float = math.inf
     endless: bool = False
 
     def bounds(self, box: Box) -> Box:
-        """What bounds rays through a scene: its outermost box, or nothing but their planes and the crop."""
+        """The box that bounds rays: the scene's outermost one, or, if they are endless, one that bounds nothing."""
         return _EVERYWHERE if self.endless else box
 
     def squashed(self, t: Tensor) -> Tensor:
-        """t up to the distance d, and 2d - d^2 / t beyond, which goes on as steeply and never passes 2d."""
+        """t up to the distance d, and 2d - d^2 / t beyond it: continuous with its slope, and never above 2d."""
         if self.even_to == math.inf:
             return t
         return torch.where(t <= self.even_to, t, self.even_to * (2.0 - self.even_to / t.clamp_min(self.even_to)))
@@ -52,8 +52,8 @@ class Spacing(NamedTuple):
 
 
 def spacing_in(space: Space) -> Spacing:
-    """Even inside a box; where all space around it is covered too, even up to one diagonal of the box. In normalised
-    device coordinates even up to the near plane only: behind it they are even in disparity themselves."""
+    """The spacing that suits what a field covers: even inside a box; even up to one diagonal of the box if all space
+    around it is covered; and even up to the near plane in normalised device coordinates, whose depth is a disparity."""
     if space.contraction == "none":
         return Spacing()
     if space.frame is not None:
@@ -64,13 +64,24 @@ def spacing_in(space: Space) -> Spacing:
 def even_edges(
     t_mins: Tensor, t_maxs: Tensor, n_bins: int, spacing: Spacing, generator: torch.Generator | None
 ) -> Tensor:
-    """Squashed edges of bins, (n_rays, n_bins + 1), from t_mins to t_maxs (n_rays,); see `equal_shares`."""
+    """Edges of bins of equal squashed length from t_mins to t_maxs, (n_rays,) each.
+
+    Args:
+        generator: jitters the inner edges, see `equal_shares`; None: no jitter.
+
+    Returns:
+        (n_rays, n_bins + 1), squashed.
+    """
     low, high = spacing.squashed(t_mins)[:, None], spacing.squashed(t_maxs)[:, None]
     return torch.lerp(low, high, equal_shares(t_mins.shape[0], n_bins, generator, t_mins.device))
 
 
 def one_in_each(n_rays: int, n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
-    """A share in each of n equal parts of each ray, (n_rays, n): anywhere in them, or in their middles with None."""
+    """One share in each of n equal parts of [0, 1], for each ray: (n_rays, n).
+
+    Args:
+        generator: draws it uniformly within its part; None: the part's middle.
+    """
     parts = torch.arange(n, device=device).expand(n_rays, n)
     if generator is None:
         return (parts + 0.5) / n
@@ -78,16 +89,15 @@ def one_in_each(n_rays: int, n: int, generator: torch.Generator | None, device: 
 
 
 def quantiles(edges: Tensor, weights: Tensor, shares: Tensor) -> Tensor:
-    """Where shares of the weight lie before: the inverse transform of a piecewise constant density (Mildenhall et al.
-    2020, section 5.2).
+    """Inverse transform sampling of a piecewise constant density (Mildenhall et al. 2020, section 5.2).
 
     Args:
         edges: (n_rays, n + 1), ascending.
-        weights: (n_rays, n), at least 0, and above it in one bin of each ray.
-        shares: (n_rays, m), 0 to 1.
+        weights: (n_rays, n), at least 0, and above 0 in at least one bin of each ray.
+        shares: (n_rays, m), values of the cumulative distribution, 0 to 1.
 
     Returns:
-        (n_rays, m); NaN on rays whose edges are NaN.
+        (n_rays, m), the places before which these shares of the weight lie; NaN on rays whose edges are NaN.
     """
     before = torch.nn.functional.pad(torch.cumsum(weights, 1), (1, 0))
     wanted = shares * before[:, -1:]
@@ -98,7 +108,7 @@ def quantiles(edges: Tensor, weights: Tensor, shares: Tensor) -> Tensor:
 
 
 def by_ray(values: Tensor, packed_info: Tensor, n: int) -> Tensor:
-    """Values (n_samples,) of packed samples, n on each ray that has any: (n_rays, n), 0 on rays that have none."""
+    """Unpack values (n_samples,) of samples, of which each ray has n or none: (n_rays, n), 0 on rays without any."""
     spread = values.new_zeros(packed_info.shape[0], n)
     spread[packed_info[:, 1] > 0] = values.view(-1, n)
     return spread

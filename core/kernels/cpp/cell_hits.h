@@ -1,4 +1,4 @@
-// The grid's cells as rays see them: the first one of a set, drawn as a solid, or those that a plane cuts.
+// Grid cells as rays see them: the first occupied one on a ray, drawn as a solid, or the one it meets on a plane.
 #pragma once
 
 #include "grid.h"
@@ -7,14 +7,14 @@ namespace firstlight {
 
 constexpr float FLOAT_SPACING = 0x1p-23f;  // `core.kernels.grid.FLOAT_SPACING`
 
-// Where rays meet cells, see `core.kernels.cell_hits.CellHits`.
+// Outputs: where rays meet cells, see `core.kernels.cell_hits.CellHits`.
 struct CellHits {
     float* ts;
     int* axes;
     float* edges;
     int *levels, *cells;
 
-    // `off`: distances to the nearest edge, per axis; the one across the face doesn't count.
+    // `off`: from `edge_distances`; the one along the face's normal, `axis`, doesn't count.
     KERNEL_FN void put(int ray, float t, int axis, const float* off, const Cells<float>& at) const {
         const float a = off[(axis + 1) % 3], b = off[(axis + 2) % 3];
         ts[ray] = t;
@@ -25,7 +25,8 @@ struct CellHits {
     }
 };
 
-// Distances, in cell sides, from a point to the nearer side of the part of its cell inside a box, per axis.
+// Distances per axis, in cell sides, from a point to the nearer face of its cell, of which only the part inside the box
+// from `low` to `high` counts.
 KERNEL_FN void edge_distances(
     const GridView& grid, const Cells<float>& at, const wp::vec3& low, const wp::vec3& high, const float* point,
     float* distances) {
@@ -38,7 +39,7 @@ KERNEL_FN void edge_distances(
     }
 }
 
-// Kernel: the first occupied cell on a ray that the camera isn't in.
+// Kernel: the first occupied cell on a ray, apart from those that it is in from the near plane on.
 template <class Grid>
 KERNEL_FN void first_cell(
     int ray, const Grid& cells_of, const wp::array_t<wp::vec3>& rays_o, const wp::array_t<wp::vec3>& rays_d,
@@ -54,9 +55,9 @@ KERNEL_FN void first_cell(
         inverse_direction[axis] = inverse_of(direction[axis]);
     }
     float t = t_mins.data[ray];
-    bool entered = t > near_plane;  // a camera, or its near plane, inside an occupied cell looks out of it
+    bool entered = t > near_plane;  // a ray that begins inside occupied cells leaves them first
     while (t < t_maxs.data[ray]) {
-        // a face belongs to two cells: look behind it, and from far away at least as far as float32 can tell
+        // a face belongs to two cells: look behind it, by at least what float32 can resolve at t
         const float spacing = 2.0f * FLOAT_SPACING * t, inside = t + (nudge > spacing ? nudge : spacing);
         for (int axis = 0; axis < 3; ++axis) point[axis] = origin[axis] + direction[axis] * inside;
         const Cells<float> at = cells_at(grid, point);

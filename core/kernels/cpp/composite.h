@@ -1,7 +1,7 @@
-// Volume rendering of packed samples, a thread a ray; `core.kernels.packed` says what is computed.
+// Volume rendering of packed samples, one thread for each ray; `core.kernels.packed` has the formulas.
 //
-// Arrays that are not asked for, or not there, have no data: colours where only weights are asked for, transmittances
-// where weights are given, gradients that nobody has or wants.
+// Absent arrays have no data: colours if only weights are wanted, transmittances if weights are given, and gradients
+// that don't exist or aren't wanted.
 #pragma once
 
 #include "lanes.h"
@@ -9,15 +9,15 @@
 namespace firstlight {
 
 constexpr float LN2 = 0.6931471805599453f;
-constexpr float LEAST_OPACITY = 1e-10f;  // the least that a depth is divided by
+constexpr float LEAST_OPACITY = 1e-10f;  // the smallest divisor of a depth
 
-// The background's colour for a ray: there is one for all rays, or one for each.
+// The background's colour for a ray; `background` has one for all rays, or one for each.
 KERNEL_FN const float* color_behind(const wp::array_t<float>& background, int ray) {
     return background.data + (background.shape[0] == 3 ? 0 : 3 * (size_t)ray);
 }
 
-// Fills in the samples' transmittances and weights, unless weights are given; and the ray's pixel, if `colors` has
-// data.
+// Kernel: writes the samples' transmittances and weights, unless weights are given, and, if `colors` has data, the
+// ray's pixel.
 KERNEL_FN void composite_ahead(
     int ray, const wp::array_t<wp::vec2i>& packed_info, const wp::array_t<float>& t_starts,
     const wp::array_t<float>& t_ends, const wp::array_t<float>& sigmas, const wp::array_t<float>& rgbs,
@@ -52,8 +52,8 @@ KERNEL_FN void composite_ahead(
     medians.data[ray] = median;
 }
 
-// Fills in gradients: `source_grads` of the densities, or of the weights where they were given (and `trans` has no
-// data), and if they have data those of the colours and of the samples' ends.
+// Kernel: writes gradients: `source_grads` of the densities, or of the weights if these were given (`trans` then has no
+// data); and, where they have data, those of the colours and of the samples' ends.
 //
 // d w_i / d tau_i = T_i - w_i;  d w_k / d tau_i = -w_k and d T_k / d tau_i = -T_k for the samples k behind i.
 // The colour over the background is linear in the weights, and the depth is the sum of w t over that of w.
@@ -67,7 +67,7 @@ KERNEL_FN void composite_back(
     const wp::array_t<float>& source_grads, const wp::array_t<float>& rgb_grads, const wp::array_t<float>& start_grads,
     const wp::array_t<float>& end_grads) {
     const int first = packed_info.data[ray][0], last = first + packed_info.data[ray][1];
-    float color_grad[3] = {}, opacity_grad = 0.0f, depth_grad = 0.0f;  // for a weight: times its colour, 1 and its t
+    float color_grad[3] = {}, opacity_grad = 0.0f, depth_grad = 0.0f;  // of a weight per its colour, 1 and t
     if (color_grads.data) {
         const float* behind = color_behind(background, ray);
         for (int c = 0; c < 3; ++c) {
@@ -80,7 +80,7 @@ KERNEL_FN void composite_back(
         depth_grad = depth_grads.data[ray] / wp::max(opacities.data[ray], LEAST_OPACITY);
         opacity_grad -= depth_grad * depths.data[ray];
     }
-    float behind_it = 0.0f;  // what the samples behind lose as the optical thickness of one grows
+    float behind_it = 0.0f;  // what the samples behind lose as the optical thickness of this one grows
     for (int i = last - 1; i >= first; --i) {
         const float weight = weights.data[i], start = t_starts.data[i], end = t_ends.data[i];
         float grad = opacity_grad + depth_grad * (0.5f * (start + end));
@@ -104,7 +104,7 @@ KERNEL_FN void composite_back(
     }
 }
 
-// sums (n_rays, n_channels): weight * value, summed over the ray's samples.
+// Kernel: sums (n_rays, n_channels) of weight * value over the ray's samples.
 KERNEL_FN void accumulate_ahead(
     int ray, int n_channels, const wp::array_t<wp::vec2i>& packed_info, const wp::array_t<float>& weights,
     const wp::array_t<float>& values, const wp::array_t<float>& sums) {
@@ -117,6 +117,7 @@ KERNEL_FN void accumulate_ahead(
     }
 }
 
+// Kernel: the gradients of the sums' weights and values.
 KERNEL_FN void accumulate_back(
     int ray, int n_channels, const wp::array_t<wp::vec2i>& packed_info, const wp::array_t<float>& weights,
     const wp::array_t<float>& values, const wp::array_t<float>& sum_grads, const wp::array_t<float>& weight_grads,

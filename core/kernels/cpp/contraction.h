@@ -1,13 +1,15 @@
-// Where positions lie in the unit cube in which a field looks them up; `core.kernels.contraction` says what it covers.
+// Maps positions into the unit cube in which a field looks them up; see `core.kernels.contraction.Space`.
 #pragma once
 
 #include "lanes.h"
 
 namespace firstlight {
 
+// Numbered as the names in `core.config.contractions.Contraction`.
 enum Contraction { CONTRACT_NONE, CONTRACT_MAX, CONTRACT_SPHERE, CONTRACT_NDC };
 
-// No position counts as farther away, in half sides of the box: what is infinite lies where the farthest does.
+// Positions are clamped to this distance, in half sides of the box, so that infinite ones get a place too;
+// `core.kernels.contraction.FARTHEST`.
 constexpr float FARTHEST = 1e15f;
 
 struct Space {
@@ -16,8 +18,8 @@ struct Space {
     wp::mat33 axes;  // of CONTRACT_NDC's frame
 };
 
-// Puts the n positions from i on into rows, x y z; rows are filled up with the first one. NaN stays NaN: comparisons
-// with it are false.
+// Places in the cube of the n positions from i on, in rows of x, y and z; spare lanes repeat the first one. NaN stays
+// NaN, because comparisons with it are false.
 WIDE_FN void places_of(const Space& space, const float* positions, int i, int n, Row* at) {
     const Row zeros = {};
     const int contraction = space.contraction;
@@ -55,7 +57,7 @@ WIDE_FN void places_of(const Space& space, const float* positions, int i, int n,
         else
             distance = size > distance ? size : distance;
     }
-    if (contraction == CONTRACT_SPHERE) distance = root_of(distance);
+    if (contraction == CONTRACT_SPHERE) distance = sqrt_of(distance);
     distance = distance < one ? one : distance;
     const Row shrunk = 0.25f * (2.0f - 1.0f / distance) / distance;
     for (int axis = 0; axis < 3; ++axis) at[axis] = 0.5f + shrunk * off[axis];

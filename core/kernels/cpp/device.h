@@ -1,4 +1,4 @@
-// What a CPU's and CUDA's compiler say differently: atomic operations, bits of floats, a clock.
+// Operations for which compilers for the CPU and for CUDA have different functions: atomics, bits of floats, a clock.
 #pragma once
 
 #include "lanes.h"
@@ -10,15 +10,15 @@ namespace firstlight {
 KERNEL_FN int bits_of(float x) { return __float_as_int(x); }
 KERNEL_FN float float_of(unsigned bits) { return __uint_as_float(bits); }
 
-// Adds to memory that other threads add to at the same time.
+// Adds to memory that other threads may add to at the same time.
 KERNEL_FN void add_atomically(float* to, float x) { atomicAdd(to, x); }
 
-// The value before.
+// The same; returns the value before.
 KERNEL_FN unsigned long long add_atomically(unsigned long long* to, unsigned long long n) { return atomicAdd(to, n); }
 
 KERNEL_FN void max_atomically(int* to, int x) { atomicMax(to, x); }
 
-// Ticks of a counter that costs nothing to read: for shares of a launch's time only.
+// A cheap counter of cycles, of no fixed frequency: it measures shares of a launch's time only.
 KERNEL_FN long long ticks() { return (long long)clock64(); }
 
 #else
@@ -35,7 +35,7 @@ KERNEL_FN float float_of(unsigned bits) {
     return x;
 }
 
-// Slices of a launch on the CPU add to disjoint memory.
+// Not atomic: on the CPU the slices of a launch add to disjoint memory.
 KERNEL_FN void add_atomically(float* to, float x) { *to += x; }
 
 KERNEL_FN unsigned long long add_atomically(unsigned long long* to, unsigned long long n) {

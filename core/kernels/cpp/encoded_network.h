@@ -1,12 +1,12 @@
-// A hash grid and the network of two layers behind it, without gradients. Kernels that multiply in tiles include
-// encoded_network_tiles.h before this one: others need not read it.
+// A hash grid followed by a network of two layers, without gradients. A kernel that multiplies in tiles includes
+// encoded_network_tiles.h before this header; others compile faster without it.
 #pragma once
 
 #include "encoded_network_vectors.h"
 
 namespace firstlight {
 
-// The network's outputs for the samples `first` to `last - 1`: on CUDA a single one.
+// The network's outputs for the samples `first` to `last - 1`; on CUDA that is one sample.
 template <bool IN_TILES, class Network>
 WIDE_FN void evaluate(const Network network, int first, int last, const float* positions, float* features) {
 #ifndef FIRSTLIGHT_ONE_LANE

@@ -1,8 +1,7 @@
-// A hash grid and the network of two layers behind it, in the CPU's matrix tiles.
+// A hash grid followed by a network of two layers, in the CPU's matrix tiles.
 //
-// Sixteen samples lie in the lanes of a `Row`, which is one channel of theirs. Tiles take them as they lie: rows of two
-// channels, rounded and joined to words, are rows of a product's second factor, weights are the first, and what comes
-// out is rows of channels again.
+// A `Row` is one channel of sixteen samples. Tiles take this layout as it is: two rows, rounded and interleaved into
+// words, are a row of a product's second factor; weights are the first factor; the results are rows of channels again.
 #pragma once
 
 #include "encoded_network_vectors.h"
@@ -13,7 +12,7 @@
 
 namespace firstlight {
 
-// Two rows rounded to bfloat16, a word of each two numbers.
+// Two rows rounded to bfloat16 and interleaved: each word holds a number of `low` and, above it, one of `high`.
 WIDE_FN Vec16u paired(Row low, Row high) {
     typedef short Numbers __attribute__((vector_size(64)));
     const auto halves = (Numbers)__builtin_ia32_cvtne2ps2bf16_512(high, low);
@@ -22,7 +21,7 @@ WIDE_FN Vec16u paired(Row low, Row high) {
         13, 29, 14, 30, 15, 31);
 }
 
-// Weights (N_OUT, N_IN) rounded to bfloat16, in rows of WIDTH numbers of which the last ones stay as they are.
+// Writes weights (N_OUT, N_IN), rounded to bfloat16, into rows of WIDTH numbers; padding is not written.
 template <int N_OUT, int N_IN, int WIDTH>
 WIDE_FN void round_weights(const float* weights, Tiles::Number* rows) {
     for (int o = 0; o < N_OUT; ++o)
@@ -30,11 +29,11 @@ WIDE_FN void round_weights(const float* weights, Tiles::Number* rows) {
             Tiles::put(rows + o * WIDTH + c, load_some(weights + o * N_IN + c, N_IN - c));
 }
 
-// Samples that go through tiles together are BLOCK, two rows side by side: they share weights, and neither of their
-// products waits for the other. (Four rows took a little longer, perhaps for the room of their sums in the cache.)
+// BLOCK samples, two rows, go through the tiles together: they share loaded weights, and their products don't wait for
+// each other. (Four rows took slightly longer, perhaps because their sums take more of the cache.)
 //
-// Weights are rounded anew for each run, a hundredth of its time: torch would take longer, and can't tell whether they
-// changed since the last call. Tiles are filled up with zeros in both factors: 0 * NaN is NaN.
+// Each run rounds the weights anew, which takes a hundredth of its time; torch would take longer, and caching would
+// need to know whether they changed. Both factors are padded with zeros: 0 * NaN is NaN.
 template <class Network>
 WIDE_FN void evaluate_in_tiles(const Network network, int first, int last, const float* positions, float* features) {
     constexpr int BLOCK = 32, N_OUT = Network::N_OUT, N_HIDDEN = Network::N_HIDDEN, N_FEATURES = Network::N_FEATURES;

@@ -1,16 +1,15 @@
-// A hash grid and the network of two layers behind it: as vectors of samples on the CPU, a sample a thread on CUDA.
+// A hash grid followed by a network of two layers: sixteen samples in a vector on the CPU, one per thread on CUDA.
 //
-// A thread of the CPU takes a run of samples through all levels and then some of them at a time through the layers. A
-// thread on CUDA takes one sample, whose hidden layer stays in its registers: each level's features are added to it as
-// they are found.
+// A thread of the CPU looks a run of samples up in all levels, and then evaluates the layers for sixteen of them at a
+// time. A thread on CUDA keeps the hidden layer of its sample in registers and adds each level's contribution to it.
 #pragma once
 
 #include "hash_grid.h"
 
 namespace firstlight {
 
-// What a network is made of. RUN: the samples that a thread of the CPU takes at once, at most. Weights lie in rows: of
-// one input's each, or for matrix tiles of one output's each.
+// A network's sizes, tables and weights. RUN: the most samples that a thread of the CPU takes at once. Weights are
+// stored input by input, or, for matrix tiles, output by output.
 template <int RUN_LENGTH, int INPUTS, int HIDDEN, int OUTPUTS, int FEATURES>
 struct EncodedNetwork {
     static constexpr int RUN = RUN_LENGTH, N_IN = INPUTS, N_HIDDEN = HIDDEN, N_OUT = OUTPUTS;
@@ -25,10 +24,10 @@ struct EncodedNetwork {
 
 #ifdef FIRSTLIGHT_ONE_LANE
 
-// How many weights are read at once.
+// How many weights one load reads.
 constexpr int group_of(int n) { return n % 4 == 0 ? 4 : n % 2 == 0 ? 2 : 1; }
 
-// All threads read the same row of weights, a group at a time.
+// Weights that are read by one load; all threads read the same ones.
 template <int N>
 struct alignas(4 * N) WeightGroup {
     float at[N];
@@ -89,11 +88,11 @@ KERNEL_FN void evaluate_in_vectors(
 
 #else
 
-// A layer sums eight rows at once, for a sum can't be added to again before it is done; where its outputs aren't a
-// multiple of eight, fewer.
+// A layer computes eight sums at once, to hide the latency of additions; fewer if its outputs aren't a multiple of
+// eight.
 constexpr int sums_at_once(int n_out) { return n_out % 8 == 0 ? 8 : n_out % 4 == 0 ? 4 : n_out % 2 == 0 ? 2 : 1; }
 
-// Sums of the outputs from `o` on, of inputs that lie `stride` rows apart.
+// The sums of the outputs from `o` on; inputs are `stride` rows apart.
 template <int N_IN, int N_OUT>
 WIDE_FN void sum_inputs(const float* weights, const Row* inputs, int stride, int o, Row* sums) {
     constexpr int AT_ONCE = sums_at_once(N_OUT);
@@ -106,11 +105,11 @@ WIDE_FN void sum_inputs(const float* weights, const Row* inputs, int stride, int
     for (int u = 0; u < AT_ONCE; ++u) sums[u] = parts[u];
 }
 
-// A NaN stays one.
+// ReLU; NaN stays NaN.
 WIDE_FN Row rectified(Row x) { return x < Row{} ? Row{} : x; }
 
-// Both layers of a row of samples. A single output would wait for each of its sums in turn: what each group of the
-// hidden layer adds is summed side by side then.
+// Both layers for a row of samples. A single output is summed in several parts, because one sum would have to wait for
+// each addition in turn.
 template <class Network>
 WIDE_FN void layers_of(const Network& network, const Row* encoded, Row* outputs) {
     constexpr int N_IN = Network::N_IN, N_HIDDEN = Network::N_HIDDEN, N_OUT = Network::N_OUT;

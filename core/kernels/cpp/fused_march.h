@@ -1,7 +1,7 @@
-// A march whose rounds are one launch, with densities of a hash grid and its network; see `core.kernels.fused_march`.
+// All rounds of a march in one launch, with densities of a hash grid and its network; see `core.kernels.fused_march`.
 //
-// A thread of the CPU takes some rays at a time through march, network, upkeep and visibility, one of CUDA a single
-// ray; all but what is kept stays in its cache.
+// A thread of the CPU takes a batch of rays at a time through march, network, upkeep and visibility, a thread on CUDA a
+// single ray; everything but the kept samples stays in its cache.
 #pragma once
 
 #include "encoded_network.h"
@@ -11,7 +11,7 @@
 
 namespace firstlight {
 
-// What a march keeps of each sample, in the order in which it is found.
+// Outputs: the kept samples, in the order in which they are found.
 struct KeptSamples {
     float *t_starts, *t_ends, *sigmas;
     int *ray_indices, *ranks;
@@ -26,14 +26,15 @@ struct FusedRays {
     Thresholds thresholds;
     float* thickness;
     int *n_kept, *n_marched;
-    int round_size;  // samples of a ray's first round; each round takes twice as many as the one before
+    int round_size;  // of a ray's first round; it doubles from round to round
 
     KERNEL_FN bool goes_on(int ray) const {
         const PassedRay passed{thickness[ray], 0};
         return all.t_nexts[ray] < FAR_AWAY && !passed.ends(thresholds);
     }
 
-    // How many samples a ray takes in its next round: one that goes on has taken all of its rounds in full.
+    // How many samples a ray takes in its next round, at most `most`. A ray that goes on has taken all of its rounds in
+    // full, so n_marched tells how many rounds it had.
     KERNEL_FN int limit_of(int ray, int most) const {
         const int doubled = n_marched[ray] + round_size;
         return doubled < most ? doubled : most;
@@ -42,10 +43,10 @@ struct FusedRays {
     KERNEL_FN float end_of(float t) const { return t + steps.at(t); }
 };
 
-// The densities of a fused march, and the memory in which a thread finds samples: BATCH of them at most.
+// How densities are evaluated, and a thread's memory for the samples it works on, at most BATCH.
 template <class Network, bool IN_TILES, bool KEEPS_FEATURES, int BATCH>
 struct FusedBatch {
-    static constexpr int N_OUT = Network::N_OUT, N_FLOATS = 5 + N_OUT;  // floats of scratch a sample
+    static constexpr int N_OUT = Network::N_OUT, N_FLOATS = 5 + N_OUT;  // per sample
 
     Network network;
     float density_scale, steepness;
@@ -53,7 +54,7 @@ struct FusedBatch {
     float *starts, *positions, *sigmas, *features;
     int* counts;  // samples found, per ray of a round
 
-    // Takes memory for floats (N_FLOATS * BATCH) and counts.
+    // Uses this memory: N_FLOATS * BATCH floats, and a count for each ray.
     KERNEL_FN void use(float* floats, int* ints) {
         starts = floats;
         positions = floats + BATCH;
@@ -74,7 +75,7 @@ struct FusedBatch {
         observe(0, n, rays.grid, positions, sigmas, seen_step, seen);
     }
 
-    // Where a ray's n samples lie, of which the first is the i-th.
+    // The positions of a ray's n samples, of which the first is the batch's i-th.
     KERNEL_FN void find_positions(const FusedRays& rays, int ray, const float* ray_starts, int i, int n) const {
         const float* o = rays.all.origins + 3 * (size_t)ray;
         const float* d = rays.all.directions + 3 * (size_t)ray;
@@ -84,7 +85,7 @@ struct FusedBatch {
         }
     }
 
-    // The densities of n samples; gives the ticks they took.
+    // The densities of n samples; returns the ticks that they took.
     KERNEL_FN long long find_sigmas(int n) const {
         constexpr int AT_ONCE = LANES == 1 ? 1 : Network::RUN;
         const long long asked = ticks();
@@ -93,8 +94,8 @@ struct FusedBatch {
         return ticks() - asked;
     }
 
-    // How many of a ray's n samples are kept, at most `most`; the first is the i-th. Where it `writes`, they go to
-    // places from `place` on, and the ray has passed them all.
+    // Counts which of a ray's n samples are kept, at most `most`; the first is the batch's i-th. If `writes`, it also
+    // writes these from `place` on, and updates what the ray has passed.
     KERNEL_FN int keep(
         const FusedRays& rays, const KeptSamples& kept, int ray, const float* ray_starts, int i, int n, int most,
         size_t place, bool writes) const {
@@ -127,7 +128,7 @@ struct FusedBatch {
 
 #ifdef FIRSTLIGHT_ONE_LANE
 
-// Marches one ray. Places for what is kept are given out to whoever comes first. `counts`: see `fused_march`.
+// Marches one ray. Places for kept samples are allotted in order of arrival. `counts`: see `fused_march`.
 template <int BATCH, class Batch>
 KERNEL_FN void march_part(
     Batch& batch, const FusedRays& rays, const KeptSamples& kept, int part, int n_parts, int n_rays, int* ray_indices,
@@ -141,7 +142,7 @@ KERNEL_FN void march_part(
     const int ray = ray_indices[part];
     bool fits = true;
     while (fits && rays.goes_on(ray)) {
-        fits = *(volatile unsigned long long*)(totals + 3) < room;  // or what is found now is found in vain
+        fits = *(volatile unsigned long long*)(totals + 3) < room;  // else what is found now couldn't be kept
         if (!fits) break;
         const float from = rays.all.t_nexts[ray];
         batch.march_some(rays, &ray, 1, rays.limit_of(ray, BATCH));
@@ -158,7 +159,7 @@ KERNEL_FN void march_part(
             rays.all.t_nexts[ray] = from;
     }
     if (!fits) add_atomically(totals, 1);
-    if (part % 64 == 0) {  // a sample of the rays tells the share
+    if (part % 64 == 0) {  // the share of some rays represents that of all
         add_atomically(totals + 1, in_densities);
         add_atomically(totals + 2, ticks() - began);
     }
@@ -166,8 +167,8 @@ KERNEL_FN void march_part(
 
 #else
 
-// Marches the rays of a part. A ray takes a sixteenth of a batch at once at most: as many rays as march side by side
-// share a batch.
+// Marches the rays of a part. A ray takes at most a sixteenth of a batch at a time, so that the sixteen rays that march
+// side by side share a batch.
 template <int BATCH, class Batch>
 WIDE_FN void march_part(
     Batch& batch, const FusedRays& rays, const KeptSamples& kept, int part, int n_parts, int n_rays, int* ray_indices,
@@ -179,7 +180,7 @@ WIDE_FN void march_part(
     const int end = (int)((long long)n_rays * (part + 1) / n_parts);
     int* going = ray_indices + begin;
     int n_left = 0;
-    for (int i = begin; i < end; ++i)  // those that miss the box would take up lanes
+    for (int i = begin; i < end; ++i)  // those that miss the box would occupy lanes
         if (rays.goes_on(ray_indices[i])) going[n_left++] = ray_indices[i];
     size_t place = (size_t)part * room;
     const size_t last_place = place + room;
@@ -217,12 +218,12 @@ WIDE_FN void march_part(
 
 #endif
 
-// Kernel: marches a part of `rays` for as long as there is room for what is kept. Tells N_COUNTS numbers a part: rays
-// that must go on though there was no room left for what they keep; ticks spent on densities, and in all; and on CUDA,
-// where all parts tell them together, how many places were asked for.
+// Kernel: marches a part of `rays` while there is room for kept samples. Returns N_COUNTS numbers in `counts`, for each
+// part, or on CUDA for all parts together: rays that must continue, because room ran out; ticks spent on densities;
+// ticks in all; and, on CUDA only, how many places were requested.
 template <
-    int BATCH_ON_CPU, int BATCH_ON_CUDA, int N_COUNTS, int RUN, int N_IN, int N_HIDDEN, int N_OUT, int N_FEATURES,
-    bool IN_TILES, bool KEEPS_FEATURES, class Grid>
+    int BATCH_ON_CPU, int BATCH_ON_CUDA, int N_COUNTS, int N_FLOATS, int RUN, int N_IN, int N_HIDDEN, int N_OUT,
+    int N_FEATURES, bool IN_TILES, bool KEEPS_FEATURES, class Grid>
 WIDE_FN void fused_march(
     int part, int n_parts, int round_size, int room, const Grid& grid, const wp::array_t<wp::vec3>& rays_o,
     const wp::array_t<wp::vec3>& rays_d, float step_size, float cone_angle, const wp::array_t<float>& t_maxs,
@@ -238,6 +239,7 @@ WIDE_FN void fused_march(
     constexpr int BATCH = LANES == 1 ? BATCH_ON_CUDA : BATCH_ON_CPU;
     typedef EncodedNetwork<RUN, N_IN, N_HIDDEN, N_OUT, N_FEATURES> Network;
     typedef FusedBatch<Network, IN_TILES, KEEPS_FEATURES, BATCH> Batch;
+    static_assert(N_FLOATS == Batch::N_FLOATS, "the caller's scratch has another size");
     const FusedRays marched{
         {reinterpret_cast<const float*>(rays_o.data), reinterpret_cast<const float*>(rays_d.data), t_maxs.data,
          t_nexts.data},

@@ -8,17 +8,18 @@
 
 namespace firstlight {
 
-constexpr float FAR_AWAY = 1e30f;  // t of what is never reached; `core.kernels.grid.FAR_AWAY`
+constexpr float FAR_AWAY = 1e30f;   // t of what is never reached; `core.kernels.grid.FAR_AWAY`
+constexpr float PARALLEL = 1e-12f;  // a direction whose component is smaller never reaches planes of that axis
 
 struct GridView {
     wp::vec3 center, half;  // of the base level's box
     wp::vec3 cell_size, cells_per_unit;
     int n_levels;
     wp::vec3i shape;
-    const unsigned char* clearances;  // how far the nearest occupied cell is, [level, x, y, z]; 0 where it is the cell
+    const unsigned char* clearances;  // [level, x, y, z], see `core.kernels.clearance`; 0: occupied
 };
 
-// `core.kernels.grid.Grid`, whose C++ twin Warp writes behind the headers.
+// The view of a `core.kernels.grid.Grid`, a struct that Warp generates behind the headers.
 template <class Grid>
 KERNEL_FN GridView view_of(const Grid& grid) {
     return {grid.center,   grid.half,  grid.cell_size,      grid.cells_per_unit,
@@ -27,16 +28,17 @@ KERNEL_FN GridView view_of(const Grid& grid) {
 
 template <class Number>
 struct Cells {
-    typedef typename WholeBeside<Number>::Type Integer;
+    typedef IntegersOf<Number> Integer;
     Integer level, cell[3];
-    Number low[3], scale;  // of the level's box: its lowest corner, and its size in base boxes
+    Number low[3], scale;  // of the level's box: its low corner, and its size in base boxes
     Integer index;         // in the flattened [level, x, y, z]
 };
 
-// The cells at positions: those of the finest level that contains them, or at its outer edge.
+// The cells at positions, of the finest level that contains each. Outside all levels it is the coarsest one's nearest
+// cell.
 template <class Number>
 WIDE_FN Cells<Number> cells_at(const GridView& grid, const Number* position) {
-    typedef typename WholeBeside<Number>::Type Integer;
+    typedef IntegersOf<Number> Integer;
     const Number zeros = {};
     Cells<Number> at;
     at.level = Integer{};
@@ -57,8 +59,8 @@ WIDE_FN Cells<Number> cells_at(const GridView& grid, const Number* position) {
     for (int axis = 0; axis < 3; ++axis) {
         at.low[axis] = grid.center[axis] - grid.half[axis] * at.scale;
         const Number place = (position[axis] - at.low[axis]) * grid.cells_per_unit[axis] / at.scale;
-        // rounded towards 0, which is down wherever it isn't clamped
-        const Integer rounded = (Integer)whole(place), highest = Integer{} + (grid.shape[axis] - 1);
+        // to_int truncates, which is floor wherever it isn't clamped
+        const Integer rounded = to_int(place), highest = Integer{} + (grid.shape[axis] - 1);
         at.cell[axis] = rounded < Integer{} ? Integer{} : rounded;
         at.cell[axis] = at.cell[axis] > highest ? highest : at.cell[axis];
     }
@@ -67,25 +69,25 @@ WIDE_FN Cells<Number> cells_at(const GridView& grid, const Number* position) {
     return at;
 }
 
-// 1 / direction; a ray along a plane reaches it FAR_AWAY.
+// 1 / direction; FAR_AWAY for a ray along the planes, which it never reaches.
 KERNEL_FN float inverse_of(float direction) {
-    return direction > 1e-12f || direction < -1e-12f ? 1.0f / direction : FAR_AWAY;
+    return direction > PARALLEL || direction < -PARALLEL ? 1.0f / direction : FAR_AWAY;
 }
 
-// Where rays at `t` leave the cells less than `reach` away from their own, or enter the next finer level's box if that
-// comes first.
+// Where rays at `t` leave the cube of cells that are less than `reach` cells away from their own, or enter the next
+// finer level's box if that comes first.
 template <class Number>
 WIDE_FN Number exit_of(
-    const GridView& grid, const Cells<Number>& at, const typename WholeBeside<Number>::Type reach, const Number* origin,
+    const GridView& grid, const Cells<Number>& at, const IntegersOf<Number> reach, const Number* origin,
     const Number* direction, const Number* inverse_direction, const Number t) {
-    typedef typename WholeBeside<Number>::Type Integer;
+    typedef IntegersOf<Number> Integer;
     const Number zeros = {}, never = zeros + FAR_AWAY;
     Number left = never;
     for (int axis = 0; axis < 3; ++axis) {
         const Integer far = at.cell[axis] + reach, near = at.cell[axis] - reach + 1;
         const Integer side = Integer{} + grid.shape[axis];
         const Integer up = far < side ? far : side, down = near > Integer{} ? near : Integer{};
-        const Number face = direction[axis] > zeros ? real(up) : real(down);
+        const Number face = direction[axis] > zeros ? to_float(up) : to_float(down);
         const Number distance =
             (at.low[axis] + face * grid.cell_size[axis] * at.scale - origin[axis]) * inverse_direction[axis];
         const Number reached = inverse_direction[axis] == never ? never : distance;

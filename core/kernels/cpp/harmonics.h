@@ -1,5 +1,5 @@
-// Real spherical harmonics of a direction, degrees 0 to 3: orthonormal over the sphere, with the constants and signs of
-// Sloan, "Efficient spherical harmonic evaluation", 2013.
+// Real spherical harmonics of degrees 0 to 3, orthonormal over the sphere, with the constants and signs of Sloan,
+// "Efficient spherical harmonic evaluation", 2013.
 #pragma once
 
 #include "lanes.h"
@@ -8,10 +8,10 @@ namespace firstlight {
 
 constexpr int N_HARMONICS = 16;
 
-// The harmonics of unit vectors; `T` is a number or a vector of numbers.
+// The harmonics of unit vectors; `T` is float or a vector of floats.
 template <class T>
 WIDE_FN void harmonics_of(T x, T y, T z, T* harmonics) {
-    const T zero = {};  // a vector can't be made of a number, but a number can be added to it
+    const T zero = {};  // a vector can't be constructed from a number, but a number can be added to one
     const T xx = x * x, yy = y * y, zz = z * z;
     harmonics[0] = zero + 0.28209479177387814f;
     harmonics[1] = -0.48860251190291987f * y;
@@ -31,8 +31,8 @@ WIDE_FN void harmonics_of(T x, T y, T z, T* harmonics) {
     harmonics[15] = 0.5900435899266435f * x * (3.0f * yy - xx);
 }
 
-// values (n, n_features + 16): sample i's features, and behind them the harmonics of its direction. A row is written as
-// a whole: one number at a time takes three times as long.
+// Kernel: values (n, n_features + 16): sample i's features, followed by the harmonics of its direction. All harmonics
+// are computed before any is written: writing each at once takes three times as long.
 KERNEL_FN void append_harmonics(
     int i, int n_features, const wp::array_t<float>& features, const wp::array_t<wp::vec3>& directions,
     const wp::array_t<float>& values) {

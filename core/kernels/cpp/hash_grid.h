@@ -6,32 +6,32 @@
 
 namespace firstlight {
 
-// A level: resolution, first entry in the table, mask of the hash, 1 if hashed; see `core.kernels.hash_grid.Levels`.
+// Resolution, first entry in the table, mask of the hash, 1 if hashed; see `core.kernels.hash_grid.Levels`.
 typedef wp::vec_t<4, int> Level;
 
-// The corners of the cells around positions: their entries in the table, and their trilinear weights. Bit 0 of a
-// corner's number steps in x, bit 1 in y, bit 2 in z.
+// The eight vertices of the cells around positions: their entries in the table, and their trilinear weights. Bit 0 of a
+// vertex' number is its step in x, bit 1 in y, bit 2 in z.
 struct Vertices {
-    Entries entry[8];
+    UintRow entry[8];
     Row weight[8];
 };
 
-// A position outside the box belongs to the cell at its edge. The primes are the paper's for y and z, x's is 1
-// (equation 4).
+// Positions outside the box belong to the nearest cell inside. The hash is the paper's (equation 4), whose factor for x
+// is 1.
 WIDE_FN void vertices_of(const Level& level, const Row* at, Vertices& vertices) {
     const Row zeros = {};
     const int resolution = level[0], hashed = level[3];
     const unsigned first_entry = level[1], mask = level[2], side = resolution + 1;
     const Row edge = zeros + (float)(resolution - 1);
-    Entries cell[3];
-    Row f[3];  // the place in the cell, 0 to 1 inside the box
+    UintRow cell[3];
+    Row f[3];  // the position in the cell, 0 to 1 inside the box
     for (int axis = 0; axis < 3; ++axis) {
         const Row scaled = at[axis] * (float)resolution;
         Row corner = floor_of(scaled);
         corner = corner > zeros ? corner : zeros;  // NaN too
         corner = corner > edge ? edge : corner;
         f[axis] = scaled - corner;
-        cell[axis] = whole(corner);
+        cell[axis] = (UintRow)to_int(corner);
     }
     const Row near_x = 1.0f - f[0], near_y = 1.0f - f[1], near_z = 1.0f - f[2];
     const Row face[4] = {near_y * near_z, f[1] * near_z, near_y * f[2], f[1] * f[2]};
@@ -40,23 +40,23 @@ WIDE_FN void vertices_of(const Level& level, const Row* at, Vertices& vertices) 
         vertices.weight[2 * e + 1] = f[0] * face[e];
     }
     if (hashed) {
-        const Entries x[2] = {cell[0], cell[0] + 1u};
-        const Entries y0 = cell[1] * 2654435761u, z0 = cell[2] * 805459861u;
-        const Entries y[2] = {y0, y0 + 2654435761u}, z[2] = {z0, z0 + 805459861u};
+        const UintRow x[2] = {cell[0], cell[0] + 1u};
+        const UintRow y0 = cell[1] * 2654435761u, z0 = cell[2] * 805459861u;
+        const UintRow y[2] = {y0, y0 + 2654435761u}, z[2] = {z0, z0 + 805459861u};
         for (int v = 0; v < 8; ++v) vertices.entry[v] = ((x[v & 1] ^ y[v >> 1 & 1] ^ z[v >> 2]) & mask) + first_entry;
     } else {
-        const Entries corner = cell[0] + (cell[1] + cell[2] * side) * side + first_entry;
+        const UintRow corner = cell[0] + (cell[1] + cell[2] * side) * side + first_entry;
         for (int v = 0; v < 8; ++v)
             vertices.entry[v] = corner + ((v & 1) + (v >> 1 & 1) * side + (v >> 2) * side * side);
     }
 }
 
-// Two features beside each other.
+// Two adjacent features.
 struct FeaturePair {
     Row even, odd;
 };
 
-// A pair of features from a table in bfloat16: it is one word of the table, the even one in its low half.
+// Interpolates a pair of features from a table in bfloat16. A pair is one word, with the even feature in its low half.
 template <int N_FEATURES>
 WIDE_FN FeaturePair mixed_pair(const int* table, const Vertices& vertices, int pair) {
     const unsigned* entry = reinterpret_cast<const unsigned*>(vertices.entry);
@@ -74,8 +74,7 @@ WIDE_FN FeaturePair mixed_pair(const int* table, const Vertices& vertices, int p
     return {even, odd};
 }
 
-// Mixes n samples' features of one level, from a table in bfloat16; a sample's features begin `stride` floats behind
-// those of the one before.
+// Interpolates n samples' features of one level, from a table in bfloat16; samples' features are `stride` floats apart.
 template <int N_FEATURES>
 WIDE_FN void mix(const int* table, const Vertices& vertices, int n, float* features, size_t stride) {
     for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
@@ -95,8 +94,8 @@ struct alignas(4 * N_FEATURES) TableEntry {
 
 #if defined(__AVX512F__) && !defined(FIRSTLIGHT_ONE_LANE)
 
-// Entries of two features are numbers of eight bytes, of which AVX-512 gathers eight at once: both halves of a row lie
-// in the lanes as the features are to lie in memory.
+// Entries of two features are words of eight bytes, of which AVX-512 gathers eight at once. Each half of a row is then
+// laid out as the features are in memory.
 WIDE_FN void mix_pairs(const float* table, const Vertices& vertices, int n, float* features, size_t stride) {
     typedef long long Pairs __attribute__((vector_size(64)));
     typedef int HalfRow __attribute__((vector_size(32)));
@@ -136,8 +135,8 @@ WIDE_FN void mix(const float* table, const Vertices& vertices, int n, float* fea
     }
 }
 
-// Adds an entry's gradients to a table's. On the CPU no two threads add to one level; from Hopper on, all features are
-// added in one go.
+// Adds an entry's gradients to a table's. On the CPU no two threads add to the same level; from Hopper on, one
+// instruction adds all features.
 template <int N_FEATURES>
 KERNEL_FN void add_to_entry(float* to, const float* part) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
@@ -153,8 +152,8 @@ KERNEL_FN void add_to_entry(float* to, const float* part) {
 }
 
 // Kernel: the features of samples `first` to `last - 1`; on CUDA of level `k`, on the CPU of all levels. The table
-// is one of float, or of int: in bfloat16, two features a word. A thread of the CPU, which does RUN samples at most,
-// finds their places once.
+// holds floats, or ints that are two features in bfloat16 each. A thread of the CPU takes at most RUN samples, and maps
+// their positions into the unit cube once for all levels.
 template <int RUN, int N_FEATURES, class Number>
 WIDE_FN void hash_gather(
     int first, int last, int k, const wp::array_t<wp::vec3>& positions, const wp::vec3& low,
@@ -186,8 +185,8 @@ WIDE_FN void hash_gather(
 #endif
 }
 
-// Kernel: adds to a table's gradients, for the gradients of the features of level `k` of samples `first` to `last - 1`.
-// A thread of the CPU takes a level's runs in their order: it clears the level right before it fills it, in its cache.
+// Kernel: adds the gradients of level `k`'s features of samples `first` to `last - 1` to the table's. A thread of the
+// CPU takes a level's runs in order, and clears the level before the first one, so that it is still in the cache.
 template <int N_FEATURES>
 WIDE_FN void hash_scatter(
     int first, int last, int k, const wp::array_t<wp::vec3>& positions, const wp::vec3& low,

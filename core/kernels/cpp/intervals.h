@@ -1,4 +1,4 @@
-// The intervals of a march: they follow each other, each `max(size, cone_angle * t)` long.
+// The intervals of a march, which are adjacent, and `max(size, cone_angle * t)` long.
 #pragma once
 
 #include "lanes.h"
@@ -8,7 +8,7 @@ namespace firstlight {
 struct Steps {
     float size, cone_angle;
 
-    // How long the interval is that starts at t, a float or a Row.
+    // The length of the interval that starts at t, a float or a Row.
     template <class Number>
     WIDE_FN Number at(Number t) const {
         const Number grown = cone_angle * t;
@@ -20,9 +20,8 @@ struct Reached {
     float t, n;  // the start of an interval, and the number of intervals before it
 };
 
-// Passes nearly all of the intervals from `t` on whose middles lie before `target`, in closed form: steps are constant
-// up to the distance size / cone_angle, and from there each interval starts (1 + cone_angle) times as far away as the
-// one before.
+// Skips, in closed form, nearly all intervals from `t` on whose middles lie before `target`. Steps are constant up to
+// the distance size / cone_angle; beyond it, each interval starts (1 + cone_angle) times as far away as the one before.
 KERNEL_FN Reached leap(Steps steps, float t, float target) {
     const float step_size = steps.size, cone_angle = steps.cone_angle;
     if (cone_angle * target < step_size) {
@@ -38,17 +37,17 @@ KERNEL_FN Reached leap(Steps steps, float t, float target) {
         t += n * step_size;
     }
     const float grown = 1.0f + cone_angle;
-    const float log_growth = logf(grown) * cone_angle / (grown - 1.0f);  // log(1 + cone_angle) unrounded (Kahan)
+    const float log_growth = logf(grown) * cone_angle / (grown - 1.0f);  // exact for small angles too (Kahan)
     const float k = floorf(logf(target / t) / log_growth) - 1.0f;
-    if (k > 8.0f) {  // a few steps are taken sooner than leapt over
+    if (k > 8.0f) {  // a few steps are faster taken one by one
         t *= expf(k * log_growth);
         n += k;
     }
     return {t, n};
 }
 
-// Moves `t` to the first intervals whose middles are not before their targets; gives the numbers of intervals passed.
-WIDE_FN Whole skip_to(Steps steps, Row& t, const Row target) {
+// Moves `t` to the first intervals whose middles are not before their targets; returns how many intervals it skipped.
+WIDE_FN IntRow skip_to(Steps steps, Row& t, const Row target) {
     const Row zeros = {};
     Row n = ceil_of((target - t) / steps.size - 0.5f);
     n = n > zeros ? n : zeros;
@@ -61,7 +60,7 @@ WIDE_FN Whole skip_to(Steps steps, Row& t, const Row target) {
                 lane(n, j) = far.n;
             }
     t = after;
-    Whole passed = (Whole)whole(n < zeros + 1e9f ? n : zeros + 1e9f);
+    IntRow passed = to_int(n < zeros + 1e9f ? n : zeros + 1e9f);
     for (Row pace = steps.at(t); any(t + 0.5f * pace < target); pace = steps.at(t)) {
         const auto before = t + 0.5f * pace < target;
         passed = before ? passed + 1 : passed;

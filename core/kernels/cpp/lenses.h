@@ -1,9 +1,9 @@
-// Undoes lenses by Newton's method, for a pixel in each lane: each step waits for the divisions of the one before, so
-// that sixteen pixels side by side take little longer than one.
+// Undoes lens distortion by Newton's method, for one pixel in each lane. Each step waits for the divisions of the one
+// before, so sixteen pixels side by side take little longer than one.
 //
-// `core.geometry.lenses.straighten`, formula by formula. Where Newton's method does not converge, the last digit of
-// each step decides where it ends: the order of operations is torch's, and the module is compiled without fusing them.
-// A lane that a step no longer moves stays where it is in all later ones.
+// The formulas are those of `core.geometry.lenses.straighten`. Where Newton's method does not converge, rounding
+// decides where it ends, so operations are in torch's order, and the module is compiled without fusing them. A lane
+// that a step doesn't change is not changed by later steps either.
 #pragma once
 
 #include "lanes.h"
@@ -12,7 +12,7 @@ namespace firstlight {
 
 constexpr int N_COEFFICIENTS = 8;  // of a lens, see `core.geometry.lenses`
 
-// The direction `ahead` of the bent image point (x, y), for a lens with the coefficients k1 to k6, p1 and p2.
+// The direction `ahead` of a ray through the distorted image point (x, y), for the coefficients k1 to k6, p1 and p2.
 template <int NEWTON_STEPS>
 WIDE_FN void straighten(const Row* k, const Row x, const Row y, Row* ahead) {
     const Row k1 = k[0], k2 = k[1], k3 = k[2], k4 = k[3], k5 = k[4], k6 = k[5], p1 = k[6], p2 = k[7];
@@ -44,7 +44,7 @@ WIDE_FN void straighten(const Row* k, const Row x, const Row y, Row* ahead) {
 template <int NEWTON_STEPS>
 WIDE_FN void straighten_fisheye(const Row* k, const Row x, const Row y, Row* ahead) {
     Row radius = {};
-    for (int j = 0; j < LANES; ++j) {  // to the last digit, as torch's hypot
+    for (int j = 0; j < LANES; ++j) {  // in double: rounded as torch's hypot is
         const double a = lane(x, j), b = lane(y, j);
         lane(radius, j) = (float)sqrt(a * a + b * b);
     }

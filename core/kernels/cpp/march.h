@@ -1,7 +1,7 @@
-// Marching rays through an occupancy grid: on the CPU sixteen rays side by side, on CUDA one.
+// Marches rays through an occupancy grid: on the CPU sixteen rays side by side, on CUDA one per thread.
 //
-// A ray's way from cell to cell is one chain, each link of which waits for the one before: side by side, sixteen rays
-// take little longer than one. A lane whose ray is done goes on with the next ray at once.
+// Each step of a ray depends on the one before, so sixteen rays side by side take little longer than one. A lane whose
+// ray is done takes the next ray at once.
 #pragma once
 
 #include "grid.h"
@@ -13,12 +13,12 @@ namespace firstlight {
 struct MarchedRays {
     const float *origins, *directions;  // [ray, axis]
     const float* t_maxs;                // where each ray ends
-    float* t_nexts;                     // where it goes on; FAR_AWAY where it is done
+    float* t_nexts;                     // where it goes on; FAR_AWAY if it is done
 };
 
-// One round of a march: some rays, each of which takes `limit` samples at most.
+// One round of a march: some rays, each of which takes at most `limit` samples.
 struct MarchRound {
-    const int* rays;  // their indices; a ray's place among them is its slot
+    const int* rays;  // their indices; a ray's position among them is its slot
     int limit;
     float* starts;  // [slot, sample], where samples begin
     int* counts;    // [slot]
@@ -33,7 +33,7 @@ struct MarchRound {
 struct MarchQueue {
     int next, last;
 
-    // The slot of the next ray whose way isn't done yet; -1 if there is none.
+    // The slot of the next ray that isn't done yet; -1 if there is none.
     KERNEL_FN int take(const MarchRound& round, const MarchedRays& all, Steps steps) {
         for (; next < last; ++next) {
             const int ray = round.rays[next];
@@ -55,13 +55,13 @@ KERNEL_FN void put_ray(const MarchedRays& all, int ray, int j, Row* origin, Row*
     }
 }
 
-// Marches the rays `round.rays[first]` to `round.rays[last - 1]`. (What lanes hold are variables of their own: of one
-// struct, the compiler would read all again after each write to a single lane.)
+// Marches the rays `round.rays[first]` to `round.rays[last - 1]`. (The lanes' state is in
+// separate variables: from a struct, the compiler would reload everything after each write to a single lane.)
 WIDE_FN void march(
     int first, int last, const MarchRound round, const MarchedRays all, const GridView grid, const Steps steps) {
     const Row zeros = {}, never = zeros + FAR_AWAY;
     Row origin[3] = {}, direction[3] = {}, inverse_direction[3] = {}, t = {}, t_max = {};
-    Whole n = {}, busy = {};  // samples found; -1 in lanes that have a ray
+    IntRow n = {}, busy = {};  // samples found; -1 in lanes that have a ray
     int slots[LANES] = {}, n_busy = 0;
     MarchQueue queue{first, last};
     for (int j = 0; j < LANES; ++j) {
@@ -71,7 +71,7 @@ WIDE_FN void march(
         put_ray(all, ray, j, origin, direction, inverse_direction);
         lane(t, j) = all.t_nexts[ray];
         lane(t_max, j) = all.t_maxs[ray];
-        number(busy, j) = -1;
+        lane(busy, j) = -1;
         slots[j] = slot;
         ++n_busy;
     }
@@ -80,28 +80,28 @@ WIDE_FN void march(
         Row position[3];
         for (int axis = 0; axis < 3; ++axis) position[axis] = origin[axis] + direction[axis] * middle;
         const Cells<Row> at = cells_at(grid, position);
-        Whole clearance = {};
-        for (int j = 0; j < LANES; ++j) number(clearance, j) = grid.clearances[number(at.index, j)];
+        IntRow clearance = {};
+        for (int j = 0; j < LANES; ++j) lane(clearance, j) = grid.clearances[lane(at.index, j)];
         Row after = t + step;
         for (int j = 0; j < LANES; ++j)
-            if (number(busy, j) && number(clearance, j) == 0)
-                round.starts[(size_t)slots[j] * round.limit + number(n, j)++] = lane(t, j);
-        if (any(busy & (clearance > Whole{}))) {
+            if (lane(busy, j) && lane(clearance, j) == 0)
+                round.starts[(size_t)slots[j] * round.limit + lane(n, j)++] = lane(t, j);
+        if (any(busy & (clearance > IntRow{}))) {
             const Row left = exit_of(grid, at, clearance, origin, direction, inverse_direction, middle);
-            Row target = clearance > Whole{} ? left : -never;  // no lane leaps from an occupied cell
-            target = busy < Whole{} ? target : -never;
+            Row target = clearance > IntRow{} ? left : -never;  // no lane leaps from an occupied cell
+            target = busy < IntRow{} ? target : -never;
             skip_to(steps, after, target);
         }
         t = after;
         const Row following = t + 0.5f * steps.at(t);
-        if (any(busy & ((following >= t_max) | (n >= Whole{} + round.limit))))
+        if (any(busy & ((following >= t_max) | (n >= IntRow{} + round.limit))))
             for (int j = 0; j < LANES; ++j) {
                 const bool goes_on = lane(following, j) < lane(t_max, j);
-                if (!number(busy, j) || (goes_on && number(n, j) < round.limit)) continue;
-                round.finish(all, slots[j], number(n, j), lane(t, j), goes_on);
+                if (!lane(busy, j) || (goes_on && lane(n, j) < round.limit)) continue;
+                round.finish(all, slots[j], lane(n, j), lane(t, j), goes_on);
                 const int slot = queue.take(round, all, steps);
                 if (slot < 0) {
-                    number(busy, j) = 0;
+                    lane(busy, j) = 0;
                     --n_busy;
                     continue;
                 }
@@ -109,7 +109,7 @@ WIDE_FN void march(
                 put_ray(all, ray, j, origin, direction, inverse_direction);
                 lane(t, j) = all.t_nexts[ray];
                 lane(t_max, j) = all.t_maxs[ray];
-                number(n, j) = 0;
+                lane(n, j) = 0;
                 slots[j] = slot;
             }
     }
@@ -127,7 +127,7 @@ WIDE_FN void march_round(
     march(first, last, {rays.data, limit, starts.data, counts.data}, all, view_of(grid), {step_size, cone_angle});
 }
 
-// Kernel: packs what the i-th ray of a round found, behind what the rays before it found.
+// Kernel: packs the samples of a round's i-th ray behind those of the rays before it.
 KERNEL_FN void pack_round(
     int i, int limit, const wp::array_t<int>& rays, const wp::array_t<int>& ends, const wp::array_t<int>& counts,
     const wp::array_t<float>& starts, float step_size, float cone_angle, const wp::array_t<float>& t_starts,

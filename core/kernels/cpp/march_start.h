@@ -6,7 +6,7 @@
 
 namespace firstlight {
 
-// A march's box and planes, its intervals, and where its rays' ranges go.
+// A march's rays, box, planes and intervals, and its outputs.
 struct MarchStart {
     const float *origins, *directions;
     wp::vec3 low, high;
@@ -14,10 +14,10 @@ struct MarchStart {
     const float* jitter;  // null: no shift
     Steps steps;
     float *t_mins, *t_maxs;
-    float* t_nexts;  // null: only where rays enter and leave is asked for
+    float* t_nexts;  // null: only t_mins and t_maxs are wanted
     int* n_dense;
 
-    // The n rays from i on, side by side.
+    // Writes the outputs of the n rays from i on, side by side.
     WIDE_FN void enter(int i, int n) const {
         const Row zeros = {}, never = zeros + FAR_AWAY;
         Row enter = -never, leave = never, anchor = zeros + near_plane, lost = zeros;
@@ -29,8 +29,9 @@ struct MarchStart {
             }
             const Row a = (low[axis] - o) / d, b = (high[axis] - o) / d;
             Row from = a < b ? a : b, to = a < b ? b : a;
-            // all or nothing along the planes, where 0 * inf would be NaN; nothing in a crop box beside the grid
-            const auto along = (d < zeros + 1e-12f) & (d > zeros - 1e-12f);
+            // rays along the planes are inside for all t or for none (0 * inf would be NaN); an inverted box has no
+            // inside
+            const auto along = (d < zeros + PARALLEL) & (d > zeros - PARALLEL);
             from = along ? (o >= low[axis] ? -never : never) : from;
             from = along ? (o <= high[axis] ? from : never) : from;
             from = low[axis] > high[axis] ? never : from;
@@ -54,16 +55,16 @@ struct MarchStart {
         Row start = anchor;
         skip_to(steps, start, hits ? enter : -never);
         Row end = start;
-        const Whole count = skip_to(steps, end, hits ? leave : -never);
+        const IntRow count = skip_to(steps, end, hits ? leave : -never);
         start = hits ? start : never;
         for (int j = 0; j < n; ++j) {
             t_nexts[i + j] = lane(start, j);
-            n_dense[i + j] = number(count, j);
+            n_dense[i + j] = lane(count, j);
         }
     }
 };
 
-// Kernel: the rays `first` to `last - 1`.
+// Kernel: `MarchStart::enter` for the rays `first` to `last - 1`.
 WIDE_FN void enter_rays(
     int first, int last, const wp::array_t<wp::vec3>& rays_o, const wp::array_t<wp::vec3>& rays_d, const wp::vec3& low,
     const wp::vec3& high, float near_plane, float far_plane, const wp::array_t<float>& jitter, float step_size,

@@ -5,7 +5,7 @@
 
 namespace firstlight {
 
-// Positions, and directions where they are asked for (they have no data otherwise), of samples `first` to `last - 1`.
+// Kernel: positions of samples `first` to `last - 1`, and their directions if that array has data.
 KERNEL_FN void midpoints(
     int first, int last, const wp::array_t<wp::vec3>& rays_o, const wp::array_t<wp::vec3>& rays_d,
     const wp::array_t<float>& t_starts, const wp::array_t<float>& t_ends, const wp::array_t<int>& ray_indices,

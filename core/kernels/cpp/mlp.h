@@ -1,8 +1,8 @@
 // Networks without biases, with a ReLU between their layers, on the CPU.
 //
-// A thread takes ROWS rows at a time through all layers, so that all that lies between stays in its cache. `h(k)` is
-// the input of layer k, one row for each sample. The backward pass recomputes it, which takes less time than to keep
-// it, and lets each layer's gradient take the place of what went into the layer behind it.
+// A thread takes ROWS rows through all layers at a time, so that activations stay in its cache. `h(k)` is the input of
+// layer k, one row for each sample. The backward pass recomputes it, which is faster than storing it, and overwrites it
+// with its gradient.
 #pragma once
 
 #include "harmonics.h"
@@ -11,11 +11,10 @@
 
 namespace firstlight {
 
-// A network's sizes, and where a thread keeps its weights and their gradients.
+// A network's sizes, and the layout of a thread's activations, packed weights and gradients.
 //
-// Products: `Vectors` or `Tiles`. JUNCTION: the layer that takes a direction's harmonics behind the output of the layer
-// before it, without a ReLU between; 0: there is none. SIZES: the numbers that go into the first layer, and those that
-// come out of each.
+// Products: `Vectors` or `Tiles`. JUNCTION: the layer whose input is the previous layer's output, without a ReLU,
+// followed by a direction's harmonics; 0: no layer's. SIZES: the first layer's inputs, and each layer's outputs.
 template <class Products_, int JUNCTION_, int... SIZES>
 struct Network {
     typedef Products_ Products;
@@ -28,7 +27,7 @@ struct Network {
     static constexpr int n_out(int k) { return SIZE[k + 1]; }
     static constexpr int n_outputs() { return SIZE[N_LAYERS]; }
 
-    // Numbers from one row of h(k) to the next, and where its first row begins.
+    // The stride of h(k)'s rows, and the offset of its first one.
     static constexpr int stride(int k) { return up(n_in(k), Products::GRANULE); }
     static constexpr int h_at(int k) { return k == 0 ? 0 : h_at(k - 1) + ROWS * stride(k - 1); }
     static constexpr int n_activations() { return h_at(N_LAYERS + 1); }
@@ -39,32 +38,32 @@ struct Network {
         return widest;
     }
 
-    // Where a layer's packed weights begin: those of the forward pass, and behind them those of the backward pass.
+    // Offsets of a layer's packed weights: for the forward pass, and behind these for the backward pass.
     static constexpr int packed_at(int k) {
         return k == 0 ? 0 : packed_back_at(k - 1) + Products::packed_size(n_out(k - 1), n_in(k - 1));
     }
     static constexpr int packed_back_at(int k) { return packed_at(k) + Products::packed_size(n_in(k), n_out(k)); }
     static constexpr int n_packed() { return packed_at(N_LAYERS); }
 
-    // Where the gradients of a layer's weights begin: (n_out, n_in), filled up to whole vectors.
+    // The offset of the gradients of a layer's weights, (n_out, n_in), padded to whole vectors.
     static constexpr int gradients_at(int k) {
         return k == 0 ? 0 : gradients_at(k - 1) + up(n_out(k - 1), 16) * up(n_in(k - 1), 16);
     }
     static constexpr int n_gradients() { return gradients_at(N_LAYERS); }
 };
 
-// Where a thread keeps rows on their way through a network: pointers only, which stay in registers while what they
-// point at changes.
+// A thread's memory for ROWS rows on their way through a network. (Pointers only: arrays as members would make the
+// compiler reload these.)
 template <class Net>
 struct Room {
     typename Net::Number* activations;
-    float *sums, *first_grads;  // the latter: the density's gradients for the first of the features at the junction
+    float *sums, *first_grads;  // the latter: gradients that a junction adds to its first feature's
     float* packed;
 
     KERNEL_FN typename Net::Number* h(int k) const { return activations + Net::h_at(k); }
 };
 
-// The rows of a part of all.
+// The rows of one part of a launch.
 struct Part {
     int first, last;
 
@@ -73,7 +72,7 @@ struct Part {
           last(part + 1 < n_parts ? (int)((long long)n_rows * (part + 1) / n_parts / ROWS * ROWS) : n_rows) {}
 };
 
-// Packs all layers' weights, one (n_out, n_in) matrix behind the other, as second factors.
+// Packs all layers' weights, consecutive (n_out, n_in) matrices, as second factors of products.
 template <class Net, bool BACKWARD, int K = 0>
 KERNEL_FN void pack_weights(const float* weights, float* packed) {
     typedef typename Net::Products Products;
@@ -91,7 +90,7 @@ KERNEL_FN void pack_weights(const float* weights, float* packed) {
     }
 }
 
-// h(K) of ROWS rows of which there are `n_left`; the others are zeros.
+// Fills h(K) with ROWS rows, of which `n_left` exist; the others are zeros.
 template <class Net, int K>
 WIDE_FN void take_rows(const Room<Net>& room, const float* rows, int n_left) {
     constexpr int N = Net::SIZE[K], STRIDE = Net::stride(K);
@@ -101,7 +100,7 @@ WIDE_FN void take_rows(const Room<Net>& room, const float* rows, int n_left) {
                 room.h(K) + r * STRIDE + c, r < n_left ? load_some(rows + (size_t)r * N + c, N - c) : Vec16f{});
 }
 
-// Writes the first `n_left` of sixteen rows of sums, of N numbers each.
+// Writes the first `n_left` of sixteen rows of N sums.
 template <int N>
 WIDE_FN void give_rows(const float* sums, float* rows, int n_left) {
     for (int r = 0; r < 16; ++r)
@@ -119,9 +118,9 @@ WIDE_FN void multiply(const Room<Net>& room, int b) {
         room.h(K) + b * STRIDE, room.packed + Net::packed_at(K), room.sums);
 }
 
-// Layers K to N_LAYERS - 2: each writes the next one's input; a sum that is NaN stays NaN. No sixteen rows wait for the
-// others. At the junction, `junction(row, n_left, sums, behind, first_grads)` sees the features' sums of the sixteen
-// rows from `row` on, of which there are `n_left`, and fills in what stands behind them.
+// Layers K to N_LAYERS - 2: each writes the next one's input, sixteen rows at a time; NaN stays NaN. At the junction,
+// `junction(row, n_left, sums, behind, first_grads)` gets the features' sums of the sixteen rows from `row` on, of
+// which `n_left` exist, and fills in the harmonics behind the features.
 template <class Net, int K = 0, class Junction>
 WIDE_FN void hidden_layers(const Room<Net>& room, int row, int n_left, const Junction& junction) {
     if constexpr (K + 1 < Net::N_LAYERS) {
@@ -144,8 +143,8 @@ WIDE_FN void hidden_layers(const Room<Net>& room, int row, int n_left, const Jun
     }
 }
 
-// Layers K to 0, backwards: h(K + 1) is the gradient of the layer's output. Adds to the gradients of its weights, and
-// makes h(K) the gradient of its input, or fills `input_grads` at the first layer if it has data.
+// Layers K to 0, backwards. h(K + 1) holds the gradient of layer K's output. Adds to the gradients of its weights, and
+// overwrites h(K) with the gradient of its input; the first layer's goes to `input_grads`, if that isn't null.
 template <class Net, int K>
 WIDE_FN void layers_back(const Room<Net>& room, int row, int n_left, float* weight_grads, float* input_grads) {
     typedef typename Net::Products Products;
@@ -173,7 +172,8 @@ WIDE_FN void layers_back(const Room<Net>& room, int row, int n_left, float* weig
     if constexpr (K > 0) layers_back<Net, K - 1>(room, row, n_left, weight_grads, input_grads);
 }
 
-// The rows of a part through all layers, sixteen at a time: `give(row, n_left, sums)` writes the last layer's sums.
+// Takes a part's rows through all layers; `give(row, n_left, sums)` writes the last layer's sums, of sixteen rows at a
+// time.
 template <class Net, class Junction, class Give>
 WIDE_FN void pass_ahead(
     const Part& part, const float* inputs, const float* weights, float* packed, const Junction& junction,
@@ -195,8 +195,8 @@ WIDE_FN void pass_ahead(
     Net::Products::end();
 }
 
-// The rows of a part through all layers and back: `take(room, row, n_left)` fills h(N_LAYERS) with the gradients of the
-// last layer's sums.
+// Takes a part's rows through all layers and back; `take(room, row, n_left)` fills h(N_LAYERS) with the gradients of
+// the last layer's sums.
 template <class Net, class Junction, class Take>
 WIDE_FN void pass_back(
     const Part& part, const float* inputs, const float* weights, float* packed, float* weight_grads, float* input_grads,
@@ -236,7 +236,7 @@ struct TakeGradients {
     }
 };
 
-// outputs (n, n_out) of inputs (n, n_in), those of a part's rows.
+// Kernel: outputs (n, n_out) for inputs (n, n_in), for the rows of a part.
 //
 // matrices: all layers' weights, see `pack_weights`. scratch: N_PACKED zeros for each part.
 template <class Net, int N_PACKED>
@@ -249,8 +249,8 @@ WIDE_FN void network_ahead(
     pass_ahead<Net>(rows, inputs.data, matrices.data, packed, NoJunction{}, GiveOutputs<Net>{outputs.data});
 }
 
-// Adds to weight_grads, N_GRADIENTS for each part, and fills input_grads (n, n_in) if it has data, for the outputs'
-// gradients `grads`.
+// Kernel: the backward pass for the outputs' gradients `grads`: adds to weight_grads, N_GRADIENTS for each part, and
+// fills input_grads (n, n_in) if it has data.
 template <class Net, int N_PACKED, int N_GRADIENTS>
 WIDE_FN void network_back(
     int part, int n_parts, const wp::array_t<float>& inputs, const wp::array_t<float>& grads,

@@ -5,8 +5,8 @@
 
 namespace firstlight {
 
-// rgbs (n, 3) and alphas (n,) in [0, 1] of the places `first` to `last - 1`. `images` is an address only: Warp counts
-// an array's elements in 32 bits, and large datasets have more bytes.
+// Kernel: rgbs (n, 3) and alphas (n,) in [0, 1] of the pixels at `places[first]` to `places[last - 1]`. Of `images`
+// only the address counts, not its length: Warp's has 32 bits, and large datasets have more bytes than that.
 KERNEL_FN void look_up(
     int first, int last, const wp::array_t<wp::uint8>& images, int n_channels, const wp::array_t<wp::int64>& places,
     const wp::array_t<float>& rgbs, const wp::array_t<float>& alphas) {
@@ -18,7 +18,7 @@ KERNEL_FN void look_up(
     }
 }
 
-// colors (n, 3): pixels `first` to `last - 1` over a background of one colour, or of one for each.
+// Kernel: colors (n, 3) of pixels `first` to `last - 1` over a background of one colour, or one for each pixel.
 KERNEL_FN void lay_over(
     int first, int last, const wp::array_t<float>& rgbs, const wp::array_t<float>& alphas,
     const wp::array_t<float>& background, const wp::array_t<float>& colors) {

@@ -1,22 +1,24 @@
-// All of a radiance field behind its encoding, on the CPU: two networks as one with a junction (mlp.h).
+// Everything in a radiance field behind its encoding, on the CPU: two networks as one with a junction (mlp.h).
 //
-// The first network's outputs are features, of which the first is a density's logarithm; the second network takes them
-// with the harmonics of a direction behind them, and the sigmoids of its outputs are colours. Sixteen samples go side
-// by side through all this.
+// The first network's outputs are features, the first of which is the logarithm of the density. The second network's
+// inputs are these, followed by the harmonics of a direction; the sigmoids of its outputs are colours.
 #pragma once
 
 #include "mlp.h"
 
 namespace firstlight {
 
-// Clamps a number; NaN stays NaN.
+// The gradient of exp is that at the nearest number in this range; `core.fields.activations.STEEPEST`.
+constexpr float STEEPEST = 15.0f;
+
+// Clamps numbers; NaN stays NaN.
 WIDE_FN Vec16f clamp(Vec16f x, float low, float high) {
     x = x < low ? Vec16f{} + low : x;
     return x > high ? Vec16f{} + high : x;
 }
 
-// exp(x) is 2 to a whole power times exp of at most half the logarithm of 2, by its series (Cody and Waite 1980). The
-// power is multiplied in by halves: the largest one is no float of its own. NaN stays NaN.
+// exp(x) = 2^n exp(r) with an integer n and |r| <= log(2) / 2, by exp's series (Cody and Waite 1980). 2^n is applied as
+// two factors, because the largest one isn't a float. NaN stays NaN.
 WIDE_FN Vec16f exp_of(Vec16f x) {
     x = clamp(x, -105.0f, 90.0f);
     const Vec16f power = __builtin_elementwise_floor(1.44269504f * x + 0.5f);
@@ -36,8 +38,8 @@ WIDE_FN Vec16f sigmoid_of(Vec16f x) { return 1.0f / (1.0f + exp_of(-x)); }
 
 WIDE_FN Vec16f sigmoid_slope(Vec16f sigmoid) { return sigmoid * (1.0f - sigmoid); }
 
-// Puts the harmonics of sixteen directions behind the features of `row` and the rows after it, of which there are
-// `n_left`. Returns the logarithms of the densities: steepness times the first of the features, whose sums are given.
+// Writes the harmonics of sixteen directions behind the features of `row` and the rows after it, of which `n_left`
+// exist. Returns the logarithms of the densities: steepness times the first of the features, `sums`.
 template <class Net>
 WIDE_FN Vec16f append_harmonics_to(
     typename Net::Number* behind, const float* directions, float steepness, int row, int n_left, const float* sums) {
@@ -54,7 +56,7 @@ WIDE_FN Vec16f append_harmonics_to(
     return steepness * *(const Vec16f*)logarithms;
 }
 
-// The junction of the forward pass: gives the densities.
+// The junction of the forward pass: writes the densities.
 template <class Net>
 struct GiveDensities {
     float steepness, scale;
@@ -68,8 +70,8 @@ struct GiveDensities {
     }
 };
 
-// The junction of the backward pass: the densities' gradients for the first of the features, held finite as
-// `core.fields.activations.truncated_exp` does.
+// The junction of the backward pass: the gradients that the densities pass to the first feature, finite as those of
+// `core.fields.activations.truncated_exp`.
 template <class Net>
 struct TakeDensityGradients {
     float steepness, scale;
@@ -78,12 +80,12 @@ struct TakeDensityGradients {
     WIDE_FN void operator()(
         int row, int n_left, const float* sums, typename Net::Number* behind, float* first_grads) const {
         const Vec16f logarithm = append_harmonics_to<Net>(behind, directions, steepness, row, n_left, sums);
-        const Vec16f slope = steepness * scale * exp_of(clamp(logarithm, -15.0f, 15.0f));
+        const Vec16f slope = steepness * scale * exp_of(clamp(logarithm, -STEEPEST, STEEPEST));
         *(Vec16f*)first_grads = slope * load_some(sigma_grads + row, n_left);
     }
 };
 
-// Gives the sigmoids of sixteen rows of sums, one row directly behind the other.
+// Writes the sigmoids of sixteen rows of sums, without padding between rows.
 template <class Net>
 struct GiveColors {
     float* rgbs;
@@ -118,8 +120,8 @@ struct TakeColorGradients {
     }
 };
 
-// sigmas (n,) = scale * exp(steepness * the first feature), and rgbs (n, 3), of inputs (n, n_in) seen along directions
-// (n, 3): those of a part's samples. See `network_ahead` for the other arguments.
+// Kernel: sigmas (n,) = scale * exp(steepness * the first feature), and rgbs (n, 3), for inputs (n, n_in) seen along
+// directions (n, 3), for the samples of a part. See `network_ahead` for the other arguments.
 template <class Net, int N_PACKED>
 WIDE_FN void radiance_ahead(
     int part, int n_parts, float steepness, float scale, const wp::array_t<float>& inputs,
@@ -132,7 +134,8 @@ WIDE_FN void radiance_ahead(
         GiveDensities<Net>{steepness, scale, directions.data, sigmas.data}, GiveColors<Net>{rgbs.data});
 }
 
-// For the gradients of the densities and the colours, see `network_back`; `rgbs` are those of the forward pass.
+// Kernel: the backward pass for gradients of the densities and of the colours; `rgbs` are the forward pass's. See
+// `network_back` for the other arguments.
 template <class Net, int N_PACKED, int N_GRADIENTS>
 WIDE_FN void radiance_back(
     int part, int n_parts, float steepness, float scale, const wp::array_t<float>& inputs,

@@ -1,4 +1,4 @@
-// Rays through pixels of cameras: a pixel in each lane.
+// Rays through pixels of cameras, with one pixel in each lane.
 #pragma once
 
 #include "lanes.h"
@@ -11,7 +11,7 @@ struct LaneCameras {
     Row pose[12], focal[2], middle[2], lens[N_COEFFICIENTS];
 };
 
-// Puts a camera into a lane; a pinhole has no coefficients.
+// Puts a camera into a lane; pinholes have no coefficients.
 KERNEL_FN void put_camera(
     LaneCameras& cameras, int j, int view, const wp::array_t<wp::mat44>& c2w, const wp::array_t<wp::mat33>& K,
     const wp::array_t<float>& coefficients) {
@@ -26,7 +26,7 @@ KERNEL_FN void put_camera(
     for (int term = 0; coefficients.data && term < N_COEFFICIENTS; ++term) lane(cameras.lens[term], j) = at[term];
 }
 
-// Unit directions in the world of pixels whose centres lie at (column, row) + center.
+// World-space unit directions through the pixels (column, row), whose centres lie `center` beyond their corners.
 template <int NEWTON_STEPS>
 WIDE_FN void directions_of(
     const LaneCameras& cameras, bool has_lens, bool fisheye, const wp::vec3& axes, float center, Row column, Row row,
@@ -43,11 +43,11 @@ WIDE_FN void directions_of(
         const Row* pose = cameras.pose + 4 * axis;
         direction[axis] = pose[0] * ahead[0] + pose[1] * ahead[1] + pose[2] * ahead[2];
     }
-    const Row length = root_of(direction[0] * direction[0] + direction[1] * direction[1] + direction[2] * direction[2]);
+    const Row length = sqrt_of(direction[0] * direction[0] + direction[1] * direction[1] + direction[2] * direction[2]);
     for (int axis = 0; axis < 3; ++axis) direction[axis] = direction[axis] / length;
 }
 
-// rays_o and rays_d of the pixels `first` to `last - 1`; `core.kernels.camera_rays` says what the arguments are.
+// Kernel: rays_o and rays_d of the pixels `first` to `last - 1`; `core.kernels.camera_rays` explains the arguments.
 template <int NEWTON_STEPS>
 WIDE_FN void camera_rays(
     int first, int last, const wp::array_t<wp::mat44>& c2w, const wp::array_t<wp::mat33>& K,
@@ -73,7 +73,7 @@ WIDE_FN void camera_rays(
                 pixel = (int)(number - (long long)width * height * view);
             }
             if (!is_one) put_camera(cameras, j, view, c2w, K, coefficients);
-            // one image has fewer than 2^31 pixels, and numbers of 32 bits are divided faster
+            // an image has fewer than 2^31 pixels, and 32-bit division is faster
             const int n_columns = sizes.data ? (int)sizes.data[2 * (size_t)view] : width;
             const int down = pixel / n_columns;
             lane(row, j) = (float)down;

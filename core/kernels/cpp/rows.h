@@ -1,8 +1,7 @@
-// Sixteen numbers of a matrix' row, as the products of small matrices on the CPU read and write them.
+// Sixteen consecutive numbers of a matrix' row, as products of small matrices on the CPU read and write them.
 //
-// Unlike a `Row` of lanes.h, a `Vec16f` may lie at any float: a matrix' rows do. Reading those as a type that claims to
-// be aligned may fault; and if the arrays of the other type weren't aligned, each of their loads could straddle two
-// lines of the cache.
+// Unlike a `Row` of lanes.h, a `Vec16f` may be at the address of any float, because a matrix' rows are: aligned loads
+// could fault there. A `Row` stays aligned, because loads that straddle two cache lines are slower.
 #pragma once
 
 #include "lanes.h"
@@ -13,10 +12,10 @@ typedef float Vec16f __attribute__((vector_size(64), aligned(4)));
 typedef int Vec16i __attribute__((vector_size(64), aligned(4)));
 typedef unsigned Vec16u __attribute__((vector_size(64), aligned(4)));
 
-// `n`, filled up to a multiple.
+// `n` rounded up to a multiple.
 constexpr int up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// The first `n` numbers, but no more than sixteen; zeros behind them.
+// Loads the first `n` numbers, at most sixteen, and pads them with zeros.
 WIDE_FN Vec16f load_some(const float* from, int n) {
     Vec16f x = {};
     if (n >= 16)
@@ -26,7 +25,7 @@ WIDE_FN Vec16f load_some(const float* from, int n) {
     return x;
 }
 
-// Writes the first `n` numbers, but no more than sixteen.
+// Stores the first `n` numbers, at most sixteen.
 WIDE_FN void store_some(float* to, Vec16f x, int n) {
     if (n >= 16)
         *(Vec16f*)to = x;
@@ -34,7 +33,7 @@ WIDE_FN void store_some(float* to, Vec16f x, int n) {
         for (int j = 0; j < n; ++j) to[j] = x[j];
 }
 
-// Transposes a matrix of 16 x 16 words. Its halves are shuffled into each other four times, like cards.
+// Transposes a matrix of 16 x 16 words: its halves are interleaved four times, like cards in a riffle shuffle.
 WIDE_FN void transpose(Vec16u* rows) {
     for (int turn = 0; turn < 4; ++turn) {
         Vec16u mixed[16];

@@ -1,8 +1,8 @@
 // Products of small matrices in bfloat16, summed in float32, by the CPU's matrix tiles (Intel's AMX).
 //
-// A tile is 16 rows of 64 bytes: of a product's first factor 16 rows of 32 numbers, of its second factor 32 rows of 16.
-// The second factor's rows are stored in pairs: a word is a number, and above it the one in the row below. Tiles 0 to 3
-// hold sums, 4 the first factor, 5 to 7 the second by turns. See vectors.h for the interface.
+// A tile has 16 rows of 64 bytes. It holds 16 rows of 32 numbers of a product's first factor, or 32 rows of 16 numbers
+// of its second factor, whose rows are interleaved in pairs: a word's low half is a number, its high half the one in
+// the next row. Tiles 0 to 3 hold sums, 4 the first factor, 5 to 7 the second in turn. See vectors.h for the interface.
 #pragma once
 
 #include "vectors.h"
@@ -64,16 +64,16 @@ struct Tiles {
     }
 
 private:
-    // Words of two numbers each.
+    // Interleaves two rows into words.
     static WIDE_FN Vec16u joined(const Number* low, const Number* high) {
         const Vec16u a = __builtin_convertvector(*(const Vec16us*)low, Vec16u);
         return a | __builtin_convertvector(*(const Vec16us*)high, Vec16u) << 16;
     }
 
-    // Tiles that hold the sums of the columns from C on, of WIDTH.
+    // How many tiles hold the sums of the columns from `c` on, at most four.
     static constexpr int tiles_from(int c, int width) { return width - c < 64 ? (width - c) / 16 : 4; }
 
-    // sums (16, WIDTH) of the columns from C on: four tiles of them, then the others.
+    // sums (16, WIDTH), the columns from C on: four tiles, then the rest by recursion.
     template <int C, int N_IN, int WIDTH, int A_STRIDE>
     static KERNEL_FN void product_from(const Number* a, const unsigned* b, float* sums) {
         constexpr int N = tiles_from(C, WIDTH);
@@ -87,7 +87,7 @@ private:
         if constexpr (C + 64 < WIDTH) product_from<C + 64, N_IN, WIDTH, A_STRIDE>(a, b, sums);
     }
 
-    // sums (16, WIDTH) += columns (16, ROWS) times pairs (ROWS, WIDTH), of the columns from C on.
+    // sums (16, WIDTH) += columns (16, ROWS) times pairs (ROWS, WIDTH), the columns from C on.
     template <int C, int WIDTH>
     static KERNEL_FN void add_products_from(const Vec16u* columns, const unsigned* pairs, float* sums) {
         constexpr int N = tiles_from(C, WIDTH);
@@ -101,8 +101,8 @@ private:
         if constexpr (C + 64 < WIDTH) add_products_from<C + 64, WIDTH>(columns, pairs, sums);
     }
 
-    // Tiles are numbered in the instruction: what is done to tiles T to N - 1 is written out by the compiler. A tile is
-    // 16 columns, and rows begin `stride` bytes apart.
+    // An instruction names its tiles, so loops over tiles T to N - 1 are unrolled by templates. A tile is 16 columns
+    // wide; rows in memory are `stride` bytes apart.
     template <int T, int N>
     static KERNEL_FN void clear() {
         if constexpr (T < N) {

@@ -1,4 +1,4 @@
-// Upkeep of an occupancy grid's values.
+// Updates an occupancy grid's values.
 #pragma once
 
 #include "device.h"
@@ -6,9 +6,9 @@
 
 namespace firstlight {
 
-// Keeps the largest density * step_size of the positions `first` to `last - 1` in each cell. Densities are not
-// negative, so they are in the order of their bits read as integers. The largest of some values is the same whatever
-// order threads come in. NaN is passed over.
+// Keeps, for each cell, the largest density * step_size of the positions `first` to `last - 1`. Densities are not
+// negative, so their bits, read as integers, have the same order. The result doesn't depend on the order of threads.
+// NaN is ignored.
 WIDE_FN void observe(
     int first, int last, const GridView grid, const float* positions, const float* sigmas, float step_size,
     float* seen) {
@@ -20,7 +20,7 @@ WIDE_FN void observe(
         const Cells<Row> at = cells_at(grid, position);
         for (int j = 0; j < LANES && i + j < last; ++j) {
             const float value = sigmas[i + j] * step_size;
-            const int index = number(at.index, j);
+            const int index = lane(at.index, j);
             if (value > seen[index]) max_atomically(reinterpret_cast<int*>(seen) + index, bits_of(value));
         }
     }
@@ -35,9 +35,9 @@ WIDE_FN void observe_cells(
     observe(first, last, view_of(grid), xyz, sigmas.data, step_size, seen.data);
 }
 
-constexpr float UNSEEN = -1.0f;  // in place of a cell's largest value: `core.kernels.upkeep.UNSEEN`
+constexpr float UNSEEN = -1.0f;  // a cell that wasn't evaluated; `core.kernels.upkeep.UNSEEN`
 
-// Kernel: makes each cell that was looked at the larger of its decayed value and what was seen.
+// Kernel: sets each cell that was evaluated to the larger of its decayed value and the largest one seen.
 KERNEL_FN void fold(
     int first, int last, float decay, float occ_thre, const wp::array_t<float>& seen, const wp::array_t<float>& occs,
     const wp::array_t<bool>& binaries, const wp::array_t<wp::int8>& changed) {
@@ -53,7 +53,7 @@ KERNEL_FN void fold(
     }
 }
 
-// Kernel: a point in each of the cells `first` to `last - 1`, at these shares of its sides.
+// Kernel: one point in each of the cells `first` to `last - 1`, at these fractions of its sides.
 template <class Grid>
 KERNEL_FN void points_in(
     int first, int last, const Grid& grid, const wp::array_t<wp::int64>& cells, const wp::array_t<float>& shares,

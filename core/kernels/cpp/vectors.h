@@ -1,20 +1,20 @@
-// Products of small matrices in float32, by the CPU's vectors.
+// Products of small matrices in float32, in the CPU's vectors.
 //
-// The interface that vectors.h and tiles.h share: a network (mlp.h) takes either as its template argument `Products`.
-// Matrices lie row by row, each row filled up with zeros to whole vectors or tiles; ROWS of them go through a layer
-// together, sixteen at a time.
+// `Vectors` here and `Tiles` in tiles.h have the same interface: a network (mlp.h) takes either as its template
+// argument `Products`. Matrices are row-major, and each row is padded with zeros to whole vectors or tiles; ROWS rows
+// go through a layer together, sixteen at a time.
 #pragma once
 
 #include "rows.h"
 
 namespace firstlight {
 
-// Rows that a thread takes at a time: a multiple of the 32 bfloat16 that a row of a tile holds.
+// Rows that a thread takes at a time: a multiple of 32, the numbers in bfloat16 in a tile's row.
 constexpr int ROWS = 64;
 
 struct Vectors {
     typedef float Number;
-    static constexpr int GRANULE = 16;  // a row's numbers are filled up to a multiple of these
+    static constexpr int GRANULE = 16;  // rows are padded to a multiple of this
 
     // Vectors as wide as the processor's own.
 #ifdef __AVX512F__
@@ -32,10 +32,10 @@ struct Vectors {
     static WIDE_FN void put(Number* to, Vec16f x) { *(Vec16f*)to = x; }
     static WIDE_FN Vec16f get(const Number* from) { return *(const Vec16f*)from; }
 
-    // Words of scratch that a second factor of so many rows and columns takes.
+    // The scratch, in words, for a packed second factor with so many rows and columns.
     static constexpr int packed_size(int n_rows, int n_columns) { return n_rows * up(n_columns, 16); }
 
-    // The place of a second factor's number there.
+    // A number of a packed second factor.
     static KERNEL_FN Number& packed_at(float* packed, int row, int column, int n_columns) {
         return packed[row * up(n_columns, 16) + column];
     }
@@ -55,9 +55,9 @@ struct Vectors {
     }
 
 private:
-    // c (N_ROWS, WIDTH_OF_B) = or += a (N_ROWS, N_K) times b (N_K, WIDTH_OF_B). The number `a(r, k)` lies at
-    // r * ROW_STRIDE + k * K_STRIDE. As many sums as the registers hold are worked out at once: a sum can't be added
-    // to again before it is done.
+    // c (N_ROWS, WIDTH_OF_B) = or += a (N_ROWS, N_K) times b (N_K, WIDTH_OF_B). The offset of `a(r, k)` is
+    // r * ROW_STRIDE + k * K_STRIDE. As many sums as fit into registers are computed at once, to hide the latency of
+    // additions.
     template <bool ADD, int N_ROWS, int N_K, int WIDTH_OF_B, int ROW_STRIDE, int K_STRIDE>
     static WIDE_FN void sum_products(const float* a, const float* b, float* c) {
         constexpr int WIDEST = WIDTH_OF_B % 64 == 0 ? 64 : WIDTH_OF_B % 48 == 0 ? 48 : WIDTH_OF_B % 32 == 0 ? 32 : 16;

@@ -1,7 +1,7 @@
-// What becomes of a sample, and when a ray ends: the one place that decides it.
+// Decides which samples are composited and when a ray ends, for rounds, fused marches and the inspector alike.
 //
-// Thresholds are compared as optical thicknesses, -log(1 - alpha) and -log(transmittance): without an exponential. The
-// transmittance counts dropped samples too, so that the decision doesn't depend on how samples are split into rounds.
+// Thresholds are compared as optical thicknesses, -log(1 - alpha) and -log(transmittance), which takes no exponential.
+// The transmittance includes dropped samples, so the decision doesn't depend on how samples are split into rounds.
 #pragma once
 
 #include "grid.h"
@@ -11,19 +11,19 @@ namespace firstlight {
 enum Fate { COMPOSITED, BELOW_ALPHA, BEHIND_STOP };  // `core.kernels.visibility.Fate`
 
 struct Thresholds {
-    float thinnest;  // the thickness of the thinnest samples that are composited
+    float thinnest;  // the least thickness of a sample that is composited
     float opaque;    // the thickness behind which a ray ends
 };
 
-// A ray's way through its samples.
+// What a ray has passed so far.
 struct PassedRay {
     float thickness;  // optical, of all samples passed
     int n_kept;
 
     KERNEL_FN bool ends(const Thresholds& thresholds) const { return thickness > thresholds.opaque; }
 
-    // Passes the next sample, of thickness `tau`. A NaN is neither below nor above a threshold: it is composited, and
-    // reaches the loss, where it is noticed.
+    // Passes the next sample, of thickness `tau`. NaN is neither below nor above a threshold, so it is composited and
+    // reaches the loss, which reports it.
     KERNEL_FN Fate pass(float tau, const Thresholds& thresholds) {
         if (ends(thresholds)) return BEHIND_STOP;
         thickness += tau;
@@ -66,7 +66,7 @@ KERNEL_FN void fates_along(
     }
 }
 
-// Kernel: puts the kept ones of the samples `first` to `last - 1` where their rays' kept samples lie.
+// Kernel: copies those of the samples `first` to `last - 1` that are kept to their places among all kept samples.
 KERNEL_FN void place_kept(
     int first, int last, int n_features, const wp::array_t<int>& ray_indices, const wp::array_t<int>& ranks,
     const wp::array_t<wp::vec2i>& packed_info, const wp::array_t<float>& t_starts, const wp::array_t<float>& t_ends,

@@ -38,7 +38,7 @@ def lenses(kind, n, seed=2):
 @pytest.mark.parametrize("kind", LENSES)
 def test_rays_of_one_camera(kind):
     (c2w, K), lens, pixels = poses(1), lenses(kind, 1), torch.arange(35)
-    rays_o, rays_d = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, pixels)
+    rays_o, rays_d = camera_rays(c2w, K, lens, (7, 5), pixels)
     expected = twins.camera_rays(c2w, K, lens, [(7, 5)], AXES, CENTER, torch.zeros_like(pixels), pixels)
     assert torch.equal(rays_o, expected[:, :3])
     torch.testing.assert_close(rays_d, expected[:, 3:])
@@ -50,7 +50,7 @@ def test_each_ray_of_a_batch_comes_from_its_own_camera(alike, kind):
     (c2w, K), lens = poses(3), lenses(kind, 3)
     sizes = torch.tensor([[7, 5], [7, 5] if alike else [4, 9], [7, 5] if alike else [1, 30]])
     views, pixels = drawn(sizes, 500)
-    rays_o, rays_d = camera_rays(c2w, K, lens, (7, 5) if alike else sizes, AXES, CENTER, pixels, views)
+    rays_o, rays_d = camera_rays(c2w, K, lens, (7, 5) if alike else sizes, pixels, views)
     expected = twins.camera_rays(c2w, K, lens, sizes.tolist(), AXES, CENTER, views, pixels)
     assert torch.equal(rays_o, expected[:, :3])
     torch.testing.assert_close(rays_d, expected[:, 3:])
@@ -59,8 +59,8 @@ def test_each_ray_of_a_batch_comes_from_its_own_camera(alike, kind):
 @pytest.mark.parametrize("kind", LENSES)
 def test_without_views_pixels_are_numbered_through_all_images(kind):
     (c2w, K), lens, places = poses(4), lenses(kind, 4), torch.arange(4 * 35)
-    expected = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, places % 35, places // 35)
-    found = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, places)
+    expected = camera_rays(c2w, K, lens, (7, 5), places % 35, places // 35)
+    found = camera_rays(c2w, K, lens, (7, 5), places)
     torch.testing.assert_close(found, expected, rtol=0.0, atol=0.0)
 
 
@@ -69,7 +69,7 @@ def test_pixel_numbers_beyond_32_bits_find_their_views():
     c2w, K = (x.expand(n, -1, -1).clone() for x in (torch.eye(4), torch.eye(3)))
     c2w[:, 0, 3] = torch.arange(n)
     places = torch.tensor([n - 1, n - 2, 0]) * (width * height) + torch.tensor([0, width * height - 1, width + 1])
-    rays_o, rays_d = camera_rays(c2w, K, None, (width, height), AXES, CENTER, places)
+    rays_o, rays_d = camera_rays(c2w, K, None, (width, height), places)
     assert rays_o[:, 0].tolist() == [n - 1, n - 2, 0]
     torch.testing.assert_close(-rays_d[:, 0] / rays_d[:, 2], torch.tensor([0.5, width - 0.5, 1.5]))
     torch.testing.assert_close(rays_d[:, 1] / rays_d[:, 2], torch.tensor([0.5, height - 0.5, 1.5]))
@@ -85,7 +85,7 @@ def test_rays_equal_torchs_even_where_a_lens_cannot_be_inverted(strength, fishey
     camera = Camera(c2w, K, 100, 80, Lens(coefficients, fisheye))
     views, pixels = drawn(torch.tensor([[100, 80]] * n), 10_000)
     xs, ys = pixels % 100 + 0.5, pixels // 100 + 0.5
-    _, rays_d = camera_rays(c2w, K, camera.lens, (100, 80), AXES, CENTER, pixels, views)
+    _, rays_d = camera_rays(c2w, K, camera.lens, (100, 80), pixels, views)
     expected = rays_through(camera[views], xs, ys).rays_d
     torch.testing.assert_close(rays_d, expected, atol=2e-6, rtol=0.0, equal_nan=True)
     points = torch.stack([(xs - K[views, 0, 2]) / K[views, 0, 0], (ys - K[views, 1, 2]) / K[views, 1, 1]], dim=1)
@@ -99,10 +99,10 @@ def test_rays_equal_torchs_even_where_a_lens_cannot_be_inverted(strength, fishey
 def test_a_ray_does_not_depend_on_the_other_rays_of_its_batch(kind):
     (c2w, K), lens = poses(3), lenses(kind, 3)
     views, pixels = drawn(torch.tensor([[7, 5]] * 3), 50)
-    _, together = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, pixels, views)
+    _, together = camera_rays(c2w, K, lens, (7, 5), pixels, views)
     for i, view in enumerate(views.tolist()):
         one = slice(view, view + 1)
-        _, alone = camera_rays(c2w[one], K[one], lens and lens[one], (7, 5), AXES, CENTER, pixels[i : i + 1])
+        _, alone = camera_rays(c2w[one], K[one], lens and lens[one], (7, 5), pixels[i : i + 1])
         assert torch.equal(together[i : i + 1], alone)
 
 
@@ -111,8 +111,8 @@ def test_non_contiguous_inputs_are_accepted():
     views, pixels = drawn(sizes, 50)
     places = torch.stack([views, pixels], dim=1)  # columns of one table
     turned = c2w.mT.contiguous().mT, K.mT.contiguous().mT, Lens(lens.coefficients.mT.contiguous().mT)
-    expected = camera_rays(c2w, K, lens, (7, 5), AXES, CENTER, pixels, views)
-    found = camera_rays(*turned, (7, 5), AXES, CENTER, places[:, 1], places[:, 0])
+    expected = camera_rays(c2w, K, lens, (7, 5), pixels, views)
+    found = camera_rays(*turned, (7, 5), places[:, 1], places[:, 0])
     torch.testing.assert_close(found, expected, rtol=0.0, atol=0.0)
 
 
@@ -123,11 +123,11 @@ def test_slices_give_the_same_as_one_launch(kind):
     results = []
     for n in (1, 3):
         with using_threads(n):
-            results.append(camera_rays(c2w, K, lens, (200, 200), AXES, CENTER, pixels, views))
+            results.append(camera_rays(c2w, K, lens, (200, 200), pixels, views))
     for one, three in zip(*results, strict=True):
         assert torch.equal(one, three)
 
 
 def test_no_pixels():
     (c2w, K), none = poses(2), torch.empty(0, dtype=torch.int64)
-    assert [tuple(x.shape) for x in camera_rays(c2w, K, None, (7, 5), AXES, CENTER, none)] == [(0, 3), (0, 3)]
+    assert [tuple(x.shape) for x in camera_rays(c2w, K, None, (7, 5), none)] == [(0, 3), (0, 3)]
