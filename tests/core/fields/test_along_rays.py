@@ -1,4 +1,4 @@
-"""nerfacc's functions of intervals on rays, on the one path."""
+"""nerfacc's `sigma_fn` and `rgb_sigma_fn`, functions of intervals on rays, on the one path."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def sampler_of(name):
     return make_sampler(SAMPLERS[name], inputs)
 
 
-def some_field():
+def random_field():
     field = NGPField(SMALL_FIELD, Space(BOX), torch.Generator().manual_seed(0))
     with torch.no_grad():
         field.table.uniform_(-1.0, 1.0, generator=torch.Generator().manual_seed(1))
@@ -67,19 +67,19 @@ def nerfacc_functions(field, rays_o, rays_d):
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_they_give_the_picture_and_the_gradients_of_the_equivalent_field(name):
-    field, sampler, rays = some_field(), sampler_of(name), generate_rays(camera(size=16))
+def test_they_give_the_image_and_the_gradients_of_the_equivalent_field(name):
+    field, sampler, rays = random_field(), sampler_of(name), generate_rays(camera(size=16))
     functions = AlongRays(*nerfacc_functions(field, rays.rays_o, rays.rays_d))
     with torch.no_grad():
         found, expected = (render_rays(f, sampler, rays, MARCH, WHITE) for f in (functions, field))
     assert int(expected.n_kept.sum()) > 0
     for ours, theirs in zip(expected, found, strict=True):
-        # a march without gradient reads a rounded table, and the functions' densities are then the picture's
+        # without gradient a march reads a rounded table, and the image uses the functions' densities
         torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-4)
     gradients = []
-    for asked in (functions, field):
+    for trained in (functions, field):
         field.zero_grad()
-        loss = (render_rays(asked, sampler, rays, MARCH, WHITE).colors ** 2).mean()
+        loss = (render_rays(trained, sampler, rays, MARCH, WHITE).colors ** 2).mean()
         loss.backward()
         gradients.append([parameter.grad.clone() for parameter in field.parameters()])
     for theirs, ours in zip(*gradients, strict=True):
@@ -87,9 +87,9 @@ def test_they_give_the_picture_and_the_gradients_of_the_equivalent_field(name):
         torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-6)
 
 
-def test_they_are_learnt_from_as_in_nerfaccs_loop():
-    """`sigma_fn` only says what is seen: in nerfacc's loop it is asked without gradient."""
-    field, rays = some_field(), generate_rays(camera(size=16))
+def test_training_works_as_in_nerfaccs_loop():
+    """`sigma_fn` only decides visibility: nerfacc's loop calls it without gradient."""
+    field, rays = random_field(), generate_rays(camera(size=16))
     sigma_fn, rgb_sigma_fn = nerfacc_functions(field, rays.rays_o, rays.rays_d)
     functions = AlongRays(torch.no_grad()(sigma_fn), rgb_sigma_fn)
     optimizer, losses = torch.optim.Adam(field.parameters(), lr=1e-2), []
@@ -102,7 +102,7 @@ def test_they_are_learnt_from_as_in_nerfaccs_loop():
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_densities_may_have_a_column_and_other_shapes_are_told():
+def test_densities_may_be_a_column_and_other_shapes_are_reported():
     rays, fog = generate_rays(camera(size=8)), Fog()
     sigma_fn, rgb_sigma_fn = nerfacc_functions(fog, rays.rays_o, rays.rays_d)
 
@@ -121,9 +121,9 @@ def test_densities_may_have_a_column_and_other_shapes_are_told():
         render_rays(swapped, sampler_of("occupancy"), rays, MARCH, WHITE)
 
 
-def test_they_are_not_asked_where_there_is_nothing():
+def test_they_are_not_called_without_samples():
     def never(*columns):
-        raise AssertionError("there are no samples")
+        raise AssertionError("must not be called without samples")
 
     rays = generate_rays(camera(size=4))
     march = replace(MARCH, crop=(5.0, 5.0, 5.0, 6.0, 6.0, 6.0))
@@ -133,12 +133,12 @@ def test_they_are_not_asked_where_there_is_nothing():
         assert torch.equal(out.colors, WHITE.expand(16, 3))
 
 
-def test_a_picture_of_slices_is_refused():
+def test_render_image_is_refused_as_it_renders_in_slices():
     with pytest.raises(ValueError, match="give all its rays to render_rays"):
         render_image(AlongRays(None, None), sampler_of("occupancy"), camera(), MARCH, WHITE)
 
 
-def test_the_readmes_functions_give_the_trainers_picture():
+def test_the_readmes_functions_give_the_trainers_image():
     trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING)
     for _ in range(5):
         trainer.step()

@@ -1,4 +1,4 @@
-"""What the path asks of a field: its short cuts, and where they hold."""
+"""The field interface: short cuts, and when they must not be used."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ class Black(NGPField):
         return 0.0 * super().color(features, directions)
 
 
-def made(kind):
+def make(kind):
     return kind(SMALL_FIELD, Space(BOX), torch.Generator().manual_seed(0))
 
 
@@ -34,28 +34,28 @@ DIRECTIONS = torch.tensor([0.0, 0.0, 1.0]).expand(50, 3)
 close = partial(torch.testing.assert_close, rtol=0.01, atol=0.003)
 
 
-def test_a_class_that_derives_from_a_field_keeps_its_short_cuts():
-    field = made(Renamed)
+def test_a_derived_class_keeps_the_short_cuts():
+    field = make(Renamed)
     assert field.march_density(True) is not None
     close(field.density_alone(POSITIONS), field.density(POSITIONS)[0])
 
 
-def test_a_density_of_its_own_holds_wherever_densities_are_asked_for():
-    plain, denser = made(NGPField), made(Denser)
+def test_an_overridden_density_is_used_everywhere():
+    plain, denser = make(NGPField), make(Denser)
     assert denser.march_density(True) is None
     close(denser.density_alone(POSITIONS), 3.0 * plain.density_alone(POSITIONS))
     close(denser.radiance(POSITIONS, DIRECTIONS)[1], 3.0 * plain.radiance(POSITIONS, DIRECTIONS)[1])
 
 
-def test_a_colour_of_its_own_holds_and_leaves_densities_their_short_cuts():
-    plain, black = made(NGPField), made(Black)
+def test_an_overridden_colour_is_used_and_keeps_the_short_cuts_for_densities():
+    plain, black = make(NGPField), make(Black)
     assert black.march_density(True) is not None
     rgbs, sigmas = black.radiance(POSITIONS, DIRECTIONS)
     assert not rgbs.any()
     close(sigmas, plain.radiance(POSITIONS, DIRECTIONS)[1])
 
 
-def test_a_field_without_short_cuts_is_asked_for_density_and_colour():
+def test_without_short_cuts_density_and_colour_are_called():
     fog = Fog()
     sigmas, features = fog.density(POSITIONS)
     assert fog.march_density(True) is None
@@ -65,7 +65,7 @@ def test_a_field_without_short_cuts_is_asked_for_density_and_colour():
 
 
 class Thrice:
-    """Changes the density of whatever field comes behind it."""
+    """A mixin that triples the density of the next class in the MRO."""
 
     def density(self, positions):
         sigmas, features = super().density(positions)
@@ -77,20 +77,20 @@ class Mixed(Thrice, NGPField):
 
 
 class Again(Denser):
-    """Has a short cut of its own for the density that it inherits."""
+    """Overrides the short cut for a density that it inherits."""
 
     def density_alone(self, positions):
         return super().density(positions)[0] + 1.0
 
 
-def test_a_density_that_is_mixed_in_is_not_passed_over_either():
-    plain, mixed = made(NGPField), made(Mixed)
+def test_a_density_from_a_mixin_is_used_too():
+    plain, mixed = make(NGPField), make(Mixed)
     assert mixed.march_density(True) is None
     close(mixed.density_alone(POSITIONS), 3.0 * plain.density_alone(POSITIONS))
 
 
-def test_a_derived_class_may_bring_short_cuts_of_its_own():
-    plain, again = made(NGPField), made(Again)
+def test_a_derived_class_may_have_its_own_short_cuts():
+    plain, again = make(NGPField), make(Again)
     assert again.march_density(True) is None
     close(again.density_alone(POSITIONS), 3.0 * plain.density_alone(POSITIONS) + 1.0)
 

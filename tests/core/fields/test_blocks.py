@@ -5,7 +5,7 @@ from core.fields.blocks import in_blocks
 from core.kernels.runtime.launch import using_threads
 
 
-def test_blocks_give_what_the_network_gives_and_its_gradients():
+def test_blocks_give_the_networks_outputs_and_gradients():
     torch.manual_seed(0)
     layers = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 3)).double()
     x = torch.randn(10_001, 5, dtype=torch.float64, requires_grad=True)
@@ -15,13 +15,13 @@ def test_blocks_give_what_the_network_gives_and_its_gradients():
     for n in (1, 2):
         with using_threads(n):
             found = torch.autograd.grad((in_blocks(layers, (x,), parameters) * weights).sum(), [x, *parameters])
-            # to the last digit only where a product's sums don't depend on how many rows it has
+            # not bitwise: a matrix product may sum in another order for another number of rows
             torch.testing.assert_close(in_blocks(layers, (x,), parameters), layers(x), rtol=1e-12, atol=1e-12)
         for a, b in zip(found, expected, strict=True):
             torch.testing.assert_close(a, b)
 
 
-def test_what_needs_no_gradient_gets_none_and_no_rows_are_a_case():
+def test_inputs_that_need_no_gradient_get_none_and_there_may_be_no_rows():
     layer = nn.Linear(3, 2)
     rows = torch.zeros(0, 3)
     out = in_blocks(layer, (rows,), list(layer.parameters()))

@@ -1,4 +1,4 @@
-"""Laws of the contractions, and the kernels' against their twin."""
+"""Properties of the contractions, and the kernel against its twin."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def places(n=2000, reach=20.0):
 
 
 def spread(name, n=2000):
-    """Places near and far: for ndc those that its pictures see."""
+    """Positions near and far; for ndc those that its cameras see."""
     if name == "none":
         return CENTRE + HALVES * (2.0 * torch.rand(n, 3, generator=torch.Generator().manual_seed(0)) - 1.0)
     if name != "ndc":
@@ -51,7 +51,7 @@ def uncontracted(at, space):
     return (CENTRE + HALVES * grown).float()
 
 
-def test_the_boxes_corners_are_the_cubes():
+def test_the_boxs_corners_map_to_the_cubes():
     corners = torch.tensor([BOX[:3], BOX[3:]])
     torch.testing.assert_close(in_unit_cube(corners, SPACES["none"]), torch.tensor([[0.0] * 3, [1.0] * 3]))
     torch.testing.assert_close(in_unit_cube(corners, SPACES["max"]), torch.tensor([[0.25] * 3, [0.75] * 3]))
@@ -61,14 +61,14 @@ def test_the_boxes_corners_are_the_cubes():
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_places_can_be_found_again(name):
+def test_contraction_is_invertible(name):
     at = in_unit_cube(spread(name), SPACES[name])
     assert bool(((at >= 0.0) & (at <= 1.0)).all())
     torch.testing.assert_close(uncontracted(at, SPACES[name]), spread(name), rtol=2e-3, atol=2e-4)
 
 
 @pytest.mark.parametrize("name", CONTRACTED)
-def test_inside_the_unit_ball_only_the_scale_changes(name):
+def test_inside_the_unit_ball_contraction_only_scales(name):
     ball = torch.nn.functional.normalize(places(20), dim=-1) * torch.linspace(0.01, 0.99, 20)[:, None]
     for place in CENTRE + HALVES * ball:
         jacobian = torch.autograd.functional.jacobian(lambda x: in_unit_cube(x[None], SPACES[name])[0], place)
@@ -76,7 +76,7 @@ def test_inside_the_unit_ball_only_the_scale_changes(name):
 
 
 @pytest.mark.parametrize("name", CONTRACTED)
-def test_nothing_leaps_at_the_border_nor_bends_across_it(name):
+def test_contraction_is_continuous_and_smooth_across_the_border(name):
     out = torch.nn.functional.normalize(places(200), dim=-1)
     size = out.abs().amax(-1, keepdim=True) if name == "max" else 1.0
     inside, border, outside = (
@@ -86,13 +86,13 @@ def test_nothing_leaps_at_the_border_nor_bends_across_it(name):
 
 
 @pytest.mark.parametrize("name", CONTRACTED)
-def test_infinity_lies_on_the_shell(name):
+def test_infinity_maps_to_the_shell(name):
     far = in_unit_cube(CENTRE + HALVES * 1e7 * torch.nn.functional.normalize(places(200), dim=-1), SPACES[name]) - 0.5
     size = far.abs().amax(-1) if name == "max" else far.norm(dim=-1)
     torch.testing.assert_close(size, torch.full_like(size, 0.5))
 
 
-def test_balls_stay_balls_and_directions_directions():
+def test_spheres_stay_spheres_and_directions_are_kept():
     out = torch.nn.functional.normalize(places(200), dim=-1)
     for size in (0.7, 1.3, 30.0):
         far = in_unit_cube(CENTRE + HALVES * size * out, SPACES["sphere"]) - 0.5
@@ -100,11 +100,11 @@ def test_balls_stay_balls_and_directions_directions():
         torch.testing.assert_close(far.norm(dim=-1), far.norm(dim=-1).mean().expand(200))
 
 
-def test_in_device_coordinates_a_ray_is_straight_and_ends_on_the_far_side():
-    """The paper's claim in appendix C: what is linear stays so, and disparity becomes distance."""
+def test_in_ndc_a_ray_is_straight_and_ends_on_the_far_face():
+    """The paper's claim in appendix C: lines stay lines, and disparity becomes distance."""
     space = Space(BOX, "ndc", facing_frame(abreast(5, 4), 0.5))
     spacing = spacing_in(space)
-    camera = abreast(1, 4)  # it stands in the frame's origin
+    camera = abreast(1, 4)  # at the frame's origin
     depth_rate = -camera.c2w[0, :3, 2]
     for direction in torch.nn.functional.normalize(depth_rate + 0.2 * places(20, 1.0), dim=-1):
         first = torch.tensor([0.5 / float(direction @ depth_rate)])
@@ -115,12 +115,12 @@ def test_in_device_coordinates_a_ray_is_straight_and_ends_on_the_far_side():
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_the_hash_grid_has_the_same_places(name):
-    """A table whose entries are their own vertices' places gives back where it was asked."""
+def test_the_hash_grid_contracts_in_the_same_way(name):
+    """A table whose entries are the positions of their vertices returns the queried positions."""
     n = 4
     levels = level_layout(1, n, n, 16)
     grid = torch.stack(torch.meshgrid(*[torch.arange(n + 1.0)] * 3, indexing="ij"), dim=-1)
-    table = grid.permute(2, 1, 0, 3).reshape(-1, 3) / n  # x is the fastest
+    table = grid.permute(2, 1, 0, 3).reshape(-1, 3) / n  # x varies fastest
     for columns in (slice(0, 2), slice(1, 3)):
         found = hash_encode(spread(name, 500), table[:, columns].contiguous(), levels.info, SPACES[name])
         expected = in_unit_cube(spread(name, 500), SPACES[name])[:, columns]
@@ -128,7 +128,7 @@ def test_the_hash_grid_has_the_same_places(name):
 
 
 @pytest.mark.parametrize("name", ["max", "sphere", "ndc"])
-def test_what_is_endlessly_far_is_finite_and_what_is_no_number_stays_so(name):
+def test_infinitely_far_positions_become_finite_and_nan_stays_nan(name):
     far = torch.tensor([[torch.inf, 1.0, 1.0], [1.0, -torch.inf, torch.inf], [1e30, 0.0, -3e38], [0.0, torch.nan, 0.0]])
     levels = level_layout(2, 4, 8, 10)
     table = torch.rand(levels.n_entries, 2)
@@ -139,7 +139,7 @@ def test_what_is_endlessly_far_is_finite_and_what_is_no_number_stays_so(name):
     assert torch.finfo(torch.float32).max > FARTHEST**2
 
 
-def test_without_a_contraction_the_outermost_box_is_covered_and_by_default_the_levels_decide():
+def test_without_a_contraction_the_outermost_box_is_covered_and_the_default_follows_the_levels():
     dataset = replace(ball_dataset(), n_levels=3)
     spaces = [
         space_of(dataset, replace(SMALL_TRAINING, grid_levels=levels, contraction=contraction))

@@ -1,4 +1,4 @@
-"""Laws of all fields with time."""
+"""Properties of all fields with time."""
 
 import pytest
 import torch
@@ -36,8 +36,8 @@ def places(n=500):
     return 2.0 * torch.rand(n, 3, generator=torch.Generator().manual_seed(1)) - 1.0
 
 
-def learnt(name, density_at, steps=200):
-    """A field whose densities were fitted to a function of places (n, 3) and times (n,)."""
+def fit_field(name, density_at, steps=200):
+    """A field with densities fitted to a function of positions (n, 3) and times (n,)."""
     field, generator = fresh(name), torch.Generator().manual_seed(2)
     optimizer = torch.optim.Adam(field.parameters(), lr=RATES[name])
     for _ in range(steps):
@@ -51,14 +51,14 @@ def learnt(name, density_at, steps=200):
     return field
 
 
-def test_the_fields_with_time_say_so():
+def test_fields_with_time_are_marked_dynamic():
     for kind in FIELDS.values():
         assert getattr(make_field(kind.settings(), Space(BOX)), "dynamic", False) == kind.dynamic
     assert SMALL.keys() == {name for name, kind in FIELDS.items() if kind.dynamic}
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_fresh_field_gives_the_same_picture_at_all_times(name):
+def test_a_fresh_field_gives_the_same_image_at_all_times(name):
     field, sampler, march = fresh(name), OccupancySampler(OccupancyGrid(BOX, 8)), MarchSettings(render_step_size=0.1)
     sampler.grid.start(march.occ_thre, 0.9)
     pictures = [
@@ -72,7 +72,7 @@ def test_a_fresh_field_gives_the_same_picture_at_all_times(name):
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("contraction", ["none", "max", "sphere"])
-def test_densities_don_t_change_in_a_scene_of_which_nothing_is_known_yet(name, contraction):
+def test_densities_of_a_fresh_field_do_not_change_with_time(name, contraction):
     field = fresh(name, contraction)
     x = 3.0 * places()
     still = field.density(x)[0]
@@ -82,22 +82,22 @@ def test_densities_don_t_change_in_a_scene_of_which_nothing_is_known_yet(name, c
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_what_stands_still_stays_the_same_at_all_times(name):
+def test_a_static_scene_is_the_same_at_all_times(name):
     def still(x, times):
         return 20.0 * (x.norm(dim=-1) < 0.6)
 
-    field = learnt(name, still)
+    field = fit_field(name, still)
     with torch.no_grad():
         seen = torch.stack([torch.log1p(field.density(at(places(), time))[0]) for time in (0.0, 0.2, 0.5, 0.8, 1.0)])
     assert float(seen.std(0).mean()) < 0.1 * float(seen.mean(0).std())
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_what_moves_is_found_where_it_is_at_the_time(name):
+def test_a_moving_object_is_where_it_is_at_each_time(name):
     def moving(x, times):
         return 20.0 * ((x - torch.stack([times - 0.5, 0 * times, 0 * times], dim=1)).norm(dim=-1) < 0.4)
 
-    field = learnt(name, moving)
+    field = fit_field(name, moving)
     with torch.no_grad():
         left, right = torch.tensor([[-0.5, 0.0, 0.0]]), torch.tensor([[0.5, 0.0, 0.0]])
         found = [[float(field.density(at(x, time))[0]) for time in (0.05, 0.95)] for x in (left, right)]
@@ -105,7 +105,7 @@ def test_what_moves_is_found_where_it_is_at_the_time(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_gradients_reach_all_that_is_learnt(name):
+def test_gradients_reach_every_parameter(name):
     field = fresh(name)
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():

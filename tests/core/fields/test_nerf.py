@@ -30,7 +30,7 @@ def test_the_papers_network_has_the_papers_size():
 
 
 @torch.no_grad()
-def test_a_fresh_field_is_a_fog_and_its_colours_are_colours():
+def test_a_fresh_field_is_fog_with_colours_between_0_and_1():
     field = make()
     positions = torch.rand(500, 3) * 2.0 - 1.0
     sigmas, features = field.density(positions)
@@ -40,7 +40,7 @@ def test_a_fresh_field_is_a_fog_and_its_colours_are_colours():
     assert bool(((rgbs > 0.0) & (rgbs < 1.0)).all())
 
 
-def test_everything_learns():
+def test_every_parameter_gets_a_gradient():
     field = make()
     sigmas, features = field.density(torch.rand(300, 3))
     (sigmas.sum() + field.color(features, torch.ones(300, 3)).sum()).backward()
@@ -49,7 +49,7 @@ def test_everything_learns():
 
 
 @torch.no_grad()
-def test_it_is_drawn_from_the_generator_and_bfloat16_is_near():
+def test_weights_come_from_the_generator_and_bfloat16_is_close():
     positions = torch.rand(200, 3)
     a, b = (make(seed=3).density(positions)[0] for _ in range(2))
     assert torch.equal(a, b)

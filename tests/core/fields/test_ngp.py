@@ -28,7 +28,7 @@ def test_shapes_and_ranges(n, precision):
     assert (sigmas >= 0).all() and (rgbs >= 0).all() and (rgbs <= 1).all()
 
 
-def test_every_parameter_learns():
+def test_every_parameter_gets_a_gradient():
     field = make()
     sigmas, features = field.density(2 * torch.rand(500, 3) - 1)
     rgbs = field.color(features, torch.nn.functional.normalize(torch.randn(500, 3), dim=-1))
@@ -51,7 +51,7 @@ def test_the_density_is_the_same_with_and_without_gradient(precision):
     field, positions = make(precision=precision), 2 * torch.rand(1000, 3) - 1
     with torch.no_grad():
         field.density(positions)
-        field.table.uniform_(-1, 1)  # it must be noticed
+        field.table.uniform_(-1, 1)  # the field must notice this change
         marched = field.density(positions)
     tolerance = {"rtol": 0.01, "atol": 0.003} if precision == "float32" else {"rtol": 0.1, "atol": 0.02}
     for found, expected in zip(marched, field.density(positions), strict=True):
@@ -70,14 +70,14 @@ def test_a_density_alone_is_the_density_without_gradient(n, precision):
     torch.testing.assert_close(alone, expected, rtol=1e-4, atol=0.0)
 
 
-def test_the_seed_decides_the_weights_and_a_sample_is_independent_of_its_batch():
+def test_weights_follow_the_seed_and_a_sample_is_independent_of_its_batch():
     assert torch.equal(make(3).table, make(3).table)
     assert not torch.equal(make(3).table, make(4).table)
     field, positions = make(), 2 * torch.rand(77, 3) - 1
     torch.testing.assert_close(field.density(positions)[0][:5], field.density(positions[:5])[0])
 
 
-def test_marches_read_the_rounded_table_they_are_given_until_the_table_changes():
+def test_marches_read_the_rounded_copy_until_the_table_changes():
     field, positions = make(), 2 * torch.rand(200, 3) - 1
     with torch.no_grad():
         field.table.normal_()
@@ -85,8 +85,8 @@ def test_marches_read_the_rounded_table_they_are_given_until_the_table_changes()
     ((table, take),) = field.rounded_readers().items()
     assert table is field.table
     take(torch.zeros_like(table, dtype=torch.bfloat16))
-    given = field.density_alone(positions)
-    assert not torch.equal(given, own) and bool((given == given[0]).all())
+    from_copy = field.density_alone(positions)
+    assert not torch.equal(from_copy, own) and bool((from_copy == from_copy[0]).all())
     take(table.detach().bfloat16())
     assert torch.equal(field.density_alone(positions), own)
     with torch.no_grad():
@@ -96,13 +96,13 @@ def test_marches_read_the_rounded_table_they_are_given_until_the_table_changes()
     assert torch.equal(field.density_alone(positions), other) and not torch.equal(other, own)
 
 
-def test_the_finest_level_has_a_cell_a_pixel_within_its_range():
+def test_the_finest_level_has_one_cell_per_pixel_within_limits():
     found = [finest_resolution(pixels, 512) for pixels in (0.0, 50.0, 91.2, 176.9, 400.0, 600.0, math.inf)]
     assert found == [64, 64, 91, 177, 400, 512, 512]
 
 
 @pytest.mark.parametrize(("nested", "most"), [(False, 512), (True, 1024)])
-def test_on_a_cpu_only_the_finest_level_follows_the_pictures(nested, most):
+def test_on_a_cpu_only_the_finest_level_follows_the_image_resolution(nested, most):
     usual = NGPSettings.usual(Conditions("cpu", nested=nested))
     small, large = (NGPSettings.usual(Conditions("cpu", nested=nested, pixels=pixels)) for pixels in (100.0, 1e6))
     assert (small.max_resolution, large.max_resolution) == (100, most)

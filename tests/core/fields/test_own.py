@@ -1,4 +1,4 @@
-"""A field of the user's own: found, made, asked and refused."""
+"""A user's own field: loaded, constructed, evaluated and refused."""
 
 import pytest
 import torch
@@ -69,7 +69,7 @@ def field_of(path, name, seed=0):
 
 @pytest.mark.parametrize("name", ["Fog", "Parted"])
 @pytest.mark.parametrize("crop", [None, (5.0, 5.0, 5.0, 6.0, 6.0, 6.0)])
-def test_either_pair_of_methods_gives_the_picture_of_such_a_field(name, crop, tmp_path):
+def test_either_pair_of_methods_gives_the_expected_image(name, crop, tmp_path):
     sampler, march = OccupancySampler(OccupancyGrid(BOX, 8)), MarchSettings(render_step_size=0.05, crop=crop)
     sampler.grid.start(0.01, 0.95)
     own = field_of(written(tmp_path), name)
@@ -77,7 +77,7 @@ def test_either_pair_of_methods_gives_the_picture_of_such_a_field(name, crop, tm
     torch.testing.assert_close(theirs.colors, ours.colors, rtol=0.0, atol=1e-5)
 
 
-def test_gradients_are_the_modules_own_however_many_threads_share_the_work(tmp_path):
+def test_gradients_equal_the_modules_own_on_any_number_of_threads(tmp_path):
     own, x = field_of(written(tmp_path), "Wide"), 2.0 * torch.rand(500, 3) - 1.0
     (own.own.density(x).sum() + own.own(x, x).square().sum()).backward()
     expected = own.own.layer.weight.grad.clone()
@@ -89,7 +89,7 @@ def test_gradients_are_the_modules_own_however_many_threads_share_the_work(tmp_p
         torch.testing.assert_close(own.own.layer.weight.grad, expected)
 
 
-def test_it_is_made_for_the_scenes_box_with_weights_of_the_seed(tmp_path):
+def test_it_is_constructed_with_the_scenes_box_and_the_seed(tmp_path):
     path, before = written(tmp_path), torch.get_rng_state()
     fields = [field_of(path, "Wide", seed) for seed in (1, 1, 2)]
     assert torch.equal(torch.get_rng_state(), before)
@@ -98,7 +98,7 @@ def test_it_is_made_for_the_scenes_box_with_weights_of_the_seed(tmp_path):
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
-def test_times_reach_a_class_that_looks_at_them(tmp_path):
+def test_a_dynamic_class_receives_times(tmp_path):
     path = written(tmp_path)
     moving, still = field_of(path, "Moving"), field_of(path, "Fog")
     assert moving.dynamic and not still.dynamic
@@ -144,7 +144,7 @@ class Fog(torch.nn.Module):
         (FOG.replace("torch.nn.Parameter(torch.ones(1))", "torch.ones(1)"), "densities that depend on its parameters"),
     ],
 )
-def test_what_cannot_be_a_field_is_told_in_one_line_that_names_it(code, message, tmp_path):
+def test_unusable_code_is_reported_in_one_line_that_names_its_file(code, message, tmp_path):
     path = tmp_path / "fog.py"
     if code is not None:
         path.write_text(code)
@@ -154,12 +154,12 @@ def test_what_cannot_be_a_field_is_told_in_one_line_that_names_it(code, message,
 
 
 @pytest.mark.parametrize("name", ["fog:Fog", "fog.py:", "fog.py:a b", ":Fog"])
-def test_a_name_that_names_no_class_is_refused(name):
+def test_an_invalid_class_name_is_refused(name):
     with pytest.raises(ValueError, match=r"path\.py:Class"):
         OwnSettings(name)
 
 
-def test_the_readmes_field_learns_and_its_snapshot_runs_no_code_that_was_not_named(tmp_path, monkeypatch):
+def test_the_readmes_field_learns_and_its_snapshot_runs_no_unnamed_code(tmp_path, monkeypatch):
     use_small_presets(monkeypatch)
     source = f"{written(tmp_path, python_block('class Waves'), 'waves')}:Waves"
     scene, snapshot = str(write_quick_ball(tmp_path / "ball")), tmp_path / "a.safetensors"
@@ -182,7 +182,7 @@ def test_the_readmes_field_learns_and_its_snapshot_runs_no_code_that_was_not_nam
     assert not ran.exists()
 
 
-def test_a_sampler_makes_a_second_one_for_itself(tmp_path, monkeypatch):
+def test_a_hierarchical_sampler_makes_its_own_second_field(tmp_path, monkeypatch):
     use_small_presets(monkeypatch)
     method = {"field": f"{written(tmp_path)}:Wide", "sampler": "hierarchical"}
     overrides = Overrides(training={"target_samples": 512, "grid_resolution": 8}, method=method)
@@ -194,7 +194,7 @@ def test_a_sampler_makes_a_second_one_for_itself(tmp_path, monkeypatch):
     assert trainer.settings.learning_rate == 5e-4
 
 
-def test_a_field_is_named_for_snapshots_of_such_a_field_only(tmp_path, monkeypatch):
+def test_naming_a_field_for_a_snapshot_of_another_field_is_refused(tmp_path, monkeypatch):
     use_small_presets(monkeypatch)
     path = tmp_path / "a.safetensors"
     save_snapshot(path, open_trainer(str(write_quick_ball(tmp_path / "ball"))))
@@ -202,7 +202,7 @@ def test_a_field_is_named_for_snapshots_of_such_a_field_only(tmp_path, monkeypat
         load_snapshot(path, own_field=f"{written(tmp_path)}:Fog")
 
 
-def test_settings_of_other_fields_are_none_of_its_own(tmp_path):
+def test_settings_of_other_fields_are_refused(tmp_path):
     dataset = open_dataset(str(write_quick_ball(tmp_path / "ball")))
     with pytest.raises(ValueError, match=r"n_levels is no setting of .*fog\.py:Fog"):
         method = {"field": f"{written(tmp_path)}:Fog"}

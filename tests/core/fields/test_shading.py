@@ -1,4 +1,4 @@
-"""Densities and colours at once: what a field gives one after the other."""
+"""Densities and colours at once equal a field's `density` and `color` one after the other."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ SETTINGS = {
 }
 
 
-def some_field(name):
+def random_field(name):
     field = make_field(SETTINGS[name], Space(BOX), torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -41,8 +41,8 @@ def places_and_directions(n):
 
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("n", [0, 1, 1000])
-def test_values_and_gradients_are_those_of_density_and_colour(name, n):
-    field, (places, directions) = some_field(name), places_and_directions(n)
+def test_values_and_gradients_equal_those_of_density_and_colour(name, n):
+    field, (places, directions) = random_field(name), places_and_directions(n)
     generator = torch.Generator().manual_seed(3)
     grads = [torch.randn(n, 3, generator=generator), torch.randn(n, generator=generator)]
     found = field.radiance(places, directions)
@@ -57,7 +57,7 @@ def test_values_and_gradients_are_those_of_density_and_colour(name, n):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5 * (1.0 + float(theirs.abs().max())))
 
 
-def test_it_is_asked_for_with_gradient_where_nothing_is_known():
+def test_radiance_is_called_with_gradient_if_densities_are_unknown():
     class Together(Ball):
         def radiance(self, positions, directions):
             return torch.zeros(len(positions), 3), self.density(positions)[0]

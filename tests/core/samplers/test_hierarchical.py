@@ -1,4 +1,4 @@
-"""The coarse field places the fine one's samples, and learns from its own colours alone."""
+"""The coarse field places the samples of the fine one, and learns only from its own colours."""
 
 from types import SimpleNamespace
 
@@ -30,7 +30,7 @@ def small_field(seed):
 
 @pytest.mark.parametrize("seed", [None, 0])
 @pytest.mark.parametrize("spacing", [Spacing(), Spacing(3.5)])
-def test_samples_lie_side_by_side_and_most_of_them_where_the_coarse_field_is(spacing, seed):
+def test_samples_are_adjacent_and_concentrate_on_the_coarse_field(spacing, seed):
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     rays = rays_inwards()
     sampled = around(Ball(3.0), spacing).sample(Ball(3.0), rays, MARCH, generator, 8)
@@ -42,7 +42,7 @@ def test_samples_lie_side_by_side_and_most_of_them_where_the_coarse_field_is(spa
     assert bool((inside[passed < 0.9 * BALL_RADIUS] > 48).all())
 
 
-def test_a_surface_is_found_more_exactly_than_by_as_many_equal_bins():
+def test_a_surface_is_found_more_accurately_than_with_as_many_equal_bins():
     field, white = Ball(60.0), torch.ones(3)
     equal = [StratifiedSampler(StratifiedSettings(n), BOX) for n in (4096, 72)]
     with torch.no_grad():
@@ -53,7 +53,7 @@ def test_a_surface_is_found_more_exactly_than_by_as_many_equal_bins():
     assert float((placed - exact)[hit].abs().median()) < 0.5 * float((even - exact)[hit].abs().median())
 
 
-def test_the_coarse_colours_are_those_of_equal_bins_over_the_same_background():
+def test_coarse_colours_equal_those_of_equal_bins_over_the_same_background():
     coarse, sampler = small_field(1), StratifiedSampler(StratifiedSettings(24), BOX)
     seen = render_rays(coarse, sampler, rays_inwards(), MARCH, GREY).colors.detach()
     hierarchical = around(coarse)
@@ -77,21 +77,21 @@ def test_each_field_learns_from_its_own_colours():
     assert all(p.grad is None for p in field.parameters())
 
 
-def test_rays_that_miss_get_no_samples_and_the_others_theirs():
+def test_only_rays_that_hit_the_box_get_samples():
     rays = rays_inwards()
     away = Rays(rays.rays_o, torch.where(torch.arange(64)[:, None] % 2 == 0, rays.rays_d, -rays.rays_d))
-    some = trace_rays(Ball(), around(Ball()), away, MARCH, GREY)
+    half = trace_rays(Ball(), around(Ball()), away, MARCH, GREY)
     every = trace_rays(Ball(), around(Ball()), rays, MARCH, GREY)
-    assert some.output.n_kept.tolist() == [72, 0] * 32 and some.output.n_marched.tolist() == [96, 0] * 32
-    torch.testing.assert_close(some.output.colors[::2], every.output.colors[::2])
-    assert torch.equal(some.output.colors[1::2], GREY[1::2])
+    assert half.output.n_kept.tolist() == [72, 0] * 32 and half.output.n_marched.tolist() == [96, 0] * 32
+    torch.testing.assert_close(half.output.colors[::2], every.output.colors[::2])
+    assert torch.equal(half.output.colors[1::2], GREY[1::2])
     none = trace_rays(Ball(), around(Ball()), Rays(rays.rays_o, -rays.rays_d), MARCH, GREY)
     assert none.sampled.samples.n_samples == 0 and torch.equal(none.output.colors, GREY)
 
 
-def test_a_view_asks_the_coarse_field_for_densities_only():
+def test_rendering_evaluates_only_densities_of_the_coarse_field():
     def refuse(*_):
-        raise AssertionError("a view needs no coarse colours")
+        raise AssertionError("rendering needs no coarse colours")
 
     coarse = as_field(SimpleNamespace(density=Ball().density, color=refuse))
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The histogram of stored values: every cell counts once, in the bin that its value lies in."""
+"""The histogram of stored values: every cell counts once, in the bin of its value."""
 
 import numpy as np
 import torch
@@ -23,21 +23,21 @@ def test_every_cell_counts_once():
     assert found.n_beyond == int((values > 10.0 ** DECADES[1]).sum())
 
 
-def test_bins_hold_what_lies_between_their_edges():
+def test_bins_count_the_values_between_their_edges():
     values, found = stored_values(), histogram_of(stored_values())
     expected, _ = np.histogram(values.double().numpy(), found.edges.double().numpy())
-    assert np.abs(found.counts.numpy() - expected).sum() <= 4  # values at an edge, to rounding
+    assert np.abs(found.counts.numpy() - expected).sum() <= 4  # values at an edge, by rounding
     torch.testing.assert_close(found.edges[1:] / found.edges[:-1], torch.full((len(found.counts),), 10 ** (1 / 12)))
 
 
-def test_what_lies_above_an_edge_is_the_share_above_it():
+def test_the_share_above_an_edge_is_correct():
     values, found = stored_values(), histogram_of(stored_values())
     for place in (0, 30, 96):
         above = int(found.counts[place:].sum()) + found.n_beyond
         assert abs(above - int((values > found.edges[place]).sum())) <= 2
 
 
-def test_grids_of_one_value():
+def test_a_grid_with_a_single_value():
     assert histogram_of(torch.full((2, 3, 3, 3), -1.0)).n_empty == 54
     assert histogram_of(torch.zeros(10)).n_below == 10
     assert histogram_of(torch.full((10,), torch.inf)).n_beyond == 10

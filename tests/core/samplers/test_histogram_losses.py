@@ -15,17 +15,17 @@ def random_weights(n_rays, n, generator):
 
 
 def masses(edges, fine_edges, fine_weights):
-    """What a piecewise constant density weighs in other bins, (n_rays, n)."""
+    """The mass of a piecewise constant density in other bins, (n_rays, n)."""
     density = fine_weights / fine_edges.diff(dim=1)
     shared = torch.minimum(edges[:, 1:, None], fine_edges[:, None, 1:])
     shared = (shared - torch.maximum(edges[:, :-1, None], fine_edges[:, None, :-1])).clamp_min(0.0)
     return (shared * density[:, None]).sum(2)
 
 
-def test_the_outer_measure_sums_every_bin_that_shares_some_length():
+def test_the_outer_measure_sums_every_overlapping_bin():
     generator = torch.Generator().manual_seed(0)
     edges, proposed = random_edges(50, 9, generator), random_edges(50, 6, generator)
-    proposed[:10, 2] = edges[:10, 4]  # touching is not sharing
+    proposed[:10, 2] = edges[:10, 4]  # touching is not overlapping
     proposed = proposed.sort(dim=1).values
     weights = random_weights(50, 6, generator)
     meets = (proposed[:, None, :-1] < edges[:, 1:, None]) & (proposed[:, None, 1:] > edges[:, :-1, None])
@@ -42,7 +42,7 @@ def test_histograms_of_one_density_bound_each_other():
     assert bool((interlevel_loss(edges, weights, proposed, 0.2 * bounds) > 0.0).all())
 
 
-def test_the_loss_is_nothing_just_where_the_bound_holds():
+def test_the_loss_is_zero_exactly_where_the_bound_holds():
     generator = torch.Generator().manual_seed(2)
     edges, proposed = random_edges(300, 5, generator), random_edges(300, 4, generator)
     weights, proposed_weights = random_weights(300, 5, generator), random_weights(300, 4, generator)
@@ -52,7 +52,7 @@ def test_the_loss_is_nothing_just_where_the_bound_holds():
     assert torch.equal(found == 0.0, holds)
 
 
-def test_only_the_proposal_learns_from_what_it_overlooked():
+def test_only_the_proposal_gets_a_gradient():
     generator = torch.Generator().manual_seed(3)
     edges, proposed = random_edges(4, 5, generator), random_edges(4, 3, generator)
     weights, proposed_weights = (random_weights(4, n, generator).requires_grad_() for n in (5, 3))
@@ -74,7 +74,7 @@ def test_distortion_is_the_sum_over_all_pairs():
     torch.testing.assert_close(*gradients)
 
 
-def test_distortion_is_the_mean_distance_of_two_places():
+def test_distortion_is_the_mean_distance_of_two_samples():
     generator = torch.Generator().manual_seed(5)
     edges, weights = random_edges(1, 6, generator), random_weights(1, 6, generator)
     chosen = torch.multinomial(weights[0], 400_000, True, generator=generator)

@@ -1,4 +1,4 @@
-"""The occupancy grid: its upkeep, its thresholds, and nerfacc's estimator as a reader and writer of its state."""
+"""The occupancy grid: updates, thresholds, and exchange of its state with nerfacc's estimator."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_the_grid_finds_the_ball():
     assert not grid.binaries[0][distance > BALL_RADIUS + half_diagonal].any()
 
 
-def test_partial_updates_find_it_too_and_outer_levels_are_kept():
+def test_partial_updates_find_it_too_and_outer_levels_are_updated():
     grid = OccupancyGrid(BOX, 16, 2)
     grid.start(0.01, 0.9)
     generator = torch.Generator().manual_seed(0)
@@ -39,7 +39,7 @@ def test_partial_updates_find_it_too_and_outer_levels_are_kept():
     assert 0 < grid.binaries[1].float().mean() < grid.binaries[0].float().mean()
 
 
-def test_a_threshold_counts_again_without_an_update():
+def test_counting_at_another_threshold_changes_nothing():
     grid = trained_grid()
     before = grid.occs.clone(), grid.binaries.clone()
     shares = [sum(grid.occupied(thre)) for thre in (0.0, 0.01, 0.2, 0.5)]
@@ -66,7 +66,7 @@ def test_impossible_cells_are_never_evaluated_nor_occupied():
 
 
 @pytest.mark.parametrize("n_levels", [1, 3])
-def test_nerfaccs_estimator_reads_our_state_and_we_read_its(n_levels):
+def test_states_are_interchangeable_with_nerfaccs_estimator(n_levels):
     ours = trained_grid(n_levels, resolution=8)
     theirs = OccGridEstimator(list(BOX), resolution=8, levels=n_levels)
     theirs.load_state_dict(ours.state_dict())
@@ -79,7 +79,7 @@ def test_nerfaccs_estimator_reads_our_state_and_we_read_its(n_levels):
     assert torch.equal(back.occs, theirs.occs) and torch.equal(back.binaries, theirs.binaries)
 
 
-def test_what_an_update_changed_is_the_difference_it_made():
+def test_changed_is_the_difference_made_by_an_update():
     grid = OccupancyGrid(BOX, 16, 2)
     grid.start(0.01, 0.5)
     generator = torch.Generator().manual_seed(0)
@@ -93,11 +93,11 @@ def test_what_an_update_changed_is_the_difference_it_made():
     assert directions == {-1, 0, 1}
 
 
-def test_what_changed_is_no_part_of_the_state():
+def test_changed_is_not_part_of_the_state():
     assert set(OccupancyGrid(BOX, 8).state_dict()) == {"resolution", "aabbs", "occs", "binaries"}
 
 
-def test_any_set_of_cells_can_be_looked_for():
+def test_first_cells_searches_any_set_of_cells():
     grid, rays = trained_grid(), Rays(torch.tensor([[-3.0, 0.05, 0.05]]), torch.tensor([[1.0, 0.0, 0.0]]))
     occupied = grid.first_cells(rays, MarchSettings())
     assert float(occupied.t) == pytest.approx(3.0 - BALL_RADIUS, abs=0.13)
@@ -106,7 +106,7 @@ def test_any_set_of_cells_can_be_looked_for():
     assert float(grid.first_cells(rays, MarchSettings(), shown=shown).t) == pytest.approx(3.0 + 7 / 8)
 
 
-def test_marches_teach_the_grid_and_a_gradients_evaluation_does_not():
+def test_marches_update_the_grid_and_evaluations_with_gradient_do_not():
     class Counted(Ball):
         n = 0
 
@@ -134,16 +134,16 @@ def test_marches_teach_the_grid_and_a_gradients_evaluation_does_not():
     assert grid.binaries[0][distance > BALL_RADIUS + margin].float().mean() < 0.02
 
     observed.density(torch.zeros(1, 3))
-    assert int((grid.seen >= 0.0).sum()) == 0, "with gradient: it is the march's samples once more"
+    assert int((grid.seen >= 0.0).sum()) == 0, "evaluations with gradient repeat the march's samples"
     with torch.no_grad():
         observed.density(torch.zeros(1, 3))
     assert int((grid.seen >= 0.0).sum()) == 1
 
 
-def test_where_features_are_not_needed_a_field_is_asked_for_densities_alone():
+def test_only_densities_are_evaluated_where_features_are_not_needed():
     class Alone(Ball):
         def density(self, positions):
-            raise AssertionError("nobody needs the features")
+            raise AssertionError("features must not be evaluated")
 
         def density_alone(self, positions):
             return Ball.density(self, positions)[0]
@@ -162,7 +162,7 @@ def test_where_features_are_not_needed_a_field_is_asked_for_densities_alone():
 
 
 @pytest.mark.parametrize("n_levels", [1, 3])
-def test_what_is_marched_is_what_the_last_update_left(n_levels):
+def test_marches_use_the_cells_of_the_last_update(n_levels):
     grid = OccupancyGrid(BOX, 16, n_levels)
     grid.start(0.01, 0.9)
     march, generator = MarchSettings(render_step_size=0.02), torch.Generator().manual_seed(0)
@@ -173,4 +173,4 @@ def test_what_is_marched_is_what_the_last_update_left(n_levels):
     assert max(grid.occupied(march.occ_thre)) < 0.3
     for _ in range(60):
         grid.update(Ball(sigma=0.0), 0.01, march.occ_thre, 0.5, None, generator)
-    assert not bool(grid.binaries.any()), "a level's cells under a finer level too"
+    assert not bool(grid.binaries.any()), "also a level's cells inside a finer level"

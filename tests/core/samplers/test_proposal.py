@@ -1,4 +1,4 @@
-"""Proposals say where samples lie, learn to bound the field's weights, and are believed little by little."""
+"""Proposals place samples, learn to bound the field's weights, and gain influence gradually (annealing)."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ SMALL = ProposalSettings(n_proposals=2, n_first=24, n_second=16, n_final=20, pro
 
 
 class BallProposal(torch.nn.Module):
-    """Knows the ball already."""
+    """A trained proposal: the ball's exact density."""
 
     def density(self, positions):
         return Ball(20.0).density(positions)
@@ -37,7 +37,7 @@ def sampler_of(settings=SMALL, proposals=None, spacing=Spacing()):  # noqa: B008
 
 
 def taught(settings=SMALL, spacing=Spacing()):  # noqa: B008
-    """A sampler whose proposals know the ball, fully believed."""
+    """A sampler with trained proposals, after annealing."""
     sampler = sampler_of(settings, [BallProposal() for _ in range(settings.n_proposals)], spacing)
     sampler.at_step(settings.anneal_steps)
     return sampler
@@ -48,13 +48,13 @@ def small_field():
 
 
 def inside(samples, rays, n):
-    """How many of each ray's n samples lie in the ball or just before it."""
+    """How many of each ray's n samples are in the ball or just in front of it."""
     middles = 0.5 * (samples.t_starts + samples.t_ends).view(-1, n)
     places = rays.rays_o[:, None] + middles[..., None] * rays.rays_d[:, None]
     return (torch.linalg.vector_norm(places, dim=-1) < BALL_RADIUS + 0.15).sum(1)
 
 
-def test_annealing_goes_from_nothing_to_full_belief_and_most_of_it_early():
+def test_annealing_rises_from_0_to_1_and_mostly_early():
     shares = [annealed(x) for x in (0.0, 0.1, 0.5, 1.0, 7.0)]
     assert shares == sorted(shares) and (shares[0], shares[-2:]) == (0.0, [1.0, 1.0])
     assert shares[1] == pytest.approx(10.0 * 0.1 / (9.0 * 0.1 + 1.0)) and shares[1] > 0.5
@@ -63,7 +63,7 @@ def test_annealing_goes_from_nothing_to_full_belief_and_most_of_it_early():
 @pytest.mark.parametrize("seed", [None, 0])
 @pytest.mark.parametrize("spacing", [Spacing(), Spacing(3.5)])
 @pytest.mark.parametrize("n_proposals", [1, 2])
-def test_samples_cover_the_ray_and_lie_where_the_proposals_are(n_proposals, spacing, seed):
+def test_samples_cover_the_ray_and_concentrate_on_the_proposals(n_proposals, spacing, seed):
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     rays, sampler = rays_inwards(), taught(replace(SMALL, n_proposals=n_proposals), spacing)
     sampled = sampler.sample(Ball(), rays, MARCH, generator, 8)
@@ -78,7 +78,7 @@ def test_samples_cover_the_ray_and_lie_where_the_proposals_are(n_proposals, spac
     assert [len(p.weights) for p in sampled.passes] == [64 * 24, 64 * 16][:n_proposals]
 
 
-def test_proposals_are_believed_little_by_little():
+def test_proposals_gain_influence_gradually():
     sampler, rays, found = taught(), rays_inwards(), []
     for step in (0, 20, 500):
         sampler.at_step(step)
@@ -87,14 +87,14 @@ def test_proposals_are_believed_little_by_little():
     assert found == sorted(found) and found[0] < 1.2 * int(inside(even, rays, 20).sum()) < 0.8 * found[-1]
 
 
-def test_how_far_they_are_believed_is_part_of_the_state():
+def test_annealing_is_part_of_the_state():
     sampler, again = taught(), sampler_of(SMALL, [BallProposal(), BallProposal()])
     assert not torch.equal(*(s.sample(Ball(), rays_inwards(), MARCH, None, 8).samples[0] for s in (sampler, again)))
     again.load_state_dict(sampler.state_dict())
     assert torch.equal(*(s.sample(Ball(), rays_inwards(), MARCH, None, 8).samples[0] for s in (sampler, again)))
 
 
-def test_proposals_learn_from_their_loss_alone_and_the_field_from_colours_and_distortion():
+def test_proposals_learn_only_from_their_loss_and_the_field_from_colours_and_distortion():
     field, sampler, rays = small_field(), sampler_of(), rays_inwards()
     with torch.no_grad():
         field.table.mul_(2e4)  # weights that a fresh proposal doesn't bound
@@ -139,16 +139,16 @@ def test_proposals_learn_to_bound_the_weights():
 def test_rays_that_miss_get_no_samples_and_no_loss():
     rays = rays_inwards()
     away = Rays(rays.rays_o, torch.where(torch.arange(64)[:, None] % 2 == 0, rays.rays_d, -rays.rays_d))
-    some = trace_rays(Ball(), taught(), away, MARCH, GREY)
+    half = trace_rays(Ball(), taught(), away, MARCH, GREY)
     every = trace_rays(Ball(), taught(), rays, MARCH, GREY)
-    assert some.output.n_kept.tolist() == [20, 0] * 32 and some.output.n_marched.tolist() == [60, 0] * 32
-    torch.testing.assert_close(some.output.colors[::2], every.output.colors[::2])
+    assert half.output.n_kept.tolist() == [20, 0] * 32 and half.output.n_marched.tolist() == [60, 0] * 32
+    torch.testing.assert_close(half.output.colors[::2], every.output.colors[::2])
     none_away = Rays(rays.rays_o, -rays.rays_d)
     none = trace_rays(Ball(), taught(), none_away, MARCH, GREY)
     assert float(taught().loss(none.sampled, none.weights, none_away, GREY, GREY)) == 0.0
 
 
-def test_hash_grids_learn_at_their_own_rate_beside_a_network():
+def test_proposal_hash_grids_have_their_own_learning_rate_next_to_a_network():
     field, sampler, train = method_settings("mlp", "proposal", Conditions("cuda"), SMALL_TRAINING)
     assert train.learning_rate * sampler.rate_factor == pytest.approx(SMALL_TRAINING.learning_rate)
     assert method_settings("ngp", "proposal", Conditions("cuda"), SMALL_TRAINING).sampler == ProposalSettings()
@@ -164,12 +164,12 @@ def test_hash_grids_learn_at_their_own_rate_beside_a_network():
     assert moved["sampler.proposals.0.table"] > 10.0 * moved["field.density_layer.weight"] > 0.0
 
 
-def test_it_works_in_all_space_around_a_box():
+def test_it_works_in_unbounded_space():
     settings = replace(SMALL_TRAINING, grid_levels=5)
-    believed_soon = replace(SMALL, distortion=1e-3, anneal_steps=50)
-    trainer = Trainer(ball_dataset(), SMALL_FIELD, settings, sampler_settings=believed_soon)
+    annealed_soon = replace(SMALL, distortion=1e-3, anneal_steps=50)
+    trainer = Trainer(ball_dataset(), SMALL_FIELD, settings, sampler_settings=annealed_soon)
     losses = [trainer.step().loss for _ in range(50)]
-    assert sum(losses[-10:]) < 0.93 * sum(losses[:10])  # slowly: fog that fills all space has to go first
+    assert sum(losses[-10:]) < 0.93 * sum(losses[:10])  # slow: the fog that fills all space must vanish first
     rays = rays_inwards()
     samples = trainer.sampler.sample(trainer.field, rays, settings.march, None, 8).samples
     starts, ends = (x.view(64, 20) for x in samples[:2])

@@ -1,4 +1,4 @@
-"""Reparameterised sampling on the one path: it estimates what quadrature gives, and learns where samples belong."""
+"""Reparameterised sampling on the one path: unbiased estimates of the integral, and learnt sample positions."""
 
 import math
 from dataclasses import replace
@@ -20,7 +20,7 @@ WHITE = torch.ones(3)
 
 
 class Thicker(Fog):
-    """Fog whose density is multiplied by what is to be learnt, less of it far from the origin."""
+    """Fog whose density has a learnt factor, which also makes it fall off along x."""
 
     def __init__(self, factor=1.0):
         self.factor = torch.tensor(factor, requires_grad=True)
@@ -45,7 +45,7 @@ def render(sampler, field, rays=None, march=MARCH, generator=None):
 
 @pytest.mark.parametrize("spline", ["linear", "constant"])
 @pytest.mark.parametrize(("field", "near"), [(Fog(), 6e-3), (Ball(3.0), 2e-2)], ids=["fog", "ball"])
-def test_many_samples_are_quadrature(field, near, spline):
+def test_many_samples_agree_with_quadrature(field, near, spline):
     exact = render(StratifiedSampler(StratifiedSettings(1024), BOX), field)
     found = render(colour(512, 512, spline), field)
     torch.testing.assert_close(found.colors, exact.colors, rtol=0.0, atol=near)
@@ -57,26 +57,26 @@ def test_many_samples_are_quadrature(field, near, spline):
     torch.testing.assert_close(found.median_depths[half], exact.median_depths[half], rtol=0.0, atol=near)
 
 
-def test_one_sample_is_right_on_average():
+def test_one_sample_is_unbiased():
     rays = rays_inwards(1)
     exact = render(StratifiedSampler(StratifiedSettings(2048), BOX), Fog(), rays)
     many = Rays(*(x.expand(20_000, 3).contiguous() for x in rays[:2]))
     found = render(colour(128, 1), Fog(), many, generator=torch.Generator().manual_seed(0)).colors
     assert bool(((found.mean(0) - exact.colors[0]).abs() < 3.0 * found.std(0) / math.sqrt(20_000) + 1e-3).all())
-    assert float(found.std(0).max()) > 0.02, "it is an estimate"
+    assert float(found.std(0).max()) > 0.02, "single estimates must vary"
 
 
-def test_rays_that_miss_and_empty_rays_are_what_lies_behind():
+def test_rays_that_miss_and_empty_rays_show_the_background():
     rays = rays_inwards()
     away = Rays(rays.rays_o, -rays.rays_d)
-    for field, some in ((Fog(), away), (Ball(0.0), rays)):
-        out = render(colour(), field, some)
+    for field, bundle in ((Fog(), away), (Ball(0.0), rays)):
+        out = render(colour(), field, bundle)
         assert bool((out.colors == 1.0).all()) and bool((out.opacities == 0.0).all())
         assert bool((out.depths == torch.inf).all()) and bool((out.median_depths == torch.inf).all())
     assert int(render(colour(), Fog(), away).n_marched.sum()) == 0
 
 
-def test_rays_less_opaque_than_the_alpha_threshold_get_no_samples_and_only_where_nothing_is_learnt():
+def test_rays_below_the_alpha_threshold_get_no_samples_except_in_training():
     field, march = Ball(0.2), replace(MARCH, alpha_thre=0.1)
     off, on = render(colour(), field), render(colour(), field, march=march)
     thin = off.opacities < 0.1
@@ -87,8 +87,8 @@ def test_rays_less_opaque_than_the_alpha_threshold_get_no_samples_and_only_where
 
 @pytest.mark.parametrize("spline", ["linear", "constant"])
 @pytest.mark.parametrize("use", ["color", "hierarchical"])
-def test_gradients_are_those_of_finite_differences(use, spline):
-    """Of the colours of few samples, through opacities and places, in what decides where samples lie."""
+def test_gradients_equal_finite_differences(use, spline):
+    """Gradients of colours of few samples, through opacities and sample positions, in the field that places them."""
 
     def loss(factor):
         learnt = Thicker(factor)
@@ -104,7 +104,7 @@ def test_gradients_are_those_of_finite_differences(use, spline):
     assert float(factor.grad) == pytest.approx(expected, rel=5e-2) and abs(expected) > 1e-2
 
 
-def test_the_small_field_places_samples_over_all_of_a_ray_and_most_where_it_is_dense():
+def test_the_small_field_places_samples_over_the_whole_ray_and_most_where_it_is_dense():
     rays, n = rays_inwards(), 16
     samples = hierarchical(Ball(20.0), n).sample(Fog(), rays, MARCH, None, 8).samples
     t_starts, t_ends = samples.t_starts.view(-1, n), samples.t_ends.view(-1, n)
@@ -115,10 +115,12 @@ def test_the_small_field_places_samples_over_all_of_a_ray_and_most_where_it_is_d
     inside = (torch.linalg.vector_norm(middles, dim=-1) < BALL_RADIUS).sum(1)
     nearest = torch.linalg.vector_norm(torch.linalg.cross(rays.rays_o, rays.rays_d), dim=1)
     through = inside[nearest < 0.8 * BALL_RADIUS]
-    assert int(through.min()) > n / 2 and float(through.float().mean()) > 0.75 * n, "the ball is a quarter of the way"
+    assert int(through.min()) > n / 2 and float(through.float().mean()) > 0.75 * n, (
+        "although the ball is a quarter of the ray"
+    )
 
 
-def test_the_error_of_the_colours_alone_teaches_the_small_field():
+def test_the_small_field_learns_from_the_colour_error_alone():
     proposal = proposal_field(Space(BOX), torch.Generator().manual_seed(0))
     sampler, rays = hierarchical(proposal), rays_inwards()
     traced = trace_rays(Fog(), sampler, rays, MARCH, WHITE, torch.Generator().manual_seed(0))
@@ -129,7 +131,7 @@ def test_the_error_of_the_colours_alone_teaches_the_small_field():
     assert all(float(p.grad.abs().sum()) > 0.0 for p in proposal.parameters() if p.ndim == 2)
 
 
-def test_densities_that_are_learnt_from_count_in_the_size_of_a_batch():
+def test_densities_with_gradient_count_towards_the_batch_size():
     settings = replace(SMALL_TRAINING, target_samples=4096)
     trainer = Trainer(ball_dataset(), SMALL_FIELD, settings, sampler_settings=RVSSettings(n_bins=99, n_samples=4))
     for _ in range(30):

@@ -1,4 +1,4 @@
-"""Density splines and their inverses: the laws of reparameterised sampling, where precision allows in float64."""
+"""Density splines and their inverses: properties of reparameterised sampling, in float64 where possible."""
 
 import math
 
@@ -12,7 +12,7 @@ N_BINS = 12
 
 
 def make(shape, n_rays=5, scale=1.0, dtype=torch.float64, seed=0):
-    """Knots and densities of which some are zero, next to each other too."""
+    """Knots and densities; some densities are zero, also adjacent ones."""
     generator = torch.Generator().manual_seed(seed)
     knots = torch.rand(n_rays, N_BINS + 1, generator=generator, dtype=dtype).cumsum(1) + 0.5
     sigmas = torch.rand(n_rays, N_BINS + (shape == "linear"), generator=generator, dtype=dtype)
@@ -40,7 +40,7 @@ def shares(n_rays, n, seed=1):
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 10.0])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_integral_up_to_the_inverse_is_the_thickness(shape, scale):
+def test_the_integral_up_to_the_inverse_is_the_optical_thickness(shape, scale):
     knots, sigmas = make(shape, scale=scale)
     spline = density_spline(knots, sigmas)
     u = shares(5, 20)
@@ -52,7 +52,7 @@ def test_the_integral_up_to_the_inverse_is_the_thickness(shape, scale):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_in_float32_it_is_as_exact_as_float32(shape):
+def test_in_float32_it_is_accurate_to_float32(shape):
     knots, sigmas = make(shape, scale=3.0)
     u = shares(5, 200)
     exact = depths(density_spline(knots, sigmas), u)
@@ -62,7 +62,7 @@ def test_in_float32_it_is_as_exact_as_float32(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_gradients_are_those_of_finite_differences(shape):
+def test_gradients_equal_finite_differences(shape):
     knots, sigmas = make(shape, n_rays=3)
     sigmas = (sigmas + 0.1).requires_grad_()
     u = shares(3, 6)
@@ -79,11 +79,11 @@ def test_gradients_are_those_of_finite_differences(shape):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("density", [0.0, 1e-30, 1e-8, 50.0, 1e6])
-def test_empty_and_opaque_rays_are_finite_and_so_are_their_gradients(density, dtype, shape):
+def test_empty_and_opaque_rays_and_their_gradients_are_finite(density, dtype, shape):
     knots = torch.linspace(2.0, 6.0, N_BINS + 1, dtype=dtype).expand(3, -1)
     sigmas = torch.full((3, N_BINS + (shape == "linear")), density, dtype=dtype)
-    sigmas[1, : N_BINS // 2] = 0.0  # empty before it
-    sigmas[2, N_BINS // 2 :] = 0.0  # and behind it
+    sigmas[1, : N_BINS // 2] = 0.0  # empty in front
+    sigmas[2, N_BINS // 2 :] = 0.0  # empty behind
     sigmas.requires_grad_()
     u = torch.tensor([[0.0, 1e-7, 0.3, 0.999999, 1.0]], dtype=dtype).expand(3, -1)
     spline = density_spline(knots, sigmas)
@@ -99,7 +99,7 @@ def test_empty_and_opaque_rays_are_finite_and_so_are_their_gradients(density, dt
 
 
 def exact_color(knots, sigmas, shape):
-    """The integral of sin(3 t) density(t) T(t) by twenty thousand small steps over each bin."""
+    """The integral of sin(3 t) density(t) T(t), by 20,000 small steps per bin."""
     total, passed = 0.0, 0.0
     for j in range(N_BINS):
         x = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
@@ -114,7 +114,7 @@ def exact_color(knots, sigmas, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_mean_of_the_estimate_is_the_integral_and_stratified_shares_lie_nearer(shape):
+def test_the_estimate_is_unbiased_and_stratification_lowers_its_variance(shape):
     knots, sigmas = make(shape, n_rays=1, scale=0.7, seed=4)
     spline = density_spline(knots, sigmas)
     generator = torch.Generator().manual_seed(7)
@@ -129,7 +129,7 @@ def test_the_mean_of_the_estimate_is_the_integral_and_stratified_shares_lie_near
     assert spreads["stratified"] < 0.7 * spreads["random"]
 
 
-def test_a_thickness_beyond_all_is_reached_where_density_ends():
+def test_a_thickness_beyond_the_total_maps_to_where_density_ends():
     knots = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
     spline = density_spline(knots, torch.tensor([[0.0, 2.0, 0.0]]))
     assert inverse(spline, torch.tensor([[0.0, 1.0, 2.0, 9.0]])).tolist() == [[1.0, 1.5, 2.0, 2.0]]
@@ -137,7 +137,7 @@ def test_a_thickness_beyond_all_is_reached_where_density_ends():
 
 
 @pytest.mark.parametrize("shape", ["linear", "constant"])
-def test_a_density_that_overflowed_ends_the_light_and_what_is_no_number_is_noticed(shape):
+def test_infinite_density_blocks_all_light_and_nan_propagates(shape):
     knots, n = torch.linspace(0.0, 1.0, 5)[None], 5 if shape == "linear" else 4
     for value, is_finite in ((math.inf, True), (math.nan, False)):
         sigmas = torch.ones(1, n)

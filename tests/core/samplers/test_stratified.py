@@ -20,13 +20,13 @@ def render(n_bins, march=MARCH, generator=None):
     )
 
 
-def test_more_bins_come_nearer_to_the_integral():
+def test_more_bins_approach_the_integral():
     exact = render(4096).opacities
     errors = [float((render(n).opacities - exact).abs().mean()) for n in (8, 32, 128, 512)]
     assert errors == sorted(errors, reverse=True) and errors[-1] < 0.02 * errors[0]
 
 
-def test_jitter_keeps_the_bins_side_by_side_and_their_mean_equal():
+def test_jittered_bins_are_adjacent_and_equal_on_average():
     generator = torch.Generator().manual_seed(0)
     shares = equal_shares(20_000, 16, generator, torch.device("cpu"))
     assert bool((shares.diff(dim=1) >= 0.0).all())
@@ -43,11 +43,11 @@ def test_rays_that_miss_have_no_samples():
 
 
 @pytest.mark.parametrize("change", [{"near_plane": 4.0}, {"far_plane": 4.0}, {"crop": (-1, -1, -1, 1, 1, 0.0)}])
-def test_planes_and_crop_bound_it(change):
+def test_planes_and_crop_bound_the_samples(change):
     assert float(render(64, replace(MARCH, **change)).opacities.mean()) < float(render(64).opacities.mean())
 
 
-def test_thresholds_leave_out_what_is_not_seen():
+def test_thresholds_skip_invisible_samples():
     off, on = render(256), render(256, replace(MARCH, alpha_thre=1e-3, early_stop_eps=0.05))
     assert int(on.n_kept.sum()) < 0.5 * int(off.n_kept.sum())
     torch.testing.assert_close(on.colors, off.colors, rtol=0.0, atol=0.06)
