@@ -15,6 +15,7 @@ from viewer.widgets.bar import SETTLING_FRAMES
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
+from viewer.widgets.sight import Sight
 
 
 class Dock:
@@ -53,7 +54,7 @@ class Dock:
         self._forgotten = False
         self._write(start)
         self.panels: tuple[Panel, ...] = ()
-        self._seen: set[str] = set()
+        self._sight = Sight()
         context.open_panel = self.open
 
     def build(self) -> None:
@@ -94,12 +95,10 @@ class Dock:
             dpg.focus_item("canvas")
         for panel in self.panels:
             if dpg.is_item_visible(f"panel.{panel.tag}"):
-                self._context.returned = panel.tag not in self._seen
-                self._seen.add(panel.tag)
+                self._context.returned = self._sight.draw(panel.tag)
                 with self._reported():
                     panel.update(status, frame)
-            elif panel.tag in self._seen:
-                self._seen.remove(panel.tag)
+            elif self._sight.miss(panel.tag):
                 for tool in panel.tools:
                     self._context.session.ask(tool, None)
 
