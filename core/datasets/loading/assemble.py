@@ -218,7 +218,7 @@ def normalize_times(train: list[Shot], test: list[Shot]) -> tuple[list[Shot], li
     first, last = min(everything), max(everything)
     if first < 0.0 or last > 1.0:
         train, test = (_scale_times(shots, first, last) for shots in (train, test))
-        note += f" They are scaled to 0 at {first:g} to 1 at {last:g}."
+        note += f" They are scaled from {first:g} to {last:g} onto 0 to 1."
     return train, test, (note,)
 
 

@@ -88,7 +88,7 @@ def test_times_in_seconds_are_scaled_from_the_first_view_to_the_last(ball_scene)
     assert dataset.train.cameras.times.tolist() == pytest.approx([0.1 + 0.05 * index for index in range(9)])
     assert dataset.test.cameras.times.tolist() == pytest.approx([0.0, 0.3, 1.0])
     assert "The views carry times, 10 to 50" in dataset.notes[0]
-    assert "counted from 0 at 0 to 1 at 100" in dataset.notes[0]
+    assert "scaled from 0 to 100 onto 0 to 1" in dataset.notes[0]
 
 
 def test_views_at_a_single_time_show_a_static_scene(ball_scene):
