@@ -151,9 +151,9 @@ def _pixels(device):
     )
     rays = []
     for lens in (None, Lens(coefficients), Lens(coefficients, fisheye=True)):
-        rays += camera_rays(c2w, K, lens, sizes, (1.0, -1.0, -1.0), 0.5, pixels, views)
+        rays += camera_rays(c2w, K, lens, sizes, pixels, views)
     colors = look_up(images, firsts[views] + pixels)
-    rays += camera_rays(c2w, K, None, (7, 5), (1.0, -1.0, -1.0), 0.5, 35 * views + pixels % 35)
+    rays += camera_rays(c2w, K, None, (7, 5), 35 * views + pixels % 35)
     return *rays, *colors, lay_over(*colors, colors[0].flip(0))
 
 
