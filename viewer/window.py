@@ -138,7 +138,7 @@ class Window:
         self.hint = Hint(self.context)
         self.time_bar = TimeBar(self.context)
         self.messages = Messages(self.context, self.open_dialog.show)
-        self.pilot = Pilot(self.context, self.canvas, self.dock.panels)
+        self.pilot = Pilot(self.context, self.canvas, self.dock)
         self._keyboard = Keyboard()
         self._held: frozenset[str] = frozenset()
         self._shortcuts = self._make_shortcuts()
@@ -232,14 +232,14 @@ class Window:
             self._log(now, status, frame)
 
     def _log(self, now: float, status: Status, frame: Frame | None) -> None:
-        more = asked_for(self.state) | {
+        more = {
+            **asked_for(self.state),
+            **self.dock.log(self.canvas),
             "errors": self.messages.errors,
             "toasts": self.messages.toasts,
             "window_fps": round(self._pace.fps, 1),
             "window_frames": dpg.get_frame_count(),
         }
-        for panel in self.dock.panels:
-            more |= panel.log(self.canvas)
         self.log.write(now, status, frame, visible_widgets(), **more)
 
     def _place_floating(self) -> None:

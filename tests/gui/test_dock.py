@@ -30,8 +30,20 @@ from viewer.widgets.panel import Panel
 class BrokenPanel(Panel):
     tag, title = "broken", "Broken"
 
+    broken = False
+
     def update(self, status, frame):
-        if status.scene is not None:
+        self.broken = status.scene is not None
+        self.fail()
+
+    def tick(self, status, frame, canvas):
+        self.fail()
+
+    def grabs(self, pointer, canvas):
+        return self.fail()
+
+    def fail(self):
+        if self.broken:
             raise ValueError("a broken toy")
 
 

@@ -1,8 +1,5 @@
 """Moves the camera with the mouse and the fly keys, and to the dataset's views; drags the divider."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import dearpygui.dearpygui as dpg
 
 from viewer.input import navigation, orbit
@@ -11,18 +8,19 @@ from viewer.protocol.scene_info import SceneInfo
 from viewer.widgets import ui
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
-from viewer.widgets.panel import Panel, Pointer
+from viewer.widgets.dock import Dock
+from viewer.widgets.panel import Pointer
 
 
 class Pilot:
     """Moves the state's camera with mouse and keys.
 
     Args:
-        panels: the left button goes to the first one that grabs it.
+        dock: its panels may take the left button instead.
     """
 
-    def __init__(self, context: Context, canvas: Canvas, panels: Sequence[Panel]):
-        self._context, self._canvas, self._panels = context, canvas, panels
+    def __init__(self, context: Context, canvas: Canvas, dock: Dock):
+        self._context, self._canvas, self._dock = context, canvas, dock
         self._state, self._drag, self._view_index = context.state, navigation.Drag(), 0
         context.go_to = self.go_to
         with ui.handler_registry():
@@ -70,12 +68,8 @@ class Pilot:
         canvas = self._canvas
         down = {b for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE) if dpg.is_mouse_button_down(b)}
         x, y = dpg.get_mouse_pos(local=False)
-        if self._drag.button is None:
-            pointer = Pointer(frozenset(down), x, y, keys)
-            for panel in self._panels:
-                if panel.grabs(pointer, canvas):
-                    pointer = replace(pointer, down=pointer.down - {navigation.LEFT})
-            down = set(pointer.down)
+        if self._drag.button is None and self._dock.grabs(Pointer(frozenset(down), x, y, keys), canvas):
+            down -= {navigation.LEFT}
         rect, over_picture, reach = canvas.rect, canvas.hovered, self._context.style.px(navigation.DIVIDER_REACH)
         divider = None if self._state.divider is None else rect.x + self._state.divider * rect.width
         camera = self._drag.moved(self._state.camera, down, x, y, over_picture, rect.height, divider, reach)

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dearpygui.dearpygui as dpg
 
 from core.files import replace_file
+from viewer.input.navigation import LEFT
 from viewer.protocol.frames import Frame
 from viewer.protocol.status import Status
 from viewer.state import dock_layout
@@ -14,7 +17,7 @@ from viewer.widgets import ui
 from viewer.widgets.bar import SETTLING_FRAMES
 from viewer.widgets.canvas import Canvas
 from viewer.widgets.context import Context
-from viewer.widgets.panel import Panel
+from viewer.widgets.panel import Panel, Pointer
 from viewer.widgets.sight import Sight
 
 
@@ -101,6 +104,19 @@ class Dock:
             elif self._sight.miss(panel.tag):
                 for tool in panel.tools:
                     self._context.session.ask(tool, None)
+
+    def grabs(self, pointer: Pointer, canvas: Canvas) -> bool:
+        """Whether one of the panels takes the left button; the first one that wants it does. See `Panel.grabs`."""
+        grabbed = False
+        for panel in self.panels:
+            with self._reported():
+                if panel.grabs(pointer, canvas):
+                    pointer, grabbed = replace(pointer, down=pointer.down - {LEFT}), True
+        return grabbed
+
+    def log(self, canvas: Canvas) -> dict[str, Any]:
+        """All panels' entries for the status log."""
+        return {name: entry for panel in self.panels for name, entry in panel.log(canvas).items()}
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
