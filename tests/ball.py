@@ -1,4 +1,4 @@
-"""A ball coloured by its normals, whose pictures are known exactly, as views in memory or as a dataset on disk."""
+"""A ball coloured by its normals, rendered in closed form, as views in memory or as a dataset on disk."""
 
 import json
 import math
@@ -16,7 +16,7 @@ CENTRE = (0.2, -0.1, 0.3)
 RADIUS = 0.5
 DISTANCE = 3.0
 ANGLE = 0.6
-"""Field of view in radians, the same in both directions: the pictures are square."""
+"""Field of view in radians, the same in both directions: the images are square."""
 
 
 def ball_views(n: int, size: int, seed: int = 0, centre=CENTRE, radius: float = RADIUS) -> Views:
@@ -31,7 +31,7 @@ def ball_views(n: int, size: int, seed: int = 0, centre=CENTRE, radius: float = 
 
 
 def mixed_ball_views(n: int, sizes=((24, 24), (36, 20), (16, 28)), seed: int = 0) -> Views:
-    """As `ball_views`, but pictures take turns in size (width, height); all have the same vertical field of view."""
+    """Like `ball_views`, but images cycle through these sizes (width, height), with the same vertical field of view."""
     square = ball_views(n, 8, seed)
     own = [sizes[index % len(sizes)] for index in range(n)]
     K = torch.stack([pinhole_matrix(ANGLE, *size) for size in own])

@@ -1,8 +1,8 @@
-"""What tests share: how a whole run is split over the cores, small scenes that are written when a test asks for them,
-and the real scenes beside the project.
+"""Shared by all tests: splitting a full run over the cores, fixtures that write small scenes, and the real scenes next
+to the project.
 
-`pytest` without a path runs every test, in as many processes as there are cores. It isn't an option in pyproject.toml,
-because `pytest -p no:xdist` would refuse it, and because a run of one file ends before more processes have started.
+`pytest` without a path runs all tests in one process per core, up to a limit. This is no option in pyproject.toml,
+because `pytest -p no:xdist` would reject it, and a run of one file ends before more processes have started.
 """
 
 import gc
@@ -15,9 +15,9 @@ from core.process import available_cores, configure
 
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 MOST_WORKERS = 8
-"""Each takes about a gigabyte and ten seconds to start; more than these wait for the window's tests anyway."""
+"""Each takes about 1 GB and ten seconds to start; more would only wait for the window's tests anyway."""
 
-# Before torch is imported. The processes share the cores out; tests of threads ask for threads themselves.
+# Before torch is imported. The processes share the cores; tests of threads set the number of threads themselves.
 configure(threads=max(1, available_cores() // WORKERS))
 
 from tests.ball import write_ball  # noqa: E402
@@ -31,7 +31,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """Split a run of all tests over the cores, unless the command line says how (`-n 0` doesn't split)."""
     option = config.option
     if "PYTEST_XDIST_WORKER" in os.environ or getattr(option, "numprocesses", 0) is not None:
-        return  # a worker; or xdist is absent, or told what to do
+        return  # a worker; or xdist is missing, or its options are set
     selects = config.args_source is pytest.Config.ArgsSource.ARGS or option.keyword or option.markexpr
     workers = min(available_cores(), MOST_WORKERS)
     if workers > 1 and not selects and not option.usepdb:
@@ -39,21 +39,21 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The window's tests come first: they take the longest and are run by one worker."""
+    """Run the window's tests first: they take longest, and a single worker runs them."""
     items.sort(key=lambda item: not item.nodeid.startswith(WINDOWS))
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector the modules and the list of tests: a full collection takes 0.2 s with them."""
+    """Exempt modules and the list of tests from garbage collection: a full collection takes 0.2 s with them."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
-    """Give a file's tests to one worker, which makes their scenes once, and the window's tests all to one.
+    """Run each file's tests in one worker, which makes their scenes once, and all window tests in a single worker.
 
-    A window waits about as long as it computes, so one of them beside a worker that only computes fills two cores.
+    A window waits about as long as it computes, so its worker and one that only computes keep two cores busy.
     """
     from xdist.scheduler import LoadFileScheduling
 
@@ -73,7 +73,7 @@ def ball_scene(tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of real scenes. Without it a test skips, or fails where REQUIRE_DATA=1 says that it must be there."""
+    """The folder of real scenes. Without it a test is skipped, or fails if REQUIRE_DATA=1."""
     folder = Path(os.environ.get("FIRSTLIGHT_DATA") or REPOSITORY.parent / "shared" / "data")
     return _require(folder)
 

@@ -1,4 +1,4 @@
-"""Posed pictures on disk in the formats of real photos: the same views, whatever the format."""
+"""Writes posed images to disk in the formats of real photos: the same views in every format."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ LENS = {"k1": 0.05, "k2": -0.02, "p1": 0.001, "p2": -0.002}
 
 
 def write_pictures(folder: Path, views: Views, factor: int = 1) -> list[str]:
-    """The views as opaque pictures `images/000.png` (or `images_2/..` for a factor); gives their names."""
+    """Write the views as opaque images `images/000.png` (or `images_2/..` for a factor); returns their names."""
     inside = folder / ("images" if factor == 1 else f"images_{factor}")
     inside.mkdir(parents=True, exist_ok=True)
     names = [f"{index:03d}.png" for index in range(len(views))]
@@ -23,32 +23,32 @@ def write_pictures(folder: Path, views: Views, factor: int = 1) -> list[str]:
 
 
 def saved(folder: Path, image: Image.Image, name: str = "picture.png", **options) -> Path:
-    """A picture's file; `options` as for Pillow's `save`."""
+    """Save an image and return its path; `options` as for Pillow's `save`."""
     image.save(folder / name, **options)
     return folder / name
 
 
 def store_sideways(path: Path) -> None:
-    """A picture as a phone stores it that was held upright: a turn to the left, and a tag that undoes it."""
+    """Store an image like a phone held upright: rotated to the left, with a tag that undoes it."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     with Image.open(path) as image:
         image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
 
 
-def write_nerfstudio(folder: Path, views: Views, per_frame: bool = False, **given) -> Path:
-    """The views as `transforms.json`.
+def write_nerfstudio(folder: Path, views: Views, per_frame: bool = False, **more_keys) -> Path:
+    """Write the views as `transforms.json`.
 
     Args:
-        per_frame: intrinsics stand in each frame instead of at the root, which pictures of several sizes need.
-        given: more of the root's keys.
+        per_frame: write intrinsics into each frame instead of the root, as images of several sizes need.
+        more_keys: more keys of the root.
     """
     frames = [
         {"file_path": f"images/{name}", "transform_matrix": views.cameras.c2w[index].tolist()}
         | (_lens(views, index) if per_frame else {})
         for index, name in enumerate(write_pictures(folder, views))
     ]
-    write_json(folder, ({} if per_frame else _lens(views, 0)) | given | {"frames": frames})
+    write_json(folder, ({} if per_frame else _lens(views, 0)) | more_keys | {"frames": frames})
     return folder
 
 
@@ -77,7 +77,7 @@ def llff_rows(views: Views, near: float, far: float) -> np.ndarray:
 
 
 def write_llff(folder: Path, views: Views, near: float = 2.0, far: float = 4.0) -> Path:
-    """The views as `poses_bounds.npy`."""
+    """Write the views as `poses_bounds.npy`."""
     write_pictures(folder, views)
     np.save(folder / "poses_bounds.npy", llff_rows(views, near, far))
     return folder
@@ -90,18 +90,18 @@ def tiny_nerf_arrays(views: Views) -> dict[str, np.ndarray]:
 
 
 def write_tiny_nerf(path: Path, views: Views) -> Path:
-    """The views as an .npz."""
+    """Write the views as an .npz."""
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **tiny_nerf_arrays(views))
     return path
 
 
 def write_colmap(folder: Path, views: Views, model: str = "PINHOLE", params=None, points=None, binary=False) -> Path:
-    """The views as a COLMAP model in `sparse/0`.
+    """Write the views as a COLMAP model in `sparse/0`.
 
     Args:
-        params: of the camera model; None: the pinhole's.
-        points: (n, 3), seen by all views; None: eight around the origin.
+        params: of the camera model, by default the pinhole's.
+        points: (n, 3), seen by all views, by default eight around the origin.
     """
     import pycolmap
 
@@ -111,8 +111,8 @@ def write_colmap(folder: Path, views: Views, model: str = "PINHOLE", params=None
     K = camera.K[0].tolist()
     params = params or [K[0][0], K[1][1], K[0][2], K[1][2]]
     points = 0.3 * (np.indices((2, 2, 2)).reshape(3, -1).T - 0.5) if points is None else points
-    spelled = " ".join(map(repr, params))
-    (where / "cameras.txt").write_text(f"1 {model} {camera.width} {camera.height} {spelled}\n")
+    params_text = " ".join(map(repr, params))
+    (where / "cameras.txt").write_text(f"1 {model} {camera.width} {camera.height} {params_text}\n")
     lines = []
     for index, (name, c2w) in enumerate(zip(names, camera.c2w.double().numpy(), strict=True)):
         w2c = np.linalg.inv(c2w * np.array([1.0, -1.0, -1.0, 1.0]))

@@ -1,4 +1,4 @@
-"""The READMEs: where they are, and their Python, which tests run as it is printed there."""
+"""The READMEs: their paths, and their Python blocks, which tests run verbatim."""
 
 import re
 from pathlib import Path
@@ -8,18 +8,18 @@ README = REPOSITORY / "README.md"
 
 
 def readmes() -> list[Path]:
-    """README.md and those of the folders."""
+    """README.md and the READMEs of folders."""
     folders = ("core", "viewer", "tests", "assets")
     return [README, *sorted(path for folder in folders for path in (REPOSITORY / folder).rglob("README.md"))]
 
 
 def python_blocks() -> list[str]:
-    """All blocks of Python in all READMEs."""
+    """All Python blocks in all READMEs."""
     texts = [path.read_text(encoding="utf-8") for path in readmes()]
     return [block for text in texts for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
 
 
 def python_block(word: str) -> str:
-    """The only block of Python in the READMEs that holds a word."""
+    """The only Python block in the READMEs that contains a word."""
     (found,) = [block for block in python_blocks() if word in block]
     return found

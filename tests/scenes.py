@@ -1,4 +1,4 @@
-"""Fields given by a formula, a camera that looks at them, and small settings that train a ball in seconds."""
+"""Analytic fields, a camera that looks at them, and small settings that train a ball in seconds."""
 
 from pathlib import Path
 
@@ -28,13 +28,13 @@ SMALL_TRAINING = TrainSettings(
 
 
 def use_small_presets(monkeypatch):
-    """Open scenes with `SMALL_FIELD` and `SMALL_TRAINING`, whatever suits the device and the scene."""
+    """Open scenes with `SMALL_FIELD` and `SMALL_TRAINING` instead of the presets for device and scene."""
     monkeypatch.setattr("core.fields.ngp.NGPSettings.usual", lambda conditions: SMALL_FIELD)
     monkeypatch.setattr("core.training.build.train_preset", lambda *_: SMALL_TRAINING)
 
 
 class Ball(Field):
-    """A field: a ball of constant density about the origin, coloured by direction or in one colour."""
+    """A ball of constant density around the origin, coloured by direction or in one colour."""
 
     def __init__(self, sigma=30.0, radius=BALL_RADIUS, color=(0.8, 0.3, 0.1)):
         self.sigma, self.radius, self.rgb = sigma, radius, torch.tensor(color)
@@ -48,7 +48,7 @@ class Ball(Field):
 
 
 class Fog(Field):
-    """A field that fills space: density and colour vary smoothly with position and direction."""
+    """Fog that fills space: density and colour vary smoothly with position and direction."""
 
     def density(self, positions):
         return 2.0 * (1.0 + torch.sin(3.0 * positions).prod(-1)), positions
@@ -72,6 +72,6 @@ def rays_inwards(n=64):
 
 
 def ball_dataset(size=32):
-    """12 training and 3 test views of a ball about the origin, coloured by its normals."""
+    """12 training and 3 test views of a ball around the origin, coloured by its normals."""
     train, test = (ball_views(n, size, seed, (0.0, 0.0, 0.0), BALL_RADIUS) for seed, n in enumerate((12, 3)))
     return Dataset("ball", Path("ball"), "made up", train, test, BOX)

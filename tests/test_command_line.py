@@ -37,13 +37,13 @@ def no_display(monkeypatch):
 
 
 def one_line(capsys) -> str:
-    """What was written to stderr, which is one line."""
+    """The output on stderr, which must be one line."""
     text = capsys.readouterr().err
     assert text.count("\n") == 1 and text.endswith("\n")
     return text
 
 
-def test_a_first_word_that_is_no_command_is_the_windows_dataset():
+def test_a_first_word_that_is_no_command_is_the_dataset_to_view():
     assert run_viewer.parse([]) == run_viewer.View()
     assert run_viewer.parse(["--downscale", "2"]) == run_viewer.View(reading={"downscale": 2})
     assert run_viewer.parse(["../lego", "--downscale", "2"]) == run_viewer.View(
@@ -53,7 +53,7 @@ def test_a_first_word_that_is_no_command_is_the_windows_dataset():
     assert run_viewer.parse(["check", "view"]) == run_viewer.Check(dataset="view")
 
 
-def test_flags_hold_only_what_is_given():
+def test_only_flags_that_were_passed_are_set():
     command = run_viewer.parse(["lego", "--alpha-thre", "0.01", "--mode", "depth", "--background", "0", "0", "1"])
     assert command.thresholds == {"alpha_thre": 0.01}
     assert command.picture == {"mode": Mode.DEPTH, "background": (0.0, 0.0, 1.0)}
@@ -131,13 +131,13 @@ def test_wrong_arguments_exit_with_2(arguments, capsys):
         (["train", "demo", "--seconds", "1", "--steps", "1", "--output", "OUT"], "either"),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments, named, tmp_path, capsys, monkeypatch):
+def test_mistakes_are_reported_in_one_line(arguments, named, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_viewer.main(arguments) == 2
     assert named in one_line(capsys)
 
 
-def test_without_a_display_it_says_what_is_missing_and_what_works(no_display, ball, capsys):
+def test_without_a_display_the_error_says_what_is_missing_and_what_works(no_display, ball, capsys):
     assert run_viewer.main([str(ball)]) == 2
     line = one_line(capsys)
     assert "DISPLAY" in line
@@ -180,7 +180,7 @@ def test_sweep_writes_its_folder_once(ball, tmp_path, capsys):
     assert "not empty" in one_line(capsys)
 
 
-def test_the_code_of_a_field_of_ones_own_is_named_again(ball, tmp_path, capsys):
+def test_a_users_own_field_must_be_named_again_for_its_snapshot(ball, tmp_path, capsys):
     source, train = tmp_path / "waves.py", tmp_path / "train"
     source.write_text(python_block("class Waves"))
     field = ["--field", f"{source}:Waves"]
@@ -205,14 +205,14 @@ def test_the_code_of_a_field_of_ones_own_is_named_again(ball, tmp_path, capsys):
     assert run_viewer.main([*sweep, *field]) == 0
 
 
-def test_doctor_says_what_there_is(capsys):
+def test_doctor_reports_what_is_installed(capsys):
     assert run_viewer.main(["doctor"]) == 0
     text = capsys.readouterr().out
     assert "Python" in text and "kernels" in text and "Warp" in text
 
 
 @pytest.mark.parametrize("missing", ["torch", "warp"])
-def test_doctor_names_what_does_not_load_and_how_to_install_it(missing):
+def test_doctor_names_packages_that_do_not_load_and_how_to_install_them(missing):
     code = """if True:
         import sys
         class Missing:
@@ -229,7 +229,7 @@ def test_doctor_names_what_does_not_load_and_how_to_install_it(missing):
     assert "pip install -r" in done.stdout and "display" in done.stdout
 
 
-def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
+def test_the_window_receives_the_options(monkeypatch, ball):
     seen = {}
 
     def run_window(session, dataset, reading, thresholds, picture, ui_scale, overrides):
@@ -259,8 +259,8 @@ def test_the_window_gets_what_was_asked_for(monkeypatch, ball):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["lego", "--alpha-thre", "0.01", "--field", "mlp"], ["check"]])
-def test_mistakes_and_help_are_answered_before_torch_is_loaded(arguments):
-    """Unless they are about the settings of a field or a sampler, whose files hold the networks too."""
+def test_mistakes_and_help_do_not_load_torch(arguments):
+    """Except for settings of fields and samplers, whose files contain the networks too."""
     code = f"""if True:
         import contextlib, io, sys, run_viewer
         with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
@@ -270,7 +270,7 @@ def test_mistakes_and_help_are_answered_before_torch_is_loaded(arguments):
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_as_a_program_it_exits_with_2_and_one_line(tmp_path):
+def test_the_program_exits_with_2_and_one_line(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
     done = subprocess.run(
         [sys.executable, str(REPOSITORY / "run_viewer.py"), "check", str(tmp_path)],

@@ -1,6 +1,6 @@
-"""The rules of the house: which file may import which, what a file and a folder have, and where its tests lie.
+"""The rules of the house: which file may import which, what every file and folder must have, and where tests belong.
 
-They are read from the source, so nothing is run.
+They are checked on the source text; no code is run.
 """
 
 import ast
@@ -41,20 +41,20 @@ VIEWER_ORDER = (
     ("panels",),
     ("window",),
 )
-"""Parts of core and viewer, each of which imports only what stands above it, and what stands beside it."""
+"""Parts of core and viewer; each one imports only parts in rows above it, or in its own row."""
 
 WINDOW = ("viewer/window.py", "viewer/panels/", "viewer/widgets/")
-"""What knows Dear PyGui."""
+"""The files that may import Dear PyGui."""
 
 ORDERS = {"core": CORE_ORDER, "viewer": VIEWER_ORDER}
 
 LONGEST = 300
-"""Lines of a file: a reader keeps its subject in mind."""
+"""Most lines of a file: short enough to keep its subject in mind."""
 
 LONGER: set[str] = {"run_viewer.py"}
 
 EXPLAINED = ("", "core", "core/datasets", "core/kernels", "viewer", "tests/benchmarks")
-"""Folders that a README introduces."""
+"""Folders that must have a README."""
 
 NOT_MIRRORED = {
     "core/datasets/formats/test_lego.py": "the official scene, through its format",
@@ -74,7 +74,7 @@ NOT_MIRRORED = {
     "viewer/session/test_session_failures.py": "the session, when something fails",
     "viewer/session/test_session_thread.py": "the session on its own thread",
 }
-"""Tests of core and viewer that have no file of their name there, and what they are about."""
+"""Tests of core and viewer without a source file of the same name, and their subjects."""
 
 
 def sources(folder: str) -> list[Path]:
@@ -89,13 +89,13 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively; the house names modules in full"
+            assert node.level == 0, f"{path} uses a relative import; the house imports modules by their full names"
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
     return found
 
 
 def importers(package: str, *folders: str) -> set[str]:
-    """The files that import a package, as paths from the repository's root; of all our code without folders."""
+    """The files that import a package, as paths from the repository's root; by default, of all our code."""
     paths = [path for folder in folders or ("core", "viewer") for path in sources(folder)]
     if not folders:
         paths.append(REPOSITORY / "run_viewer.py")
@@ -106,7 +106,7 @@ def importers(package: str, *folders: str) -> set[str]:
     }
 
 
-def test_core_knows_no_window():
+def test_core_does_not_import_the_viewer():
     assert not importers("viewer", "core")
     assert not importers("run_viewer", "core", "viewer")
     assert not importers("tests", "core", "viewer")
@@ -122,7 +122,7 @@ def test_only_the_window_and_its_panels_import_dearpygui():
     assert "viewer/window.py" in importers("dearpygui")
 
 
-def test_the_window_is_imported_by_the_command_line_only():
+def test_only_the_command_line_imports_the_window():
     assert importers("viewer.window") <= {"run_viewer.py"}
     assert {p for p in importers("viewer.panels") if not p.startswith("viewer/panels/")} <= {"viewer/window.py"}
 
@@ -136,20 +136,20 @@ def test_at_most_one_file_imports_nerfacc():
     assert len(importers("nerfacc")) <= 1
 
 
-def test_figures_are_drawn_in_one_file_and_nothing_else_waits_for_matplotlib():
+def test_only_one_file_imports_matplotlib_and_only_when_it_draws():
     assert importers("matplotlib") == {"core/commands/plots.py"}
     for node in ast.parse((REPOSITORY / "core/commands/plots.py").read_text()).body:
         assert not (isinstance(node, ast.Import | ast.ImportFrom) and "matplotlib" in ast.unparse(node))
 
 
-def test_the_worlds_of_torch_and_the_window_are_apart():
+def test_the_windows_files_do_not_import_torch():
     assert not {
         p for p in importers("torch") if p.startswith(("viewer/panels/", "viewer/widgets/")) or p == "viewer/window.py"
     }
 
 
 @pytest.mark.parametrize("base", ORDERS)
-def test_a_part_imports_only_what_stands_above_it(base):
+def test_a_part_imports_only_parts_above_it(base):
     ranks = {part: rank for rank, parts in enumerate(ORDERS[base]) for part in parts}
     found = {path.relative_to(REPOSITORY / base).parts[0].removesuffix(".py") for path in sources(base)} - {"__init__"}
     assert found == ranks.keys()
@@ -162,7 +162,7 @@ def test_a_part_imports_only_what_stands_above_it(base):
 
 
 @pytest.mark.parametrize("base", ORDERS)
-def test_every_folder_says_what_lives_there(base):
+def test_every_folder_has_a_docstring(base):
     silent = [
         path.parent.relative_to(REPOSITORY).as_posix()
         for path in {source.parent / "__init__.py" for source in sources(base)}
@@ -172,17 +172,17 @@ def test_every_folder_says_what_lives_there(base):
 
 
 @pytest.mark.parametrize("folder", EXPLAINED)
-def test_a_readme_introduces_the_larger_folders(folder):
+def test_larger_folders_have_a_readme(folder):
     assert (REPOSITORY / folder / "README.md").is_file()
 
 
-def test_no_file_is_long():
+def test_no_file_is_too_long():
     paths = [REPOSITORY / "run_viewer.py", *sources("core"), *sources("viewer")]
     lengths = {path.relative_to(REPOSITORY).as_posix(): len(path.read_text().splitlines()) for path in paths}
     assert not {name: n for name, n in lengths.items() if n > LONGEST and name not in LONGER}
 
 
-def test_a_name_is_one_class():
+def test_class_names_are_unique():
     homes: dict[str, list[str]] = {}
     for path in [*sources("core"), *sources("viewer")]:
         for node in ast.parse(path.read_text()).body:
@@ -191,7 +191,7 @@ def test_a_name_is_one_class():
     assert not {name: files for name, files in homes.items() if len(files) > 1}
 
 
-def test_cpp_stands_in_headers():
+def test_cpp_code_is_in_headers():
     kernels = REPOSITORY / "core" / "kernels"
     assert sorted((kernels / "cpp").glob("*.h"))
     found = {path.relative_to(kernels).as_posix() for path in sources("core/kernels") if _holds_code_as_text(path)}
@@ -199,7 +199,7 @@ def test_cpp_stands_in_headers():
 
 
 def _holds_code_as_text(path: Path) -> bool:
-    """Whether a file is named after code, runs text, replaces parts of text, or has a string of several statements."""
+    """Whether a file is named after code, executes strings, substitutes in strings, or has a string of several statements."""
     tree = ast.parse(path.read_text())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     runs = any(isinstance(call.func, ast.Name) and call.func.id in ("exec", "eval") for call in calls)
@@ -216,20 +216,20 @@ def _holds_code_as_text(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("base", ORDERS)
-def test_tests_lie_where_the_code_lies(base):
+def test_tests_mirror_the_code(base):
     for path in (REPOSITORY / "tests" / base).rglob("test_*.py"):
         name = path.relative_to(REPOSITORY / "tests")
         code = REPOSITORY / name.with_name(name.name.removeprefix("test_"))
-        adds_one = name.name.startswith("test_new_")  # a toy format, field, panel .. from a folder of the test's
+        adds_one = name.name.startswith("test_new_")  # a toy format, field, panel .. in the test's own folder
         of_folder = name.stem.removeprefix("test_") == name.parent.name
         known = adds_one or of_folder or name.as_posix() in NOT_MIRRORED
-        assert known or code.exists() or code.with_suffix("").is_dir(), f"{name} tests no file of its name"
+        assert known or code.exists() or code.with_suffix("").is_dir(), f"{name} has no source file of the same name"
 
 
-def test_nothing_else_lies_at_the_top():
+def test_the_top_folder_has_nothing_else():
     tracked = _tracked()
     if tracked is None:
-        pytest.skip("needs git, to know which files belong to the project")
+        pytest.skip("needs git, to list the project's files")
     assert {name.split("/")[0] for name in tracked} <= TOP_LEVEL
 
 

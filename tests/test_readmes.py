@@ -1,4 +1,4 @@
-"""README and the READMEs of folders: short where it must be, links that lead somewhere, examples that run."""
+"""README and the READMEs of folders: the main one is short, links work, and examples run."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ from viewer.panels import PANELS
 
 MOST_LINES = 150
 MOST_BYTES = 3_000_000
-"""Of the moving picture."""
+"""Largest size of the animation."""
 
 FOLDERS = ("core", "core/datasets", "core/kernels", "tests/benchmarks", "viewer")
 
@@ -27,7 +27,7 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def text_of(path) -> str:
-    """A README without its blocks of code, whose brackets are no links."""
+    """A README without its code blocks, whose brackets are no links."""
     return re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
@@ -37,7 +37,7 @@ def anchors_of(path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_readme_is_a_page_that_begins_with_a_moving_picture():
+def test_readme_is_short_and_begins_with_an_animation():
     text = README.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MOST_LINES
     moving = REPOSITORY / _LINK.search(text).group(1)
@@ -47,7 +47,7 @@ def test_readme_is_a_page_that_begins_with_a_moving_picture():
     assert text.splitlines()[2].startswith("![")
 
 
-def test_each_folder_that_needs_one_has_a_readme_and_the_first_leads_to_all():
+def test_folders_have_their_readmes_and_the_main_one_links_them_all():
     linked = {(README.parent / link.partition("#")[0]).resolve() for link in _LINK.findall(text_of(README))}
     for folder in FOLDERS:
         assert REPOSITORY / folder / "README.md" in linked
@@ -55,7 +55,7 @@ def test_each_folder_that_needs_one_has_a_readme_and_the_first_leads_to_all():
 
 
 @pytest.mark.parametrize("path", readmes(), ids=lambda path: path.relative_to(REPOSITORY).as_posix())
-def test_links_lead_somewhere(path):
+def test_links_work(path):
     links = _LINK.findall(text_of(path))
     for link in links:
         if link.startswith(("http://", "https://")):
@@ -64,16 +64,16 @@ def test_links_lead_somewhere(path):
         there = (path.parent / name).resolve() if name else path
         assert there.exists() and there.is_relative_to(REPOSITORY), f"{path}: {link}"
         if anchor:
-            assert anchor in anchors_of(there), f"{path}: {link} names no heading"
+            assert anchor in anchors_of(there), f"{path}: {link} is not the anchor of a heading"
 
 
-def test_every_picture_of_the_readmes_is_shown():
+def test_every_picture_for_the_readmes_is_used():
     shown = {(path.parent / link).resolve() for path in readmes() for link in _LINK.findall(text_of(path))}
     assert set((REPOSITORY / "assets/readme").iterdir()) <= shown
 
 
-def test_every_example_is_run_by_a_test():
-    """Tests name a block by a word of it."""
+def test_a_test_runs_every_example():
+    """Tests identify a block by a word in it."""
     tests = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("test_*.py")]
     words = {word for text in tests for _, word in re.findall(r"python_block\(([\"'])(.+?)\1\)", text)}
     for block in python_blocks():
@@ -81,7 +81,7 @@ def test_every_example_is_run_by_a_test():
         assert any(word in block for word in words), f"no test runs this example:\n{block}"
 
 
-def test_the_library_example_and_a_field_without_a_class_of_ours(tmp_path, monkeypatch):
+def test_the_library_example_and_the_field_without_a_base_class_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ball = write_quick_ball(tmp_path / "ball")
     library = python_block("new_trainer").replace('"demo"', f'"{ball}"').replace("seconds < 20", "seconds < 0.5")
@@ -98,7 +98,7 @@ def test_the_library_example_and_a_field_without_a_class_of_ours(tmp_path, monke
     assert colors.shape == (16, 16, 3) and bool(colors.isfinite().all())
 
 
-def test_the_files_and_modules_that_are_named_exist():
+def test_files_and_modules_in_the_text_exist():
     for path in readmes():
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"`((?:\w+/)+\w+\.(?:py|md|h))`", text):
@@ -108,7 +108,7 @@ def test_the_files_and_modules_that_are_named_exist():
 
 
 @pytest.mark.parametrize("base", ["core", "viewer"])
-def test_the_readme_of_a_part_names_its_folders(base):
+def test_the_readme_of_a_part_lists_its_folders(base):
     text = (REPOSITORY / base / "README.md").read_text(encoding="utf-8")
     folders = {path.parent.name for path in (REPOSITORY / base).glob("*/__init__.py")}
     assert folders == set(re.findall(r"^\| \[?`(\w+)/`", text, re.MULTILINE))
@@ -133,7 +133,7 @@ def test_each_format_is_described():
         assert f"`{name}`" in text
 
 
-def test_check_says_what_the_readme_shows(data, capsys):
+def test_check_prints_what_the_readme_shows(data, capsys):
     text = (REPOSITORY / "core/datasets/README.md").read_text(encoding="utf-8")
     shown = re.search(r"```text\n\$ run_viewer.py check .*?\n(.*?)```", text, re.DOTALL).group(1).splitlines()
     assert check.main(str(data / "fox"), ReadOptions(downscale=4), None, {}) == 0
@@ -142,11 +142,11 @@ def test_check_says_what_the_readme_shows(data, capsys):
         assert all(part in printed for part in line.split(" ... ")), line
 
 
-def test_troubleshooting_quotes_what_the_program_says():
-    """`..` stands for what differs from case to case."""
+def test_troubleshooting_quotes_real_messages():
+    """`..` stands for the variable parts."""
     text = (REPOSITORY / "core/datasets/README.md").read_text(encoding="utf-8")
     text = text.split("## Troubleshooting")[1].split("\n## ")[0]
-    said = [
+    constants = [
         node.value
         for path in (REPOSITORY / "core/datasets").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -155,4 +155,4 @@ def test_troubleshooting_quotes_what_the_program_says():
     quotes = [quote for row in re.findall(r"^\| (.*?) \|", text, re.MULTILINE) for quote in re.findall(r"`(.+?)`", row)]
     assert len(quotes) > 8
     for part in (part.strip() for quote in quotes for part in quote.split("..")):
-        assert any(part in text for text in said), f"no message has {part!r}"
+        assert any(part in text for text in constants), f"no message contains {part!r}"

@@ -1,5 +1,4 @@
-"""A field and a sampler of one new file and one line each: the command line, the window's lists and snapshots know
-them."""
+"""A field and a sampler, each added with one file and one line: command line, window and snapshots support them."""
 
 import sys
 
@@ -108,7 +107,7 @@ def ball(tmp_path, monkeypatch):
     return write_quick_ball(tmp_path / "ball")
 
 
-def test_the_command_line_has_their_names_and_flags(toys, capsys):
+def test_the_command_line_offers_their_names_and_flags(toys, capsys):
     parsed = run_viewer.parse(["scene", *CHOSEN])
     assert parsed.method == {"field": "toy", "sampler": "toy-bins"}
     assert (parsed.network, parsed.sampling) == ({"toy_radius": 0.7}, {"toy_bins": 16})
@@ -118,7 +117,7 @@ def test_the_command_line_has_their_names_and_flags(toys, capsys):
     assert all(word in text for word in ("tnerf,toy,", "rvs,toy-bins", "--toy-radius", "--toy-bins"))
 
 
-def test_they_train_and_their_snapshot_goes_on(toys, ball, tmp_path, capsys):
+def test_they_train_and_resume_from_a_snapshot(toys, ball, tmp_path, capsys):
     train = ["train", str(ball), "--steps", "3", "--output", str(tmp_path / "run"), "--device", "cpu"]
     assert run_viewer.main([*train, *CHOSEN]) == 0, capsys.readouterr().err
     path = tmp_path / "run" / "snapshot.safetensors"
@@ -141,7 +140,7 @@ def test_mistakes_name_them(toys, tmp_path, monkeypatch, capsys):
         assert named in capsys.readouterr().err
 
 
-def test_the_window_lists_them_and_says_what_they_take(toys, ball):
+def test_the_window_lists_them_and_their_settings(toys, ball):
     assert "toy" in CHOICES["field"][1] and "toy-bins" in CHOICES["sampler"][1]
     assert words_of("field", "toy").sentence == "A soft ball of one colour."
     scene = open_scene(ball)
@@ -156,17 +155,17 @@ def test_the_window_lists_them_and_says_what_they_take(toys, ball):
     assert title_of(draft.chosen) == "toy + toy-bins (toy_radius 0.7)"
 
 
-def test_the_windows_command_opens_them_again(toys, ball):
-    wished = Overrides(
+def test_the_windows_command_reopens_them(toys, ball):
+    overrides = Overrides(
         field={"toy_radius": 0.7}, sampler={"toy_bins": 16}, method={"field": "toy", "sampler": "toy-bins"}
     )
     from core.training.build import new_trainer
 
-    scene = describe(new_trainer(open_dataset(ball), "cpu", 0, wished))
+    scene = describe(new_trainer(open_dataset(ball), "cpu", 0, overrides))
     words = command(scene, scene.train.march, run_viewer.ViewSettings()).split()
     assert [words[words.index(flag) + 1] for flag in CHOSEN[::2]] == CHOSEN[1::2]
 
 
-def test_a_name_is_given_once(toys):
+def test_a_name_can_be_registered_only_once(toys):
     with pytest.raises(ValueError, match="toy is registered already"):
         FIELDS.register("toy", "elsewhere")

@@ -1,4 +1,4 @@
-"""The scripts that made the demo scenes, as modules, and the pictures that they made."""
+"""Loads the scripts that made the demo scenes as modules, and the images they made."""
 
 import importlib
 import sys
@@ -12,7 +12,7 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
 def script_named(name: str) -> ModuleType:
-    """A script of `assets`, which finds the modules beside it."""
+    """A script of `assets` as a module; it may import its neighbours."""
     sys.path.insert(0, str(ASSETS))
     try:
         return importlib.import_module(name)
@@ -21,6 +21,6 @@ def script_named(name: str) -> ModuleType:
 
 
 def premultiplied(path: Path) -> np.ndarray:
-    """A picture with alpha, (height, width, 4), 0 to 1, its colours times its alpha."""
+    """An image with premultiplied alpha, (height, width, 4), 0 to 1."""
     rgba = np.asarray(Image.open(path), np.float64) / 255
     return np.concatenate([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], axis=-1)

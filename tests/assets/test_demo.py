@@ -1,4 +1,4 @@
-"""The committed demo dataset: complete, small, geometrically consistent, and what its script makes."""
+"""The committed demo dataset: complete, small, geometrically consistent, and reproduced by its script."""
 
 import json
 import math
@@ -33,7 +33,7 @@ def picture(split: str, i: int) -> np.ndarray:
 
 
 def depth(i: int) -> np.ndarray:
-    """(SIZE, SIZE) t along unit rays, inf where nothing is."""
+    """(SIZE, SIZE) t along unit rays, inf where nothing is hit."""
     stored = np.asarray(Image.open(DEMO / "test" / f"r_{i}_depth.png"), np.float64)
     return np.where(stored > 0, stored * document("test")["depth_scale"], np.inf)
 
@@ -52,7 +52,7 @@ def surface_points(i: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("split", "count"), SPLITS.items())
-def test_every_frame_has_its_picture_and_no_picture_lacks_a_frame(split, count):
+def test_frames_and_images_correspond_one_to_one(split, count):
     named = [DEMO / f"{frame['file_path']}.png" for frame in document(split)["frames"]]
     assert len(named) == count
     depths = [path.with_name(f"{path.stem}_depth.png") for path in named if split == "test"]
@@ -70,7 +70,7 @@ def test_the_folder_is_small():
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_cameras_stand_on_a_sphere_upright_and_look_at_the_origin(split):
+def test_cameras_are_upright_on_a_sphere_and_look_at_the_origin(split):
     c2w = poses(split)
     right, up, back, centre = np.moveaxis(c2w[:, :3], 2, 0)
     radius = np.linalg.norm(centre, axis=1)
@@ -83,7 +83,7 @@ def test_cameras_stand_on_a_sphere_upright_and_look_at_the_origin(split):
     assert (up[:, 2] > 0).all()
 
 
-def test_background_is_black_and_transparent_and_the_border_is_free():
+def test_background_is_black_and_transparent_and_the_border_is_empty():
     for split, count in SPLITS.items():
         for i in range(0, count, 5):
             rgba = np.asarray(Image.open(DEMO / split / f"r_{i}.png"))
@@ -93,14 +93,14 @@ def test_background_is_black_and_transparent_and_the_border_is_free():
             assert 0.1 < (alpha == 255).mean() < 0.5
 
 
-def test_depth_lies_inside_the_aabb_and_where_the_picture_is_opaque():
+def test_depth_is_inside_the_aabb_and_where_the_image_is_opaque():
     aabb = np.array(document("test")["aabb"])
     for i in range(SPLITS["test"]):
         points, hit = surface_points(i), np.isfinite(depth(i))
         assert (points > aabb[:3]).all() and (points < aabb[3:]).all()
         alpha = picture("test", i)[..., 3]
         assert not hit[alpha == 0].any()
-        assert hit[alpha == 1].mean() > 0.9999  # the centre's ray may pass a slit between two subsamples
+        assert hit[alpha == 1].mean() > 0.9999  # a centre ray may pass through a gap between two subsamples
 
 
 def test_the_aabb_is_tight():
@@ -110,22 +110,22 @@ def test_the_aabb_is_tight():
 
 
 @pytest.mark.parametrize(("source", "target"), [(0, 1), (4, 15), (10, 11), (17, 3), (19, 8)])
-def test_nothing_floats_in_front_of_what_another_view_sees(source, target):
-    """A point seen by one view lies at or behind the first surface of another, and some are seen by both."""
+def test_no_surface_is_in_front_of_what_another_view_sees(source, target):
+    """A point seen in one view is at or behind the first surface in another, and some are seen in both."""
     points, c2w = surface_points(source), poses("test")[target]
     local = (points - c2w[:3, 3]) @ c2w[:3, :3]
     t = np.linalg.norm(local, axis=1)
     column = np.floor(SIZE / 2 - focal() * local[:, 0] / local[:, 2]).astype(int)
     row = np.floor(SIZE / 2 + focal() * local[:, 1] / local[:, 2]).astype(int)
-    # The point falls beside a pixel's centre: the nearest of the surfaces around may be the one that is seen there.
+    # A point doesn't project to a pixel's centre, so compare it with the nearest surface of the pixels around it.
     around = np.lib.stride_tricks.sliding_window_view(np.pad(depth(target), 1, mode="edge"), (3, 3))[row, column]
     assert (t > around.min((1, 2)) - 0.03).all()
     both = np.abs(t - depth(target)[row, column]) < 0.03
     assert both.mean() > 0.2
 
 
-def test_the_script_makes_the_committed_picture_and_depth(make_demo):
-    """Not bit for bit: another CPU may round a ray at a silhouette the other way."""
+def test_the_script_reproduces_the_committed_image_and_depth(make_demo):
+    """Not bitwise: another CPU may round a ray at a silhouette differently."""
     i = 12
     c2w = poses("test")[i]
     np.testing.assert_allclose(make_demo.test_poses(SPLITS["test"])[i], c2w, atol=1e-12)
@@ -137,8 +137,8 @@ def test_the_script_makes_the_committed_picture_and_depth(make_demo):
     assert (np.abs(steps - np.where(np.isfinite(depth(i)), depth(i), 0)) > 1e-3).mean() < 1e-3
 
 
-def test_a_coarse_picture_agrees_with_the_committed_one(make_demo):
-    """One ray per pixel at another size: the picture does not hang on its resolution or its antialiasing."""
+def test_a_coarse_image_agrees_with_the_committed_one(make_demo):
+    """One ray per pixel at another size: the image must not depend on resolution or antialiasing."""
     rgba = make_demo.render(make_demo.orrery(), poses("test")[7], 32, subsamples=1) / 255
     coarse = np.concatenate([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], axis=-1)
     shrunk = picture("test", 7).reshape(32, SIZE // 32, 32, SIZE // 32, 4).mean((1, 3))
@@ -146,7 +146,7 @@ def test_a_coarse_picture_agrees_with_the_committed_one(make_demo):
 
 
 def test_highlights_move_with_the_view(make_demo):
-    """Glossy paint is brighter where it mirrors the key light; without reflections every view is the same."""
+    """Glossy paint is brighter where it reflects the key light; without reflections all views agree."""
     normal, light, albedo = np.array([[0.0], [0.0], [1.0]]), np.ones((2, 1)), np.full((3, 1), 0.2)
     mirroring = make_demo.TO_KEY * [[1], [1], [-1]]
     aside = mirroring * [[-1], [1], [1]]
@@ -167,6 +167,6 @@ def test_it_refuses_to_overwrite_in_one_line(make_demo, tmp_path, capsys):
 
 def test_a_small_dataset_can_be_made(make_demo, tmp_path):
     assert make_demo.main(["--output", str(tmp_path / "demo"), "--size", "16", "--views", "5"]) == 0
-    made = sorted(path.relative_to(tmp_path / "demo").as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    written = sorted(path.relative_to(tmp_path / "demo").as_posix() for path in tmp_path.rglob("*") if path.is_file())
     pictures = ["test/r_0.png", "test/r_0_depth.png", *(f"train/r_{i}.png" for i in range(5))]
-    assert made == [*pictures, "transforms_test.json", "transforms_train.json"]
+    assert written == [*pictures, "transforms_test.json", "transforms_train.json"]

@@ -1,4 +1,4 @@
-"""The committed dynamic demo: complete, small, moving as its script says, and opened by its name."""
+"""The committed dynamic demo: complete, small, reproduced by its script, and opened by its name."""
 
 import json
 
@@ -29,7 +29,7 @@ def picture(split: str, i: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("split", "count"), SPLITS.items())
-def test_every_frame_has_its_picture_and_no_picture_lacks_a_frame(split, count):
+def test_frames_and_images_correspond_one_to_one(split, count):
     named = [DEMO / f"{frame['file_path']}.png" for frame in frames(split)]
     assert len(named) == count
     assert sorted(path.resolve() for path in named) == sorted((DEMO / split).iterdir())
@@ -50,14 +50,14 @@ def test_its_name_opens_it_with_its_times_and_its_box():
     assert dataset.box == tuple(json.loads((DEMO / "transforms_train.json").read_text())["aabb"])
 
 
-def test_times_cover_the_sequence_and_test_times_lie_between():
+def test_times_cover_the_sequence_and_test_times_are_in_between():
     train, test = ([frame["time"] for frame in frames(split)] for split in SPLITS)
     assert train[0] == 0.0 and train[-1] == 1.0 and (np.diff(train) > 0.0).all()
     assert not set(train) & set(test) and min(test) > 0.0 and max(test) < 1.0
 
 
-def test_any_run_of_views_looks_from_all_around():
-    """Or what moved could not be told from what is seen from another side."""
+def test_every_run_of_views_covers_all_directions():
+    """Otherwise motion would be indistinguishable from a change of viewpoint."""
     centres = np.array([frame["transform_matrix"] for frame in frames("train")])[:, :3, 3]
     turns = np.arctan2(centres[:, 1], centres[:, 0])
     for first in range(len(turns) - 8):
@@ -67,7 +67,7 @@ def test_any_run_of_views_looks_from_all_around():
         assert heights.max() - heights.min() > 2.0
 
 
-def test_background_is_black_and_transparent_and_the_border_is_free():
+def test_background_is_black_and_transparent_and_the_border_is_empty():
     for split, count in SPLITS.items():
         for i in range(0, count, 5):
             rgba = np.asarray(Image.open(DEMO / split / f"r_{i}.png"))
@@ -76,8 +76,8 @@ def test_background_is_black_and_transparent_and_the_border_is_free():
             assert not np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]]).any()
 
 
-def test_the_script_makes_the_committed_picture(script):
-    """Not bit for bit: another CPU may round a ray at a silhouette the other way."""
+def test_the_script_reproduces_the_committed_image(script):
+    """Not bitwise: another CPU may round a ray at a silhouette differently."""
     import make_demo
 
     shot = script.test_shots(SPLITS["test"])[10]
@@ -90,7 +90,7 @@ def test_the_script_makes_the_committed_picture(script):
     assert error.mean() < 1e-3 and (error > 0.02).mean() < 2e-3
 
 
-def test_the_turn_ends_as_it_began_and_much_moves_meanwhile(script):
+def test_the_motion_is_periodic_and_much_moves(script):
     start, middle, end = (script.clockwork(time) for time in (0.0, 0.5, 1.0))
     for a, b in zip(start, end, strict=True):
         np.testing.assert_allclose(np.hstack([a.origin, a.profile]), np.hstack([b.origin, b.profile]), atol=1e-9)
@@ -98,8 +98,8 @@ def test_the_turn_ends_as_it_began_and_much_moves_meanwhile(script):
     assert 10 < sum(moved) < len(moved)
 
 
-def test_parts_move_on_smoothly_and_stay_in_the_box(script):
-    """From one of 500 moments to the next nothing leaps, and what is turned about its axis stays inside the box."""
+def test_parts_move_smoothly_and_stay_in_the_box(script):
+    """Nothing jumps between 500 successive times, and rotating parts stay inside the box."""
     moments = [script.clockwork(i / 500) for i in range(501)]
     places = np.array([[np.hstack([part.origin, part.profile]) for part in parts] for parts in moments])
     assert np.abs(np.diff(places, axis=0)).max() < 0.012
@@ -114,8 +114,8 @@ def test_parts_move_on_smoothly_and_stay_in_the_box(script):
 
 def test_a_small_dataset_can_be_made(script, tmp_path, capsys):
     assert script.main(["--output", str(tmp_path / "demo"), "--size", "16", "--views", "6"]) == 0
-    made = sorted(path.relative_to(tmp_path / "demo").as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    written = sorted(path.relative_to(tmp_path / "demo").as_posix() for path in tmp_path.rglob("*") if path.is_file())
     pictures = ["test/r_0.png", *(f"train/r_{i}.png" for i in range(6))]
-    assert made == [*pictures, "transforms_test.json", "transforms_train.json"]
+    assert written == [*pictures, "transforms_test.json", "transforms_train.json"]
     assert script.main(["--output", str(tmp_path / "demo")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The committed unbounded demo: complete, small, what its script makes, and opened by its name as photos of a place."""
+"""The committed unbounded demo: complete, small, reproduced by its script, and opened by its name as photos."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ def document() -> dict:
     return json.loads((DEMO / "transforms.json").read_text())
 
 
-def test_every_frame_has_its_picture_and_no_picture_lacks_a_frame():
+def test_frames_and_images_correspond_one_to_one():
     named = [DEMO / frame["file_path"] for frame in document()["frames"]]
     assert len(named) == sum(SPLITS.values())
     assert sorted(named) == sorted((DEMO / "images").iterdir())
@@ -52,8 +52,8 @@ def test_its_name_opens_it_with_its_splits_in_nested_boxes_around_the_table(data
     assert 0.0 < dataset.near_plane < 1.0
 
 
-def test_much_of_the_pictures_lies_behind_all_boxes(dataset, script):
-    """All that they show above the horizon: or there would be no need for a contraction."""
+def test_much_of_the_images_is_outside_all_boxes(dataset, script):
+    """Everything above the horizon; otherwise no contraction would be needed."""
     above = []
     for c2w in dataset.train.cameras.c2w[:, :3].double().numpy():
         dirs = script.camera_dirs(np.vstack([c2w, [0, 0, 0, 1]]), 16, 1, script.ANGLE)[..., 0]
@@ -61,7 +61,7 @@ def test_much_of_the_pictures_lies_behind_all_boxes(dataset, script):
     assert max(above) > 0.3 and np.mean(np.array(above) > 0.05) > 0.3
 
 
-def test_the_table_stands_in_the_middle_and_its_surroundings_far_off(script):
+def test_the_table_is_in_the_middle_and_its_surroundings_are_far_away(script):
     valley = sys.modules["demo_valley"]
     for part in valley.still_life():
         ring, half_width, half_height, rounding = part.profile
@@ -69,15 +69,15 @@ def test_the_table_stands_in_the_middle_and_its_surroundings_far_off(script):
         for side in (-half_height, half_height):
             rim = np.stack([width * np.cos(turns), width * np.sin(turns), np.full(32, side)])
             reach = np.linalg.norm(part.origin[:, None] + part.frame.T @ rim, axis=0).max() + rounding
-            assert reach < 1.4, "make_demo traces between 1.4 before and behind the origin"
+            assert reach < 1.4, "make_demo only traces up to 1.4 in front of and behind the origin"
     for shape in valley.SHAPES:
-        assert np.hypot(*shape.centre[:2, 0]) - shape.halves.max() > 3.9, "no camera stands in a tree"
+        assert np.hypot(*shape.centre[:2, 0]) - shape.halves.max() > 3.9, "a camera is inside a tree"
     radii = [ridge.radius for ridge in valley.RIDGES]
     assert radii == sorted(radii) and radii[-1] > 100 * 3.8
 
 
-def test_surfaces_are_met_where_they_are(script):
-    """Closed forms against their own equations, and the nearest surface wins."""
+def test_surfaces_are_hit_where_they_are(script):
+    """Closed-form hits satisfy the surface equations, and the nearest surface wins."""
     valley, rng = sys.modules["demo_valley"], np.random.default_rng(0)
     origin, dirs = np.array([3.0, -1.0, 0.5]), rng.normal(size=(3, 500))
     dirs /= np.linalg.norm(dirs, axis=0)
@@ -92,8 +92,8 @@ def test_surfaces_are_met_where_they_are(script):
     np.testing.assert_allclose((((met - shape.centre) / shape.halves) ** 2).sum(0), 1.0, rtol=1e-9)
 
 
-def test_the_script_makes_the_committed_picture(script, dataset):
-    """JPEG's loss aside."""
+def test_the_script_reproduces_the_committed_image(script, dataset):
+    """Up to JPEG loss."""
     pose = script.test_poses(SPLITS["test"])[5]
     np.testing.assert_allclose(pose, document()["frames"][SPLITS["train"] + 5]["transform_matrix"], atol=1e-12)
     coarse = script.render(pose, 44, subsamples=2) / 255
@@ -103,7 +103,7 @@ def test_the_script_makes_the_committed_picture(script, dataset):
 
 def test_a_small_dataset_can_be_made(script, tmp_path, capsys):
     assert script.main(["--output", str(tmp_path / "demo"), "--size", "12", "--views", "3"]) == 0
-    made = sorted(path.relative_to(tmp_path / "demo").as_posix() for path in tmp_path.rglob("*") if path.is_file())
-    assert made == ["images/test_000.jpg", *(f"images/train_{i:03d}.jpg" for i in range(3)), "transforms.json"]
+    written = sorted(path.relative_to(tmp_path / "demo").as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert written == ["images/test_000.jpg", *(f"images/train_{i:03d}.jpg" for i in range(3)), "transforms.json"]
     assert script.main(["--output", str(tmp_path / "demo")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

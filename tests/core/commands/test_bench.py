@@ -1,4 +1,4 @@
-"""The bench: every stage is measured, on the samples that training keeps, against limits that were measured."""
+"""The bench: every stage is measured, on the samples that training keeps, against measured hardware limits."""
 
 import json
 
@@ -42,12 +42,12 @@ def test_all_stages_are_measured_and_written(ball, tmp_path, capsys):
         bench.main(ball, device="cpu", output=str(report))
 
 
-def test_a_file_that_can_not_be_written_is_told_before_anything_is_opened(tmp_path):
+def test_an_unwritable_file_is_reported_before_anything_is_opened(tmp_path):
     with pytest.raises(FirstlightError, match="no folder"):
         bench.main(str(tmp_path / "no such scene"), output=str(tmp_path / "missing" / "bench.json"))
 
 
-def test_a_comparison_with_what_is_no_report_is_told_before_anything_is_opened(tmp_path):
+def test_a_comparison_with_an_invalid_report_is_refused_before_anything_is_opened(tmp_path):
     misfit = '{"machine": {"gflops": "fast", "gigabytes_per_second": 1, "n_threads": 2}, "stages": []}'
     for text in ("{", '{"machine": {}}', "[]", misfit):
         (tmp_path / "old.json").write_text(text)
@@ -57,7 +57,7 @@ def test_a_comparison_with_what_is_no_report_is_told_before_anything_is_opened(t
         read_report(str(tmp_path / "absent.json"))
 
 
-def test_a_stage_is_compared_with_the_limit_that_binds_it():
+def test_a_stage_is_compared_with_its_tightest_limit():
     machine = Machine(gflops=100.0, gigabytes_per_second=10.0, n_threads=2)
     work = Work(flops=1e9) + Work(flops=1e9, n_bytes=1e8)  # 20 ms of products, 10 ms of copies
     assert work.limit(machine) == (pytest.approx(0.02), "products")
@@ -67,7 +67,7 @@ def test_a_stage_is_compared_with_the_limit_that_binds_it():
     assert Work(flops=1e9, n_bytes=1e9).limit(machine) == (pytest.approx(0.1), "bandwidth")
 
 
-def test_ratios_are_per_item_and_of_stages_that_both_have():
+def test_ratios_are_per_item_for_stages_in_both_reports():
     old = [Stage("view", 100.0, 1000, "rays"), Stage("gone", 1.0, 1, "rays")]
     new = [Stage("view", 50.0, 2000, "rays"), Stage("fresh", 1.0, 1, "rays")]
     table = comparison_of(old, new)
@@ -75,19 +75,21 @@ def test_ratios_are_per_item_and_of_stages_that_both_have():
     assert rows == [["view"], ["100000.0"], ["25000.0"], ["4.00"]]
 
 
-def test_scaling_changes_one_thing_at_a_time(ball, monkeypatch, capsys):
+def test_scaling_varies_one_quantity_at_a_time(ball, monkeypatch, capsys):
     for name, value in (
         ("_WARM_STEPS", 1), ("_STEPS", 2), ("_TABLES", (9, 10)), ("_BATCHES", (8, 9)), ("_GRIDS", (8, 16)),
     ):  # fmt: skip
         monkeypatch.setattr(bench_scaling, name, value)
-    made = []
+    trainers = []
     like = bench_scaling._similar_trainer
-    monkeypatch.setattr(bench_scaling, "_similar_trainer", lambda *a, **k: made.append(like(*a, **k)) or made[-1])
+    monkeypatch.setattr(
+        bench_scaling, "_similar_trainer", lambda *a, **k: trainers.append(like(*a, **k)) or trainers[-1]
+    )
     assert bench.main(ball, device="cpu", scaling=True) == 0
     shown = capsys.readouterr().out
     for what in ("threads", "table", "samples of a step", "cells a side", "training views"):
         assert what in shown
-    assert {t.field_settings.log2_hashmap_size for t in made} >= {9, 10}
-    assert {t.settings.target_samples for t in made} >= {256, 512}
-    assert {t.settings.grid_resolution for t in made} >= {8, 16}
-    assert len({len(t.excluded) for t in made}) > 1
+    assert {t.field_settings.log2_hashmap_size for t in trainers} >= {9, 10}
+    assert {t.settings.target_samples for t in trainers} >= {256, 512}
+    assert {t.settings.grid_resolution for t in trainers} >= {8, 16}
+    assert len({len(t.excluded) for t in trainers}) > 1

@@ -15,7 +15,7 @@ def test_a_report_is_printed_and_the_dataset_drawn(ball_scene, tmp_path, capsys)
         assert image.format == "PNG"
 
 
-def test_a_drawing_that_can_not_be_written_is_refused_before_the_dataset_is_opened(tmp_path):
+def test_an_unwritable_drawing_is_refused_before_the_dataset_is_opened(tmp_path):
     (tmp_path / "there.png").touch()
     for output, error in (("there.png", FirstlightError), ("no folder/a.png", FirstlightError), ("a.jpg", ValueError)):
         with pytest.raises(error):

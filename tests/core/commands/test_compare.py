@@ -29,7 +29,7 @@ def compare(tmp_path, methods="ngp+occupancy,ngp+stratified", seconds=0.2, **mor
     return outcomes, console.export_text()
 
 
-def test_each_method_is_trained_measured_and_written_down(tmp_path):
+def test_each_method_is_trained_measured_and_reported(tmp_path):
     outcomes, text = compare(tmp_path)
     rows = list(csv.DictReader((tmp_path / "out" / "compare.csv").open()))
     assert [row["method"] for row in rows] == ["ngp+occupancy", "ngp+stratified"]
@@ -54,19 +54,19 @@ def test_each_method_is_trained_measured_and_written_down(tmp_path):
         ("ngp+proposal+cube", "'cube': choose one of none"),
     ],
 )
-def test_methods_that_cannot_be_are_refused_before_anything_is_opened(tmp_path, text, message):
+def test_invalid_methods_are_refused_before_anything_is_opened(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         compare(tmp_path, text)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_field_of_ones_own_that_is_not_there_is_told_before_any_method_trains(tmp_path, monkeypatch):
+def test_a_missing_users_own_field_is_reported_before_any_training(tmp_path, monkeypatch):
     monkeypatch.setattr("core.commands.compare.train_run", None)
     with pytest.raises(FirstlightError, match=r"gone\.py:Fog: expected a Python file"):
         compare(tmp_path, f"ngp,{tmp_path / 'gone.py'}:Fog+stratified")
 
 
-def test_what_it_would_write_over_or_could_not_measure_is_refused(tmp_path, monkeypatch):
+def test_overwriting_and_unmeasurable_runs_are_refused(tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "compare.csv").write_text("mine")
     with pytest.raises(FirstlightError, match="out"):
@@ -80,11 +80,11 @@ def test_what_it_would_write_over_or_could_not_measure_is_refused(tmp_path, monk
         compare(tmp_path / "other")
 
 
-def test_a_method_that_was_called_off_does_not_count(tmp_path, monkeypatch):
+def test_a_cancelled_method_does_not_count(tmp_path, monkeypatch):
     whole = core.commands.compare.train_run
 
-    def calling_off(after: int):
-        """Ctrl-C while the method trains that comes after so many."""
+    def cancelling(after: int):
+        """Ctrl-C during the training that follows `after` complete ones."""
         left = iter([False] * after + [True])
 
         def run(*args):
@@ -94,16 +94,16 @@ def test_a_method_that_was_called_off_does_not_count(tmp_path, monkeypatch):
 
         return run
 
-    monkeypatch.setattr("core.commands.compare.train_run", calling_off(1))
+    monkeypatch.setattr("core.commands.compare.train_run", cancelling(1))
     outcomes, _ = compare(tmp_path, "ngp+occupancy,ngp+stratified,ngp+proposal")
     assert [outcome.method for outcome in outcomes] == ["ngp+occupancy"]
     assert (tmp_path / "out" / "compare.png").is_file()
-    monkeypatch.setattr("core.commands.compare.train_run", calling_off(0))
+    monkeypatch.setattr("core.commands.compare.train_run", cancelling(0))
     with pytest.raises(FirstlightError, match="cancelled before"):
         compare(tmp_path / "nothing")
 
 
-def test_a_method_that_collapsed_is_told_with_its_reason_in_one_line(tmp_path, monkeypatch):
+def test_a_collapsed_method_is_reported_with_its_reason_in_one_line(tmp_path, monkeypatch):
     step = Trainer.step
 
     def collapsing(trainer, *arguments):
@@ -119,17 +119,17 @@ def test_a_method_that_collapsed_is_told_with_its_reason_in_one_line(tmp_path, m
     assert "ngp+occupancy collapsed" not in text
 
 
-def test_names_may_be_spaced_and_the_grid_left_out():
+def test_names_may_contain_spaces_and_omit_the_grid():
     assert parse_methods(" ngp , mlp + stratified,") == [("ngp", "occupancy"), ("mlp", "stratified")]
     assert parse_methods("a+b/my.py:Fog+rvs") == [("a+b/my.py:Fog", "rvs")]
     assert parse_methods("ngp+proposal + sphere") == [("ngp", "proposal", "sphere")]
 
 
-def test_a_contraction_may_be_named_too(tmp_path):
+def test_a_method_may_include_a_contraction(tmp_path):
     outcomes, _ = compare(tmp_path, "ngp+stratified,ngp+stratified+sphere", 0.1)
     assert [outcome.method for outcome in outcomes] == ["ngp+stratified", "ngp+stratified+sphere"]
 
 
-def test_marks_end_with_the_run_and_grow():
+def test_marks_end_with_the_run_at_growing_intervals():
     marks = torch.tensor(marks_until(60.0))
     assert float(marks[-1]) == pytest.approx(60.0) and bool((marks.diff().diff() > 0.0).all())

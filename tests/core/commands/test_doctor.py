@@ -15,14 +15,14 @@ def by_name(findings):
     return {finding.name: finding for finding in findings}
 
 
-def test_it_looks_at_everything_and_finds_no_fatal_lack_here():
+def test_it_examines_everything_and_finds_nothing_fatal_here():
     findings = by_name(doctor.examine())
     assert {"Python", "torch", "warp-lang", "nerfacc", "device", "kernels", "display", "free memory"} <= findings.keys()
     assert not [finding for finding in findings.values() if finding.fatal]
     assert "Warp" in findings["kernels"].value
 
 
-def test_every_lack_comes_with_advice():
+def test_every_problem_comes_with_advice():
     text = doctor.lines([doctor.Diagnosis("a", "fine"), doctor.Diagnosis("bc", "missing", "install it")])
     assert text == ["  a   fine", "! bc  missing", "      -> install it"]
 
@@ -36,20 +36,20 @@ def test_a_missing_package_is_fatal_and_another_version_is_not(monkeypatch):
     assert findings["numpy"].advice and not findings["numpy"].fatal
 
 
-def test_a_local_build_of_the_pinned_version_is_no_lack(monkeypatch):
+def test_a_local_build_of_the_pinned_version_is_no_problem(monkeypatch):
     pinned = dict(line.split("==") for line in doctor._REQUIREMENTS.read_text().split())
     monkeypatch.setattr(doctor, "package_version", lambda name: pinned[name] + "+cu128")
     assert not any(finding.advice for finding in doctor._packages())
 
 
-def test_kernels_that_fail_are_a_fatal_lack(monkeypatch):
+def test_failing_kernels_are_fatal(monkeypatch):
     monkeypatch.setattr("core.kernels.packed.accumulate_along_rays", lambda *_: 1 / 0)
     finding = doctor._kernels()
     assert finding.fatal and finding.advice and "division" in finding.value
 
 
 @pytest.mark.parametrize("display", ["", "nonsense", ":54321", "localhost:54321.0"])
-def test_a_display_that_is_not_there_is_a_problem(linux, monkeypatch, display):
+def test_a_missing_display_is_a_problem(linux, monkeypatch, display):
     monkeypatch.setenv("DISPLAY", display)
     problem = doctor.display_problem()
     assert "DISPLAY" in problem
@@ -62,7 +62,7 @@ def test_a_window_without_a_display_is_refused_with_advice(linux, monkeypatch):
         doctor.require_display("my/scene")
 
 
-def test_a_display_that_answers_is_none(linux, monkeypatch):
+def test_a_display_that_answers_is_no_problem(linux, monkeypatch):
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
         for number in range(500, 600):
             try:

@@ -33,7 +33,7 @@ def test_a_sweeps_figure_is_drawn(curve, tmp_path):
     save_sweep(tmp_path / "sweep.png", curve, "ball, 24x24")
     with Image.open(tmp_path / "sweep.png") as picture:
         pixels = np.asarray(picture.convert("RGB")).astype(int)
-    assert (pixels.max(axis=-1) - pixels.min(axis=-1) > 60).sum() > 200, "nothing coloured is in it"
+    assert (pixels.max(axis=-1) - pixels.min(axis=-1) > 60).sum() > 200, "the figure has no coloured curve"
 
 
 def test_a_figure_overwrites_nothing(tmp_path):

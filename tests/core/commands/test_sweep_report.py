@@ -39,12 +39,12 @@ def test_a_snapshots_sweep_writes_its_folder(snapshot, tmp_path):
         assert words in text.getvalue()
 
 
-def test_without_a_size_it_is_the_datasets(snapshot, tmp_path):
+def test_the_default_size_is_the_datasets(snapshot, tmp_path):
     curve = sweep_snapshot(str(snapshot), "occ_thre", tmp_path / "out", 2, console=Console(file=StringIO()))
     assert curve.n_rays == 24 * 24
 
 
-def test_a_threshold_that_the_snapshots_sampler_does_not_use_is_refused(tmp_path):
+def test_a_threshold_unused_by_the_snapshots_sampler_is_refused(tmp_path):
     overrides = dataclasses.replace(TINY, method={"sampler": "stratified"}, sampler={"n_bins": 8})
     save_snapshot(
         tmp_path / "bins.safetensors",
@@ -54,7 +54,7 @@ def test_a_threshold_that_the_snapshots_sampler_does_not_use_is_refused(tmp_path
         sweep_snapshot(str(tmp_path / "bins.safetensors"), "cone-angle", tmp_path / "out")
 
 
-def test_mistakes_are_told_before_anything_is_written(snapshot, tmp_path):
+def test_mistakes_are_reported_before_anything_is_written(snapshot, tmp_path):
     def sweep(path=snapshot, over="alpha_thre", output="out", **options):
         sweep_snapshot(str(path), over, tmp_path / output, **options)
 

@@ -28,7 +28,7 @@ def ball(tmp_path_factory):
     return str(write_quick_ball(tmp_path_factory.mktemp("scenes") / "ball"))
 
 
-def test_a_report_has_its_figures_snapshot_and_views(ball, tmp_path):
+def test_a_report_has_its_metrics_snapshot_and_views(ball, tmp_path):
     report = train_and_report(ball, tmp_path / "report", steps=30, device="cpu", seed=3)
     assert json.loads((tmp_path / "report" / "report.json").read_text()) == report
     assert report.keys() == KEYS
@@ -46,7 +46,7 @@ def test_a_report_has_its_figures_snapshot_and_views(ball, tmp_path):
     assert again.step_count == 30
 
 
-def test_rates_are_of_training_time_alone(ball, tmp_path, monkeypatch):
+def test_rates_refer_to_training_time_only(ball, tmp_path, monkeypatch):
     total, step = [], Trainer.step
 
     def counted(trainer, *arguments):
@@ -105,13 +105,13 @@ def test_a_folder_in_use_is_refused_and_left_alone(ball, tmp_path):
 @pytest.mark.parametrize(
     "goal", [{}, {"seconds": 1.0, "steps": 1}, {"steps": 0}, {"seconds": -1.0}, {"seconds": 1e999}]
 )
-def test_the_goal_must_be_one_and_positive(ball, tmp_path, goal):
+def test_exactly_one_positive_goal_is_required(ball, tmp_path, goal):
     with pytest.raises(ValueError):
         train_and_report(ball, tmp_path / "report", **goal)
     assert not (tmp_path / "report").exists()
 
 
-def test_a_collapse_is_told_and_what_was_learnt_is_written(ball, tmp_path, monkeypatch):
+def test_a_collapse_is_reported_and_the_result_so_far_is_written(ball, tmp_path, monkeypatch):
     step = Trainer.step
 
     def collapsing(trainer, *arguments):
