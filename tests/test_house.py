@@ -199,7 +199,7 @@ def test_cpp_code_is_in_headers():
 
 
 def _holds_code_as_text(path: Path) -> bool:
-    """Whether a file is named after code, executes strings, substitutes in strings, or has a string of several statements."""
+    """Whether a file is named after code, executes or replaces text, or has a string of several statements."""
     tree = ast.parse(path.read_text())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     runs = any(isinstance(call.func, ast.Name) and call.func.id in ("exec", "eval") for call in calls)

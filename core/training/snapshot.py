@@ -92,7 +92,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         if header["version"] != _VERSION:
             raise SnapshotError(
-                f"{path} is a snapshot of version {header['version']}, this program reads {_VERSION}: train anew"
+                f"{path} has snapshot version {header['version']}, but this program reads version {_VERSION}: train again"
             )
         field, sampler = value_from_json(tuple[str, str], header["method"], "method")
         train = from_json(TrainSettings, header["train"])
@@ -114,8 +114,8 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
     poses = dataset.train.cameras.c2w[: len(cameras)]
     if not (poses.shape == cameras.shape and torch.allclose(poses, cameras, rtol=1e-3, atol=1e-4)):
         raise SnapshotError(
-            f"{path} was trained with other poses than {where} has now: if they were found from photos, the cache that "
-            "kept them is gone; train anew"
+            f"{path} was trained with other poses than {where} has now: if they were found from photos, their cache is "
+            "gone; train again"
         )
     dataset = place_at(dataset, Place(box, levels, near, up))
     trainer = Trainer(dataset, field_settings, train, device=device, seed=seed, sampler_settings=sampler_settings)
@@ -136,7 +136,7 @@ def _field_settings(path: Path, name: str, values: dict, own_field: str | None) 
         return from_json(FIELDS.named(name).settings, values)
     if own_field is None:
         raise SnapshotError(
-            f"{path} was trained with a field of somebody's own, code that runs only if you name it: if you trust it, "
+            f"{path} was trained with a user's own field, whose code runs only if you name it: if you trust it, "
             f"add --field {name}"
         )
     if not is_own(own_field):

@@ -30,8 +30,8 @@ def test_a_new_file_appears_only_when_complete_and_replaces_no_other(tmp_path):
     other = path.with_name("b.txt")
     with pytest.raises(SnapshotError, match="exists already"), new_path(other, SnapshotError) as unfinished:
         unfinished.write_text("late")
-        other.write_text("somebody was quicker")
-    assert other.read_text() == "somebody was quicker" and sorted(os.listdir(path.parent)) == ["a.txt", "b.txt"]
+        other.write_text("another writer was faster")
+    assert other.read_text() == "another writer was faster" and sorted(os.listdir(path.parent)) == ["a.txt", "b.txt"]
 
 
 def test_a_failed_write_leaves_no_file_behind(tmp_path):

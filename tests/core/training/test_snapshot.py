@@ -151,7 +151,7 @@ def test_a_snapshot_with_other_tensors_or_of_another_version_is_refused(trainer,
         load_snapshot(tmp_path / "b.safetensors")
     header["version"] = 3
     save_file(tensors, tmp_path / "old.safetensors", metadata={"firstlight": json.dumps(header)})
-    with pytest.raises(SnapshotError, match=r"version 3.*train anew"):
+    with pytest.raises(SnapshotError, match=r"version 3.*train again"):
         load_snapshot(tmp_path / "old.safetensors")
     header["version"] = 99
     save_file(tensors, tmp_path / "c.safetensors", metadata={"firstlight": json.dumps(header)})
