@@ -92,7 +92,7 @@ def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_fiel
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         if header["version"] != _VERSION:
             raise SnapshotError(
-                f"{path} has snapshot version {header['version']}, but this program reads version {_VERSION}: train again"
+                f"{path} has snapshot version {header['version']}, but this program reads {_VERSION}: train again"
             )
         field, sampler = value_from_json(tuple[str, str], header["method"], "method")
         train = from_json(TrainSettings, header["train"])
