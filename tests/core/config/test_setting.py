@@ -1,4 +1,4 @@
-"""Settings survive the way through JSON, and JSON that fits no setting is refused."""
+"""Settings survive a round trip through JSON, and JSON that fits no setting is refused."""
 
 import json
 from dataclasses import asdict, dataclass, replace

@@ -62,7 +62,7 @@ def toy(tmp_path, monkeypatch):
     (tmp_path / "toys").mkdir()
     (tmp_path / "toys" / "toy_format.py").write_text(TOY)
     monkeypatch.syspath_prepend(tmp_path / "toys")
-    FORMATS.register("toy", "toy_format")  # the line
+    FORMATS.register("toy", "toy_format")  # the one line
     path = tmp_path / "scene.toy"
     path.write_text(json.dumps({"focal": 20.0}))
     yield path

@@ -38,8 +38,8 @@ class Slow(Field, Sampler):
 
 
 class Marching(Slow):
-    """A field whose densities the march evaluates itself, in a quarter of its first launch's time and half of its
-    second's."""
+    """A field whose densities the march evaluates itself, which takes a quarter of its first launch's time and half
+    of its second's."""
 
     def march_density(self, keeps_features):
         return EncodedDensity(*[None] * 7)

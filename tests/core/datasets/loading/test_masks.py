@@ -24,7 +24,7 @@ def random_mask(seed: int, width: int = SIZE, height: int = SIZE) -> np.ndarray:
 
 
 def give_masks(folder, masks: dict[int, np.ndarray], spelled=lambda name: name) -> None:
-    """Write masks as nerfstudio expects them: white where the image counts."""
+    """Write masks as nerfstudio expects them: white where pixels are used."""
     (folder / "masks").mkdir(exist_ok=True)
     transforms = written_json(folder)
     for index, mask in masks.items():

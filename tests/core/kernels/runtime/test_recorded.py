@@ -100,7 +100,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_every_kind_of_argument_arrives(threads):
+def test_every_kind_of_argument_is_passed(threads):
     with using_threads(threads):
         for n in (50, 7, 1, 50):
             for change in CHANGES:
