@@ -29,7 +29,7 @@ def check_new_file(path: str | Path, suffixes: tuple[str, ...] = (), needs_folde
     if suffixes and path.suffix.lower() not in suffixes:
         raise ValueError(f"expected a file name that ends in {' or '.join(suffixes)}, got {path}: correct it")
     if path.exists():
-        raise FirstlightError(f"{path} exists already, and nothing is overwritten: choose another name")
+        raise _exists_already(path, FirstlightError)
     if needs_folder and not path.parent.is_dir():
         raise FirstlightError(f"{path} can't be written: {path.parent} is no folder; make it, or choose another")
     return path
@@ -57,14 +57,14 @@ def new_path(path: Path, error: type[FirstlightError] = FirstlightError) -> Iter
     The path lies in the same folder. What is written there gets the name `path` when the block ends.
     """
     if path.exists():
-        raise error(f"{path} exists already, and nothing is overwritten: choose another name")
+        raise _exists_already(path, error)
     with _explained(path, error):
         path.parent.mkdir(parents=True, exist_ok=True)
     with _unfinished(path) as unfinished:
         yield unfinished
         with _explained(path, error):
             if not _publish(unfinished, path):
-                raise error(f"{path} exists already, and nothing is overwritten: choose another name")
+                raise _exists_already(path, error)
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -135,6 +135,10 @@ def user_folder() -> Path:
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "firstlight"
+
+
+def _exists_already(path: Path, error: type[FirstlightError]) -> FirstlightError:
+    return error(f"{path} exists already, and nothing is overwritten: choose another name")
 
 
 @contextmanager

@@ -157,13 +157,13 @@ class FieldKind(NamedTuple):
 
     Attributes:
         settings: the class of its settings.
-        field: the class of the field, or what else makes one of (settings, space, generator): `space` is what the field
-            covers, and the generator draws the initial weights, on the CPU.
+        field: the class of the field, constructed from (settings, space, generator): `space` is what the field covers,
+            and the generator draws the initial weights, on the CPU.
         sentence: what it is; cost: what it takes. For the window and the command line's help.
     """
 
     settings: type[FieldSettings]
-    field: "type[LearntField]"
+    field: type[LearntField]
     sentence: str
     cost: str
 

@@ -179,7 +179,7 @@ def march_on(
         *(*density.space.arguments(), density.levels, density.table.view(-1)),
         *laid_out(density.layers, density.in_tiles),
         *(density.scale, density.steepness, seen, density.seen_step),
-        *(visibility.thinnest, visibility.opaque, visibility.thickness, visibility.n_kept, visibility.n_marched),
+        *(*visibility.thresholds, visibility.thickness, visibility.n_kept, visibility.n_marched),
         *(scratch_floats, scratch_ints, counts.view(-1)),
         *(found.samples.t_starts, found.samples.t_ends, found.sigmas, found.samples.ray_indices, found.ranks),
         found.features.view(-1),

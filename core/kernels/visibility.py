@@ -1,4 +1,4 @@
-"""Which samples of a march are seen, and where they stand among those that are kept; `cpp/visibility.h` decides it."""
+"""Which samples of a march are kept, and in which order; `cpp/visibility.h` decides it."""
 
 import math
 from enum import IntEnum
@@ -14,7 +14,7 @@ from core.kernels.runtime.launch import launch, launch_runs
 from core.kernels.runtime.types import Bools, Float, Floats, Int, Ints, SignedBytes, Vec2is
 
 _RUN = 1024
-"""Samples that a thread of the CPU places one after the other."""
+"""Samples or rays in a run: a thread of the CPU takes them one after the other."""
 
 
 class Fate(IntEnum):
@@ -46,29 +46,42 @@ def _mark_round(
 ): ...
 
 
+class Thresholds(NamedTuple):
+    """The thresholds of a march as optical thicknesses, with which `cpp/visibility.h` compares without an exponential.
+
+    Attributes:
+        thinnest: the least thickness of a sample that is kept, -log(1 - alpha_thre).
+        opaque: the thickness behind which a ray ends, -log(early_stop_eps); inf without early stop.
+    """
+
+    thinnest: float
+    opaque: float
+
+
+def thresholds_of(march: MarchSettings) -> Thresholds:
+    """The thresholds of a march's settings."""
+    opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
+    return Thresholds(-math.log1p(-march.alpha_thre), opaque)
+
+
 class Visibility:
     """What marched rays have passed so far.
 
-    Thresholds are compared as optical thicknesses, -log(1 - alpha) and -log(transmittance): without an exponential.
-
     Attributes:
         thickness: (n_rays,) float32, the optical thickness passed.
-        n_kept, n_marched: (n_rays,) int32, samples kept, and all that were looked at.
-        thinnest: the thickness of the thinnest samples that are kept.
-        opaque: the thickness behind which a ray stops.
+        n_kept, n_marched: (n_rays,) int32, samples kept, and all whose densities were evaluated.
+        thresholds: those of the march.
     """
 
     def __init__(self, n_rays: int, march: MarchSettings, device: torch.device):
-        self.thinnest = -math.log1p(-march.alpha_thre) if march.alpha_thre < 1.0 else math.inf
-        self.opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
+        self.thresholds = thresholds_of(march)
         self.thickness = torch.zeros(n_rays, device=device)
         self.n_kept, self.n_marched = torch.zeros(2, n_rays, dtype=torch.int32, device=device)
 
     def mark(self, samples: Samples, sigmas: Tensor, rays: Tensor, t_nexts: Tensor) -> tuple[Tensor, Tensor]:
         """Decide which samples of a round are kept: alpha >= alpha_thre, and transmittance before it >= early_stop_eps.
 
-        This transmittance counts dropped samples too, so the decision doesn't depend on how samples are split into
-        rounds.
+        The transmittance includes dropped samples, so the decision doesn't depend on how samples are split into rounds.
 
         Args:
             samples: packed over `rays`.
@@ -78,20 +91,27 @@ class Visibility:
 
         Returns:
             ranks: (n_samples,) int32, the sample's place among its ray's kept samples, or -1 if it is dropped.
-            goes_on: (n_active,) bool, the rays that have a way before them and light left.
+            goes_on: (n_active,) bool, the rays that haven't left the scene and aren't opaque yet.
         """
         n_active, device = rays.shape[0], rays.device
         ranks = torch.empty(samples.n_samples, dtype=torch.int32, device=device)
         goes_on = torch.empty(n_active, dtype=torch.bool, device=device)
         inputs = [samples.packed_info, rays, sigmas.contiguous(), samples.t_starts, samples.t_ends, t_nexts]
         passed = [self.thickness, self.n_kept, self.n_marched]
-        launch(_mark_round, (n_active,), [*inputs, self.thinnest, self.opaque, *passed, ranks, goes_on])
+        launch(_mark_round, (n_active,), [*inputs, *self.thresholds, *passed, ranks, goes_on])
         return ranks, goes_on
 
     @property
     def stopped(self) -> Tensor:
-        """(n_rays,) bool, rays whose light fell below the threshold."""
-        return self.thickness > self.opaque
+        """(n_rays,) bool, rays that early stop ended."""
+        stopped = torch.empty_like(self.thickness, dtype=torch.bool)
+        inputs = [self.thickness, *self.thresholds, stopped]
+        launch_runs(_ended_rays, stopped.shape, _RUN, inputs, grain=8)
+        return stopped
+
+
+@cpp_kernel("visibility.h", "ended_rays", run_over="thickness")
+def _ended_rays(first: Int, last: Int, thickness: Floats, thinnest: Float, opaque: Float, ended: Bools): ...
 
 
 @cpp_kernel("visibility.h", "fates_along")
@@ -136,10 +156,9 @@ def sample_fates(samples: Samples, sigmas: Tensor, march: MarchSettings) -> Tens
     Returns:
         (n_samples,) int8, values of `Fate`.
     """
-    thresholds = Visibility(0, march, sigmas.device)
     fates = torch.empty(samples.n_samples, dtype=torch.int8, device=sigmas.device)
     given = [x.contiguous() for x in (samples.packed_info, sigmas, samples.t_starts, samples.t_ends)]
-    launch(_fates_along, (samples.packed_info.shape[0],), [*given, thresholds.thinnest, thresholds.opaque, fates])
+    launch(_fates_along, (samples.packed_info.shape[0],), [*given, *thresholds_of(march), fates])
     return fates
 
 

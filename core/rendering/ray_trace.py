@@ -1,7 +1,7 @@
 """One ray in detail: all its samples and their fates, the cells it crosses, what guided the sampler, and where and why
 it stopped.
 
-The pixel's values come from the one path, `core.rendering.render.render_rays`, with the same thresholds. A second
+The pixel's values come from the one path, `core.rendering.render.trace_rays`, with the same thresholds. A second
 march with the alpha threshold and early stop off shows what they left out.
 """
 
@@ -21,7 +21,7 @@ from core.geometry.rays import Rays, Samples
 from core.kernels.grid import GridState
 from core.kernels.marching import March
 from core.kernels.visibility import Fate, sample_fates
-from core.rendering.render import first_round_size, render_rays
+from core.rendering.render import first_round_size, trace_rays
 from core.samplers.base import GuideKind, Sampled, Sampler
 from core.samplers.occupancy_grid import OccupancyGrid
 
@@ -144,14 +144,15 @@ def inspect_ray(
     if rays.rays_o.shape[0] != 1:
         raise ValueError(f"one ray is inspected at a time, got {rays.rays_o.shape[0]}: pass rays of shape (1, 3)")
     round_size = first_round_size(together, background.device)
-    out = render_rays(field, sampler, rays, march, background, round_size=round_size)
-    kept = sampler.sample(field, rays, march, None, round_size).samples
+    out, sampled, _ = trace_rays(field, sampler, rays, march, background, round_size=round_size)
     everything = replace(march, alpha_thre=0.0, early_stop_eps=0.0)
     whole = sampler.sample(field, rays, everything, None, round_size)
     rgbs, sigmas = colors_at(field, rays, whole.samples, whole.known)
 
     stopped = bool(out.stopped[0])
-    samples = _with_fates(whole, sigmas, rgbs, kept, march if stopped else replace(march, early_stop_eps=0.0))
+    samples = _with_fates(
+        whole, sigmas, rgbs, sampled.samples, march if stopped else replace(march, early_stop_eps=0.0)
+    )
     grid = cells.grid_state(march.occ_thre)
     progress = March(grid, rays, march)
     t_min, t_max = float(progress.t_mins), float(progress.t_maxs)

@@ -53,6 +53,14 @@ KERNEL_FN void mark_round(
     goes_on.data[i] = t_nexts.data[ray] < FAR_AWAY && !passed.ends(thresholds);
 }
 
+// Kernel: whether early stop ended the rays `first` to `last - 1`.
+KERNEL_FN void ended_rays(
+    int first, int last, const wp::array_t<float>& thickness, float thinnest, float opaque,
+    const wp::array_t<bool>& ended) {
+    const Thresholds thresholds{thinnest, opaque};
+    for (int ray = first; ray < last; ++ray) ended.data[ray] = PassedRay{thickness.data[ray], 0}.ends(thresholds);
+}
+
 // Kernel: the fates of a ray's samples, from its first one on.
 KERNEL_FN void fates_along(
     int ray, const wp::array_t<wp::vec2i>& packed_info, const wp::array_t<float>& sigmas,
