@@ -1,4 +1,4 @@
-"""The grid's cells as rays see them: the first one of a set, drawn as a solid, or those that a plane cuts."""
+"""Grid cells as rays see them: the first occupied one on each ray, drawn as a solid, or the one it meets on a plane."""
 
 from typing import NamedTuple
 
@@ -76,7 +76,7 @@ def _cell_on_plane(
 
 
 def first_cells(grid: GridState, rays: Rays, settings: MarchSettings, level: int = -1) -> CellHits:
-    """The first occupied cell on each ray that the camera isn't in.
+    """The first occupied cell on each ray, apart from those that the camera is in.
 
     Args:
         settings: cells count from the near to the far plane and inside the crop box, which cuts through them.

@@ -1,4 +1,4 @@
-"""How far an occupancy grid's cells are from the nearest occupied one: what rays may leap over."""
+"""Distances of an occupancy grid's cells from the nearest occupied one, which rays may skip."""
 
 import torch
 from torch import Tensor
@@ -7,14 +7,14 @@ _BLOCK = 4
 """Cells per side of the blocks in which long clearances are counted."""
 
 _EXACT, _MOST_BLOCKS = 3, 8
-"""Clearances are exact up to `_EXACT` cells, and whole blocks are counted up to `_MOST_BLOCKS`."""
+"""Clearances are exact up to `_EXACT` cells, and counted in blocks up to `_MOST_BLOCKS` of them."""
 
 
 def clearances_of(binaries: Tensor) -> Tensor:
-    """How many cells away the nearest occupied one of the same level is, in steps to any of a cell's 26 neighbours.
+    """Each cell's distance from the nearest occupied cell of its level, in steps to any of the 26 neighbours.
 
-    A ray may pass all cells that are less than that away in one step, wherever it goes. Short clearances are exact;
-    long ones are counted in whole blocks and may be too small by nearly two, which costs rays a step and no sample.
+    A ray may skip all cells that are closer than that in one step, in any direction. Short clearances are exact; long
+    ones are counted in whole blocks and may be too small by nearly two, which costs rays a step, but no sample.
 
     Args:
         binaries: (n_levels, nx, ny, nz) bool.
@@ -31,7 +31,7 @@ def clearances_of(binaries: Tensor) -> Tensor:
 
 
 def _blocks_of(binaries: Tensor) -> Tensor:
-    """Which blocks of _BLOCK^3 cells hold an occupied one: (n_levels, nx, ny, nz) bool to a quarter of each side."""
+    """Which blocks of _BLOCK^3 cells contain an occupied one: (n_levels, nx, ny, nz) bool to a quarter of each side."""
     n_levels, *sides = binaries.shape
     padding = [-side % _BLOCK for side in sides]
     if any(padding):

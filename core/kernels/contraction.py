@@ -1,5 +1,5 @@
-"""What a field covers, and where positions lie in the unit cube in which it looks them up. The kernels' side of it;
-`core.fields.domain` is the twin in torch.
+"""The space that a field covers, as kernels take it; `core.fields.domain.in_unit_cube` is the twin in torch of
+`cpp/contraction.h`, which maps it to the unit cube.
 """
 
 import math
@@ -42,7 +42,7 @@ class Space(NamedTuple):
         return math.dist(self.box[:3], self.box[3:])
 
     def arguments(self) -> list:
-        """As the kernels take it: an origin and factors, the contraction's number, and the frame's axes."""
+        """Arguments of kernels: an origin and factors, the contraction's number, and the frame's axes."""
         return _arguments(self)
 
 
@@ -59,4 +59,4 @@ def _arguments(space: Space) -> list:
 UNIT_CUBE = Space((0.0, 0.0, 0.0, 1.0, 1.0, 1.0))
 
 FARTHEST = 1e15
-"""No position counts as farther away, in half sides of the box; the same in `cpp/contraction.h`."""
+"""Positions are clamped to this distance, in half sides of the box; `cpp/contraction.h` says the same."""

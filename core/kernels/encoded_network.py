@@ -1,10 +1,9 @@
-"""A hash grid and the network behind it in one kernel, without gradients: marches evaluate it more than all else.
+"""A hash grid followed by a network of two layers in one kernel, without gradients, which marches call most of all.
 
-The twin of `hash_encode`, of a table rounded to bfloat16, followed by `core.fields.mlp.mlp`, in float32 or, in matrix
-tiles, in bfloat16. A thread of the CPU takes a run of samples through all levels and then some of them at a time
-through the layers: all between the table and the result stays in the cache, and there is one launch in place of a
-dozen. A thread on CUDA takes one sample, whose hidden layer stays in its registers: each level's features are added to
-it as they are found.
+It computes what `hash_encode` and `core.fields.mlp.mlp` do one after the other, from a table rounded to bfloat16; the
+network is in float32, or in bfloat16 in matrix tiles. A thread of the CPU looks a run of samples up in all levels, and
+then evaluates the layers for sixteen at a time: everything between the table and the result stays in the cache, and one
+launch replaces a dozen. A thread on CUDA keeps the hidden layer of its sample in registers.
 """
 
 import torch
@@ -17,10 +16,10 @@ from core.kernels.runtime.launch import launch_runs, made_once
 from core.kernels.runtime.types import Floats, Int, Ints, Mat33, Vec3, Vec3s, Vec4is
 
 TILES = ("encoded_network_tiles.h",)
-"""What a kernel in tiles includes before `encoded_network.h`."""
+"""Headers that a kernel which multiplies in tiles includes before `encoded_network.h`."""
 
 RUN = 256
-"""Samples that a thread of the CPU takes through one level before the next: their features take 16 kilobytes."""
+"""Samples that a thread of the CPU looks up in one level before the next; their features take 16 kilobytes."""
 
 
 @made_once
@@ -28,7 +27,7 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
     name = f"encoded_network_{n_in}_{n_hidden}_{n_out}_{n_features}_{'tiles' if in_tiles else 'vectors'}"
     sizes = f"{RUN}, {n_in}, {n_hidden}, {n_out}, {n_features}, {str(in_tiles).lower()}"
 
-    # in one module, each new kernel would have all others compiled again
+    # in one shared module, each new kernel would recompile all others
     @cpp_kernel(
         (*TILES, "encoded_network.h") if in_tiles else "encoded_network.h",
         f"encoded_network<{sizes}>",
@@ -55,16 +54,15 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
 
 
 def packed_table(table: Tensor) -> Tensor:
-    """A table (n_entries, n_features) rounded to bfloat16, two features a word: (n_entries, n_features / 2) int32.
+    """A table (n_entries, n_features) rounded to bfloat16, two features per word: (n_entries, n_features / 2) int32.
 
-    It takes half the memory, which is what lets it stay in a CPU's cache.
+    It takes half the memory, so that more of it stays in a CPU's cache.
     """
     return table.detach().bfloat16().view(torch.int32)
 
 
 def laid_out(weights: list[Tensor], in_tiles: bool) -> list[Tensor]:
-    """Weight matrices as the kernel reads them, each in a row: tiles take the weights of one output beside each other,
-    all else those of one input."""
+    """Flattened weight matrices in the kernel's order: output by output for tiles, otherwise input by input."""
     return [(weight if in_tiles else weight.T).contiguous().view(-1) for weight in weights]
 
 
@@ -72,13 +70,13 @@ def laid_out(weights: list[Tensor], in_tiles: bool) -> list[Tensor]:
 def encoded_network(
     positions: Tensor, table: Tensor, levels: Tensor, space: Space, weights: list[Tensor], in_tiles: bool = False
 ) -> Tensor:
-    """What a network of two layers makes of the features of positions.
+    """Evaluate a network of two layers on the features of positions.
 
     Args:
         positions, levels, space: see `core.kernels.hash_grid.hash_encode`.
         table: see `packed_table`.
         weights: (n_hidden, n_levels * n_features) and (n_out, n_hidden) float32, with a ReLU between.
-        in_tiles: multiply in bfloat16, on the CPU and where `core.kernels.network.has_tiles`; else in float32.
+        in_tiles: multiply in bfloat16, on a CPU for which `core.kernels.network.has_tiles`; else in float32.
 
     Returns:
         (n, n_out) float32.

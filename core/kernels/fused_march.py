@@ -1,10 +1,10 @@
-"""A march whose rounds are one launch, with densities of a hash grid and its network.
+"""All rounds of a march in one launch, with densities of a hash grid and its network.
 
-Between rounds that are launches of their own stand a dozen others, and what they hand on fills memory: to place
-samples, to evaluate them, to tell the grid, to decide which are seen and who goes on; on CUDA the host waits twice a
-round to learn how many they are. Here a thread of the CPU takes some rays at a time through all of that, one of CUDA a
-single ray, and all but what is kept stays in its cache. The result is that of `March.round`, `encoded_network`,
-`observe` and `Visibility.mark` one after the other.
+A march in separate rounds takes a dozen launches for each: they pack samples, evaluate them, update the grid, and
+decide which are kept and which rays go on. Their intermediate results go through memory, and on CUDA the host waits
+twice a round for counts of samples. Here a thread of the CPU takes a batch of rays at a time through all of this, a
+thread on CUDA a single ray, and everything but the kept samples stays in its cache. The result is the same as that of
+`March.round`, `encoded_network`, `observe` and `Visibility.mark` one after the other.
 """
 
 from collections.abc import Callable
@@ -25,32 +25,32 @@ from core.kernels.runtime.types import Float, Floats, Int, Ints, LongInts, Mat33
 from core.kernels.visibility import Round, Visibility
 
 BATCH = 4096
-"""Samples that a thread of the CPU marches before their densities are asked for: with their features they stay in the
+"""Samples that a thread of the CPU finds before it evaluates their densities; with their features they fit its
 cache."""
 
 _BATCH_ON_CUDA = 8
-"""The same of a thread on CUDA, which has but one ray: they lie in memory of the thread's own."""
+"""The same for a thread on CUDA, which has a single ray; they are in the thread's local memory."""
 
 _FLOATS_OF_A_SAMPLE = 5
-"""Scratch of a thread of the CPU, besides a sample's features: its start, its position and its density."""
+"""Floats of scratch per sample besides its features: its start, its position and its density."""
 
 _N_COUNTS = 4
-"""Numbers that a part of a launch tells, see `cpp/fused_march.h`."""
+"""Numbers that a part of a launch returns, see `cpp/fused_march.h`."""
 
 _WORTH_A_THREAD = 1 << 8
-"""Rays that are worth a thread of their own."""
+"""Rays that justify one more thread."""
 
 _KEPT_OF_A_RAY = {"cpu": 4, "cuda": 8}
 _LEAST_ROOM = {"cpu": 2 * BATCH, "cuda": 1 << 21}
-"""Samples that there is room for, of each ray, or in all where these are more: rays through fog keep hundreds. What
-doesn't fit is marched by another launch, for which CUDA is waited for."""
+"""Kept samples that there is room for: so many per ray, or so many in all, whichever is more. Rays through fog keep
+hundreds; what doesn't fit is left to another launch, before which the host waits for CUDA."""
 
 _FEWEST_RAYS = {"cpu": 0, "cuda": 1 << 13}
-"""Fewer rays leave most of a GPU idle, for each has a thread, which evaluates its samples one after the other: they
-march sooner in rounds, whose samples are evaluated side by side. (Reckoned, not measured yet.)"""
+"""Fewer rays than this march in rounds: a ray is one thread, which evaluates its samples one after the other, so few
+rays would leave most of a GPU idle. (An estimate, not measured yet.)"""
 
 _BLOCK = 64
-"""Threads of a block on CUDA: for larger ones a processor's registers don't come out even."""
+"""Threads of a block on CUDA: larger blocks don't divide a multiprocessor's registers evenly."""
 
 
 class EncodedDensity(NamedTuple):
@@ -59,11 +59,11 @@ class EncodedDensity(NamedTuple):
     Attributes:
         table, levels, space, layers, in_tiles: see `core.kernels.encoded_network.encoded_network`, whose features
             these are.
-        keeps_features: whether the outputs are asked for beside the densities.
-        seen, seen_step: the largest density * seen_step met in each cell of the marched grid, updated, see
-            `core.kernels.upkeep.observe`; None: nobody asks.
-        on_launch: called before each launch; what it gives is called behind it with the number of densities, and the
-            share of the launch's time that they took.
+        keeps_features: whether the outputs are wanted besides the densities.
+        seen: the largest density * seen_step in each cell of the marched grid, updated, see
+            `core.kernels.upkeep.observe`; None: none is kept.
+        on_launch: called before each launch; what it returns is called after it with the number of densities, and their
+            share of the launch's time.
     """
 
     table: Tensor
@@ -134,24 +134,23 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
 
 
 def marches_at_once(march: March, n_rays: int) -> bool:
-    """Whether `march_on` is to march so many rays, or rounds are."""
+    """Whether to march so many rays by `march_on`; otherwise in rounds."""
     return march.by_nerfacc is None and n_rays >= _FEWEST_RAYS[march.t_nexts.device.type]
 
 
 def march_on(
     march: March, visibility: Visibility, rays: Tensor, round_size: int, density: EncodedDensity
 ) -> tuple[Round, Tensor, int]:
-    """March some rays on, to their ends if there is room.
+    """Continue the march of some rays, to their ends if there is room.
 
     Args:
         march, visibility: of all rays; updated.
         rays: (n_active,) int32, indices of rays.
-        round_size: samples that a ray takes before it is looked at whether it goes on; it doubles from round to round,
-            on CUDA up to eight.
+        round_size: samples that a ray takes in its first round; it doubles from round to round, on CUDA up to eight.
 
     Returns:
-        A round of what is kept, between places where nothing is (ranks of -1); the rays that go on, (n,) int32; and
-        how many samples all rays keep so far.
+        The kept samples, as a round with gaps (ranks of -1); the rays that go on, (n,) int32; and how many samples all
+        rays have kept so far.
 
     Raises:
         ValueError: `density.seen` has other cells than the grid that is marched.
@@ -163,7 +162,7 @@ def march_on(
         )
     (n_hidden, n_in), n_out = density.layers[0].shape, density.layers[1].shape[0]
     n_rays, device = rays.shape[0], rays.device
-    # on CUDA a ray is a part of the launch, with memory of its own, and one room is for all
+    # on CUDA each ray is a part with memory of its own, and all share one room
     on_cuda, n_rooms = device.type == "cuda", max(1, min(lanes_on(device), n_rays // _WORTH_A_THREAD))
     parts, n_scratch = (n_rays, 0) if on_cuda else (n_rooms, n_rooms)
     room = max(_LEAST_ROOM[device.type], _KEPT_OF_A_RAY[device.type] * n_rays // n_rooms)
@@ -175,7 +174,7 @@ def march_on(
     inputs = [
         *(parts, round_size, room),
         *march.arguments(),
-        rays if on_cuda else rays.clone(),  # the CPU's threads keep there who goes on
+        rays if on_cuda else rays.clone(),  # the CPU's threads overwrite it with the rays that go on
         *(*density.space.arguments(), density.levels, density.table.view(-1)),
         *laid_out(density.layers, density.in_tiles),
         *(density.scale, density.steepness, seen, density.seen_step),
@@ -190,7 +189,7 @@ def march_on(
     ended = density.on_launch and density.on_launch()
     launch(kernel, (parts,), inputs, grain=1, block=_BLOCK)
     totals = torch.stack([visibility.n_kept.sum(), visibility.n_marched.sum() - n_before])
-    # CUDA is waited for here, and nowhere else while there is room
+    # the host waits for CUDA here only, unless room runs out
     n_left, in_densities, in_all, _, n_kept, n_evaluated = torch.cat([counts.sum(0), totals]).tolist()
     if ended:
         ended(n_evaluated, in_densities / max(1, in_all))
@@ -201,7 +200,7 @@ def march_on(
 
 
 def _empty_round(n: int, n_features: int, device: torch.device) -> Round:
-    """Places for n samples, at which nothing is yet."""
+    """Room for n samples, all of which are gaps."""
     t_starts, t_ends, sigmas = torch.empty(3, n, device=device)
     ray_indices = torch.empty(n, dtype=torch.int32, device=device)
     samples = Samples(t_starts, t_ends, ray_indices, ray_indices.new_empty(0, 2))

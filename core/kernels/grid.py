@@ -18,7 +18,7 @@ from core.kernels.clearance import clearances_of
 from core.kernels.runtime.launch import start_warp
 
 FAR_AWAY = 1e30
-"""t of what is never reached; the same in `cpp/grid.h`."""
+"""t of what is never reached; `cpp/grid.h` says the same."""
 
 FLOAT_SPACING = 2.0**-23
 """The distance between neighbouring float32 numbers near t is at most this times t."""
@@ -75,7 +75,7 @@ class GridState:
     binaries: Tensor
 
     def __deepcopy__(self, _: dict) -> "GridState":
-        return self  # nothing of it changes
+        return self  # it is immutable
 
     @cached_property
     def clearances(self) -> Tensor:

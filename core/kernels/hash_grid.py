@@ -43,13 +43,13 @@ def level_layout(n_levels: int, base_resolution: int, max_resolution: int, log2_
 
 
 RUN = 256
-"""Samples of one level that a thread of the CPU walks before it takes the next: their places stay in the cache."""
+"""Samples that a thread of the CPU looks up in one level before the next; their positions stay in the cache."""
 
 
 def _make_kernel(name: str, call: str, split_axis: int) -> wp.Kernel:
-    """A kernel over (levels, runs of samples). It takes its table as words of 32 bits: floats, or two bfloat16 each."""
+    """A kernel over (levels, runs of samples). Its table is an array of 32-bit words: floats, or pairs of bfloat16."""
 
-    # in one module, what nobody asks for would be compiled too
+    # in one shared module, unused kernels would be compiled too
     @cpp_kernel(
         "hash_grid.h", call, run_over="positions", split_axis=split_axis, name=name, module=f"{__name__}.{name}"
     )
@@ -76,8 +76,8 @@ _SCATTERS = {n: _make_kernel(f"hash_scatter_{n}", f"hash_scatter<{n}>", 0) for n
 
 
 def _gather(positions: Tensor, levels: Tensor, space: Space, table: Tensor, features: Tensor) -> None:
-    """Fill features (n, n_levels * n_features); on the CPU a thread takes runs through all levels, on CUDA single
-    samples through single ones."""
+    """Fill features (n, n_levels * n_features); a thread of the CPU takes runs of samples through all levels, a
+    thread on CUDA a single sample through a single level."""
     dim = 1 if positions.device.type == "cpu" else levels.shape[0], positions.shape[0]
     in_words = table.dtype == torch.int32
     kernel = _WORD_GATHERS[2 * table.shape[1]] if in_words else _GATHERS[table.shape[1]]
@@ -85,7 +85,7 @@ def _gather(positions: Tensor, levels: Tensor, space: Space, table: Tensor, feat
 
 
 def _scatter(positions: Tensor, levels: Tensor, space: Space, table_grads: Tensor, feature_grads: Tensor) -> None:
-    """Add to the table's gradients (n_entries, n_features), which on the CPU are cleared first."""
+    """Add to the table's gradients (n_entries, n_features); on the CPU the kernel clears them first."""
     dim = levels.shape[0], positions.shape[0]
     inputs = _arguments(positions, levels, space, table_grads, feature_grads)
     # the finer a level, the fewer of its entries are in the cache
@@ -109,7 +109,7 @@ class _HashEncode(torch.autograd.Function):
     def backward(ctx, *grad_outputs: Tensor):
         (feature_grads,) = grad_outputs
         positions, levels = ctx.saved_tensors
-        # the CPU's kernel clears what it adds to, unless there is nothing to add
+        # the CPU's kernel clears the table, but it isn't run without samples
         is_cleared = positions.device.type == "cpu" and positions.shape[0] > 0
         table_grads = (torch.empty if is_cleared else torch.zeros)(ctx.table_shape, device=positions.device)
         # Slices of levels: their parts of the table are disjoint, so no two threads add to one entry.
@@ -123,12 +123,13 @@ def hash_encode(
     """Features of positions; differentiable in the table.
 
     Args:
-        positions: (n, 3) float32; outside what is covered, the cell at its edge goes on linearly.
+        positions: (n, 3) float32; outside of `space` they are extrapolated linearly from the nearest cell.
         table: (n_entries, n_features) float32, n_features 2 or 4; no more entries than the levels have.
         levels: `Levels.info`, (n_levels, 4) int32.
         space: what the grid covers.
-        rounded: the table as `core.kernels.encoded_network.packed_table` makes it: it is read in the table's place, in
-            half the memory, and the table gets the gradient (as in instant-ngp, which trains in half precision).
+        rounded: the table as `core.kernels.encoded_network.packed_table` makes it: it is read instead of the
+            table, in half the memory, and the table gets the gradient (as in instant-ngp, which trains in half
+            precision).
 
     Returns:
         (n, n_levels * n_features) float32.

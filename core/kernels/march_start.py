@@ -1,7 +1,7 @@
 """Where rays enter and leave a box, and where a march through it begins.
 
-A march's intervals follow each other from the near plane whether or not a ray lies in the box: the first one is found
-in closed form, and so is how many there are until the ray leaves.
+A march's intervals begin at the near plane, whether or not a ray is in the box there: the first one inside is found in
+closed form, and so is their number until the ray leaves.
 """
 
 from functools import lru_cache
@@ -17,10 +17,10 @@ from core.kernels.runtime.launch import launch_runs
 from core.kernels.runtime.types import Float, Floats, Int, Ints, Vec3, Vec3s
 
 _RUN = 256
-"""Rays that a thread of the CPU takes one after the other, sixteen at a time."""
+"""Rays in a run: a thread of the CPU takes them one after the other, sixteen at a time."""
 
 _GRAIN = 16
-"""Runs that are worth a thread."""
+"""Runs that justify one more thread."""
 
 
 @cpp_kernel("march_start.h", "enter_rays", run_over="rays_o")

@@ -1,9 +1,9 @@
 """Marching rays through nested occupancy grids (instant-ngp, appendix E; NerfAcc's multi-level grids).
 
-The law: on a ray, intervals follow each other from the near plane, each `max(step_size, cone_angle * t)` long, and
-never so short that float32 can't tell t from t + step: at least `FLOAT_SPACING * t`. An interval becomes a sample if
-its midpoint lies in the ray's [t_min, t_max) and in an occupied cell of the finest level that contains it. All else
-here is about finding these intervals fast, and about stopping after some and going on.
+The law: a ray is divided from the near plane on into adjacent intervals, each `max(step_size, cone_angle * t)` long,
+and at least `FLOAT_SPACING * t`, so that float32 can tell t from t + step. An interval becomes a sample if its midpoint
+lies in the ray's [t_min, t_max) and in an occupied cell of the finest level that contains it. Everything else here
+serves to find these intervals fast, and to stop after some of them and continue later.
 """
 
 import torch
@@ -19,7 +19,7 @@ from core.kernels.runtime.launch import launch, launch_runs
 from core.kernels.runtime.types import Float, Floats, Int, Ints, Vec2is, Vec3s
 
 _RUN = 1024
-"""Rays that a thread of the CPU takes one after the other, sixteen at a time."""
+"""Rays in a run: a thread of the CPU takes them one after the other, sixteen at a time."""
 
 
 @cpp_kernel("march.h", "march_round", run_over="rays")
@@ -58,7 +58,7 @@ def _pack(
 
 
 class March:
-    """The rounds of a march: where each ray goes on, and how to take the next samples.
+    """A march in rounds: it keeps where each ray goes on, and takes the next samples.
 
     Attributes:
         t_mins, t_maxs: (n_rays,) float32, where each ray lies in the box, the crop and between the planes; a ray with
@@ -66,7 +66,7 @@ class March:
         t_nexts: (n_rays,) float32, where each ray goes on; FAR_AWAY where it is done.
         n_dense: (n_rays,) int32, how many samples each ray would take if every cell were occupied.
         grid_shape: the marched grid's n_levels, nx, ny, nz.
-        by_nerfacc: what takes the rounds where nerfacc's kernels are in use and can; else None.
+        by_nerfacc: marches the rounds by nerfacc's kernels, if these are in use and can; else None.
     """
 
     def __init__(self, grid: GridState, rays: Rays, settings: MarchSettings, jitter: Tensor | None = None):
@@ -85,7 +85,7 @@ class March:
         self.by_nerfacc = None if nerfacc is None else nerfacc.march(grid, rays, settings, self.t_maxs)
 
     def arguments(self) -> list:
-        """As a kernel takes it that marches: grid, origins, directions, steps, where rays end and where they go on."""
+        """Arguments of kernels that march: grid, origins, directions, steps, `t_maxs` and `t_nexts`."""
         return [self._grid, *self._rays[:2], *self._steps, self.t_maxs, self.t_nexts]
 
     def round(self, rays: Tensor, max_samples: int) -> Samples:
@@ -166,7 +166,7 @@ def midpoints(rays: Rays, samples: Samples, directed: bool = True) -> tuple[Tens
     last where the rays have times; and their rays' directions, (n_samples, 3). Differentiable in the intervals.
 
     Args:
-        directed: False: nobody asks for the directions, and where no gradient is recorded there are none, (0, 3).
+        directed: False: the directions aren't wanted; they are then (0, 3) unless gradients are recorded.
     """
     directed = directed or torch.is_grad_enabled()
     positions, directions = _Midpoints.apply(samples.t_starts, samples.t_ends, rays, samples.ray_indices, directed)

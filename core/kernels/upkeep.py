@@ -1,4 +1,4 @@
-"""Upkeep of occupancy values: where cells are looked at, the largest density seen in each, and its folding in."""
+"""Updates occupancy values: chooses points in cells, keeps the largest density seen in each, and folds these in."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,10 @@ from core.kernels.runtime.launch import launch_runs
 from core.kernels.runtime.types import Bools, Float, Floats, Int, LongInts, SignedBytes, Vec3s
 
 UNSEEN = -1.0
-"""In place of a cell's largest value: it was not looked at."""
+"""Stands for a cell's largest value if the cell wasn't evaluated."""
 
 _RUN = 256
-"""Positions that a thread of the CPU takes one after the other."""
+"""Positions in a run: a thread of the CPU takes them one after the other."""
 
 
 @cpp_kernel("upkeep.h", "observe_cells", run_over="positions")
@@ -20,13 +20,13 @@ def _observe(first: Int, last: Int, grid: Grid, positions: Vec3s, sigmas: Floats
 
 
 def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
-    """Keep the largest density * step_size of positions in each cell.
+    """Keep the largest density * step_size in each cell.
 
     Args:
         grid: where its cells lie, see `geometry`.
         seen: (n_levels, nx, ny, nz) float32, updated.
-        positions: (n, 3) float32; outside the grid, the cell at its edge.
-        sigmas: (n,) float32; what is not a number is passed over.
+        positions: (n, 3) float32; those outside the grid count for the nearest cell.
+        sigmas: (n,) float32; NaN is ignored.
     """
     inputs = [grid, positions.contiguous(), sigmas.contiguous(), step_size, seen.view(-1)]
     launch_runs(_observe, (positions.shape[0],), _RUN, inputs, grain=16)
@@ -46,13 +46,13 @@ def _fold(
 
 
 def fold(seen: Tensor, decay: float, occs: Tensor, occ_thre: float, binaries: Tensor, changed: Tensor) -> None:
-    """Make each cell that was looked at the larger of its decayed value and what was seen; forget what was seen.
+    """Set each cell that was evaluated to the larger of its decayed value and the largest one seen, and clear `seen`.
 
     Args:
-        seen, occs: (n_levels, nx, ny, nz) float32, updated. A cell below 0 holds nothing for certain and stays so; what
-            is not a number makes its cell none.
+        seen, occs: (n_levels, nx, ny, nz) float32, updated. A cell below 0 is empty for good and stays so; NaN in
+            `seen` makes its cell NaN.
         occ_thre: cells above it are occupied; at 0, all that may hold something.
-        binaries: bool, whether a cell is occupied, as it was and then as it is.
+        binaries: bool, whether a cell is occupied, updated.
         changed: int8, overwritten: +1 where a cell became occupied, -1 where one became empty.
     """
     cells = [x.view(-1) for x in (seen, occs, binaries, changed)]
@@ -66,7 +66,7 @@ def _points_in(first: Int, last: Int, grid: Grid, cells: LongInts, shares: Float
 
 
 def points_in(grid: Grid, cells: Tensor, shares: Tensor) -> Tensor:
-    """A point in each of some cells.
+    """One point in each of some cells.
 
     Args:
         grid: where its cells lie, see `geometry`.

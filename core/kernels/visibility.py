@@ -18,7 +18,7 @@ _RUN = 1024
 
 
 class Fate(IntEnum):
-    """What becomes of a sample; the same as in `cpp/visibility.h`."""
+    """What becomes of a sample; `cpp/visibility.h` numbers it the same."""
 
     COMPOSITED = 0
     BELOW_ALPHA = 1
