@@ -13,9 +13,9 @@ from viewer.protocol.view_settings import Compare
 from viewer.state.method_draft import MethodDraft, forget_text, question_text
 from viewer.tools.method import METHOD, MethodAnswer, MethodQuestion
 from viewer.widgets import ui
+from viewer.widgets.confirmation import Confirmation
 from viewer.widgets.context import Context
 from viewer.widgets.panel import Panel
-from viewer.widgets.question import Question
 from viewer.widgets.run_plots import RunPlots
 from viewer.widgets.setting_fields import SettingFields
 from viewer.widgets.style import ACCENT, ALARM, DASH, DIM, SECOND
@@ -86,7 +86,7 @@ class MethodPanel(Panel):
             )  # fmt: skip
             button("Revert", style, self._draft.revert, "Back to the method in use.", tag="method.revert",
                    width=half)  # fmt: skip
-        self._question = Question(
+        self._sure_to_start = Confirmation(
             "method", "Start", "The present run is kept for comparison.", self._train, self._stay, style, half, wrap
         )
 
@@ -114,7 +114,7 @@ class MethodPanel(Panel):
             self._compare = button("Compare pictures", style, self._toggle_compare, COMPARE_HELP, tag="method.compare")
             button("Take A up again", style, self._take_up, TAKE_UP_HELP, tag="method.take_up")
             button("Forget A", style, self._ask_to_forget, FORGET_HELP, tag="method.forget")
-        self._letting_go = Question(
+        self._sure_to_forget = Confirmation(
             "method.forget",
             "Forget",
             "Its weights are removed from memory.",
@@ -165,7 +165,7 @@ class MethodPanel(Panel):
         if self._confirming != self._asked or not ready:
             self._confirming = None
         confirming = self._confirming is not None
-        self._question.show(question_text(status, self._draft.chosen) if confirming else "")
+        self._sure_to_start.show(question_text(status, self._draft.chosen) if confirming else "")
         problem = "" if answer is None else answer.problem
         dpg.set_value(self._problem, problem[:1].upper() + problem[1:] + ".")
         dpg.configure_item(self._problem, show=bool(problem))
@@ -190,7 +190,7 @@ class MethodPanel(Panel):
             self._forgetting = None  # A is gone, or is another run by now
         asking = self._forgetting is not None
         dpg.configure_item(self._former, show=former is not None and not asking)
-        self._letting_go.show(forget_text(former) if former is not None and asking else "")
+        self._sure_to_forget.show(forget_text(former) if former is not None and asking else "")
         comparing = self._context.state.comparing is Compare.RUN
         dpg.bind_item_theme(self._compare, self._context.style.chosen if comparing else self._context.style.plain)
         self._plots.show(() if former is None else former.psnrs, status.psnrs)

@@ -168,16 +168,16 @@ class _Histogram:
         if facts is self._facts and threshold == self._threshold:
             return
         self._facts, self._threshold = facts, threshold
-        place = occupancy_plot.place_of(threshold)
-        dpg.set_value(self._line, place)
-        dpg.set_value(self._mark, [[place]])
+        position = occupancy_plot.position_of(threshold)
+        dpg.set_value(self._line, position)
+        dpg.set_value(self._mark, [[position]])
         if facts is None:
             dpg.set_value(self._below, [[], []])
             dpg.set_value(self._above, [[], []])
             return
-        places, below, above = occupancy_plot.bars(facts, threshold)
-        dpg.set_value(self._below, [places, below])
-        dpg.set_value(self._above, [places, above])
+        positions, below, above = occupancy_plot.bars(facts, threshold)
+        dpg.set_value(self._below, [positions, below])
+        dpg.set_value(self._above, [positions, above])
         dpg.set_axis_limits(self._y, 0.0, 1.1 * max(1, int(facts.counts.max())))
 
 

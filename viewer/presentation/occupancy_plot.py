@@ -9,7 +9,7 @@ from core.config.setting import settings_of
 from core.samplers.histogram import BINS_PER_DECADE, DECADES
 from viewer.tools.occupancy import GridFacts
 
-OFF_PLACE = DECADES[0] - 0.5
+OFF_POSITION = DECADES[0] - 0.5
 """The position of a threshold of 0: left of all bins."""
 
 BAR_WIDTH = 0.9 / BINS_PER_DECADE
@@ -17,27 +17,27 @@ BAR_WIDTH = 0.9 / BINS_PER_DECADE
 LIMITS = (DECADES[0] - 0.75, float(DECADES[1]))
 
 LABELS = {-4: "1e-4", -2: "0.01", 0: "1", 2: "100"}
-TICKS = (("off", OFF_PLACE), *((LABELS.get(power, ""), float(power)) for power in range(DECADES[0], DECADES[1] + 1)))
+TICKS = (("off", OFF_POSITION), *((LABELS.get(power, ""), float(power)) for power in range(DECADES[0], DECADES[1] + 1)))
 """The axis' labels and their positions; more would not fit side by side."""
 
 
-def place_of(threshold: float) -> float:
+def position_of(threshold: float) -> float:
     """The position of a threshold on the axis."""
-    return OFF_PLACE if threshold <= 0.0 else min(LIMITS[1], max(float(DECADES[0]), math.log10(threshold)))
+    return OFF_POSITION if threshold <= 0.0 else min(LIMITS[1], max(float(DECADES[0]), math.log10(threshold)))
 
 
-def threshold_at(place: float) -> float:
+def threshold_at(position: float) -> float:
     """The threshold at a position on the axis, to three digits; 0 between the axis' left end and the bins."""
-    if place < 0.5 * (OFF_PLACE + DECADES[0]):
+    if position < 0.5 * (OFF_POSITION + DECADES[0]):
         return 0.0
-    return min(settings_of(MarchSettings)["occ_thre"].high, float(f"{10.0 ** max(place, DECADES[0]):.3g}"))
+    return min(settings_of(MarchSettings)["occ_thre"].high, float(f"{10.0 ** max(position, DECADES[0]):.3g}"))
 
 
 def bars(facts: GridFacts, threshold: float) -> tuple[list[float], list[float], list[float]]:
     """The bins' middles on the axis, their counts below the threshold (0 above), and their counts above (0 below)."""
     edges = np.log10(facts.edges.astype(np.float64))
     middles = 0.5 * (edges[1:] + edges[:-1])
-    above = middles >= place_of(threshold)
+    above = middles >= position_of(threshold)
     return middles.tolist(), np.where(above, 0, facts.counts).tolist(), np.where(above, facts.counts, 0).tolist()
 
 

@@ -73,7 +73,7 @@ class GridTool:
         coverage, now = scene.trainer.coverage, time.perf_counter()
         if now >= self._next_at and self._looked != _state(scene, occ_thre):
             self._next_at, self._looked = now + PERIOD, _state(scene, occ_thre)
-            self.result = look_at(scene, occ_thre)
+            self.result = measure_grid(scene, occ_thre)
             return True
         worked = coverage.advance()
         while worked and time.perf_counter() - now < SLICE_SECONDS and coverage.advance():
@@ -86,7 +86,7 @@ def _state(scene: OpenScene, occ_thre: float) -> tuple[int, float, float]:
     return scene.trainer.step_count, occ_thre, scene.trainer.coverage.done
 
 
-def look_at(scene: OpenScene, occ_thre: float) -> GridFacts:
+def measure_grid(scene: OpenScene, occ_thre: float) -> GridFacts:
     """The grid as it is now; cells above `occ_thre` count as occupied."""
     trainer, grid = scene.trainer, scene.trainer.grid
     found, coverage, seen_by = histogram_of(grid.occs), trainer.coverage, None

@@ -110,7 +110,7 @@ def fit_place(dataset: Dataset) -> Place:
     if dataset.points is None and named.near_plane > 0.0:
         return named  # found when it was opened, from cameras and depths that only its files know
     cameras = dataset.train.cameras
-    depths = (None, None) if dataset.points is None else depth_range(cameras, dataset.points)
+    depths = (None, None) if dataset.points is None else known_depths(cameras, dataset.points)
     return find_place(cameras, *depths)[0]
 
 
@@ -164,7 +164,7 @@ def find_outliers(cameras: Camera) -> Tensor:
     return distances > OUTLIER_DISTANCE * distances.median().clamp_min(1e-9)
 
 
-def depth_range(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:
+def known_depths(cameras: Camera, points: Tensor) -> tuple[float, float] | tuple[None, None]:
     """The depths between which the pictures show points (n, 3), a few outliers aside; None where they show none."""
     points = points[:: max(1, len(points) // _MOST_POINTS)]
     depths = []

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.datasets.checks.poses import Finding, Remedy, names_of
+from core.datasets.checks.poses import Finding, Remedy, list_views
 from core.datasets.dataset import Views, list_names
 from core.datasets.loading.sharpness import sharpness
 
@@ -75,19 +75,19 @@ def find_image_problems(
     """
     empty = tuple(i for i, look in enumerate(looks) if look.empty)
     if empty:
-        text = f"{_of_the_images(empty, train)} are wholly transparent: {names_of(train, empty)}"
+        text = f"{_of_the_images(empty, train)} are wholly transparent: {list_views(train, empty)}"
         yield Finding(text, grave=len(empty) == len(train))
     yield from _equal_pictures(train, looks, test_looks)
     blurred = tuple(index for index, share in rank_by_sharpness(looks) if share < _BLURRED)
     if blurred:
-        text = f"{_of_the_images(blurred, train)} are blurred compared with the others: {names_of(train, blurred)}"
+        text = f"{_of_the_images(blurred, train)} are blurred compared with the others: {list_views(train, blurred)}"
         yield Finding(text, remedy=Remedy.LEAVE_OUT, views=blurred)
     brightness = torch.tensor([look.brightness for look in looks])
     typical = brightness.nanmedian()  # NaN, and then nothing jumps, where all are partly transparent
     jumped = (brightness - typical).abs() > _JUMP * typical.clamp_min(1.0)
     jumps = tuple(jumped.nonzero().flatten().tolist())
     if jumps:
-        text = f"{_of_the_images(jumps, train)} are exposed differently from most: {names_of(train, jumps)}"
+        text = f"{_of_the_images(jumps, train)} are exposed differently from most: {list_views(train, jumps)}"
         yield Finding(text, remedy=Remedy.LEAVE_OUT, views=jumps)
 
 

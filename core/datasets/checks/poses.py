@@ -143,12 +143,12 @@ def _equal_poses(train: Views) -> Iterator[Finding]:
 
 def _finding_on(train: Views, views: tuple[int, ...], what: str) -> Finding:
     """A finding on some cameras, which can be left out unless they are the majority."""
-    text = f"{_of_the_cameras(len(views), train)} {what}{'' if what[-1] == '?' else ':'} {names_of(train, views)}"
+    text = f"{_of_the_cameras(len(views), train)} {what}{'' if what[-1] == '?' else ':'} {list_views(train, views)}"
     most = len(views) > 0.5 * len(train)
     return Finding(text, grave=most, remedy=None if most else Remedy.LEAVE_OUT, views=views)
 
 
-def names_of(views: Views, indices: tuple[int, ...]) -> str:
+def list_views(views: Views, indices: tuple[int, ...]) -> str:
     """The names of some views, as many as fit a line."""
     return list_names([views.names[i] for i in indices], _MOST_NAMES)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from core.config.read_options import ReadOptions
-from core.datasets.bounds.scene_bounds import depth_range
+from core.datasets.bounds.scene_bounds import known_depths
 from core.datasets.dataset import Dataset, Format, Progress
 from core.datasets.loading.assemble import assemble_dataset, multiply_downscale, read_posed_headers
 from core.datasets.loading.colmap_files import check_files
@@ -103,7 +103,7 @@ def dataset_of(
         notes += turned
     train, test, note = hold_out(shots, "view")
     notes += missing + note
-    depths = partial(depth_range, points=model.points)
+    depths = partial(known_depths, points=model.points)
     dataset = assemble_dataset(opened, format_name, (train, test), headers, where, reading, progress, notes, depths)
     return replace(dataset, points=model.points, point_colors=model.colors) if len(model.points) else dataset
 

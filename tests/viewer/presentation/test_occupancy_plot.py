@@ -7,9 +7,9 @@ import torch
 from core.samplers.histogram import histogram_of
 from viewer.presentation.occupancy_plot import (
     LIMITS,
-    OFF_PLACE,
+    OFF_POSITION,
     bars,
-    place_of,
+    position_of,
     position_text,
     seen_by_text,
     threshold_at,
@@ -28,12 +28,12 @@ def facts(**changes) -> GridFacts:
 
 @pytest.mark.parametrize("threshold", [0.0, 1e-5, 0.001, 0.0123, 0.5, 1.0])
 def test_a_threshold_is_recovered_from_its_place(threshold):
-    assert threshold_at(place_of(threshold)) == pytest.approx(threshold, rel=5e-3)
-    assert LIMITS[0] < place_of(threshold) < LIMITS[1]
+    assert threshold_at(position_of(threshold)) == pytest.approx(threshold, rel=5e-3)
+    assert LIMITS[0] < position_of(threshold) < LIMITS[1]
 
 
 def test_places_beyond_the_thresholds_range_give_its_ends():
-    assert threshold_at(LIMITS[0]) == threshold_at(OFF_PLACE) == 0.0
+    assert threshold_at(LIMITS[0]) == threshold_at(OFF_POSITION) == 0.0
     assert threshold_at(LIMITS[1]) == 1.0
     assert threshold_at(-5.0) == 1e-5
 

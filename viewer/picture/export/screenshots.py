@@ -54,13 +54,13 @@ def encode(request: ScreenshotRequest, rgba: np.ndarray, step: int, dataset: str
     channels = 4 if request.transparent else 3
     pixels = np.rint(np.clip(rgba[..., :channels], 0.0, 1.0) * 255.0).astype(np.uint8)
     chunk = PngImagePlugin.PngInfo()
-    chunk.add_itxt(KEYWORD, json.dumps(describe(request, step, dataset) | more, ensure_ascii=False))
+    chunk.add_itxt(KEYWORD, json.dumps(metadata_of(request, step, dataset) | more, ensure_ascii=False))
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, format="PNG", pnginfo=chunk)
     return encoded.getvalue()
 
 
-def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, Any]:
+def metadata_of(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, Any]:
     """A picture's metadata, as JSON types."""
     view = request.view
     return {
@@ -87,7 +87,7 @@ def describe(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, A
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """The metadata of one of our pictures, as `describe` wrote them.
+    """The metadata of one of our pictures, as `metadata_of` wrote them.
 
     Raises:
         FirstlightError: the file doesn't exist, is no PNG, or is not one of ours; the message names it.

@@ -7,7 +7,7 @@ from PIL import Image, PngImagePlugin
 
 from core.config.march import MarchSettings
 from core.errors import FirstlightError
-from viewer.picture.export.screenshots import KEYWORD, describe, read_metadata, request_from, save
+from viewer.picture.export.screenshots import KEYWORD, metadata_of, read_metadata, request_from, save
 from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, Split, ViewRequest
 from viewer.protocol.view_settings import Compare, CompareAs, Mode, ViewSettings
 
@@ -75,12 +75,12 @@ def test_both_sides_of_a_comparison_are_restored(tmp_path):
     metadata = read_metadata(save(replace(asked, view=compared), picture(), "demo", 1, "d"))
     assert request_from(metadata).view == compared
     runs = replace(compared, runs=("before", "now"), view=replace(view, compare=Compare.RUN))
-    assert request_from(json.loads(json.dumps(describe(replace(asked, view=runs), 1, "d")))).view == runs
+    assert request_from(json.loads(json.dumps(metadata_of(replace(asked, view=runs), 1, "d")))).view == runs
 
 
 def test_a_picture_from_before_there_were_comparisons_is_read(tmp_path):
     asked = request(tmp_path)
-    metadata = json.loads(json.dumps(describe(asked, 1, "d")))
+    metadata = json.loads(json.dumps(metadata_of(asked, 1, "d")))
     for name in ("compare", "compare_as", "divider", "blend"):
         del metadata["view"][name]
     del metadata["other"], metadata["photo"], metadata["runs"]
@@ -90,7 +90,7 @@ def test_a_picture_from_before_there_were_comparisons_is_read(tmp_path):
 def test_a_picture_whose_tint_had_its_former_name_is_read(tmp_path):
     asked = request(tmp_path)
     asked = replace(asked, view=replace(asked.view, view=replace(asked.view.view, tint_strength=0.4)))
-    metadata = json.loads(json.dumps(describe(asked, 1, "d")))
+    metadata = json.loads(json.dumps(metadata_of(asked, 1, "d")))
     metadata["view"]["opacity_tint"] = metadata["view"].pop("tint_strength")
     assert request_from(metadata).view == asked.view
 
@@ -132,14 +132,14 @@ def test_broken_or_foreign_metadata_is_refused(tmp_path, text):
     ],
 )
 def test_metadata_that_does_not_fit_is_refused(tmp_path, entry, value):
-    metadata = json.loads(json.dumps(describe(request(tmp_path), 1, "d"))) | {entry: value}
+    metadata = json.loads(json.dumps(metadata_of(request(tmp_path), 1, "d"))) | {entry: value}
     with pytest.raises(FirstlightError, match="metadata"):
         request_from(metadata)
 
 
 @pytest.mark.parametrize("entry", ["camera", "march", "height", "transparent"])
 def test_missing_metadata_is_named(tmp_path, entry):
-    metadata = describe(request(tmp_path), 1, "d")
+    metadata = metadata_of(request(tmp_path), 1, "d")
     del metadata[entry]
     with pytest.raises(FirstlightError, match=f"lacks '{entry}'"):
         request_from(metadata)
@@ -155,8 +155,8 @@ def test_an_unwritable_folder_is_an_error(tmp_path):
 def test_a_pictures_time_is_restored_and_earlier_pictures_have_none(tmp_path):
     asked = request(tmp_path)
     moved = replace(asked, view=replace(asked.view, pose=replace(asked.view.pose, time=0.25)))
-    assert request_from(describe(moved, 1, "d")).view.pose == moved.view.pose
-    metadata = describe(asked, 1, "d")
+    assert request_from(metadata_of(moved, 1, "d")).view.pose == moved.view.pose
+    metadata = metadata_of(asked, 1, "d")
     del metadata["camera"]["time"]
     assert request_from(metadata).view.pose == asked.view.pose
     for wrong in (1.5, "noon", [0.5]):

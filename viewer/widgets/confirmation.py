@@ -9,7 +9,7 @@ from viewer.widgets.style import ACCENT, Style
 from viewer.widgets.widgets import button
 
 
-class Question:
+class Confirmation:
     """A part of a panel that is shown while there is something to ask.
 
     Args:
