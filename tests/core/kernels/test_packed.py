@@ -160,7 +160,7 @@ def test_median_depths_equal_the_twins_and_a_slabs_closed_form():
     assert float(median_depths(0.1 * slab[0], *slab[1:])) == math.inf
 
 
-def test_weights_and_transmittance_sum_to_one():
+def test_weights_are_nonnegative_sum_to_at_most_one_and_grow_with_density():
     info, sigmas, t_starts, t_ends = random_samples([50] * 20)
     weights, _ = render_weights(sigmas * 10, t_starts, t_ends, info)
     sums = accumulate_along_rays(weights, torch.ones(weights.shape[0], 1), info)

@@ -29,7 +29,7 @@ from core.samplers.stratified import StratifiedSettings
 from core.training.build import Overrides, moved_trainer, new_trainer, settings_for
 from core.training.methods import DEFAULT_FIELD, DEFAULT_SAMPLER, method_settings, refuse
 from core.training.snapshot import load_snapshot, save_snapshot
-from tests.core.datasets.bounds.test_forward_facing import strewn
+from tests.core.datasets.bounds.test_forward_facing import hand_held
 from tests.photos import write_llff
 from tests.scenes import BOX, SMALL_FIELD, SMALL_TRAINING, Fog, camera
 
@@ -180,7 +180,7 @@ def test_every_combination_trains_renders_and_resumes_from_a_snapshot(field, sam
 @pytest.fixture(scope="module")
 def forward_facing(tmp_path_factory):
     """Photos from cameras that face one way, in a place with several levels."""
-    cameras = strewn()
+    cameras = hand_held()
     images = torch.randint(
         256, (len(cameras), 16, 16, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
     )
