@@ -5,9 +5,9 @@ recomputes hidden activations, which is faster than storing them. On processors 
 products in bfloat16 run in these, many times as fast as float32 in vectors.
 """
 
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import accumulate
-from typing import NamedTuple
 
 import torch
 import warp as wp
@@ -22,7 +22,8 @@ _WORTH_A_THREAD = 1 << 10
 """Rows that justify one more thread."""
 
 
-class Network(NamedTuple):
+@dataclass(frozen=True)
+class Network:
     """The sizes that a network's kernels are compiled for; `cpp/mlp.h` has the same type.
 
     Attributes:
@@ -36,7 +37,7 @@ class Network(NamedTuple):
     in_tiles: bool
     junction: int = 0
 
-    @property
+    @cached_property
     def shapes(self) -> list[tuple[int, int]]:
         """(n_in, n_out) of each layer."""
         n_in = list(self.sizes[:-1])
@@ -44,14 +45,14 @@ class Network(NamedTuple):
             n_in[self.junction] += N_HARMONICS
         return list(zip(n_in, self.sizes[1:], strict=True))
 
-    @property
+    @cached_property
     def n_packed(self) -> int:
         """Floats of scratch for the weights that a thread packs, for the forward and for the backward pass."""
         rows, words_halved = (32, 2) if self.in_tiles else (1, 1)
         factors = [factor for n_in, n_out in self.shapes for factor in ((n_in, n_out), (n_out, n_in))]
         return sum(_up(n_rows, rows) * _up(n_columns, 16) // words_halved for n_rows, n_columns in factors)
 
-    @property
+    @cached_property
     def gradients_at(self) -> list[int]:
         """Offsets of each layer's gradients, (n_out, n_in) padded to whole vectors, and their total size."""
         return [0, *accumulate(_up(n_out, 16) * _up(n_in, 16) for n_in, n_out in self.shapes)]
@@ -124,7 +125,7 @@ def network_outputs(x: Tensor, weights: list[Tensor], in_tiles: bool) -> Tensor:
     Returns:
         (n, n_out of the last layer) float32.
     """
-    network, x = Network(sizes_of(weights), in_tiles), x.contiguous()
+    network, x = network_of(weights, in_tiles), x.contiguous()
     parts, matrices, scratch = prepared(x, weights, network)
     outputs = torch.empty(x.shape[0], network.sizes[-1])
     inputs = [parts, x.view(-1), matrices, scratch, outputs.view(-1)]
@@ -144,7 +145,7 @@ def network_gradients(
     Returns:
         The gradient of x, (n, n_in), or None; and those of each layer's weights.
     """
-    network, x = Network(sizes_of(weights), in_tiles), x.contiguous()
+    network, x = network_of(weights, in_tiles), x.contiguous()
     parts, matrices, scratch = prepared(x, weights, network)
     weight_grads, input_grads = room_for_gradients(x, parts, network, wants_inputs)
     inputs = [parts, x.view(-1), grads.contiguous().view(-1), matrices, scratch]
@@ -175,6 +176,11 @@ def sized_gradients(weight_grads: Tensor, network: Network) -> list[Tensor]:
     ]
 
 
-def sizes_of(weights: list[Tensor]) -> tuple[int, ...]:
-    """The first layer's inputs, and each layer's outputs, see `Network.sizes`."""
-    return (weights[0].shape[1], *(weight.shape[0] for weight in weights))
+def network_of(weights: list[Tensor], in_tiles: bool, junction: int = 0) -> Network:
+    """The network with these weights: the same object each time, so that its layout is computed once."""
+    return _network((weights[0].shape[1], *(weight.shape[0] for weight in weights)), in_tiles, junction)
+
+
+@cache
+def _network(sizes: tuple[int, ...], in_tiles: bool, junction: int) -> Network:
+    return Network(sizes, in_tiles, junction)

@@ -11,7 +11,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.network import Network, prepared, room_for_gradients, sized_gradients, sizes_of
+from core.kernels.network import Network, network_of, prepared, room_for_gradients, sized_gradients
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch, made_once
 from core.kernels.runtime.types import Float, Floats, Int
@@ -36,7 +36,7 @@ class Layers(NamedTuple):
 
     def network(self) -> Network:
         """The sizes of both networks, as those of one."""
-        return Network(sizes_of(self.weights), self.in_tiles, self.junction)
+        return network_of(self.weights, self.in_tiles, self.junction)
 
 
 def radiance_outputs(encoded: Tensor, directions: Tensor, layers: Layers) -> tuple[Tensor, Tensor]:

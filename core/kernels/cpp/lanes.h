@@ -22,7 +22,7 @@
 #else
 // Without min_vector_width clang would split rows into vectors of 256 bits. Functions that would be inlined in the end
 // are inlined at once, which saves the compiler from optimizing them twice; an APART_FN stays a call, so that it
-// doesn't take registers from its callers.
+// doesn't take registers from its callers, or is compiled only once: Warp calls each kernel's function in two loops.
 #define KERNEL_FN __attribute__((always_inline)) inline
 #define WIDE_FN __attribute__((always_inline, min_vector_width(512))) inline
 #define APART_FN __attribute__((internal_linkage, noinline, min_vector_width(512))) inline

@@ -13,6 +13,9 @@ namespace firstlight {
 
 // A network's sizes, and the layout of a thread's activations, packed weights and gradients.
 //
+// Initialize constants with the functions that take a layer, and use these constants: in other expressions clang calls
+// the recursive ones at run time, which makes tiles a third slower.
+//
 // Products: `Vectors` or `Tiles`. JUNCTION: the layer whose input is the previous layer's output, without a ReLU,
 // followed by a direction's harmonics; 0: no layer's. SIZES: the first layer's inputs, and each layer's outputs.
 template <class Products_, int JUNCTION_, int... SIZES>
@@ -59,9 +62,14 @@ struct Room {
     typename Net::Number* activations;
     float *sums, *first_grads;  // the latter: gradients that a junction adds to its first feature's
     float* packed;
-
-    KERNEL_FN typename Net::Number* h(int k) const { return activations + Net::h_at(k); }
 };
+
+// The address of h(K).
+template <int K, class Net>
+KERNEL_FN typename Net::Number* layer_input(const Room<Net>& room) {
+    constexpr int AT = Net::h_at(K);
+    return room.activations + AT;
+}
 
 // The rows of one part of a launch.
 struct Part {
@@ -79,13 +87,14 @@ KERNEL_FN void pack_weights(const float* weights, float* packed) {
     typedef typename Net::Number Number;
     if constexpr (K < Net::N_LAYERS) {
         constexpr int N_IN = Net::n_in(K), N_OUT = Net::n_out(K), N_GIVEN = Net::SIZE[K];
+        constexpr int AT = Net::packed_at(K), BACK_AT = Net::packed_back_at(K);
         for (int o = 0; o < N_OUT; ++o)
             for (int k = 0; k < N_IN; ++k)
-                Products::packed_at(packed + Net::packed_at(K), k, o, N_OUT) = (Number)weights[o * N_IN + k];
+                Products::packed_at(packed + AT, k, o, N_OUT) = (Number)weights[o * N_IN + k];
         if constexpr (BACKWARD)
             for (int o = 0; o < N_OUT; ++o)
                 for (int k = 0; k < N_GIVEN; ++k)  // harmonics need no gradient
-                    Products::packed_at(packed + Net::packed_back_at(K), o, k, N_IN) = (Number)weights[o * N_IN + k];
+                    Products::packed_at(packed + BACK_AT, o, k, N_IN) = (Number)weights[o * N_IN + k];
         pack_weights<Net, BACKWARD, K + 1>(weights + N_IN * N_OUT, packed);
     }
 }
@@ -93,19 +102,20 @@ KERNEL_FN void pack_weights(const float* weights, float* packed) {
 // Fills h(K) with ROWS rows, of which `n_left` exist; the others are zeros.
 template <class Net, int K>
 WIDE_FN void take_rows(const Room<Net>& room, const float* rows, int n_left) {
-    constexpr int N = Net::SIZE[K], STRIDE = Net::stride(K);
+    constexpr int N = Net::SIZE[K], WIDTH = up(N, 16), STRIDE = Net::stride(K);
+    auto* h = layer_input<K>(room);
     for (int r = 0; r < ROWS; ++r)
-        for (int c = 0; c < up(N, 16); c += 16)
-            Net::Products::put(
-                room.h(K) + r * STRIDE + c, r < n_left ? load_some(rows + (size_t)r * N + c, N - c) : Vec16f{});
+        for (int c = 0; c < WIDTH; c += 16)
+            Net::Products::put(h + r * STRIDE + c, r < n_left ? load_some(rows + (size_t)r * N + c, N - c) : Vec16f{});
 }
 
 // Writes the first `n_left` of sixteen rows of N sums.
 template <int N>
 WIDE_FN void give_rows(const float* sums, float* rows, int n_left) {
+    constexpr int WIDTH = up(N, 16);
     for (int r = 0; r < 16; ++r)
-        for (int c = 0; c < up(N, 16); c += 16) {
-            const Vec16f x = *(const Vec16f*)(sums + r * up(N, 16) + c);
+        for (int c = 0; c < WIDTH; c += 16) {
+            const Vec16f x = *(const Vec16f*)(sums + r * WIDTH + c);
             if (r < n_left) store_some(rows + (size_t)r * N + c, x, N - c);
         }
 }
@@ -113,9 +123,9 @@ WIDE_FN void give_rows(const float* sums, float* rows, int n_left) {
 // room.sums = the output of layer K for sixteen rows from `b` on, before its ReLU.
 template <class Net, int K>
 WIDE_FN void multiply(const Room<Net>& room, int b) {
-    constexpr int STRIDE = Net::stride(K);
+    constexpr int STRIDE = Net::stride(K), PACKED_AT = Net::packed_at(K);
     Net::Products::template product<Net::n_in(K), Net::n_out(K), STRIDE>(
-        room.h(K) + b * STRIDE, room.packed + Net::packed_at(K), room.sums);
+        layer_input<K>(room) + b * STRIDE, room.packed + PACKED_AT, room.sums);
 }
 
 // Layers K to N_LAYERS - 2: each writes the next one's input, sixteen rows at a time; NaN stays NaN. At the junction,
@@ -128,7 +138,7 @@ WIDE_FN void hidden_layers(const Room<Net>& room, int row, int n_left, const Jun
         constexpr int N = Net::SIZE[K + 1], WIDTH = up(N, 16), STRIDE = Net::stride(K + 1);
         for (int b = 0; b < ROWS; b += 16) {
             multiply<Net, K>(room, b);
-            auto* next = room.h(K + 1) + b * STRIDE;
+            auto* next = layer_input<K + 1>(room) + b * STRIDE;
             for (int r = 0; r < 16; ++r)
                 for (int c = 0; c < WIDTH; c += 16) {
                     const Vec16f x = *(const Vec16f*)(room.sums + r * WIDTH + c);
@@ -150,12 +160,12 @@ WIDE_FN void layers_back(const Room<Net>& room, int row, int n_left, float* weig
     typedef typename Net::Products Products;
     constexpr int N_IN = Net::n_in(K), N_OUT = Net::n_out(K), WIDTH = up(N_IN, 16);
     constexpr int H_STRIDE = Net::stride(K), G_STRIDE = Net::stride(K + 1);
-    auto *h = room.h(K), *g = room.h(K + 1);
-    Products::template add_weight_gradients<N_OUT, G_STRIDE, N_IN, H_STRIDE>(g, h, weight_grads + Net::gradients_at(K));
+    constexpr int PACKED_AT = Net::packed_back_at(K), GRADIENTS_AT = Net::gradients_at(K);
+    auto *h = layer_input<K>(room), *g = layer_input<K + 1>(room);
+    Products::template add_weight_gradients<N_OUT, G_STRIDE, N_IN, H_STRIDE>(g, h, weight_grads + GRADIENTS_AT);
     if (K == 0 && !input_grads) return;
     for (int b = 0; b < ROWS; b += 16) {
-        Products::template product<N_OUT, N_IN, G_STRIDE>(
-            g + b * G_STRIDE, room.packed + Net::packed_back_at(K), room.sums);
+        Products::template product<N_OUT, N_IN, G_STRIDE>(g + b * G_STRIDE, room.packed + PACKED_AT, room.sums);
         if constexpr (K == 0) {
             give_rows<N_IN>(room.sums, input_grads + (size_t)(row + b) * N_IN, n_left - b);
         } else
@@ -240,7 +250,7 @@ struct TakeGradients {
 //
 // matrices: all layers' weights, see `pack_weights`. scratch: N_PACKED zeros for each part.
 template <class Net, int N_PACKED>
-WIDE_FN void network_ahead(
+APART_FN void network_ahead(
     int part, int n_parts, const wp::array_t<float>& inputs, const wp::array_t<float>& matrices,
     const wp::array_t<float>& scratch, const wp::array_t<float>& outputs) {
     static_assert(N_PACKED == Net::n_packed(), "the caller's scratch has another size");
@@ -252,7 +262,7 @@ WIDE_FN void network_ahead(
 // Kernel: the backward pass for the outputs' gradients `grads`: adds to weight_grads, N_GRADIENTS for each part, and
 // fills input_grads (n, n_in) if it has data.
 template <class Net, int N_PACKED, int N_GRADIENTS>
-WIDE_FN void network_back(
+APART_FN void network_back(
     int part, int n_parts, const wp::array_t<float>& inputs, const wp::array_t<float>& grads,
     const wp::array_t<float>& matrices, const wp::array_t<float>& scratch, const wp::array_t<float>& weight_grads,
     const wp::array_t<float>& input_grads) {

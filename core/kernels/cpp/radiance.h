@@ -43,16 +43,16 @@ WIDE_FN Vec16f sigmoid_slope(Vec16f sigmoid) { return sigmoid * (1.0f - sigmoid)
 template <class Net>
 WIDE_FN Vec16f append_harmonics_to(
     typename Net::Number* behind, const float* directions, float steepness, int row, int n_left, const float* sums) {
-    constexpr int N_FEATURES = Net::SIZE[Net::JUNCTION];
+    constexpr int WIDTH = up(Net::SIZE[Net::JUNCTION], 16), STRIDE = Net::stride(Net::JUNCTION);
     alignas(64) float direction[3][16] = {}, logarithms[16];
     for (int r = 0; r < 16 && r < n_left; ++r)
         for (int axis = 0; axis < 3; ++axis) direction[axis][r] = directions[(size_t)(row + r) * 3 + axis];
-    for (int r = 0; r < 16; ++r) logarithms[r] = sums[r * up(N_FEATURES, 16)];
+    for (int r = 0; r < 16; ++r) logarithms[r] = sums[r * WIDTH];
     typedef float Vector __attribute__((vector_size(64)));  // as a template's argument, `Vec16f` is this
     Vector harmonics[N_HARMONICS];
     harmonics_of(*(const Vector*)direction[0], *(const Vector*)direction[1], *(const Vector*)direction[2], harmonics);
     transpose((Vec16u*)harmonics);
-    for (int r = 0; r < 16; ++r) Net::Products::put(behind + r * Net::stride(Net::JUNCTION), harmonics[r]);
+    for (int r = 0; r < 16; ++r) Net::Products::put(behind + r * STRIDE, harmonics[r]);
     return steepness * *(const Vec16f*)logarithms;
 }
 
@@ -91,10 +91,10 @@ struct GiveColors {
     float* rgbs;
 
     WIDE_FN void operator()(int row, int n_left, const float* sums) const {
-        constexpr int N = Net::n_outputs();
+        constexpr int N = Net::n_outputs(), WIDTH = up(N, 16);
         alignas(64) float close[16 * N];
         for (int r = 0; r < 16; ++r)
-            for (int c = 0; c < N; ++c) close[r * N + c] = sums[r * up(N, 16) + c];
+            for (int c = 0; c < N; ++c) close[r * N + c] = sums[r * WIDTH + c];
         for (int c = 0; c < 16 * N; c += 16)
             store_some(rgbs + (size_t)row * N + c, sigmoid_of(*(const Vec16f*)(close + c)), n_left * N - c);
     }
@@ -106,24 +106,23 @@ struct TakeColorGradients {
     const float *rgbs, *rgb_grads;
 
     WIDE_FN void operator()(const Room<Net>& room, int row, int n_left) const {
-        constexpr int N = Net::n_outputs();
+        constexpr int N = Net::n_outputs(), STRIDE = Net::stride(Net::N_LAYERS);
         alignas(64) float close[ROWS * N];
         for (int c = 0; c < ROWS * N; c += 16) {
             const size_t at = (size_t)row * N + c;
             const int left = n_left * N - c;
             *(Vec16f*)(close + c) = sigmoid_slope(load_some(rgbs + at, left)) * load_some(rgb_grads + at, left);
         }
-        auto* grads = room.h(Net::N_LAYERS);
+        auto* grads = layer_input<Net::N_LAYERS>(room);
         for (int r = 0; r < ROWS; ++r)
-            for (int c = 0; c < N; ++c)
-                grads[r * Net::stride(Net::N_LAYERS) + c] = (typename Net::Number)close[r * N + c];
+            for (int c = 0; c < N; ++c) grads[r * STRIDE + c] = (typename Net::Number)close[r * N + c];
     }
 };
 
 // Kernel: sigmas (n,) = scale * exp(steepness * the first feature), and rgbs (n, 3), for inputs (n, n_in) seen along
 // directions (n, 3), for the samples of a part. See `network_ahead` for the other arguments.
 template <class Net, int N_PACKED>
-WIDE_FN void radiance_ahead(
+APART_FN void radiance_ahead(
     int part, int n_parts, float steepness, float scale, const wp::array_t<float>& inputs,
     const wp::array_t<float>& directions, const wp::array_t<float>& matrices, const wp::array_t<float>& scratch,
     const wp::array_t<float>& sigmas, const wp::array_t<float>& rgbs) {
@@ -137,7 +136,7 @@ WIDE_FN void radiance_ahead(
 // Kernel: the backward pass for gradients of the densities and of the colours; `rgbs` are the forward pass's. See
 // `network_back` for the other arguments.
 template <class Net, int N_PACKED, int N_GRADIENTS>
-WIDE_FN void radiance_back(
+APART_FN void radiance_back(
     int part, int n_parts, float steepness, float scale, const wp::array_t<float>& inputs,
     const wp::array_t<float>& directions, const wp::array_t<float>& rgbs, const wp::array_t<float>& sigma_grads,
     const wp::array_t<float>& rgb_grads, const wp::array_t<float>& matrices, const wp::array_t<float>& scratch,

@@ -33,8 +33,9 @@ WIDE_FN void store_some(float* to, Vec16f x, int n) {
         for (int j = 0; j < n; ++j) to[j] = x[j];
 }
 
-// Transposes a matrix of 16 x 16 words: its halves are interleaved four times, like cards in a riffle shuffle.
-WIDE_FN void transpose(Vec16u* rows) {
+// Transposes a matrix of 16 x 16 words: its halves are interleaved four times, like cards in a riffle shuffle. It is
+// not a WIDE_FN: the compiler optimizes it once and then inlines it, rather than optimize each inlined copy.
+__attribute__((internal_linkage, min_vector_width(512))) inline void transpose(Vec16u* rows) {
     for (int turn = 0; turn < 4; ++turn) {
         Vec16u mixed[16];
         for (int i = 0; i < 8; ++i) {
