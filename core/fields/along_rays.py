@@ -1,4 +1,4 @@
-"""What the path asks about samples on rays: of a `Field` at their places, or of nerfacc's functions along the rays."""
+"""Densities and colours of samples on rays, from a `Field`, or from functions as nerfacc takes them."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ from core.kernels.marching import midpoints
 
 
 class AlongRays:
-    """A field in the form of nerfacc's functions, which know the rays themselves; `render_rays` takes it as a field.
+    """A field defined by nerfacc's two functions, which know the rays themselves; `render_rays` takes it as a field.
 
-    Both get `t_starts` and `t_ends`, (n_samples,) float32, and `ray_indices`, (n_samples,) int64, which count the rays
-    that are rendered together. They aren't called where there are no samples.
+    Both are called with `t_starts` and `t_ends`, (n_samples,) float32, and `ray_indices`, (n_samples,) int64, indices
+    of the rays that are rendered together. They aren't called without samples.
 
     Args:
-        sigma_fn: gives densities (n_samples,) or (n_samples, 1), at least 0; it decides which samples are kept.
-        rgb_sigma_fn: gives colours (n_samples, 3) and such densities; they make the pixels, and are learnt from.
+        sigma_fn: returns densities (n_samples,) or (n_samples, 1), at least 0, which decide which samples are kept.
+        rgb_sigma_fn: returns colours (n_samples, 3) and such densities, which make the pixels and get gradients.
     """
 
     def __init__(self, sigma_fn: Callable[..., Tensor], rgb_sigma_fn: Callable[..., tuple[Tensor, Tensor]]):
@@ -51,7 +51,7 @@ class AlongRays:
 
 
 AnyField = Field | AlongRays
-"""What samplers and `core.rendering.render.render_rays` take."""
+"""The fields that samplers and `core.rendering.render.render_rays` accept."""
 
 
 def densities_at(field: AnyField, rays: Rays, samples: Samples) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,7 @@ def colors_at(
     """Colours (n_samples, 3) and densities (n_samples,) of samples, differentiable.
 
     Args:
-        known: what `densities_at` gave for them; None: it is asked for anew.
+        known: what `densities_at` returned for them; None: it is evaluated again.
     """
     if isinstance(field, AlongRays):
         return field.colors(samples)

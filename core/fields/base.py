@@ -1,4 +1,4 @@
-"""What a radiance field is: what the path asks it, and what the registry knows about it."""
+"""The interface of radiance fields: what the path calls, and what the registry knows."""
 
 import math
 from abc import ABC, abstractmethod
@@ -15,29 +15,29 @@ from core.config.types import Precision
 from core.kernels.fused_march import EncodedDensity
 
 PIECE = 1 << 20
-"""Samples that a field evaluates at once where no gradient is recorded."""
+"""Samples that a field evaluates at once if no gradient is recorded."""
 
 
 T = TypeVar("T", Tensor, tuple[Tensor, Tensor])
 
 _SHORT_CUTS = {"density_alone": ("density",), "march_density": ("density",), "radiance": ("density", "color")}
-"""Methods that give sooner what others give, and which others these are."""
+"""Methods that are faster ways to the results of others, and these others."""
 
 
 class Field(ABC):
-    """A radiance field: density from a position, colour from what the density knew and a direction.
+    """A radiance field: density from a position, colour from the density's features and a direction.
 
-    On a CPU several threads may ask at once. `density` and `color` say what a field is; the methods below them are
-    short cuts, which give the same up to rounding, and sooner where a field has its own.
+    On a CPU several threads may call it at the same time. `density` and `color` define a field; the methods below them
+    are short cuts, which return the same up to rounding, and which a field may override with faster code.
 
-    A short cut holds for the `density` and `color` that its class has. A class that derives from such a field and
-    replaces one of these gets the defaults back for the short cuts past it, unless it has short cuts of its own: what
-    it says is never passed over. That is settled when the class is made; methods that are put on an instance, or on a
-    class later, are not looked at.
+    A short cut belongs to the `density` and `color` of the class that defines it. If a derived class overrides one of
+    these, the short cuts past it become the defaults again, unless it overrides them too: its own methods are never
+    bypassed. This is decided when the class is created; methods assigned to an instance, or to a class later, don't
+    count.
 
     Attributes:
-        dynamic: whether it looks at times.
-        smooth: whether its densities and colours have gradients along positions.
+        dynamic: whether it depends on time.
+        smooth: whether its densities and colours are differentiable in positions.
     """
 
     dynamic: bool = False
@@ -55,11 +55,11 @@ class Field(ABC):
 
     @abstractmethod
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Densities, and what the colour needs to know from them.
+        """Densities, and the features from which `color` computes colours.
 
         Args:
-            positions: (n, 3) float32 in scene units; or (n, 4) where the scene's views carry times, with the time
-                last, 0 to 1. A static field looks at the first three only; without times a dynamic one is at time 0.
+            positions: (n, 3) float32 in scene units; or (n, 4) if the scene's views have times, with the time last,
+                0 to 1. A static field uses the first three columns only; without times a dynamic one is at time 0.
 
         Returns:
             sigmas: (n,) float32, at least 0, per scene unit.
@@ -72,11 +72,11 @@ class Field(ABC):
 
     @torch.no_grad()
     def density_alone(self, positions: Tensor) -> Tensor:
-        """The sigmas (n,) of `density`, without gradient, where nobody is going to ask for the colours."""
+        """The sigmas (n,) of `density`, without gradient, if colours aren't needed."""
         return self.density(positions)[0]
 
     def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-        """The rgbs (n, 3) of `color` and the sigmas (n,) of `density` together, with gradient.
+        """The rgbs (n, 3) of `color` and the sigmas (n,) of `density`, with gradient.
 
         Args:
             positions: (n, 3 or 4), see `density`.
@@ -86,7 +86,7 @@ class Field(ABC):
         return self.color(features, directions), sigmas
 
     def march_density(self, keeps_features: bool) -> EncodedDensity | None:
-        """The density as a march evaluates it itself; None: it asks `density` between its rounds.
+        """The density in a form that a march evaluates itself; None: the march calls `density` between its rounds.
 
         Args:
             keeps_features: whether the march keeps the features that `color` needs.
@@ -98,25 +98,25 @@ class LearntField(Field, nn.Module):
     """A field whose parameters are trained.
 
     Attributes:
-        averaged: whether the mean of its last weights may be shown in its place.
+        averaged: whether the running mean of its weights may be shown instead of it.
     """
 
     averaged: bool = True
 
     def rounded_readers(self) -> dict[nn.Parameter, Callable[[Tensor], None]]:
-        """The parameters that are read in bfloat16, each with the function that takes its rounded values from the
+        """The parameters that kernels read in bfloat16, each with a function that receives its rounded values from the
         optimiser, see `core.training.optimizer.Adam`."""
         return {}
 
 
 class Conditions(NamedTuple):
-    """What the usual settings of a field depend on.
+    """The conditions that a field's usual settings depend on.
 
     Attributes:
         device: "cpu" or "cuda".
         precision: the fastest number format of the device, see `core.kernels.runtime.device.fastest_precision`.
         nested: whether the scene fills several nested boxes.
-        pixels: of a training view, across what the field covers.
+        pixels: how many pixels of a training view span the space that the field covers.
     """
 
     device: str
@@ -127,28 +127,28 @@ class Conditions(NamedTuple):
 
 @dataclass(frozen=True)
 class FieldSettings:
-    """The settings of a field, see `core.config.setting`. Each field derives a class of its own: the type of settings
-    says which field they belong to."""
+    """The base class of a field's settings, see `core.config.setting`. Each field has a class of its own, which
+    identifies the field."""
 
     def __post_init__(self) -> None:
         validate(self)
 
     @classmethod
     def usual(cls, conditions: Conditions) -> Self:
-        """The settings where nothing else is asked for: by default those that each value has in the class."""
+        """The settings that are used unless the user chooses others; by default the class's own defaults."""
         return cls()
 
     def training(self, usual: TrainSettings) -> TrainSettings:
         """How a field of these settings is trained.
 
         Args:
-            usual: what suits the device and the scene, for a hash grid.
+            usual: training that suits the device and the scene for a hash grid.
         """
         return usual
 
     @property
     def own_name(self) -> str:
-        """The name of a field that is in no registry, "" for all others."""
+        """The name of a field that isn't registered, a user's own; "" for all others."""
         return ""
 
 
@@ -179,10 +179,10 @@ class FieldKind(NamedTuple):
 
 
 def in_pieces(evaluate: Callable[..., T], *columns: Tensor) -> T:
-    """What a field's `density` or `color` gives for columns of n rows, in pieces where no gradient is recorded.
+    """Call a field's `density` or `color` on columns of n rows, piece by piece if no gradient is recorded.
 
-    A network's activations take many times the memory of what goes in and comes out: `PIECE` bounds them however many
-    samples the rays have. Where gradients are recorded all activations are kept anyway, so it is one call.
+    A network's activations take many times the memory of its inputs and outputs; `PIECE` bounds them for any number of
+    samples. If gradients are recorded, all activations are kept anyway, so it is one call.
     """
     if torch.is_grad_enabled() or columns[0].shape[0] <= PIECE:
         return evaluate(*columns)

@@ -1,4 +1,4 @@
-"""Checks what code that isn't ours returns for samples: shapes, and densities below 0."""
+"""Checks what a user's code returns for samples: shapes, and that densities are at least 0."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ def checked_densities(given: Any, n: int, who: str) -> Tensor:
     """Densities (n,) float32, of (n,) or (n, 1) of any number format.
 
     Args:
-        who: what gave them, for the message.
+        who: what returned them, for the message.
 
     Raises:
-        FieldError: they have another shape, or one is below 0, which is looked for on the CPU only: elsewhere it would
-            wait for the device. NaN passes: training reports it.
+        FieldError: they have another shape, or one is below 0, which is checked on the CPU only, as it would wait for
+            a GPU. NaN passes: training reports it.
     """
     if not isinstance(given, Tensor) or given.shape not in ((n,), (n, 1)):
         raise FieldError(
@@ -33,7 +33,7 @@ def checked_columns(given: Any, n: int, n_columns: int | None, what: str, who: s
 
     Args:
         n_columns: 3 for colours; None: any number.
-        what: they are; who: what gave them, for the message.
+        what: what they are; who: what returned them; both for the message.
 
     Raises:
         FieldError: they have another shape.

@@ -1,8 +1,8 @@
 """A plain voxel grid, the voxel-based family (Sun et al. 2022, "Direct Voxel Grid Optimization"; Fridovich-Keil et al.
-2022, "Plenoxels"): the density is read from the grid, the colour is what a small network makes of the features there.
+2022, "Plenoxels"): the density is interpolated in the grid, and a small network computes colours from its features.
 
-A level of a hash grid whose vertices all have entries of their own is such a grid. More features than the kernel reads
-at once lie in further levels of the same resolution.
+A level of a hash grid whose vertices don't share entries is such a grid. Features beyond the number that the kernel
+reads at once are in further levels of the same resolution.
 """
 
 import math
@@ -22,15 +22,15 @@ from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.spherical_harmonics import N_HARMONICS
 
 _PER_LEVEL = 4
-"""Features that the kernel reads at once."""
+"""Features that the kernel reads at once, per level."""
 
 _STEEPNESS = 6.0
-"""How many times as fast as the others the feature learns that is the logarithm of the density: Adam moves all by the
-same, and what is solid is some hundred times as dense as fog. More suits a single object, less photos of a place."""
-
+"""How much faster than other features the logarithm of the density changes: Adam moves all features at one rate, but
+solid matter is hundreds of times as dense as fog. Single objects look better with more, photos of a place with less."""
 
 _SHARE = 4
-"""Most voxels hold nothing, and so a grid of them needs more than a hash grid to show as much."""
+"""How many times as many values as a hash grid's it stores: most voxels are empty, so it needs more for the same
+detail."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class DenseSettings(FieldSettings):
 
     @classmethod
     def usual(cls, conditions: Conditions) -> Self:
-        """A grid that stores `_SHARE` times as many values as the hash grid may that is usual there."""
+        """A grid that stores `_SHARE` times as many values as the tables of the usual hash grid."""
         hashed = NGPSettings.usual(conditions)
         n_values = _SHARE * hashed.n_levels * hashed.n_features << hashed.log2_hashmap_size
         resolution = round((n_values / cls().voxel_features) ** (1.0 / 3.0)) - 1

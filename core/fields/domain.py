@@ -1,4 +1,4 @@
-"""What fields cover, and where positions lie in it."""
+"""The space that a field covers, and positions in it."""
 
 import torch
 from torch import Tensor
@@ -11,11 +11,11 @@ from core.geometry.boxes import outer_box
 from core.kernels.contraction import FARTHEST, Space
 
 _NEAREST = 0.01
-"""Where nothing says how near a scene comes to its cameras: diagonals of its box."""
+"""The near plane, in diagonals of the scene's box, if the dataset doesn't say how near the scene comes to a camera."""
 
 
 def space_of(dataset: Dataset, settings: TrainSettings) -> Space:
-    """What a field of a dataset in its place covers.
+    """The space that a field of a placed dataset covers.
 
     Raises:
         ValueError: the contraction doesn't suit the cameras.
@@ -31,8 +31,8 @@ def space_of(dataset: Dataset, settings: TrainSettings) -> Space:
 
 
 def in_unit_cube(positions: Tensor, space: Space) -> Tensor:
-    """Positions (n, 3) as shares of what a field covers, (n, 3), 0 to 1 inside it: the twin in torch of what the hash
-    grid does, differentiable. See `Space` for the contractions."""
+    """Map positions (n, 3) to the unit cube, (n, 3), differentiably: the twin in torch of `cpp/contraction.h`. Without
+    a contraction, positions outside the box lie outside the cube. See `Space` for the contractions."""
     if space.frame is not None:
         off = (positions - positions.new_tensor(space.frame.origin)).clamp(-FARTHEST, FARTHEST)
         across, depth = (off @ positions.new_tensor(space.frame.axes).view(3, 3).T).split([2, 1], dim=-1)

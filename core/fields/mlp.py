@@ -1,9 +1,10 @@
 """A small fully connected network with ReLU between its layers, and its gradients.
 
-On the CPU all layers are one kernel forward and one backward, see `core.kernels.network`; on CUDA, torch's products.
+On the CPU all layers are one kernel forward and one backward, see `core.kernels.network`; on CUDA they are torch's
+products.
 
-Half precision is bfloat16, on both: its range is that of float32, so that gradients need no scaling, which float16's
-do. A CPU has to have matrix tiles for it; by vectors, float32 is as quick.
+Half precision is bfloat16 on both: it has float32's range, so gradients need no scaling, unlike float16's. A CPU uses
+it only with matrix tiles; in vectors, float32 is as fast.
 """
 
 import torch
@@ -36,7 +37,7 @@ def multiplies_in_tiles(precision: Precision, device: torch.device) -> bool:
 
 
 def products_in(precision: Precision, device: torch.device) -> Precision:
-    """The number format that `mlp` multiplies in where one is asked for."""
+    """The number format in which `mlp` really multiplies if a precision is requested."""
     return precision if device.type != "cpu" or multiplies_in_tiles(precision, device) else "float32"
 
 
@@ -45,7 +46,7 @@ def mlp(x: Tensor, weights: list[Tensor], precision: Precision) -> Tensor:
 
     Args:
         x: (n, n_in) float32.
-        weights: one (n_out, n_in) float32 matrix a layer; there is a ReLU between layers and none behind the last.
+        weights: one (n_out, n_in) float32 matrix per layer; a ReLU follows each layer but the last.
         precision: the number format of the products, see `products_in`.
 
     Returns:

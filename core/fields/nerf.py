@@ -17,11 +17,11 @@ from core.fields.mlp import DTYPES
 from core.kernels.contraction import Space
 
 _DENSITY_SCALE, _FIRST_DENSITY = 25.0, 0.1
-"""Densities, in box diagonals, of an output of one and of a fresh network: a thin fog, with room to become solid."""
-
+"""The optical thickness of the box's diagonal per unit of the network's output, and a fresh network's output: it begins
+as a thin fog that can become solid."""
 
 _RATE, _RATE_WIDTH, _HIGHEST_RATE = 5e-4, 256, 1e-2
-"""The paper's learning rate and width, and the highest rate of any width: what suits a table's entries makes a deep
+"""The paper's learning rate and width, and the highest rate for any width: rates that suit a hash grid make a deep
 network diverge."""
 
 
@@ -48,8 +48,8 @@ class MLPSettings(FieldSettings):
 
     @classmethod
     def usual(cls, conditions: Conditions) -> Self:
-        """The paper's size, and on a CPU a network that can be watched while it learns: on Lego, 22.6 dB where the
-        paper's size came to 19.9."""
+        """The paper's size, and on a CPU a network small enough to learn while one watches: on Lego it reached 22.6 dB
+        where the paper's size reached 19.9."""
         small = {"depth": 4, "width": 64, "color_width": 32} if conditions.device == "cpu" else {}
         return cls(precision=conditions.precision, **small)
 
@@ -61,7 +61,7 @@ class MLPSettings(FieldSettings):
 def network_training(usual: TrainSettings, width: int) -> TrainSettings:
     """How a deep network is trained: slower than a hash grid, and with fewer evaluations for the occupancy grid.
 
-    The NeRF paper's rate is for 256 units; a narrower network bears more.
+    The NeRF paper's rate is for 256 units; narrower networks allow higher rates.
 
     Args:
         usual: a hash grid's.
@@ -72,7 +72,7 @@ def network_training(usual: TrainSettings, width: int) -> TrainSettings:
 
 
 def positional_encoding(x: Tensor, n_frequencies: int) -> Tensor:
-    """x beside the sines and cosines of its multiples by pi 2^k (the paper's equation 4).
+    """x, followed by the sines and cosines of pi 2^k x (the paper's equation 4).
 
     Args:
         x: (n, n_axes) in [-1, 1].
@@ -123,11 +123,11 @@ class MLPField(LearntField):
         return [*self.layers.parameters(), *self.density_layer.parameters()]
 
     def densities(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Densities and features, as `density` gives them, of what `trunk` gave."""
+        """Densities and features, as `density` returns them, from the outputs of `trunk`."""
         return self._scale * torch.relu(outputs[:, 0]), outputs[:, 1:]
 
     def trunk(self, places: Tensor) -> Tensor:
-        """The network of places (n, 3), from -1 to 1 in what the field covers: (n, 1 + width); differentiable."""
+        """Evaluate the network at places (n, 3), -1 to 1 in the unit cube; returns (n, 1 + width), differentiable."""
         encoded = positional_encoding(places, self.settings.position_frequencies)
         with self._rounding(places):
             x = encoded
@@ -154,7 +154,7 @@ class MLPField(LearntField):
 
 
 def linear(n_in: int, n_out: int, generator: torch.Generator | None) -> nn.Linear:
-    """A layer with the initial weights of Glorot and Bengio 2010, as the paper's own code has them."""
+    """A layer with initial weights as in Glorot and Bengio 2010, like the paper's own code."""
     layer = nn.Linear(n_in, n_out)
     nn.init.xavier_uniform_(layer.weight, generator=generator)
     nn.init.zeros_(layer.bias)

@@ -20,12 +20,11 @@ from core.kernels.hash_grid import Levels, hash_encode, level_layout
 from core.kernels.spherical_harmonics import N_HARMONICS
 
 STEEPNESS = 3.0
-"""How many times as fast as colours the logarithm of the density learns: what is solid is some hundred times as dense
-as fog, a long way for Adam, which moves all by the same."""
-
+"""How much faster than colours the logarithm of the density changes: solid matter is hundreds of times as dense as
+fog, and Adam moves all parameters at one rate."""
 
 _LEAST_FINEST = 64
-"""Cells per side that the finest level has however small the pictures are: they still tell where edges lie."""
+"""Cells per side of the finest level, at least: even small pictures show where edges are."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ class NGPSettings(FieldSettings):
 
     @classmethod
     def usual(cls, conditions: Conditions) -> Self:
-        """A CPU gets tables that fit its cache and a finest level as fine as the views; a GPU gets instant-ngp's, with
-        which that wasn't measured."""
+        """A CPU gets tables that fit its cache, and a finest level as fine as the views; a GPU gets instant-ngp's
+        sizes, for which the latter hasn't been measured."""
         if conditions.device == "cuda":
             return cls(precision=conditions.precision)
         return cls(
@@ -71,14 +70,14 @@ class NGPSettings(FieldSettings):
 
 
 def finest_resolution(pixels: float, most: int) -> int:
-    """Cells per side of a hash grid's finest level: one for each pixel that lies across what the grid covers.
+    """Cells per side of a hash grid's finest level: one for each pixel across the space that the grid covers.
 
-    No view tells finer cells apart. They learn what single rays happened to hit, which other views show as noise, and
-    levels that aren't spent on them lie closer together where there is something to tell.
+    No view resolves finer cells: they overfit single rays, which other views show as noise. Without them, the levels
+    are spaced more closely at the resolutions that matter.
 
     Args:
         pixels: of a training view; see `core.datasets.bounds.footprint`.
-        most: cells that the table bears.
+        most: the largest result, which the table's size allows.
     """
     return round(min(max(pixels, _LEAST_FINEST), most))
 
@@ -130,29 +129,28 @@ class NGPField(LearntField):
         return densities_of(features, STEEPNESS, self._density_scale)
 
     def _looked_up(self, positions: Tensor, layers: list[Tensor]) -> Tensor:
-        """What layers make of positions, without gradient: one kernel beats a dozen."""
+        """Evaluate layers at positions, without gradient, in one kernel."""
         in_tiles = multiplies_in_tiles(self.settings.precision, positions.device)
         return encoded_network(positions[:, :3], self._packed_table(), self.levels, self.space, layers, in_tiles)
 
     def _packed_table(self) -> Tensor:
-        """The table as marches read it, made anew when torch's version of the table says that it changed."""
+        """The table as marches read it; remade when torch's version counter says that the table changed."""
         version = self.table.data_ptr(), self.table._version
         packed = self._packed
-        if packed is None or packed[0] != version:  # two threads may both make it, and make the same
+        if packed is None or packed[0] != version:  # two threads may both make it, with the same result
             self._packed = packed = version, packed_table(self.table)
         return packed[1]
 
     def rounded_readers(self) -> dict[nn.Parameter, Callable[[Tensor], None]]:
-        """The parameter that marches read in bfloat16, and what takes it from whoever rounds it as they change it: a
-        tensor of its shape, which belongs to the field from then on."""
+        """See `LearntField.rounded_readers`: the table. The rounded tensor has its shape, and the field keeps it."""
         return {self.table: self._take_rounded}
 
     def _take_rounded(self, table: Tensor) -> None:
         self._packed = (self.table.data_ptr(), self.table._version), packed_table(table)
 
     def encode(self, positions: Tensor) -> Tensor:
-        """Features (n, n_levels * n_features) of positions, with gradient: on the CPU those that marches read, whose
-        half of the memory is in the cache."""
+        """Features (n, n_levels * n_features) of positions, with gradient. On the CPU they are read from the rounded
+        table, like those of marches: it takes half the memory, and is in the cache."""
         rounded = self._packed_table() if positions.device.type == "cpu" else None
         return hash_encode(positions[:, :3], self.table, self.levels, self.space, rounded)
 
@@ -174,13 +172,13 @@ class NGPField(LearntField):
 
 
 def thin_fog(space: Space) -> float:
-    """The density of a fresh field: its optical thickness along the box's diagonal is 4 whatever the scene's units
-    are, so that every part of the scene is seen and learnt at once; 1 where rays go on behind the box."""
+    """The density of a fresh field, whose optical thickness along the box's diagonal is 4 in any scene's units, so that
+    all parts of the scene are visible and learn from the start; 1 if space around the box is contracted."""
     return (4.0 if space.contraction == "none" else 1.0) / space.diagonal
 
 
 def make_table(levels: Levels, n_features: int, generator: torch.Generator | None) -> nn.Parameter:
-    """A hash grid's fresh entries, all but zero (the paper's section 4)."""
+    """A hash grid's initial entries, nearly zero (the paper's section 4)."""
     table = nn.Parameter(torch.empty(levels.n_entries, n_features))
     nn.init.uniform_(table, -1e-4, 1e-4, generator=generator)
     return table

@@ -1,4 +1,4 @@
-"""What a sampler is: what the path asks it, and what the registry knows about it."""
+"""The interface of samplers: what the path calls, and what the registry knows."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -20,10 +20,10 @@ from core.samplers.occupancy_grid import OccupancyGrid
 
 
 class Pass(NamedTuple):
-    """What a sampler learnt of rays before it placed the samples it gives, with gradients where they are recorded.
+    """An earlier pass of a sampler over rays, with gradients if they are recorded: it decides where samples are placed.
 
     Attributes:
-        samples: packed over all rays; weights: (n_samples,) float32, theirs.
+        samples: packed over all rays; weights: (n_samples,) float32, of these samples.
         colors: (n_rays, 3) float32, before any background, where the pass rendered colours; else None.
     """
 
@@ -33,12 +33,12 @@ class Pass(NamedTuple):
 
 
 class SamplerInputs(NamedTuple):
-    """What samplers are made for.
+    """What a sampler is constructed from.
 
     Attributes:
-        grid: the occupancy grid; it is kept up whatever the sampler.
+        grid: the occupancy grid, which is kept up to date with every sampler.
         box: the scene's outermost bounds.
-        space: what its fields cover.
+        space: what fields of the sampler's own cover.
         field_settings: of the field that is sampled.
         generator: draws initial weights, on the CPU.
     """
@@ -51,22 +51,22 @@ class SamplerInputs(NamedTuple):
 
 
 class GuideKind(StrEnum):
-    """What the heights of a guide are."""
+    """What the heights of a guide mean."""
 
     WEIGHTS = "weights"
-    """Shares of the light, one a bin."""
+    """Shares of the light, one per bin."""
     DENSITY = "density"
-    """Per scene unit: one at each edge, linear between them, or one a bin, constant in it."""
+    """Per scene unit: one at each edge, linear in between, or one per bin, constant inside."""
     PLACES = "places"
-    """None: places that were chosen."""
+    """There are none: the guide is a set of chosen places."""
 
 
 class Guide(NamedTuple):
-    """What a sampler went by on one ray, on the way to its samples. To be looked at: nothing is computed with it.
+    """What guided a sampler on one ray; for display only.
 
     Attributes:
         name: what it is, in a few words.
-        ts: (n,) float32, ascending: edges of bins, or places; none on a ray that misses the scene.
+        ts: (n,) float32, ascending: edges of bins, or places; empty for a ray that misses the scene.
         heights: (n - 1,) or (n,) float32, see `GuideKind`; (0,) for places.
     """
 
@@ -77,27 +77,27 @@ class Guide(NamedTuple):
 
 
 def weights_guide(name: str, known: Pass) -> Guide:
-    """The weights of a pass over one ray."""
+    """The weights of a pass over one ray, as a guide."""
     samples = known.samples
     return Guide(name, GuideKind.WEIGHTS, torch.cat([samples.t_starts, samples.t_ends[-1:]]), known.weights)
 
 
 class Sampled(NamedTuple):
-    """The samples that a march kept, and what it learnt of them without gradient.
+    """The samples that a sampler kept, and what it evaluated for them without gradient.
 
     Attributes:
         samples: packed over all rays.
-        sigmas: (n_samples,) float32; None where the sampler didn't ask for densities.
+        sigmas: (n_samples,) float32; None if the sampler didn't evaluate densities.
         features: (n_samples, n_features) float32; None likewise.
-        trans: (n_rays,) float32, transmittance where the march ended; None: as the samples leave it.
+        trans: (n_rays,) float32, transmittance where the march ended; None: 1 - opacity of the samples.
         n_dense, n_marched: (n_rays,) int32, see `core.geometry.rays.RenderOutput`.
         stopped: (n_rays,) bool, rays that ended because their transmittance fell below the threshold.
-        weights: (n_samples,) float32, the samples' shares in the pixels, from a sampler that knows them; None: they
+        weights: (n_samples,) float32, the samples' shares in the pixels, if the sampler determines them; None: they
             follow from the densities.
-        medians: (n_rays,) float32, where transmittance passes 0.5, inf where it never does, from a sampler that knows;
-            None: they follow from the densities.
-        n_learnt: densities of the field that the weights come of and that are learnt from, besides the samples'.
-        passes: what came before, for the sampler's own loss.
+        medians: (n_rays,) float32, t where transmittance falls to 0.5, inf where it never does, if the sampler
+            determines it; None: they follow from the densities.
+        n_learnt: densities, besides the samples', that the weights depend on and whose gradients the field gets.
+        passes: earlier passes, for the sampler's own loss.
     """
 
     samples: Samples
@@ -114,34 +114,33 @@ class Sampled(NamedTuple):
 
     @property
     def known(self) -> tuple[Tensor, Tensor] | None:
-        """The densities and features that the sampler asked for; None where it didn't."""
+        """The densities and features that the sampler evaluated; None if it didn't."""
         return None if self.sigmas is None or self.features is None else (self.sigmas, self.features)
 
 
 class Sampler(ABC):
-    """Places samples on rays. On a CPU several threads may ask at once."""
+    """Places samples on rays. On a CPU several threads may call it at the same time."""
 
     @abstractmethod
     def sample(
         self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
-        """Place samples on rays through a field, which is asked without gradient unless `weights` come of its answers.
+        """Place samples on rays through a field. It is evaluated without gradient, unless `weights` depend on it.
 
         Args:
-            march: `near_plane`, `far_plane` and `crop` bound the samples; where gradients aren't recorded
-                `alpha_thre` and `early_stop_eps` leave out those that are not seen.
+            march: `near_plane`, `far_plane` and `crop` bound the samples; if gradients aren't recorded, `alpha_thre`
+                and `early_stop_eps` drop those that aren't visible.
             generator: jitters the samples; None places them deterministically.
             round_size: samples a ray takes in the first round; the picture doesn't depend on it.
         """
 
     def guides(self, field: AnyField, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
-        """What it goes by on one ray, besides a grid's cells, where `sample` places samples without a generator; none
-        unless a sampler says otherwise."""
+        """What guides `sample` on one ray without a generator, besides a grid's cells; by default nothing."""
         return ()
 
 
 class LearningSampler(Sampler, nn.Module):
-    """A sampler that has to learn where samples belong: `Trainer` optimises its parameters beside the field's.
+    """A sampler that learns where to place samples: `Trainer` optimises its parameters together with the field's.
 
     Attributes:
         rate_factor: its learning rate as a multiple of the field's.
@@ -150,15 +149,14 @@ class LearningSampler(Sampler, nn.Module):
     rate_factor: float = 1.0
 
     def at_step(self, step: int) -> None:
-        """Called before each step with the number of steps taken; views use the last call's. By default nothing
-        depends on it."""
+        """Called before each step with the number of steps done; views use the last call's. Does nothing by default."""
 
     def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
-        """How wrong the sampler is, a number that is added to the error of the colours; by default 0, for a sampler
-        that the error of the colours teaches.
+        """The sampler's own loss, a scalar that is added to that of the colours; by default 0, for a sampler that
+        learns from the colours alone.
 
         Args:
-            sampled: what it gave for the rays; weights: (n_samples,) float32, the field's, of these samples.
+            sampled: what `sample` returned for the rays; weights: (n_samples,) float32, the field's, of these samples.
             target: (n_rays, 3) float32, the photos' colours over the background.
             background: (n_rays, 3) float32.
         """
@@ -167,23 +165,23 @@ class LearningSampler(Sampler, nn.Module):
 
 BOUNDS = ("near_plane", "far_plane", "crop")
 BOUNDS_AND_SEEN = ("alpha_thre", "early_stop_eps", *BOUNDS)
-"""The `MarchSettings` that bound samples, and these with those that leave out samples which aren't seen."""
+"""The `MarchSettings` that bound samples, and these with those that drop samples which aren't visible."""
 
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    """The settings of a sampler, see `core.config.setting`. Each sampler derives a class of its own: the type of
-    settings says which sampler they belong to."""
+    """The base class of a sampler's settings, see `core.config.setting`. Each sampler has a class of its own, which
+    identifies the sampler."""
 
     def __post_init__(self) -> None:
         validate(self)
 
     @classmethod
     def usual(cls, rate_factor: float) -> Self:
-        """The settings where nothing else is asked for: by default those that each value has in the class.
+        """The settings that are used unless the user chooses others; by default the class's own defaults.
 
         Args:
-            rate_factor: how many times as fast as the field a hash grid learns.
+            rate_factor: the learning rate that suits a hash grid, as a multiple of the field's.
         """
         return cls()
 
@@ -194,7 +192,7 @@ class SamplerSettings:
 
     @property
     def marches_grid(self) -> bool:
-        """Whether samples lie only in the occupied cells of the grid: where none is occupied, there are none."""
+        """Whether samples lie only in occupied cells of the grid: without an occupied cell there are none."""
         return "occ_thre" in self.reads
 
     @property

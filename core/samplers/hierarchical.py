@@ -30,7 +30,7 @@ from core.samplers.intervals import ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles, spacing_in
 
 _LEAST_WEIGHT = 1e-5
-"""What each coarse bin weighs at least, as in the paper's own code: where a ray met nothing, samples spread evenly."""
+"""Added to each coarse bin's weight, as in the paper's own code: on empty rays samples spread evenly."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class HierarchicalSettings(SamplerSettings):
 
 
 class HierarchicalSampler(LearningSampler):
-    """Asks a coarse field in equal bins, and cuts these again where its weights are: the fine field's samples lie
-    between the edges of both.
+    """Evaluates a coarse field in equal bins, and adds edges where its weights are: the fine field's samples lie
+    between all edges.
 
     Args:
         box: the scene's outermost bounds.
-        coarse: a `Field` of its own; the loss on its colours teaches it.
-        spacing: what the equal bins are equal in.
+        coarse: a `Field` of its own, which learns from the loss of its colours.
+        spacing: the measure in which bins are equal.
     """
 
     def __init__(self, settings: HierarchicalSettings, box: Box, coarse: LearntField, spacing: Spacing = Spacing()):  # noqa: B008
@@ -90,7 +90,7 @@ class HierarchicalSampler(LearningSampler):
         return edges, coarse, quantiles(edges, weights, one_in_each(len(edges), n_fine, generator, edges.device))
 
     def _coarse_pass(self, rays: Rays, edges: Tensor) -> Pass:
-        """What the coarse field says between edges; its colours only where they are learnt from."""
+        """The coarse field's pass over bins between squashed edges; with colours only if gradients are recorded."""
         samples = samples_between(self._spacing.stretched(edges))
         positions, directions = midpoints(rays, samples)
         rgbs = None

@@ -1,7 +1,7 @@
-"""Samples that lie side by side: what samplers without a grid share.
+"""Adjacent samples, which samplers without a grid have in common.
 
-A ray's edges are ascending t; between each two of them lies one sample, which stands for its interval and is looked up
-in its middle. Rays that miss the scene have edges that are all NaN, and no samples.
+A ray's edges are ascending t. Between each two of them lies one sample, which stands for this interval and is evaluated
+at its midpoint. A ray that misses the scene has edges that are all NaN, and no samples.
 """
 
 import torch
@@ -19,7 +19,7 @@ from core.samplers.base import Sampled
 
 
 def ray_ends(rays: Rays, box: Box, march: MarchSettings) -> tuple[Tensor, Tensor]:
-    """Where rays lie inside a box, the crop and between the planes: t_mins, t_maxs, (n_rays,); both NaN if nowhere."""
+    """Where rays are inside a box and the crop, and between the planes: t_mins, t_maxs (n_rays,); NaN if nowhere."""
     t_mins, t_maxs = intersect_box(rays, crop_box(box, march.crop), march.near_plane, march.far_plane)
     hit = t_mins < t_maxs
     return torch.where(hit, t_mins, torch.nan), torch.where(hit, t_maxs, torch.nan)
@@ -29,8 +29,8 @@ def equal_shares(n_rays: int, n_bins: int, generator: torch.Generator | None, de
     """Edges of bins as shares of each ray, (n_rays, n_bins + 1) from 0 to 1.
 
     Args:
-        generator: moves each inner edge to a random place, no further than half a bin (Barron et al. 2021's
-            stratified intervals); None: all bins are equal.
+        generator: shifts each inner edge randomly by up to half a bin (Barron et al. 2021's stratified intervals);
+            None: all bins are equal.
     """
     shares = torch.linspace(0.0, 1.0, n_bins + 1, device=device).expand(n_rays, -1)
     if generator is None or n_bins == 1:
@@ -60,7 +60,7 @@ def packed_samples(t_starts: Tensor, t_ends: Tensor, hit: Tensor) -> Samples:
 
 
 def seen_samples(field: AnyField, rays: Rays, samples: Samples, march: MarchSettings, n_before: int = 0) -> Sampled:
-    """Which of some samples are seen. Where gradients are recorded, all of them are kept and no density is asked for.
+    """The samples that are visible. If gradients are recorded, all are kept, and no density is evaluated.
 
     Args:
         n_before: densities that were evaluated on each ray to place the samples.

@@ -16,7 +16,7 @@ from core.samplers.base import Sampled, Sampler, SamplerKind, SamplerSettings
 from core.samplers.occupancy_grid import OccupancyGrid
 
 _MOST_IN_A_ROUND = 1 << 22
-"""Samples of all rays that a round has room for: tiny steps take more rounds, not more memory."""
+"""The most samples of all rays in a round: tiny steps take more rounds, not more memory."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class OccupancySettings(SamplerSettings):
 
 
 class OccupancySampler(Sampler):
-    """Marches rays in equal steps through the occupied cells of a grid, and no further than they are seen."""
+    """Marches rays in equal steps through the occupied cells of a grid, until they are opaque."""
 
     def __init__(self, grid: OccupancyGrid):
         self.grid = grid
@@ -49,7 +49,7 @@ class OccupancySampler(Sampler):
         progress = March(self.grid.grid_state(march.occ_thre), rays, march, jitter)
         visibility = Visibility(n_rays, march, device)
         rounds, n_samples = [], None
-        active = torch.arange(n_rays, dtype=torch.int32, device=device)  # who misses the box ends in the first round
+        active = torch.arange(n_rays, dtype=torch.int32, device=device)  # rays that miss the box end in the first round
         density = None
         if isinstance(field, Field) and marches_at_once(progress, n_rays):
             density = field.march_density(keeps_features=True)

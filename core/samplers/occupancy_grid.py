@@ -29,13 +29,13 @@ from core.kernels.grid import GridState, geometry
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 
 _UPDATES_TO_EMPTY = 8
-"""Updates a fresh cell of no density survives."""
+"""Updates after which a fresh cell without density is empty."""
 
 _making_states = threading.Lock()
 
 
 class OccupancyGrid(nn.Module):
-    """The occupied cells of a scene's box: kept up, marched by `OccupancySampler`, and looked at by the window.
+    """The occupied cells of a scene's box: updated in training, marched by `OccupancySampler`, and shown in the window.
 
     Args:
         box: the base level's bounds; level l covers 2^l times its size about its centre.
@@ -80,8 +80,7 @@ class OccupancyGrid(nn.Module):
         self._binarise(occ_thre)
 
     def observe(self, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
-        """Remember densities (n,) that were evaluated at positions (n, 3 or 4) anyway, at whatever time, for the next
-        update."""
+        """Keep densities (n,) that were evaluated at positions (n, 3 or 4) anyway, at any time, for the next update."""
         places = positions[:, :3].contiguous()
         observe(geometry(self.box, self.seen.shape), self.seen, places, sigmas, step_size)
 
@@ -97,10 +96,10 @@ class OccupancyGrid(nn.Module):
     ) -> None:
         """Evaluate the density at random points in cells and fold it, with all that was observed, into the grid.
 
-        A dynamic field is asked at random times: a cell is occupied that holds something at any time.
+        A dynamic field is evaluated at random times: a cell that holds something at any time is occupied.
 
         Args:
-            n_cells: evaluate this many cells, half of them occupied ones; None evaluates every possible cell.
+            n_cells: evaluate this many cells, half of them occupied ones; None: every cell that may be occupied.
             generator: on the grid's device.
         """
         cells = self._cells_to_update(n_cells, generator)
@@ -109,7 +108,7 @@ class OccupancyGrid(nn.Module):
             times = torch.rand(points.shape[0], 1, generator=generator, device=points.device)
             points = torch.cat([points, times], dim=1)
         sigmas = in_pieces(field.density_alone, points)
-        # by the cells drawn, not by place: a coarse level's cells count even where a finer level covers them
+        # by the drawn cells, not by position: a coarse level's cells count even where a finer level covers them
         self.seen.view(-1).scatter_reduce_(0, cells, sigmas * step_size, "amax")
         fold(self.seen, decay, self.occs.view_as(self.seen), occ_thre, self.binaries, self.changed)
 
@@ -169,13 +168,12 @@ class OccupancyGrid(nn.Module):
 
 
 class ObservedField(Field):
-    """A field whose densities teach a grid wherever they are evaluated without gradient: where rays are marched.
+    """A field whose densities update a grid whenever they are evaluated without gradient, that is, in marches.
 
-    A march gets densities and no features: what is learnt from is evaluated once more, with gradient, and nothing else
-    of it is rendered.
+    A march gets densities but no features: in training, the kept samples are evaluated again with gradient.
 
     Args:
-        step_size: what the grid's stored values count, training's step.
+        step_size: training's, by which the grid multiplies densities.
     """
 
     def __init__(self, field: Field, grid: OccupancyGrid, step_size: float):

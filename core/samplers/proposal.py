@@ -33,10 +33,10 @@ from core.samplers.intervals import equal_shares, ray_ends, samples_between, see
 from core.samplers.resampling import Spacing, by_ray, even_edges, quantiles, spacing_in
 
 _LEAST_WEIGHT = 1e-2
-"""What each bin weighs at least: what a proposal overlooked is still looked at, and so found."""
+"""Added to each bin's weight, so that samples also reach, and find, what a proposal missed."""
 
 _ANNEALING_BIAS = 10.0
-"""How early the proposals gain their say (the paper's section 3)."""
+"""How early proposals gain influence (the paper's section 3)."""
 
 _LEVELS, _TABLE, _WIDTH = 5, 14, 16
 """A proposal's hash grid and network: their densities cost a fraction of the field's."""
@@ -97,19 +97,19 @@ def proposal_fields(settings: ProposalSettings, space: Space, generator: torch.G
             geo_feature_dim=1,
         )
         fields.append(NGPField(sizes, space, generator))
-        del fields[-1].color_layers  # nobody asks for its colours, and so they would never learn
+        del fields[-1].color_layers  # its colours are never used
     return fields
 
 
 class ProposalSampler(LearningSampler):
-    """Cuts each ray into equal bins, then again and again into bins of which each proposal expects equal weight.
+    """Divides each ray into equal bins, and then, for each proposal, into new bins in which it expects equal weight.
 
-    The bins always cover the whole ray. Proposals learn to bound the field's weights, from these alone.
+    The bins always cover the whole ray. Proposals learn only from the field's weights, which they are to bound.
 
     Args:
         box: the scene's outermost bounds.
         proposals: what has `Field.density`, one or two.
-        spacing: what equal bins are equal in.
+        spacing: the measure in which the first bins are equal.
     """
 
     exponent: Tensor
@@ -160,11 +160,11 @@ class ProposalSampler(LearningSampler):
         return tuple(passes), samples_between(self._spacing.stretched(edges))
 
     def at_step(self, step: int) -> None:
-        """See `LearningSampler.at_step`: an untaught proposal's weights count little."""
+        """See `LearningSampler.at_step`: the weights of untrained proposals count little."""
         self.exponent.fill_(annealed((step + 1) / (self._settings.anneal_steps + 1)))
 
     def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
-        """What the proposals overlooked, from which they learn, and how spread the field's weights are."""
+        """The proposals' interlevel losses and the distortion loss of the field's weights, means over rays."""
         edges, weights = _edges(sampled.samples, self._settings.n_final), weights.view(-1, self._settings.n_final)
         total = self._settings.distortion * distortion_loss(self._shares(edges), weights).sum()
         for (samples, proposed, _), n_bins in zip(sampled.passes, self._n_bins, strict=True):
@@ -173,7 +173,7 @@ class ProposalSampler(LearningSampler):
         return total / max(1, rays.rays_o.shape[0])
 
     def _shares(self, edges: Tensor) -> Tensor:
-        """Edges as shares of what of their ray lies in the scene, 0 to 1, in the spacing's measure."""
+        """Edges as shares of the part of their ray in the scene, 0 to 1, in the spacing's measure."""
         lengths = self._spacing.squashed(edges)
         whole = (lengths[:, -1:] - lengths[:, :1]).clamp_min(torch.finfo(lengths.dtype).tiny)
         return (lengths - lengths[:, :1]) / whole

@@ -96,7 +96,7 @@ class RVSColorSampler(Sampler):
 
     Args:
         box: the scene's outermost bounds.
-        spacing: what the spline's equal bins are equal in.
+        spacing: the measure in which the spline's bins are equal.
     """
 
     def __init__(self, settings: RVSSettings, box: Box, spacing: Spacing = Spacing()):  # noqa: B008
@@ -150,7 +150,7 @@ class RVSHierarchicalSampler(LearningSampler):
     Args:
         box: the scene's outermost bounds.
         proposal: the small field, whose `density` is asked; see `proposal_field`.
-        spacing: what the spline's equal bins are equal in.
+        spacing: the measure in which the spline's bins are equal.
     """
 
     rate_factor = 0.1

@@ -23,11 +23,11 @@ class StratifiedSettings(SamplerSettings):
 
 
 class StratifiedSampler(Sampler):
-    """Cuts what of each ray lies in the scene into equal bins, one sample in each.
+    """Divides the part of each ray in the scene into equal bins, with one sample in each.
 
     Args:
         box: the scene's outermost bounds.
-        spacing: what the equal bins are equal in.
+        spacing: the measure in which bins are equal.
     """
 
     def __init__(self, settings: StratifiedSettings, box: Box, spacing: Spacing = Spacing()):  # noqa: B008

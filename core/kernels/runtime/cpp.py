@@ -116,7 +116,7 @@ def _include(headers: tuple[str, ...], module_name: str) -> None:
     if not known.keys() >= set(headers):
         known.update(dict.fromkeys(headers))
         module = wp.get_module(module_name)
-        module.options["enable_backward"] = False  # torch needs no adjoint kernels
+        module.options["enable_backward"] = False  # torch needs no adjoints, which take most of the compile time
         module.options["extra_build_options"] = build_options(list(known))
         module.mark_modified()
 

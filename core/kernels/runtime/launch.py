@@ -211,18 +211,10 @@ def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
     with making_kernels:  # the first launch initialises Warp, and compiles or loads the kernel
         start_warp()
-        _compile_no_adjoint(kernel.module)
         arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
         command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)
     assert isinstance(command, wp.Launch)  # which `record_cmd` returns
     return OnCuda(command) if device.type == "cuda" else OnCpu(command)
-
-
-def _compile_no_adjoint(module: wp.Module) -> None:
-    """Adjoint kernels take most of the compile time, and torch needs none."""
-    if module.options["enable_backward"]:
-        module.options["enable_backward"] = False
-        module.mark_modified()
 
 
 def _as_warp(value, kind):

@@ -20,6 +20,7 @@ def of_cuda(kernel: wp.Kernel) -> wp.Kernel:
     if not headers:
         return kernel
     module = wp.get_module(f"{__name__}.{kernel.module.name}.{kernel.key}")
+    module.options["enable_backward"] = False
     module.options["extra_build_options"] = build_options(headers, before="#define FIRSTLIGHT_ONE_LANE\n")
     return wp.Kernel(kernel.func, key=kernel.key, module=module, source=kernel.adj.source)
 

@@ -23,7 +23,7 @@ class Change:
     factors: wp.array(dtype=wp.float32)
 
 
-@wp.kernel(module="unique")
+@wp.kernel(module="unique", enable_backward=False)
 def _all_kinds(
     offset: wp.int32,
     is_negative: wp.bool,
@@ -50,7 +50,7 @@ def _all_kinds(
     sums[i, j] = value
 
 
-@wp.kernel(module="unique")
+@wp.kernel(module="unique", enable_backward=False)
 def _long(offset: wp.int32, n: wp.int32, sums: wp.array(dtype=wp.float32)):
     i = wp.tid() + offset
     for k in range(n):
