@@ -56,7 +56,7 @@ class DatasetPanel(Panel):
         with ui.texture_registry() as self._registry:
             blank = ui.blank_texture()
         with ui.group(horizontal=True) as self._parts:
-            with ui.child_window(border=False) as self._said:
+            with ui.child_window(border=False) as self._text_column:
                 self._verdict = dpg.add_text("", wrap=0, tag="dataset.verdict")
                 dpg.bind_item_font(self._verdict, style.strong)
                 self._progress = dpg.add_text("", color=DIM, wrap=0, tag="dataset.progress")
@@ -207,7 +207,7 @@ class DatasetPanel(Panel):
         beside = px(DRAWN[0]) + px(8) + (px(RANKED) + px(8) if ranked else 0)
         wide = width >= px(TEXT_WIDTH) + beside
         dpg.configure_item(self._parts, horizontal=wide)
-        dpg.configure_item(self._said, width=-beside if wide else -1, height=-1 if wide else px(240))
+        dpg.configure_item(self._text_column, width=-beside if wide else -1, height=-1 if wide else px(240))
         share = 1.0 if wide else min(1.0, (width - px(32)) / px(DRAWN[0]))
         dpg.configure_item(self._image, width=int(share * px(DRAWN[0])), height=int(share * px(DRAWN[1])))
         dpg.configure_item(self._ranked, width=-1, height=-1 if wide else px(240))

@@ -45,7 +45,7 @@ FIGURES = {
 """Caption and explanation."""
 
 
-class GridPanel(Panel):
+class OccupancyPanel(Panel):
     """The grid's histogram, and how its cells are drawn."""
 
     tag, title = "grid", "Occupancy"
@@ -202,4 +202,4 @@ class _Levels:
                 dpg.set_value(item, f"{100.0 * shares[i]:.1f} %")
 
 
-PANEL = GridPanel
+PANEL = OccupancyPanel

@@ -38,7 +38,7 @@ class Pilot:
             self._stand_on(scene, PhotoId(Split.TRAIN, orbit.home_view(scene)))
 
     def step_view(self, step: int) -> None:
-        """Go on by so many training views, or back."""
+        """Go to the training view that comes `step` views after the last one; a negative step goes back."""
         scene = self._context.session.status.scene
         if scene is not None:
             self.go_to(PhotoId(Split.TRAIN, (self._view_index + step) % scene.n_train))

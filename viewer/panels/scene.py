@@ -37,7 +37,7 @@ NEAR_HELP = "Training's near plane: nothing is learnt nearer to a camera than th
 UP_HELP = "The direction that is upwards, about which the camera orbits. Changing it keeps everything that is learnt."
 
 
-class PlacePanel(Panel):
+class ScenePanel(Panel):
     """The scene's place in numbers. While it is in sight, the box has handles in the picture."""
 
     tag, title = "place", "Scene"
@@ -69,7 +69,7 @@ class PlacePanel(Panel):
         self._reach = dpg.add_text("", color=DIM, wrap=style.px(WIDTH), tag="place.reach")
         dpg.bind_item_font(self._reach, style.small)
         self._build_buttons()
-        self._said = dpg.add_text("", wrap=style.px(WIDTH), tag="place.said")
+        self._state_text = dpg.add_text("", wrap=style.px(WIDTH), tag="place.state")
         with ui.draw_layer(parent="picture") as layer:
             pass
         self._handles = BoxHandles(layer, style)
@@ -138,8 +138,8 @@ class PlacePanel(Panel):
         place = draft.place
         if place is not None:
             self._show(place)
-        dpg.set_value(self._said, draft.state_text())
-        dpg.configure_item(self._said, color=ALARM if draft.problem else DIM)
+        dpg.set_value(self._state_text, draft.state_text())
+        dpg.configure_item(self._state_text, color=ALARM if draft.problem else DIM)
         ready = draft.changed and not draft.problem
         dpg.configure_item(self._train, enabled=ready)
         dpg.bind_item_theme(self._train, self._context.style.chosen if ready else self._context.style.plain)
@@ -220,4 +220,4 @@ class PlacePanel(Panel):
             self._context.session.train_in(self._draft.place, self._context.state.scene_serial)
 
 
-PANEL = PlacePanel
+PANEL = ScenePanel

@@ -76,7 +76,8 @@ class SceneFollower:
 
 def goes_on(status: Status, before: SceneInfo | None) -> bool:
     """Whether a status's scene continues the one before it: opened from the same place, or beside a former run, which a
-    newly opened scene never has. A dataset and a snapshot of it count as different scenes.
+    newly opened scene never has. A snapshot that is opened after its dataset is another scene; a dataset that is opened
+    after a snapshot of it isn't.
 
     Args:
         before: None: there was none.
