@@ -1,4 +1,4 @@
-"""How space around the box fits into the unit cube in which a field looks positions up."""
+"""Contractions: how space around the scene's box is mapped into the unit cube in which a field looks positions up."""
 
 from typing import Literal, NamedTuple, get_args
 
@@ -38,16 +38,16 @@ CONTRACTIONS: dict[str, Words] = {
 }
 
 ENDLESS: tuple[Contraction, ...] = ("sphere", "ndc")
-"""Contractions with which rays go on behind all boxes, where a sampler needs none."""
+"""Contractions with which rays go on behind all boxes, if the sampler doesn't march a grid."""
 
 
 def default_contraction(n_levels: int) -> Contraction:
-    """The contraction of a scene of nested boxes unless somebody chooses: only a scene of several has one."""
+    """The default contraction: only scenes of several nested boxes have one."""
     return "max" if n_levels > 1 else "none"
 
 
 def contraction_named(name: str) -> Contraction:
-    """A contraction by its name; raises ValueError, which lists them, for a name that none has."""
+    """The contraction of a name; raises ValueError that lists all names if there is none."""
     for contraction in get_args(Contraction):
         if contraction == name:
             return contraction

@@ -1,4 +1,4 @@
-"""Training that suits the device and the scene's size. What suits a field, its own file says."""
+"""Training settings for the device and the scene's size; a field's own file adapts them to the field."""
 
 import math
 from dataclasses import replace
@@ -9,22 +9,22 @@ from core.config.training import TrainSettings
 from core.config.types import Box
 
 _CPU_CONE_ANGLE = 1.0 / 32.0
-"""Around the first box a CPU steps by this share of the distance."""
+"""On a CPU, in scenes of several levels, a step is at least this share of the distance."""
 
 
 def train_preset(device: str, box: Box, n_levels: int = 1, near_plane: float = 0.0) -> TrainSettings:
     """Training that suits a device and the size of a scene.
 
     A CPU gets batches whose activations fit its cache (2^14 samples); a GPU gets instant-ngp's.
-    Photos of a place, several levels deep, take more samples a ray, and on a CPU larger batches; fog that is
-    thinner there than what a ray can be without is passed over.
+    Photos of a place, which have several levels, take more samples per ray, and on a CPU larger batches and a higher
+    alpha threshold, which skips thin fog.
 
     Args:
         device: "cpu" or "cuda".
         box: the scene's bounds, x0 y0 z0 x1 y1 z1; the step follows from its diagonal (instant-ngp: sqrt(3)/1024),
             and so does the far plane, which lies well behind whatever can be seen.
         n_levels: nested boxes that the scene fills; with several, steps grow with distance (instant-ngp: t / 256).
-        near_plane: the distance from a camera below which nothing is.
+        near_plane: the distance from a camera within which nothing is.
     """
     diagonal, nested = math.dist(box[:3], box[3:]), n_levels > 1
     march = MarchSettings(
@@ -58,8 +58,8 @@ def train_preset(device: str, box: Box, n_levels: int = 1, near_plane: float = 0
 
 
 def endless(box: Box) -> float:
-    """Where rays end that go on for ever: far enough for nothing to shift between cameras, and for what is contracted
-    to lie within 1e-4 of the infinite; near enough for float32 to tell bins apart that are equal in disparity."""
+    """The far plane of rays that go on behind all boxes: so far that nothing there shifts between cameras, and that
+    contracted positions are within 1e-4 of infinity; near enough for float32 to resolve bins of equal disparity."""
     return min(_rounded(1e4 * math.dist(box[:3], box[3:])), settings_of(MarchSettings)["far_plane"].high)
 
 

@@ -1,8 +1,8 @@
-"""A hash field with time: what stands still and what moves in hash grids of their own, decoded by one network.
+"""A hash field with time: separate hash grids for what stands still and for what moves, decoded by one network.
 
-A place at a time is looked up in four grids of three axes each: (x, y, z) for what stands still, and (x, y, t),
-(x, z, t), (y, z, t) for what moves (the planes of HexPlane, Cao and Johnson 2023, grown to volumes; hashed after Xu et
-al. 2024, "Grid4D"). Unlike a hash grid of four axes, these meet few collisions and take the kernel that there is.
+A position and time is looked up in four grids of three axes each: (x, y, z) for what stands still, and (x, y, t),
+(x, z, t), (y, z, t) for what moves (the planes of HexPlane, Cao and Johnson 2023, extended to volumes; hashed as in Xu
+et al. 2024, "Grid4D"). Unlike one hash grid of four axes, they have few collisions, and use the existing kernel.
 """
 
 from dataclasses import asdict, dataclass
@@ -22,16 +22,16 @@ from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.spherical_harmonics import N_HARMONICS
 
 _PROJECTIONS = ((0, 1, 3), (0, 2, 3), (1, 2, 3))
-"""The axes of the grids with time, of (x, y, z, t)."""
+"""Axes of the grids with time, as indices into (x, y, z, t)."""
 
 _TIME_SHARE = 0.1
-"""What features with time are multiplied by, and so how much slower they learn: what can stand still shall stand still,
-and thrice as many features that all grow at once would empty the scene before it is seen."""
+"""Factor of features with time, and so of their learning rate: the static grid should explain whatever it can, and
+three times as many features that all grow at once would empty the scene before it becomes visible."""
 
 
 @dataclass(frozen=True)
 class NGPTimeSettings(NGPSettings):
-    """The hash field with time: all that the static one has, and hash grids of two axes of space and time."""
+    """The hash field with time: the static one's settings, and hash grids of two axes of space and one of time."""
 
     time_levels: Annotated[int, Setting("Resolutions in each hash grid with time.", low=1, high=24)] = 5
     time_max_resolution: Annotated[
@@ -50,15 +50,15 @@ class NGPTimeSettings(NGPSettings):
 
     @classmethod
     def usual(cls, conditions: Conditions) -> Self:
-        """What stands still takes as much as in the static field."""
+        """The static grid is that of the static field."""
         return cls(**asdict(NGPSettings.usual(conditions)))
 
 
 class NGPTimeField(LearntField):
-    """A `Field` over a box and the times from 0 to 1, or over all space around the box too.
+    """A `Field` over a box, or over all space around it too, and times from 0 to 1.
 
-    The grids with time begin at zero: a fresh field is the same at all times, and one that never saw anything move
-    has no reason to change that.
+    The grids with time are initialised to zero: a fresh field is the same at all times, and nothing that stands still
+    changes that.
 
     Args:
         space: what it covers, in scene units.
@@ -83,7 +83,7 @@ class NGPTimeField(LearntField):
         self.table = make_table(still, settings.n_features, generator)
         self.time_tables = nn.ParameterList(torch.zeros(moving.n_entries, settings.n_features) for _ in _PROJECTIONS)
         self._density_scale = thin_fog(space)
-        # a cell is as many times longer in time than in space as there are to be fewer of them
+        # the finest level has time_steps cells along time, instead of time_max_resolution
         self._time_scale = settings.time_steps / settings.time_max_resolution
         encoded = (settings.n_levels + len(_PROJECTIONS) * settings.time_levels) * settings.n_features
         hidden, geo = settings.hidden_dim, settings.geo_feature_dim

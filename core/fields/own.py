@@ -13,31 +13,31 @@ from core.fields.own_class import OwnSettings, load_class, made, raised
 from core.kernels.contraction import Space
 
 _TRIED = 8
-"""Places at which a fresh field is asked, so that what is wrong with it is said before anything else is done."""
+"""Positions at which a fresh field is evaluated, so that its errors are reported before anything else happens."""
 
 
 class OwnField(LearntField):
-    """A `Field` that asks a user's `nn.Module`.
+    """A `Field` that calls a user's `nn.Module`.
 
-    The module has `density(positions)`, which gives densities (n,) or (n, 1), and `forward(positions, directions)`,
-    which gives colours (n, 3), or these and the densities as nerfacc's fields do. Or it has the two methods of `Field`:
-    then what `density` found out needn't be found out again for the colours. Positions are (n, 3), or, if its class has
-    `dynamic = True`, (n, 4) with the time last. What it gives for one must depend on no other one, and on no noise.
+    The module has `density(positions)`, which returns densities (n,) or (n, 1), and `forward(positions, directions)`,
+    which returns colours (n, 3), or these and the densities, as nerfacc's fields do. Or it has the two methods of
+    `Field`, so that colours can reuse what `density` computed. Positions are (n, 3), or, if its class has
+    `dynamic = True`, (n, 4) with the time last. Its result for a position must not depend on others, nor on noise.
 
-    It is made with the scene's box as `aabb`, (6,) float32 on the CPU, if its constructor has an argument of that name,
-    and with nothing else.
+    It is constructed with the scene's box as `aabb`, (6,) float32 on the CPU, if its constructor has an argument of
+    that name, and with nothing else.
 
     Args:
-        settings: which class it is. Its file is run.
-        space: its box is what the module is made for; around it too, where space is contracted.
-        generator: seeds torch while the module is made.
+        settings: name the class, whose file is run.
+        space: its box is passed to the module, which must also cover space around it if that is contracted.
+        generator: seeds torch while the module is constructed.
 
     Raises:
-        FieldError: the class can't be had, isn't such a module, or its methods raise or give other shapes.
+        FieldError: the class can't be loaded or isn't such a module, or its methods raise or return other shapes.
     """
 
     smooth = True
-    averaged = False  # it may keep what changes where no mean finds it
+    averaged = False  # it may have state that averaging would miss
 
     def __init__(self, settings: OwnSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
@@ -64,7 +64,7 @@ class OwnField(LearntField):
         return positions if positions.shape[1] == 4 else torch.nn.functional.pad(positions, (0, 1))
 
     def _densities(self, positions: Tensor) -> Tensor:
-        """Densities, and features where the module has any: (n, 1 + n_features)."""
+        """Densities, and features if the module has any: (n, 1 + n_features)."""
         n, who = positions.shape[0], f"{self.settings.source}: density"
         given = self._asked("density", positions)
         if not self._has_color:
@@ -91,15 +91,15 @@ class OwnField(LearntField):
             raise raised(self.settings, method, error) from error
 
     def _shared_out(self, network, *columns: Tensor) -> Tensor:
-        """What a network makes of columns, on all threads of a CPU while it learns, as `core.fields.nerf` does."""
-        if not columns[0].shape[0]:  # a module may not bear no rows, and yet what it gives must have a gradient
+        """Run a network on columns; when learning on a CPU on all threads, as `core.fields.nerf` does."""
+        if not columns[0].shape[0]:  # a module may fail on no rows, and the result must have a gradient all the same
             return network(*(x.new_ones(1, x.shape[1]) for x in columns))[:0]
         if columns[0].device.type == "cpu" and torch.is_grad_enabled():
             return in_blocks(network, columns, self._learnt)
         return network(*columns)
 
     def _try(self, space: Space) -> None:
-        """Ask for a few places in the box, and raise FieldError unless something can be learnt from the answer."""
+        """Evaluate a few positions in the box; raise FieldError unless the results are finite and have gradients."""
         low, high = torch.tensor(space.box[:3]), torch.tensor(space.box[3:])
         places = self._places(torch.lerp(low, high, torch.linspace(0.1, 0.9, _TRIED)[:, None]))
         directions = torch.nn.functional.normalize(high - low, dim=0).expand(_TRIED, 3)
@@ -117,7 +117,7 @@ class OwnField(LearntField):
 
 
 class PlainField(Field):
-    """A `Field` that asks an object which has `density` and `color`, and derives from nothing of ours."""
+    """A `Field` that calls any object which has `density` and `color`."""
 
     def __init__(self, asked: Any):
         self._asked = asked
@@ -131,11 +131,11 @@ class PlainField(Field):
 
 
 def as_field(field: Any) -> Field:
-    """A field of ours as it is, and any other object with `density` and `color` wrapped."""
+    """A `Field` as it is; any other object with `density` and `color` wrapped in one."""
     return field if isinstance(field, Field) else PlainField(field)
 
 
 FIELD = FieldKind(
     OwnSettings, OwnField, "A class of your own in a Python file, named as path.py:Class.", "What its methods take."
 )
-"""It is registered under no name; its class says what it is like once it is loaded."""
+"""It isn't registered under a name; the class, once loaded, has its properties."""

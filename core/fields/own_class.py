@@ -1,4 +1,4 @@
-"""Finds and makes a class of the user's own. An error in their code is reported in one line that names its place."""
+"""Loads and constructs a class of the user's own. An error in their code is reported in one line with its location."""
 
 import importlib.util
 import inspect
@@ -18,15 +18,15 @@ from core.fields.base import FieldSettings
 from core.fields.nerf import network_training
 
 _WIDTH = 256
-"""Units of a network's layers, for which the rate of a field of the user's own is chosen."""
+"""The width of layers for which a user's own field's learning rate is chosen."""
 
 
 @dataclass(frozen=True)
 class OwnSettings(FieldSettings):
-    """A field of the user's own; what it is like, its class says.
+    """A field of the user's own, which has no settings but its class.
 
     Attributes:
-        source: "path.py:Class", the path from where the program runs.
+        source: "path.py:Class", with the path relative to the current folder.
     """
 
     source: str
@@ -48,12 +48,12 @@ class OwnSettings(FieldSettings):
         return self.source
 
     def training(self, usual: TrainSettings) -> TrainSettings:
-        """As of the paper's network: it may be as deep."""
+        """As for the paper's network: it may be as deep."""
         return network_training(usual, _WIDTH)
 
 
 def load_class(settings: OwnSettings) -> type[nn.Module]:
-    """The class that is named; its file is run, beside the modules of its folder.
+    """Run the file, which can import modules from its folder, and return the class.
 
     Raises:
         FieldError: there is no such file or class, the file raises, or the class isn't a module with the methods of a
@@ -77,10 +77,10 @@ def load_class(settings: OwnSettings) -> type[nn.Module]:
 
 
 def made(own_class: type[nn.Module], settings: OwnSettings, box: Box, generator: torch.Generator | None) -> nn.Module:
-    """An instance; torch's own random numbers are the generator's while it is made, and as before afterwards.
+    """Construct an instance. Meanwhile torch's global generator is seeded from `generator`; it is restored afterwards.
 
     Raises:
-        FieldError: the constructor raises or wants more than `aabb`.
+        FieldError: the constructor raises, or needs arguments besides `aabb`.
     """
     parameters = inspect.signature(own_class).parameters
     arguments = {"aabb": torch.tensor(box)} if "aabb" in parameters else {}
@@ -97,7 +97,7 @@ def made(own_class: type[nn.Module], settings: OwnSettings, box: Box, generator:
 
 
 def raised(settings: OwnSettings, what: str, error: BaseException) -> FieldError:
-    """The error to tell of one that the user's code raised: what raised it, and the last of its own lines."""
+    """The FieldError for an exception in the user's code: says what raised it, and the last line in their file."""
     path = str(settings.path.resolve())
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     where = f" in line {lines[-1]}" if lines else ""
@@ -112,7 +112,7 @@ def _run(settings: OwnSettings) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"own_field_{path.stem}", path)
     assert spec is not None and spec.loader is not None, "the path ends in .py"
     module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module  # dataclasses look their module up
+    sys.modules[module.__name__] = module  # dataclasses look up their module
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)

@@ -1,7 +1,7 @@
-"""Densities and colours at once, of what a field made of positions and of the directions they are seen along.
+"""Densities and colours from encoded positions and view directions.
 
-On the CPU all that stands behind the encoding is one kernel forward and one backward, see `core.kernels.radiance`; on
-CUDA, what it is made of, one after the other.
+On the CPU everything behind the encoding is one kernel forward and one backward, see `core.kernels.radiance`; on CUDA
+there are separate operations.
 """
 
 from collections.abc import Iterable
@@ -45,13 +45,13 @@ def radiance(
     scale: float,
     precision: Precision,
 ) -> tuple[Tensor, Tensor]:
-    """Colours and densities; differentiable in what is encoded and in the layers.
+    """Colours and densities; differentiable in `encoded` and in the layers.
 
     Args:
         encoded: (n, n_in) float32.
         directions: (n, 3) float32, unit.
-        density_layers, color_layers: two networks' weights, see `core.fields.mlp.mlp`; the second takes what the first
-            gives, and the 16 harmonics of a direction behind it.
+        density_layers, color_layers: two networks' weights, see `core.fields.mlp.mlp`; the second's inputs are the
+            first's outputs, followed by the 16 harmonics of a direction.
         steepness, scale: a density is scale * exp(steepness * the first feature), see `truncated_exp`.
 
     Returns:
@@ -67,10 +67,10 @@ def radiance(
 
 
 def colors_seen(features: Tensor, directions: Tensor, layers: Iterable[Tensor], precision: Precision) -> Tensor:
-    """Colours (n, 3) that a network makes of features (n, n_features) beside the harmonics of directions (n, 3)."""
+    """Colours (n, 3) by a network from features (n, n_features) and the harmonics of directions (n, 3)."""
     return torch.sigmoid(mlp(beside_harmonics(features, directions), list(layers), precision))
 
 
 def densities_of(features: Tensor, steepness: float, scale: float) -> Tensor:
-    """Densities (n,) whose logarithms, up to two factors, are the first of features (n, n_features)."""
+    """Densities (n,) from features (n, n_features): scale * exp(steepness * the first feature)."""
     return scale * truncated_exp(steepness * features[:, 0])

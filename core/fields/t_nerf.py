@@ -1,5 +1,5 @@
-"""A field with time: a network moves each place at each time into a canonical space, where another one knows what is
-there (Pumarola et al. 2021, "D-NeRF", section 4; the T-NeRF of nerfacc's examples)."""
+"""A field with time: a network maps each position and time into a canonical space, in which another one is a static
+radiance field (Pumarola et al. 2021, "D-NeRF", section 4; the T-NeRF of nerfacc's examples)."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +18,7 @@ from core.kernels.contraction import Space
 
 @dataclass(frozen=True)
 class TNeRFSettings(MLPSettings):
-    """A static network of the NeRF paper, and a small one that moves each place at each time to where it looks."""
+    """A static network of the NeRF paper, and a small one that moves each position at each time to where it is read."""
 
     warp_depth: Annotated[int, Setting("Layers of the network that moves places.", low=1, high=16)] = 4
     warp_width: Annotated[int, Setting("Units of each of these layers.", low=8, high=1024)] = 64
@@ -28,9 +28,9 @@ class TNeRFSettings(MLPSettings):
 
 
 class TNeRFField(LearntField):
-    """A `Field` over a box and the times from 0 to 1, or over all space around the box too.
+    """A `Field` over a box, or over all space around it too, and times from 0 to 1.
 
-    The last layer of the warp begins at zero: a fresh field is the same at all times.
+    The warp's last layer is initialised to zero: a fresh field is the same at all times.
 
     Args:
         space: what it covers.
@@ -57,11 +57,11 @@ class TNeRFField(LearntField):
         return self.canonical.color(features, directions)
 
     def _trunk(self, positions: Tensor) -> Tensor:
-        """What the canonical network makes of positions (n, 3) at time 0, or (n, 4), once they are moved."""
+        """The canonical network's outputs at positions (n, 3) at time 0, or (n, 4), after they are moved."""
         places = 2.0 * in_unit_cube(positions[:, :3], self.space) - 1.0
         times = positions[:, 3:] if positions.shape[1] == 4 else torch.zeros_like(positions[:, :1])
         x = positional_encoding(torch.cat([places, 2.0 * times - 1.0], dim=1), self.settings.warp_frequencies)
-        for layer in self.warp_layers:  # in float32 always: an error here is a shift of what is seen
+        for layer in self.warp_layers:  # always in float32: an error here shifts what is seen
             x = torch.relu(layer(x))
         return self.canonical.trunk(places + self.offset_layer(x))
 

@@ -1,12 +1,12 @@
 """Reparameterised volume sampling (Morozov et al. 2023): samples drawn where a density spline says light was scattered.
 
-The spline stands on knots in equal bins of what of each ray lies in the scene. It has two uses:
+The spline's knots are the edges of equal bins of the part of each ray in the scene. It has two uses:
 
 - colour: the field's own densities make the spline. A ray's colour is the mean of the colours at a few samples, times
   the spline's opacity: an estimate without bias. Its gradient reaches the densities through the opacity, and through
   the places of the samples where the field's colours have gradients along positions.
-- hierarchical: a small density field of the sampler's own makes the spline, and the field's samples lie between shares
-  of its opacity. It has no loss of its own: the error of the colours teaches it, through the ends of the samples.
+- hierarchical: a small density field of the sampler's own makes the spline, and the field's samples lie between equal
+  shares of its opacity. It has no loss of its own: it learns from the loss of the colours, through the samples' ends.
 """
 
 import math
@@ -44,10 +44,10 @@ from core.samplers.resampling import Spacing, even_edges, one_in_each, spacing_i
 from core.samplers.spline import Spline, density_spline, depths, inverse, opacities
 
 _PROPOSAL = MLPSettings(depth=3, width=64, skip=0, position_frequencies=5)
-"""The sampler's own field is asked in every bin, and so it is much smaller than the one it samples for."""
+"""The sampler's own field is evaluated in every bin, so it is much smaller than the one it samples for."""
 
 _THINNEST_PROPOSED = 0.1
-"""Optical thickness along the box's diagonal that the sampler's own field never falls below: no place stays unseen."""
+"""Optical thickness of the box's diagonal that is added to the sampler's own field: every place gets samples."""
 
 _LN2 = math.log(2.0)
 
@@ -89,10 +89,10 @@ class RVSSettings(SamplerSettings):
 
 
 class RVSColorSampler(Sampler):
-    """Few samples on each ray, all of one weight, where the field's densities make the ray opaque.
+    """Few samples on each ray, of equal weights, where the field's densities make the ray opaque.
 
-    All samples are seen, so that early stop leaves out none; where gradients aren't recorded, rays less opaque than
-    `alpha_thre` have none.
+    All samples are visible, so early stop drops none; if gradients aren't recorded, rays less opaque than `alpha_thre`
+    have no samples.
 
     Args:
         box: the scene's outermost bounds.
@@ -143,18 +143,18 @@ class RVSColorSampler(Sampler):
 
 
 class RVSHierarchicalSampler(LearningSampler):
-    """Samples side by side over all of each ray, most of them where a small density field says that something is.
+    """Adjacent samples over the whole of each ray, dense where a small density field is.
 
-    It has no loss of its own: the error of the colours is all that it learns from.
+    It has no loss of its own, and learns from the loss of the colours alone.
 
     Args:
         box: the scene's outermost bounds.
-        proposal: the small field, whose `density` is asked; see `proposal_field`.
+        proposal: the small field, whose `density` is evaluated; see `proposal_field`.
         spacing: the measure in which the spline's bins are equal.
     """
 
     rate_factor = 0.1
-    """As in the paper's own code: a quicker small field runs ahead of the one it samples for, which then sees less."""
+    """As in the paper's own code: if it learns faster, the small field gets ahead of the one it samples for."""
 
     def __init__(self, settings: RVSSettings, box: Box, proposal: LearntField, spacing: Spacing = Spacing()):  # noqa: B008
         super().__init__()
@@ -196,17 +196,17 @@ def proposal_field(space: Space, generator: torch.Generator | None) -> MLPField:
         generator: draws the initial weights, on the CPU.
     """
     field = MLPField(_PROPOSAL, space, generator)
-    del field.feature_layer, field.color_layer, field.rgb_layer  # nobody asks for its colours
+    del field.feature_layer, field.color_layer, field.rgb_layer  # its colours are never used
     return field
 
 
 def _spline_on(
     densities: Callable[[Rays, Samples], tuple[Tensor, Tensor]], rays: Rays, edges: Tensor, settings: RVSSettings
 ) -> tuple[Tensor, Spline]:
-    """Which rays meet the scene, (n_rays,) bool, and the spline of densities on these.
+    """Which rays meet the scene, (n_rays,) bool, and the spline of densities on those that do.
 
     Args:
-        densities: gives them, and features, for samples.
+        densities: returns densities and features of samples.
         edges: (n_rays, n_bins + 1), the knots; NaN on rays that miss.
     """
     hit = ~edges[:, 0].isnan()
@@ -217,7 +217,7 @@ def _spline_on(
 
 
 def _guides(spline: Spline, settings: RVSSettings) -> tuple[Guide, ...]:
-    """The spline on one ray, and how much light each of its bins scatters."""
+    """The spline on one ray, and the share of the light that each of its bins scatters, as guides."""
     knots = spline.knots.view(-1)
     densities = spline.lefts.view(-1)
     if settings.spline == "linear":
@@ -227,19 +227,19 @@ def _guides(spline: Spline, settings: RVSSettings) -> tuple[Guide, ...]:
 
 
 def _n_densities(settings: RVSSettings) -> int:
-    """Densities that make a ray's spline."""
+    """How many densities define a ray's spline."""
     return settings.n_bins + (settings.spline == "linear")
 
 
 @torch.no_grad()
 def _medians(spline: Spline) -> Tensor:
-    """Where half of the light is left, (n_rays,); inf where more is left at the end."""
+    """t where transmittance falls to 0.5, (n_rays,); inf where it never does."""
     halfway = inverse(spline, torch.full_like(spline.knots[:, :1], _LN2))[:, 0]
     return torch.where(spline.integrals[:, -1] < _LN2, math.inf, halfway)
 
 
 def _on_all(hit: Tensor, values: Tensor, otherwise: float) -> Tensor:
-    """Values (n_hit,) of the rays that hit, and another one on the others: (n_rays,)."""
+    """Values (n_hit,) of the rays that hit, and `otherwise` for the others: (n_rays,)."""
     return values.new_full(hit.shape, otherwise).masked_scatter(hit, values)
 
 

@@ -1,9 +1,9 @@
 """Density splines along rays, and their inverses (Morozov et al. 2023, sections 3 and 4: reparameterised sampling).
 
-A spline has n bins between n + 1 knots, ascending t; density is linear in each bin, or constant, which is linear
-without a slope. I(t) is the integral of density from the first knot to t, the optical thickness; 1 - exp(-I(t)) is the
-opacity up to t. Where a share u of a ray's whole opacity is reached, t(u), follows u's distribution: drawn evenly from
-0 to 1 it is where light that comes along the ray was last scattered. Everything here is differentiable, t(u) too.
+A spline has n bins between n + 1 knots, ascending t; density is linear or constant in each bin. I(t) is the integral of
+density from the first knot to t, the optical thickness; 1 - exp(-I(t)) is the opacity up to t. Where a share u of a
+ray's whole opacity is reached, t(u), follows u's distribution: drawn evenly from 0 to 1 it is where light that comes
+along the ray was last scattered. Everything here is differentiable, t(u) too.
 """
 
 from typing import NamedTuple
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 _THINNEST = 1e-6
-"""Of a ray's mean density: where density is less, t moves no faster with the densities. Samples hardly ever lie there,
-for they lie where density is; without a bound one of them would spoil all others' gradients."""
+"""The lowest density, as a share of a ray's mean, that gradients of t are divided by. Samples are hardly ever where
+density is that low; without a bound one of them would spoil the gradients of all others."""
 
 _DENSEST = 1e15
-"""Densities above are taken for this: light ends there all the same, and the difference of two that overflowed, as an
-exponential does, is NaN."""
+"""Densities are clamped to this: light ends there all the same, and the difference of two infinite ones, which an
+exponential can return, is NaN."""
 
 
 class Spline(NamedTuple):
@@ -36,7 +36,7 @@ class Spline(NamedTuple):
 
 
 class _Bins(NamedTuple):
-    """The bins that hold some points, one a point: where they begin, how long they are, and the like."""
+    """The bin of each of some points. Attributes: start, width, densities at both ends, and the thickness before it."""
 
     starts: Tensor
     widths: Tensor
@@ -65,22 +65,22 @@ def depths(spline: Spline, shares: Tensor) -> Tensor:
 
 def thickness_at(spline: Spline, shares: Tensor) -> Tensor:
     """I(t(u)) = -log(1 - y_f u) of shares u (n_rays, k): finite and exact for rays that are opaque or empty."""
-    # a share of 1 is at infinity on an opaque ray; it is taken for the largest number below 1
+    # on an opaque ray a share of 1 is at infinity: clamp it to the largest number below 1
     shares = shares.clamp(max=1.0 - 0.5 * torch.finfo(shares.dtype).eps)
     return -torch.log1p(shares * torch.expm1(-spline.integrals[:, -1:]))
 
 
 def inverse(spline: Spline, thickness: Tensor) -> Tensor:
-    """Where rays have passed an optical thickness y (n_rays, k): t with I(t) = y; beyond all, the end of the last bin
-    that holds something.
+    """Where rays have passed an optical thickness y (n_rays, k): t with I(t) = y, (n_rays, k). A y beyond the whole
+    thickness gives the end of the last bin with density.
 
-    The root's closed form gives t, and differentiating I(t) = y gives its derivatives: the form itself has none where a
-    bin begins or ends at no density.
+    The root's closed form gives t, and differentiating I(t) = y gives its gradients, because the closed form has none
+    where a bin's density begins or ends at 0.
     """
     bins = _bins_at(spline, thickness)
     rest = (thickness - bins.before).detach()
     a, b = (bins.lefts * bins.widths).detach(), (bins.rights * bins.widths).detach()
-    # the root of (b - a) x^2 / 2 + a x = rest, without the difference of like numbers that the usual form has
+    # the root of (b - a) x^2 / 2 + a x = rest, in the form without cancellation
     root = a + torch.sqrt((a * a + 2.0 * (b - a) * rest).clamp_min(0.0))
     x = (2.0 * rest / root.clamp_min(torch.finfo(root.dtype).tiny)).clamp(0.0, 1.0)
     ts = bins.starts + x * bins.widths
@@ -97,7 +97,7 @@ def inverse(spline: Spline, thickness: Tensor) -> Tensor:
 def _bins_at(spline: Spline, thickness: Tensor) -> _Bins:
     """The bins in which rays pass an optical thickness (n_rays, k), each (n_rays, k)."""
     inner = spline.integrals[:, 1:-1].detach().contiguous()
-    # a thickness that none exceeds belongs to the last bin that adds some: behind it there is nothing
+    # the whole thickness belongs to the last bin that adds some: behind it there is no density
     most = spline.integrals[:, -1:].detach()
     last = (inner < most).sum(1, keepdim=True)
     index = torch.minimum(torch.searchsorted(inner, thickness.detach().contiguous(), right=True), last)
