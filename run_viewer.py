@@ -42,18 +42,18 @@ def flags_for(*settings: type):
     return tyro.conf.arg(constructor=flags_of(*settings))
 
 
-Dataset = Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
+DatasetPath = Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
 Device = Annotated[Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best device unless given.")]
 Backend = Annotated[
     Literal["auto", "warp", "nerfacc"],
     Doc("Kernels that march and composite on CUDA: nerfacc's are built with nvcc, auto takes the faster ones."),
 ]
 Seed = Annotated[int, Doc("Seeds the weights and training; the same seed gives the same first losses on a CPU.")]
-Opened = Annotated[dict[str, Any], flags_for(ReadOptions)]
-Thresholds = Annotated[dict[str, Any], flags_for(MarchSettings)]
-Picture = Annotated[dict[str, Any], flags_for(ViewSettings)]
-Training = Annotated[dict[str, Any], flags_for(TrainSettings)]
-Place = Annotated[dict[str, Any], flags_for(PlaceOverrides)]
+ReadFlags = Annotated[dict[str, Any], flags_for(ReadOptions)]
+MarchFlags = Annotated[dict[str, Any], flags_for(MarchSettings)]
+ViewFlags = Annotated[dict[str, Any], flags_for(ViewSettings)]
+TrainFlags = Annotated[dict[str, Any], flags_for(TrainSettings)]
+PlaceFlags = Annotated[dict[str, Any], flags_for(PlaceOverrides)]
 
 
 def method_flags() -> type:
@@ -78,15 +78,23 @@ def kinds_flags(kinds: MethodRegistry) -> type:
     return flags_of(*(kind.settings for kind in kinds.loaded().values()))
 
 
-Method = Annotated[dict[str, str], tyro.conf.arg(constructor_factory=method_flags)]
-Field = Annotated[dict[str, Any], tyro.conf.arg(constructor_factory=partial(kinds_flags, FIELDS))]
-Sampling = Annotated[dict[str, Any], tyro.conf.arg(constructor_factory=partial(kinds_flags, SAMPLERS))]
+MethodFlags = Annotated[dict[str, str], tyro.conf.arg(constructor_factory=method_flags)]
+FieldFlags = Annotated[dict[str, Any], tyro.conf.arg(constructor_factory=partial(kinds_flags, FIELDS))]
+SamplerFlags = Annotated[dict[str, Any], tyro.conf.arg(constructor_factory=partial(kinds_flags, SAMPLERS))]
 
 
 OwnField = Annotated[
     str | None,
     shown_as("FILE.py:CLASS", "Where the code of a snapshot's own field is. It runs only if you name it."),
 ]
+
+
+def check_method(method: MethodFlags, network: FieldFlags, sampling: SamplerFlags) -> None:
+    """Raise ValueError for a method that can't learn in any scene. Nothing is imported for the usual one."""
+    if method or network or sampling:
+        from core.training import methods
+
+        methods.check_method(method, network, sampling)
 
 
 def engine(device: Device, backend: Backend) -> str:
@@ -110,26 +118,23 @@ class View:
             f"A dataset, a folder of photos, a video, {', '.join(DEMOS)}, or a snapshot to go on from.",
         ),
     ] = "demo"
-    reading: Opened = field(default_factory=dict)
+    reading: ReadFlags = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
     seed: Seed = 0
     ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
-    place: Place = field(default_factory=dict)
-    thresholds: Thresholds = field(default_factory=dict)
-    picture: Picture = field(default_factory=dict)
-    method: Method = field(default_factory=dict)
-    network: Field = field(default_factory=dict)
-    sampling: Sampling = field(default_factory=dict)
+    place: PlaceFlags = field(default_factory=dict)
+    thresholds: MarchFlags = field(default_factory=dict)
+    picture: ViewFlags = field(default_factory=dict)
+    method: MethodFlags = field(default_factory=dict)
+    network: FieldFlags = field(default_factory=dict)
+    sampling: SamplerFlags = field(default_factory=dict)
 
     def run(self) -> int:
         # values out of range are errors before anything is opened
         reading, _, _ = ReadOptions(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
         PlaceOverrides(**self.place)
-        if self.method or self.network or self.sampling:
-            from core.training.methods import check_method
-
-            check_method(self.method, self.network, self.sampling)
+        check_method(self.method, self.network, self.sampling)
         if self.dataset not in DEMOS and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(
                 f"{self.dataset} does not exist: expected a dataset, photos, a video, {', '.join(DEMOS)}, or a snapshot"
@@ -154,27 +159,24 @@ class View:
 class Train:
     """Train without a window; writes report.json, snapshot.safetensors and views/*.png."""
 
-    dataset: Dataset
+    dataset: DatasetPath
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The report's folder; absent or empty.")]
     seconds: Annotated[float | None, shown_as("FLOAT", "Training time; 60 unless --steps is given.")] = None
     steps: Annotated[int | None, shown_as("INT", "Training steps, instead of --seconds.")] = None
-    reading: Opened = field(default_factory=dict)
+    reading: ReadFlags = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
     seed: Seed = 0
-    place: Place = field(default_factory=dict)
-    thresholds: Thresholds = field(default_factory=dict)
-    training: Training = field(default_factory=dict)
-    method: Method = field(default_factory=dict)
-    network: Field = field(default_factory=dict)
-    sampling: Sampling = field(default_factory=dict)
+    place: PlaceFlags = field(default_factory=dict)
+    thresholds: MarchFlags = field(default_factory=dict)
+    training: TrainFlags = field(default_factory=dict)
+    method: MethodFlags = field(default_factory=dict)
+    network: FieldFlags = field(default_factory=dict)
+    sampling: SamplerFlags = field(default_factory=dict)
 
     def run(self) -> int:
         reading = ReadOptions(**self.reading)
-        if self.method or self.network or self.sampling:
-            from core.training.methods import check_method
-
-            check_method(self.method, self.network, self.sampling)
+        check_method(self.method, self.network, self.sampling)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
         from core.commands.train import train_and_report
         from core.training.build import Overrides
@@ -211,8 +213,8 @@ class Render:
     ] = None
     device: Device = None
     backend: Backend = "auto"
-    thresholds: Thresholds = field(default_factory=dict)
-    picture: Picture = field(default_factory=dict)
+    thresholds: MarchFlags = field(default_factory=dict)
+    picture: ViewFlags = field(default_factory=dict)
     field: OwnField = None
 
     def run(self) -> int:
@@ -241,7 +243,7 @@ class Sweep:
     ] = None
     device: Device = None
     backend: Backend = "auto"
-    thresholds: Thresholds = field(default_factory=dict)
+    thresholds: MarchFlags = field(default_factory=dict)
     field: OwnField = None
 
     def run(self) -> int:
@@ -261,7 +263,7 @@ class Sweep:
 class Compare:
     """Train several methods for the same time, one after the other; writes compare.csv and compare.png."""
 
-    dataset: Dataset
+    dataset: DatasetPath
     output: Annotated[str, tyro.conf.arg(metavar="DIR", help="The results' folder; absent or empty.")]
     methods: Annotated[
         str,
@@ -273,11 +275,11 @@ class Compare:
     ] = "ngp+occupancy,ngp+stratified,mlp+occupancy,mlp+stratified"
     seconds: Annotated[float, Doc("Training time of each.")] = 60.0
     views: Annotated[int, Doc("Number of held-out views to measure at the end.")] = 8
-    reading: Opened = field(default_factory=dict)
+    reading: ReadFlags = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
     seed: Seed = 0
-    place: Place = field(default_factory=dict)
+    place: PlaceFlags = field(default_factory=dict)
 
     def run(self) -> int:
         reading = ReadOptions(**self.reading)
@@ -296,10 +298,10 @@ class Compare:
 class Check:
     """Check a dataset: what it is, what it needs, and what seems wrong."""
 
-    dataset: Dataset
-    reading: Opened = field(default_factory=dict)
+    dataset: DatasetPath
+    reading: ReadFlags = field(default_factory=dict)
     output: Annotated[str | None, shown_as("FILE.png", "Draw cameras, points and box into this new picture.")] = None
-    place: Place = field(default_factory=dict)
+    place: PlaceFlags = field(default_factory=dict)
 
     def run(self) -> int:
         reading = ReadOptions(**self.reading)
@@ -313,8 +315,8 @@ class Check:
 class Bench:
     """Measure the speed of each stage, and its share of what this machine could do."""
 
-    dataset: Dataset = "demo"
-    reading: Opened = field(default_factory=dict)
+    dataset: DatasetPath = "demo"
+    reading: ReadFlags = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
     seed: Seed = 0
@@ -323,7 +325,7 @@ class Bench:
     scaling: Annotated[
         bool, Doc("Also measure how the speed scales with threads, tables, batches, grids and views.")
     ] = False
-    place: Place = field(default_factory=dict)
+    place: PlaceFlags = field(default_factory=dict)
 
     def run(self) -> int:
         reading = ReadOptions(**self.reading)
