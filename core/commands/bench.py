@@ -72,7 +72,7 @@ def main(
     with console.status(f"training {trainer.dataset.name} for {_WARM_SECONDS:g} s, to measure on a real scene"):
         while trainer.seconds < _WARM_SECONDS:
             trainer.step()
-    precision = products_in(trainer.field_settings.precision, torch.device(device))
+    precision = products_in(_checked(trainer.field).settings.precision, torch.device(device))
     machine = measure_machine(device, precision)
     stages = measure_stages(trainer, machine)
     console.print(f"{trainer.dataset.name}, step {trainer.step_count}; {machine.backend}")

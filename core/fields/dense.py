@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from core.config.setting import Setting
-from core.config.types import Precision
 from core.fields.base import Conditions, FieldKind, FieldSettings, LearntField
+from core.fields.mlp import ProductPrecision
 from core.fields.ngp import NGPSettings, make_table, network_layers, thin_fog
 from core.fields.shading import colors_seen, densities_of
 from core.kernels.contraction import Space
@@ -40,13 +40,7 @@ class DenseSettings(FieldSettings):
     resolution: Annotated[int, Setting("Voxels per side.", low=2, high=512)] = 128
     voxel_features: Annotated[int, Setting("Features at each corner of a voxel, a multiple of 4.", low=4, high=32)] = 8
     hidden_dim: Annotated[int, Setting("Width of the colour network's hidden layers.", low=8, high=256)] = 64
-    precision: Annotated[
-        Precision,
-        Setting(
-            "Number format of the networks' matrix products; weights stay float32. A CPU without matrix tiles (AMX) "
-            "computes in float32 all the same."
-        ),
-    ] = "float32"
+    precision: ProductPrecision = "float32"
 
     def __post_init__(self) -> None:
         super().__post_init__()

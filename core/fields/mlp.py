@@ -7,11 +7,23 @@ Half precision is bfloat16 on both: it has float32's range, so gradients need no
 it only with matrix tiles; in vectors, float32 is as fast.
 """
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
+from core.config.setting import Setting
 from core.config.types import Precision
 from core.kernels.network import has_tiles, network_gradients, network_outputs
+
+ProductPrecision = Annotated[
+    Precision,
+    Setting(
+        "Number format of the networks' matrix products; weights stay float32. A CPU without matrix tiles (AMX) "
+        "computes in float32 all the same."
+    ),
+]
+"""The setting of fields whose networks run by `mlp`."""
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

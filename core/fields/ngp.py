@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from core.config.setting import Setting
-from core.config.types import Precision
 from core.fields.base import Conditions, FieldKind, FieldSettings, LearntField
-from core.fields.mlp import mlp, multiplies_in_tiles
+from core.fields.mlp import ProductPrecision, mlp, multiplies_in_tiles
 from core.fields.shading import colors_seen, densities_of, radiance
 from core.kernels.contraction import Space
 from core.kernels.encoded_network import encoded_network, packed_table
@@ -40,13 +39,7 @@ class NGPSettings(FieldSettings):
     geo_feature_dim: Annotated[
         int, Setting("Values the density network gives the colour network; one is the density.", low=1, high=64)
     ] = 16
-    precision: Annotated[
-        Precision,
-        Setting(
-            "Number format of the networks' matrix products; weights stay float32. A CPU without matrix tiles (AMX) "
-            "computes in float32 all the same."
-        ),
-    ] = "float32"
+    precision: ProductPrecision = "float32"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.scale import Scale
@@ -15,6 +14,7 @@ from core.config.types import Box
 from core.files import new_file
 from core.geometry.boxes import distances_to_box
 from core.samplers import SAMPLERS
+from core.samplers.base import SamplerSettings
 from core.samplers.occupancy import OccupancySettings
 
 KNEE_DECIBELS = 40.0
@@ -102,7 +102,7 @@ def swept_setting(
     march: MarchSettings,
     box: Box,
     position: Sequence[float],
-    sampler: Any = OccupancySettings(),  # noqa: B008 - it is immutable
+    sampler: SamplerSettings = OccupancySettings(),
 ) -> Setting:
     """A threshold's setting with its range narrowed to what is worth rendering.
 
@@ -151,7 +151,7 @@ def swept_setting(
     )
 
 
-def swept_names(sampler: Any) -> tuple[str, ...]:
+def swept_names(sampler: SamplerSettings) -> tuple[str, ...]:
     """Those of `MARCH_NUMBERS` that a sampler with these settings uses."""
     return tuple(name for name in MARCH_NUMBERS if name in sampler.reads)
 

@@ -53,7 +53,7 @@ class HierarchicalSampler(LearningSampler):
         spacing: the measure in which bins are equal.
     """
 
-    def __init__(self, settings: HierarchicalSettings, box: Box, coarse: LearntField, spacing: Spacing = Spacing()):  # noqa: B008
+    def __init__(self, settings: HierarchicalSettings, box: Box, coarse: LearntField, spacing: Spacing = Spacing()):
         super().__init__()
         self.coarse = coarse
         self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing

@@ -119,7 +119,7 @@ class ProposalSampler(LearningSampler):
         settings: ProposalSettings,
         box: Box,
         proposals: Sequence[LearntField],
-        spacing: Spacing = Spacing(),  # noqa: B008
+        spacing: Spacing = Spacing(),
     ):
         super().__init__()
         self.rate_factor = settings.rate_factor

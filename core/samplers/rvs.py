@@ -99,7 +99,7 @@ class RVSColorSampler(Sampler):
         spacing: the measure in which the spline's bins are equal.
     """
 
-    def __init__(self, settings: RVSSettings, box: Box, spacing: Spacing = Spacing()):  # noqa: B008
+    def __init__(self, settings: RVSSettings, box: Box, spacing: Spacing = Spacing()):
         self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing
 
     def sample(
@@ -156,7 +156,7 @@ class RVSHierarchicalSampler(LearningSampler):
     rate_factor = 0.1
     """As in the paper's own code: if it learns faster, the small field gets ahead of the one it samples for."""
 
-    def __init__(self, settings: RVSSettings, box: Box, proposal: LearntField, spacing: Spacing = Spacing()):  # noqa: B008
+    def __init__(self, settings: RVSSettings, box: Box, proposal: LearntField, spacing: Spacing = Spacing()):
         super().__init__()
         self.proposal = proposal
         self._settings, self._box, self._spacing = settings, spacing.bounds(box), spacing

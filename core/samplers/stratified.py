@@ -30,7 +30,7 @@ class StratifiedSampler(Sampler):
         spacing: the measure in which bins are equal.
     """
 
-    def __init__(self, settings: StratifiedSettings, box: Box, spacing: Spacing = Spacing()):  # noqa: B008
+    def __init__(self, settings: StratifiedSettings, box: Box, spacing: Spacing = Spacing()):
         self._n_bins, self._box, self._spacing = settings.n_bins, spacing.bounds(box), spacing
 
     def sample(

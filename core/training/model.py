@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from core.config.training import TrainSettings
 from core.datasets.dataset import Dataset
 from core.fields import make_field
+from core.fields.base import FieldSettings
 from core.fields.domain import space_of
 from core.geometry.boxes import outer_box
 from core.samplers import make_sampler
-from core.samplers.base import LearningSampler, SamplerInputs
+from core.samplers.base import LearningSampler, SamplerInputs, SamplerSettings
 from core.samplers.occupancy_grid import OccupancyGrid
 from core.training.averaging import Averaged
 
@@ -42,8 +43,8 @@ class Model:
     def __init__(
         self,
         dataset: Dataset,
-        field_settings: Any,
-        sampler_settings: Any,
+        field_settings: FieldSettings,
+        sampler_settings: SamplerSettings,
         train_settings: TrainSettings,
         device: str,
         generator: torch.Generator,

@@ -4,7 +4,6 @@ import math
 import time
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,8 +17,10 @@ from core.datasets.bounds.coverage import Coverage
 from core.datasets.bounds.initial_cells import possible_cells
 from core.datasets.dataset import Dataset
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
+from core.fields.base import FieldSettings
 from core.geometry.boxes import box_of
 from core.rendering.render import Traced, trace_rays
+from core.samplers.base import SamplerSettings
 from core.samplers.occupancy import OccupancySettings
 from core.samplers.occupancy_grid import ObservedField
 from core.training.batches import BatchSource, guess_samples_per_ray, restore_generator
@@ -62,12 +63,12 @@ class Trainer:
     def __init__(
         self,
         dataset: Dataset,
-        field_settings: Any,
+        field_settings: FieldSettings,
         train_settings: TrainSettings,
         device: str = "cpu",
         seed: int = 0,
         excluded: frozenset[int] = frozenset(),
-        sampler_settings: Any = OccupancySettings(),  # noqa: B008 - it is immutable
+        sampler_settings: SamplerSettings = OccupancySettings(),
     ):
         self.dataset, self.device, self.seed = dataset, device, seed
         self.field_settings, self.sampler_settings, self.settings = field_settings, sampler_settings, train_settings

@@ -20,7 +20,7 @@ MARCH = MarchSettings(early_stop_eps=0.0)
 GREY = torch.full((64, 3), 0.3)
 
 
-def around(coarse, spacing=Spacing()):  # noqa: B008
+def around(coarse, spacing=Spacing()):
     return HierarchicalSampler(HierarchicalSettings(24, 48), BOX, coarse, spacing)
 
 

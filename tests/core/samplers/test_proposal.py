@@ -31,12 +31,12 @@ class BallProposal(torch.nn.Module):
         return Ball(20.0).density(positions)
 
 
-def sampler_of(settings=SMALL, proposals=None, spacing=Spacing()):  # noqa: B008
+def sampler_of(settings=SMALL, proposals=None, spacing=Spacing()):
     proposals = proposals or proposal_fields(settings, Space(BOX), torch.Generator().manual_seed(0))
     return ProposalSampler(settings, BOX, proposals, spacing)
 
 
-def taught(settings=SMALL, spacing=Spacing()):  # noqa: B008
+def taught(settings=SMALL, spacing=Spacing()):
     """A sampler with trained proposals, after annealing."""
     sampler = sampler_of(settings, [BallProposal() for _ in range(settings.n_proposals)], spacing)
     sampler.at_step(settings.anneal_steps)

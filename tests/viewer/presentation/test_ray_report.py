@@ -40,7 +40,7 @@ from viewer.tools.inspector import Inspection, PhotoColor, RayQuestion
 WHITE = (1.0, 1.0, 1.0)
 
 
-def inspection(sigma=30.0, y=0.0, photo=None, settings=OccupancySettings(), **thresholds) -> Inspection:  # noqa: B008
+def inspection(sigma=30.0, y=0.0, photo=None, settings=OccupancySettings(), **thresholds) -> Inspection:
     """A ray along x past a ball of radius 0.6; it is in the box from t = 2 to t = 4 and meets the ball at t = 2.4."""
     march = MarchSettings(render_step_size=0.02, **({"occ_thre": 0.0, "early_stop_eps": 0.01} | thresholds))
     cells = OccupancyGrid(BOX, 8)
