@@ -39,6 +39,8 @@ struct Cells {
 template <class Number>
 WIDE_FN Cells<Number> cells_at(const GridView& grid, const Number* position) {
     typedef IntegersOf<Number> Integer;
+    // for a single position, the CPU predicts where the loop over levels ends, and needn't wait for that
+    constexpr bool IS_ONE_ON_CPU = LANES > 1 && sizeof(Number) == sizeof(float);
     const Number zeros = {};
     Cells<Number> at;
     at.level = Integer{};
@@ -52,6 +54,7 @@ WIDE_FN Cells<Number> cells_at(const GridView& grid, const Number* position) {
         }
         for (int k = 0; k + 1 < grid.n_levels; ++k) {
             const auto beyond = reach > zeros + (float)(1 << k);
+            if (IS_ONE_ON_CPU && !any(beyond)) break;
             at.level = beyond ? at.level + 1 : at.level;
             at.scale = beyond ? zeros + (float)(2 << k) : at.scale;
         }
