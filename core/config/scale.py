@@ -89,7 +89,7 @@ class Scale:
         try:
             value = 0.0 if words.lower() == "off" else float(words)
         except ValueError:
-            raise ValueError(f"{s.label}: {text!r} is no number; type one from {s.low:g} to {s.high:g}") from None
+            raise ValueError(f"{s.label}: {text!r} is not a number: type one from {s.low:g} to {s.high:g}") from None
         if not s.low <= value <= s.high:
             raise ValueError(f"{s.label}: {value:g} is out of range; type a number from {s.low:g} to {s.high:g}")
         return value
