@@ -20,20 +20,20 @@ class Words(NamedTuple):
 
 CONTRACTIONS: dict[str, Words] = {
     "none": Words(
-        "What the field covers ends with the scene's box, or with the outermost of its nested boxes.",
-        "Costs nothing; what lies behind can't be shown.",
+        "The field ends at the scene's box, or at the outermost of its nested boxes.",
+        "Free; nothing beyond the box can be shown.",
     ),
     "max": Words(
-        "All space around the box lies in a shell around it, boxes in boxes (mip-NeRF 360, maximum norm).",
-        "The box keeps an eighth of the field; rays end with the outermost of the nested boxes.",
+        "All space around the box is contracted into a shell of nested boxes (mip-NeRF 360, maximum norm).",
+        "The box keeps an eighth of the field's volume; rays end at the outermost nested box.",
     ),
     "sphere": Words(
-        "All space around the box lies in a shell around it, balls in balls, and rays never end (mip-NeRF 360).",
-        "The box keeps an eighth of the field, and the cube's corners stay unused; samples thin out with distance.",
+        "All space around the box is contracted into a shell of nested balls, and rays never end (mip-NeRF 360).",
+        "The box keeps an eighth of the field's volume, the corners stay unused, and samples thin out with distance.",
     ),
     "ndc": Words(
-        "What lies before cameras that face one way, to infinity, as one of them sees it (the NeRF paper, appendix C).",
-        "Nothing is wasted on what no camera sees; cameras that look at something from around it are refused.",
+        "Everything in front of forward-facing cameras, to infinity, as one of them sees it (NeRF, appendix C).",
+        "Wastes nothing on what no camera sees; cameras that surround their subject are refused.",
     ),
 }
 

@@ -88,6 +88,6 @@ class DenseField(LearntField):
 FIELD = FieldKind(
     DenseSettings,
     DenseField,
-    "A voxel grid of features, of which one is the density, and a small network for the colour (as DVGO).",
-    "About 6,000 products a colour, none a density; memory grows with the cube of the resolution.",
+    "A voxel grid of features, one of which is the density, and a small network for colour (as in DVGO).",
+    "About 6,000 multiply-adds per colour, none per density; memory grows with the cube of the resolution.",
 )

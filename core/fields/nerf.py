@@ -164,6 +164,6 @@ def linear(n_in: int, n_out: int, generator: torch.Generator | None) -> nn.Linea
 FIELD = FieldKind(
     MLPSettings,
     MLPField,
-    "One large network of sines and cosines of the position (the NeRF paper).",
-    "About 600,000 products a sample at its full size, which learns in hours; 24,000 at a CPU's.",
+    "One large network of the position's sines and cosines (the NeRF paper).",
+    "About 600,000 multiply-adds per sample at full size, which takes hours to train; 24,000 at a CPU's size.",
 )

@@ -191,5 +191,5 @@ FIELD = FieldKind(
     NGPSettings,
     NGPField,
     "A hash grid of features at many resolutions and two small networks (Instant-NGP).",
-    "About 6,000 products a sample; learns in seconds.",
+    "About 6,000 multiply-adds per sample; trains in seconds.",
 )

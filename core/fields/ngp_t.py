@@ -115,6 +115,6 @@ class NGPTimeField(LearntField):
 FIELD = FieldKind(
     NGPTimeSettings,
     NGPTimeField,
-    "A hash grid of what stands still, and three more of two axes and time for what moves.",
-    "About 9,000 products and four hash grids a sample; learns in a minute or two.",
+    "One hash grid for what stands still, and three more, of two axes and time each, for what moves.",
+    "About 9,000 multiply-adds and four hash grids per sample; trains in a minute or two.",
 )

@@ -136,6 +136,6 @@ def as_field(field: Any) -> Field:
 
 
 FIELD = FieldKind(
-    OwnSettings, OwnField, "A class of your own in a Python file, named as path.py:Class.", "What its methods take."
+    OwnSettings, OwnField, "A class of your own in a Python file, named as path.py:Class.", "Whatever its methods cost."
 )
 """It isn't registered under a name; the class, once loaded, has its properties."""

@@ -20,10 +20,10 @@ from core.kernels.contraction import Space
 class TNeRFSettings(MLPSettings):
     """A static network of the NeRF paper, and a small one that moves each position at each time to where it is read."""
 
-    warp_depth: Annotated[int, Setting("Layers of the network that moves places.", low=1, high=16)] = 4
-    warp_width: Annotated[int, Setting("Units of each of these layers.", low=8, high=1024)] = 64
+    warp_depth: Annotated[int, Setting("Layers of the warp network.", low=1, high=16)] = 4
+    warp_width: Annotated[int, Setting("Units in each layer of the warp network.", low=8, high=1024)] = 64
     warp_frequencies: Annotated[
-        int, Setting("Octaves of the encoding of the place and the time to move.", low=0, high=16)
+        int, Setting("Octaves of the encoding of the warp network's position and time.", low=0, high=16)
     ] = 4
 
 
@@ -69,6 +69,6 @@ class TNeRFField(LearntField):
 FIELD = FieldKind(
     TNeRFSettings,
     TNeRFField,
-    "A small network moves each place at each time to where the paper's network looks it up (T-NeRF).",
-    "About 620,000 products a sample at its full size, which learns in hours; 39,000 at a CPU's.",
+    "A small network warps each position and time to where the NeRF paper's network looks it up (T-NeRF).",
+    "About 620,000 multiply-adds per sample at full size, which takes hours to train; 39,000 at a CPU's size.",
 )

@@ -112,6 +112,6 @@ def _make(settings: HierarchicalSettings, inputs: SamplerInputs) -> Hierarchical
 SAMPLER = SamplerKind(
     HierarchicalSettings,
     _make,
-    "A coarse field is asked in equal bins, and the fine one where that found something as well (the NeRF paper).",
-    "Two fields to learn; the samples of the coarse one are asked for again.",
+    "A coarse field is evaluated in equal bins, and the fine one there and where the coarse one found density (NeRF).",
+    "Two fields to train; the fine field evaluates the coarse one's samples again.",
 )

@@ -72,6 +72,6 @@ class OccupancySampler(Sampler):
 SAMPLER = SamplerKind(
     OccupancySettings,
     lambda settings, inputs: OccupancySampler(inputs.grid),
-    "Equal steps, but only in cells of a grid that hold something, and none behind what is opaque.",
-    "Few samples where it matters; needs a box.",
+    "Equal steps, but only in occupied grid cells, and none behind an opaque surface.",
+    "Few samples, where they matter; needs a box.",
 )

@@ -192,6 +192,6 @@ def _make(settings: ProposalSettings, inputs: SamplerInputs) -> ProposalSampler:
 SAMPLER = SamplerKind(
     ProposalSettings,
     _make,
-    "One or two small density fields say where the few samples belong that get colours (mip-NeRF 360).",
+    "One or two small density fields propose where the few samples with colour belong (mip-NeRF 360).",
     "Many cheap densities and few colours; unbounded scenes need no boxes.",
 )

@@ -253,6 +253,6 @@ def _make(settings: RVSSettings, inputs: SamplerInputs) -> Sampler:
 SAMPLER = SamplerKind(
     RVSSettings,
     _make,
-    "Samples drawn from a spline of densities on each ray, differentiable in them (reparameterised sampling).",
-    "Density in every bin, colour at a few samples only; or a small field of its own and few evaluations.",
+    "Samples drawn from a spline of each ray's densities, and differentiable in them (reparameterised sampling).",
+    "Density in every bin, colour at a few samples; or few evaluations and a small density field of its own.",
 )

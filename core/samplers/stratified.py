@@ -44,6 +44,6 @@ class StratifiedSampler(Sampler):
 SAMPLER = SamplerKind(
     StratifiedSettings,
     lambda settings, inputs: StratifiedSampler(settings, inputs.box, spacing_in(inputs.space)),
-    "One sample in each of equal bins, everywhere on the ray.",
+    "One sample in each of many equal bins along the whole ray.",
     "Most samples lie in empty space.",
 )
