@@ -81,10 +81,10 @@ class SweepPanel(Panel):
         found = result is not None and result.finished and not hovered
         dpg.configure_item("sweep.text", show=not found)
         dpg.configure_item("sweep.found", show=found)
-        if curve is not None:
+        if result is not None and curve is not None:
             present = getattr(self._context.state.march, curve.name)
             for plot in self._plots:
-                plot.mark(curve, present)
+                plot.mark(curve, result.knee, present)
 
     def _offer(self, names: tuple[str, ...]) -> None:
         """List these thresholds."""
@@ -99,7 +99,7 @@ class SweepPanel(Panel):
         dpg.configure_item("sweep.progress", show=running)
         dpg.set_value("sweep.progress", result.share if result is not None and running else 0.0)
         curve = None if result is None else result.curve
-        dpg.configure_item(self._take, show=curve is not None and curve.knee is not None and not running)
+        dpg.configure_item(self._take, show=result is not None and result.knee is not None)
         dpg.set_value("sweep.found", found_text(result) if result is not None and result.finished else "")
         points = () if curve is None else curve.points
         per_ray = [point.samples_per_ray for point in points]
@@ -125,9 +125,9 @@ class SweepPanel(Panel):
         self._context.session.ask(SWEEP, SweepQuestion(name, request))
 
     def _take_knee(self) -> None:
-        curve = None if self._shown is None else self._shown.curve
-        if curve is not None and curve.knee is not None:
-            self._choose(curve.name, curve.knee.value)
+        result = self._shown
+        if result is not None and result.knee is not None:
+            self._choose(result.question.name, result.knee.value)
 
     def _choose(self, name: str, value: float) -> None:
         try:
@@ -174,9 +174,9 @@ class _Plot:
         dpg.set_axis_ticks(self._x, tuple((text, position) for position, text in curve.scale.ticks()))
         dpg.configure_item(self._x, label=curve.scale.setting.label)
 
-    def mark(self, curve: SweepCurve, present: float) -> None:
-        """Draw lines at the knee and at the present value, with their names."""
-        knee, scale = curve.knee, curve.scale
+    def mark(self, curve: SweepCurve, knee: SweepPoint | None, present: float) -> None:
+        """Draw lines at the knee, if there is one yet, and at the present value, with their names."""
+        scale = curve.scale
         if (knee, present) == self._marked:
             return
         self._marked = (knee, present)
@@ -205,15 +205,16 @@ def text_of(result: SweepResult) -> str:
     if result.problem:
         return result.problem
     n = 0 if result.curve is None else len(result.curve.points)
-    return f"{'' if result.running else 'Stopped: '}{n} values done, {_size(result)}"
+    values = "1 value" if n == 1 else f"{n} values"
+    return f"{'' if result.running else 'Stopped: '}{values} done, {_size(result)}"
 
 
 def found_text(result: SweepResult) -> str:
     """The result of a finished sweep, in one line."""
     curve, where = result.curve, f"{_size(result)}, step {result.step}"
-    if curve is None or curve.knee is None:
+    if curve is None or result.knee is None:
         return f"No value keeps {KNEE_DECIBELS:g} dB against thresholds off. {where}"
-    knee = curve.scale.text(curve.knee.value)
+    knee = curve.scale.text(result.knee.value)
     return f"Knee {knee}: the fewest evaluations that keep {KNEE_DECIBELS:g} dB against off. {where}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from core.rendering.sweep import Sweep
-from core.rendering.sweep_curve import SweepCurve, swept_setting
+from core.rendering.sweep_curve import SweepCurve, SweepPoint, swept_setting
 from viewer.picture.render import camera_of
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.session import ToolKey
@@ -50,6 +50,11 @@ class SweepResult:
     @property
     def finished(self) -> bool:
         return self.share >= 1.0 and not self.running
+
+    @property
+    def knee(self) -> SweepPoint | None:
+        """The knee of a finished sweep: among the first values of an unfinished one it would mislead."""
+        return self.curve.knee if self.finished and self.curve is not None else None
 
 
 class SweepTool:

@@ -38,6 +38,7 @@ def test_a_sweep_is_of_the_shown_view(session):
     assert (result.width, result.height, result.step) == (40, 30, 20)
     assert result.finished and (result.share, result.problem) == (1.0, "")
     assert len(result.curve.points) == 12
+    assert result.knee is not None and result.knee is result.curve.knee
     assert result.curve.points[0].psnr_vs_off == math.inf
     trainer, point = trainer_of(session), result.curve.points[7]
     camera = camera_of(question.request.pose, 40, 30, "cpu")
@@ -92,6 +93,7 @@ def test_a_stopped_sweep_does_nothing_more_and_keeps_its_points(session):
     assert not session.tick()
     stopped = session.result(SWEEP)
     assert not stopped.running and not stopped.finished and len(stopped.curve.points) == 3 and stopped.share < 1.0
+    assert stopped.curve.knee is not None and stopped.knee is None
 
 
 def test_a_new_question_replaces_the_old_one(session):
