@@ -81,6 +81,19 @@ def test_a_test_runs_every_example():
         assert any(word in block for word in words), f"no test runs this example:\n{block}"
 
 
+def test_examples_are_registered_where_others_of_their_kind_are():
+    """The tests that run them register them in a folder of their own."""
+    lists = "".join(path.read_text(encoding="utf-8") for path in REPOSITORY.glob("[cv]*/*/__init__.py"))
+    lines = [
+        found
+        for path in readmes()
+        for found in re.findall(r'^(\w+\.register\()".+?", ("[\w.]+\.)\w+"\)$', path.read_text(encoding="utf-8"), re.M)
+    ]
+    assert len(lines) == 5
+    for register, folder in lines:
+        assert re.search(rf"^{re.escape(register)}.+ {re.escape(folder)}", lists, re.M), f"{register}.. {folder}.."
+
+
 def test_the_library_example_and_the_field_without_a_base_class_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ball = write_quick_ball(tmp_path / "ball")

@@ -1,4 +1,5 @@
-"""A field and a sampler, each added with one file and one line: command line, window and snapshots support them."""
+"""The README's field and sampler, each added with one file and one line: command line, window and snapshots support
+them."""
 
 import sys
 
@@ -11,6 +12,7 @@ from core.samplers import SAMPLERS
 from core.training.build import Overrides
 from core.training.methods import CHOICES, words_of
 from core.training.snapshot import load_snapshot
+from tests.readme import python_block
 from tests.scenes import use_small_presets
 from tests.viewer.live import open_scene, write_quick_ball
 from viewer.protocol.runs import title_of
@@ -19,70 +21,8 @@ from viewer.state.command import command
 from viewer.state.method_draft import MethodDraft
 from viewer.tools.method import MethodQuestion, answer
 
-FIELD_FILE = '''
-from dataclasses import dataclass
-from typing import Annotated
-
-import torch
-from torch import nn
-
-from core.config.setting import Setting
-from core.fields.base import FieldKind, FieldSettings, LearntField
-
-
-@dataclass(frozen=True)
-class ToySettings(FieldSettings):
-    """A soft ball of one colour."""
-
-    toy_radius: Annotated[float, Setting("The ball's radius.", low=0.1, high=9.0)] = 0.5
-
-
-class ToyField(LearntField):
-    def __init__(self, settings, space, generator=None):
-        super().__init__()
-        self.settings, self.space = settings, space
-        self.rgb = nn.Parameter(torch.rand(3, generator=generator))
-        self.sharpness = nn.Parameter(torch.tensor(2.0))
-
-    def density(self, positions):
-        distances = positions[:, :3].norm(dim=1)
-        return 10.0 * torch.sigmoid(self.sharpness * (self.settings.toy_radius - distances)), positions[:, :3]
-
-    def color(self, features, directions):
-        return torch.sigmoid(self.rgb).expand(len(features), 3)
-
-
-FIELD = FieldKind(ToySettings, ToyField, "A soft ball of one colour.", "Next to nothing.")
-'''
-
-SAMPLER_FILE = '''
-from dataclasses import dataclass
-from typing import Annotated
-
-from core.config.setting import Setting
-from core.samplers.base import Sampler, SamplerKind, SamplerSettings
-from core.samplers.intervals import ray_ends, samples_between, seen_samples
-from core.samplers.resampling import Spacing, even_edges
-
-
-@dataclass(frozen=True)
-class ToySamplerSettings(SamplerSettings):
-    """Equal bins."""
-
-    toy_bins: Annotated[int, Setting("Bins on each ray.", low=1, high=512)] = 24
-
-
-class ToySampler(Sampler):
-    def __init__(self, settings, inputs):
-        self._n_bins, self._box = settings.toy_bins, inputs.box
-
-    def sample(self, field, rays, march, generator, round_size):
-        edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins, Spacing(), generator)
-        return seen_samples(field, rays, samples_between(edges), march)
-
-
-SAMPLER = SamplerKind(ToySamplerSettings, ToySampler, "Equal bins.", "A sample in each.")
-'''
+FIELD_FILE = python_block("class ToyField")
+SAMPLER_FILE = python_block("class ToySampler")
 
 CHOSEN = ["--field", "toy", "--toy-radius", "0.7", "--sampler", "toy-bins", "--toy-bins", "16"]
 

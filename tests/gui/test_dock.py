@@ -1,27 +1,10 @@
 """Panels close and open, a new one joins them, and the window remembers where they are."""
 
 from tests.gui.app import QUICK_DEMO
+from tests.readme import python_block
 
-TOY = """
-import dearpygui.dearpygui as dpg
-
-from viewer.widgets.panel import Panel
-
-
-class ToyPanel(Panel):
-    tag, title = "toy", "Toy"
-
-    def __init__(self, context):
-        super().__init__(context)
-        dpg.add_text("", tag="toy.step")
-
-    def update(self, status, frame):
-        dpg.set_value("toy.step", f"step {status.step}")
-
-
-PANEL = ToyPanel
-"""
-"""The file of a panel."""
+TOY = python_block("class ToyPanel")
+"""The file of the README's panel."""
 
 BROKEN = """
 from viewer.widgets.panel import Panel

@@ -8,22 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.readme import python_block
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 FILES = {
-    "tools/toy.py": '''
-from functools import partial
-from viewer.protocol.session import ToolKey
-from viewer.scene.open_scene import OpenScene
-from viewer.tools.base import ToolKind
-from viewer.tools.once import OnceTool
-
-def doubled(question: int, scene: OpenScene) -> str:
-    return f"{2 * question} in {scene.info.name}"
-
-TOY: ToolKey[int, str] = ToolKey("toy")
-TOOL = ToolKind(TOY, partial(OnceTool, doubled))
-''',
+    "tools/toy.py": python_block("def doubled"),
     "picture/modes/toy.py": '''
 import numpy as np
 from viewer.picture.modes.base import Painted, PictureMode

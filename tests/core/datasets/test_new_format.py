@@ -1,4 +1,4 @@
-"""A dataset format takes one file and one line: this one is in a temporary folder, and everything supports it."""
+"""A dataset format takes one file and one line: the README's is in a temporary folder, and everything supports it."""
 
 import json
 import sys
@@ -14,46 +14,10 @@ from core.datasets.checks.dataset_check import check_dataset
 from core.errors import DatasetError
 from core.training.snapshot import load_snapshot, save_snapshot
 from core.training.trainer import Trainer
+from tests.readme import python_block
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING
 
-TOY = '''
-"""Reads .toy: a line of JSON with a focal length, and cameras on a circle that see a white wall."""
-
-import json
-
-import torch
-
-from core.datasets.dataset import Dataset, Format, Views
-from core.geometry.cameras import Camera, look_at
-from core.errors import DatasetError
-
-
-def recognises(path):
-    return path.suffix == ".toy" and path.is_file()
-
-
-def read(path, reading, progress):
-    try:
-        focal = float(json.loads(path.read_text())["focal"])
-    except (ValueError, KeyError) as error:
-        raise DatasetError(f"{path}: expected a toy with a focal length, found none: add it") from error
-    progress(1.0, "reading a toy")
-    train, test = (views(n, focal, reading.axes) for n in (6, 2))
-    return Dataset(path.stem, path, FORMAT.name, train, test, (-1.0, -1.0, -1.0, 1.0, 1.0, 1.0), reading=reading)
-
-
-def views(n, focal, axes):
-    angles = torch.arange(n) / n * 6.28
-    c2w = torch.stack([look_at((3.0 * torch.cos(a), 3.0 * torch.sin(a), 0.5), (0.0, 0.0, 0.0)) for a in angles])
-    if axes == "opencv":
-        c2w = c2w * torch.tensor([1.0, -1.0, -1.0, 1.0])
-    K = torch.tensor([[focal, 0.0, 8.0], [0.0, focal, 8.0], [0.0, 0.0, 1.0]]).expand(n, 3, 3)
-    images = torch.full((n, 16, 16, 3), 255, dtype=torch.uint8)
-    return Views(Camera(c2w, K, 16, 16), images, tuple(f"view {i} of {n}" for i in range(n)))
-
-
-FORMAT = Format("toy", "a .toy file (toys)", recognises, read, suffixes=(".toy",), any_axes=True)
-'''
+TOY = python_block("def recognises")
 
 
 @pytest.fixture
