@@ -228,7 +228,7 @@ def test_cameras_of_a_batch_may_have_different_sizes():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_pixels_of_images_of_several_sizes_need_view_indices(dtype):
-    with pytest.raises(ValueError, match=r"several sizes .* give `views`"):
+    with pytest.raises(ValueError, match=r"several sizes .* pass `views`"):
         rays_of_pixels(mixed_batch().to(dtype), torch.arange(5))
 
 
