@@ -17,16 +17,8 @@ WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 MOST_WORKERS = 8
 """Each takes about 1 GB and ten seconds to start; more would only wait for the window's tests anyway."""
 
-if 1 < WORKERS <= available_cores() and hasattr(os, "sched_setaffinity"):
-    # Cores of its own for each process, and for the windows that it starts, which train and draw all the time: on two
-    # cores that they shared, two processes took 425 s where they take 330.
-    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) % WORKERS
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[number::WORKERS])
-    THREADS = available_cores()
-else:
-    THREADS = max(1, available_cores() // WORKERS)
-
-configure(threads=THREADS)  # before torch is imported; tests of threads set the number of threads themselves
+# Before torch is imported. The processes share the cores; tests of threads set the number of threads themselves.
+configure(threads=max(1, available_cores() // WORKERS))
 
 from tests.ball import write_ball  # noqa: E402
 
