@@ -77,6 +77,7 @@ def test_a_slider_acts_on_the_ray(app):
 
 
 def test_away_from_its_origin_the_ray_is_drawn_in_the_scene(app):
+    app.wait_for(lambda s: not s["toasts"], "no toast over the picture any more")
     app.drag("picture", 170, 30)
     with_ray = app.wait_for_picture("the turned picture")
     app.keep_screen("inspector-scene")
