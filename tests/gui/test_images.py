@@ -8,7 +8,6 @@ import pytest
 from core.datasets import ASSETS
 from tests.gui.app import QUICK_DEMO
 
-
 DASH = 18
 """Bright values of a row without a PSNR: a dash of six pixels. PSNRs may be there before a test could look."""
 
