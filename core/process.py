@@ -20,6 +20,10 @@ _SWITCH_INTERVAL = 5e-4
 """Seconds after which Python lets another thread run: a picture's hundred launches must not wait for a whole frame of
 the window each."""
 
+_INSTRUCTIONS = "FIRSTLIGHT_INSTRUCTIONS"
+_LIMITS = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+"""How torch and the libraries that multiply its matrices are limited to AVX2; they read it when torch is imported."""
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 1 << 30
 
@@ -55,13 +59,15 @@ def configure(threads: int | None = None, torch_threads: int | None = 1) -> None
             more than one. None leaves torch's threads as they are.
 
     Raises:
-        ValueError: a number of threads below 1; nothing changes.
+        ValueError: a number of threads below 1, or an unknown FIRSTLIGHT_INSTRUCTIONS; nothing changes.
     """
     global _configuration
     configuration = Configuration(threads, torch_threads)
     if configuration == _configuration:
         return
     if _configuration is None:
+        if limited_to_avx2():
+            os.environ.update(_LIMITS)
         os.environ.setdefault("GOMP_SPINCOUNT", _SPIN_COUNT)
         sys.setswitchinterval(_SWITCH_INTERVAL)
         _keep_freed_memory()
@@ -78,6 +84,21 @@ def when_configured(apply: Callable[[Configuration], None]) -> None:
     _appliers.append(apply)
     if _configuration is not None:
         apply(_configuration)
+
+
+def limited_to_avx2() -> bool:
+    """Whether the environment variable FIRSTLIGHT_INSTRUCTIONS limits the process to AVX2, which ordinary laptops have.
+
+    Kernels, torch and precisions are then chosen as on a processor without AVX-512 and AMX, so that any developer can
+    measure and test what most users get. It counts from `configure` on, before torch is imported.
+
+    Raises:
+        ValueError: it is neither "avx2" nor "native".
+    """
+    value = os.environ.get(_INSTRUCTIONS) or "native"
+    if value not in ("avx2", "native"):
+        raise ValueError(f"expected {_INSTRUCTIONS} to be avx2 or native, found {value!r}")
+    return value == "avx2"
 
 
 def available_cores() -> int:

@@ -14,6 +14,7 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.runtime.cpp import cpp_kernel
+from core.kernels.runtime.device import cpu_has
 from core.kernels.runtime.launch import lanes_on, launch, made_once
 from core.kernels.runtime.types import Floats, Int
 from core.kernels.spherical_harmonics import N_HARMONICS
@@ -110,8 +111,7 @@ def _back(network: Network) -> wp.Kernel:
 def has_tiles() -> bool:
     """Whether the processor has matrix tiles for bfloat16 and instructions that round vectors to it, and the operating
     system permits their use."""
-    known = torch.cpu.get_capabilities()
-    return all(known.get(name, False) for name in ("avx512_bf16", "amx_tile", "amx_bf16")) and torch.cpu._init_amx()
+    return cpu_has("avx512_bf16", "amx_tile", "amx_bf16") and torch.cpu._init_amx()
 
 
 def network_outputs(x: Tensor, weights: list[Tensor], in_tiles: bool) -> Tensor:

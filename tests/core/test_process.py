@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.process import configure, package_version, peak_memory, when_configured
+from core.process import configure, limited_to_avx2, package_version, peak_memory, when_configured
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -105,6 +105,24 @@ print(json.dumps([losses, float(picture.colors.mean())]))
     configured = run(code.format(first="from core.process import configure; configure(threads=2)"))
     assert alone[0] == pytest.approx(configured[0], rel=1e-4)
     assert alone[1] == pytest.approx(configured[1], rel=1e-4)
+
+
+def test_a_process_can_be_limited_to_the_instructions_that_ordinary_laptops_have(monkeypatch):
+    monkeypatch.setenv("FIRSTLIGHT_INSTRUCTIONS", "avx2")
+    found = run("""
+from core.process import configure
+configure()
+import torch, warp
+from core.kernels.network import has_tiles
+from core.kernels.runtime.device import cpu_has, fastest_precision
+print(json.dumps([torch.backends.cpu.get_cpu_capability(), warp.config.cpu_compiler_flags, has_tiles(),
+                  cpu_has("avx512_f"), fastest_precision("cpu")]))
+""")
+    assert found[0] in ("AVX2", "DEFAULT") and "-march=native" not in found[1]
+    assert found[2:4] == [False, False] and found[4] == "float32"
+    monkeypatch.setenv("FIRSTLIGHT_INSTRUCTIONS", "avx1024")
+    with pytest.raises(ValueError, match="expected FIRSTLIGHT_INSTRUCTIONS to be avx2 or native, found 'avx1024'"):
+        limited_to_avx2()
 
 
 def test_thread_counts_are_checked_before_anything_changes():

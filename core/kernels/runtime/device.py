@@ -4,11 +4,13 @@ All devices share one kernel source: Warp compiles it for the CPU with its own L
 neither a compiler nor nvcc is needed.
 """
 
+from functools import cache
+
 import torch
 
 from core.config.types import Precision
 from core.errors import BackendUnavailable
-from core.process import peak_memory
+from core.process import limited_to_avx2, peak_memory
 
 
 def choose_device(name: str | None = None) -> str:
@@ -44,8 +46,24 @@ def fastest_precision(device: str) -> Precision:
     """bfloat16 where the device has native bfloat16 matrix products, else float32."""
     if device == "cuda":  # before Ampere torch emulates bfloat16, which is slower than float32
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    capabilities = torch.cpu.get_capabilities()
-    return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
+    return "bfloat16" if cpu_has("avx512_bf16") or cpu_has("amx_bf16") else "float32"
+
+
+def cpu_has(*names: str) -> bool:
+    """Whether the processor has all of these instructions, named as torch does: "avx512_bf16", "amx_tile".
+
+    False for AVX-512 and AMX where the process is limited to AVX2.
+    """
+    known = _cpu_capabilities()
+    return all(known.get(name, False) for name in names)
+
+
+@cache
+def _cpu_capabilities() -> dict[str, bool]:
+    known = torch.cpu.get_capabilities()
+    if limited_to_avx2():
+        return {name: has and not name.startswith(("avx512", "amx")) for name, has in known.items()}
+    return known
 
 
 def peak_memory_mb(device: str) -> dict[str, float | None]:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from core.kernels.runtime.recorded import OnCpu, OnCuda
 from core.kernels.runtime.workers import Workers, is_sharing
-from core.process import Configuration, available_cores, when_configured
+from core.process import Configuration, available_cores, limited_to_avx2, when_configured
 
 
 @contextmanager
@@ -86,6 +86,8 @@ def set_threads(n: int) -> None:
 def _configure(configuration: Configuration) -> None:
     """Configure torch, Warp and the pool; see `core.process.configure`."""
     wp.config.log_level = wp.LOG_ERROR
+    if limited_to_avx2() and wp.config.cpu_compiler_flags is not None:
+        wp.config.cpu_compiler_flags = wp.config.cpu_compiler_flags.replace("-march=native", "-target-cpu x86-64-v3")
     if configuration.torch_threads is not None:
         torch.set_num_threads(configuration.torch_threads)
     # Gradients of saturated colours are denormal, and ten times as slow; threads started from now on inherit this.
