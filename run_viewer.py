@@ -43,7 +43,10 @@ def flags_for(*settings: type):
 
 
 DatasetPath = Annotated[str, *positional("DATASET", f"A dataset, a folder of photos, a video, or {', '.join(DEMOS)}.")]
-Device = Annotated[Literal["cpu", "cuda"] | None, shown_as("{cpu,cuda}", "Where to run; the best device unless given.")]
+Device = Annotated[
+    str | None,
+    shown_as("{cpu,cuda,cuda:1}", "Where to run: a GPU if one can be used, of several the one with most free memory."),
+]
 Backend = Annotated[
     Literal["auto", "warp", "nerfacc"],
     Doc("Kernels that march and composite on CUDA: nerfacc's are built with nvcc, auto takes the faster ones."),

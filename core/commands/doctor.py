@@ -125,19 +125,28 @@ def _engine() -> list[Diagnosis]:
     except (ImportError, OSError) as error:
         reason, advice = " ".join(str(error).split()), f"pip install -r {_REQUIREMENTS}"
         return [Diagnosis("engine", f"does not load: {reason}", advice, fatal=True)]
-    return [_device(), _kernels(), _backend(), _memory()]
+    return [_device(), *_other_gpus(), _kernels(), _backend(), _memory()]
 
 
 def _device() -> Diagnosis:
     import torch
 
-    from core.kernels.runtime.device import choose_device, why_no_cuda
+    from core.kernels.runtime.device import choose_device, why_not_cuda
     from core.kernels.runtime.launch import n_threads
 
     if choose_device() == "cpu":
-        return Diagnosis("device", f"CPU, {n_threads()} threads", f"for a GPU: {why_no_cuda()}")
+        return Diagnosis("device", f"CPU, {n_threads()} threads", f"for a GPU: {why_not_cuda()}")
     free, total = torch.cuda.mem_get_info()
-    return Diagnosis("device", f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+    n_gpus = torch.cuda.device_count()
+    which = f", cuda:{torch.cuda.current_device()} of {n_gpus}: the one with the most free memory" if n_gpus > 1 else ""
+    return Diagnosis("device", f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free{which}")
+
+
+def _other_gpus() -> list[Diagnosis]:
+    from core.kernels.runtime.obstacles import other_gpus
+
+    found = other_gpus()
+    return [] if found is None else [Diagnosis("other GPU", found)]
 
 
 def _kernels() -> Diagnosis:

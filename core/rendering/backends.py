@@ -17,7 +17,7 @@ from core.files import replace_file, user_folder
 from core.kernels.nerfacc import build
 from core.kernels.nerfacc.kernels import NerfaccKernels, proven
 from core.kernels.runtime.backend import Backend, current, use
-from core.kernels.runtime.device import why_no_cuda
+from core.kernels.runtime.device import why_not_cuda
 from core.process import package_version
 from core.rendering.backend_race import COURSE, Milliseconds, race
 
@@ -88,7 +88,7 @@ def choose_backend(
 
 def _nerfacc_backend(device: str, say: Callable[[str], None], nerfacc: Callable[[], Nerfacc]) -> Backend:
     if device != "cuda":
-        lack = "the CPU was asked for" if torch.cuda.is_available() else why_no_cuda()
+        lack = why_not_cuda() or "the CPU was asked for"
         raise BackendUnavailable(f"backend nerfacc needs a CUDA device, but {lack}; or run with --backend warp")
     means = nerfacc()
     if not means.is_built():
@@ -137,11 +137,9 @@ def describe_backend(device: str) -> str:
         backend, name = current(), torch.cuda.get_device_name()
         kernels = f"{warp} and nerfacc {package_version('nerfacc')}" if backend.name == "nerfacc" else warp
         return f"{kernels} on CUDA ({name}; {backend.reason})"
-    if torch.cuda.is_available():
-        reason = "the CPU was asked for"
-    else:
-        reason = "no CUDA device" if torch.version.cuda else "torch is built without CUDA"
-    return f"{warp} on CPU ({reason})"
+    if torch.version.cuda is None:
+        return f"{warp} on CPU (torch is built without CUDA)"
+    return f"{warp} on CPU ({'no GPU can be used, see doctor' if why_not_cuda() else 'the CPU was asked for'})"
 
 
 def _why_only_warp(device: str, nerfacc: Callable[[], Nerfacc]) -> str | None:

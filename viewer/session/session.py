@@ -25,7 +25,7 @@ class LocalSession:
     """Trains a scene and answers view requests; see `viewer.protocol.session.Session` for what the methods do.
 
     Args:
-        device: "cpu", "cuda" or None for the best available.
+        device: as for `choose_device`.
         seed: of the weights and of training.
 
     Raises:

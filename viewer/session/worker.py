@@ -9,6 +9,7 @@ from typing import Any
 
 from core.config.read_options import ReadOptions
 from core.errors import FirstlightError, TrainingCollapsed
+from core.kernels.runtime.device import use_chosen_gpu
 from core.rendering.backends import describe_backend
 from core.training.build import Overrides, is_snapshot, open_trainer
 from core.training.snapshot import save_snapshot
@@ -77,6 +78,7 @@ class Worker:
 
     def run(self) -> None:
         """Tick until the mailbox is closed."""
+        use_chosen_gpu(self._device)
         while not self.mail.closed:
             if not self.tick():
                 self.mail.wait(self.scene is not None, IDLE_PERIOD)

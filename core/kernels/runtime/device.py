@@ -4,42 +4,84 @@ All devices share one kernel source: Warp compiles it for the CPU with its own L
 neither a compiler nor nvcc is needed.
 """
 
+import re
 from functools import cache
 
 import torch
 
 from core.config.types import Precision
 from core.errors import BackendUnavailable
+from core.kernels.runtime.obstacles import why_no_cuda, why_not_this_gpu
 from core.process import limited_to_avx2, peak_memory
+
+_gpu = 0
+"""The GPU that "cuda" means, as torch counts them."""
 
 
 def choose_device(name: str | None = None) -> str:
     """The device to run on: the requested one, by default a CUDA GPU if there is one and else the CPU.
 
+    Of several GPUs it takes the one with the most free memory, unless one is named. "cuda" means that GPU from then on
+    in the calling thread; others call `use_chosen_gpu`.
+
     Args:
-        name: "cpu", "cuda" or None.
+        name: "cpu", "cuda", "cuda:1" for one of several GPUs, or None.
+
+    Returns:
+        "cpu" or "cuda".
 
     Raises:
-        BackendUnavailable: CUDA is requested, and torch can't use a GPU.
+        BackendUnavailable: CUDA is requested, and torch or Warp can't use the GPU.
         ValueError: any other name.
     """
-    if name not in (None, "cpu", "cuda"):
-        raise ValueError(f"device must be cpu or cuda, got {name!r}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise BackendUnavailable(f"device cuda was asked for, but {why_no_cuda()}; or run with --device cpu")
-    return name or ("cuda" if torch.cuda.is_available() else "cpu")
+    global _gpu
+    asked = re.fullmatch(r"cpu|cuda(?::(\d+))?", name or "cuda")
+    if asked is None:
+        raise ValueError(f"device must be cpu, cuda or the number of a GPU as in cuda:1, got {name!r}")
+    if name == "cpu":
+        return name
+    try:
+        _gpu = _choose_gpu(None if asked[1] is None else int(asked[1]))
+    except BackendUnavailable as obstacle:
+        if name is None:
+            return "cpu"
+        raise BackendUnavailable(f"device {name} was asked for, but {obstacle}; or run with --device cpu") from obstacle
+    use_chosen_gpu("cuda")
+    return "cuda"
 
 
-def why_no_cuda() -> str:
-    """Why torch has no CUDA device, and how to get one."""
-    if torch.version.cuda is None:
-        return (
-            f"this torch ({torch.__version__}) is built without CUDA: install a CUDA build, see pytorch.org/get-started"
-        )
-    return (
-        f"torch {torch.__version__} (CUDA {torch.version.cuda}) sees no GPU: look at nvidia-smi, "
-        "and install a driver that serves this CUDA version"
-    )
+def use_chosen_gpu(device: str) -> None:
+    """Let "cuda" mean the chosen GPU in the calling thread: torch keeps the current GPU by thread."""
+    if device == "cuda":
+        torch.cuda.set_device(_gpu)
+
+
+def why_not_cuda() -> str | None:
+    """Why no GPU here can be used, and what to do; None if one can."""
+    try:
+        _choose_gpu(None)
+    except BackendUnavailable as obstacle:
+        return str(obstacle)
+    return None
+
+
+def _choose_gpu(asked: int | None) -> int:
+    """The GPU to use, as torch counts them.
+
+    Raises:
+        BackendUnavailable: none can be used, or not the one that was asked for; the message says why.
+    """
+    if (lack := why_no_cuda()) is not None:
+        raise BackendUnavailable(lack)
+    n_gpus = torch.cuda.device_count()
+    if asked is not None and asked >= n_gpus:
+        raise BackendUnavailable(f"this machine has {n_gpus} GPUs, which count from cuda:0 to cuda:{n_gpus - 1}")
+    lacks = {i: why_not_this_gpu(i) for i in (range(n_gpus) if asked is None else [asked])}
+    served = [i for i, lack in lacks.items() if lack is None]
+    if not served:
+        raise BackendUnavailable("; ".join(lack for lack in lacks.values() if lack))
+    # asking for the memory of a GPU starts CUDA on it, which takes some: a single one isn't asked
+    return served[0] if len(served) == 1 else max(served, key=lambda i: torch.cuda.mem_get_info(i)[0])
 
 
 def fastest_precision(device: str) -> Precision:
