@@ -5,8 +5,9 @@ them, since torch's own threads are off, and also rounds the piece to bfloat16 f
 elementwise, so the pieces don't change the result.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -16,6 +17,9 @@ from core.kernels.runtime.launch import lanes_on, run_together
 
 _WORTH_A_THREAD = 1 << 16
 """Numbers of a parameter that are worth a thread of their own: a tenth of a millisecond."""
+
+_OPTIONS = {"betas": (0.9, 0.99), "eps": 1e-15, "weight_decay": 0.0, "amsgrad": False, "maximize": False, "fused": True}
+"""Of all groups, as torch's Adam names them."""
 
 _VECTOR = 64
 """Pieces are multiples of this, which every SIMD width divides: the same numbers share vectors as in one piece."""
@@ -31,8 +35,8 @@ class Adam:
             with the rounded parameter, a new tensor of its shape; on CUDA they aren't called.
 
     Attributes:
-        param_groups: torch's; the next step uses the "lr" of each.
-        state: torch's, by parameter: "step", "exp_avg", "exp_avg_sq"; empty before a parameter's first step.
+        param_groups: as torch's; the next step uses the "lr" of each.
+        state: as torch's, by parameter: "step", "exp_avg", "exp_avg_sq"; empty before a parameter's first step.
     """
 
     def __init__(
@@ -41,8 +45,9 @@ class Adam:
         learning_rate: float,
         rounded_readers: dict[nn.Parameter, Callable[[Tensor], None]] | None = None,
     ):
-        self._whole = torch.optim.Adam(groups, lr=learning_rate, betas=(0.9, 0.99), eps=1e-15, fused=True)
-        self.param_groups, self.state = self._whole.param_groups, self._whole.state
+        given = {"lr": learning_rate, **_OPTIONS}
+        self.param_groups = [{**given, **group, "params": list(group["params"])} for group in groups]
+        self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(dict)
         self._readers = rounded_readers or {}
 
     def tensors(self, parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
@@ -89,6 +94,14 @@ class Adam:
         torch.autograd.graph.increment_version(learnt)
         for parameter, value in rounded.items():
             self._readers[parameter](value)
+
+    @cached_property
+    def _whole(self) -> torch.optim.Adam:
+        """torch's own, on the same parameters and state. Making one takes a second, in which torch imports its
+        compiler."""
+        whole = torch.optim.Adam(self.param_groups)
+        whole.state = self.state
+        return whole
 
     def _tasks(
         self, group: dict[str, Any], parameters: list[nn.Parameter], rounded: dict[nn.Parameter, Tensor]
