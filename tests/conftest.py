@@ -23,7 +23,7 @@ configure(threads=max(1, available_cores() // WORKERS))
 from tests.ball import write_ball  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-WINDOWS = "tests/gui/"
+WINDOWS, PRETENDED = "tests/gui/", "tests/pretended_cuda/"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -51,7 +51,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
-    """Run each file's tests in one worker, which makes their scenes once, and all window tests in a single worker.
+    """Run each file's tests in one worker, which makes their scenes once, and all window tests in a single worker, as
+    all those on the pretended GPU.
 
     A window waits about as long as it computes, so its worker and one that only computes keep two cores busy.
     """
@@ -59,7 +60,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return WINDOWS if nodeid.startswith(WINDOWS) else super()._split_scope(nodeid)
+            together = (folder for folder in (WINDOWS, PRETENDED) if nodeid.startswith(folder))
+            return next(together, super()._split_scope(nodeid))
 
     config.option.loadscopereorder = False  # keep the order of collection: windows first
     return Scheduling(config, log)

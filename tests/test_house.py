@@ -53,7 +53,7 @@ LONGEST = 300
 
 LONGER: set[str] = {"run_viewer.py"}
 
-EXPLAINED = ("", "core", "core/datasets", "core/kernels", "viewer", "tests/benchmarks")
+EXPLAINED = ("", "core", "core/datasets", "core/kernels", "viewer", "tests/benchmarks", "tests/pretended_cuda")
 """Folders that must have a README."""
 
 NOT_MIRRORED = {
