@@ -1,5 +1,7 @@
 """The space that a field covers, and positions in it."""
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -34,11 +36,12 @@ def in_unit_cube(positions: Tensor, space: Space) -> Tensor:
     """Map positions (n, 3) to the unit cube, (n, 3), differentiably: the twin in torch of `cpp/contraction.h`. Without
     a contraction, positions outside the box lie outside the cube. See `Space` for the contractions."""
     if space.frame is not None:
-        off = (positions - positions.new_tensor(space.frame.origin)).clamp(-FARTHEST, FARTHEST)
-        across, depth = (off @ positions.new_tensor(space.frame.axes).view(3, 3).T).split([2, 1], dim=-1)
+        origin, axes = (_numbers(x, positions.dtype, positions.device) for x in space.frame)
+        off = (positions - origin).clamp(-FARTHEST, FARTHEST)
+        across, depth = (off @ axes.view(3, 3).T).split([2, 1], dim=-1)
         nearness = 1.0 / depth.clamp_min(1.0)
         return torch.cat([(0.5 + 0.5 * across * nearness).clamp(0.0, 1.0), 1.0 - nearness], dim=-1)
-    low, high = positions.new_tensor(space.box[:3]), positions.new_tensor(space.box[3:])
+    low, high = _numbers(space.box, positions.dtype, positions.device).split(3)
     at = (positions - low) / (high - low)
     if space.contraction == "none":
         return at
@@ -48,3 +51,9 @@ def in_unit_cube(positions: Tensor, space: Space) -> Tensor:
     else:
         distance = off.square().sum(-1, keepdim=True).clamp_min(1.0).sqrt()
     return 0.5 + 0.25 * (2.0 - 1.0 / distance) / distance * off
+
+
+@cache
+def _numbers(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Numbers as a tensor; kept, since CUDA is waited for whenever the host copies some to it."""
+    return torch.tensor(values, dtype=dtype, device=device)

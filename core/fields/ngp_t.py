@@ -108,7 +108,8 @@ class NGPTimeField(LearntField):
         axes = torch.cat([places, self._time_scale * times[:, None]], dim=1)
         found = [hash_encode(places, self.table, self.levels, UNIT_CUBE)]
         for projection, table in zip(_PROJECTIONS, self.time_tables, strict=True):
-            found.append(_TIME_SHARE * hash_encode(axes[:, projection], table, self.time_levels, UNIT_CUBE))
+            chosen = torch.stack([axes[:, axis] for axis in projection], dim=1)
+            found.append(_TIME_SHARE * hash_encode(chosen, table, self.time_levels, UNIT_CUBE))
         return torch.cat(found, dim=1)
 
 

@@ -26,7 +26,7 @@ from core.samplers.base import (
     SamplerSettings,
     weights_guide,
 )
-from core.samplers.intervals import ray_ends, samples_between, seen_samples
+from core.samplers.intervals import Hits, hits_of, ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles, spacing_in
 
 _LEAST_WEIGHT = 1e-5
@@ -62,15 +62,15 @@ class HierarchicalSampler(LearningSampler):
         self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None, round_size: int
     ) -> Sampled:
         """See `Sampler.sample`."""
-        edges, coarse, cuts = self._cut(rays, march, generator)
-        fine = samples_between(self._spacing.stretched(torch.cat([edges, cuts], dim=1).sort(dim=1).values))
+        edges, hits, coarse, cuts = self._cut(rays, march, generator)
+        fine = samples_between(self._spacing.stretched(torch.cat([edges, cuts], dim=1).sort(dim=1).values), hits)
         return seen_samples(field, rays, fine, march, n_before=self._settings.n_coarse)._replace(passes=(coarse,))
 
     @torch.no_grad()
     def guides(self, field: AnyField, rays: Rays, march: MarchSettings) -> tuple[Guide, ...]:
         """See `Sampler.guides`: the coarse field's weights, and the edges that were added for them."""
-        _, coarse, cuts = self._cut(rays, march, None)
-        added = self._spacing.stretched(cuts[~cuts[:, 0].isnan()]).view(-1)
+        _, hits, coarse, cuts = self._cut(rays, march, None)
+        added = self._spacing.stretched(cuts[hits.rays]).view(-1)
         return weights_guide("coarse field", coarse), Guide("added", GuideKind.PLACES, added, added[:0])
 
     def loss(self, sampled: Sampled, weights: Tensor, rays: Rays, target: Tensor, background: Tensor) -> Tensor:
@@ -81,17 +81,21 @@ class HierarchicalSampler(LearningSampler):
         opacities = accumulate_along_rays(coarse.weights, ones, coarse.samples.packed_info)
         return torch.mean((coarse.colors + background * (1.0 - opacities) - target) ** 2)
 
-    def _cut(self, rays: Rays, march: MarchSettings, generator: torch.Generator | None) -> tuple[Tensor, Pass, Tensor]:
-        """Squashed edges of equal bins (n_rays, n_coarse + 1), the pass over them, edges to add (n_rays, n_fine)."""
+    def _cut(
+        self, rays: Rays, march: MarchSettings, generator: torch.Generator | None
+    ) -> tuple[Tensor, Hits, Pass, Tensor]:
+        """Squashed edges of equal bins (n_rays, n_coarse + 1), the rays that have any, the pass over these bins, and
+        edges to add (n_rays, n_fine)."""
         n_coarse, n_fine = self._settings.n_coarse, self._settings.n_fine
         edges = even_edges(*ray_ends(rays, self._box, march), n_coarse, self._spacing, generator)
-        coarse = self._coarse_pass(rays, edges)
-        weights = by_ray(coarse.weights.detach(), coarse.samples.packed_info, n_coarse) + _LEAST_WEIGHT
-        return edges, coarse, quantiles(edges, weights, one_in_each(len(edges), n_fine, generator, edges.device))
+        hits = hits_of(edges)
+        coarse = self._coarse_pass(rays, edges, hits)
+        weights = by_ray(coarse.weights.detach(), hits, n_coarse) + _LEAST_WEIGHT
+        return edges, hits, coarse, quantiles(edges, weights, one_in_each(len(edges), n_fine, generator, edges.device))
 
-    def _coarse_pass(self, rays: Rays, edges: Tensor) -> Pass:
+    def _coarse_pass(self, rays: Rays, edges: Tensor, hits: Hits) -> Pass:
         """The coarse field's pass over bins between squashed edges; with colours only if gradients are recorded."""
-        samples = samples_between(self._spacing.stretched(edges))
+        samples = samples_between(self._spacing.stretched(edges), hits)
         positions, directions = midpoints(rays, samples)
         rgbs = None
         if torch.is_grad_enabled():

@@ -4,6 +4,8 @@ A ray's edges are ascending t. Between each two of them lies one sample, which s
 at its midpoint. A ray that misses the scene has edges that are all NaN, and no samples.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -39,23 +41,41 @@ def equal_shares(n_rays: int, n_bins: int, generator: torch.Generator | None, de
     return torch.cat([shares[:, :1], shares[:, 1:-1] + shifts, shares[:, -1:]], dim=1)
 
 
-def samples_between(edges: Tensor) -> Samples:
-    """The samples between edges (n_rays, n + 1), packed; rays whose edges are NaN have none."""
-    hit = ~edges[:, 0].isnan()
-    inside = edges[hit]
-    return packed_samples(inside[:, :-1], inside[:, 1:], hit)
+class Hits(NamedTuple):
+    """The rays that have samples.
+
+    Attributes:
+        mask: (n_rays,) bool, whether a ray is one of them.
+        rays: (n_hit,) int64, their indices, ascending.
+    """
+
+    mask: Tensor
+    rays: Tensor
 
 
-def packed_samples(t_starts: Tensor, t_ends: Tensor, hit: Tensor) -> Samples:
-    """The samples of those rays that have any, (n_hit, n), packed over all rays.
+def hits_of(edges: Tensor) -> Hits:
+    """The rays that meet the scene, whose edges (n_rays, n) aren't NaN; CUDA is waited for."""
+    mask = ~edges[:, 0].isnan()
+    return Hits(mask, mask.nonzero().view(-1))
+
+
+def samples_between(edges: Tensor, hits: Hits | None = None) -> Samples:
+    """The samples between edges (n_rays, n + 1), packed; rays whose edges are NaN have none.
 
     Args:
-        hit: (n_rays,) bool, the rays that have samples.
+        hits: the rays whose edges aren't, where they are known; else CUDA is waited for.
     """
+    hits = hits or hits_of(edges)
+    inside = edges[hits.rays]
+    return packed_samples(inside[:, :-1], inside[:, 1:], hits)
+
+
+def packed_samples(t_starts: Tensor, t_ends: Tensor, hits: Hits) -> Samples:
+    """The samples of those rays that have any, (n_hit, n), packed over all rays."""
     n = t_starts.shape[1]
-    counts = hit.int() * n
+    counts = hits.mask.int() * n
     packed_info = torch.stack([torch.cumsum(counts, 0, dtype=torch.int32) - counts, counts], dim=1)
-    ray_indices = torch.arange(len(hit), dtype=torch.int32, device=hit.device)[hit].repeat_interleave(n)
+    ray_indices = hits.rays.int().repeat_interleave(n)
     return Samples(t_starts.reshape(-1), t_ends.reshape(-1), ray_indices, packed_info)
 
 

@@ -29,7 +29,7 @@ from core.samplers.base import (
     weights_guide,
 )
 from core.samplers.histogram_losses import distortion_loss, interlevel_loss
-from core.samplers.intervals import equal_shares, ray_ends, samples_between, seen_samples
+from core.samplers.intervals import equal_shares, hits_of, ray_ends, samples_between, seen_samples
 from core.samplers.resampling import Spacing, by_ray, even_edges, quantiles, spacing_in
 
 _LEAST_WEIGHT = 1e-2
@@ -148,16 +148,16 @@ class ProposalSampler(LearningSampler):
     ) -> tuple[tuple[Pass, ...], Samples]:
         """The passes over the proposals, and the samples that follow."""
         edges = even_edges(*ray_ends(rays, self._box, march), self._n_bins[0], self._spacing, generator)
-        passes = []
+        hits, passes = hits_of(edges), []
         n_next = (*self._n_bins[1:], self._settings.n_final)
         for proposal, n_bins, n in zip(self._proposals, self._n_bins, n_next, strict=True):
-            samples = samples_between(self._spacing.stretched(edges))
+            samples = samples_between(self._spacing.stretched(edges), hits)
             sigmas, _ = in_pieces(proposal.density, midpoints(rays, samples)[0])
             weights, _ = render_weights(sigmas, samples.t_starts, samples.t_ends, samples.packed_info)
             passes.append(Pass(samples, weights))
-            expected = (by_ray(weights.detach(), samples.packed_info, n_bins) + _LEAST_WEIGHT) ** self.exponent
+            expected = (by_ray(weights.detach(), hits, n_bins) + _LEAST_WEIGHT) ** self.exponent
             edges = quantiles(edges, expected, equal_shares(edges.shape[0], n, generator, edges.device))
-        return tuple(passes), samples_between(self._spacing.stretched(edges))
+        return tuple(passes), samples_between(self._spacing.stretched(edges), hits)
 
     def at_step(self, step: int) -> None:
         """See `LearningSampler.at_step`: the weights of untrained proposals count little."""

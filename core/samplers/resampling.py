@@ -13,7 +13,7 @@ from torch import Tensor
 from core.config.types import Box
 from core.kernels.contraction import Space
 from core.kernels.grid import FAR_AWAY
-from core.samplers.intervals import equal_shares
+from core.samplers.intervals import Hits, equal_shares
 
 _LEAST_DISPARITY = 2.0**-23
 """The smallest disparity, relative to that of `Spacing.even_to`: float32's precision. No edge lies at infinity."""
@@ -107,8 +107,6 @@ def quantiles(edges: Tensor, weights: Tensor, shares: Tensor) -> Tensor:
     return torch.lerp(edges.gather(1, bins), edges.gather(1, bins + 1), within)
 
 
-def by_ray(values: Tensor, packed_info: Tensor, n: int) -> Tensor:
+def by_ray(values: Tensor, hits: Hits, n: int) -> Tensor:
     """Unpack values (n_samples,) of samples, of which each ray has n or none: (n_rays, n), 0 on rays without any."""
-    spread = values.new_zeros(packed_info.shape[0], n)
-    spread[packed_info[:, 1] > 0] = values.view(-1, n)
-    return spread
+    return values.new_zeros(len(hits.mask), n).index_copy(0, hits.rays, values.view(-1, n))

@@ -39,7 +39,15 @@ from core.samplers.base import (
     SamplerKind,
     SamplerSettings,
 )
-from core.samplers.intervals import equal_shares, packed_samples, ray_ends, samples_between, seen_samples
+from core.samplers.intervals import (
+    Hits,
+    equal_shares,
+    hits_of,
+    packed_samples,
+    ray_ends,
+    samples_between,
+    seen_samples,
+)
 from core.samplers.resampling import Spacing, even_edges, one_in_each, spacing_in
 from core.samplers.spline import Spline, density_spline, depths, inverse, opacities
 
@@ -107,14 +115,15 @@ class RVSColorSampler(Sampler):
     ) -> Sampled:
         """See `Sampler.sample`."""
         settings = self._settings
-        hit, spline = self._spline(field, rays, march, generator)
-        n_hit, n, device = len(spline.knots), settings.n_samples, hit.device
-        light = opacities(spline)
-        # not "at least": NaN must reach the picture
-        seen = torch.ones_like(light, dtype=torch.bool) if torch.is_grad_enabled() else ~(light < march.alpha_thre)
-        ts = depths(spline, one_in_each(n_hit, n, generator, device))[seen]
-        samples = packed_samples(ts, ts, hit.masked_scatter(hit, seen))
-        weights = (light[seen, None] / n).expand(-1, n).reshape(-1)
+        hits, spline = self._spline(field, rays, march, generator)
+        hit, n_hit, n = hits.mask, len(spline.knots), settings.n_samples
+        light, ts = opacities(spline), depths(spline, one_in_each(n_hit, n, generator, hit.device))
+        if not torch.is_grad_enabled() and march.alpha_thre > 0.0:
+            seen = (~(light < march.alpha_thre)).nonzero().view(-1)  # not "at least": NaN must reach the picture
+            light, ts, rays_seen = light[seen], ts[seen], hits.rays[seen]
+            hits = Hits(torch.zeros_like(hit).index_fill_(0, rays_seen, True), rays_seen)
+        samples = packed_samples(ts, ts, hits)
+        weights = (light[:, None] / n).expand(-1, n).reshape(-1)
         n_densities = n_hit * _n_densities(settings) if torch.is_grad_enabled() else 0
         n_in_spline = hit.int() * _n_densities(settings)
         return Sampled(
@@ -137,7 +146,7 @@ class RVSColorSampler(Sampler):
 
     def _spline(
         self, field: AnyField, rays: Rays, march: MarchSettings, generator: torch.Generator | None
-    ) -> tuple[Tensor, Spline]:
+    ) -> tuple[Hits, Spline]:
         edges = even_edges(*ray_ends(rays, self._box, march), self._settings.n_bins, self._spacing, generator)
         return _spline_on(partial(densities_at, field), rays, self._spacing.stretched(edges), self._settings)
 
@@ -167,11 +176,11 @@ class RVSHierarchicalSampler(LearningSampler):
     ) -> Sampled:
         """See `Sampler.sample`."""
         settings = self._settings
-        hit, spline = self._spline(rays, march, generator)
-        shares = equal_shares(len(spline.knots), settings.n_samples, generator, hit.device)
+        hits, spline = self._spline(rays, march, generator)
+        shares = equal_shares(len(spline.knots), settings.n_samples, generator, hits.mask.device)
         inner = depths(spline, shares[:, 1:-1]).sort(dim=1).values  # rounding may have swapped neighbours
         ends = torch.cat([spline.knots[:, :1], inner, spline.knots[:, -1:]], dim=1)
-        samples = packed_samples(ends[:, :-1], ends[:, 1:], hit)
+        samples = packed_samples(ends[:, :-1], ends[:, 1:], hits)
         return seen_samples(field, rays, samples, march, n_before=_n_densities(settings))
 
     @torch.no_grad()
@@ -179,7 +188,7 @@ class RVSHierarchicalSampler(LearningSampler):
         """See `Sampler.guides`: the spline of its own field's densities, and its weights."""
         return _guides(self._spline(rays, march, None)[1], self._settings)
 
-    def _spline(self, rays: Rays, march: MarchSettings, generator: torch.Generator | None) -> tuple[Tensor, Spline]:
+    def _spline(self, rays: Rays, march: MarchSettings, generator: torch.Generator | None) -> tuple[Hits, Spline]:
         edges = even_edges(*ray_ends(rays, self._box, march), self._settings.n_bins, self._spacing, generator)
         return _spline_on(self._densities, rays, self._spacing.stretched(edges), self._settings)
 
@@ -202,18 +211,18 @@ def proposal_field(space: Space, generator: torch.Generator | None) -> MLPField:
 
 def _spline_on(
     densities: Callable[[Rays, Samples], tuple[Tensor, Tensor]], rays: Rays, edges: Tensor, settings: RVSSettings
-) -> tuple[Tensor, Spline]:
-    """Which rays meet the scene, (n_rays,) bool, and the spline of densities on those that do.
+) -> tuple[Hits, Spline]:
+    """The rays that meet the scene, and the spline of densities on them.
 
     Args:
         densities: returns densities and features of samples.
         edges: (n_rays, n_bins + 1), the knots; NaN on rays that miss.
     """
-    hit = ~edges[:, 0].isnan()
-    knots = edges[hit]
-    samples = packed_samples(knots, knots, hit) if settings.spline == "linear" else samples_between(edges)
+    hits = hits_of(edges)
+    knots = edges[hits.rays]
+    samples = packed_samples(knots, knots, hits) if settings.spline == "linear" else samples_between(edges, hits)
     sigmas, _ = densities(rays, samples)
-    return hit, density_spline(knots, sigmas.view(len(knots), _n_densities(settings)))
+    return hits, density_spline(knots, sigmas.view(len(knots), _n_densities(settings)))
 
 
 def _guides(spline: Spline, settings: RVSSettings) -> tuple[Guide, ...]:

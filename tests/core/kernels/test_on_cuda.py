@@ -29,7 +29,7 @@ from core.rendering.render import render_rays
 from core.rendering.timing import Stopwatch
 from core.samplers.occupancy import OccupancySampler
 from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
-from core.training.build import new_trainer
+from core.training.build import Overrides, new_trainer
 from tests.core.kernels import twins
 from tests.core.kernels.test_fused_march import lively_field, rays_through, sampler_with
 from tests.core.kernels.test_marching import BOX, assert_same_samples, grid, march_all, random_rays
@@ -255,7 +255,8 @@ def test_a_march_in_one_launch_synchronises_once(watched):
 
 
 def test_a_training_step_waits_only_for_the_number_of_samples_and_the_loss(ball_scene):
-    trainer = new_trainer(open_dataset(ball_scene), "cuda", 0)
+    few = Overrides(training={"target_samples": 1 << 15})  # an untrained field keeps many more than it is asked for
+    trainer = new_trainer(open_dataset(ball_scene), "cuda", 0, few)
     trainer.samples_per_ray = 4.0  # as for a trained field: enough rays for one launch
     trainer.step()
     trainer.samples_per_ray = 4.0
@@ -263,7 +264,7 @@ def test_a_training_step_waits_only_for_the_number_of_samples_and_the_loss(ball_
 
 
 def test_only_the_number_of_samples_waits_for_the_gpu():
-    rays, state = Rays(*(x.cuda() for x in random_rays(500))), GridState(BOX, grid(1, 0.5).binaries.cuda())
+    rays, state = random_rays(500).to("cuda"), GridState(BOX, grid(1, 0.5).binaries.cuda())
     every_ray, settings = torch.arange(500, dtype=torch.int32, device="cuda"), MarchSettings(render_step_size=0.03)
     levels = level_layout(4, 4, 64, 10)
     table, info = torch.rand(levels.n_entries, 2, device="cuda", requires_grad=True), levels.info.cuda()

@@ -12,7 +12,7 @@ from core.fields.domain import in_unit_cube
 from core.geometry.placement import NdcFrame
 from core.geometry.rays import Rays
 from core.kernels.contraction import Space
-from core.samplers.intervals import ray_ends
+from core.samplers.intervals import hits_of, ray_ends
 from core.samplers.resampling import Spacing, by_ray, even_edges, one_in_each, quantiles, spacing_in
 from tests.scenes import BOX
 
@@ -73,10 +73,10 @@ def test_rays_that_miss_keep_nan_edges():
 
 
 def test_values_are_arranged_by_ray_with_zeros_elsewhere():
-    packed_info = torch.tensor([[0, 0], [0, 2], [2, 0], [2, 2]], dtype=torch.int32)
-    spread = by_ray(torch.tensor([1.0, 2.0, 3.0, 4.0]), packed_info, 2)
+    hits = hits_of(torch.tensor([[math.nan], [0.0], [math.nan], [1.0]]))
+    spread = by_ray(torch.tensor([1.0, 2.0, 3.0, 4.0]), hits, 2)
     assert spread.tolist() == [[0.0, 0.0], [1.0, 2.0], [0.0, 0.0], [3.0, 4.0]]
-    assert by_ray(torch.empty(0), packed_info[:1], 2).tolist() == [[0.0, 0.0]]
+    assert by_ray(torch.empty(0), hits_of(torch.tensor([[math.nan]])), 2).tolist() == [[0.0, 0.0]]
 
 
 @pytest.mark.parametrize("even_to", [0.5, 4.0, math.inf])
