@@ -146,7 +146,7 @@ def march_on(
     Args:
         march, visibility: of all rays; updated.
         rays: (n_active,) int32, indices of rays.
-        round_size: samples that a ray takes in its first round; it doubles from round to round, on CUDA up to eight.
+        round_size: samples that a ray takes before it is asked whether it goes on, on CUDA at most eight.
 
     Returns:
         The kept samples, as a round with gaps (ranks of -1); the rays that go on, (n,) int32; and how many samples all

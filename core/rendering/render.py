@@ -18,11 +18,11 @@ from core.kernels.packed import composite
 from core.kernels.runtime.launch import lanes_on, run_together
 from core.samplers.base import Sampled, Sampler
 
-_SMALLEST_ROUND, _LARGEST_ROUND = 8, 64
+_SMALLEST_ROUND, _LARGEST_ROUND = {"cpu": 2, "cuda": 8}, 64
 """Limits of the samples that a ray takes in its first round: small rounds evaluate less behind surfaces, large ones
 save launches."""
 
-_FIRST_ROUND = {"cpu": 1 << 15, "cuda": 1 << 20}
+_FIRST_ROUND = {"cpu": 1 << 14, "cuda": 1 << 20}
 """Samples of all rays in the first round, within those limits: a few rays march far at once, many stop early."""
 
 _WORTH_A_THREAD = 1 << 12
@@ -104,7 +104,7 @@ def first_round_size(n_rays: int, device: torch.device) -> int:
     The size of rounds determines how far past an early stop a ray marches: pictures rendered in slices of various sizes
     evaluate the same samples only if all slices get the same size.
     """
-    return min(_LARGEST_ROUND, max(_SMALLEST_ROUND, _FIRST_ROUND[device.type] // max(1, n_rays)))
+    return min(_LARGEST_ROUND, max(_SMALLEST_ROUND[device.type], _FIRST_ROUND[device.type] // max(1, n_rays)))
 
 
 @overload

@@ -26,19 +26,14 @@ struct FusedRays {
     Thresholds thresholds;
     float* thickness;
     int *n_kept, *n_marched;
-    int round_size;  // of a ray's first round; it doubles from round to round
+    int round_size;  // samples that a ray takes at a time, at most
 
     KERNEL_FN bool goes_on(int ray) const {
         const PassedRay passed{thickness[ray], 0};
         return all.t_nexts[ray] < FAR_AWAY && !passed.ends(thresholds);
     }
 
-    // How many samples a ray takes in its next round, at most `most`. A ray that goes on has taken all of its rounds in
-    // full, so n_marched tells how many rounds it had.
-    KERNEL_FN int limit_of(int ray, int most) const {
-        const int doubled = n_marched[ray] + round_size;
-        return doubled < most ? doubled : most;
-    }
+    KERNEL_FN int limit_of_round(int most) const { return round_size < most ? round_size : most; }
 
     KERNEL_FN float end_of(float t) const { return t + steps.at(t); }
 };
@@ -145,7 +140,7 @@ KERNEL_FN void march_part(
         fits = *(volatile unsigned long long*)(totals + 3) < room;  // else what is found now couldn't be kept
         if (!fits) break;
         const float from = rays.all.t_nexts[ray];
-        batch.march_some(rays, &ray, 1, rays.limit_of(ray, BATCH));
+        batch.march_some(rays, &ray, 1, rays.limit_of_round(BATCH));
         const int n = found[0];
         batch.find_positions(rays, ray, batch.starts, 0, n);
         in_densities += batch.find_sigmas(n);
@@ -167,13 +162,13 @@ KERNEL_FN void march_part(
 
 #else
 
-// Marches the rays of a part. A ray takes at most a sixteenth of a batch at a time, so that the sixteen rays that march
-// side by side share a batch.
+// Marches the rays of a part. A ray takes at most a sixteenth of a batch in a round, so that the sixteen rays that
+// march side by side share a batch.
 template <int BATCH, class Batch>
 WIDE_FN void march_part(
     Batch& batch, const FusedRays& rays, const KeptSamples& kept, int part, int n_parts, int n_rays, int* ray_indices,
     size_t room, long long* counts) {
-    constexpr int MOST_OF_A_RAY = BATCH / 16;
+    const int limit = rays.limit_of_round(BATCH / 16);
     const long long began = ticks();
     long long in_densities = 0;
     const int begin = (int)((long long)n_rays * part / n_parts);
@@ -188,10 +183,7 @@ WIDE_FN void march_part(
     while (n_left > 0 && !is_full) {
         int done = 0, n_on = 0;
         while (done < n_left) {
-            const int limit = rays.limit_of(going[done], MOST_OF_A_RAY);
-            const int fit = BATCH / limit < n_left - done ? BATCH / limit : n_left - done;
-            int n_going = 1;
-            while (n_going < fit && rays.limit_of(going[done + n_going], MOST_OF_A_RAY) == limit) ++n_going;
+            const int n_going = BATCH / limit < n_left - done ? BATCH / limit : n_left - done;
             is_full = place + n_going * limit > last_place;
             if (is_full) break;
             batch.march_some(rays, going + done, n_going, limit);
