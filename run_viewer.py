@@ -51,6 +51,9 @@ Backend = Annotated[
     Literal["auto", "warp", "nerfacc"],
     Doc("Kernels that march and composite on CUDA: nerfacc's are built with nvcc, auto takes the faster ones."),
 ]
+CheckGpu = Annotated[
+    bool, tyro.conf.arg(name="check", help="Check a GPU's kernels at its first start; --no-check trusts them.")
+]
 Seed = Annotated[int, Doc("Seeds the weights and training; the same seed gives the same first losses on a CPU.")]
 ReadFlags = Annotated[dict[str, Any], flags_for(ReadOptions)]
 MarchFlags = Annotated[dict[str, Any], flags_for(MarchSettings)]
@@ -100,14 +103,24 @@ def check_method(method: MethodFlags, network: FieldFlags, sampling: SamplerFlag
         methods.check_method(method, network, sampling)
 
 
-def engine(device: Device, backend: Backend) -> str:
+def engine(device: Device, backend: Backend, check_gpu: bool) -> str:
     """Choose the device to run on and its kernels; returns the device."""
+    from rich.console import Console
+
+    from core.commands.progress import Bar, progress_bars
     from core.kernels.runtime.device import choose_device
-    from core.rendering.backends import choose_backend
+    from core.self_check.engine import ready_engine
 
     chosen = choose_device(device)
-    choose_backend(backend, chosen, say=lambda text: print(text, file=sys.stderr))
-    return chosen
+    with progress_bars(Console(stderr=True)) as bars:
+        ready = ready_engine(chosen, backend, check_gpu, lambda: Bar(bars, "checking the GPU").update, _to_stderr)
+    if ready.verdict is not None and ready.verdict.sentence:
+        _to_stderr(ready.verdict.sentence)
+    return ready.device
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,7 @@ class View:
     reading: ReadFlags = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
+    check_gpu: CheckGpu = True
     seed: Seed = 0
     ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
     place: PlaceFlags = field(default_factory=dict)
@@ -145,6 +159,7 @@ class View:
         from core.commands.doctor import require_display
 
         require_display(self.dataset)
+        from core.kernels.runtime.device import choose_device
         from core.training.build import Overrides, is_snapshot, refuse_for_snapshot
         from viewer.session.session import LocalSession
         from viewer.window import run_window
@@ -152,7 +167,7 @@ class View:
         overrides = Overrides(field=self.network, sampler=self.sampling, method=self.method, place=self.place)
         if is_snapshot(self.dataset):
             refuse_for_snapshot(self.dataset, reading, overrides)
-        session = LocalSession(engine(self.device, self.backend), self.seed)
+        session = LocalSession(choose_device(self.device), self.seed, self.backend, self.check_gpu)
         return run_window(
             session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, overrides=overrides
         )
@@ -169,6 +184,7 @@ class Train:
     reading: ReadFlags = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
+    check_gpu: CheckGpu = True
     seed: Seed = 0
     place: PlaceFlags = field(default_factory=dict)
     thresholds: MarchFlags = field(default_factory=dict)
@@ -185,7 +201,7 @@ class Train:
         from core.training.build import Overrides
 
         PlaceOverrides(**self.place)
-        device = engine(self.device, self.backend)
+        device = engine(self.device, self.backend, self.check_gpu)
         overrides = Overrides(self.thresholds, self.training, self.network, self.sampling, self.method, self.place)
         report = train_and_report(self.dataset, self.output, seconds, self.steps, reading, device, self.seed, overrides)
         test = report["test"]
@@ -216,6 +232,7 @@ class Render:
     ] = None
     device: Device = None
     backend: Backend = "auto"
+    check_gpu: CheckGpu = True
     thresholds: MarchFlags = field(default_factory=dict)
     picture: ViewFlags = field(default_factory=dict)
     field: OwnField = None
@@ -223,7 +240,7 @@ class Render:
     def run(self) -> int:
         from viewer.session.rerender import rerender
 
-        device = engine(self.device, self.backend)
+        device = engine(self.device, self.backend, self.check_gpu)
         path = rerender(
             self.snapshot, self.output, self.like, self.camera, self.time, self.size, device, self.thresholds,
             self.picture, self.depth, self.field,
@@ -246,6 +263,7 @@ class Sweep:
     ] = None
     device: Device = None
     backend: Backend = "auto"
+    check_gpu: CheckGpu = True
     thresholds: MarchFlags = field(default_factory=dict)
     field: OwnField = None
 
@@ -253,7 +271,7 @@ class Sweep:
         replace(MarchSettings(), **self.thresholds)
         from core.commands.sweep_report import sweep_snapshot
 
-        device = engine(self.device, self.backend)
+        device = engine(self.device, self.backend, self.check_gpu)
         sweep_snapshot(
             self.snapshot, self.over, self.output, self.values, self.camera, self.size, device, self.thresholds,
             own_field=self.field,
@@ -281,6 +299,7 @@ class Compare:
     reading: ReadFlags = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
+    check_gpu: CheckGpu = True
     seed: Seed = 0
     place: PlaceFlags = field(default_factory=dict)
 
@@ -289,7 +308,7 @@ class Compare:
         PlaceOverrides(**self.place)
         from core.commands.compare import compare_methods
 
-        device = engine(self.device, self.backend)
+        device = engine(self.device, self.backend, self.check_gpu)
         compare_methods(
             self.dataset, self.methods, self.seconds, self.output, self.views, reading, device, self.seed, self.place
         )
@@ -322,6 +341,7 @@ class Bench:
     reading: ReadFlags = field(default_factory=dict)
     device: Device = None
     backend: Backend = "auto"
+    check_gpu: CheckGpu = True
     seed: Seed = 0
     output: Annotated[str | None, shown_as("FILE.json", "Also write the figures to this new file.")] = None
     compare: Annotated[str | None, shown_as("OLD.json", "Also print ratios to the figures of an earlier file.")] = None
@@ -335,7 +355,7 @@ class Bench:
         from core.commands import bench
 
         PlaceOverrides(**self.place)
-        device = engine(self.device, self.backend)
+        device = engine(self.device, self.backend, self.check_gpu)
         return bench.main(self.dataset, reading, device, self.seed, self.output, self.compare, self.scaling, self.place)
 
 
@@ -343,10 +363,14 @@ class Bench:
 class Doctor:
     """Say what this machine has, what it lacks, and what to do about that."""
 
+    check: Annotated[bool, Doc("Also check a GPU's kernels against the CPU's, even if they were checked before.")] = (
+        False
+    )
+
     def run(self) -> int:
         from core.commands import doctor
 
-        findings = doctor.examine()
+        findings = doctor.examine(self.check)
         print("\n".join(doctor.lines(findings)))
         return 2 if any(finding.fatal for finding in findings) else 0
 

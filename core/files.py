@@ -1,13 +1,14 @@
 """Where files go and how they are written: nothing of the user's is overwritten, and no file is left half-written."""
 
 import itertools
+import json
 import os
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from core.errors import FirstlightError
 
@@ -135,6 +136,25 @@ def user_folder() -> Path:
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "firstlight"
+
+
+def recall(path: Path, key: str) -> Any:
+    """What `remember` kept in a file under a key; None if there is nothing, or it can't be read."""
+    return _entries(path).get(key)
+
+
+def remember(path: Path, key: str, value: Any) -> None:
+    """Keep a value of JSON's in a file of our own under a key. If it can't be written, nothing is kept."""
+    with suppress(OSError):
+        replace_file(path, json.dumps(_entries(path) | {key: value}, indent=2))
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _exists_already(path: Path, error: type[FirstlightError]) -> FirstlightError:

@@ -73,6 +73,15 @@ def ball_scene(tmp_path) -> Path:
     return write_ball(tmp_path / "ball", train=9, test=3)
 
 
+@pytest.fixture
+def small_tables(monkeypatch):
+    """The self-check with the networks of other tests, whose kernels are compiled already."""
+    from core.self_check import inputs
+    from tests.scenes import SMALL_FIELD
+
+    monkeypatch.setattr(inputs, "SMALL_TABLES", SMALL_FIELD)
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real scenes. Without it a test is skipped, or fails if REQUIRE_DATA=1."""

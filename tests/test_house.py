@@ -26,6 +26,7 @@ CORE_ORDER = (
     ("samplers",),
     ("rendering",),
     ("training",),
+    ("self_check",),
     ("commands",),
 )
 VIEWER_ORDER = (

@@ -29,9 +29,13 @@ class Diagnosis(NamedTuple):
     fatal: bool = False
 
 
-def examine() -> list[Diagnosis]:
-    """Everything worth knowing when something doesn't work."""
-    return [_python(), *_packages(), *_engine(), _display()]
+def examine(check: bool = False) -> list[Diagnosis]:
+    """Everything worth knowing when something doesn't work.
+
+    Args:
+        check: check a GPU's kernels too, even if they were checked before.
+    """
+    return [_python(), *_packages(), *_engine(check), _display()]
 
 
 def lines(findings: list[Diagnosis]) -> list[str]:
@@ -106,18 +110,19 @@ def _packages() -> list[Diagnosis]:
     """The installed version of each package of requirements.txt."""
     findings = []
     for line in _REQUIREMENTS.read_text().splitlines():
-        name, _, wanted = line.partition("==")
-        found = package_version(name.strip())
+        package, _, platforms = (part.strip() for part in line.partition(";"))
+        name, _, wanted = package.partition("==")
+        found = package_version(name)
         advice = ""
         if found is None:
-            advice = f"pip install {line.strip()}"
-        elif found.partition("+")[0] != wanted.strip():
-            advice = f"Firstlight is tested with {wanted.strip()}: pip install {line.strip()}"
-        findings.append(Diagnosis(name.strip(), found or "not installed", advice, fatal=found is None))
+            advice = f"pip install {package}" + (f" (made for {platforms} only)" if platforms else "")
+        elif found.partition("+")[0] != wanted:
+            advice = f"Firstlight is tested with {wanted}: pip install {package}"
+        findings.append(Diagnosis(name, found or "not installed", advice, fatal=found is None and not platforms))
     return findings
 
 
-def _engine() -> list[Diagnosis]:
+def _engine(check: bool) -> list[Diagnosis]:
     """What only torch and Warp know; if they or the picture reader fail to import, why."""
     try:
         import core.datasets.loading.image_file
@@ -125,7 +130,7 @@ def _engine() -> list[Diagnosis]:
     except (ImportError, OSError) as error:
         reason, advice = " ".join(str(error).split()), f"pip install -r {_REQUIREMENTS}"
         return [Diagnosis("engine", f"does not load: {reason}", advice, fatal=True)]
-    return [_device(), *_other_gpus(), _kernels(), _backend(), _memory()]
+    return [_device(), *_other_gpus(), *_self_check(check), _kernels(), _backend(), _memory()]
 
 
 def _device() -> Diagnosis:
@@ -147,6 +152,30 @@ def _other_gpus() -> list[Diagnosis]:
 
     found = other_gpus()
     return [] if found is None else [Diagnosis("other GPU", found)]
+
+
+def _self_check(check: bool) -> list[Diagnosis]:
+    """What is known of a GPU's kernels, or what a check finds now."""
+    from rich.console import Console
+
+    from core.commands.progress import Bar, progress_bars
+    from core.kernels.runtime.device import choose_device
+
+    if choose_device() == "cpu":
+        return []
+    from core.self_check.verdict import prove, remembered
+
+    if check:
+        with progress_bars(Console(stderr=True)) as bars:
+            verdict = prove("cuda", Bar(bars, "checking the GPU").update, again=True)
+    else:
+        verdict = remembered()
+    if verdict is None:
+        return [Diagnosis("self-check", "not done yet: the next start does it, or doctor --check")]
+    if not verdict.faults:
+        return [Diagnosis("self-check", "GPU and CPU agree")]
+    faults = "; ".join(f"{name}: {fault}" for name, fault in verdict.faults.items())
+    return [Diagnosis("self-check", faults, verdict.sentence)]
 
 
 def _kernels() -> Diagnosis:

@@ -11,6 +11,7 @@ from core.geometry.lenses import NEWTON_STEPS, Lens
 from core.geometry.rays import Rays
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Bool, Float, Floats, Int, LongInts, Mat33s, Mat44s, Vec3, Vec3s
 
 wp.set_module_options({"fuse_fp": False})  # or Newton's method diverges from torch's twin, see cpp/lenses.h
@@ -85,6 +86,7 @@ def _image_axes() -> wp.vec3f:
     return wp.vec3f(*IMAGE_AXES)
 
 
+@replaceable("camera_rays")
 def camera_rays(
     c2w: Tensor,
     K: Tensor,

@@ -12,6 +12,7 @@ from core.kernels.grid import Grid, GridState
 from core.kernels.march_start import intersect_box
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Float, Floats, Int, Ints, Vec3, Vec3s
 
 
@@ -75,6 +76,7 @@ def _cell_on_plane(
 ): ...
 
 
+@replaceable("first_cells")
 def first_cells(grid: GridState, rays: Rays, settings: MarchSettings, level: int = -1) -> CellHits:
     """The first occupied cell on each ray, apart from those that the camera is in.
 
@@ -96,6 +98,7 @@ def first_cells(grid: GridState, rays: Rays, settings: MarchSettings, level: int
     return hits
 
 
+@replaceable("cells_on_plane")
 def cells_on_plane(
     grid: GridState, rays: Rays, settings: MarchSettings, axis: int, share: float, level: int = -1
 ) -> CellHits:

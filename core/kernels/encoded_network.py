@@ -13,6 +13,7 @@ from torch import Tensor
 from core.kernels.contraction import Space
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs, made_once
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Floats, Int, Ints, Mat33, Vec3, Vec3s, Vec4is
 
 TILES = ("encoded_network_tiles.h",)
@@ -66,6 +67,7 @@ def laid_out(weights: list[Tensor], in_tiles: bool) -> list[Tensor]:
     return [(weight if in_tiles else weight.T).contiguous().view(-1) for weight in weights]
 
 
+@replaceable("encoded_network")
 @torch.no_grad()
 def encoded_network(
     positions: Tensor, table: Tensor, levels: Tensor, space: Space, weights: list[Tensor], in_tiles: bool = False

@@ -21,6 +21,7 @@ from core.kernels.grid import FAR_AWAY, Grid
 from core.kernels.marching import March
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import lanes_on, launch, made_once
+from core.kernels.runtime.replaceable import is_replaced
 from core.kernels.runtime.types import Float, Floats, Int, Ints, LongInts, Mat33, Vec3, Vec3s, Vec4is
 from core.kernels.visibility import Round, Visibility
 
@@ -134,8 +135,10 @@ def _kernel(n_in: int, n_hidden: int, n_out: int, n_features: int, in_tiles: boo
 
 
 def marches_at_once(march: March, n_rays: int) -> bool:
-    """Whether to march so many rays by `march_on`; otherwise in rounds."""
-    return march.by_nerfacc is None and n_rays >= _FEWEST_RAYS[march.t_nexts.device.type]
+    """Whether to march so many rays by `march_on`; otherwise in rounds, which replace it where its kernel is wrong."""
+    if is_replaced("march_on") or march.by_nerfacc is not None:
+        return False
+    return n_rays >= _FEWEST_RAYS[march.t_nexts.device.type]
 
 
 def march_on(

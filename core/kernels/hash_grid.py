@@ -13,6 +13,7 @@ from torch import Tensor
 from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Floats, Int, Ints, Mat33, Vec3, Vec3s, Vec4is
 
 
@@ -117,6 +118,7 @@ class _HashEncode(torch.autograd.Function):
         return None, table_grads, None, None, None
 
 
+@replaceable("hash_encode")
 def hash_encode(
     positions: Tensor, table: Tensor, levels: Tensor, space: Space = UNIT_CUBE, rounded: Tensor | None = None
 ) -> Tensor:

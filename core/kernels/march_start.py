@@ -14,6 +14,7 @@ from core.config.types import Box
 from core.geometry.rays import Rays
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Float, Floats, Int, Ints, Vec3, Vec3s
 
 _RUN = 256
@@ -43,6 +44,7 @@ def _enter(
 ): ...
 
 
+@replaceable("intersect_box")
 def intersect_box(rays: Rays, box: Box, near_plane: float = 0.0, far_plane: float = 1e10) -> tuple[Tensor, Tensor]:
     """Where rays are inside a box x0 y0 z0 x1 y1 z1 and between the planes.
 
@@ -55,6 +57,7 @@ def intersect_box(rays: Rays, box: Box, near_plane: float = 0.0, far_plane: floa
     return t_mins, t_maxs
 
 
+@replaceable("begin_march")
 def begin_march(
     rays: Rays,
     box: Box,

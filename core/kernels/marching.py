@@ -16,6 +16,7 @@ from core.kernels.march_start import begin_march
 from core.kernels.runtime.backend import nerfacc_for
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch, launch_runs
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Float, Floats, Int, Ints, Vec2is, Vec3s
 
 _RUN = 1024
@@ -161,6 +162,7 @@ class _Midpoints(torch.autograd.Function):
         return halves, halves, None, None, None
 
 
+@replaceable("midpoints")
 def midpoints(rays: Rays, samples: Samples, directed: bool = True) -> tuple[Tensor, Tensor]:
     """Where samples are looked up: the middles of their intervals, (n_samples, 3), or (n_samples, 4) with their time
     last where the rays have times; and their rays' directions, (n_samples, 3). Differentiable in the intervals.

@@ -13,6 +13,7 @@ from torch import Tensor
 from core.kernels.runtime.backend import nerfacc_for
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Floats, Int, Vec2is
 
 _GRAIN = 1 << 11
@@ -136,6 +137,7 @@ class _Composite(torch.autograd.Function):
         return *t_grads, sigma_grads, rgb_grads, background_grads, given_grads, None
 
 
+@replaceable("composite")
 def composite(
     sigmas: Tensor,
     rgbs: Tensor,
@@ -174,6 +176,7 @@ def composite(
     return Composited(own if weights is None else weights, *pixels)
 
 
+@replaceable("render_weights")
 def render_weights(sigmas: Tensor, t_starts: Tensor, t_ends: Tensor, packed_info: Tensor) -> tuple[Tensor, Tensor]:
     """Weights and transmittances of packed samples; differentiable in the densities and the samples' ends.
 
@@ -233,6 +236,7 @@ class _Accumulate(torch.autograd.Function):
         return weight_grads, value_grads, None
 
 
+@replaceable("accumulate_along_rays")
 def accumulate_along_rays(weights: Tensor, values: Tensor, packed_info: Tensor) -> Tensor:
     """Sum of weight * value over each ray's samples; differentiable in both.
 

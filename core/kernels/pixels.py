@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Bytes, Floats, Int, LongInts
 
 wp.set_module_options({"fuse_fp": False})  # rounds as torch's separate operations do
@@ -24,6 +25,7 @@ _GRAIN = 16
 def _look_up(first: Int, last: Int, images: Bytes, n_channels: Int, places: LongInts, rgbs: Floats, alphas: Floats): ...
 
 
+@replaceable("look_up")
 def look_up(images: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     """Colours and alphas of images' pixels.
 
@@ -46,6 +48,7 @@ def look_up(images: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
 def _lay_over(first: Int, last: Int, rgbs: Floats, alphas: Floats, background: Floats, colors: Floats): ...
 
 
+@replaceable("lay_over")
 def lay_over(rgbs: Tensor, alphas: Tensor, background: Tensor) -> Tensor:
     """Composite straight (not premultiplied) colours over a background.
 

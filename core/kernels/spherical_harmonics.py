@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Floats, Int, Vec3s
 
 N_HARMONICS = 16
@@ -33,6 +34,7 @@ class _BesideHarmonics(torch.autograd.Function):
         return grad_outputs[0][:, : ctx.n_features], None
 
 
+@replaceable("beside_harmonics")
 def beside_harmonics(features: Tensor, directions: Tensor) -> Tensor:
     """Append the harmonics of directions to features; differentiable in the features.
 

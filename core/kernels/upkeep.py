@@ -6,6 +6,7 @@ from torch import Tensor
 from core.kernels.grid import Grid
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Bools, Float, Floats, Int, LongInts, SignedBytes, Vec3s
 
 UNSEEN = -1.0
@@ -19,6 +20,7 @@ _RUN = 256
 def _observe(first: Int, last: Int, grid: Grid, positions: Vec3s, sigmas: Floats, step_size: Float, seen: Floats): ...
 
 
+@replaceable("observe")
 def observe(grid: Grid, seen: Tensor, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
     """Keep the largest density * step_size in each cell.
 
@@ -45,6 +47,7 @@ def _fold(
 ): ...
 
 
+@replaceable("fold")
 def fold(seen: Tensor, decay: float, occs: Tensor, occ_thre: float, binaries: Tensor, changed: Tensor) -> None:
     """Set each cell that was evaluated to the larger of its decayed value and the largest one seen, and clear `seen`.
 
@@ -65,6 +68,7 @@ def fold(seen: Tensor, decay: float, occs: Tensor, occ_thre: float, binaries: Te
 def _points_in(first: Int, last: Int, grid: Grid, cells: LongInts, shares: Floats, points: Floats): ...
 
 
+@replaceable("points_in")
 def points_in(grid: Grid, cells: Tensor, shares: Tensor) -> Tensor:
     """One point in each of some cells.
 

@@ -4,8 +4,6 @@
 so it happens only when they are asked for by name: until then `auto` is Warp.
 """
 
-import contextlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -13,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 
 from core.errors import BackendUnavailable
-from core.files import replace_file, user_folder
+from core.files import recall, remember, user_folder
 from core.kernels.nerfacc import build
 from core.kernels.nerfacc.kernels import NerfaccKernels, proven
 from core.kernels.runtime.backend import Backend, current, use
@@ -108,7 +106,7 @@ def _faster_backend(device: str, say: Callable[[str], None], nerfacc: Callable[[
         if measured is None:
             say("measuring Warp's and nerfacc's kernels, once for these versions on this GPU")
             measured = means.race(means.load())
-            _remember_timings(means, measured)
+            remember(means.memory, means.key, measured)
         if measured["nerfacc"] < measured["warp"]:
             return Backend("nerfacc", _timings_text(measured), means.load())
     except (BackendUnavailable, RuntimeError) as error:  # CUDA's errors are RuntimeErrors
@@ -158,21 +156,7 @@ def _timings_text(measured: Milliseconds) -> str:
 
 def _recall_timings(means: Nerfacc) -> Milliseconds | None:
     """The times measured for this machine; None if there are none, or they can't be read."""
-    known = _read_memory(means.memory).get(means.key)
+    known = recall(means.memory, means.key)
     if not isinstance(known, dict) or not all(isinstance(known.get(name), float) for name in ("warp", "nerfacc")):
         return None
     return {name: known[name] for name in ("warp", "nerfacc")}
-
-
-def _remember_timings(means: Nerfacc, measured: Milliseconds) -> None:
-    """Keep a measurement; if it can't be written, the next start measures again."""
-    with contextlib.suppress(OSError):
-        replace_file(means.memory, json.dumps(_read_memory(means.memory) | {means.key: measured}, indent=2))
-
-
-def _read_memory(memory: Path) -> dict:
-    try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}

@@ -11,6 +11,7 @@ from core.config.march import MarchSettings
 from core.config.read_options import AS_STORED, ReadOptions
 from core.geometry.placement import Place
 from core.kernels.runtime.device import choose_device
+from core.rendering.backends import BackendChoice
 from core.training.build import Overrides
 from viewer.protocol.frames import Frame
 from viewer.protocol.requests import ScreenshotRequest, ViewRequest
@@ -27,14 +28,18 @@ class LocalSession:
     Args:
         device: as for `choose_device`.
         seed: of the weights and of training.
+        backend: as for `choose_backend`.
+        check_gpu: whether a GPU's kernels are checked at its first start, before the first scene is opened.
 
     Raises:
         BackendUnavailable: the device isn't available.
     """
 
-    def __init__(self, device: str | None = None, seed: int = 0):
+    def __init__(
+        self, device: str | None = None, seed: int = 0, backend: BackendChoice = "auto", check_gpu: bool = True
+    ):
         self._seed = seed
-        self._worker = Worker(choose_device(device), seed)
+        self._worker = Worker(choose_device(device), seed, backend, check_gpu)
         self._thread: threading.Thread | None = None
 
     @property

@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from core.config.read_options import ReadOptions
+from core.datasets.dataset import Progress
 from core.errors import FirstlightError, TrainingCollapsed
 from core.kernels.runtime.device import use_chosen_gpu
-from core.rendering.backends import describe_backend
+from core.rendering.backends import BackendChoice, describe_backend
+from core.self_check.engine import ready_engine
 from core.training.build import Overrides, is_snapshot, open_trainer
 from core.training.snapshot import save_snapshot
 from viewer.picture import compose
@@ -40,14 +42,18 @@ class Worker:
     Args:
         device: "cpu" or "cuda".
         seed: of the weights and of training.
+        backend, check_gpu: as for `ready_engine`, which is called before the first scene is opened on a GPU, so that
+            the window shows its progress; on a CPU it is called at once.
 
     Attributes:
         scene: the open one, or None.
         openings: how many scenes were asked for; counted by the thread that asks.
     """
 
-    def __init__(self, device: str, seed: int):
+    def __init__(self, device: str, seed: int, backend: BackendChoice = "auto", check_gpu: bool = True):
         self._device, self._seed = device, seed
+        self._backend: BackendChoice = backend
+        self._checks_gpu, self._is_ready = check_gpu, False
         self.frame: Frame | None = None
         self.status = Status(device=device, backend=describe_backend(device))
         self.traceback = ""
@@ -56,6 +62,8 @@ class Worker:
         self.mail = Mailbox()
         self.notices: deque[Notice] = deque()
         self.openings = 0
+        if device == "cpu":
+            self._get_ready(lambda share, text: None)
         self._views = ViewServer(lambda: self.mail.waiting(self.scene is not None), lambda: self.mail.closed)
 
     def tick(self) -> bool:
@@ -145,6 +153,20 @@ class Worker:
         message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
         self._set(State.FAILED, message, collapse)
 
+    def _get_ready(self, progress: Progress) -> None:
+        """Check the GPU and choose the kernels, once."""
+        if self._is_ready:
+            return
+        engine = ready_engine(
+            self._device, self._backend, self._checks_gpu, lambda: progress, lambda text: progress(0.0, text)
+        )
+        self._device, self._is_ready = engine.device, True
+        backend = describe_backend(engine.device)
+        if engine.verdict is not None and engine.verdict.sentence:
+            backend = f"{backend}; {engine.verdict.note}"
+            self.notices.append(Notice(engine.verdict.sentence, error=True))
+        self.status = replace(self.status, device=engine.device, backend=backend)
+
     def open(self, path: str, reading: ReadOptions, opening: int, overrides: Overrides | None) -> None:
         """Open a scene and train it, unless another opening than `opening` was asked for meanwhile."""
         before = self.status
@@ -155,6 +177,8 @@ class Worker:
             self.status = replace(self.status, state=State.LOADING, message=text, progress=share)
 
         try:
+            self._get_ready(progress)
+            before = replace(before, device=self.status.device, backend=self.status.backend)
             progress(0.0, f"opening {path}")
             try:
                 trainer = open_trainer(path, reading, self._device, self._seed, progress, overrides)

@@ -120,8 +120,12 @@ def _find_model(folder: Path) -> Path | None:
 
 
 def _read_model(where: Path, pictures: Path, allow_outside: bool) -> _Model:
-    import pycolmap
-
+    try:
+        import pycolmap
+    except ImportError as error:
+        raise DatasetError(
+            f"{where}: reading COLMAP's models needs pycolmap, which isn't installed: see doctor"
+        ) from error
     pycolmap.logging.minloglevel = 3  # the error below says what it would print
     check_files(where)
     try:

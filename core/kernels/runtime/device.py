@@ -14,15 +14,15 @@ from core.errors import BackendUnavailable
 from core.kernels.runtime.obstacles import why_no_cuda, why_not_this_gpu
 from core.process import limited_to_avx2, peak_memory
 
-_gpu = 0
-"""The GPU that "cuda" means, as torch counts them."""
+_gpu: int | None = None
+"""The GPU that "cuda" means, as torch counts them; None until one is chosen."""
 
 
 def choose_device(name: str | None = None) -> str:
     """The device to run on: the requested one, by default a CUDA GPU if there is one and else the CPU.
 
-    Of several GPUs it takes the one with the most free memory, unless one is named. "cuda" means that GPU from then on
-    in the calling thread; others call `use_chosen_gpu`.
+    Of several GPUs it takes the one with the most free memory, unless one is named. From then on "cuda" means that GPU,
+    here and in torch's functions in the calling thread; other threads call `use_chosen_gpu`.
 
     Args:
         name: "cpu", "cuda", "cuda:1" for one of several GPUs, or None.
@@ -38,7 +38,8 @@ def choose_device(name: str | None = None) -> str:
     asked = re.fullmatch(r"cpu|cuda(?::(\d+))?", name or "cuda")
     if asked is None:
         raise ValueError(f"device must be cpu, cuda or the number of a GPU as in cuda:1, got {name!r}")
-    if name == "cpu":
+    if name == "cpu" or (name == "cuda" and _gpu is not None):
+        use_chosen_gpu(name)
         return name
     try:
         _gpu = _choose_gpu(None if asked[1] is None else int(asked[1]))
@@ -52,7 +53,7 @@ def choose_device(name: str | None = None) -> str:
 
 def use_chosen_gpu(device: str) -> None:
     """Let "cuda" mean the chosen GPU in the calling thread: torch keeps the current GPU by thread."""
-    if device == "cuda":
+    if device == "cuda" and _gpu is not None:
         torch.cuda.set_device(_gpu)
 
 

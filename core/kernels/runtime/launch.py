@@ -87,7 +87,8 @@ def _configure(configuration: Configuration) -> None:
     """Configure torch, Warp and the pool; see `core.process.configure`."""
     wp.config.log_level = wp.LOG_ERROR
     if limited_to_avx2() and wp.config.cpu_compiler_flags is not None:
-        wp.config.cpu_compiler_flags = wp.config.cpu_compiler_flags.replace("-march=native", "-target-cpu x86-64-v3")
+        flags = ("-target-cpu x86-64-v3" if x == "-march=native" else x for x in wp.config.cpu_compiler_flags.split())
+        wp.config.cpu_compiler_flags = " ".join(flags)
     if configuration.torch_threads is not None:
         torch.set_num_threads(configuration.torch_threads)
     # Gradients of saturated colours are denormal, and ten times as slow; threads started from now on inherit this.
@@ -134,6 +135,16 @@ def run_together(tasks: list[Callable[[], T]]) -> list[T]:
     if workers is None or len(tasks) == 1 or is_sharing():
         return [task() for task in tasks]
     return workers.run(tasks)
+
+
+_tell_loading: Callable[[str | None], None] | None = None
+
+
+def when_loading(tell: Callable[[str | None], None] | None) -> None:
+    """Have `tell` called with a kernel's name before its first launch on a device, when it is compiled or loaded, and
+    with None after it; None: nothing is called."""
+    global _tell_loading
+    _tell_loading = tell
 
 
 class _Here(threading.local):
@@ -212,9 +223,13 @@ def _device_of(inputs: list) -> torch.device:
 def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device, block: int) -> OnCpu | OnCuda:
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
     with making_kernels:  # the first launch initialises Warp, and compiles or loads the kernel
+        if _tell_loading is not None:
+            _tell_loading(kernel.key)
         start_warp()
         arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
         command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)
+        if _tell_loading is not None:
+            _tell_loading(None)
     assert isinstance(command, wp.Launch)  # which `record_cmd` returns
     return OnCuda(command) if device.type == "cuda" else OnCpu(command)
 

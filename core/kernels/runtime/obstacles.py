@@ -4,6 +4,7 @@ Warp's kernels are compiled by the CUDA toolkit inside its wheel, which needs a 
 torch do.
 """
 
+import ctypes
 import platform
 import sys
 from functools import cache
@@ -52,6 +53,20 @@ def why_not_this_gpu(index: int) -> str | None:
         f"{torch.cuda.get_device_name(index)} has compute capability {_dotted(capability)}, and the kernels need "
         f"{_dotted(oldest)} ({_OLDEST_CARDS}) or newer"
     )
+
+
+def driver_version() -> str:
+    """The version of NVIDIA's driver, or at least which CUDA it serves; "" without one."""
+    try:
+        nvml = ctypes.CDLL("nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1")
+        version = ctypes.create_string_buffer(96)
+        if nvml.nvmlInit_v2() == 0 and nvml.nvmlSystemGetDriverVersion(version, len(version)) == 0:
+            return version.value.decode()
+    except (OSError, AttributeError):
+        pass
+    start_warp()
+    served = wp.get_cuda_driver_version()
+    return "" if served is None else f"of CUDA {_dotted(served)}"
 
 
 def other_gpus() -> str | None:

@@ -5,7 +5,7 @@ import torch
 import warp as wp
 
 from core.errors import BackendUnavailable
-from core.kernels.runtime import obstacles
+from core.kernels.runtime import device, obstacles
 from core.kernels.runtime.device import choose_device, peak_memory_mb, use_chosen_gpu, why_not_cuda
 from core.rendering.backends import describe_backend
 
@@ -16,6 +16,7 @@ def machine(monkeypatch):
 
     def of(*gpus, driver=(13, 0), seen_by_warp=True):
         chosen = []
+        monkeypatch.setattr(device, "_gpu", None)
         for name, value in {
             "is_available": lambda: bool(gpus),
             "device_count": lambda: len(gpus),
