@@ -16,9 +16,11 @@ from core.fields.base import Conditions, FieldKind, LearntField
 from core.fields.domain import in_unit_cube
 from core.fields.mlp import mlp
 from core.fields.ngp import STEEPNESS, NGPSettings, make_table, network_layers, thin_fog
-from core.fields.shading import colors_seen, densities_of, radiance
+from core.fields.shading import colors_seen, densities_of, error_seen, radiance
+from core.geometry.rays import Samples
 from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.packed import Composited
 from core.kernels.spherical_harmonics import N_HARMONICS
 
 _PROJECTIONS = ((0, 1, 3), (0, 2, 3), (1, 2, 3))
@@ -88,7 +90,7 @@ class NGPTimeField(LearntField):
         encoded = (settings.n_levels + len(_PROJECTIONS) * settings.time_levels) * settings.n_features
         hidden, geo = settings.hidden_dim, settings.geo_feature_dim
         self.density_layers = network_layers([encoded, hidden, geo], generator)
-        self.color_layers = network_layers([geo + N_HARMONICS, hidden, hidden, 3], generator)
+        self.color_layers = network_layers([geo + N_HARMONICS, *settings.color_hidden_layers * [hidden], 3], generator)
 
     def density(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         features = mlp(self._encoded(positions), list(self.density_layers), self.settings.precision)
@@ -100,6 +102,13 @@ class NGPTimeField(LearntField):
     def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         encoded, layers = self._encoded(positions), (self.density_layers, self.color_layers)
         return radiance(encoded, directions, *layers, STEEPNESS, self._density_scale, self.settings.precision)
+
+    def pixel_error(
+        self, positions: Tensor, directions: Tensor, samples: Samples, background: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Composited]:
+        given = self._encoded(positions), directions, samples, background, targets
+        layers = self.density_layers, self.color_layers
+        return error_seen(*given, *layers, STEEPNESS, self._density_scale, self.settings.precision)
 
     def _encoded(self, positions: Tensor) -> Tensor:
         """Features (n, (n_levels + 3 * time_levels) * n_features) of positions (n, 3) at time 0, or (n, 4)."""

@@ -8,10 +8,14 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from core.config.types import Precision
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp, multiplies_in_tiles
+from core.geometry.rays import Samples
+from core.kernels.packed import Composited, composite
+from core.kernels.pixel_error import pixel_error
 from core.kernels.radiance import Layers, radiance_gradients, radiance_outputs
 from core.kernels.spherical_harmonics import beside_harmonics
 
@@ -34,6 +38,34 @@ class _OnCPU(torch.autograd.Function):
             encoded, directions, rgbs, sigma_grads, rgb_grads, layers, wanted
         )
         return input_grads, None, None, *weight_grads
+
+
+class _ErrorOnCPU(torch.autograd.Function):
+    """The error's gradients are computed with it; the pixels take none."""
+
+    @staticmethod
+    def forward(
+        ctx,
+        encoded: Tensor,
+        directions: Tensor,
+        samples: Samples,
+        background: Tensor,
+        targets: Tensor,
+        layers: Layers,
+        *weights: Tensor,
+    ) -> tuple[Tensor, ...]:
+        layers = layers._replace(weights=list(weights))
+        found = pixel_error(encoded, directions, samples, background, targets, layers)
+        ctx.save_for_backward(found.input_grads, *found.weight_grads)
+        ctx.mark_non_differentiable(*found.pixels)
+        return found.error, *found.pixels
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor):
+        grads = ctx.saved_tensors
+        if float(gradients[0]) != 1.0:  # which is what the backward pass of a loss begins with
+            grads = [gradients[0] * x for x in grads]
+        return grads[0], None, None, None, None, None, *grads[1:]
 
 
 def radiance(
@@ -64,6 +96,35 @@ def radiance(
         return rgbs, sigmas
     features = mlp(encoded, first, precision)
     return colors_seen(features, directions, second, precision), densities_of(features, steepness, scale)
+
+
+def error_seen(
+    encoded: Tensor,
+    directions: Tensor,
+    samples: Samples,
+    background: Tensor,
+    targets: Tensor,
+    density_layers: Iterable[Tensor],
+    color_layers: Iterable[Tensor],
+    steepness: float,
+    scale: float,
+    precision: Precision,
+) -> tuple[Tensor, Composited]:
+    """The mean squared error of pixels, and the pixels, see `core.fields.base.Field.pixel_error`; the error is
+    differentiable in `encoded` and in the layers, the pixels are not, on a CPU.
+
+    Args:
+        encoded, directions, density_layers, color_layers, steepness, scale: see `radiance`.
+        samples, background, targets: see `core.kernels.pixel_error.pixel_error`.
+    """
+    first, second = list(density_layers), list(color_layers)
+    if encoded.device.type == "cpu":
+        layers = Layers([], len(first), steepness, scale, multiplies_in_tiles(precision, encoded.device))
+        given = _ErrorOnCPU.apply(encoded, directions, samples, background, targets, layers, *first, *second)
+        return given[0], Composited(*given[1:])
+    rgbs, sigmas = radiance(encoded, directions, first, second, steepness, scale, precision)
+    pixels = composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)
+    return mse_loss(pixels.colors, targets), pixels
 
 
 def colors_seen(features: Tensor, directions: Tensor, layers: Iterable[Tensor], precision: Precision) -> Tensor:

@@ -22,6 +22,9 @@ from core.kernels.spherical_harmonics import N_HARMONICS
 _WORTH_A_THREAD = 1 << 10
 """Rows that justify one more thread."""
 
+ROWS = 64
+"""Rows that a thread takes through all layers at a time."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -52,6 +55,13 @@ class Network:
         rows, words_halved = (32, 2) if self.in_tiles else (1, 1)
         factors = [factor for n_in, n_out in self.shapes for factor in ((n_in, n_out), (n_out, n_in))]
         return sum(_up(n_rows, rows) * _up(n_columns, 16) // words_halved for n_rows, n_columns in factors)
+
+    @cached_property
+    def n_activations(self) -> int:
+        """Floats of scratch for the inputs of all layers, and the last one's outputs, of `ROWS` samples."""
+        granule, words_halved = (32, 2) if self.in_tiles else (16, 1)
+        widths = [n_in for n_in, _ in self.shapes] + [self.sizes[-1]]
+        return ROWS * sum(_up(width, granule) for width in widths) // words_halved
 
     @cached_property
     def gradients_at(self) -> list[int]:
@@ -154,11 +164,13 @@ def network_gradients(
     return input_grads if wants_inputs else None, sized_gradients(weight_grads, network)
 
 
-def prepared(x: Tensor, weights: list[Tensor], network: Network) -> tuple[int, Tensor, Tensor]:
+def prepared(x: Tensor, weights: list[Tensor], network: Network, n_kept: int = 0) -> tuple[int, Tensor, Tensor]:
     """How many parts the rows of `x` are divided into, one for each thread; all weights, flattened and joined; and
-    zeroed scratch for all parts."""
+    zeroed scratch for all parts, in which each has room for its packed weights and the activations of `n_kept` times
+    `ROWS` rows."""
     parts = max(1, min(lanes_on(x.device), x.shape[0] // _WORTH_A_THREAD))
-    return parts, torch.cat([weight.detach().reshape(-1) for weight in weights]), torch.zeros(parts * network.n_packed)
+    n_scratch = network.n_packed + n_kept * network.n_activations
+    return parts, torch.cat([weight.detach().reshape(-1) for weight in weights]), torch.zeros(parts * n_scratch)
 
 
 def room_for_gradients(x: Tensor, parts: int, network: Network, wants_inputs: bool) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ from typing import NamedTuple, overload
 
 import torch
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from core.config.march import MarchSettings
 from core.fields.along_rays import AlongRays, colors_at
@@ -14,6 +15,7 @@ from core.fields.own import as_field
 from core.geometry.cameras import Camera
 from core.geometry.rays import Rays, RenderOutput
 from core.kernels.camera_rays import generate_rays
+from core.kernels.marching import midpoints
 from core.kernels.packed import composite
 from core.kernels.runtime.launch import lanes_on, run_together
 from core.samplers.base import Sampled, Sampler
@@ -39,11 +41,13 @@ class Traced(NamedTuple):
         output: the pixels.
         sampled: the sampler's samples.
         weights: (n_samples,) float32, the samples' shares in the pixels.
+        error: a scalar, the mean squared error of the colours, if `targets` were given.
     """
 
     output: RenderOutput
     sampled: Sampled
     weights: Tensor
+    error: Tensor | None = None
 
 
 def render_rays(
@@ -67,6 +71,7 @@ def trace_rays(
     background: Tensor,
     generator: torch.Generator | None = None,
     round_size: int | None = None,
+    targets: Tensor | None = None,
 ) -> Traced:
     """Render rays; differentiable in the parameters of field and sampler where torch's gradient mode is on.
 
@@ -76,21 +81,32 @@ def trace_rays(
         generator: jitters the samples; None places them deterministically.
         round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: see
             `first_round_size`.
+        targets: (n_rays, 3) float32, colours that the pixels should have. The error is then differentiable in the
+            field's parameters, and nothing else is.
     """
     if round_size is None:
         round_size = first_round_size(rays.rays_o.shape[0], rays.rays_o.device)
     field = field if isinstance(field, AlongRays) else as_field(field)
     sampled = sampler.sample(field, rays, march, generator, round_size)
     samples = sampled.samples
-    known = None if torch.is_grad_enabled() else sampled.known  # the march evaluates densities without gradient
-    rgbs, sigmas = colors_at(field, rays, samples, known)
-    spans = samples.t_starts, samples.t_ends, samples.packed_info
-    weights, colors, opacities, depths, medians = composite(sigmas, rgbs, *spans, background, sampled.weights)
+    error = None
+    if targets is not None and sampled.weights is None and not isinstance(field, AlongRays):
+        positions, directions = midpoints(rays, samples)
+        error, pixels = field.pixel_error(positions, directions, samples, background, targets)
+    else:
+        known = None if torch.is_grad_enabled() else sampled.known  # the march evaluates densities without gradient
+        rgbs, sigmas = colors_at(field, rays, samples, known)
+        spans = samples.t_starts, samples.t_ends, samples.packed_info
+        pixels = composite(sigmas, rgbs, *spans, background, sampled.weights)
+        if targets is not None:
+            error = mse_loss(pixels.colors, targets)
+    weights, colors, opacities, depths, medians = pixels
     if sampled.medians is not None:
         medians = sampled.medians
     trans = 1.0 - opacities.detach() if sampled.trans is None else sampled.trans
     counts = sampled.n_dense, sampled.n_marched, samples.packed_info[:, 1]
-    return Traced(RenderOutput(colors, opacities, depths, medians, trans, *counts, sampled.stopped), sampled, weights)
+    output = RenderOutput(colors, opacities, depths, medians, trans, *counts, sampled.stopped)
+    return Traced(output, sampled, weights, error)
 
 
 def image_chunk(device: torch.device) -> int:

@@ -22,10 +22,11 @@ from core.config.march import MarchSettings
 from core.config.types import Box
 from core.fields.base import Field, in_pieces
 from core.geometry.boxes import box_of
-from core.geometry.rays import Rays
+from core.geometry.rays import Rays, Samples
 from core.kernels.cell_hits import CellHits, cells_on_plane, first_cells
 from core.kernels.fused_march import EncodedDensity
 from core.kernels.grid import GridState, geometry
+from core.kernels.packed import Composited
 from core.kernels.upkeep import UNSEEN, fold, observe, points_in
 
 _UPDATES_TO_EMPTY = 8
@@ -191,6 +192,11 @@ class ObservedField(Field):
 
     def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         return self._field.radiance(positions, directions)
+
+    def pixel_error(
+        self, positions: Tensor, directions: Tensor, samples: Samples, background: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Composited]:
+        return self._field.pixel_error(positions, directions, samples, background, targets)
 
     def march_density(self, keeps_features: bool) -> EncodedDensity | None:
         density = self._field.march_density(keeps_features=False)

@@ -274,8 +274,9 @@ class Trainer:
         if learning_sampler is not None:
             learning_sampler.at_step(self.step_count)
         field = ObservedField(self.learning_field, self.grid, march.render_step_size)
-        traced = trace_rays(field, self.sampler, batch.rays, march, batch.backgrounds, generator)
-        loss = error = mse_loss(traced.output.colors, batch.targets)
+        targets = batch.targets if learning_sampler is None else None  # a sampler learns from pixels with gradient
+        traced = trace_rays(field, self.sampler, batch.rays, march, batch.backgrounds, generator, targets=targets)
+        loss = error = mse_loss(traced.output.colors, batch.targets) if traced.error is None else traced.error
         if learning_sampler is not None:
             loss = error + learning_sampler.loss(traced.sampled, traced.weights, *batch)
         self._optimizer.drop_gradients()

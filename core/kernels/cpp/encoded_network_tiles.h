@@ -49,10 +49,11 @@ WIDE_FN void evaluate_in_tiles(const Network network, int first, int last, const
         for (int i = first, row = 0; i < last; i += LANES, ++row) {
             Vertices vertices;
             vertices_of(network.levels[k], at[row], vertices);
+            Row mixed[N_FEATURES];
+            mix_row<N_FEATURES>(network.table, vertices, mixed, 1);
             for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
-                const FeaturePair mixed = mixed_pair<N_FEATURES>(network.table, vertices, pair);
                 unsigned* to = encoded[row / (BLOCK / 16)] + (k * N_FEATURES / 2 + pair) * BLOCK;
-                *(Vec16u*)(to + row % (BLOCK / 16) * 16) = paired(mixed.even, mixed.odd);
+                *(Vec16u*)(to + row % (BLOCK / 16) * 16) = paired(mixed[2 * pair], mixed[2 * pair + 1]);
             }
         }
     for (int i = first, block = 0; i < last; i += BLOCK, ++block) {

@@ -48,15 +48,8 @@ KERNEL_FN void evaluate_in_vectors(
     for (int k = 0; k < Network::N_LEVELS; ++k) {
         Vertices vertices;
         vertices_of(network.levels[k], at, vertices);
-        float encoded[N_FEATURES] = {};
-#pragma unroll
-        for (int v = 0; v < 8; ++v)
-#pragma unroll
-            for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
-                const unsigned word = network.table[vertices.entry[v] * (N_FEATURES / 2) + pair];
-                encoded[2 * pair] += vertices.weight[v] * float_of(word << 16);
-                encoded[2 * pair + 1] += vertices.weight[v] * float_of(word & 0xffff0000u);
-            }
+        float encoded[N_FEATURES];
+        mix_one<N_FEATURES>(network.table, vertices, 0, encoded);
 #pragma unroll
         for (int c = 0; c < N_FEATURES; ++c)
 #pragma unroll
@@ -88,9 +81,18 @@ KERNEL_FN void evaluate_in_vectors(
 
 #else
 
-// A layer computes eight sums at once, to hide the latency of additions; fewer if its outputs aren't a multiple of
-// eight.
-constexpr int sums_at_once(int n_out) { return n_out % 8 == 0 ? 8 : n_out % 4 == 0 ? 4 : n_out % 2 == 0 ? 2 : 1; }
+// A layer computes as many sums at once as registers hold besides its inputs, to hide the latency of additions; fewer
+// if its outputs aren't a multiple of that. Without AVX-512 a row takes two or four of the 16 or 32 registers.
+#ifdef __AVX512F__
+constexpr int MOST_SUMS = 8;
+#else
+constexpr int MOST_SUMS = 4;
+#endif
+constexpr int sums_at_once(int n_out) {
+    int n = MOST_SUMS;
+    while (n_out % n) n /= 2;
+    return n;
+}
 
 // The sums of the outputs from `o` on; inputs are `stride` rows apart.
 template <int N_IN, int N_OUT>
@@ -147,11 +149,7 @@ WIDE_FN void evaluate_in_vectors(const Network network, int first, int last, con
         for (int i = first, row = 0; i < last; i += LANES, ++row) {
             Vertices vertices;
             vertices_of(network.levels[k], at[row], vertices);
-            for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
-                const FeaturePair mixed = mixed_pair<N_FEATURES>(network.table, vertices, pair);
-                encoded[k * N_FEATURES + 2 * pair][row] = mixed.even;
-                encoded[k * N_FEATURES + 2 * pair + 1][row] = mixed.odd;
-            }
+            mix_row<N_FEATURES>(network.table, vertices, &encoded[k * N_FEATURES][row], N_ROWS);
         }
     for (int i = first, row = 0; i < last; i += LANES, ++row) {
         Row outputs[N_OUT];

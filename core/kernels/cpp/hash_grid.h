@@ -9,11 +9,14 @@ namespace firstlight {
 // Resolution, first entry in the table, mask of the hash, 1 if hashed; see `core.kernels.hash_grid.Levels`.
 typedef wp::vec_t<4, int> Level;
 
-// The eight vertices of the cells around positions: their entries in the table, and their trilinear weights. Bit 0 of a
-// vertex' number is its step in x, bit 1 in y, bit 2 in z.
+// The eight vertices of the cells around positions: their entries in the table, and their trilinear weights, which are
+// products of a weight along x and one in the plane of y and z. Bit 0 of a vertex' number is its step in x, bit 1 in y,
+// bit 2 in z.
 struct Vertices {
     UintRow entry[8];
-    Row weight[8];
+    Row along_x[2], face[4];
+
+    WIDE_FN Row weight(int v) const { return along_x[v & 1] * face[v >> 1]; }
 };
 
 // Positions outside the box belong to the nearest cell inside. The hash is the paper's (equation 4), whose factor for x
@@ -33,12 +36,13 @@ WIDE_FN void vertices_of(const Level& level, const Row* at, Vertices& vertices) 
         f[axis] = scaled - corner;
         cell[axis] = (UintRow)to_int(corner);
     }
-    const Row near_x = 1.0f - f[0], near_y = 1.0f - f[1], near_z = 1.0f - f[2];
-    const Row face[4] = {near_y * near_z, f[1] * near_z, near_y * f[2], f[1] * f[2]};
-    for (int e = 0; e < 4; ++e) {
-        vertices.weight[2 * e] = near_x * face[e];
-        vertices.weight[2 * e + 1] = f[0] * face[e];
-    }
+    const Row near_y = 1.0f - f[1], near_z = 1.0f - f[2];
+    vertices.along_x[0] = 1.0f - f[0];
+    vertices.along_x[1] = f[0];
+    vertices.face[0] = near_y * near_z;
+    vertices.face[1] = f[1] * near_z;
+    vertices.face[2] = near_y * f[2];
+    vertices.face[3] = f[1] * f[2];
     if (hashed) {
         const UintRow x[2] = {cell[0], cell[0] + 1u};
         const UintRow y0 = cell[1] * 2654435761u, z0 = cell[2] * 805459861u;
@@ -51,92 +55,121 @@ WIDE_FN void vertices_of(const Level& level, const Row* at, Vertices& vertices) 
     }
 }
 
-// Two adjacent features.
-struct FeaturePair {
-    Row even, odd;
-};
-
-// Interpolates a pair of features from a table in bfloat16. A pair is one word, with the even feature in its low half.
-template <int N_FEATURES>
-WIDE_FN FeaturePair mixed_pair(const int* table, const Vertices& vertices, int pair) {
-    const unsigned* entry = reinterpret_cast<const unsigned*>(vertices.entry);
-    Row even = {}, odd = {};
-    for (int v = 0; v < 8; ++v) {
-        alignas(Row) unsigned low_half[LANES], high_half[LANES];
-        for (int j = 0; j < LANES; ++j) {
-            const unsigned word = table[(int)entry[v * LANES + j] * (N_FEATURES / 2) + pair];
-            low_half[j] = word << 16;
-            high_half[j] = word & 0xffff0000u;
-        }
-        even = multiply_add(vertices.weight[v], *reinterpret_cast<const Row*>(low_half), even);
-        odd = multiply_add(vertices.weight[v], *reinterpret_cast<const Row*>(high_half), odd);
-    }
-    return {even, odd};
-}
-
-// Interpolates n samples' features of one level, from a table in bfloat16; samples' features are `stride` floats apart.
-template <int N_FEATURES>
-WIDE_FN void mix(const int* table, const Vertices& vertices, int n, float* features, size_t stride) {
-    for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
-        FeaturePair mixed = mixed_pair<N_FEATURES>(table, vertices, pair);
-        float* to = features + 2 * pair;
-        for (int j = 0; j < n; ++j, to += stride) {
-            to[0] = lane(mixed.even, j);
-            to[1] = lane(mixed.odd, j);
-        }
-    }
-}
+#ifdef FIRSTLIGHT_ONE_LANE
 
 template <int N_FEATURES>
 struct alignas(4 * N_FEATURES) TableEntry {
     float at[N_FEATURES];
 };
 
-#if defined(__AVX512F__) && !defined(FIRSTLIGHT_ONE_LANE)
-
-// Entries of two features are words of eight bytes, of which AVX-512 gathers eight at once. Each half of a row is then
-// laid out as the features are in memory.
-WIDE_FN void mix_pairs(const float* table, const Vertices& vertices, int n, float* features, size_t stride) {
-    typedef long long Pairs __attribute__((vector_size(64)));
-    typedef int HalfRow __attribute__((vector_size(32)));
-    Row sums[2] = {};
-    for (int v = 0; v < 8; ++v) {
-        const HalfRow* entries = reinterpret_cast<const HalfRow*>(&vertices.entry[v]);
-        const Row weight = vertices.weight[v];
-        const Row weights[2] = {
-            __builtin_shufflevector(weight, weight, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7),
-            __builtin_shufflevector(weight, weight, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15)};
-        for (int half = 0; half < 2; ++half) {
-            const Pairs found = __builtin_ia32_gathersiv8di(Pairs{}, table, entries[half], 255, 8);
-            sums[half] = multiply_add(weights[half], (Row)found, sums[half]);
-        }
-    }
-    const double* pairs = reinterpret_cast<const double*>(sums);
-    for (int j = 0; j < n; ++j) *reinterpret_cast<double*>(features + j * stride) = pairs[j];
-}
-
-#endif
-
-// The same from a table in float32.
+// A vertex' features in a table in float32; or in bfloat16, with the even feature in a word's low half.
 template <int N_FEATURES>
-WIDE_FN void mix(const float* table, const Vertices& vertices, int n, float* features, size_t stride) {
-#if defined(__AVX512F__) && !defined(FIRSTLIGHT_ONE_LANE)
-    if constexpr (N_FEATURES == 2) return mix_pairs(table, vertices, n, features, stride);
-#endif
-    const unsigned* entry = reinterpret_cast<const unsigned*>(vertices.entry);
-    const float* weight = reinterpret_cast<const float*>(vertices.weight);
-    for (int j = 0; j < n; ++j) {
-        float sum[N_FEATURES] = {};
-        for (int v = 0; v < 8; ++v) {
-            const auto& from = reinterpret_cast<const TableEntry<N_FEATURES>*>(table)[entry[v * LANES + j]];
-            for (int c = 0; c < N_FEATURES; ++c) sum[c] += weight[v * LANES + j] * from.at[c];
+KERNEL_FN TableEntry<N_FEATURES> entry_at(const float* table, unsigned entry) {
+    return reinterpret_cast<const TableEntry<N_FEATURES>*>(table)[entry];
+}
+template <int N_FEATURES>
+KERNEL_FN TableEntry<N_FEATURES> entry_at(const int* table, unsigned entry) {
+    TableEntry<N_FEATURES> found;
+#pragma unroll
+    for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
+        const unsigned word = table[(size_t)entry * (N_FEATURES / 2) + pair];
+        found.at[2 * pair] = float_of(word << 16);
+        found.at[2 * pair + 1] = float_of(word & 0xffff0000u);
+    }
+    return found;
+}
+
+// Interpolates the features of a sample.
+template <int N_FEATURES, class Number>
+KERNEL_FN void mix_one(const Number* table, const Vertices& vertices, int, float* features) {
+    float sums[N_FEATURES] = {};
+#pragma unroll
+    for (int v = 0; v < 8; ++v) {
+        const TableEntry<N_FEATURES> found = entry_at<N_FEATURES>(table, vertices.entry[v]);
+#pragma unroll
+        for (int c = 0; c < N_FEATURES; ++c) sums[c] += vertices.weight(v) * found.at[c];
+    }
+#pragma unroll
+    for (int c = 0; c < N_FEATURES; ++c) features[c] = sums[c];
+}
+
+#else
+
+// Four numbers, by which one sample is interpolated: two vertices' pairs of features, or one vertex' four.
+typedef float Four __attribute__((vector_size(16)));
+typedef float Two __attribute__((vector_size(8), aligned(4)));
+
+// How many numbers of a table are two features.
+constexpr int numbers_of_two(const int*) { return 1; }
+constexpr int numbers_of_two(const float*) { return 2; }
+
+// The numbers of a table from two places on; they are in float32, or in bfloat16 with the first of a word in its low
+// half.
+KERNEL_FN Four four_at(const int* first, const int* second) {
+    typedef unsigned Words __attribute__((vector_size(16)));
+    typedef int Pair __attribute__((vector_size(8)));
+    typedef unsigned short Halves __attribute__((vector_size(8)));
+    return (Four)(__builtin_convertvector((Halves)Pair{*first, *second}, Words) << 16);
+}
+KERNEL_FN Four four_at(const float* first, const float* second) {
+    return __builtin_shufflevector(*(const Two*)first, *(const Two*)second, 0, 1, 2, 3);
+}
+
+// Interpolates the features of sample `j` of a row.
+template <int N_FEATURES, class Number>
+WIDE_FN void mix_one(const Number* table, const Vertices& vertices, int j, float* features) {
+    static_assert(N_FEATURES == 2 || N_FEATURES == 4, "a vector holds four numbers");
+    constexpr int HALF = numbers_of_two((const Number*)nullptr), LENGTH = HALF * N_FEATURES / 2;
+    const float near = lane(vertices.along_x[0], j), far = lane(vertices.along_x[1], j);
+    Four sums[2] = {};
+    for (int e = 0; e < 4; ++e) {
+        const Number* first = table + (size_t)lane(vertices.entry[2 * e], j) * LENGTH;
+        const Number* second = table + (size_t)lane(vertices.entry[2 * e + 1], j) * LENGTH;
+        const Four face = lane(vertices.face[e], j) - Four{};
+        if constexpr (N_FEATURES == 2)
+            sums[0] = __builtin_elementwise_fma(face, four_at(first, second), sums[0]);
+        else {
+            sums[0] = __builtin_elementwise_fma(face, four_at(first, first + HALF), sums[0]);
+            sums[1] = __builtin_elementwise_fma(face, four_at(second, second + HALF), sums[1]);
         }
-        for (int c = 0; c < N_FEATURES; ++c) features[j * stride + c] = sum[c];
+    }
+    if constexpr (N_FEATURES == 2) {
+        const Four mixed = sums[0] * Four{near, near, far, far};
+        features[0] = mixed[0] + mixed[2];
+        features[1] = mixed[1] + mixed[3];
+    } else {
+        const Four mixed = near * sums[0] + far * sums[1];
+        for (int c = 0; c < 4; ++c) features[c] = mixed[c];
     }
 }
 
-// Adds an entry's gradients to a table's. On the CPU no two threads add to the same level; from Hopper on, one
-// instruction adds all features.
+// Interpolates a row of samples from a table in bfloat16: their feature `c` goes to `rows[c * stride]`. The samples'
+// words are loaded one by one into registers: written one by one to memory, they could not be read as a row at once.
+template <int N_FEATURES>
+WIDE_FN void mix_row(const int* table, const Vertices& vertices, Row* rows, int stride) {
+    for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
+        Row even = {}, odd = {};
+        for (int v = 0; v < 8; ++v) {
+            alignas(Row) unsigned low_half[LANES], high_half[LANES];
+            for (int j = 0; j < LANES; ++j) {
+                const unsigned word = table[(size_t)lane(vertices.entry[v], j) * (N_FEATURES / 2) + pair];
+                low_half[j] = word << 16;
+                high_half[j] = word & 0xffff0000u;
+            }
+            const Row weight = vertices.weight(v);
+            even = multiply_add(weight, *reinterpret_cast<const Row*>(low_half), even);
+            odd = multiply_add(weight, *reinterpret_cast<const Row*>(high_half), odd);
+        }
+        rows[2 * pair * stride] = even;
+        rows[(2 * pair + 1) * stride] = odd;
+    }
+}
+
+#endif
+
+#ifdef FIRSTLIGHT_ONE_LANE
+
+// Adds an entry's gradients to a table's. From Hopper on, one instruction adds all features.
 template <int N_FEATURES>
 KERNEL_FN void add_to_entry(float* to, const float* part) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
@@ -150,6 +183,50 @@ KERNEL_FN void add_to_entry(float* to, const float* part) {
     for (int c = 0; c < N_FEATURES; ++c) add_atomically(to + c, part[c]);
 #endif
 }
+
+// Adds the gradients of a sample's features to those of its vertices' entries.
+template <int N_FEATURES>
+KERNEL_FN void add_one(float* table, const Vertices& vertices, int, const float* feature_grads) {
+    for (int v = 0; v < 8; ++v) {
+        float part[N_FEATURES];
+        for (int c = 0; c < N_FEATURES; ++c) part[c] = vertices.weight(v) * feature_grads[c];
+        add_to_entry<N_FEATURES>(table + (size_t)vertices.entry[v] * N_FEATURES, part);
+    }
+}
+
+#else
+
+// Adds the gradients of the features of sample `j` of a row to those of its vertices' entries. No two threads add to
+// the same level.
+template <int N_FEATURES>
+WIDE_FN void add_one(float* table, const Vertices& vertices, int j, const float* feature_grads) {
+    const float near = lane(vertices.along_x[0], j), far = lane(vertices.along_x[1], j);
+    Four given, at_near, at_far;
+    if constexpr (N_FEATURES == 2) {
+        const Two pair = *(const Two*)feature_grads;
+        given = __builtin_shufflevector(pair, pair, 0, 1, 0, 1) * Four{near, near, far, far};
+    } else {
+        const Four all = {feature_grads[0], feature_grads[1], feature_grads[2], feature_grads[3]};
+        at_near = near * all;
+        at_far = far * all;
+    }
+    for (int e = 0; e < 4; ++e) {
+        float* first = table + (size_t)lane(vertices.entry[2 * e], j) * N_FEATURES;
+        float* second = table + (size_t)lane(vertices.entry[2 * e + 1], j) * N_FEATURES;
+        const float face = lane(vertices.face[e], j);
+        if constexpr (N_FEATURES == 2) {
+            const Four part = face * given;
+            *(Two*)first += __builtin_shufflevector(part, part, 0, 1);
+            *(Two*)second += __builtin_shufflevector(part, part, 2, 3);
+        } else
+            for (int c = 0; c < 4; ++c) {
+                first[c] += face * at_near[c];
+                second[c] += face * at_far[c];
+            }
+    }
+}
+
+#endif
 
 // Kernel: the features of samples `first` to `last - 1`; on CUDA of level `k`, on the CPU of all levels. The table
 // holds floats, or ints that are two features in bfloat16 each. A thread of the CPU takes at most RUN samples, and maps
@@ -170,7 +247,7 @@ WIDE_FN void hash_gather(
         Row at[3];
         places_of(space, xyz, i, 1, at);
         vertices_of(levels.data[k], at, vertices);
-        mix<N_FEATURES>(words, vertices, 1, features.data + i * stride + k * N_FEATURES, stride);
+        mix_one<N_FEATURES>(words, vertices, 0, features.data + i * stride + k * N_FEATURES);
     }
 #else
     constexpr int N_ROWS = RUN / LANES;
@@ -180,7 +257,8 @@ WIDE_FN void hash_gather(
         for (int i = first, row = 0; i < last; i += LANES, ++row) {
             const int n = last - i < LANES ? last - i : LANES;
             vertices_of(levels.data[k], places[row], vertices);
-            mix<N_FEATURES>(words, vertices, n, features.data + i * stride + k * N_FEATURES, stride);
+            for (int j = 0; j < n; ++j)
+                mix_one<N_FEATURES>(words, vertices, j, features.data + (i + j) * stride + k * N_FEATURES);
         }
 #endif
 }
@@ -209,16 +287,8 @@ WIDE_FN void hash_scatter(
         Vertices vertices;
         places_of(space, xyz, i, n, at);
         vertices_of(level, at, vertices);
-        const unsigned* entry = reinterpret_cast<const unsigned*>(vertices.entry);
-        const float* weight = reinterpret_cast<const float*>(vertices.weight);
-        for (int j = 0; j < n; ++j) {
-            const float* feature = feature_grads.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES;
-            for (int v = 0; v < 8; ++v) {
-                float part[N_FEATURES];
-                for (int c = 0; c < N_FEATURES; ++c) part[c] = weight[v * LANES + j] * feature[c];
-                add_to_entry<N_FEATURES>(table + (size_t)entry[v * LANES + j] * N_FEATURES, part);
-            }
-        }
+        for (int j = 0; j < n; ++j)
+            add_one<N_FEATURES>(table, vertices, j, feature_grads.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES);
     }
 }
 

@@ -96,5 +96,6 @@ KERNEL_FN float& lane(Row& row, int j) { return reinterpret_cast<float*>(&row)[j
 KERNEL_FN float lane(const Row& row, int j) { return reinterpret_cast<const float*>(&row)[j]; }
 KERNEL_FN int& lane(IntRow& row, int j) { return reinterpret_cast<int*>(&row)[j]; }
 KERNEL_FN int lane(const IntRow& row, int j) { return reinterpret_cast<const int*>(&row)[j]; }
+KERNEL_FN unsigned lane(const UintRow& row, int j) { return reinterpret_cast<const unsigned*>(&row)[j]; }
 
 }  // namespace firstlight

@@ -12,6 +12,8 @@ from core.fields.activations import STEEPEST
 from core.geometry.lenses import N_COEFFICIENTS
 from core.kernels.contraction import FARTHEST
 from core.kernels.grid import FAR_AWAY, FLOAT_SPACING
+from core.kernels.network import ROWS
+from core.kernels.pixel_error import ROOMS
 from core.kernels.runtime.cpp import HEADERS, build_options
 from core.kernels.spherical_harmonics import N_HARMONICS
 from core.kernels.upkeep import UNSEEN
@@ -24,6 +26,8 @@ CONSTANTS = {
     ("upkeep.h", "UNSEEN"): UNSEEN,
     ("radiance.h", "STEEPEST"): STEEPEST,
     ("harmonics.h", "N_HARMONICS"): N_HARMONICS,
+    ("vectors.h", "ROWS"): ROWS,
+    ("pixel_error.h", "ROOMS"): ROOMS,
     ("lenses.h", "N_COEFFICIENTS"): N_COEFFICIENTS,
 }
 

@@ -94,9 +94,9 @@ def seen(monkeypatch):
     """The indices of the training views that steps have drawn from since the set was last cleared."""
     seen, places = set(), ball_dataset().train.cameras.c2w[:, :3, 3]
 
-    def watched(field, sampler, rays, *rest):
+    def watched(field, sampler, rays, *rest, **options):
         seen.update(torch.cdist(rays.rays_o, places).argmin(1).tolist())
-        return trace_rays(field, sampler, rays, *rest)
+        return trace_rays(field, sampler, rays, *rest, **options)
 
     monkeypatch.setattr("core.training.trainer.trace_rays", watched)
     return seen
