@@ -35,6 +35,8 @@ class CollapseKind(StrEnum):
     """No cell of the occupancy grid is occupied, so no ray is marched."""
     NO_SAMPLES = "no samples"
     """Cells are occupied, yet no ray of many batches kept a sample."""
+    GPU_LOST = "the GPU is lost"
+    """It no longer answers: its driver was reset, or a kernel broke it for this process."""
 
 
 class TrainingCollapsed(FirstlightError):

@@ -124,20 +124,23 @@ def predict_backend(device: str, nerfacc: Callable[[], Nerfacc] = nerfacc_on_thi
     return min(measured, key=lambda name: measured[name]), _timings_text(measured)
 
 
-def describe_backend(device: str) -> str:
+def describe_backend(device: str, why_cpu: str | None = None) -> str:
     """One line that says which kernels run where, and why.
 
     Args:
         device: as `choose_device` returns it.
+        why_cpu: the reason for a CPU, if it isn't that no GPU can be used or that the CPU was asked for.
     """
     warp = f"Warp {package_version('warp-lang')}"
     if device == "cuda":
         backend, name = current(), torch.cuda.get_device_name()
         kernels = f"{warp} and nerfacc {package_version('nerfacc')}" if backend.name == "nerfacc" else warp
         return f"{kernels} on CUDA ({name}; {backend.reason})"
-    if torch.version.cuda is None:
-        return f"{warp} on CPU (torch is built without CUDA)"
-    return f"{warp} on CPU ({'no GPU can be used, see doctor' if why_not_cuda() else 'the CPU was asked for'})"
+    if why_cpu is None and torch.version.cuda is None:
+        why_cpu = "torch is built without CUDA"
+    elif why_cpu is None:
+        why_cpu = "no GPU can be used, see doctor" if why_not_cuda() else "the CPU was asked for"
+    return f"{warp} on CPU ({why_cpu})"
 
 
 def _why_only_warp(device: str, nerfacc: Callable[[], Nerfacc]) -> str | None:

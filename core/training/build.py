@@ -8,7 +8,7 @@ from typing import Any
 from core.config.contractions import ENDLESS, contraction_named, default_contraction
 from core.config.presets import endless, train_preset
 from core.config.read_options import AS_STORED, ReadOptions
-from core.config.setting import differences
+from core.config.setting import differences, settings_of
 from core.config.training import TrainSettings
 from core.datasets import file_suffixes, open_dataset
 from core.datasets.bounds.footprint import pixels_across
@@ -117,6 +117,26 @@ def other_trainer(trainer: Trainer, train_settings: TrainSettings, method: Overr
     thresholds = differences(train_settings.march, usual.march)
     method = replace(method, thresholds=thresholds | dict(method.thresholds))
     return new_trainer(trainer.dataset, trainer.device, seed, method, trainer.excluded)
+
+
+def trainer_on_cpu(trainer: Trainer) -> Trainer:
+    """A trainer on the CPU that goes on from the last good state of one whose GPU is lost, or from the beginning if it
+    has none. Field and grid keep their sizes; batches and number formats are a CPU's.
+    """
+    dataset, train = trainer.dataset, trainer.settings
+    usual = train_preset("cpu", dataset.box, dataset.n_levels, dataset.near_plane)
+    smaller = {
+        name: min(getattr(train, name), getattr(usual, name)) for name in ("target_samples", "max_rays", "grid_samples")
+    }
+    field = trainer.field_settings
+    if "precision" in settings_of(type(field)):
+        field = replace(field, precision=fastest_precision("cpu"))
+    train = replace(train, **smaller)
+    new = Trainer(dataset, field, train, "cpu", trainer.seed, trainer.excluded, trainer.sampler_settings)
+    if (good := trainer.last_good) is not None:
+        new.load_state({name: tensor.cpu() for name, tensor in good.tensors.items()}, good.counters)
+        new.set_march(good.march)
+    return new
 
 
 def moved_trainer(trainer: Trainer, train_settings: TrainSettings, place: Place, seed: int) -> Trainer:

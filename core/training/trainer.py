@@ -28,7 +28,7 @@ from core.training.collapse import CollapseWatch, lower_march_thresholds
 from core.training.grid_upkeep import GridUpkeep
 from core.training.model import Model, under
 from core.training.optimizer import Adam
-from core.training.rollback import LastGood
+from core.training.rollback import LastGood, SavedState
 from core.training.schedule import learning_rate
 from core.training.stats import TrainStats, to_numbers
 
@@ -174,9 +174,9 @@ class Trainer:
         return self._batches.excluded
 
     @property
-    def last_good_step(self) -> int | None:
-        """The step that `restore_last_good` goes back to; None until training has gone well for some seconds."""
-        return None if self._last_good.good is None else self._last_good.good.step
+    def last_good(self) -> SavedState | None:
+        """The state that `restore_last_good` goes back to; None until training has gone well for some seconds."""
+        return self._last_good.good
 
     def restore_last_good(self) -> int:
         """Go back to the newest state after which training went well for some seconds, its thresholds included.

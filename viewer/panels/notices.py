@@ -5,6 +5,7 @@ from functools import partial
 
 import dearpygui.dearpygui as dpg
 
+from core.errors import CollapseKind
 from viewer.protocol.rescues import TIPS, Rescue, label, ways_out
 from viewer.protocol.status import Notice, State, Status
 from viewer.widgets import floating, ui
@@ -125,7 +126,8 @@ class Messages:
             if collapse is not None and way in ways:
                 dpg.configure_item(item, label=label(way, collapse))
                 dpg.bind_item_theme(item, self._style.chosen if way is ways[0] else self._style.plain)
-        dpg.configure_item("error.reset", show=failed and status.scene is not None)
+        lost = collapse is not None and collapse.kind is CollapseKind.GPU_LOST
+        dpg.configure_item("error.reset", show=failed and status.scene is not None and not lost)
         dpg.configure_item("error.open", show=collapse is None)
 
     def _rescue(self, way: Rescue) -> None:

@@ -13,12 +13,14 @@ class Rescue(StrEnum):
     LOWER = "lower thresholds"
     REBUILD = "rebuild grid"
     GO_BACK = "go back"
+    ON_CPU = "on the CPU"
 
 
 HELPFUL = {
     CollapseKind.NOT_FINITE: (Rescue.GO_BACK,),
     CollapseKind.EMPTY_GRID: (Rescue.LOWER, Rescue.REBUILD, Rescue.GO_BACK),
     CollapseKind.NO_SAMPLES: (Rescue.LOWER, Rescue.GO_BACK),
+    CollapseKind.GPU_LOST: (Rescue.ON_CPU,),
 }
 """The most helpful first. Putting changed thresholds back comes before them; resetting training is always possible."""
 
@@ -30,6 +32,8 @@ TIPS = {
     "thresholds.",
     Rescue.GO_BACK: "Goes back to the newest state after which training went well for some seconds, its thresholds "
     "included, and trains on with other batches.",
+    Rescue.ON_CPU: "Trains on the CPU from the newest state after which training went well for some seconds, or from "
+    "the beginning. The next start of the program uses the GPU again.",
 }
 
 
@@ -42,7 +46,7 @@ def ways_out(collapse: Collapse | None, changed: bool) -> tuple[Rescue, ...]:
     if collapse is None:
         return ()
     ways = HELPFUL[collapse.kind]
-    if changed and collapse.kind is not CollapseKind.NOT_FINITE:
+    if changed and collapse.kind in (CollapseKind.EMPTY_GRID, CollapseKind.NO_SAMPLES):
         ways = (Rescue.OWN, *ways)
     return tuple(way for way in ways if way is not Rescue.GO_BACK or collapse.last_good is not None)
 
@@ -51,6 +55,8 @@ def label(way: Rescue, collapse: Collapse) -> str:
     """The label of its button."""
     if way is Rescue.GO_BACK:
         return f"Back to step {collapse.last_good}"
+    if way is Rescue.ON_CPU:
+        return "Train on on the CPU" if collapse.last_good is None else f"On the CPU from step {collapse.last_good}"
     return {Rescue.OWN: "Thresholds as opened", Rescue.LOWER: "Lower thresholds", Rescue.REBUILD: "Rebuild the grid"}[
         way
     ]

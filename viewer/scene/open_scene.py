@@ -13,7 +13,15 @@ from core.datasets.dataset import Dataset
 from core.errors import FirstlightError
 from core.geometry.cameras import Camera
 from core.geometry.placement import Place
-from core.training.build import Overrides, is_snapshot, method_of, moved_trainer, other_trainer, rehearse
+from core.training.build import (
+    Overrides,
+    is_snapshot,
+    method_of,
+    moved_trainer,
+    other_trainer,
+    rehearse,
+    trainer_on_cpu,
+)
 from core.training.trainer import Trainer
 from viewer.protocol.rescues import Rescue
 from viewer.protocol.runs import Measured, RunSummary, title_of
@@ -97,6 +105,14 @@ class OpenScene:
         scene = OpenScene(trainer, self.info.opened, self.info.opened_place)
         scene.set_training_march(old.settings.march)
         scene.former = self.former
+        return scene
+
+    def on_cpu(self) -> "OpenScene":
+        """The scene on the CPU, from its last good state; curves are cut there. The former scene is dropped."""
+        scene = OpenScene(trainer_on_cpu(self.trainer), self.info.opened, self.info.opened_place)
+        step = scene.trainer.step_count
+        scene.losses, scene.psnrs = self.losses, tuple(point for point in self.psnrs if point.step <= step)
+        scene.losses.cut(step)
         return scene
 
     def moved(self, place: Place, seed: int) -> "OpenScene":

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.config.read_options import ReadOptions
 from core.datasets.dataset import Progress
-from core.errors import FirstlightError, TrainingCollapsed
+from core.errors import FirstlightError
 from core.kernels.runtime.device import use_chosen_gpu
 from core.rendering.backends import BackendChoice, describe_backend
 from core.self_check.engine import ready_engine
@@ -23,6 +23,7 @@ from viewer.protocol.rescues import Rescue
 from viewer.protocol.runs import Collapse
 from viewer.protocol.status import Notice, State, Status
 from viewer.scene.open_scene import OpenScene
+from viewer.session.failure import Failure, advice, failure_of
 from viewer.session.mailbox import Mailbox
 from viewer.session.view_server import ViewServer
 from viewer.tools.toolbox import Toolbox
@@ -106,7 +107,10 @@ class Worker:
 
     def _report(self, error: Exception) -> None:
         """Show the user an error of a command or a tool; training goes on."""
-        self.notices.append(Notice(_advice(error), error=True))
+        if self.status.state is not State.FAILED and self._failure_of(error).gpu_lost:
+            self._fail(error)
+            return
+        self.notices.append(Notice(advice(error), error=True))
         if not isinstance(error, FirstlightError):
             self.traceback = traceback.format_exc()
 
@@ -147,11 +151,15 @@ class Worker:
             return
         self.traceback = traceback.format_exc()
         print(self.traceback, file=sys.stderr)
-        collapse = None
-        if isinstance(error, TrainingCollapsed) and self.scene is not None:
-            collapse = Collapse(error.kind, error.since, self.scene.trainer.last_good_step)
-        message = f"{_advice(error)}. Training has stopped; the weights can still be saved."
-        self._set(State.FAILED, message, collapse)
+        failure = self._failure_of(error)
+        self._set(State.FAILED, *failure)
+        if failure.gpu_lost:
+            self._device = "cpu"  # for what is opened from now on
+            backend = describe_backend("cpu", "the GPU is lost until the program is started again")
+            self.status = replace(self.status, device="cpu", backend=backend)
+
+    def _failure_of(self, error: Exception) -> Failure:
+        return failure_of(error, None if self.scene is None else self.scene.trainer)
 
     def _get_ready(self, progress: Progress) -> None:
         """Check the GPU and choose the kernels, once."""
@@ -160,11 +168,12 @@ class Worker:
         engine = ready_engine(
             self._device, self._backend, self._checks_gpu, lambda: progress, lambda text: progress(0.0, text)
         )
-        self._device, self._is_ready = engine.device, True
-        backend = describe_backend(engine.device)
-        if engine.verdict is not None and engine.verdict.sentence:
-            backend = f"{backend}; {engine.verdict.note}"
-            self.notices.append(Notice(engine.verdict.sentence, error=True))
+        self._device, self._is_ready, verdict = engine.device, True, engine.verdict
+        note = None if verdict is None else verdict.note
+        backend = describe_backend(engine.device, note)
+        if verdict is not None and verdict.faults:
+            self.notices.append(Notice(verdict.sentence, error=True))
+            backend += f"; {note}" if verdict.usable else ""
         self.status = replace(self.status, device=engine.device, backend=backend)
 
     def open(self, path: str, reading: ReadOptions, opening: int, overrides: Overrides | None) -> None:
@@ -225,6 +234,9 @@ class Worker:
 
     def rescue(self, scene: OpenScene, way: Rescue) -> None:
         """See `Session.rescue`."""
+        if way is Rescue.ON_CPU:
+            self.take_over(scene.on_cpu())
+            return
         self.notices.append(Notice(scene.rescue(way)))
         self._views.outdated()
         self._publish()  # training's new thresholds first: the window compares them once the collapse is over
@@ -286,9 +298,3 @@ def _status_of(scene: OpenScene) -> dict[str, Any]:
         "excluded": trainer.excluded,
         "former": scene.former_run,
     }
-
-
-def _advice(error: Exception) -> str:
-    """One line for the user: our errors say what to do; others are named by their type as well."""
-    text = " ".join(str(error).split()).rstrip(".")
-    return text if isinstance(error, FirstlightError) else f"{type(error).__name__}: {text or 'no message'}"

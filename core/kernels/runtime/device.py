@@ -57,6 +57,19 @@ def use_chosen_gpu(device: str) -> None:
         torch.cuda.set_device(_gpu)
 
 
+def gpu_is_lost(error: Exception) -> bool:
+    """Whether an error says that the GPU no longer answers: after some errors CUDA refuses everything to a process."""
+    if "CUDA" not in str(error) or isinstance(error, torch.OutOfMemoryError):
+        return False
+    try:
+        torch.zeros(1, device="cuda").cpu()
+    except torch.OutOfMemoryError:
+        return False
+    except RuntimeError:
+        return True
+    return False
+
+
 def why_not_cuda() -> str | None:
     """Why no GPU here can be used, and what to do; None if one can."""
     try:

@@ -88,13 +88,13 @@ def test_one_can_go_back_to_the_same_state_twice():
 
 def test_a_state_counts_as_good_only_after_further_good_steps():
     trainer = trained(0)
-    assert trainer.last_good_step is None
+    assert trainer.last_good is None
     with pytest.raises(FirstlightError, match="reset"):
         trainer.restore_last_good()
     for step in range(1, 101):
         trainer.step()
-        assert trainer.last_good_step is None or 20 <= step - trainer.last_good_step <= 40
-    assert trainer.last_good_step is not None
+        assert trainer.last_good is None or 20 <= step - trainer.last_good.step <= 40
+    assert trainer.last_good is not None
 
 
 def test_keeping_copies_does_not_change_training(monkeypatch):
