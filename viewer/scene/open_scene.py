@@ -108,7 +108,13 @@ class OpenScene:
         return scene
 
     def on_cpu(self) -> "OpenScene":
-        """The scene on the CPU, from its last good state; curves are cut there. The former scene is dropped."""
+        """The scene on the CPU, from its last good state; curves are cut there. The former scene is dropped.
+
+        Raises:
+            FirstlightError: it is on the CPU already.
+        """
+        if self.trainer.device == "cpu":
+            raise FirstlightError("training is on the CPU already: take another way out, or reset training")
         scene = OpenScene(trainer_on_cpu(self.trainer), self.info.opened, self.info.opened_place)
         step = scene.trainer.step_count
         scene.losses, scene.psnrs = self.losses, tuple(point for point in self.psnrs if point.step <= step)
