@@ -12,10 +12,8 @@ from core.commands.progress import Bar
 from core.datasets.dataset import Views
 from core.errors import TrainingCollapsed
 from core.rendering.metrics import Evaluation, decibels, evaluate
+from core.training.held_out import HeldOut
 from core.training.trainer import Trainer
-
-HISTORY_VIEWS = 4
-"""Test views, evenly spread, that the history is measured on."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +50,15 @@ class TimedRun:
 
     Attributes:
         n_rays, n_samples: totals of all steps, see `TrainStats`.
-        history: seconds, step, evaluations and psnr of each measurement.
+        history: seconds, step, evaluations and psnr of each measurement, see `HeldOut`.
         collapse: the error that ended training early, or None.
         interrupted: whether Ctrl-C ended it.
     """
 
     def __init__(self, trainer: Trainer, goal: Goal):
         self.trainer, self._goal = trainer, goal
+        test = trainer.dataset.test
+        self._held_out = HeldOut(test, trainer.device) if len(test) else None
         self.n_rays = self.n_samples = 0
         self.loss = math.nan
         self.history: list[dict[str, float]] = []
@@ -79,12 +79,11 @@ class TimedRun:
         """Add one measurement to the history if some times in `marks` have passed; those are removed."""
         trainer = self.trainer
         passed = [mark for mark in marks if trainer.seconds >= mark]
-        if not passed or not len(trainer.dataset.test):
+        if not passed or self._held_out is None:
             return
         del marks[: len(passed)]
-        psnr = evaluate_views(trainer, trainer.dataset.test.spread(HISTORY_VIEWS)).psnr
         now = {"seconds": trainer.seconds, "step": trainer.step_count, "evaluations": trainer.n_evaluations}
-        self.history.append({**now, "psnr": psnr})
+        self.history.append({**now, "psnr": self._held_out.psnr(trainer)})
 
     def progress_text(self) -> str:
         train = f"step {self.trainer.step_count}, training {decibels(self.loss):.1f} dB"

@@ -145,19 +145,6 @@ class Views:
             return self._pixels(None, places)
         return self._pixels(among[places // n_pixels], places % n_pixels)
 
-    def scatter(self, index: int, n_pixels: int, generator: torch.Generator) -> PixelBatch:
-        """Pixels spread over one view by stratified sampling: one drawn from each of n equal runs of those that count.
-
-        Args:
-            n_pixels: how many different pixels; an image that has no more gives all of them, in order.
-            generator: on the CPU.
-        """
-        total = self.n_used(index)
-        n = min(n_pixels, total)
-        bounds = torch.arange(n + 1) * total // n
-        runs = bounds[1:] - bounds[:-1]
-        return self.used_pixels(index, bounds[:-1] + (torch.rand(n, generator=generator) * runs).long())
-
     def pixels(self, index: int, pixels: Tensor) -> PixelBatch:
         """Pixels (n,) int64 of one view, numbered row by row.
 

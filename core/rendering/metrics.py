@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from core.config.march import MarchSettings
-from core.datasets.dataset import PixelBatch, Views
+from core.datasets.dataset import Views
 from core.fields.base import Field
-from core.rendering.render import render_image, render_rays
+from core.rendering.render import render_image
 from core.samplers.base import Sampler
 
 SSIM_WINDOW = 11
@@ -84,19 +84,6 @@ def psnr(a: Tensor, b: Tensor) -> float:
     """
     _check_shapes(a, b)
     return decibels(float(torch.mean((a.double() - b.double()) ** 2)))
-
-
-@torch.no_grad()
-def pixel_psnr(field: Field, sampler: Sampler, pixels: PixelBatch, march: MarchSettings, background: Tensor) -> float:
-    """PSNR in dB over some pixels of a photo, a cheap estimate of the whole picture's; inf if there is no difference.
-
-    Args:
-        pixels: on the field's device.
-        background: (3,) float32 on the field's device, behind both.
-    """
-    errors = PixelErrors()
-    errors.add(render_rays(field, sampler, pixels.rays, march, background).colors, pixels.over(background))
-    return errors.psnr
 
 
 def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:

@@ -1,30 +1,24 @@
-"""The held-out PSNR curve: the same few pixels of a few test views, measured repeatedly while training goes on."""
+"""The held-out PSNR curve: when it is measured, and in slices that fit between two pictures."""
 
-import torch
-
-from core.datasets.dataset import PixelBatch, Views
-from core.rendering.metrics import pixel_psnr
+from core.datasets.dataset import Views
+from core.training.held_out import HeldOut
 from core.training.trainer import Trainer
 
-N_VIEWS = 4
 N_PIXELS = 4096
 """Pixels per view. Rendering them takes about as long as a small picture."""
 FIRST_TIMES = (1.0, 2.0, 3.0, 5.0)
 
 
-class HeldOut:
-    """PSNR over fixed random pixels of up to four test views, one view per slice, so that a slice fits between two
-    pictures.
+class HeldOutCurve:
+    """PSNR over a fixed sample of pixels of a few held-out views, one view per slice.
 
     Args:
-        views: the test views, at least one.
-        seed: for the choice of pixels, which uses its own generator.
+        views: the held-out views, at least one.
+        seed: see `HeldOut`.
     """
 
     def __init__(self, views: Views, device: str, seed: int = 0):
-        generator = torch.Generator().manual_seed(seed)
-        views = views.spread(N_VIEWS)
-        self._pixels = [views.scatter(view, N_PIXELS, generator).to(device) for view in range(len(views))]
+        self._held_out = HeldOut(views, device, N_PIXELS, seed)
         self._psnrs: list[float] = []
         self._next_at = 0.0
 
@@ -34,18 +28,12 @@ class HeldOut:
 
     def slice(self, trainer: Trainer) -> float | None:
         """Measure the next view; returns the mean of the views' PSNRs in dB after the last one, else None."""
-        self._psnrs.append(training_psnr(trainer, self._pixels[len(self._psnrs)]))
-        if len(self._psnrs) < len(self._pixels):
+        self._psnrs.append(self._held_out.psnr_of(len(self._psnrs), trainer))
+        if len(self._psnrs) < len(self._held_out):
             return None
         psnrs, self._psnrs = self._psnrs, []
         self._next_at = next_time(trainer.seconds)
         return sum(psnrs) / len(psnrs)
-
-
-def training_psnr(trainer: Trainer, pixels: PixelBatch) -> float:
-    """PSNR in dB over given pixels of a view, with training's thresholds, over white."""
-    background = torch.ones(3, device=trainer.device)
-    return pixel_psnr(trainer.field, trainer.sampler, pixels, trainer.settings.march, background)
 
 
 def next_time(training_seconds: float) -> float:

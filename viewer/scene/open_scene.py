@@ -27,7 +27,7 @@ from viewer.protocol.rescues import Rescue
 from viewer.protocol.runs import Measured, RunSummary, title_of
 from viewer.protocol.scene_info import SceneInfo
 from viewer.scene.curves import Curve, Rates
-from viewer.scene.held_out import HeldOut
+from viewer.scene.held_out import HeldOutCurve
 from viewer.scene.recovery import rescue
 
 MOST_POINTS = 20_000
@@ -54,7 +54,7 @@ class OpenScene:
         self.former: OpenScene | None = None
         self.rates = Rates()
         self._own_march = trainer.settings.march
-        self._held_out = HeldOut(trainer.dataset.test, trainer.device) if len(trainer.dataset.test) else None
+        self._held_out = HeldOutCurve(trainer.dataset.test, trainer.device) if len(trainer.dataset.test) else None
 
     def step(self, fraction: float = 1.0) -> float:
         """One training step on a share of a batch; returns its seconds.

@@ -9,11 +9,13 @@ import torch
 from PIL import Image
 
 from core.datasets.dataset import Dataset, Views
+from core.rendering.pixel_sample import sample_pixels
+from core.training.held_out import training_psnr
 from viewer.picture.render import views_of
 from viewer.protocol.requests import PhotoId
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.session import ToolKey
-from viewer.scene.held_out import N_PIXELS, training_psnr
+from viewer.scene.held_out import N_PIXELS
 from viewer.scene.open_scene import OpenScene
 from viewer.tools.base import ToolKind
 from viewer.tools.image_list import photos_of
@@ -140,9 +142,9 @@ def _measured(table: ImageTable, view: int, photo: PhotoId, scene: OpenScene) ->
     """The table with a new PSNR of a view."""
     trainer = scene.trainer
     generator = torch.Generator().manual_seed(view)  # the same pixels each time
-    pixels = views_of(trainer, photo).scatter(photo.index, N_PIXELS, generator)
+    sample = sample_pixels(views_of(trainer, photo), photo.index, N_PIXELS, generator)
     psnrs, steps = table.psnrs.copy(), table.steps.copy()
-    psnrs[view], steps[view] = training_psnr(trainer, pixels.to(trainer.device)), trainer.step_count
+    psnrs[view], steps[view] = training_psnr(trainer, sample.to(trainer.device)), trainer.step_count
     return replace(table, psnrs=psnrs, steps=steps)
 
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from core.kernels.camera_rays import generate_rays
 from tests.ball import ball_views
 
 VIEWS = ball_views(5, 12)
@@ -38,23 +37,6 @@ def test_drawing_among_some_views_equals_drawing_from_a_subset():
 def test_drawing_from_no_view_is_refused():
     with pytest.raises(ValueError, match="at least one view"):
         VIEWS.sample(10, generator(), torch.tensor([], dtype=torch.int64))
-
-
-def test_scattering_at_least_all_pixels_gives_the_whole_view():
-    background = torch.tensor([1.0, 0.5, 0.0])
-    batch = VIEWS.scatter(3, 10_000, generator())
-    torch.testing.assert_close(batch.over(background).view(12, 12, 3), VIEWS.photo(3, background))
-    torch.testing.assert_close(batch.rays, generate_rays(VIEWS.cameras[3]), rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("n_pixels", [1, 7, 72, 143])
-def test_scattered_pixels_differ_and_cover_the_view_evenly(n_pixels):
-    whole = generate_rays(VIEWS.cameras[2]).rays_d
-    batch = VIEWS.scatter(2, n_pixels, generator(n_pixels))
-    pixels = torch.cdist(batch.rays.rays_d.double(), whole.double()).argmin(1)
-    assert pixels.unique().shape == pixels.shape == (n_pixels,)
-    gaps = torch.diff(pixels, prepend=torch.tensor([0]), append=torch.tensor([144]))
-    assert gaps.max() <= 2 * 144 / n_pixels + 2
 
 
 @pytest.mark.parametrize(("index", "pixels"), [(-1, [0]), (len(VIEWS), [0]), (0, [-4]), (0, [10**6])])

@@ -8,7 +8,7 @@ import torch
 from core.config.march import MarchSettings
 from core.geometry.rays import RenderOutput
 from core.rendering import metrics
-from core.rendering.metrics import PixelErrors, decibels, evaluate, pixel_psnr, psnr, ssim
+from core.rendering.metrics import PixelErrors, decibels, evaluate, psnr, ssim
 from core.samplers.occupancy import OccupancySampler
 from core.samplers.occupancy_grid import OccupancyGrid
 from tests.ball import ball_views, mixed_ball_views
@@ -205,16 +205,6 @@ def test_views_of_several_sizes_are_rendered_and_compared_at_their_own():
     )
     assert [tuple(a.shape) for a, _ in seen] == [(24, 24, 3), (20, 36, 3), (28, 16, 3)]
     assert [score.psnr for score in result.per_view] == pytest.approx([psnr(a, b) for a, b in seen])
-
-
-def test_the_psnr_of_sampled_pixels_over_all_pixels_is_the_images():
-    views, field = ball_views(2, 16), Ball()
-    sampler = OccupancySampler(OccupancyGrid(BOX, 8))
-    sampler.grid.start(0.01, 0.95)
-    march = MarchSettings(render_step_size=0.05)
-    pixels = views.scatter(1, 16 * 16, torch.Generator().manual_seed(0))
-    expected = evaluate(field, sampler, views.take(torch.tensor([1])), march, BACKGROUND).psnr
-    assert pixel_psnr(field, sampler, pixels, march, BACKGROUND) == pytest.approx(expected, abs=1e-4)
 
 
 def test_no_views_are_refused():

@@ -6,7 +6,7 @@ import torch
 from core.rendering.metrics import evaluate
 from core.training.trainer import Trainer
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
-from viewer.scene.held_out import HeldOut, next_time
+from viewer.scene.held_out import HeldOutCurve, next_time
 
 
 @pytest.fixture(scope="module")
@@ -27,24 +27,13 @@ def measure(held_out, trainer):
 def test_measured_on_every_pixel_it_equals_the_evaluations_psnr(trainer):
     test = trainer.dataset.test
     expected = evaluate(trainer.field, trainer.sampler, test, trainer.settings.march, torch.ones(3)).psnr
-    slices = measure(HeldOut(test, "cpu"), trainer)
+    slices = measure(HeldOutCurve(test, "cpu"), trainer)
     assert len(slices) == len(test) == 3
     assert slices[-1] == pytest.approx(expected, abs=1e-3)
 
 
-def test_measuring_again_gives_the_same(trainer):
-    held_out = HeldOut(trainer.dataset.test, "cpu", seed=1)
-    assert measure(held_out, trainer) == measure(held_out, trainer)
-
-
-def test_pixels_are_chosen_without_the_shared_generator(trainer):
-    before = torch.get_rng_state()
-    HeldOut(trainer.dataset.test, "cpu")
-    torch.testing.assert_close(torch.get_rng_state(), before)
-
-
 def test_it_is_due_at_growing_intervals(trainer):
-    held_out = HeldOut(trainer.dataset.test, "cpu")
+    held_out = HeldOutCurve(trainer.dataset.test, "cpu")
     assert not held_out.due(0.9)
     assert held_out.due(1.0)
     held_out.slice(trainer)
