@@ -20,6 +20,8 @@ TOP_LEVEL = {
 CORE_ORDER = (
     ("config", "errors", "files", "process"),
     ("geometry",),
+    ("flights",),
+    ("films",),
     ("kernels",),
     ("datasets",),
     ("fields",),

@@ -1,0 +1,26 @@
+"""H.264 in MP4, with its index in front, so that it plays while it loads."""
+
+from pathlib import Path
+
+from core.films.base import FilmInfo, FilmKind
+from core.films.spherical import mark_mp4
+from core.films.stream import StreamFilm
+
+
+class Mp4Film(StreamFilm):
+    """See `Film`."""
+
+    def __init__(self, path: Path, info: FilmInfo):
+        options = {"crf": "17", "preset": "medium"}
+        super().__init__(path, info, "mp4", "libx264", options, {"movflags": "+faststart"})
+        self._info = info
+
+    def finish(self) -> None:
+        """See `Film`."""
+        super().finish()
+        if self._info.panorama:
+            with self._explained():
+                mark_mp4(self._path, self._info.stereo)
+
+
+FILM = FilmKind("MP4 film", Mp4Film, even=True, spherical=True)
