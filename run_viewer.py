@@ -25,7 +25,8 @@ from core.fields import FIELDS
 from core.geometry.placement import PlaceOverrides
 from core.process import configure
 from core.samplers import SAMPLERS
-from viewer.protocol.view_settings import ViewSettings
+from viewer.protocol.optics import Optics
+from viewer.protocol.view_settings import Mode, ViewSettings
 
 
 def shown_as(name: str, help: str):
@@ -58,6 +59,7 @@ Seed = Annotated[int, Doc("Seeds the weights and training; the same seed gives t
 ReadFlags = Annotated[dict[str, Any], flags_for(ReadOptions)]
 MarchFlags = Annotated[dict[str, Any], flags_for(MarchSettings)]
 ViewFlags = Annotated[dict[str, Any], flags_for(ViewSettings)]
+OpticsFlags = Annotated[dict[str, Any], flags_for(Optics)]
 TrainFlags = Annotated[dict[str, Any], flags_for(TrainSettings)]
 PlaceFlags = Annotated[dict[str, Any], flags_for(PlaceOverrides)]
 
@@ -217,11 +219,16 @@ class Render:
     """Render a snapshot into a picture, without a window."""
 
     snapshot: Annotated[str, *positional("SNAPSHOT", "A snapshot of ours.")]
-    output: Annotated[str, tyro.conf.arg(metavar="PICTURE.png", help="The new picture.")]
+    output: Annotated[
+        str, tyro.conf.arg(metavar="PICTURE.png", help="The new picture; a new folder for --all-training-cameras.")
+    ]
     like: Annotated[
         str | None, shown_as("SHOT.png", "Render this screenshot again, with its camera, thresholds and settings.")
     ] = None
     camera: Annotated[int | None, shown_as("INT", "Take the camera of this training view, counted from 0.")] = None
+    all_training_cameras: Annotated[
+        bool, Doc("Render each training and test view with its own camera: colour, opacity and depth by photo.")
+    ] = False
     time: Annotated[
         float | None, shown_as("FLOAT", "The time from 0 to 1 in a scene that moves; the camera's unless given.")
     ] = None
@@ -235,18 +242,90 @@ class Render:
     check_gpu: CheckGpu = True
     thresholds: MarchFlags = field(default_factory=dict)
     picture: ViewFlags = field(default_factory=dict)
+    optics: OpticsFlags = field(default_factory=dict)
     field: OwnField = None
 
     def run(self) -> int:
-        from viewer.session.rerender import rerender
+        Optics(**self.optics)
+        from viewer.session.rerender import rerender, rerender_views
 
         device = engine(self.device, self.backend, self.check_gpu)
+        if self.all_training_cameras:
+            others = (self.like, self.camera, self.time, self.size, self.depth)
+            if self.optics or self.picture.keys() - {"background"} or any(value is not None for value in others):
+                raise ValueError("--all-training-cameras goes with thresholds and --background: leave other flags out")
+            print(rerender_views(self.snapshot, self.output, device, self.thresholds, self.picture, self.field))
+            return 0
         path = rerender(
             self.snapshot, self.output, self.like, self.camera, self.time, self.size, device, self.thresholds,
-            self.picture, self.depth, self.field,
+            self.picture, self.depth, self.field, self.optics,
         )  # fmt: skip
         print(path)
         return 0
+
+
+@dataclass(frozen=True)
+class Video:
+    """Film a flight through a snapshot, without a window. Ctrl-C ends the film early."""
+
+    snapshot: Annotated[str, *positional("SNAPSHOT", "A snapshot of ours.")]
+    path: Annotated[
+        str,
+        tyro.conf.arg(
+            metavar="PATH.json|NAME",
+            help="A camera path of ours, of nerfstudio or of instant-ngp; turntable, orbit, photos, spiral or dolly; "
+            "kept, the path in the snapshot; views, each training view in turn.",
+        ),
+    ]
+    output: Annotated[
+        str, tyro.conf.arg(metavar="FLIGHT.mp4", help="The new film (.mp4, .webm, .webp, .gif), or a folder of PNGs.")
+    ]
+    like: Annotated[
+        str | None, shown_as("SHOT.png", "Take this screenshot's thresholds and settings, a comparison included.")
+    ] = None
+    size: Annotated[str | None, shown_as("WxH", "In pixels; the path's or the dataset's unless given.")] = None
+    fps: Annotated[float | None, shown_as("FLOAT", "Frames per second; the path's or 30 unless given.")] = None
+    seconds: Annotated[float | None, shown_as("FLOAT", "Duration; the path's unless given.")] = None
+    mode: Annotated[
+        str | None,
+        shown_as("MODE,...", f"What is shown, several side by side: {', '.join(mode.value for mode in Mode)}."),
+    ] = None
+    separate: Annotated[bool, Doc("Write a film for each of several modes.")] = False
+    motion_blur: Annotated[float, Doc("Share of a frame's time for which the shutter is open, 0 to 1.")] = 0.0
+    time: Annotated[
+        float | None, shown_as("FLOAT", "In a scene that moves: its time, 0 to 1, at which it stands; else it runs.")
+    ] = None
+    device: Device = None
+    backend: Backend = "auto"
+    check_gpu: CheckGpu = True
+    thresholds: MarchFlags = field(default_factory=dict)
+    picture: Annotated[dict[str, Any], tyro.conf.arg(constructor=flags_of(ViewSettings, without=("mode",)))] = field(
+        default_factory=dict
+    )
+    optics: OpticsFlags = field(default_factory=dict)
+    field: OwnField = None
+
+    def run(self) -> int:
+        known = {mode.value: mode for mode in Mode}
+        modes = [] if self.mode is None else [word.strip() for word in self.mode.split(",")]
+        if unknown := [word for word in modes if word not in known]:
+            raise ValueError(f"there is no mode {unknown[0]!r}: choose among {', '.join(known)}")
+        if len(set(modes)) < len(modes):
+            raise ValueError(f"each mode can be shown once, got {self.mode}")
+        MarchSettings(**self.thresholds)
+        from viewer.session.film import FilmFlags, film_snapshot
+
+        flags = FilmFlags(
+            self.path, self.like, self.size, self.fps, self.seconds, [known[word] for word in modes], self.separate,
+            self.motion_blur, self.time, self.thresholds, self.picture, self.optics,
+        )  # fmt: skip
+        device = engine(self.device, self.backend, self.check_gpu)
+        paths, progress = film_snapshot(self.snapshot, self.output, flags, device, self.field)
+        print("\n".join(map(str, paths)))
+        if progress.done == progress.total:
+            return 0
+        print(f"ended early, with {progress.done} of {progress.total} frames", file=sys.stderr)
+        return 130
 
 
 @dataclass(frozen=True)
@@ -379,6 +458,7 @@ COMMANDS = {
     "view": View,
     "train": Train,
     "render": Render,
+    "video": Video,
     "sweep": Sweep,
     "compare": Compare,
     "check": Check,
@@ -410,7 +490,7 @@ def parse(arguments: Sequence[str]):
 
 def _parsed(arguments: Sequence[str], **how: Any) -> Any:
     return tyro.cli(
-        View | Train | Render | Sweep | Compare | Check | Bench | Doctor,
+        View | Train | Render | Video | Sweep | Compare | Check | Bench | Doctor,
         prog="run_viewer.py",
         description="Train a radiance field and watch it come alive. Without a command: the window.",
         args=arguments,

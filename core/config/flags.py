@@ -6,6 +6,7 @@ that is made again. So a group of flags is parsed into a dict that holds only wh
 """
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, get_type_hints
 
 import tyro
@@ -16,13 +17,15 @@ from core.config.setting import settings_of, without_none
 _ABSENT = tyro.conf.arg(help_behavior_hint="")
 
 
-def flags_of(*classes: type) -> type:
+def flags_of(*classes: type, without: Collection[str] = ()) -> type:
     """A TypedDict with one optional key per `Setting` of settings dataclasses, for tyro to make flags from. A name that
-    several of them have is one flag, with the first one's help."""
+    several of them have is one flag, with the first one's help; names in `without` have none."""
     keys: dict[str, Any] = {}
     for settings in classes:
         hints = get_type_hints(settings, include_extras=True)
         for name, setting in settings_of(settings).items():
+            if name in without:
+                continue
             # leaving the flag out already says None
             keys.setdefault(name, Annotated[without_none(hints[name]), setting, _ABSENT])
     return optional_keys(f"{''.join(settings.__name__ for settings in classes)}Flags", keys)

@@ -36,6 +36,9 @@ class Animation:
         frame = Image.fromarray(pixels)
         self._frames.append(frame.quantize(self._colors) if self._colors else frame)
 
+    def drop(self) -> None:
+        """See `Film`."""
+
     def finish(self) -> None:
         """See `Film`."""
         if not self._frames:

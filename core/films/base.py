@@ -50,6 +50,10 @@ class Film(Protocol):
         """Write what remains; a film of fewer frames than planned is one too."""
         ...
 
+    def drop(self) -> None:
+        """Close what is open: the film won't be finished."""
+        ...
+
 
 @dataclass(frozen=True)
 class FilmKind:

@@ -9,7 +9,7 @@ from core.errors import FirstlightError
 from core.files import new_file, replace_file
 from core.films.base import FilmInfo, FilmKind, explained
 from core.films.png import png_bytes
-from core.films.spherical import panorama_xmp
+from core.films.spherical import XMP, panorama_xmp
 
 MANIFEST = "film.json"
 """Says which film the frames belong to."""
@@ -43,11 +43,14 @@ class PngFolder:
         """See `Film`."""
         texts = {"firstlight": note} if note else {}
         if self._info.panorama:
-            texts["XML:com.adobe.xmp"] = panorama_xmp(self._info.width, self._info.height)
+            texts[XMP] = panorama_xmp(self._info.width, self._info.height)
         with new_file(self._file(index)) as file:
             file.write(png_bytes(pixels, texts))
 
     def finish(self) -> None:
+        """See `Film`."""
+
+    def drop(self) -> None:
         """See `Film`."""
 
     def _file(self, index: int) -> Path:

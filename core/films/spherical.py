@@ -18,6 +18,9 @@ _HEADERS = {b"stsd": 16, b"avc1": 86}
 
 PROGRAM = "Firstlight"
 
+XMP = "XML:com.adobe.xmp"
+"""The keyword of XMP among a PNG's texts."""
+
 
 def panorama_xmp(width: int, height: int) -> str:
     """XMP for an equirectangular picture of a whole sphere. Of a stereo pair, viewers show both halves."""

@@ -1,5 +1,6 @@
 """Films that a codec compresses frame by frame, through PyAV."""
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -68,6 +69,11 @@ class StreamFilm:
         """See `Film`."""
         with self._explained():
             self._container.mux(self._stream.encode(None))
+            self._container.close()
+
+    def drop(self) -> None:
+        """See `Film`."""
+        with suppress(FFmpegError, OSError):
             self._container.close()
 
     def _explained(self):

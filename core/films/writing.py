@@ -43,5 +43,9 @@ def new_film(path: Path, info: FilmInfo) -> Iterator[Film]:
         return
     with new_path(path) as unfinished:
         film = kind.create(unfinished, info)
-        yield film
+        try:
+            yield film
+        except BaseException:
+            film.drop()
+            raise
         film.finish()

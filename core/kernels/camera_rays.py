@@ -8,6 +8,7 @@ from torch import Tensor
 
 from core.geometry.cameras import IMAGE_AXES, PIXEL_CENTER, Camera, rays_through
 from core.geometry.lenses import NEWTON_STEPS, Lens
+from core.geometry.panorama import Panorama, panorama_rays
 from core.geometry.rays import Rays
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch_runs
@@ -54,10 +55,12 @@ def rays_of_pixels(camera: Camera, pixels: Tensor, views: Tensor | None = None) 
     return rays_through(camera, pixels % width + PIXEL_CENTER, pixels // width + PIXEL_CENTER)
 
 
-def generate_rays(camera: Camera, first: int = 0, last: int | None = None) -> Rays:
+def generate_rays(camera: Camera | Panorama, first: int = 0, last: int | None = None) -> Rays:
     """Rays through the pixel centres of one camera, row by row: all height * width of them, or those of a range."""
     n_pixels = camera.width * camera.height
     pixels = torch.arange(first, n_pixels if last is None else min(last, n_pixels), device=camera.c2w.device)
+    if isinstance(camera, Panorama):
+        return panorama_rays(camera, pixels)
     return rays_of_pixels(camera, pixels)
 
 

@@ -1,8 +1,8 @@
 """From rays to pixels: the one path that training, the view, evaluation, screenshots and the grid's tests share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
-from typing import NamedTuple, overload
+from typing import NamedTuple, TypeVar, overload
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from core.fields.along_rays import AlongRays, colors_at
 from core.fields.base import Field
 from core.fields.own import as_field
 from core.geometry.cameras import Camera
+from core.geometry.panorama import Panorama
 from core.geometry.rays import Rays, RenderOutput
 from core.kernels.camera_rays import generate_rays
 from core.kernels.marching import midpoints
@@ -32,6 +33,9 @@ _WORTH_A_THREAD = 1 << 12
 
 _IMAGE_CHUNK = {"cpu": 1 << 16, "cuda": 1 << 17}
 """Rays of a picture that are rendered at a time."""
+
+
+T = TypeVar("T")
 
 
 class Traced(NamedTuple):
@@ -127,7 +131,7 @@ def first_round_size(n_rays: int, device: torch.device) -> int:
 def render_image(
     field: Field,
     sampler: Sampler,
-    camera: Camera,
+    camera: Camera | Panorama,
     march: MarchSettings,
     background: Tensor,
     cancelled: None = None,
@@ -139,7 +143,7 @@ def render_image(
 def render_image(
     field: Field,
     sampler: Sampler,
-    camera: Camera,
+    camera: Camera | Panorama,
     march: MarchSettings,
     background: Tensor,
     cancelled: Callable[[], bool] | None,
@@ -147,11 +151,10 @@ def render_image(
 ) -> RenderOutput | None: ...
 
 
-@torch.no_grad()
 def render_image(
     field: Field,
     sampler: Sampler,
-    camera: Camera,
+    camera: Camera | Panorama,
     march: MarchSettings,
     background: Tensor,
     cancelled: Callable[[], bool] | None = None,
@@ -166,6 +169,39 @@ def render_image(
 
     Returns:
         The output with (height, width) in place of (n_rays,).
+
+    Raises:
+        ValueError: see `image_parts`.
+    """
+    return finished_parts(image_parts(field, sampler, camera, march, background, chunk), cancelled)
+
+
+def finished_parts(parts: Generator[None, None, T], cancelled: Callable[[], bool] | None = None) -> T | None:
+    """Run a generator of work in parts to its end; returns its result.
+
+    Args:
+        cancelled: called before each part; once it returns True, the result is None.
+    """
+    while cancelled is None or not cancelled():
+        try:
+            next(parts)
+        except StopIteration as end:
+            return end.value
+    parts.close()
+    return None
+
+
+@torch.no_grad()
+def image_parts(
+    field: Field,
+    sampler: Sampler,
+    camera: Camera | Panorama,
+    march: MarchSettings,
+    background: Tensor,
+    chunk: int | None = None,
+) -> Generator[None, None, RenderOutput]:
+    """`render_image` in parts, for whoever has other things to do between them: it yields after each chunk of rays, and
+    returns the output.
 
     Raises:
         ValueError: the field is an `AlongRays`, whose ray numbers aren't those of a slice.
@@ -188,8 +224,8 @@ def render_image(
     parts = []
     firsts = range(0, n_pixels, chunk)
     for i in range(0, len(firsts), lanes):
-        if cancelled is not None and cancelled():
-            return None
+        if i:
+            yield
         parts += run_together([partial(render, first) for first in firsts[i : i + lanes]])
     shape = (camera.height, camera.width)
     return RenderOutput(*(torch.cat(x).unflatten(0, shape) for x in zip(*parts, strict=True)))

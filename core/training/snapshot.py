@@ -2,7 +2,7 @@
 
 Tensors: the field, the running mean of its weights that is shown, the grid, the optimiser's moments and the generator's
 state. The header's "firstlight" entry is a JSON object with the settings, the counters, the excluded training views,
-the scene's place and the dataset's path; the images are not stored.
+the scene's place, the dataset's path, and the user's bookmarks and camera path; the images are not stored.
 """
 
 import json
@@ -24,6 +24,7 @@ from core.errors import DatasetError, SnapshotError
 from core.fields import FIELDS, is_own
 from core.fields.own_class import OwnSettings
 from core.files import new_path
+from core.flights.album import Album, album_from_json, album_to_json
 from core.geometry.placement import Place
 from core.samplers import SAMPLERS
 from core.training.trainer import Trainer
@@ -38,8 +39,11 @@ _COMPARED_CAMERAS = 3
 """Cameras whose poses are compared with the dataset's: poses that were estimated again differ."""
 
 
-def save_snapshot(path: str | Path, trainer: Trainer) -> None:
+def save_snapshot(path: str | Path, trainer: Trainer, album: Album | None = None) -> None:
     """Write a snapshot into a new file.
+
+    Args:
+        album: the user's bookmarks and camera path, to be kept in it.
 
     Raises:
         SnapshotError: the file exists or can't be written.
@@ -61,6 +65,7 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         "train": asdict(trainer.settings),
         "counters": trainer.counters(),
         "excluded": sorted(trainer.excluded),
+        "album": None if album is None else album_to_json(album),
     }
     with new_path(path, SnapshotError) as unfinished:
         try:
@@ -68,6 +73,23 @@ def save_snapshot(path: str | Path, trainer: Trainer) -> None:
         except (OSError, SafetensorError) as error:
             reason = getattr(error, "strerror", None) or error
             raise SnapshotError(f"{path} can't be written ({reason}): choose another folder") from error
+
+
+def read_album(path: str | Path) -> Album:
+    """The bookmarks and the camera path that a snapshot keeps; empty if it has none.
+
+    Raises:
+        SnapshotError: the file is missing or damaged.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise SnapshotError(f"{path}: expected a snapshot file (.safetensors), found no file there")
+    try:
+        with safe_open(path, framework="pt") as file:
+            values = json.loads((file.metadata() or {})[_KEY]).get("album")
+        return Album() if values is None else album_from_json(values)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(f"the camera path in {path} can't be read ({error!r:.200}): name a path's file") from error
 
 
 def load_snapshot(path: str | Path, device: str = "cpu", progress=None, own_field: str | None = None) -> Trainer:

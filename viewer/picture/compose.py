@@ -1,21 +1,24 @@
 """From marched views to the finished picture: the one path behind the live view, screenshots and `render`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from core.rendering.metrics import PixelErrors
+from core.rendering.render import finished_parts
 from core.training.trainer import Trainer
 from viewer.picture import compare, display
+from viewer.picture.colors import with_alpha
 from viewer.picture.overlays import grid_cells
 from viewer.picture.overlays.drawing import draw_overlays
 from viewer.picture.overlays.ray import with_ray
 from viewer.picture.photo import Photo
 from viewer.picture.pixels import PixelArrays
-from viewer.picture.render import Rendered, render_whole
+from viewer.picture.render import Rendered, whole_parts
 from viewer.protocol.frames import Legend
+from viewer.protocol.optics import ray_offsets
 from viewer.protocol.requests import Pose, SceneRay, ViewRequest
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import Compare, CompareAs, Mode, ViewSettings
@@ -124,8 +127,44 @@ def make_picture(
     Args:
         former: as for `completed`.
     """
-    rendered = render_whole(trainer, request, cancelled, former)
-    return None if rendered is None else finished(rendered, request, scene, transparent)
+    parts = picture_parts(trainer, (request,), (request.view,), scene, transparent, former)
+    pictures = finished_parts(parts, cancelled)
+    return None if pictures is None else pictures[0]
+
+
+def picture_parts(
+    trainer: Trainer,
+    takes: Sequence[ViewRequest],
+    views: Sequence[ViewSettings],
+    scene: SceneInfo,
+    transparent: bool = False,
+    former: Trainer | None = None,
+    chunk: int | None = None,
+) -> Generator[None, None, list[np.ndarray]]:
+    """Finished pictures of one moment for a file, in parts: it yields between chunks of rays. A picture is the mean of
+    those of all its optics' rays.
+
+    Args:
+        takes: one request, or one for each ray of a pixel, which may differ in their poses.
+        views: what is shown; the takes are marched once for all of them.
+        former: as for `completed`.
+
+    Returns:
+        For each view, (height, width, 4) float32.
+    """
+    offsets = ray_offsets(takes[0].optics.samples_per_pixel)
+    several = len(offsets) > 1
+    sums: list[np.ndarray] = []
+    for i, offset in enumerate(offsets):
+        take = takes[i % len(takes)]
+        rendered = yield from whole_parts(trainer, take, former, offset if several else None, chunk)
+        pictures = [finished(rendered, replace(take, view=view), scene, transparent) for view in views]
+        if not several:
+            return pictures
+        weighted = [with_alpha(rgba[..., :3] * rgba[..., 3:], rgba[..., 3]) for rgba in pictures]
+        sums = [a + b for a, b in zip(sums, weighted, strict=True)] if sums else weighted
+    means = [rgba / np.float32(len(offsets)) for rgba in sums]
+    return [with_alpha(rgba[..., :3] / np.maximum(rgba[..., 3:], 1e-6), rgba[..., 3]) for rgba in means]
 
 
 def finished(rendered: Rendered, request: ViewRequest, scene: SceneInfo, transparent: bool = False) -> np.ndarray:

@@ -1,22 +1,25 @@
 """March everything that a request shows: the view, A's view, the grid's cells, the photo."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 import torch
 
 from core.config.march import MarchSettings
 from core.datasets.dataset import Views
-from core.geometry.cameras import Camera, pinhole_matrix
-from core.rendering.render import render_image
+from core.geometry.cameras import Camera
+from core.geometry.panorama import Panorama
+from core.rendering.render import finished_parts, image_parts
 from core.rendering.timing import Stages, Stopwatch
 from core.training.trainer import Trainer
+from viewer.picture.camera import camera_of, panorama_of
 from viewer.picture.overlays import grid_cells
 from viewer.picture.overlays.grid_cells import GridLayers
 from viewer.picture.overlays.grid_layers import find_layers
 from viewer.picture.photo import Photo, photo_in_view
 from viewer.picture.pixels import PixelArrays, to_arrays
+from viewer.protocol.optics import CameraModel, RayOffset
 from viewer.protocol.requests import PhotoId, Pose, Split, ViewRequest
 from viewer.protocol.view_settings import CellsColor, Compare, ViewSettings
 
@@ -50,13 +53,6 @@ class Rendered:
     photo: Photo | None = None
 
 
-def camera_of(pose: Pose, width: int, height: int, device: str) -> Camera:
-    """The camera of a pose: square pixels, its centre in the middle of the picture."""
-    c2w = torch.tensor(pose.c2w, dtype=torch.float32).reshape(4, 4)
-    times = None if pose.time is None else torch.tensor(pose.time, dtype=torch.float32)
-    return Camera(c2w, pinhole_matrix(pose.fov_y, width, height), width, height, times=times).to(device)
-
-
 def render_view(
     trainer: Trainer,
     pose: Pose,
@@ -75,13 +71,16 @@ def render_view(
     Returns:
         None once `cancelled` has returned True.
     """
+    return finished_parts(_view_parts(trainer, camera_of(pose, *size, trainer.device), march, view, chunk), cancelled)
+
+
+def _view_parts(
+    trainer: Trainer, camera: Camera | Panorama, march: MarchSettings, view: ViewSettings, chunk: int | None
+) -> Generator[None, None, Rendered]:
     began = time.perf_counter()
-    camera = camera_of(pose, *size, trainer.device)
     background = torch.tensor(view.background, device=trainer.device)
     watch = Stopwatch(trainer.field, trainer.sampler, trainer.device)
-    output = render_image(watch.field, watch.sampler, camera, march, background, cancelled, chunk)
-    if output is None:
-        return None
+    output = yield from image_parts(watch.field, watch.sampler, camera, march, background, chunk)
     stages, occupied = watch.stages(), trainer.grid.occupied(march.occ_thre)
     output = to_arrays(output)
     return Rendered(march, output, stages, view.background, time.perf_counter() - began, occupied)
@@ -97,31 +96,50 @@ def render_request(
     former: Trainer | None = None,
 ) -> Rendered | None:
     """March everything that a request shows, at the given size; arguments as in `render_view` and `completed`."""
-    rendered = render_view(trainer, request.pose, size, request.march, request.view, cancelled, chunk)
-    if rendered is None:
-        return None
+    return finished_parts(request_parts(trainer, request, size, chunk, photo_of, former), cancelled)
+
+
+def request_parts(
+    trainer: Trainer,
+    request: ViewRequest,
+    size: tuple[int, int],
+    chunk: int | None = None,
+    photo_of: PhotoFinder | None = None,
+    former: Trainer | None = None,
+    offset: RayOffset | None = None,
+) -> Generator[None, None, Rendered]:
+    """`render_request` in parts: it yields between chunks of rays.
+
+    Args:
+        offset: which of each pixel's rays is marched; None: the one through its centre.
+    """
+    if request.optics.camera_model is CameraModel.PERSPECTIVE:
+        camera = camera_of(request.pose, *size, trainer.device, request.optics, offset, trainer.dataset.box)
+    else:
+        camera = panorama_of(request.pose, *size, trainer.device, request.optics, offset, trainer.dataset)
+    rendered = yield from _view_parts(trainer, camera, request.march, request.view, chunk)
     of_former = bool(request.runs)
     owner = former if of_former else trainer
     if owner is not None and request.other is not None:
-        other = render_view(owner, request.pose, size, request.other, request.view, cancelled, chunk)
-        if other is None:
-            return None
+        other = yield from _view_parts(owner, camera, request.other, request.view, chunk)
         rendered = replace(rendered, other=other, of_former=of_former)
     return completed(trainer, request, rendered, photo_of, former)
 
 
-def render_whole(
+def whole_parts(
     trainer: Trainer,
     request: ViewRequest,
-    cancelled: Callable[[], bool] | None = None,
     former: Trainer | None = None,
-) -> Rendered | None:
-    """March everything that a picture for a file shows, at the request's full size; None if cancelled."""
+    offset: RayOffset | None = None,
+    chunk: int | None = None,
+) -> Generator[None, None, Rendered]:
+    """March everything that a picture for a file shows, at the request's full size, in parts."""
     if grid_cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:
         for owner in (trainer, former if request.runs else None):
             if owner is not None:
                 owner.coverage.finished()  # a file shows all cameras, not only those counted so far
-    return render_request(trainer, request, (request.width, request.height), cancelled, former=former)
+    size = request.width, request.height
+    return (yield from request_parts(trainer, request, size, chunk, former=former, offset=offset))
 
 
 def completed(

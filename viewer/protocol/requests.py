@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.config.march import MarchSettings
+from viewer.protocol.optics import PINHOLE, Optics
 from viewer.protocol.view_settings import ViewSettings
 
 
@@ -70,6 +71,7 @@ class ViewRequest:
         photo: the dataset's view that the camera stands on exactly, or None.
         ray: a ray to draw into the picture.
         scene_serial: that of the status whose scene is meant; None: whichever is open.
+        optics: of a picture for a file.
     """
 
     pose: Pose
@@ -84,6 +86,7 @@ class ViewRequest:
     photo: PhotoId | None = None
     ray: SceneRay | None = None
     scene_serial: int | None = None
+    optics: Optics = PINHOLE
 
 
 @dataclass(frozen=True)

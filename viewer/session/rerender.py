@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from core.commands.views import render_views
 from core.config.flags import parse_size
-from core.files import check_new_file, new_file
+from core.files import check_new_file, new_file, new_folder
 from core.kernels.runtime.device import choose_device
+from core.rendering.render import finished_parts
 from core.training.snapshot import load_snapshot
 from core.training.trainer import Trainer
 from viewer.input.orbit import home_view
 from viewer.picture import compose, render
+from viewer.picture.camera import check_optics
 from viewer.picture.export import screenshots
 from viewer.picture.export.depth_files import SUFFIXES, write_depths
 from viewer.protocol.requests import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
@@ -36,6 +39,7 @@ def rerender(
     view: Mapping[str, Any] | None = None,
     depth: str | None = None,
     own_field: str | None = None,
+    optics: Mapping[str, Any] | None = None,
 ) -> Path:
     """Render a picture of a snapshot into a new PNG with the same metadata as a screenshot.
 
@@ -45,7 +49,8 @@ def rerender(
         camera: a training view, counted from 0, for its camera. With neither: the view that the window starts at.
         time: 0 to 1, in a scene that moves; None: the screenshot's or the camera's time.
         size: "WIDTHxHEIGHT"; None: the screenshot's, or the dataset's.
-        thresholds, view: settings by name that differ from the screenshot's, or from training's and the defaults.
+        thresholds, view, optics: settings by name that differ from the screenshot's, or from training's and the
+            defaults.
         depth: a new .npy or .npz file of distances, see `viewer.picture.export.depth_files`.
         own_field: see `load_snapshot`.
 
@@ -72,17 +77,46 @@ def rerender(
         )
     if time is not None:
         request = replace(request, view=_at(request.view, time, scene))
-    request = replace(request, view=_changed(request.view, width_height, thresholds or {}, view or {}))
-    rendered = render.render_whole(trainer, request.view)
-    assert rendered is not None, "nothing cancels it"
-    rgba = compose.finished(rendered, request.view, scene, request.transparent)
+    changed = _changed(request.view, width_height, thresholds or {}, view or {})
+    request = replace(request, view=replace(changed, optics=replace(changed.optics, **(optics or {}))))
+    check_optics(request.view)
+    rendered = None
+    if depth_path is not None or request.view.optics.samples_per_pixel == 1:
+        rendered = finished_parts(render.whole_parts(trainer, request.view))
+    if rendered is not None and request.view.optics.samples_per_pixel == 1:
+        rgba = compose.finished(rendered, request.view, scene, request.transparent)
+    else:
+        rgba = compose.make_picture(trainer, request.view, scene, request.transparent)
+    assert rgba is not None, "nothing cancels it"
     content = screenshots.encode(request, rgba, trainer.step_count, scene.path, device=trainer.device)
     with new_file(path) as file:  # both files or none: a leftover would be in the way of the next attempt
         file.write(content)
         file.flush()  # so that a full disk shows before the distances are written
-        if depth_path is not None:
+        if depth_path is not None and rendered is not None:
             write_depths(depth_path, rendered.output, request.view)
     return path
+
+
+def rerender_views(
+    snapshot: str,
+    output: str,
+    device: str | None = None,
+    thresholds: Mapping[str, Any] | None = None,
+    view: Mapping[str, Any] | None = None,
+    own_field: str | None = None,
+) -> Path:
+    """Render all views of a snapshot's dataset into a new folder, see `core.commands.views.render_views`; other
+    arguments as for `rerender`, of whose view settings the background counts.
+
+    Raises:
+        FirstlightError: the folder holds something or can't be written; the snapshot can't be read.
+        ValueError: a value is out of range.
+    """
+    background = ViewSettings(**(view or {})).background
+    folder = new_folder(output)
+    trainer = load_snapshot(snapshot, choose_device(device), own_field=own_field)
+    march = replace(trainer.settings.march, **(thresholds or {}))
+    return render_views(trainer, folder, march, background)
 
 
 def _from_camera(trainer: Trainer, scene: SceneInfo, camera: int | None) -> ScreenshotRequest:

@@ -9,7 +9,7 @@ import torch
 from core.config.march import MarchSettings
 from core.config.setting import settings_of
 from core.kernels.camera_rays import generate_rays
-from viewer.picture.render import camera_of
+from viewer.picture.camera import camera_of
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene

@@ -9,7 +9,7 @@ from torch import Tensor
 from core.config.march import THRESHOLDS_OFF
 from core.kernels.camera_rays import rays_of_pixels
 from core.rendering.render import render_rays
-from viewer.picture.render import camera_of
+from viewer.picture.camera import camera_of
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene

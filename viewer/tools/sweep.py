@@ -8,7 +8,7 @@ import torch
 
 from core.rendering.sweep import Sweep
 from core.rendering.sweep_curve import SweepCurve, SweepPoint, swept_setting
-from viewer.picture.render import camera_of
+from viewer.picture.camera import camera_of
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.session import ToolKey
 from viewer.scene.open_scene import OpenScene

@@ -8,6 +8,7 @@ from core.kernels.camera_rays import generate_rays
 from core.samplers.stratified import StratifiedSettings
 from tests.viewer.live import open_scene, view_request
 from viewer.picture import compose, render
+from viewer.picture.camera import camera_of
 from viewer.protocol.view_settings import CellsColor, Compare, Mode, SliceAxis, ViewSettings
 
 
@@ -29,7 +30,7 @@ def request_(scene):
 
 def test_a_training_cameras_view_is_that_cameras_picture(scene, request_):
     camera = scene.trainer.dataset.train.cameras[0]
-    again = render.camera_of(request_.pose, camera.width, camera.height, "cpu")
+    again = camera_of(request_.pose, camera.width, camera.height, "cpu")
     np.testing.assert_allclose(again.c2w, camera.c2w, atol=1e-6)
     np.testing.assert_allclose(again.K, camera.K, rtol=1e-5)
 
@@ -44,7 +45,7 @@ def test_another_background_needs_no_new_march(scene, request_):
 
 def hits_of(scene, request, march=None):
     """The first cells that the same rays meet, straight from the grid."""
-    camera = render.camera_of(request.pose, request.width, request.height, "cpu")
+    camera = camera_of(request.pose, request.width, request.height, "cpu")
     return scene.trainer.grid.first_cells(generate_rays(camera), march or request.march)
 
 

@@ -8,8 +8,8 @@ import torch
 
 from core.geometry.cameras import image_points, look_at
 from viewer.input.orbit import at_view
+from viewer.picture.camera import camera_of
 from viewer.picture.projection import Projection
-from viewer.picture.render import camera_of
 from viewer.protocol.requests import Pose
 
 C2W = look_at((1.0, -4.0, 0.5), (0.1, 0.2, 0.0))

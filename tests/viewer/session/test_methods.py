@@ -11,7 +11,8 @@ from core.samplers.occupancy import OccupancySettings
 from core.samplers.stratified import StratifiedSettings
 from core.training.build import Overrides
 from tests.viewer.live import ask, errors_of, live_session, paused_after, state_of, trainer_of
-from viewer.picture import compose, render
+from viewer.picture import compose
+from viewer.picture.camera import camera_of
 from viewer.protocol.runs import Measured, title_of
 from viewer.protocol.status import State
 from viewer.protocol.view_settings import Compare, CompareAs
@@ -100,7 +101,7 @@ def test_a_command_for_the_previous_scene_does_nothing(changed):
 def test_picture_a_is_rendered_by_the_former_trainer(changed):
     former = changed._worker.scene.former_trainer
     request = beside(changed, compare_as=CompareAs.FIRST)
-    camera = render.camera_of(request.pose, request.width, request.height, "cpu")
+    camera = camera_of(request.pose, request.width, request.height, "cpu")
     expected = render_image(former.field, former.sampler, camera, request.march, torch.ones(3)).colors
     np.testing.assert_allclose(changed.frame.rgba[..., :3], expected.clamp(0, 1).numpy(), atol=1e-6)
     assert changed.frame.comparison.psnr < 60.0, "both runs gave the same picture"

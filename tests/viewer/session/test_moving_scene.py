@@ -9,8 +9,8 @@ from PIL import Image
 
 from tests.ball import write_times
 from tests.viewer.live import ask, live_session, paused_after, screenshot_request, trainer_of, write_quick_ball
+from viewer.picture.camera import camera_of
 from viewer.picture.export.screenshots import read_metadata
-from viewer.picture.render import camera_of
 from viewer.protocol.requests import PhotoId, Pose, Split
 from viewer.session.rerender import rerender
 from viewer.tools.inspector import INSPECTOR, RayQuestion, photo_color

@@ -9,7 +9,8 @@ from core.rendering.ray_trace import Stop
 from core.training.build import Overrides
 from tests.viewer.live import errors_of, paused_after, trainer_of, view_request
 from viewer.input.orbit import at_view
-from viewer.picture.render import camera_of, render_view
+from viewer.picture.camera import camera_of
+from viewer.picture.render import render_view
 from viewer.protocol.view_settings import Compare, ViewSettings
 from viewer.tools import inspector
 from viewer.tools.inspector import INSPECTOR, RayQuestion

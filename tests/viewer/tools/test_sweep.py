@@ -8,7 +8,7 @@ import pytest
 from core.config.march import THRESHOLDS_OFF
 from core.rendering.render import render_image
 from tests.viewer.live import errors_of, live_session, paused_after, state_of, trainer_of, view_request
-from viewer.picture.render import camera_of
+from viewer.picture.camera import camera_of
 from viewer.tools.sweep import LONGEST_SIDE, SWEEP, SweepQuestion
 
 

@@ -5,19 +5,21 @@ free number.
 """
 
 import dataclasses
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from core.config.march import MarchSettings
 from core.config.setting import from_json, value_from_json
 from core.errors import FirstlightError
 from core.files import write_numbered
+from core.films.png import eight_bits, png_bytes
+from core.films.spherical import XMP, panorama_xmp
 from viewer import __version__
+from viewer.protocol.optics import CameraModel, Optics
 from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, ViewRequest
 from viewer.protocol.view_settings import view_from
 
@@ -51,13 +53,11 @@ def save(request: ScreenshotRequest, rgba: np.ndarray, name: str, step: int, dat
 
 def encode(request: ScreenshotRequest, rgba: np.ndarray, step: int, dataset: str, **more: Any) -> bytes:
     """The PNG file that `save` writes."""
-    channels = 4 if request.transparent else 3
-    pixels = np.rint(np.clip(rgba[..., :channels], 0.0, 1.0) * 255.0).astype(np.uint8)
-    chunk = PngImagePlugin.PngInfo()
-    chunk.add_itxt(KEYWORD, json.dumps(metadata_of(request, step, dataset) | more, ensure_ascii=False))
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, format="PNG", pnginfo=chunk)
-    return encoded.getvalue()
+    pixels = eight_bits(rgba[..., : 4 if request.transparent else 3])
+    texts = {KEYWORD: json.dumps(metadata_of(request, step, dataset) | more, ensure_ascii=False)}
+    if request.view.optics.camera_model is not CameraModel.PERSPECTIVE:
+        texts[XMP] = panorama_xmp(request.view.width, request.view.height)
+    return png_bytes(pixels, texts)
 
 
 def metadata_of(request: ScreenshotRequest, step: int, dataset: str) -> dict[str, Any]:
@@ -81,6 +81,7 @@ def metadata_of(request: ScreenshotRequest, step: int, dataset: str) -> dict[str
         "runs": list(view.runs),
         "photo": None if view.photo is None else dataclasses.asdict(view.photo),
         "view": dataclasses.asdict(view.view),
+        "optics": dataclasses.asdict(view.optics),
         "transparent": request.transparent,
         "ray": dataclasses.asdict(view.ray) if view.ray else None,
     }
@@ -136,6 +137,7 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
             runs=value_from_json(tuple[str, ...], metadata.get("runs", []), "runs"),
             photo=value_from_json(PhotoId | None, metadata.get("photo"), "photo"),
             ray=value_from_json(SceneRay | None, metadata.get("ray"), "ray"),
+            optics=from_json(Optics, metadata.get("optics", {})),
         )
         transparent = value_from_json(bool, metadata["transparent"], "transparent")
         return ScreenshotRequest(again, folder="", transparent=transparent)
