@@ -130,7 +130,7 @@ def _engine(check: bool) -> list[Diagnosis]:
     except (ImportError, OSError) as error:
         reason, advice = " ".join(str(error).split()), f"pip install -r {_REQUIREMENTS}"
         return [Diagnosis("engine", f"does not load: {reason}", advice, fatal=True)]
-    return [_device(), *_other_gpus(), *_self_check(check), _kernels(), _backend(), _memory()]
+    return [_device(), *_presets(), *_other_gpus(), *_self_check(check), _kernels(), _backend(), _memory()]
 
 
 def _device() -> Diagnosis:
@@ -145,6 +145,18 @@ def _device() -> Diagnosis:
     n_gpus = torch.cuda.device_count()
     which = f", cuda:{torch.cuda.current_device()} of {n_gpus}: the one with the most free memory" if n_gpus > 1 else ""
     return Diagnosis("device", f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free{which}")
+
+
+def _presets() -> list[Diagnosis]:
+    """What a GPU's free memory allows."""
+    from core.config.presets import gpu_sizes
+    from core.kernels.runtime.device import choose_device, memory_for_presets
+
+    if (device := choose_device()) == "cpu":
+        return []
+    sizes = gpu_sizes(memory_for_presets(device))
+    text = f"tables of 2^{sizes.log2_hashmap_size} entries, batches of {sizes.target_samples:,} samples"
+    return [Diagnosis("presets", f"{text} for this free memory; pictures in chunks that fit")]
 
 
 def _other_gpus() -> list[Diagnosis]:

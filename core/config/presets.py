@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 from core.config.march import MarchSettings
 from core.config.setting import settings_of
@@ -12,7 +13,32 @@ _CPU_CONE_ANGLE = 1.0 / 32.0
 """On a CPU, in scenes of several levels, a step is at least this share of the distance."""
 
 
-def train_preset(device: str, box: Box, n_levels: int = 1, near_plane: float = 0.0) -> TrainSettings:
+class GpuSizes(NamedTuple):
+    """What suits a GPU with so much free memory.
+
+    Attributes:
+        least_free: bytes that must be free.
+        log2_hashmap_size: of a hash grid; a dense grid follows it.
+        target_samples: of a training step.
+    """
+
+    least_free: float
+    log2_hashmap_size: int
+    target_samples: int
+
+
+_GPU_SIZES = (GpuSizes(6.5e9, 19, 1 << 18), GpuSizes(4.5e9, 19, 1 << 17), GpuSizes(0.0, 18, 1 << 16))
+"""For cards of 8 GB and more, 6 GB and 4 GB, of which a desktop takes up to one."""
+
+
+def gpu_sizes(memory: float) -> GpuSizes:
+    """What suits a GPU with `memory` free bytes: instant-ngp's sizes from a card of 8 GB on."""
+    return next(sizes for sizes in _GPU_SIZES if sizes.least_free <= memory)
+
+
+def train_preset(
+    device: str, box: Box, n_levels: int = 1, near_plane: float = 0.0, memory: float = math.inf
+) -> TrainSettings:
     """Training that suits a device and the size of a scene.
 
     A CPU gets batches whose activations fit its cache (2^14 samples); a GPU gets instant-ngp's.
@@ -25,6 +51,7 @@ def train_preset(device: str, box: Box, n_levels: int = 1, near_plane: float = 0
             and so does the far plane, which lies well behind whatever can be seen.
         n_levels: nested boxes that the scene fills; with several, steps grow with distance (instant-ngp: t / 256).
         near_plane: the distance from a camera within which nothing is.
+        memory: free bytes of a GPU.
     """
     diagonal, nested = math.dist(box[:3], box[3:]), n_levels > 1
     march = MarchSettings(
@@ -35,7 +62,10 @@ def train_preset(device: str, box: Box, n_levels: int = 1, near_plane: float = 0
         near_plane=near_plane,
     )
     if device == "cuda":
-        return TrainSettings(march=march, grid_levels=n_levels)
+        n_samples = gpu_sizes(memory).target_samples
+        return TrainSettings(
+            target_samples=n_samples, max_rays=n_samples, grid_samples=4 * n_samples, march=march, grid_levels=n_levels
+        )
     march = replace(
         march,
         render_step_size=_rounded(diagonal / 190),

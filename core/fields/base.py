@@ -140,12 +140,14 @@ class Conditions(NamedTuple):
         precision: the fastest number format of the device, see `core.kernels.runtime.device.fastest_precision`.
         nested: whether the scene fills several nested boxes.
         pixels: how many pixels of a training view span the space that the field covers.
+        memory: free bytes of a GPU.
     """
 
     device: str
     precision: Precision = "float32"
     nested: bool = False
     pixels: float = math.inf
+    memory: float = math.inf
 
 
 @dataclass(frozen=True)

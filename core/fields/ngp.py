@@ -8,6 +8,7 @@ from typing import Annotated, Self
 import torch
 from torch import Tensor, nn
 
+from core.config.presets import gpu_sizes
 from core.config.setting import Setting
 from core.fields.base import Conditions, FieldKind, FieldSettings, LearntField
 from core.fields.mlp import ProductPrecision, mlp, multiplies_in_tiles
@@ -55,9 +56,10 @@ class NGPSettings(FieldSettings):
     def usual(cls, conditions: Conditions) -> Self:
         """A CPU gets tables that fit its cache, a finest level as fine as the views, and a colour network with one
         hidden layer, which learns as well in fewer operations; a GPU gets instant-ngp's sizes, for which these haven't
-        been measured."""
+        been measured, or smaller tables if it has little memory."""
         if conditions.device == "cuda":
-            return cls(precision=conditions.precision)
+            table_size = gpu_sizes(conditions.memory).log2_hashmap_size
+            return cls(log2_hashmap_size=table_size, precision=conditions.precision)
         return cls(
             n_levels=8,
             log2_hashmap_size=17,

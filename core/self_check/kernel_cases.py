@@ -105,10 +105,10 @@ def composited_case(device: str) -> list[Tensor]:
         device, 8.0 * numbers(243, seed=1), numbers(243, 3), numbers(243), 0.1 * numbers(243, seed=2), numbers(4, 3),
         packed(3, 0, 40, 200),
     )  # fmt: skip
-    leaves = [x.requires_grad_() for x in (sigmas, rgbs, t_starts, t_starts.detach() + lengths)]
-    results = []
+    t_ends, results = t_starts + lengths, []
+    leaves = [x.requires_grad_() for x in (sigmas, rgbs, t_starts, t_ends)]
     for weights in (None, lengths / 200.0):
-        out = composite(*leaves, info, background, weights)
+        out = composite(sigmas, rgbs, t_starts, t_ends, info, background, weights)
         hit = info[:, 1] > 0
         total = out.colors.square().sum() + out.opacities.square().sum() + out.depths[hit].sum() + out.weights.sum()
         results += [*out, *torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)]

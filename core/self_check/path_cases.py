@@ -1,5 +1,7 @@
 """What the self-check computes with marches and with the whole path; see `core.self_check.cases`."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -31,10 +33,9 @@ from core.training.optimizer import Adam
 def rounds_of_marches_case(device: str) -> list[Tensor]:
     """Numbers of samples and the sums of their starts, by ray."""
     found, rays = [], rays_around(200).to(device)
-    for change in ({}, {"cone_angle": 0.02}, {"crop": (-0.5, -0.2, -0.3, 0.4, 0.5, 0.2)}):
-        march = March(
-            GridState(BOX, random_cells(3, 0.3).to(device)), rays, MarchSettings(render_step_size=0.03, **change)
-        )
+    plain, crop = MarchSettings(render_step_size=0.03), (-0.5, -0.2, -0.3, 0.4, 0.5, 0.2)
+    for settings in (plain, replace(plain, cone_angle=0.02), replace(plain, crop=crop)):
+        march = March(GridState(BOX, random_cells(3, 0.3).to(device)), rays, settings)
         active = torch.arange(200, dtype=torch.int32, device=device)
         counts, sums = torch.zeros(2, 200, device=device)
         while active.shape[0] > 0:
@@ -77,10 +78,11 @@ def _march_in_one_launch(field: Field, sampler: OccupancySampler, device: str) -
 
 
 def _summed_by_ray(sampled: Sampled, n_rays: int) -> list[Tensor]:
-    samples, zeros = sampled.samples, torch.zeros(3, n_rays, device=sampled.trans.device)
-    values = samples.t_starts, samples.t_ends, sampled.sigmas
+    samples, sigmas, trans = sampled.samples, sampled.sigmas, sampled.trans
+    assert sigmas is not None and trans is not None  # a march knows both
+    zeros, values = torch.zeros(3, n_rays, device=trans.device), (samples.t_starts, samples.t_ends, sigmas)
     sums = [zero.index_add(0, samples.ray_indices, value) for zero, value in zip(zeros, values, strict=True)]
-    return [*sums, samples.packed_info[:, 1].float(), sampled.n_marched.float(), sampled.trans]
+    return [*sums, samples.packed_info[:, 1].float(), sampled.n_marched.float(), trans]
 
 
 def whole_path_case(device: str) -> list[Tensor]:

@@ -124,14 +124,15 @@ def _events(request: dict[str, Any], command: Sequence[str]) -> Iterator[queue.Q
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # as asked for
+    outcome, complaints = process.stdout, process.stderr
+    assert process.stdin is not None and outcome is not None and complaints is not None  # pipes, as asked for
     events, said = queue.Queue(), []
     with suppress(OSError):  # a process that has ended already is noticed below
         process.stdin.write(json.dumps(request))
         process.stdin.close()
 
     def listen() -> None:
-        for line in process.stdout:
+        for line in outcome:
             try:
                 events.put(json.loads(line))
             except ValueError:
@@ -143,7 +144,7 @@ def _events(request: dict[str, Any], command: Sequence[str]) -> Iterator[queue.Q
         how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
         events.put(f"the process {how}{f' ({last[:160]})' if last else ''}" if code else "")
 
-    errors = threading.Thread(target=lambda: said.extend(map(str.strip, process.stderr)), daemon=True)
+    errors = threading.Thread(target=lambda: said.extend(map(str.strip, complaints)), daemon=True)
     listener = threading.Thread(target=listen, name="self-check", daemon=True)
     errors.start()
     listener.start()

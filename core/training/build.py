@@ -19,7 +19,7 @@ from core.fields import FIELDS, is_own
 from core.fields.base import Conditions
 from core.fields.domain import space_of
 from core.geometry.placement import AXES, Place
-from core.kernels.runtime.device import fastest_precision
+from core.kernels.runtime.device import fastest_precision, memory_for_presets
 from core.rendering.render import render_image
 from core.samplers import SAMPLERS
 from core.training.methods import MethodSettings, default_method, for_times, method_settings, refuse
@@ -174,8 +174,9 @@ def _presets(
     changes: Mapping[str, Any] | None = None,
 ) -> MethodSettings:
     nested = dataset.n_levels > 1
-    conditions = Conditions(device, fastest_precision(device), nested, _pixels_across(dataset, contraction))
-    train = train_preset(device, dataset.box, dataset.n_levels, dataset.near_plane)
+    pixels, memory = _pixels_across(dataset, contraction), memory_for_presets(device)
+    conditions = Conditions(device, fastest_precision(device), nested, pixels, memory)
+    train = train_preset(device, dataset.box, dataset.n_levels, dataset.near_plane, memory)
     if contraction is not None:
         train = replace(train, contraction=contraction_named(contraction))
     if contraction not in (None, "none") and not nested:  # an untrained field is thinner there, and steps don't grow

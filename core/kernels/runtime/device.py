@@ -4,6 +4,7 @@ All devices share one kernel source: Warp compiles it for the CPU with its own L
 neither a compiler nor nvcc is needed.
 """
 
+import math
 import re
 from functools import cache
 
@@ -105,6 +106,13 @@ def fastest_precision(device: str) -> Precision:
     return "bfloat16" if cpu_has("avx512_bf16") or cpu_has("amx_bf16") else "float32"
 
 
+@cache
+def memory_for_presets(device: str) -> float:
+    """Free bytes of the GPU when this was asked first: presets stay the same as its memory fills. Infinite for a CPU,
+    whose presets need little."""
+    return math.inf if device == "cpu" else torch.cuda.mem_get_info()[0]
+
+
 def cpu_has(*names: str) -> bool:
     """Whether the processor has all of these instructions, named as torch does: "avx512_bf16", "amx_tile".
 
@@ -116,7 +124,7 @@ def cpu_has(*names: str) -> bool:
 
 @cache
 def _cpu_capabilities() -> dict[str, bool]:
-    known = torch.cpu.get_capabilities()
+    known = dict(torch.cpu.get_capabilities())
     if limited_to_avx2():
         return {name: has and not name.startswith(("avx512", "amx")) for name, has in known.items()}
     return known

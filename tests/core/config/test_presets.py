@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.config.presets import train_preset
+from core.config.presets import gpu_sizes, train_preset
 from tests.scenes import BOX
 
 
@@ -16,3 +16,14 @@ def test_lengths_scale_with_the_scene_and_steps_grow_only_with_nested_boxes(devi
     nested = train_preset(device, BOX, n_levels=3, near_plane=0.2)
     assert small.march.cone_angle == 0.0 < nested.march.cone_angle
     assert (nested.grid_levels, nested.march.near_plane) == (3, 0.2)
+
+
+def test_gpus_with_less_memory_get_smaller_tables_and_batches():
+    cards = [gpu_sizes(free * 1e9) for free in (3.2, 5.2, 7.2, 23.0)]  # of 4, 6, 8 and 24 GB, beside a desktop
+    assert [x.log2_hashmap_size for x in cards] == sorted(x.log2_hashmap_size for x in cards)
+    assert cards[0].target_samples < cards[1].target_samples < cards[2].target_samples
+    assert cards[2] == cards[3] == gpu_sizes(math.inf)
+    for free, card in zip((3.2e9, 5.2e9, math.inf), cards, strict=False):
+        train = train_preset("cuda", BOX, memory=free)
+        assert train.target_samples == card.target_samples >= train.max_rays
+    assert train_preset("cpu", BOX, memory=1.0) == train_preset("cpu", BOX)
