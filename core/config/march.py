@@ -29,7 +29,8 @@ class MarchSettings:
             label="Alpha threshold",
             formula="kept if 1 - exp(-density · step) ≥ threshold",
             low=0.0,
-            high=0.5,
+            high=1.0,
+            shown=(0.0, 0.5),
             log=True,
         ),
     ] = 0.0
@@ -40,7 +41,8 @@ class MarchSettings:
             label="Early stop",
             formula="stops where T = exp(-Σ density · step) < threshold",
             low=0.0,
-            high=0.9,
+            high=1.0,
+            shown=(0.0, 0.9),
             log=True,
         ),
     ] = 1e-3
@@ -99,7 +101,7 @@ class MarchSettings:
             unit="units",
             formula="samples lie at t < min(far, where the ray leaves the box)",
             low=1e-9,
-            high=1e9,
+            high=1e10,
             span=(0.0, 3.0),
         ),
     ] = 100.0

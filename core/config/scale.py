@@ -27,7 +27,7 @@ class Scale:
         """The values at the slider's ends. Typed values may lie beyond them, within the setting's own range."""
         s = self.setting
         if s.span is None:
-            return s.low, s.high
+            return s.shown or (s.low, s.high)
         low, high = (float(f"{share * self.diagonal:.2g}") for share in s.span)
         return max(s.low, low), min(s.high, high)
 

@@ -23,7 +23,9 @@ class Setting(Doc):
         label: the name in the window.
         unit: the unit after the value, "" for a pure number.
         formula: the setting's part in the mathematics, as the marcher computes it.
-        low, high: the inclusive range; values outside raise ValueError. A slider covers it, unless there is a `span`.
+        low, high: the inclusive range; values outside raise ValueError. A slider covers it, unless a range is
+            `shown`, or there is a `span`.
+        shown: the slider's range, if it is narrower.
         log: the slider's scale is logarithmic; where `low` is 0 the slider's left end stands for 0.
         span: for a length, the slider's range in diagonals of the scene's box: a scene may have any unit.
     """
@@ -38,12 +40,13 @@ class Setting(Doc):
         formula: str = "",
         low: float = -math.inf,
         high: float = math.inf,
+        shown: tuple[float, float] | None = None,
         log: bool = False,
         span: tuple[float, float] | None = None,
     ):
         super().__init__(documentation)
         self.label, self.unit, self.formula = label, unit, formula
-        self.low, self.high, self.log, self.span = low, high, log, span
+        self.low, self.high, self.shown, self.log, self.span = low, high, shown, log, span
 
 
 @cache

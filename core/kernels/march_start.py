@@ -34,6 +34,8 @@ def _enter(
     high: Vec3,
     near_plane: Float,
     far_plane: Float,
+    near_planes: Floats,
+    far_planes: Floats,
     jitter: Floats,
     step_size: Float,
     cone_angle: Float,
@@ -53,7 +55,7 @@ def intersect_box(rays: Rays, box: Box, near_plane: float = 0.0, far_plane: floa
     """
     t_mins, t_maxs = torch.empty(2, rays.rays_o.shape[0], device=rays.rays_o.device)
     nothing = t_mins.new_empty(0)
-    _launch(rays, box, [near_plane, far_plane, nothing, 1.0, 1.0, t_mins, t_maxs, nothing, nothing.int()])
+    _launch(rays, box, [near_plane, far_plane, *3 * (nothing,), 1.0, 1.0, t_mins, t_maxs, nothing, nothing.int()])
     return t_mins, t_maxs
 
 
@@ -66,12 +68,14 @@ def begin_march(
     step_size: float,
     cone_angle: float,
     jitter: Tensor | None,
+    planes: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Where rays are inside a box, see `intersect_box`, and their intervals there, see `core.kernels.marching`.
 
     Args:
         cone_angle: at least `FLOAT_SPACING`.
         jitter: (n_rays,) float32 in [0, 1), shifts each ray's intervals by that part of a step; None: no shift.
+        planes: each ray's own near and far plane, (n_rays,) float32 each, in place of those of all.
 
     Returns:
         t_mins, t_maxs: (n_rays,) float32.
@@ -81,8 +85,9 @@ def begin_march(
     """
     t_mins, t_maxs, t_firsts = torch.empty(3, rays.rays_o.shape[0], device=rays.rays_o.device)
     n_dense = torch.empty_like(t_firsts, dtype=torch.int32)
-    jitter = t_mins.new_empty(0) if jitter is None else jitter.contiguous()
-    _launch(rays, box, [near_plane, far_plane, jitter, step_size, cone_angle, t_mins, t_maxs, t_firsts, n_dense])
+    none = t_mins.new_empty(0)
+    optional = [none if x is None else x.contiguous() for x in (*(planes or (None, None)), jitter)]
+    _launch(rays, box, [near_plane, far_plane, *optional, step_size, cone_angle, t_mins, t_maxs, t_firsts, n_dense])
     return t_mins, t_maxs, t_firsts, n_dense
 
 

@@ -70,17 +70,25 @@ class March:
         by_nerfacc: marches the rounds by nerfacc's kernels, if these are in use and can; else None.
     """
 
-    def __init__(self, grid: GridState, rays: Rays, settings: MarchSettings, jitter: Tensor | None = None):
+    def __init__(
+        self,
+        grid: GridState,
+        rays: Rays,
+        settings: MarchSettings,
+        jitter: Tensor | None = None,
+        planes: tuple[Tensor, Tensor] | None = None,
+    ):
         """
         Args:
             jitter: (n_rays,) in [0, 1), shifts each ray's intervals by that part of a step; None: no shift.
+            planes: each ray's own near and far plane, (n_rays,) float32 each; None: the settings' for all.
         """
         rays = rays._replace(rays_o=rays.rays_o.contiguous(), rays_d=rays.rays_d.contiguous())
         self._grid, self._rays, self.grid_shape = grid.struct, rays, tuple(grid.binaries.shape)
         self._steps = [settings.render_step_size, max(settings.cone_angle, FLOAT_SPACING)]
         box, step_size, cone_angle = grid.marched_box(settings.crop), *self._steps
         self.t_mins, self.t_maxs, self.t_nexts, self.n_dense = begin_march(
-            rays, box, settings.near_plane, settings.far_plane, step_size, cone_angle, jitter
+            rays, box, settings.near_plane, settings.far_plane, step_size, cone_angle, jitter, planes
         )
         nerfacc = nerfacc_for(self.t_maxs)
         self.by_nerfacc = None if nerfacc is None else nerfacc.march(grid, rays, settings, self.t_maxs)

@@ -158,7 +158,7 @@ def composite(
         weights: (n_samples,) float32; None: those that follow from the densities.
 
     Raises:
-        ValueError: the background has another shape, or lies on another device.
+        ValueError: the background has another shape, or lies on another device; or a tensor is float64.
     """
     n_rays = packed_info.shape[0]
     if background.numel() not in (3, 3 * n_rays) or background.device != sigmas.device:
@@ -170,10 +170,21 @@ def composite(
         weights, _ = render_weights(sigmas, t_starts, t_ends, packed_info)
     given = None
     if weights is not None:
-        given, sigmas = weights.contiguous(), sigmas.detach()  # which then determine only the medians
+        given, sigmas = as_float32(weights), sigmas.detach()  # which then determine only the medians
     floats = (t_starts, t_ends, sigmas, rgbs, background)
-    own, _, *pixels = _Composite.apply(*(x.float().contiguous() for x in floats), given, packed_info)
+    own, _, *pixels = _Composite.apply(*map(as_float32, floats), given, packed_info)
     return Composited(own if weights is None else weights, *pixels)
+
+
+def as_float32(x: Tensor) -> Tensor:
+    """A tensor as the kernels take it, contiguous float32.
+
+    Raises:
+        ValueError: it is float64, whose digits would be lost in silence.
+    """
+    if x.dtype == torch.float64:
+        raise ValueError("expected float32, found float64: the kernels compute in float32; call .float() first")
+    return x.float().contiguous()
 
 
 @replaceable("render_weights")
@@ -190,8 +201,7 @@ def render_weights(sigmas: Tensor, t_starts: Tensor, t_ends: Tensor, packed_info
     """
     nerfacc = nerfacc_for(sigmas)
     if nerfacc is None:
-        floats = (x.float().contiguous() for x in (t_starts, t_ends, sigmas))
-        return _Composite.apply(*floats, None, None, None, packed_info)[:2]
+        return _Composite.apply(*map(as_float32, (t_starts, t_ends, sigmas)), None, None, None, packed_info)[:2]
     taus = sigmas * (t_ends - t_starts)
     trans = torch.exp(-nerfacc.exclusive_sum(taus, packed_info))
     return trans * (1.0 - torch.exp(-taus)), trans

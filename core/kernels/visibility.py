@@ -61,7 +61,8 @@ class Thresholds(NamedTuple):
 def thresholds_of(march: MarchSettings) -> Thresholds:
     """The thresholds of a march's settings."""
     opaque = -math.log(march.early_stop_eps) if march.early_stop_eps > 0.0 else math.inf
-    return Thresholds(-math.log1p(-march.alpha_thre), opaque)
+    thinnest = -math.log1p(-march.alpha_thre) if march.alpha_thre < 1.0 else math.inf
+    return Thresholds(thinnest, opaque)
 
 
 class Visibility:

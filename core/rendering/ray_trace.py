@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from core.config.march import MarchSettings
-from core.fields.along_rays import colors_at
+from core.fields.along_rays import shade
 from core.fields.base import Field
 from core.geometry.rays import Rays, Samples
 from core.kernels.grid import GridState
@@ -147,7 +147,7 @@ def inspect_ray(
     out, sampled, _ = trace_rays(field, sampler, rays, march, background, round_size=round_size)
     everything = replace(march, alpha_thre=0.0, early_stop_eps=0.0)
     whole = sampler.sample(field, rays, everything, None, round_size)
-    rgbs, sigmas = colors_at(field, rays, whole.samples, whole.known)
+    rgbs, sigmas, _ = shade(field, rays, whole.samples, whole.known)
 
     stopped = bool(out.stopped[0])
     samples = _with_fates(

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from core.config.march import MarchSettings
-from core.fields.along_rays import AlongRays, colors_at
+from core.fields.along_rays import AlongRays, shade
 from core.fields.base import Field
 from core.fields.own import as_field
 from core.geometry.cameras import Camera
@@ -99,9 +99,11 @@ def trace_rays(
         error, pixels = field.pixel_error(positions, directions, samples, background, targets)
     else:
         known = None if torch.is_grad_enabled() else sampled.known  # the march evaluates densities without gradient
-        rgbs, sigmas = colors_at(field, rays, samples, known)
+        rgbs, sigmas, weights = shade(field, rays, samples, known)
+        if sampled.weights is not None:
+            weights = sampled.weights
         spans = samples.t_starts, samples.t_ends, samples.packed_info
-        pixels = composite(sigmas, rgbs, *spans, background, sampled.weights)
+        pixels = composite(sigmas, rgbs, *spans, background, weights)
         if targets is not None:
             error = mse_loss(pixels.colors, targets)
     weights, colors, opacities, depths, medians = pixels

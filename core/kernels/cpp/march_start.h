@@ -11,7 +11,8 @@ struct MarchStart {
     const float *origins, *directions;
     wp::vec3 low, high;
     float near_plane, far_plane;
-    const float* jitter;  // null: no shift
+    const float *near_planes, *far_planes;  // of each ray; null: the same for all
+    const float* jitter;                    // null: no shift
     Steps steps;
     float *t_mins, *t_maxs;
     float* t_nexts;  // null: only t_mins and t_maxs are wanted
@@ -20,7 +21,12 @@ struct MarchStart {
     // Writes the outputs of the n rays from i on, side by side.
     WIDE_FN void enter(int i, int n) const {
         const Row zeros = {}, never = zeros + FAR_AWAY;
-        Row enter = -never, leave = never, anchor = zeros + near_plane, lost = zeros;
+        Row near = zeros + near_plane, far = zeros + far_plane;
+        for (int j = 0; near_planes && j < n; ++j) {
+            lane(near, j) = near_planes[i + j];
+            lane(far, j) = far_planes[i + j];
+        }
+        Row enter = -never, leave = never, anchor = near, lost = zeros;
         for (int axis = 0; axis < 3; ++axis) {
             Row o = zeros, d = zeros;
             for (int j = 0; j < n; ++j) {
@@ -41,9 +47,10 @@ struct MarchStart {
             leave = to < leave ? to : leave;
             lost += 0.0f * o + 0.0f * d;
         }
+        lost += 0.0f * near;
         enter = lost == zeros ? enter : never;  // a ray with a NaN or an infinity misses
-        enter = enter < near_plane ? zeros + near_plane : enter;
-        leave = far_plane < leave ? zeros + far_plane : leave;
+        enter = enter < near ? near : enter;
+        leave = far < leave ? far : leave;
         for (int j = 0; j < n; ++j) {
             t_mins[i + j] = lane(enter, j);
             t_maxs[i + j] = lane(leave, j);
@@ -67,9 +74,10 @@ struct MarchStart {
 // Kernel: `MarchStart::enter` for the rays `first` to `last - 1`.
 WIDE_FN void enter_rays(
     int first, int last, const wp::array_t<wp::vec3>& rays_o, const wp::array_t<wp::vec3>& rays_d, const wp::vec3& low,
-    const wp::vec3& high, float near_plane, float far_plane, const wp::array_t<float>& jitter, float step_size,
-    float cone_angle, const wp::array_t<float>& t_mins, const wp::array_t<float>& t_maxs,
-    const wp::array_t<float>& t_nexts, const wp::array_t<int>& n_dense) {
+    const wp::vec3& high, float near_plane, float far_plane, const wp::array_t<float>& near_planes,
+    const wp::array_t<float>& far_planes, const wp::array_t<float>& jitter, float step_size, float cone_angle,
+    const wp::array_t<float>& t_mins, const wp::array_t<float>& t_maxs, const wp::array_t<float>& t_nexts,
+    const wp::array_t<int>& n_dense) {
     const MarchStart start{
         reinterpret_cast<const float*>(rays_o.data),
         reinterpret_cast<const float*>(rays_d.data),
@@ -77,6 +85,8 @@ WIDE_FN void enter_rays(
         high,
         near_plane,
         far_plane,
+        near_planes.data,
+        far_planes.data,
         jitter.data,
         {step_size, cone_angle},
         t_mins.data,

@@ -16,6 +16,7 @@ Vec3 = Annotated[wp.vec3f, wp.vec3f]
 Mat33 = Annotated[wp.mat33f, wp.mat33f]
 
 Bools = Annotated[Tensor, wp.array(dtype=wp.bool)]
+Bools4 = Annotated[Tensor, wp.array4d(dtype=wp.bool)]
 Bytes = Annotated[Tensor, wp.array(dtype=wp.uint8)]
 SignedBytes = Annotated[Tensor, wp.array(dtype=wp.int8)]
 Ints = Annotated[Tensor, wp.array(dtype=wp.int32)]

@@ -45,7 +45,7 @@ def test_a_unit_may_be_typed():
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "nan", "1e9"])
 def test_text_out_of_range_is_refused_with_the_range(text):
-    with pytest.raises(ValueError, match=r"Alpha threshold.*from 0 to 0.5"):
+    with pytest.raises(ValueError, match=r"Alpha threshold.*from 0 to 1"):
         SCALES["alpha_thre"].parse(text)
 
 

@@ -121,6 +121,70 @@ def test_densities_may_be_a_column_and_other_shapes_are_reported():
         render_rays(swapped, sampler_of("occupancy"), rays, MARCH, WHITE)
 
 
+def alpha_functions(field, rays):
+    sigma_fn, rgb_sigma_fn = nerfacc_functions(field, rays.rays_o, rays.rays_d)
+
+    def alphas(sigmas, t_starts, t_ends):
+        return 1.0 - torch.exp(-sigmas * (t_ends - t_starts))
+
+    def rgb_alpha_fn(t_starts, t_ends, ray_indices):
+        rgbs, sigmas = rgb_sigma_fn(t_starts, t_ends, ray_indices)
+        return rgbs, alphas(sigmas, t_starts, t_ends)
+
+    return {
+        "alpha_fn": lambda t_starts, t_ends, rays: alphas(sigma_fn(t_starts, t_ends, rays), t_starts, t_ends),
+        "rgb_alpha_fn": rgb_alpha_fn,
+    }
+
+
+def test_alphas_give_the_pixels_and_gradients_of_the_densities_they_stand_for():
+    field, rays = random_field(), generate_rays(camera(size=16))
+    results = []
+    for functions in (
+        AlongRays(*nerfacc_functions(field, *rays[:2])),
+        AlongRays(**alpha_functions(field, rays)),
+    ):
+        field.zero_grad()
+        out = render_rays(functions, sampler_of("occupancy"), rays, MARCH, WHITE)
+        (out.colors**2).mean().backward()
+        results.append((out, [parameter.grad.clone() for parameter in field.parameters()]))
+    for ours, theirs in zip(*(out for out, _ in results), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    for ours, theirs in zip(*(grads for _, grads in results), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_an_alpha_of_one_hides_what_is_behind_and_has_a_gradient():
+    rays = generate_rays(camera(size=4))
+    alpha = torch.ones((), requires_grad=True)
+
+    def rgb_alpha_fn(t_starts, t_ends, ray_indices):
+        return torch.zeros(len(t_starts), 3), alpha.expand(len(t_starts))
+
+    functions = AlongRays(alpha_fn=lambda *columns: rgb_alpha_fn(*columns)[1].detach(), rgb_alpha_fn=rgb_alpha_fn)
+    out = render_rays(functions, sampler_of("occupancy"), rays, replace(MARCH, early_stop_eps=1.0), WHITE)
+    hit = out.n_kept > 0
+    assert hit.any() and bool((out.n_kept[hit] == 1).all()) and float(out.colors.detach()[hit].max()) == 0.0
+    out.colors.sum().backward()
+    assert float(alpha.grad) == pytest.approx(-3.0 * int(hit.sum()))
+
+
+def test_one_pair_of_functions_is_given_and_alphas_and_formats_are_checked():
+    rays, fog = generate_rays(camera(size=8)), Fog()
+    with pytest.raises(ValueError, match="give one of the pairs"):
+        AlongRays(max, max, alpha_fn=max)
+    with pytest.raises(ValueError, match="give one of the pairs"):
+        AlongRays(sigma_fn=max)
+    functions = alpha_functions(fog, rays)
+    beyond = AlongRays(alpha_fn=lambda *x: functions["alpha_fn"](*x) + 1.0, rgb_alpha_fn=functions["rgb_alpha_fn"])
+    with pytest.raises(FieldError, match="alpha_fn: expected alphas from 0 to 1, found 1"):
+        render_rays(beyond, sampler_of("occupancy"), rays, MARCH, WHITE)
+    sigma_fn, rgb_sigma_fn = nerfacc_functions(fog, *rays[:2])
+    exact = AlongRays(lambda *x: sigma_fn(*x).double(), rgb_sigma_fn)
+    with pytest.raises(FieldError, match=r"sigma_fn: expected densities in float32, found float64: end in"):
+        render_rays(exact, sampler_of("occupancy"), rays, MARCH, WHITE)
+
+
 def test_they_are_not_called_without_samples():
     def never(*columns):
         raise AssertionError("must not be called without samples")
@@ -135,7 +199,7 @@ def test_they_are_not_called_without_samples():
 
 def test_render_image_is_refused_as_it_renders_in_slices():
     with pytest.raises(ValueError, match="give all its rays to render_rays"):
-        render_image(AlongRays(None, None), sampler_of("occupancy"), camera(), MARCH, WHITE)
+        render_image(AlongRays(max, max), sampler_of("occupancy"), camera(), MARCH, WHITE)
 
 
 def test_the_readmes_functions_give_the_trainers_image():

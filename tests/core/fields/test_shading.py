@@ -8,7 +8,7 @@ from torch.nn.functional import mse_loss
 
 from core.config.march import MarchSettings
 from core.fields import make_field
-from core.fields.along_rays import colors_at
+from core.fields.along_rays import shade
 from core.fields.nerf import MLPSettings
 from core.fields.ngp_t import NGPTimeSettings
 from core.kernels.camera_rays import generate_rays
@@ -71,12 +71,12 @@ def test_radiance_is_called_with_gradient_if_densities_are_unknown():
     sampled = sampler.sample(Ball(), rays, march, None, 8)
     samples, known = sampled.samples, (sampled.sigmas, sampled.features)
     for field in (Together(), ObservedField(Together(), sampler.grid, 0.1)):
-        assert float(colors_at(field, rays, samples)[0].max()) == 0.0
-        assert float(colors_at(field, rays, samples, known)[0].min()) > 0.0
+        assert float(shade(field, rays, samples)[0].max()) == 0.0
+        assert float(shade(field, rays, samples, known)[0].min()) > 0.0
         with torch.no_grad():
-            assert float(colors_at(Together(), rays, samples)[0].min()) > 0.0
+            assert float(shade(Together(), rays, samples)[0].min()) > 0.0
     for field in (Ball(), ObservedField(Ball(), sampler.grid, 0.1)):
-        assert float(colors_at(field, rays, samples)[0].min()) > 0.0
+        assert float(shade(field, rays, samples)[0].min()) > 0.0
 
 
 @pytest.mark.parametrize("name", [*SETTINGS, "mlp"])
