@@ -23,6 +23,7 @@ CORE_ORDER = (
     ("flights",),
     ("films",),
     ("kernels",),
+    ("compat",),
     ("datasets",),
     ("fields",),
     ("samplers",),
@@ -56,7 +57,16 @@ LONGEST = 300
 
 LONGER: set[str] = {"run_viewer.py"}
 
-EXPLAINED = ("", "core", "core/datasets", "core/kernels", "viewer", "tests/benchmarks", "tests/pretended_cuda")
+EXPLAINED = (
+    "",
+    "core",
+    "core/compat",
+    "core/datasets",
+    "core/kernels",
+    "viewer",
+    "tests/benchmarks",
+    "tests/pretended_cuda",
+)
 """Folders that must have a README."""
 
 NOT_MIRRORED = {

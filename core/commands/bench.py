@@ -175,7 +175,7 @@ def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
 
 def _sampled(trainer: Trainer, rays: Rays, generator: torch.Generator) -> Sampled:
     """The samples that a training step's march keeps."""
-    march = trainer.settings.march
+    march = trainer.effective_march
     field = ObservedField(_checked(trainer.learning_field), trainer.grid, march.render_step_size)
     return trainer.sampler.sample(
         field, rays, march, generator, first_round_size(rays.rays_o.shape[0], generator.device)
@@ -234,7 +234,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
 
 def _view_stage(trainer: Trainer, camera: Camera, machine: Machine) -> Stage:
     background = torch.ones(3, device=trainer.device)
-    field, sampler, march = _checked(trainer.field), trainer.sampler, trainer.settings.march
+    field, sampler, march = _checked(trainer.field), trainer.sampler, trainer.effective_march
     out = render_image(field, sampler, camera, march, background)
     work = density_work(field, int(out.n_marched.sum())) + color_work(field, int(out.n_kept.sum()))
 

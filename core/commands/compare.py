@@ -139,7 +139,7 @@ def _outcome(name: str, run: TimedRun, n_views: int) -> Outcome:
     trainer = run.trainer
     test = evaluate_views(trainer, trainer.dataset.test.spread(n_views))
     camera = trainer.dataset.test.cameras[_shown_view(trainer.dataset)].to(trainer.device)
-    out = render_image(trainer.field, trainer.sampler, camera, trainer.settings.march, camera.c2w.new_ones(3))
+    out = render_image(trainer.field, trainer.sampler, camera, trainer.effective_march, camera.c2w.new_ones(3))
     return Outcome(
         name,
         test.psnr,

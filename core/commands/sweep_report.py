@@ -62,7 +62,7 @@ def sweep_snapshot(
     width_height = parse_size(size) if size else None
     device, folder, console = choose_device(device), new_folder(output), console or Console()
     trainer = load_snapshot(snapshot, device, own_field=own_field)
-    march = replace(trainer.settings.march, **(thresholds or {}))
+    march = replace(trainer.effective_march, **(thresholds or {}))
     view = _camera(trainer.dataset, camera, width_height).to(device)
     position = view.c2w[:3, 3].tolist()
     setting = swept_setting(name, march, trainer.dataset.box, position, trainer.sampler_settings)

@@ -131,4 +131,4 @@ def until_interrupted() -> Iterator[list[bool]]:
 def evaluate_views(trainer: Trainer, views: Views, on_view=None) -> Evaluation:
     """Evaluate views as the trainer renders them now, over white; see `core.rendering.metrics.evaluate`."""
     background = torch.ones(3, device=trainer.device)
-    return evaluate(trainer.field, trainer.sampler, views, trainer.settings.march, background, on_view)
+    return evaluate(trainer.field, trainer.sampler, views, trainer.effective_march, background, on_view)

@@ -1,11 +1,13 @@
 """How a field is trained: batches, learning rate, the occupancy grid's upkeep, and training's own thresholds."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from core.config.contractions import Contraction
 from core.config.march import MarchSettings
 from core.config.setting import Setting, validate
+
+OccThreRule = Literal["fixed", "at-most-the-mean"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class TrainSettings:
     grid_warmup_steps: Annotated[
         int, Setting("Until this step an update evaluates every cell.", low=0, high=100_000)
     ] = 256
+    occ_thre_rule: Annotated[
+        OccThreRule,
+        Setting(
+            "Training's occupancy threshold: as it is set, or at most the mean of the cells' values, as in nerfacc, "
+            "which keeps a young field's cells."
+        ),
+    ] = "fixed"
     march: MarchSettings = field(default_factory=lambda: MarchSettings(early_stop_eps=1e-4))
     """Training's own copy of the thresholds."""
     contraction: Contraction | None = None

@@ -66,6 +66,11 @@ class OccupancyGrid(nn.Module):
         self.register_buffer("changed", torch.zeros(shape, dtype=torch.int8), persistent=False)
         self.register_buffer("seen", torch.full(shape, UNSEEN), persistent=False)
 
+    @property
+    def boxes(self) -> list[Box]:
+        """The bounds of each level, finest first."""
+        return [box_of(aabb) for aabb in self.aabbs.tolist()]
+
     def start(self, occ_thre: float, decay: float, possible: Tensor | None = None) -> None:
         """Make every cell that may hold something occupied.
 
@@ -78,7 +83,7 @@ class OccupancyGrid(nn.Module):
         self.occs.fill_(occ_thre / max(decay, 0.1) ** _UPDATES_TO_EMPTY)
         self.occs[empty_for_good] = -1.0
         self.seen.fill_(UNSEEN)
-        self._binarise(occ_thre)
+        self.binarise(occ_thre)
 
     def observe(self, positions: Tensor, sigmas: Tensor, step_size: float) -> None:
         """Keep densities (n,) that were evaluated at positions (n, 3 or 4) anyway, at any time, for the next update."""
@@ -145,7 +150,8 @@ class OccupancyGrid(nn.Module):
         mask = self.occs > occ_thre if occ_thre > 0.0 else self.occs >= 0.0
         return mask.view_as(self.binaries)
 
-    def _binarise(self, occ_thre: float) -> None:
+    def binarise(self, occ_thre: float) -> None:
+        """Decide anew which cells are occupied."""
         self.binaries.copy_(self._occupied_cells(occ_thre))
 
     def _cells_to_update(self, n_cells: int | None, generator: torch.Generator) -> Tensor:

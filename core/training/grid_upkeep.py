@@ -1,9 +1,11 @@
 """When the occupancy grid is updated from the field that learns, and how many of its cells."""
 
 import math
+from dataclasses import replace
 
 import torch
 
+from core.config.march import MarchSettings
 from core.config.training import TrainSettings
 from core.fields.base import Field
 from core.samplers.occupancy_grid import OccupancyGrid
@@ -18,6 +20,25 @@ class GridUpkeep:
 
     def __init__(self, grid: OccupancyGrid, field: Field):
         self._grid, self._field, self.started_at = grid, field, 0
+        self._mean: tuple[tuple, float] | None = None
+
+    def effective_march(self, settings: TrainSettings) -> MarchSettings:
+        """Training's thresholds as they act, see `TrainSettings.occ_thre_rule`."""
+        occ_thre = self.threshold(settings)
+        return settings.march if occ_thre == settings.march.occ_thre else replace(settings.march, occ_thre=occ_thre)
+
+    def threshold(self, settings: TrainSettings) -> float:
+        """The occupancy threshold that acts in training: under nerfacc's rule, at most the mean of the cells' values.
+
+        Cells that are empty for good don't count. The mean is worked out after an update, not at each step.
+        """
+        if settings.occ_thre_rule == "fixed":
+            return settings.march.occ_thre
+        occs = self._grid.occs
+        version = (occs.data_ptr(), occs._version)
+        if self._mean is None or self._mean[0] != version:
+            self._mean = version, float(occs[occs >= 0.0].mean().nan_to_num())
+        return min(settings.march.occ_thre, self._mean[1])
 
     def restart(self, settings: TrainSettings, step: int) -> None:
         """Begin as on the first step: each cell that may hold something is occupied until it proves empty."""
@@ -56,3 +77,5 @@ class GridUpkeep:
     ) -> None:
         step_size = settings.march.render_step_size
         self._grid.update(self._field, step_size, occ_thre, settings.grid_decay, n_cells, generator)
+        if settings.occ_thre_rule != "fixed":
+            self._grid.binarise(self.threshold(settings))

@@ -41,4 +41,4 @@ class HeldOut:
 def training_psnr(trainer: Trainer, sample: PixelSample) -> float:
     """PSNR in dB over a sample of a view's pixels, with training's thresholds, over white."""
     background = torch.ones(3, device=trainer.device)
-    return pixel_psnr(trainer.field, trainer.sampler, sample, trainer.settings.march, background)
+    return pixel_psnr(trainer.field, trainer.sampler, sample, trainer.effective_march, background)

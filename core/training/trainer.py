@@ -12,13 +12,11 @@ from torch.nn.functional import mse_loss
 from core.config.march import MarchSettings
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
-from core.config.types import Box
 from core.datasets.bounds.coverage import Coverage
 from core.datasets.bounds.initial_cells import possible_cells
 from core.datasets.dataset import Dataset
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields.base import FieldSettings
-from core.geometry.boxes import box_of
 from core.rendering.render import Traced, trace_rays
 from core.samplers.base import SamplerSettings
 from core.samplers.occupancy import OccupancySettings
@@ -79,7 +77,7 @@ class Trainer:
         self._model = Model(dataset, field_settings, sampler_settings, train_settings, device, weights)
         self.field, self.learning_field = self._model.shown, self._model.field
         self.grid, self.sampler = self._model.grid, self._model.sampler
-        possible = possible_cells(self._batches.included, self._boxes(), train_settings.grid_resolution)
+        possible = possible_cells(self._batches.included, self.grid.boxes, train_settings.grid_resolution)
         self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, possible)
         readers = self.learning_field.rounded_readers()
         self._optimizer = Adam(self._model.groups(), train_settings.learning_rate, readers)
@@ -150,7 +148,12 @@ class Trainer:
     @cached_property
     def coverage(self) -> Coverage:
         """How many training cameras see each grid cell; nothing is counted until it is asked for."""
-        return Coverage(self._batches.views.cameras, self._boxes(), self.settings.grid_resolution)
+        return Coverage(self._batches.views.cameras, self.grid.boxes, self.settings.grid_resolution)
+
+    @property
+    def effective_march(self) -> MarchSettings:
+        """Training's thresholds as they act, see `TrainSettings.occ_thre_rule`."""
+        return self._upkeep.effective_march(self.settings)
 
     def set_march(self, march: MarchSettings) -> None:
         """Train with other thresholds from the next step on."""
@@ -270,7 +273,7 @@ class Trainer:
             The mean squared error of the colours, a scalar, and the rendered rays.
         """
         batch = self._batches.draw(n_rays, generator)
-        march, learning_sampler = self.settings.march, self._model.learning_sampler
+        march, learning_sampler = self.effective_march, self._model.learning_sampler
         if learning_sampler is not None:
             learning_sampler.at_step(self.step_count)
         field = ObservedField(self.learning_field, self.grid, march.render_step_size)
@@ -291,10 +294,6 @@ class Trainer:
             raise self._nothing_to_learn_from()
 
     def _nothing_to_learn_from(self) -> TrainingCollapsed:
-        march = self.settings.march
+        march = self.effective_march
         is_empty = self.sampler_settings.marches_grid and not any(self.grid.occupied(march.occ_thre))
         return self._watch.nothing_to_learn_from(is_empty, self.step_count, march)
-
-    def _boxes(self) -> list[Box]:
-        """The bounds of each grid level."""
-        return [box_of(aabb) for aabb in self.grid.aabbs.tolist()]

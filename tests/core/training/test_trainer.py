@@ -170,6 +170,18 @@ def test_an_empty_grid_stops_training():
     assert 1 <= collapse.value.since <= trainer.step_count
 
 
+def test_nerfaccs_rule_keeps_the_cells_above_the_mean_where_a_fixed_threshold_empties_the_grid():
+    high = MarchSettings(render_step_size=0.04, occ_thre=0.99)
+    trainer = make(grid_update_every=1, grid_decay=0.1, march=high, occ_thre_rule="at-most-the-mean")
+    for _ in range(10):
+        trainer.step()
+    occs = trainer.grid.occs
+    mean = float(occs[occs >= 0.0].mean())
+    assert 0.0 < mean < 0.99 and trainer.settings.march == high
+    assert trainer.effective_march == replace(high, occ_thre=mean)
+    assert torch.equal(trainer.grid.binaries.view(-1), occs > mean)
+
+
 @pytest.mark.parametrize("horizon", [{"horizon_steps": 1000}, {"horizon_seconds": 10.0}, {}])
 def test_the_learning_rate_warms_up_and_decays(horizon):
     settings = replace(TrainSettings(learning_rate=1.0, warmup_steps=10, decay_steps=100), **horizon)
