@@ -129,7 +129,7 @@ def _from_camera(trainer: Trainer, scene: SceneInfo, camera: int | None) -> Scre
     pose = Pose(c2w, float(scene.camera_fov_y[index]), scene.time_of(photo))
     view = ViewSettings(background=scene.background)
     width, height = scene.image_sizes[index].tolist()
-    request = ViewRequest(pose, width, height, trainer.settings.march, view, moving=False, serial=0, photo=photo)
+    request = ViewRequest(pose, width, height, trainer.effective_march, view, moving=False, serial=0, photo=photo)
     return ScreenshotRequest(request, folder="", transparent=False)
 
 

@@ -294,7 +294,7 @@ def _status_of(scene: OpenScene) -> dict[str, Any]:
         "seconds": trainer.seconds,
         "losses": scene.losses.points,
         "psnrs": scene.psnrs,
-        "march": trainer.settings.march,
+        "march": trainer.effective_march,
         "excluded": trainer.excluded,
         "former": scene.former_run,
     }
