@@ -23,25 +23,25 @@ def check(device: str, cases: list[str], replaced: list[str]) -> None:
         replaced: the names of operations that their twins compute on the device.
     """
     from core.kernels.runtime.device import choose_device
-    from core.kernels.runtime.launch import when_loading
+    from core.kernels.runtime.launch import telling_loads
     from core.kernels.runtime.replaceable import replaced as replacing
     from core.self_check.cases import CASES
     from core.self_check.twins import TWINS
 
-    device, wanted = choose_device(device), set(cases)
-    when_loading(lambda kernel: _tell({"kernel": kernel}))
+    device, wanted, twins = choose_device(device), set(cases), {name: TWINS[name] for name in replaced}
     _tell({"ready": True})
-    for case in (case for case in CASES if case.name in wanted):
-        _tell({"case": case.name})
-        here = case.compute("cpu")
-        try:
-            with replacing({name: TWINS[name] for name in replaced}):
-                fault = case.fault(here, case.compute(device))
-        except Exception as error:
-            text = " ".join(str(error).split())[:200]
-            _tell({"case": case.name, "fault": f"raised {type(error).__name__}: {text}"})
-            return
-        _tell({"case": case.name, "fault": fault})
+    with telling_loads(lambda kernel: _tell({"kernel": kernel})):
+        for case in (case for case in CASES if case.name in wanted):
+            _tell({"case": case.name})
+            here = case.compute("cpu")
+            try:
+                with replacing(twins):
+                    fault = case.fault(here, case.compute(device))
+            except Exception as error:
+                text = " ".join(str(error).split())[:200]
+                _tell({"case": case.name, "fault": f"raised {type(error).__name__}: {text}"})
+                return
+            _tell({"case": case.name, "fault": fault})
 
 
 def main() -> None:

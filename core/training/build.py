@@ -20,6 +20,7 @@ from core.fields.base import Conditions
 from core.fields.domain import space_of
 from core.geometry.placement import AXES, Place
 from core.kernels.runtime.device import fastest_precision, memory_for_presets
+from core.kernels.runtime.launch import telling_loads
 from core.rendering.render import render_image
 from core.samplers import SAMPLERS
 from core.training.methods import MethodSettings, default_method, for_times, method_settings, refuse
@@ -228,8 +229,10 @@ def open_trainer(
         dataset = apply_place_overrides(open_dataset(path, reading, progress), place)
         progress(1.0, "preparing the field and the grid")
         trainer = new_trainer(dataset, device, seed, overrides)
-    progress(1.0, "preparing kernels (compiled on the first start only)")
-    rehearse(trainer)
+    text = "preparing kernels (compiled on the first start only, in up to a minute)"
+    progress(1.0, text)
+    with telling_loads(lambda kernel: progress(1.0, f"{text}: {kernel}" if kernel else text)):
+        rehearse(trainer)
     return trainer
 
 

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from core.commands import doctor
 from core.kernels.runtime import launch as launching
 from core.self_check import child, path_cases, verdict
 from core.self_check.cases import CASES
@@ -40,8 +41,7 @@ def here(monkeypatch):
             child.check(device, [name], replaced)
         return {event["case"]: event["fault"] for event in told if event.get("fault")}
 
-    yield broken
-    launching.when_loading(None)
+    return broken
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,17 @@ def test_a_gpu_that_fails_gives_way_to_the_cpu_and_a_trusted_one_does_not(monkey
     engine = ready_engine("cuda", "warp", True, lambda: None, said.append)
     assert (engine.device, engine.verdict.usable) == ("cpu", False)
     assert ready_engine("cuda", "warp", False, lambda: None, said.append).device == "cuda"
+
+
+def test_doctor_shows_what_is_known_and_checks_again_when_asked(monkeypatch, tmp_path):
+    monkeypatch.setattr(verdict, "user_folder", lambda: tmp_path)
+    monkeypatch.setattr(verdict, "examine", lambda *_: verdict.Verdict({"networks": "NaN"}, usable=False))
+
+    def found(check):
+        return {finding.name: finding for finding in doctor.examine(check)}
+
+    assert "not done yet" in found(False)["self-check"].value
+    for check in (True, False):
+        finding = found(check)["self-check"]
+        assert finding.value == "networks: NaN" and "CPU computes everything" in finding.advice
+    assert "tables of 2^19 entries, batches of 262,144 samples" in found(False)["presets"].value

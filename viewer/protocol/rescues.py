@@ -56,7 +56,8 @@ def label(way: Rescue, collapse: Collapse) -> str:
     if way is Rescue.GO_BACK:
         return f"Back to step {collapse.last_good}"
     if way is Rescue.ON_CPU:
-        return "Train on on the CPU" if collapse.last_good is None else f"On the CPU from step {collapse.last_good}"
+        where = "" if collapse.last_good is None else f" from step {collapse.last_good}"
+        return f"Continue on the CPU{where}"
     return {Rescue.OWN: "Thresholds as opened", Rescue.LOWER: "Lower thresholds", Rescue.REBUILD: "Rebuild the grid"}[
         way
     ]

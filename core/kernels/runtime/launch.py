@@ -140,11 +140,16 @@ def run_together(tasks: list[Callable[[], T]]) -> list[T]:
 _tell_loading: Callable[[str | None], None] | None = None
 
 
-def when_loading(tell: Callable[[str | None], None] | None) -> None:
-    """Have `tell` called with a kernel's name before its first launch on a device, when it is compiled or loaded, and
-    with None after it; None: nothing is called."""
+@contextmanager
+def telling_loads(tell: Callable[[str | None], None]) -> Iterator[None]:
+    """Have `tell` called inside the `with` block with a kernel's name before its first launch on a device, when it is
+    compiled or loaded, and with None after it. What it raises ends the launch."""
     global _tell_loading
-    _tell_loading = tell
+    before, _tell_loading = _tell_loading, tell
+    try:
+        yield
+    finally:
+        _tell_loading = before
 
 
 class _Here(threading.local):

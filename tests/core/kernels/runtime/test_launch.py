@@ -10,7 +10,8 @@ import torch
 from core.geometry.rays import Rays
 from core.kernels.hash_grid import hash_encode, level_layout
 from core.kernels.march_start import intersect_box
-from core.kernels.runtime.launch import lanes_on, run_together, using_threads
+from core.kernels.runtime import launch as launching
+from core.kernels.runtime.launch import lanes_on, run_together, telling_loads, using_threads
 from core.kernels.spherical_harmonics import beside_harmonics
 
 CPU = torch.device("cpu")
@@ -103,3 +104,15 @@ def test_vector_arguments_are_updated_at_every_launch():
     for far in (1.0, 2.0, 1.0):
         _, t_maxs = intersect_box(rays, (-1.0, -1.0, -1.0, far, 1.0, 1.0))
         assert t_maxs.tolist() == [far]
+
+
+def test_a_kernels_first_launch_is_told(monkeypatch):
+    monkeypatch.setattr(launching, "_here", launching._Here())
+    told, features = [], torch.rand(8, 2)
+    with telling_loads(told.append):
+        beside_harmonics(features, torch.ones(8, 3))
+        beside_harmonics(features, torch.ones(8, 3))
+    assert told == ["_append_harmonics", None]
+    monkeypatch.setattr(launching, "_here", launching._Here())
+    beside_harmonics(features, torch.ones(8, 3))
+    assert len(told) == 2
