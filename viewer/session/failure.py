@@ -38,8 +38,8 @@ def failure_of(error: Exception, trainer: Trainer | None) -> Failure:
     elif trainer is not None and trainer.device == "cuda" and gpu_is_lost(error):
         kind, since = CollapseKind.GPU_LOST, trainer.step_count + 1
         message = (
-            f"The GPU no longer answers ({advice(error)}). The last picture stays, and training can continue on the CPU; "
-            "if this happens again, run_viewer.py doctor --check says what the GPU gets wrong."
+            f"The GPU no longer answers ({advice(error)}). The last picture stays, and training can continue on the "
+            "CPU; if this happens again, run_viewer.py doctor --check says what the GPU gets wrong."
         )
     if kind is None or trainer is None:
         return Failure(message)
