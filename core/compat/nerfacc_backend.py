@@ -12,12 +12,12 @@ import importlib
 import importlib.util
 import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from core.compat import csrc
+from core.compat.packing import pack_info
+from core.compat.volume_rendering import fused_rendering
 from core.process import configure
 
 
@@ -39,27 +39,19 @@ def install(replace_extension: bool = False) -> bool:
     backend = sys.modules.get("nerfacc.cuda._backend")
     if backend is not None:  # nerfacc has looked for its extension already
         backend._C = csrc
-    original = importlib.import_module("nerfacc.pack").pack_info
-    for name, module in list(sys.modules.items()):  # it is imported by name in several places
-        if name.partition(".")[0] == "nerfacc" and getattr(module, "pack_info", None) is original:
-            module.pack_info = pack_info
+    pack_info_of_nerfacc = importlib.import_module("nerfacc.pack").pack_info
+    if pack_info_of_nerfacc is not pack_info:
+        _replace(pack_info_of_nerfacc, pack_info)
+        rendering = importlib.import_module("nerfacc.volrend").rendering
+        _replace(rendering, fused_rendering(rendering))
     return True
 
 
-@torch.no_grad()
-def pack_info(ray_indices: Tensor, n_rays: int | None = None) -> Tensor:
-    """The first sample and the number of samples of each ray, (n_rays, 2), in the indices' number format.
-
-    nerfacc's own refuses tensors on the CPU.
-
-    Args:
-        ray_indices: (n_samples,) int64, ascending.
-        n_rays: None: up to the last ray with a sample.
-    """
-    if ray_indices.ndim != 1:
-        raise ValueError(f"expected ray_indices of shape (n_samples,), found {tuple(ray_indices.shape)}")
-    counts = torch.bincount(ray_indices, minlength=n_rays or 0).to(ray_indices.dtype)
-    return torch.stack([counts.cumsum(0, dtype=counts.dtype) - counts, counts], dim=-1)
+def _replace(original: Callable, other: Callable) -> None:
+    """Replace a function wherever nerfacc's modules have imported it."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "nerfacc" and getattr(module, original.__name__, None) is original:
+            setattr(module, original.__name__, other)
 
 
 def run(script: Path, arguments: list[str]) -> None:

@@ -160,20 +160,35 @@ def composite(
     Raises:
         ValueError: the background has another shape, or lies on another device; or a tensor is float64.
     """
+    return composite_with_trans(sigmas, rgbs, t_starts, t_ends, packed_info, background, weights)[0]
+
+
+def composite_with_trans(
+    sigmas: Tensor,
+    rgbs: Tensor,
+    t_starts: Tensor,
+    t_ends: Tensor,
+    packed_info: Tensor,
+    background: Tensor,
+    weights: Tensor | None = None,
+) -> tuple[Composited, Tensor | None]:
+    """The pixels of packed samples, see `composite`, and the light that reaches each sample, (n_samples,); None if
+    weights are given."""
     n_rays = packed_info.shape[0]
     if background.numel() not in (3, 3 * n_rays) or background.device != sigmas.device:
         raise ValueError(
             f"expected a background of shape (3,) or ({n_rays}, 3) on {sigmas.device}, "
             f"found {tuple(background.shape)} on {background.device}: give one colour, or one for each ray"
         )
+    trans = None
     if weights is None and nerfacc_for(sigmas) is not None:
-        weights, _ = render_weights(sigmas, t_starts, t_ends, packed_info)
+        weights, trans = render_weights(sigmas, t_starts, t_ends, packed_info)
     given = None
     if weights is not None:
         given, sigmas = as_float32(weights), sigmas.detach()  # which then determine only the medians
     floats = (t_starts, t_ends, sigmas, rgbs, background)
-    own, _, *pixels = _Composite.apply(*map(as_float32, floats), given, packed_info)
-    return Composited(own if weights is None else weights, *pixels)
+    own, own_trans, *pixels = _Composite.apply(*map(as_float32, floats), given, packed_info)
+    return Composited(own if weights is None else weights, *pixels), own_trans if trans is None else trans
 
 
 def as_float32(x: Tensor) -> Tensor:

@@ -25,8 +25,9 @@ ALPHAS = torch.tensor([0.4, 0.3, 0.8, 1.0, 0.5])
 def installed(monkeypatch):
     """nerfacc over our kernels, and afterwards as it was."""
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "nerfacc" and hasattr(module, "pack_info"):
-            monkeypatch.setattr(module, "pack_info", module.pack_info)
+        for function in ("pack_info", "rendering"):
+            if name.partition(".")[0] == "nerfacc" and hasattr(module, function):
+                monkeypatch.setattr(module, function, getattr(module, function))
     monkeypatch.setattr(nerfacc, "csrc", None, raising=False)
     monkeypatch.setitem(sys.modules, "nerfacc.csrc", csrc)
     if "nerfacc.cuda._backend" in sys.modules:
@@ -82,6 +83,32 @@ def test_an_occupancy_estimator_samples_and_renders_and_trains():
     assert 0.0 < float(opacities.detach().max()) <= 1.0 - float(torch.exp(-3.0 * torch.tensor(1.3)))
     colors.sum().backward()
     assert float(density.grad) > 0.0
+
+
+def test_pixels_are_composited_as_nerfacc_does():
+    generator = torch.Generator().manual_seed(3)
+    counts = torch.tensor([4, 0, 9, 1])
+    rays, n = torch.repeat_interleave(torch.arange(4), counts), int(counts.sum())
+    t_starts = torch.rand(n, generator=generator)
+    t_ends = t_starts + torch.rand(n, generator=generator)
+    leaves = [torch.rand(n, 3, generator=generator), 3.0 * torch.rand(n, generator=generator)]
+
+    def results(rendering, background):
+        rgbs, sigmas = (x.clone().requires_grad_() for x in leaves)
+        found = rendering(t_starts, t_ends, rays, 4, lambda *_: (rgbs, sigmas), render_bkgd=background)
+        extras = [found[3][name] for name in ("weights", "alphas", "trans", "sigmas", "rgbs")]
+        total = sum((i + 1.0) * x.square().sum() for i, x in enumerate((*found[:3], *extras)))
+        return [*found[:3], *extras, *torch.autograd.grad(total, (rgbs, sigmas))]
+
+    ours = nerfacc.volrend.rendering
+    (original,) = [x.cell_contents for x in ours.__closure__]
+    for background in (None, torch.rand(3), torch.rand(4, 3)):
+        for a, b in zip(results(ours, background), results(original, background), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    of_alphas = nerfacc.rendering(t_starts, t_ends, rays, 4, rgb_alpha_fn=lambda *_: (leaves[0], leaves[1] / 3.0))
+    assert of_alphas[0].shape == (4, 3)
+    with pytest.raises(AssertionError, match="rgbs must have 3 channels"):
+        nerfacc.rendering(t_starts, t_ends, rays, 4, lambda *_: (leaves[0][:, :2], leaves[1]))
 
 
 def test_a_proposal_estimator_resamples_along_the_density():
