@@ -8,8 +8,8 @@ import pytest
 import warp as wp
 
 import core.kernels
+from core.fields.ngp import NGPSettings
 from core.kernels import encoded_network, fused_march
-from tests.scenes import SMALL_FIELD
 
 ON_THE_CPU_ONLY = {"network", "radiance"}  # on CUDA torch multiplies
 FILES = sorted(Path(core.kernels.__path__[0]).glob("*.py"))
@@ -31,8 +31,9 @@ ASSEMBLED = [
 def modules_of(name):
     """The Warp modules of a file; a kernel that is made on first use has its own module."""
     if name in ("encoded_network", "fused_march"):
-        n_in, many = SMALL_FIELD.n_levels * SMALL_FIELD.n_features, SMALL_FIELD.geo_feature_dim
-        sizes = {n: (n_in, SMALL_FIELD.hidden_dim, n, SMALL_FIELD.n_features, False) for n in (1, many)}
+        usual = NGPSettings()
+        n_in, many = usual.n_levels * usual.n_features, usual.geo_feature_dim
+        sizes = {n: (n_in, usual.hidden_dim, n, usual.n_features, False) for n in (1, many)}
         if name == "encoded_network":
             return [encoded_network._kernel(*size).module for size in sizes.values()]
         return [fused_march._kernel(*size, n == many).module for n, size in sizes.items()]

@@ -6,7 +6,7 @@ import warp as wp
 
 from core.errors import BackendUnavailable
 from core.kernels.runtime import device, obstacles
-from core.kernels.runtime.device import choose_device, peak_memory_mb, use_chosen_gpu, why_not_cuda
+from core.kernels.runtime.device import choose_device, fastest_precision, peak_memory_mb, use_chosen_gpu, why_not_cuda
 from core.rendering.backends import describe_backend
 
 
@@ -84,6 +84,12 @@ def test_the_gpu_with_the_most_free_memory_is_taken_and_old_ones_are_not(machine
         choose_device("cuda:1")
     with pytest.raises(BackendUnavailable, match=r"4 GPUs, which count from cuda:0 to cuda:3"):
         choose_device("cuda:4")
+
+
+def test_products_are_in_float32_where_bfloat16_is_only_emulated(monkeypatch):
+    for native in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, native=native: native)
+        assert fastest_precision("cuda") == ("bfloat16" if native else "float32")
 
 
 def test_a_torch_for_amd_is_not_taken_for_cuda(machine, monkeypatch):
