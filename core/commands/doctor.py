@@ -190,14 +190,25 @@ def _self_check(check: bool) -> list[Diagnosis]:
     return [Diagnosis("self-check", faults, verdict.sentence)]
 
 
+def _used_device() -> str:
+    """The device that a start uses: not a GPU that is known to fail, whose kernels may hang."""
+    from core.kernels.runtime.device import choose_device
+
+    if (device := choose_device()) == "cpu":
+        return device
+    from core.self_check.verdict import remembered
+
+    verdict = remembered()
+    return device if verdict is None or verdict.usable else "cpu"
+
+
 def _kernels() -> Diagnosis:
     """Runs one kernel, since only that proves that Warp works here."""
     import torch
 
-    from core.kernels.runtime.device import choose_device
     from core.rendering.backends import describe_backend
 
-    device = choose_device()
+    device = _used_device()
     try:
         from core.kernels.packed import accumulate_along_rays
 
@@ -207,16 +218,18 @@ def _kernels() -> Diagnosis:
             raise FirstlightError(f"a sum of two ones gave {float(sums)}")
     except Exception as error:
         reason = " ".join(str(error).split())
-        return Diagnosis("kernels", f"fail: {reason}", "pip install --force-reinstall warp-lang", fatal=True)
+        advice = "pip install --force-reinstall warp-lang"
+        if device == "cuda":
+            advice = "run_viewer.py doctor --check says which ones; --device cpu does without the GPU"
+        return Diagnosis("kernels", f"fail: {reason}", advice, fatal=True)
     return Diagnosis("kernels", describe_backend(device))
 
 
 def _backend() -> Diagnosis:
     """What `--backend auto` is going to choose. Nothing is built or measured for it."""
-    from core.kernels.runtime.device import choose_device
     from core.rendering.backends import predict_backend
 
-    name, reason = predict_backend(choose_device())
+    name, reason = predict_backend(_used_device())
     return Diagnosis("backend", f"auto is {name}: {reason}")
 
 

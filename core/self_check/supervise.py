@@ -42,7 +42,7 @@ def run_cases(
     replaced: Sequence[str],
     tell: Tell,
     limits: Limits | None = None,
-    command: Sequence[str] = COMMAND,
+    command: Sequence[str] | None = None,
 ) -> dict[str, str]:
     """Compute cases on a device and on the CPU, and compare.
 
@@ -51,6 +51,7 @@ def run_cases(
         names: of `CASES`, in their order.
         replaced: the names of operations that their twins compute on the device.
         tell: what it raises ends the run.
+        command: starts a process; None: `COMMAND`.
 
     Returns:
         What is wrong with a case, by its name, for those that aren't well; `GPU` stands for all that could not be
@@ -60,7 +61,9 @@ def run_cases(
     left = list(names)
     for _ in range(_MOST_PROCESSES):
         run = _Run(left, len(names), tell)
-        error = run.follow({"device": device, "cases": left, "replaced": list(replaced)}, limits or Limits(), command)
+        error = run.follow(
+            {"device": device, "cases": left, "replaced": list(replaced)}, limits or Limits(), command or COMMAND
+        )
         faults |= run.faults
         if error is not None:
             faults[run.begun or GPU] = error

@@ -4,11 +4,14 @@ Launches are checked as the GPU would punish them: all arrays on the GPU, contig
 of the kernel's types. Arguments are filled in by the product's own code for CUDA.
 """
 
+import sys
+
 import warp as wp
 from torch import Tensor
 
 from core.kernels.runtime import launch as launching
 from core.kernels.runtime.recorded import OnCpu, OnCuda
+from core.self_check import child, supervise
 from tests.core.kernels.cuda_branch import of_cuda
 from tests.pretended_cuda.device import as_cpu
 
@@ -89,3 +92,4 @@ with launching._without_stderr():  # it would warn that there is no driver
 launching._record, launching._stream, wp.from_torch = _record_pretended, lambda device, handle: None, _unwrapped
 wp.is_cuda_available = lambda: True
 wp.get_cuda_driver_version = wp.get_cuda_toolkit_version
+supervise.COMMAND = (sys.executable, "-m", "tests.pretended_cuda", child.__file__)

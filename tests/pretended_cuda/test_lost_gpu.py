@@ -21,7 +21,7 @@ def ball(tmp_path_factory):
 
 @pytest.fixture
 def session(ball):
-    session = LocalSession("cuda", check_gpu=False)
+    session = LocalSession("cuda")
     session.open(str(ball), overrides=TINY)
     session.tick()
     ask(session)

@@ -36,7 +36,7 @@ class LocalSession:
     """
 
     def __init__(
-        self, device: str | None = None, seed: int = 0, backend: BackendChoice = "auto", check_gpu: bool = True
+        self, device: str | None = None, seed: int = 0, backend: BackendChoice = "auto", check_gpu: bool = False
     ):
         self._seed = seed
         self._worker = Worker(choose_device(device), seed, backend, check_gpu)

@@ -51,7 +51,7 @@ class Worker:
         openings: how many scenes were asked for; counted by the thread that asks.
     """
 
-    def __init__(self, device: str, seed: int, backend: BackendChoice = "auto", check_gpu: bool = True):
+    def __init__(self, device: str, seed: int, backend: BackendChoice = "auto", check_gpu: bool = False):
         self._device, self._seed = device, seed
         self._backend: BackendChoice = backend
         self._checks_gpu, self._is_ready = check_gpu, False
