@@ -16,8 +16,8 @@ from tests.pretended_cuda.scenes import dataset_for, small_method
 
 STEP, CHUNK = 3, 2
 METHODS = [
-    ("ngp", "occupancy"), ("ngp-t", "occupancy"), ("mlp", "occupancy"), ("tnerf", "stratified"), ("ngp", "hierarchical"),
-    ("dense", "proposal"), ("ngp-t", "rvs"),
+    ("ngp", "occupancy"), ("ngp-t", "occupancy"), ("mlp", "occupancy"), ("tnerf", "stratified"),
+    ("ngp", "hierarchical"), ("dense", "proposal"), ("ngp-t", "rvs"),
 ]  # fmt: skip
 
 
