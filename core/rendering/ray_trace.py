@@ -144,7 +144,8 @@ def inspect_ray(
     if rays.rays_o.shape[0] != 1:
         raise ValueError(f"one ray is inspected at a time, got {rays.rays_o.shape[0]}: pass rays of shape (1, 3)")
     round_size = first_round_size(together, background.device)
-    out, sampled, _ = trace_rays(field, sampler, rays, march, background, round_size=round_size)
+    traced = trace_rays(field, sampler, rays, march, background, round_size=round_size)
+    out, sampled = traced.output, traced.sampled
     everything = replace(march, alpha_thre=0.0, early_stop_eps=0.0)
     whole = sampler.sample(field, rays, everything, None, round_size)
     rgbs, sigmas, _ = shade(field, rays, whole.samples, whole.known)
