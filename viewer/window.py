@@ -20,6 +20,7 @@ from core.files import user_folder
 from core.training.build import Overrides
 from viewer.input import navigation
 from viewer.panels import PANELS
+from viewer.panels.export_menu import ExportMenu
 from viewer.panels.help import HelpPanel
 from viewer.panels.hint import Hint
 from viewer.panels.notices import Messages
@@ -130,9 +131,10 @@ class Window:
         self.help = HelpPanel(self.style)
         self.dock.build()
         self.panels_menu = PanelsMenu(self.dock, self.canvas, self.style)
+        self.exports = ExportMenu(self.context, self.canvas)
         self.toolbar = Toolbar(
             self.context, self.open_dialog.show, self.screenshot.take, self.screenshot.toggle,
-            self.panels_menu.toggle, self.help.toggle,
+            self.exports.toggle, self.panels_menu.toggle, self.help.toggle,
         )  # fmt: skip
         self.status_line = StatusLine(self.style)
         self.hint = Hint(self.context)
@@ -156,7 +158,9 @@ class Window:
         }
         keys = modes | {
             "F1": self.help.toggle,
+            "F11": dpg.toggle_viewport_fullscreen,
             "F12": self.screenshot.take,
+            "Tab": self.dock.toggle_all,
             "R": self.pilot.go_home,
             "T": self.time_bar.toggle,
             "[": partial(self.pilot.step_view, -1),
@@ -221,12 +225,13 @@ class Window:
             self.session.request_view(request)
         self.context.sharing.update(status, self.state.march, dragged)
         self.dock.update(status, frame)
+        self.exports.update(status, frame)
         self.hint.update(status, frame)
         self.messages.update(status, now)
         if now >= self._next_figures:
             self._next_figures = now + FIGURES_PERIOD
             self.toolbar.update(status)
-            self.status_line.update(status, frame, self._pace.fps)
+            self.status_line.update(status, frame, self._pace.fps, self.exports.text)
         self._place_floating()
         if self.log.due(now):
             self._log(now, status, frame)
@@ -235,6 +240,7 @@ class Window:
         more = {
             **asked_for(self.state),
             **self.dock.log(self.canvas),
+            **self.exports.log(),
             "errors": self.messages.errors,
             "toasts": self.messages.toasts,
             "window_fps": round(self._pace.fps, 1),
@@ -248,6 +254,7 @@ class Window:
         self.help.place(rect)
         self.screenshot.place()
         self.panels_menu.place()
+        self.exports.place()
         self.hint.place(rect)
         self.time_bar.place(rect)
         self.messages.place(rect, self.time_bar.height)
@@ -256,7 +263,7 @@ class Window:
         """Shortcuts act when a key goes down, fly keys while they are held; neither does while text is typed."""
         keys = self._keyboard.read()
         if "Esc" in keys.pressed:
-            for panel in (self.help, self.screenshot, self.panels_menu, self.open_dialog):
+            for panel in (self.help, self.screenshot, self.panels_menu, self.exports, self.open_dialog):
                 panel.hide()
         typing = self.open_dialog.busy or any(dpg.is_item_active(item) for item in self.context.inputs)
         self._held = frozenset() if typing else frozenset(keys.held)

@@ -104,21 +104,21 @@ def _append(box: bytes, where: tuple[bytes, ...], more: bytes) -> bytes:
 
 def _shifted(moov: bytes, by: int) -> bytes:
     """The index after the frames have moved: it has their places in the file."""
-    moov = bytearray(moov)
+    index = bytearray(moov)
 
     def walk(begin: int, end: int) -> None:
-        for first, last, kind in _children(bytes(moov[begin:end])):
+        for first, last, kind in _children(bytes(index[begin:end])):
             first, last = begin + first, begin + last
             if kind in (b"stco", b"co64"):
                 wide = "Q" if kind == b"co64" else "I"
-                n = struct.unpack(">I", moov[first + 12 : first + 16])[0]
-                places = struct.unpack(f">{n}{wide}", moov[first + 16 : last])
-                moov[first + 16 : last] = struct.pack(f">{n}{wide}", *(place + by for place in places))
+                n = struct.unpack(">I", index[first + 12 : first + 16])[0]
+                places = struct.unpack(f">{n}{wide}", index[first + 16 : last])
+                index[first + 16 : last] = struct.pack(f">{n}{wide}", *(place + by for place in places))
             elif kind in (b"trak", b"mdia", b"minf", b"stbl"):
                 walk(first, last)
 
-    walk(0, len(moov))
-    return bytes(moov)
+    walk(0, len(index))
+    return bytes(index)
 
 
 def _box(kind: bytes, content: bytes) -> bytes:

@@ -4,6 +4,8 @@ Within a segment the rotation is a product of three exponentials with the cumula
 Kim and Shin 1995), whose end velocities are Catmull-Rom's on the same knots. It is C1 and never leaves the rotations.
 """
 
+from typing import Any, cast
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -33,7 +35,7 @@ class RotationCurve:
         i = np.clip(np.searchsorted(self._knots, u, side="right") - 1, 0, len(self._knots) - 2)
         s = ((u - self._knots[i]) / (self._knots[i + 1] - self._knots[i]))[:, None]
         parts = (1.0 - (1.0 - s) ** 3) * self._first[i], (3.0 - 2.0 * s) * s * s * self._middle[i], s**3 * self._last[i]
-        result = self._rotations[i]
+        result = self._rotations[cast(Any, i)]  # an array, which SciPy's annotation lacks
         for part in parts:
             result = result * Rotation.from_rotvec(part)
         return result

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from core.flights.ready import Surroundings
 from viewer.picture.projection import focal_length, plane_offsets
 from viewer.protocol.requests import PhotoId, Pose, Split
 from viewer.protocol.scene_info import SceneInfo
@@ -151,6 +152,20 @@ def home_view(scene: SceneInfo) -> int:
     heights = offsets @ up
     elevations = np.arctan2(heights, np.linalg.norm(offsets - heights[:, None] * up, axis=1))
     return int(np.argmin(np.abs(elevations - HOME_ELEVATION)))
+
+
+def surroundings_of(scene: SceneInfo, start: Pose | None = None) -> Surroundings:
+    """What ready paths depend on.
+
+    Args:
+        start: where they begin; None: at the view that the window starts at.
+    """
+    if start is None:
+        index = home_view(scene)
+        begin = np.asarray(scene.cameras[index], np.float64), float(scene.camera_fov_y[index])
+    else:
+        begin = np.reshape(start.c2w, (4, 4)), start.fov_y
+    return Surroundings(scene.box, scene.up, np.asarray(scene.cameras, np.float64), scene.camera_fov_y, begin)
 
 
 def _center(scene: SceneInfo) -> np.ndarray:

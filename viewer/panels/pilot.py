@@ -22,6 +22,7 @@ class Pilot:
     def __init__(self, context: Context, canvas: Canvas, dock: Dock):
         self._context, self._canvas, self._dock = context, canvas, dock
         self._state, self._drag, self._view_index = context.state, navigation.Drag(), 0
+        self._picking = False
         context.go_to = self.go_to
         with ui.handler_registry():
             dpg.add_mouse_wheel_handler(callback=lambda _, notches: self._zoom(notches))
@@ -68,7 +69,13 @@ class Pilot:
         canvas = self._canvas
         down = {b for b in (navigation.LEFT, navigation.RIGHT, navigation.MIDDLE) if dpg.is_mouse_button_down(b)}
         x, y = dpg.get_mouse_pos(local=False)
-        if self._drag.button is None and self._dock.grabs(Pointer(frozenset(down), x, y, keys), canvas):
+        if self._context.picker is not None and navigation.LEFT in down and canvas.hovered:
+            self._picking, picker, self._context.picker = True, self._context.picker, None
+            picker(x, y)
+        self._picking = self._picking and navigation.LEFT in down
+        if self._picking or (
+            self._drag.button is None and self._dock.grabs(Pointer(frozenset(down), x, y, keys), canvas)
+        ):
             down -= {navigation.LEFT}
         rect, over_picture, reach = canvas.rect, canvas.hovered, self._context.style.px(navigation.DIVIDER_REACH)
         divider = None if self._state.divider is None else rect.x + self._state.divider * rect.width

@@ -25,8 +25,12 @@ class StatusLine:
         dpg.bind_item_theme(self.window, style.status)
         dpg.bind_item_font(self.window, style.small)
 
-    def update(self, status: Status, frame: Frame | None, window_fps: float) -> None:
-        """Show the newest figures."""
+    def update(self, status: Status, frame: Frame | None, window_fps: float, work: str) -> None:
+        """Show the newest figures.
+
+        Args:
+            work: what is exported in the background; "": nothing.
+        """
         parts = [status.state.value]
         if status.device:
             parts.append(status.device.upper())
@@ -34,6 +38,8 @@ class StatusLine:
             parts.append(status.backend)
         if status.scene is not None:
             parts.append(names_of(status.scene.method))
+        if work:
+            parts.append(work)
         dpg.set_value("status.left", "   ·   ".join(parts))
         right = [f"view {status.views_per_second:.1f} /s", f"window {window_fps:.0f} fps"]
         if frame is not None:

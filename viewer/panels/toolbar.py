@@ -27,6 +27,7 @@ class Toolbar:
         open_scene: Callable[[], None],
         take_screenshot: Callable[[], None],
         screenshot_options: Callable[[], None],
+        export_menu: Callable[[], None],
         panels_menu: Callable[[], None],
         show_help: Callable[[], None],
     ):
@@ -52,6 +53,7 @@ class Toolbar:
                 button("Screenshot", style, take_screenshot, "Save the picture as a PNG file (F12).", tag="screenshot")
                 button("…", style, screenshot_options, "Size, background and folder of screenshots.",
                        tag="screenshot.options", width=style.px(26))  # fmt: skip
+                button("Export", style, export_menu, "Take it with you: a film of a flight.", tag="export")
                 dpg.add_spacer(width=style.px(10))
                 button("Panels", style, panels_menu, "Open and close panels.", tag="panels")
                 button("?", style, show_help, "Keys and mouse (F1).", tag="help", width=style.px(28))

@@ -98,7 +98,8 @@ class TrainingPanel(Panel):
         if status.scene is None:
             self._context.say("There is nothing to save yet: open a dataset first.")
             return
-        self._context.session.save_snapshot(f"snapshots/{status.scene.name}-step{status.step:06d}.safetensors")
+        path = f"snapshots/{status.scene.name}-step{status.step:06d}.safetensors"
+        self._context.session.save_snapshot(path, self._context.state.flight.album)
 
 
 class _Curve:

@@ -23,7 +23,8 @@ def check_optics(request: ViewRequest) -> None:
     view, model = request.view, request.optics.camera_model
     if model is CameraModel.PERSPECTIVE:
         return
-    drawn = any(getattr(view, name) for name in OVERLAYS) or view.cells_opacity > 0.0 or request.ray is not None
+    drawn = any(getattr(view, name) for name in OVERLAYS) or view.cells_opacity > 0.0
+    drawn = drawn or request.ray is not None or request.trail is not None
     if drawn or view.slice_axis is not SliceAxis.OFF or view.compare is Compare.PHOTO:
         raise ValueError(f"nothing is drawn into a {model.value}, and no photo is beside it: leave these settings out")
     if model is CameraModel.STEREO_PANORAMA and request.height % 2:

@@ -14,12 +14,13 @@ from viewer.picture.colors import with_alpha
 from viewer.picture.overlays import grid_cells
 from viewer.picture.overlays.drawing import draw_overlays
 from viewer.picture.overlays.ray import with_ray
+from viewer.picture.overlays.trail import with_trail
 from viewer.picture.photo import Photo
 from viewer.picture.pixels import PixelArrays
 from viewer.picture.render import Rendered, whole_parts
 from viewer.protocol.frames import Legend
 from viewer.protocol.optics import ray_offsets
-from viewer.protocol.requests import Pose, SceneRay, ViewRequest
+from viewer.protocol.requests import Pose, SceneRay, Trail, ViewRequest
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import Compare, CompareAs, Mode, ViewSettings
 
@@ -31,6 +32,7 @@ def compose(
     scene: SceneInfo,
     transparent: bool = False,
     ray: SceneRay | None = None,
+    trail: Trail | None = None,
 ) -> tuple[np.ndarray, tuple[Legend, ...]]:
     """Turn a marched view into colours, draw the overlays, and put what it is compared with beside it.
 
@@ -45,7 +47,11 @@ def compose(
         output = over_background(rendered, view.background)
         rgba, legends = _painted(output, view, scene, transparent)
         rgba = draw_overlays(rgba, view, pose, output.depths, output.opacities, scene, rendered.layers)
-    if ray is not None and (view.compare is Compare.OFF or view.compare_as is not CompareAs.DIFFERENCE):
+    shows_scene = view.compare is Compare.OFF or view.compare_as is not CompareAs.DIFFERENCE
+    if trail is not None and shows_scene:
+        output = rendered.output
+        rgba = with_trail(rgba, trail, view, pose, output.depths, output.opacities, scene.box, rendered.layers)
+    if ray is not None and shows_scene:
         seen = rendered.other if ray.of_a and rendered.other is not None else rendered
         rgba = with_ray(rgba, ray, view, pose, seen.output.depths, seen.output.opacities, seen.layers)
     return np.ascontiguousarray(rgba), legends
@@ -169,7 +175,7 @@ def picture_parts(
 
 def finished(rendered: Rendered, request: ViewRequest, scene: SceneInfo, transparent: bool = False) -> np.ndarray:
     """The picture for a file, of a request's marched view, (height, width, 4) float32."""
-    rgba, _ = compose(rendered, request.pose, request.view, scene, transparent, request.ray)
+    rgba, _ = compose(rendered, request.pose, request.view, scene, transparent, request.ray, request.trail)
     return compare.with_divider(rgba, request.view.divider) if has_divider(rendered, request.view) else rgba
 
 

@@ -59,6 +59,21 @@ class SceneRay:
 
 
 @dataclass(frozen=True)
+class Trail:
+    """A camera path, to be drawn in the scene.
+
+    Attributes:
+        points: along its line.
+        cameras: the keys' c2w, 16 floats each, and vertical fields of view in radians.
+        selected: the index of the key that is edited, or None.
+    """
+
+    points: tuple[tuple[float, ...], ...]
+    cameras: tuple[tuple[tuple[float, ...], float], ...]
+    selected: int | None = None
+
+
+@dataclass(frozen=True)
 class ViewRequest:
     """A picture that the window asks for. A newer request supersedes an older one.
 
@@ -69,7 +84,7 @@ class ViewRequest:
         other: A's thresholds, while the view compares with them or with the former run.
         runs: the names of A and B while A is the former run's picture; (): both are pictures of the run in training.
         photo: the dataset's view that the camera stands on exactly, or None.
-        ray: a ray to draw into the picture.
+        ray: a ray to draw into the picture; trail: a camera path.
         scene_serial: that of the status whose scene is meant; None: whichever is open.
         optics: of a picture for a file.
     """
@@ -87,6 +102,7 @@ class ViewRequest:
     ray: SceneRay | None = None
     scene_serial: int | None = None
     optics: Optics = PINHOLE
+    trail: Trail | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from core.config.contractions import ENDLESS
 from core.config.read_options import AS_STORED, ReadOptions
 from core.config.training import TrainSettings
 from core.config.types import Box
+from core.flights.album import Album
 from core.geometry.boxes import outer_box
 from core.geometry.placement import Place
 from core.samplers.base import SamplerSettings
@@ -35,6 +36,7 @@ class SceneInfo:
         opened: what to open to get the scene again: the full path of a dataset or a snapshot, or a demo's name.
         opened_place: its place when that is opened.
         reading: the options to open it with.
+        album: bookmarks and camera path that the opened snapshot keeps.
         sizes: (n_train, 2) int64, each training image's width and height; None: all have one size.
     """
 
@@ -66,6 +68,7 @@ class SceneInfo:
     sizes: np.ndarray | None = None
     times: np.ndarray | None = None
     test_times: np.ndarray | None = None
+    album: Album | None = None
 
     @property
     def place(self) -> Place:

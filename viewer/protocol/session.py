@@ -5,6 +5,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from core.config.march import MarchSettings
 from core.config.read_options import AS_STORED, ReadOptions
+from core.flights.album import Album
 from core.geometry.placement import Place
 from core.training.build import Overrides
 from viewer.protocol.frames import Frame
@@ -118,8 +119,8 @@ class Session(Protocol):
         """Train with or without one of the training views from the next step on."""
         ...
 
-    def save_snapshot(self, path: str) -> None:
-        """Write the whole state of training to a file."""
+    def save_snapshot(self, path: str, album: Album | None = None) -> None:
+        """Write the whole state of training to a file, with the user's bookmarks and camera path."""
         ...
 
     def screenshot(self, request: ScreenshotRequest) -> None:

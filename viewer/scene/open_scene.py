@@ -11,6 +11,7 @@ from core.config.read_options import AS_STORED, DEMOS
 from core.datasets.bounds.scene_bounds import place_of
 from core.datasets.dataset import Dataset
 from core.errors import FirstlightError
+from core.flights.album import Album
 from core.geometry.cameras import Camera
 from core.geometry.placement import Place
 from core.training.build import (
@@ -22,6 +23,7 @@ from core.training.build import (
     rehearse,
     trainer_on_cpu,
 )
+from core.training.snapshot import read_album
 from core.training.trainer import Trainer
 from viewer.protocol.rescues import Rescue
 from viewer.protocol.runs import Measured, RunSummary, title_of
@@ -41,14 +43,17 @@ class OpenScene:
         trainer: nothing else may step it.
         opened: what was opened, see `SceneInfo.opened`; "": the dataset.
         opened_place: see `SceneInfo.opened_place`; None: its place now.
+        album: see `SceneInfo.album`.
 
     Attributes:
         former: the scene before training started again with another method; it isn't stepped.
     """
 
-    def __init__(self, trainer: Trainer, opened: str = "", opened_place: Place | None = None):
+    def __init__(
+        self, trainer: Trainer, opened: str = "", opened_place: Place | None = None, album: Album | None = None
+    ):
         self.trainer = trainer
-        self.info = describe(trainer, opened, opened_place)
+        self.info = replace(describe(trainer, opened, opened_place), album=album)
         self.losses = Curve()
         self.psnrs: tuple[Measured, ...] = ()
         self.former: OpenScene | None = None
@@ -206,6 +211,13 @@ class OpenScene:
             self.trainer.exclude(excluded - {view} if included else excluded | {view})
         except ValueError as error:
             raise FirstlightError(str(error)) from error
+
+
+def opened_scene(trainer: Trainer, path: str) -> OpenScene:
+    """The scene of a trainer that was made from a dataset or a snapshot."""
+    if is_snapshot(path):
+        return OpenScene(trainer, path, album=read_album(path))
+    return OpenScene(trainer, path, trainer.dataset.named)
 
 
 def describe(trainer: Trainer, opened: str = "", opened_place: Place | None = None) -> SceneInfo:

@@ -18,10 +18,10 @@ from core.errors import FirstlightError
 from core.films import kind_of
 from core.flights.files import load_album
 from core.flights.path import CameraPath, lasting
-from core.flights.ready import READY, Surroundings
+from core.flights.ready import READY
 from core.kernels.runtime.device import choose_device
 from core.training.snapshot import load_snapshot, read_album
-from viewer.input.orbit import home_view
+from viewer.input.orbit import surroundings_of
 from viewer.picture.export import screenshots
 from viewer.picture.export.film import FPS, FilmOrder, FilmProgress, film_parts
 from viewer.protocol.optics import Optics
@@ -164,20 +164,6 @@ def _path_of(flags: FilmFlags, path: CameraPath | None, scene: SceneInfo, view: 
     if "fov" in flags.view:
         path = replace(path, keys=tuple(replace(key, fov_y=math.radians(view.fov)) for key in path.keys))
     return path if flags.seconds is None else lasting(path, flags.seconds)
-
-
-def surroundings_of(scene: SceneInfo, start: Pose | None = None) -> Surroundings:
-    """What ready paths depend on.
-
-    Args:
-        start: where they begin; None: at the view that the window starts at.
-    """
-    if start is None:
-        index = home_view(scene)
-        begin = np.asarray(scene.cameras[index], np.float64), float(scene.camera_fov_y[index])
-    else:
-        begin = np.reshape(start.c2w, (4, 4)), start.fov_y
-    return Surroundings(scene.box, scene.up, np.asarray(scene.cameras, np.float64), scene.camera_fov_y, begin)
 
 
 def _size(path: CameraPath | None, scene: SceneInfo) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from core.config.march import MarchSettings
 from core.config.read_options import AS_STORED, ReadOptions
+from core.flights.album import Album
 from core.geometry.placement import Place
 from core.kernels.runtime.device import choose_device
 from core.rendering.backends import BackendChoice
@@ -104,8 +105,8 @@ class LocalSession:
     def include(self, view: int, included: bool, scene_serial: int | None = None) -> None:
         self._with_scene(lambda scene: scene.include(view, included), scene_serial)
 
-    def save_snapshot(self, path: str) -> None:
-        self._queue(lambda: self._worker.save_snapshot(path))
+    def save_snapshot(self, path: str, album: Album | None = None) -> None:
+        self._queue(lambda: self._worker.save_snapshot(path, album))
 
     def screenshot(self, request: ScreenshotRequest) -> None:
         self._queue(lambda: self._worker.screenshot(request))

@@ -165,7 +165,9 @@ class ViewServer:
 
     def _compose(self, request: ViewRequest, shown: _Shown, scene: OpenScene) -> Frame:
         began, rendered, errors = time.perf_counter(), shown.rendered, shown.errors
-        rgba, legends = compose.compose(rendered, request.pose, request.view, scene.info, ray=request.ray)
+        rgba, legends = compose.compose(
+            rendered, request.pose, request.view, scene.info, False, request.ray, request.trail
+        )
         drawing, comparison = time.perf_counter() - began, None
         if request.other is not None and errors is not None and rendered.other is not None:
             drawing /= 2  # two pictures were drawn

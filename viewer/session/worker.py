@@ -10,10 +10,11 @@ from typing import Any
 from core.config.read_options import ReadOptions
 from core.datasets.dataset import Progress
 from core.errors import FirstlightError
+from core.flights.album import Album
 from core.kernels.runtime.device import use_chosen_gpu
 from core.rendering.backends import BackendChoice, describe_backend
 from core.self_check.engine import ready_engine
-from core.training.build import Overrides, is_snapshot, open_trainer
+from core.training.build import Overrides, open_trainer
 from core.training.snapshot import save_snapshot
 from viewer.picture import compose
 from viewer.picture.export import screenshots
@@ -22,7 +23,7 @@ from viewer.protocol.requests import ScreenshotRequest
 from viewer.protocol.rescues import Rescue
 from viewer.protocol.runs import Collapse
 from viewer.protocol.status import Notice, State, Status
-from viewer.scene.open_scene import OpenScene
+from viewer.scene.open_scene import OpenScene, opened_scene
 from viewer.session.failure import Failure, advice, failure_of
 from viewer.session.mailbox import Mailbox
 from viewer.session.view_server import ViewServer
@@ -91,6 +92,7 @@ class Worker:
         while not self.mail.closed:
             if not self.tick():
                 self.mail.wait(self.scene is not None, IDLE_PERIOD)
+        self.tools.close(self.scene)
 
     def run_commands(self) -> bool:
         """Do the commands that wait; returns whether there were any."""
@@ -195,7 +197,7 @@ class Worker:
                 if overrides is None:
                     raise
                 raise FirstlightError(str(error)) from error  # nothing could be learnt in this place or by this method
-            scene = OpenScene(trainer, path, None if is_snapshot(path) else trainer.dataset.named)
+            scene = opened_scene(trainer, path)
         except BaseException:
             self.status = before
             raise
@@ -242,21 +244,19 @@ class Worker:
         self._publish()  # training's new thresholds first: the window compares them once the collapse is over
         self.resume()
 
-    def save_snapshot(self, path: str) -> None:
+    def save_snapshot(self, path: str, album: Album | None) -> None:
         """See `Session.save_snapshot`."""
         if self.scene is None:
             raise FirstlightError("there is no scene to save: open a dataset first")
-        save_snapshot(path, self.scene.trainer)
+        save_snapshot(path, self.scene.trainer, album)
         self.notices.append(Notice(f"Saved {path}"))
 
     def screenshot(self, request: ScreenshotRequest) -> None:
         """See `Session.screenshot`."""
         if self.scene is None:
             raise FirstlightError("there is no scene to take a picture of: open a dataset first")
-        trainer, former, info = self.scene.trainer, self.scene.former_trainer, self.scene.info
-        rgba = compose.make_picture(
-            trainer, request.view, info, request.transparent, lambda: self.mail.closed, former
-        )  # fmt: skip
+        trainer, former, info, view = self.scene.trainer, self.scene.former_trainer, self.scene.info, request.view
+        rgba = compose.make_picture(trainer, view, info, request.transparent, lambda: self.mail.closed, former)
         if rgba is not None:
             path = screenshots.save(request, rgba, info.name, trainer.step_count, info.path, device=self._device)
             self.notices.append(Notice(f"Saved {path}"))

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from core.flights.album import Album
 from viewer.protocol.runs import RunSummary, title_of
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.status import Status
 from viewer.protocol.view_settings import Compare
+from viewer.state.flight_draft import FlightDraft
 from viewer.state.playback import Playback
 from viewer.state.view_state import ViewState
 
@@ -61,6 +63,7 @@ class SceneFollower:
     def _begin(self, scene: SceneInfo) -> None:
         state = self._state
         state.other = None
+        state.flight = FlightDraft(scene.album or Album())
         self._opened(scene.opened)
         state.march, state.box = scene.train.march, scene.box
         state.playback = None if scene.times is None else Playback()

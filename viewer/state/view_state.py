@@ -8,10 +8,12 @@ from typing import Any
 from core.config.march import MarchSettings, check_step
 from core.config.setting import differences
 from core.config.types import Box
+from core.flights.album import Album
 from viewer.input.orbit import FOV_RANGE, OrbitCamera
-from viewer.protocol.requests import PhotoId, Pose, SceneRay, ViewRequest
+from viewer.protocol.requests import PhotoId, Pose, SceneRay, Trail, ViewRequest
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import Compare, CompareAs, ViewSettings
+from viewer.state.flight_draft import FlightDraft
 from viewer.state.playback import Playback
 
 REST_SECONDS = 0.15
@@ -26,7 +28,8 @@ class ViewState:
         march, view: replaced as a whole by the setters below, which validate.
         other: the thresholds kept as A, or None.
         runs: the names of the former run and the present one; () while no former run is kept.
-        ray: an inspected ray that the picture shows, or None.
+        ray: an inspected ray that the picture shows, or None; trail: a camera path that it shows, or None.
+        flight: the bookmarks and the camera path that are edited.
         playback: the time of the picture; None in a static scene.
         box: the open scene's bounds, or None.
         scene_serial: the open scene's, see `Status`.
@@ -41,6 +44,8 @@ class ViewState:
         self.playback: Playback | None = None
         self._on_view: tuple[OrbitCamera | None, float | None, PhotoId | None] = (None, None, None)
         self.ray: SceneRay | None = None
+        self.trail: Trail | None = None
+        self.flight = FlightDraft(Album())
         self.box: Box | None = None
         self.scene_serial: int | None = None
         self._sent: ViewRequest | None = None
@@ -64,8 +69,8 @@ class ViewState:
 
     @property
     def playing(self) -> bool:
-        """Whether time is running."""
-        return self.playback is not None and self.playback.playing
+        """Whether time is running, or the camera flies along its path."""
+        return self.flight.playing or (self.playback is not None and self.playback.playing)
 
     @property
     def pose(self) -> Pose | None:
@@ -132,6 +137,7 @@ class ViewState:
 
     def turn_up(self, up: tuple[float, float, float]) -> None:
         """Follow a change of the scene's up."""
+        self.flight.turn_up(up)
         if self.camera is not None and self.camera.scene_up != up:
             self.place(self.camera.stood_up(up))
 
@@ -164,7 +170,7 @@ class ViewState:
         pose, runs = replace(self.camera.pose, time=self.time), self.runs if self.comparing is Compare.RUN else ()
         return ViewRequest(
             pose, width, height, self.march, view, moving, self.serial + 1, self.march_of_a, runs, self.photo,
-            self.ray, self.scene_serial,
+            self.ray, self.scene_serial, trail=self.trail,
         )  # fmt: skip
 
     def due(self, width: int, height: int, now: float, held: bool) -> ViewRequest | None:

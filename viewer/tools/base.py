@@ -11,9 +11,9 @@ SLICE_SECONDS = 0.05
 SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 8, 256, 1 << 15
 """Rays per slice. The smallest is for tiny steps, which make rays slow."""
 
-ASIDE, ASKED_FOR, AT_ONCE = 0.03, 0.2, 0.5
-"""Shares of the time while training runs: for figures beside the picture, for work that somebody waits for, and for
-short work at the start of a scene."""
+ASIDE, ASKED_FOR, IN_BACKGROUND, AT_ONCE = 0.03, 0.2, 0.35, 0.5
+"""Shares of the time while training runs: for figures beside the picture, for work that somebody waits for, for
+exports, and for short work at the start of a scene."""
 
 Asked = TypeVar("Asked", contravariant=True)
 Answered = TypeVar("Answered", covariant=True)

@@ -30,6 +30,11 @@ class Toolbox:
         for tool in self._tools.values():
             tool.new_scene(scene)
 
+    def close(self, scene: OpenScene | None) -> None:
+        """The session ends: all tools stop."""
+        for tool in self._tools.values() if scene is not None else ():
+            tool.ask(None, scene)
+
     def slice(self, scene: OpenScene, training: bool) -> bool:
         """Let the next tool that has something to do work for a slice; returns whether there was one.
 

@@ -20,6 +20,8 @@ class Context:
         handles: widgets that are dragged; while one is, the picture counts as moving.
         go_to: puts the camera on one of the dataset's views.
         open_panel: brings a panel to the front by its tag, opening it if it is closed.
+        picker: is called once with the cursor's place in the window at the next press on the picture, instead of what
+            the press does otherwise; None: nobody waits for one.
         sweep: sweeps a threshold, by its name, in the sweep's panel.
         notices: messages waiting to be shown.
         returned: whether the panel that is updated now has just come back into sight. Its tools were told to stop
@@ -35,6 +37,7 @@ class Context:
     go_to: Callable[[PhotoId], None] = lambda photo: None
     returned: bool = False
     open_panel: Callable[[str], None] = lambda tag: None
+    picker: Callable[[float, float], None] | None = None
     sweep: Callable[[str], None] = lambda name: None
     notices: list[Notice] = field(default_factory=list)
 

@@ -55,6 +55,7 @@ class Dock:
         self._shown, self._on_top = start.shown, start.on_top
         self._docked = False  # a window finds its dock only in the first frame, so closed ones are there for that one
         self._forgotten = False
+        self._hidden: tuple[str, ...] = ()
         self._write(start)
         self.panels: tuple[Panel, ...] = ()
         self._sight = Sight()
@@ -78,6 +79,17 @@ class Dock:
 
     def close(self, tag: str) -> None:
         dpg.configure_item(f"panel.{tag}", show=False)
+
+    def toggle_all(self) -> None:
+        """Hide all panels, so that the picture has the whole window; or show those again that were hidden."""
+        if self._hidden:
+            for tag in self._hidden:
+                dpg.configure_item(f"panel.{tag}", show=True)
+            self._hidden = ()
+        else:
+            self._hidden = tuple(panel.tag for panel in self.panels if self.is_open(panel.tag))
+            for tag in self._hidden:
+                self.close(tag)
 
     def tick(self, status: Status, frame: Frame | None, canvas: Canvas) -> None:
         """Let all panels do the work that goes on out of sight too."""
@@ -132,7 +144,7 @@ class Dock:
 
     def save(self) -> None:
         """Remember where everything is. A file that can't be written is no reason to keep the window open."""
-        shown = frozenset(panel.tag for panel in self.panels if self.is_open(panel.tag))
+        shown = frozenset(panel.tag for panel in self.panels if self.is_open(panel.tag) or panel.tag in self._hidden)
         try:
             if self._forgotten:
                 self._file.unlink(missing_ok=True)

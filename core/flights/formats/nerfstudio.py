@@ -32,10 +32,12 @@ def read(values: Mapping[str, Any], path: Path) -> Album:
         seconds, cycle = len(frames) / fps, False
         keys = [_key(frame, frame["camera_to_world"], i / fps, move) for i, frame in enumerate(frames)]
         seconds = keys[-1].at or seconds if keys else seconds
-    size = {
-        side: round(float(values[f"render_{side}"])) for side in ("width", "height") if values.get(f"render_{side}")
-    }
-    return Album(path=CameraPath(merged(keys), seconds=seconds, closed=cycle, even=False, fps=fps, **size))
+    width, height = (
+        round(float(values[side])) if values.get(side) else None for side in ("render_width", "render_height")
+    )
+    return Album(
+        path=CameraPath(merged(keys), seconds=seconds, closed=cycle, even=False, fps=fps, width=width, height=height)
+    )
 
 
 def _key_times(values: Mapping[str, Any], entries: list, cycle: bool) -> tuple[list[float], float]:

@@ -22,7 +22,7 @@ from core.training.trainer import Trainer
 from viewer.picture.camera import check_optics
 from viewer.picture.compose import picture_parts
 from viewer.picture.export.screenshots import metadata_of
-from viewer.protocol.optics import CameraModel, ray_offsets
+from viewer.protocol.optics import CameraModel, Optics, ray_offsets
 from viewer.protocol.requests import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
 from viewer.protocol.scene_info import SceneInfo
 from viewer.protocol.view_settings import Compare, Mode
@@ -54,6 +54,31 @@ class FilmOrder:
     motion_blur: float = 0.0
     runs: bool = False
     seconds: float | None = None
+
+    @classmethod
+    def of_view(
+        cls,
+        output: str,
+        request: ViewRequest,
+        optics: Optics,
+        path: CameraPath,
+        modes: tuple[Mode, ...],
+        fps: float,
+        motion_blur: float,
+        scene: SceneInfo,
+    ) -> "FilmOrder":
+        """A film of the window's flight: the picture's settings without what is drawn to edit. In a scene that moves
+        the time runs, unless keys have times.
+
+        Args:
+            request: the window's, at the film's size.
+        """
+        view = request.view
+        if view.compare is Compare.PHOTO:
+            view = replace(view, compare=Compare.OFF)
+        request = replace(request, optics=optics, view=view, moving=False, photo=None, ray=None, trail=None)
+        timed = any(key.time is not None for key in path.keys)
+        return cls(output, request, path, modes, False, fps, motion_blur, scene.times is not None and not timed)
 
 
 class FilmProgress(NamedTuple):
@@ -170,13 +195,14 @@ def film_parts(
     scene: SceneInfo,
     step: int,
     former: Trainer | None = None,
-    chunk: int | None = None,
+    chunk: Callable[[], int] | None = None,
     stopped: Callable[[], bool] | None = None,
 ) -> Generator[FilmProgress, None, list[Path]]:
     """Make a film in parts: it yields between chunks of rays, and returns the films' paths. Closed before its end it
     leaves no film, but for the frames of a folder.
 
     Args:
+        chunk: returns how many rays to render at a time, and is asked before each frame; None: as suits the device.
         stopped: once it returns True, the film ends with the frames that it has, if there are any.
 
     Raises:
@@ -194,7 +220,7 @@ def film_parts(
                 break
             if not all(film.has(index) for film in open_films):
                 takes = tuple(replace(order.request, pose=pose, photo=frame.photo) for pose in frame.poses)
-                making = picture_parts(trainer, takes, tuple(views.values()), scene, False, former, chunk)
+                making = picture_parts(trainer, takes, tuple(views.values()), scene, False, former, chunk and chunk())
                 while True:
                     try:
                         next(making)

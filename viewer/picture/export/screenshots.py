@@ -20,7 +20,7 @@ from core.films.png import eight_bits, png_bytes
 from core.films.spherical import XMP, panorama_xmp
 from viewer import __version__
 from viewer.protocol.optics import CameraModel, Optics
-from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, ViewRequest
+from viewer.protocol.requests import PhotoId, Pose, SceneRay, ScreenshotRequest, Trail, ViewRequest
 from viewer.protocol.view_settings import view_from
 
 KEYWORD = "firstlight"
@@ -84,6 +84,7 @@ def metadata_of(request: ScreenshotRequest, step: int, dataset: str) -> dict[str
         "optics": dataclasses.asdict(view.optics),
         "transparent": request.transparent,
         "ray": dataclasses.asdict(view.ray) if view.ray else None,
+        "trail": dataclasses.asdict(view.trail) if view.trail else None,
     }
 
 
@@ -137,6 +138,7 @@ def request_from(metadata: dict[str, Any]) -> ScreenshotRequest:
             runs=value_from_json(tuple[str, ...], metadata.get("runs", []), "runs"),
             photo=value_from_json(PhotoId | None, metadata.get("photo"), "photo"),
             ray=value_from_json(SceneRay | None, metadata.get("ray"), "ray"),
+            trail=value_from_json(Trail | None, metadata.get("trail"), "trail"),
             optics=from_json(Optics, metadata.get("optics", {})),
         )
         transparent = value_from_json(bool, metadata["transparent"], "transparent")

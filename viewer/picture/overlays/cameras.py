@@ -22,9 +22,20 @@ def camera_segments(scene: SceneInfo) -> np.ndarray:
     c2w = np.asarray(scene.cameras, np.float64)
     if len(c2w) == 0:
         return np.zeros((0, 2, 3))
-    depth = _pyramid_height(c2w, scene.box)
-    half_y = depth * np.tan(0.5 * np.asarray(scene.camera_fov_y))
-    half_x = half_y * scene.image_sizes[:, 0] / scene.image_sizes[:, 1]
+    aspect = scene.image_sizes[:, 0] / scene.image_sizes[:, 1]
+    frames = pyramids(c2w, np.asarray(scene.camera_fov_y), aspect, pyramid_height(c2w, scene.box))
+    return frames.reshape(-1, 2, 3)
+
+
+def pyramids(c2w: np.ndarray, fov_y: np.ndarray, aspect: np.ndarray, depth: float) -> np.ndarray:
+    """Cameras (n, 4, 4) as the edges of pyramids with a tick on their upper side, (n, 10, 2, 3).
+
+    Args:
+        fov_y, aspect: (n,), vertical fields of view in radians, and widths over heights.
+        depth: the pyramids' height.
+    """
+    half_y = depth * np.tan(0.5 * fov_y)
+    half_x = half_y * aspect
     unit = np.array(
         [
             [0.0, 0.0, 0.0],
@@ -40,10 +51,10 @@ def camera_segments(scene: SceneInfo) -> np.ndarray:
     local = unit * np.stack([half_x, half_y, np.full(len(c2w), depth)], axis=-1)[:, None]
     points = np.einsum("nij,npj->npi", c2w[:, :3, :3], local) + c2w[:, None, :3, 3]
     pairs = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1), (5, 7), (6, 7)]
-    return points[:, np.array(pairs)].reshape(-1, 2, 3)
+    return points[:, np.array(pairs)]
 
 
-def _pyramid_height(c2w: np.ndarray, box: tuple[float, ...]) -> float:
+def pyramid_height(c2w: np.ndarray, box: tuple[float, ...]) -> float:
     """A third of the median distance between neighbouring cameras, but small compared with the scene."""
     diagonal = float(np.linalg.norm(np.subtract(box[3:], box[:3])))
     thinned = c2w[:: max(1, len(c2w) // 200), :3, 3]
