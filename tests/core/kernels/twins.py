@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 
 from core.geometry.lenses import straighten
+from core.self_check.twins import hash_encode  # noqa: F401 - which may replace the kernel, and is as slow and obvious
 
 
 def packed_info(counts):
@@ -58,27 +59,6 @@ def median_depths(sigmas, t_starts, t_ends, info):
             trans = float(inside[-1])
         depths.append(depth)
     return torch.tensor(depths)
-
-
-def hash_encode(positions, table, levels):
-    """Trilinear interpolation of hashed or ordered vertices (Müller et al. 2022, equation 4)."""
-    features = []
-    for resolution, first, mask, hashed in levels.tolist():
-        scaled = positions * resolution
-        cell = scaled.floor().clamp(0, resolution - 1)
-        fraction = scaled - cell
-        mixed = 0
-        for corner in torch.cartesian_prod(*[torch.arange(2)] * 3):
-            vertex = cell.long() + corner
-            if hashed:
-                x, y, z = vertex.unbind(-1)
-                index = (x ^ (y * 2654435761) ^ (z * 805459861)) & mask
-            else:
-                index = (vertex * torch.tensor([1, resolution + 1, (resolution + 1) ** 2])).sum(-1)
-            share = torch.where(corner.bool(), fraction, 1 - fraction).prod(-1)
-            mixed = mixed + share[:, None] * table[first + index]
-        features.append(mixed)
-    return torch.cat(features, dim=1)
 
 
 def march(rays_o, rays_d, box, binaries, settings, jitter=None):
