@@ -9,6 +9,7 @@ from torch import Tensor
 from core.kernels.packed import as_float32
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch
+from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Floats, Int, Vec2is
 
 _GRAIN = 1 << 11
@@ -49,6 +50,7 @@ class _AlphaWeights(torch.autograd.Function):
         return alpha_grads, None
 
 
+@replaceable("render_weights_from_alphas")
 def render_weights_from_alphas(alphas: Tensor, packed_info: Tensor) -> tuple[Tensor, Tensor]:
     """Weights and transmittances of packed samples; differentiable in the alphas, also where they are 0 or 1.
 

@@ -49,8 +49,8 @@ class Case:
 
 
 def _largest(found: Tensor, expected: Tensor) -> float:
-    both = found.isfinite() & expected.isfinite()
-    return float((found - expected)[both].abs().max()) if bool(both.any()) else float("inf")
+    apart = (found - expected).abs()
+    return float(apart[~apart.isnan()].max()) if bool((~apart.isnan()).any()) else torch.inf
 
 
 CASES = (
@@ -67,6 +67,7 @@ CASES = (
     Case("training's marches in one launch", path_cases.march_of_training_case, ("march_on",), 1e-2, 1e-3, 0.98),
     Case("directions", kernel_cases.harmonics_case, ("beside_harmonics",)),
     Case("sums along rays", kernel_cases.sums_along_rays_case, ("render_weights", "accumulate_along_rays")),
+    Case("weights of alphas", kernel_cases.weights_of_alphas_case, ("render_weights_from_alphas",)),
     Case("compositing", kernel_cases.composited_case, ("composite",)),
     Case("the grid's upkeep", kernel_cases.upkeep_case, ("observe", "fold", "points_in"), share=0.98),
     Case("cells", kernel_cases.cells_case, ("first_cells", "cells_on_plane"), share=0.98),

@@ -9,6 +9,7 @@ from core.fields.mlp import mlp
 from core.geometry.lenses import Lens
 from core.geometry.placement import NdcFrame
 from core.geometry.rays import Samples
+from core.kernels.alpha_weights import render_weights_from_alphas
 from core.kernels.camera_rays import camera_rays
 from core.kernels.cell_hits import cells_on_plane, first_cells
 from core.kernels.contraction import Space
@@ -98,6 +99,13 @@ def sums_along_rays_case(device: str) -> list[Tensor]:
     weights, trans = render_weights(sigmas, t_starts, t_starts + lengths, info)
     sums = accumulate_along_rays(weights, values, info)
     return [weights, trans, sums, *torch.autograd.grad(sums.square().sum() + trans.sum(), leaves)]
+
+
+def weights_of_alphas_case(device: str) -> list[Tensor]:
+    alphas, info = on(device, numbers(243, seed=1), packed(3, 0, 40, 200))
+    alphas.requires_grad_()
+    weights, trans = render_weights_from_alphas(alphas, info)
+    return [weights, trans, *torch.autograd.grad(weights.square().sum() + trans.sum(), alphas)]
 
 
 def composited_case(device: str) -> list[Tensor]:

@@ -15,7 +15,7 @@ from core.fields.domain import in_unit_cube
 from core.geometry.cameras import PIXEL_CENTER, Camera, rays_through
 from core.geometry.lenses import Lens
 from core.geometry.rays import Rays, Samples
-from core.kernels import cell_hits, march_start, upkeep
+from core.kernels import alpha_weights, cell_hits, march_start, upkeep
 from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.fused_march import march_on
 from core.kernels.grid import GridState
@@ -233,5 +233,6 @@ TWINS: dict[str, Callable] = {
     "observe": on_the_cpu(upkeep.observe, writes=(1,)),
     "points_in": on_the_cpu(upkeep.points_in),
     "render_weights": render_weights,
+    "render_weights_from_alphas": on_the_cpu(alpha_weights.render_weights_from_alphas),
 }
 """The twins by the names of the operations."""
