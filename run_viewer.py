@@ -15,7 +15,7 @@ import tyro
 from typing_extensions import Doc
 
 from core.config.contractions import CONTRACTIONS
-from core.config.flags import flags_of, optional_keys
+from core.config.flags import flags_of, optional_keys, parse_size
 from core.config.march import MARCH_NUMBERS, MarchSettings
 from core.config.read_options import DEMOS, ReadOptions
 from core.config.registry import MethodRegistry
@@ -142,6 +142,7 @@ class View:
     check_gpu: CheckGpu = True
     seed: Seed = 0
     ui_scale: Annotated[float, Doc("Size of text and widgets; 1.5 to 2 suits a dense display.")] = 1.0
+    window_size: Annotated[str, shown_as("WxH", "The window's first size, 1280x800 unless given.")] = "1280x800"
     place: PlaceFlags = field(default_factory=dict)
     thresholds: MarchFlags = field(default_factory=dict)
     picture: ViewFlags = field(default_factory=dict)
@@ -153,6 +154,7 @@ class View:
         # values out of range are errors before anything is opened
         reading, _, _ = ReadOptions(**self.reading), MarchSettings(**self.thresholds), ViewSettings(**self.picture)
         PlaceOverrides(**self.place)
+        size = parse_size(self.window_size)
         check_method(self.method, self.network, self.sampling)
         if self.dataset not in DEMOS and not os.path.exists(os.path.expanduser(self.dataset)):
             raise DatasetError(
@@ -170,9 +172,7 @@ class View:
         if is_snapshot(self.dataset):
             refuse_for_snapshot(self.dataset, reading, overrides)
         session = LocalSession(choose_device(self.device), self.seed, self.backend, self.check_gpu)
-        return run_window(
-            session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, overrides=overrides
-        )
+        return run_window(session, self.dataset, reading, self.thresholds, self.picture, self.ui_scale, size, overrides)
 
 
 @dataclass(frozen=True)

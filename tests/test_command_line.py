@@ -118,6 +118,7 @@ def test_wrong_arguments_exit_with_2(arguments, capsys):
         (["sweep", "gone.safetensors", "--over", "speed", "--output", "OUT"], "alpha_thre, early_stop_eps"),
         (["sweep", "s", "--over", "alpha_thre", "--output", "OUT", "--occ-thre", "7"], "occ_thre"),
         (["view", "--alpha-thre", "7"], "alpha_thre"),
+        (["view", "--window-size", "wide"], "1280x800"),
         (["view", "--field", "cubes"], "cubes"),
         (["train", "no/such/folder", "--field", "cubes", "--output", "OUT"], "cubes"),
         (["view", "--width", "64"], "width is no setting of ngp:"),
@@ -232,15 +233,17 @@ def test_doctor_names_packages_that_do_not_load_and_how_to_install_them(missing)
 def test_the_window_receives_the_options(monkeypatch, ball):
     seen = {}
 
-    def run_window(session, dataset, reading, thresholds, picture, ui_scale, overrides):
+    def run_window(session, dataset, reading, thresholds, picture, ui_scale, size, overrides):
         seen.update(
-            dataset=dataset, reading=reading, march=thresholds, view=picture, ui_scale=ui_scale, overrides=overrides
-        )
+            dataset=dataset, reading=reading, march=thresholds, view=picture, ui_scale=ui_scale, size=size,
+            overrides=overrides,
+        )  # fmt: skip
         return 0
 
     monkeypatch.setattr("core.commands.doctor.display_problem", lambda: None)
     monkeypatch.setattr("viewer.window.run_window", run_window)
     arguments = [str(ball), "--downscale", "2", "--ui-scale", "1.5", "--cone-angle", "0.01", "--show-box"]
+    arguments += ["--window-size", "1024x640"]
     arguments += ["--device", "cpu", "--levels", "2", "--up", "-x", "--field", "mlp", "--width", "64"]
     assert run_viewer.main([*arguments, "--sampler", "rvs", "--use", "hierarchical"]) == 0
     assert seen == {
@@ -249,6 +252,7 @@ def test_the_window_receives_the_options(monkeypatch, ball):
         "march": {"cone_angle": 0.01},
         "view": {"show_box": True},
         "ui_scale": 1.5,
+        "size": (1024, 640),
         "overrides": Overrides(
             field={"width": 64},
             sampler={"use": "hierarchical"},

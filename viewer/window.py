@@ -61,8 +61,7 @@ def run_window(
     thresholds: Mapping[str, Any] | None = None,
     picture: Mapping[str, Any] | None = None,
     ui_scale: float = 1.0,
-    width: int = 1280,
-    height: int = 800,
+    size: tuple[int, int] = (1280, 800),
     overrides: Overrides | None = None,
 ) -> int:
     """Show the window until it is closed; starts the session and closes it.
@@ -73,7 +72,7 @@ def run_window(
         thresholds: values of `MarchSettings` by name, instead of those the first scene trains with.
         picture: values of `ViewSettings` by name, instead of the defaults and the first scene's field of view.
         ui_scale: enlarges everything but the picture; 1.5 to 2 suits a dense display.
-        width, height: the window's first size in pixels.
+        size: the window's first width and height in pixels.
         overrides: the first scene's method and place, if they aren't to be the usual ones.
 
     Returns:
@@ -87,9 +86,9 @@ def run_window(
     dpg.create_context()
     try:
         dpg.configure_app(manual_callback_management=True, docking=True, docking_space=True)
-        window = Window(session, thresholds or {}, picture or {}, ui_scale, log, (width, height))
+        window = Window(session, thresholds or {}, picture or {}, ui_scale, log, size)
         dpg.create_viewport(
-            title="Firstlight", width=width, height=height, x_pos=0, y_pos=0, min_width=640, min_height=480,
+            title="Firstlight", width=size[0], height=size[1], x_pos=0, y_pos=0, min_width=640, min_height=480,
             vsync=False, clear_color=BACKDROP,
         )  # fmt: skip
         dpg.setup_dearpygui()

@@ -9,10 +9,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageGrab
+
+from viewer.panels import PANELS
+from viewer.state import dock_layout
+from viewer.state.dock_layout import Area
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0
@@ -25,8 +30,15 @@ SMALL_NETWORK = ("--n-levels", "4", "--log2-hashmap-size", "12", "--hidden-dim",
 QUICK_DEMO = ("demo", "--render-step-size", "0.04", *SMALL_NETWORK)
 """The demo for tests that don't need good pictures."""
 
+SMALL_WINDOW = (1024, 640)
+"""Drawing a window and rendering its picture take most of the time of a test: both have half as many pixels in this
+one as in a window of the default size."""
+
 _FRAMES = 2
 """Frames after the one in progress: the first sees a click, the second shows its effect."""
+
+_SEEN = 1
+"""Frames after the one in progress until the window has certainly seen the mouse or a key."""
 
 _ENTRY_HEIGHT = 18
 """Height of a list's entry in pixels."""
@@ -76,6 +88,20 @@ def start_app(
     return App(process, folder, log, display, cache)
 
 
+def start_small_app(display: str, folder: Path, *arguments: str) -> "App":
+    """Start the program in a window of `SMALL_WINDOW`, with a layout that a user may have saved: all panels of the side
+    are tabs of one dock, so that each is as tall as in a window of the default size."""
+    slots = [kind.slot() for kind in PANELS.values()]
+    side = [replace(slot, area=Area.SIDE) if slot.area is Area.SIDE_TOP else slot for slot in slots]
+    side.sort(key=lambda slot: slot.tag != "thresholds")  # the first tab lies on top
+    layout = dock_layout.default_layout(side, *SMALL_WINDOW, scale=1.0)
+    file = folder / "cache" / "firstlight" / "layout-1.ini"
+    file.parent.mkdir(parents=True)
+    file.write_text(layout.text)
+    dock_layout.stamp(file, 1.0, layout.shown)
+    return start_app(display, folder, (*arguments, "--window-size", "{}x{}".format(*SMALL_WINDOW)))
+
+
 @contextmanager
 def running(display: str, *arguments: str) -> Iterator["App"]:
     """The program in a temporary folder, killed on exit."""
@@ -115,6 +141,8 @@ class App:
 
     def bring(self, panel: str, widget: str) -> None:
         """Bring a panel to the front. A panel that is open behind another is closed and opened again."""
+        if widget in self.state()["widgets"]:
+            return
         self.click("panels")
         for _ in range(2):
             self.click(f"panels.{panel}")
@@ -143,7 +171,7 @@ class App:
                 return state
             if self.process.poll() is not None:
                 raise AssertionError(f"the program ended with {self.process.returncode} before {what}: {self.output()}")
-            time.sleep(0.02)
+            time.sleep(0.01)
         raise AssertionError(f"timed out waiting for {what}. The last state: {self._last}")
 
     def wait_for_picture(self, what: str) -> np.ndarray:
@@ -159,11 +187,11 @@ class App:
             pass
         return self.pixels("picture")
 
-    def next_state(self) -> dict:
+    def next_state(self, frames: int = _FRAMES) -> dict:
         """The first state that certainly reflects all input so far: the window has drawn whole frames since."""
         now = time.time()
         first = self.wait_for(lambda s: s["time"] > now, "another line in the log")["window_frames"]
-        return self.wait_for(lambda s: s["window_frames"] >= first + _FRAMES, "more frames of the window")
+        return self.wait_for(lambda s: s["window_frames"] >= first + frames, "more frames of the window")
 
     def widget(self, name: str) -> tuple[int, int, int, int]:
         """Where a visible widget is: x, y, width, height."""
@@ -187,6 +215,27 @@ class App:
         self.screen().save(path)
         return path
 
+    def take_screenshot(self) -> Path:
+        """Press F12; returns the file once a toast has named it."""
+        folder = self.folder / "screenshots"
+        before = set(folder.glob("*.png"))
+        self.key("F12")
+        self.wait_for(lambda _: set(folder.glob("*.png")) > before, "the screenshot")
+        (path,) = set(folder.glob("*.png")) - before
+        self.wait_for(lambda s: any(path.name in text for text in s["toasts"]), "the toast that names the file")
+        return path
+
+    def put_back(self) -> None:
+        """Pause, and go back to the first view and to training's thresholds. Not all that a test may change comes back
+        by this; `tests.gui.conftest.demo` looks."""
+        self.key("Escape")
+        if self.state()["state"] == "training":
+            self.toggle("paused")
+        self.bring("thresholds", "march.back")
+        self.click("march.back")
+        self.key("r")
+        self.wait_for(lambda s: not s["toasts"], "toasts to go")
+
     def settled_widget(self, name: str) -> tuple[int, int, int, int]:
         """Where a widget comes to rest: one that has just appeared may still move."""
         places = [self.widget(name)]
@@ -202,7 +251,7 @@ class App:
             x, y, width, height = place
             x, y = int(x + across * (width - 1)), y + height // 2
             self.xdotool("mousemove", x, y)
-            self.next_state()
+            self.next_state(_SEEN)
         return x, y
 
     def double_click(self, name: str, across: float = 0.5) -> None:
@@ -220,7 +269,7 @@ class App:
         x, y, width, height = self.settled_widget(name)
         self.click(name)
         self.xdotool("mousemove", x + width // 3, y + height + 12 + _ENTRY_HEIGHT * index)
-        self.next_state()
+        self.next_state(_SEEN)
         self._press()
 
     def pick(self, across: float, down: float) -> tuple[int, int]:
@@ -228,9 +277,9 @@ class App:
         x, y, width, height = self.widget("picture")
         column, row = int(across * width), int(down * height)
         self.xdotool("mousemove", x + column, y + row)
-        self.next_state()
+        self.next_state(_SEEN)
         self.xdotool("keydown", "i")
-        self.next_state()
+        self.next_state(_SEEN)
         self._press()
         self.xdotool("keyup", "i")
         self.next_state()
@@ -239,7 +288,7 @@ class App:
     def _press(self) -> None:
         """Press and release the left button where the mouse is."""
         self.xdotool("mousedown", 1)
-        self.next_state()
+        self.next_state(_SEEN)
         self.xdotool("mouseup", 1)
         self.next_state()
 
@@ -249,7 +298,7 @@ class App:
         self.xdotool("mousedown", button)
         for i in range(1, 6):
             self.xdotool("mousemove", x + dx * i // 5, y + dy * i // 5)
-            self.next_state()
+            self.next_state(_SEEN)
         self.xdotool("mouseup", button)
         self.next_state()
 
@@ -257,7 +306,7 @@ class App:
         """Press and release keys, one after the other."""
         for name in names:
             self.xdotool("keydown", name)
-            self.next_state()
+            self.next_state(_SEEN)
             self.xdotool("keyup", name)
             self.next_state()
 

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.gui.app import App, start_app, virtual_screen
+from tests.gui.app import SMALL_NETWORK, App, start_app, start_small_app, virtual_screen
 
 TOOLS = {"Xvfb": "the package xvfb", "xdotool": "the package xdotool"}
 
@@ -37,3 +37,42 @@ def launch(display, tmp_path_factory) -> Iterator:
     yield start
     for app in started:
         app.end()
+
+
+@pytest.fixture(scope="session")
+def shared(display, tmp_path_factory) -> Iterator[Callable[[], App]]:
+    """Returns the window of `demo`, started again if it has closed or failed, or isn't as it was at first."""
+    app: App | None = None
+    at_first: dict = {}
+
+    def in_first_state() -> App:
+        nonlocal app, at_first
+        if app is not None and app.process.poll() is None and app.state()["state"] in ("paused", "training"):
+            app.put_back()
+            if what_matters(app.next_state()) == at_first:
+                return app
+        if app is not None:
+            app.end()
+        app = start_small_app(display, tmp_path_factory.mktemp("window"), "demo", *SMALL_NETWORK)
+        app.pause_after(steps=100)
+        at_first = what_matters(app.next_state())
+        return app
+
+    yield in_first_state
+    if app is not None:
+        app.end()
+
+
+@pytest.fixture(scope="module")
+def demo(shared) -> App:
+    """The demo, trained a little and then paused, so that only the tests change the picture. All files' tests share
+    this window, whose panels stay as the file before left them: use `launch` for a window with other settings, or to
+    test how one starts."""
+    return shared()
+
+
+def what_matters(state: dict) -> dict:
+    """What the tests of a file must leave as it was, for the tests of the next one to share the window."""
+    view = {name: value for name, value in state["view"].items() if name not in ("divider", "blend", "compare_as")}
+    names = ("scene", "reading", "method", "former", "excluded", "march", "camera", "errors", "collapse")
+    return {"view": view, **{name: state[name] for name in names}}

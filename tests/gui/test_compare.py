@@ -3,21 +3,16 @@
 import numpy as np
 import pytest
 
-from tests.gui.app import QUICK_DEMO
 from viewer.picture.export.screenshots import read_metadata, request_from
 from viewer.protocol.view_settings import Compare, CompareAs
 
 
 @pytest.fixture(scope="module")
-def app(launch):
-    """The demo, trained a little and then paused, with the panel in front. Its wide steps make quick pictures."""
-    running = launch(*QUICK_DEMO)
-    running.wait_for(lambda s: s["step"] >= 100, "training of the demo")
-    hover(running, 0.8)
-    running.key("space")
-    running.wait_for(lambda s: s["state"] == "paused", "the pause")
-    running.bring("compare", "compare.keep")
-    return running
+def app(demo):
+    """The demo with the panel in front."""
+    demo.bring("compare", "compare.keep")
+    yield demo
+    demo.click("compare.what.off")
 
 
 def hover(app, across: float):
@@ -106,12 +101,7 @@ def test_a_photo_is_compared_from_its_own_view_and_the_screenshot_remembers_it(a
     app.wait_for_picture("photo and render")
     app.next_state()
     app.keep_screen("compare-photo")
-    app.key("F12")
-    folder = app.folder / "screenshots"
-    app.wait_for(lambda _: any(folder.glob("*.png")), "the screenshot")
-    app.wait_for(lambda s: any("Saved" in text for text in s["toasts"]), "the toast that names the file")
-    (path,) = folder.glob("*.png")
-    saved = request_from(read_metadata(path)).view
+    saved = request_from(read_metadata(app.take_screenshot())).view
     assert saved.photo is not None and saved.view.compare is Compare.PHOTO
     assert saved.view.compare_as is CompareAs.DIVIDER
 

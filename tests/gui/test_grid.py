@@ -3,16 +3,12 @@
 import numpy as np
 import pytest
 
-from tests.gui.app import QUICK_DEMO
-
 
 @pytest.fixture(scope="module")
-def app(launch):
-    """The demo, trained a little and then paused, with the panel in front."""
-    running = launch(*QUICK_DEMO)
-    running.pause_after(steps=60)
-    running.bring("grid", "grid.histogram")
-    return running
+def app(demo):
+    """The demo with the panel in front."""
+    demo.bring("grid", "grid.histogram")
+    return demo
 
 
 def line_at(app) -> int:
@@ -67,6 +63,9 @@ def test_each_colouring_and_a_slice_look_different(app):
     app.widget("view.slice_position")
     seen.append(app.wait_for_picture("the slice"))
     app.keep_screen("occupancy-slice")
+    app.choose("view.slice_axis", 0)
+    app.choose("view.cells_color", 0)
+    app.double_click("view.cells_opacity")
     for i, picture in enumerate(seen):
         for other in seen[:i]:
             assert (np.abs(picture - other).max(axis=-1) > 0.05).mean() > 0.003

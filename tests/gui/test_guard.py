@@ -5,16 +5,13 @@ import shlex
 import pytest
 
 import run_viewer
-from tests.gui.app import SMALL_NETWORK
 
 
 @pytest.fixture(scope="module")
-def app(launch):
-    """The demo, trained a little and then paused."""
-    running = launch("demo", *SMALL_NETWORK)
-    running.wait_for(lambda s: s["step"] >= 30, "training of the demo")
-    running.toggle("paused")
-    return running
+def app(demo):
+    """The demo with its thresholds in front."""
+    demo.bring("thresholds", "march.alpha_thre")
+    return demo
 
 
 def enter(app, name, text):

@@ -6,19 +6,16 @@ import numpy as np
 import pytest
 
 from core.datasets import ASSETS
-from tests.gui.app import QUICK_DEMO
 
 DASH = 18
 """Bright values of a row without a PSNR: a dash of six pixels. PSNRs may be there before a test could look."""
 
 
 @pytest.fixture(scope="module")
-def app(launch):
-    """The demo, trained a little and then paused, with the table open."""
-    running = launch(*QUICK_DEMO)
-    running.pause_after(steps=60)
-    running.bring("images", "images.view.0")
-    return running
+def app(demo):
+    """The demo with the table open."""
+    demo.bring("images", "images.view.0")
+    return demo
 
 
 def frames_of(split: str) -> list[dict]:

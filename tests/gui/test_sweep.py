@@ -5,17 +5,15 @@ import pytest
 from core.config.march import MarchSettings
 from core.config.scale import Scale
 from core.config.setting import settings_of
-from tests.gui.app import SMALL_NETWORK
 
 EARLY_STOP = Scale(settings_of(MarchSettings)["early_stop_eps"])
 
 
 @pytest.fixture(scope="module")
-def app(launch):
-    """The demo, trained a little and then paused."""
-    running = launch("demo", *SMALL_NETWORK)
-    running.pause_after(steps=60)
-    return running
+def app(demo):
+    """The demo with its thresholds in front."""
+    demo.bring("thresholds", "march.early_stop_eps")
+    return demo
 
 
 def colours(pixels) -> float:

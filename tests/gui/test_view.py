@@ -6,17 +6,14 @@ import av
 import numpy as np
 import pytest
 
-from tests.gui.app import QUICK_DEMO
 from tests.gui.test_window import changed
 
 
 @pytest.fixture(scope="module")
-def app(launch):
-    """The demo, trained a little and then paused, with the panel View in front."""
-    running = launch(*QUICK_DEMO)
-    running.pause_after(steps=30)
-    running.bring("view", "view.tint_strength")
-    return running
+def app(demo):
+    """The demo with the panel View in front."""
+    demo.bring("view", "view.tint_strength")
+    return demo
 
 
 def test_a_static_scene_has_no_time(app):

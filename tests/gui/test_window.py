@@ -11,11 +11,10 @@ from viewer.picture.export.screenshots import read_metadata, request_from
 
 
 @pytest.fixture(scope="module")
-def app(launch):
-    """The demo, trained a little and then paused, so that only the tests change the picture."""
-    running = launch("demo")
-    running.pause_after(steps=30)
-    return running
+def app(demo):
+    """The demo with its thresholds in front."""
+    demo.bring("thresholds", "march.alpha_thre")
+    return demo
 
 
 def changed(before, after) -> float:
@@ -74,11 +73,7 @@ def test_other_modes_look_different_from_colour(app, mode):
 
 def test_a_screenshot_records_what_the_screen_shows(app):
     app.wait_for_picture("a finished picture")
-    app.key("F12")
-    folder = app.folder / "screenshots"
-    app.wait_for(lambda _: any(folder.glob("*.png")), "the screenshot")
-    app.wait_for(lambda s: any("Saved" in text for text in s["toasts"]), "the toast that names the file")
-    (path,) = folder.glob("*.png")
+    path = app.take_screenshot()
     metadata = read_metadata(path)
     assert [metadata["width"], metadata["height"]] == app.state()["widgets"]["picture"][2:]
     assert metadata["step"] == app.state()["step"]

@@ -53,6 +53,10 @@ LINES = (
 """A file, the line after which a line is added, and the added line."""
 
 TICKED = """
+from core.process import configure
+
+configure(threads=1)
+
 import sys
 from pathlib import Path
 

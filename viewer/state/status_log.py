@@ -15,8 +15,8 @@ from viewer.state.view_state import ViewState
 VARIABLE = "FIRSTLIGHT_STATUS_LOG"
 """The environment variable that names the log's file."""
 
-PERIOD = 0.05
-"""Seconds between lines."""
+PERIOD = 0.01
+"""Seconds between lines, less than a frame of the window: each frame has a line."""
 
 
 class StatusLog:
