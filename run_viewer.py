@@ -509,6 +509,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FirstlightError, ValueError, OSError) as error:
         print(f"run_viewer.py: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        from core.kernels.runtime.gpu_memory import explained  # torch is loaded: its errors are such
+
+        if (told := explained(error)) is error:
+            raise
+        print(f"run_viewer.py: {told}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 

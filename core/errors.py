@@ -26,6 +26,10 @@ class BackendUnavailable(FirstlightError):
     """The requested device or kernel backend can't run here; the message says which can."""
 
 
+class OutOfMemory(FirstlightError):
+    """The GPU's memory doesn't suffice, however small the pieces; the message says how much there is."""
+
+
 class CollapseKind(StrEnum):
     """How training can collapse."""
 

@@ -71,9 +71,9 @@ def train_and_report(
     with progress_bars(console) as bars:
         opening = Bar(bars, "opening")
         trainer = open_trainer(dataset, reading, device, seed, opening.update, replace(overrides, training=training))
-        for note in trainer.dataset.notes:
-            console.print(f"note: {note}", highlight=False)
+        _print_notes(console, list(trainer.dataset.notes))
         run = train_run(trainer, goal, Bar(bars, "training"), HISTORY_SECONDS)
+        _print_notes(console, trainer.notes)
         save_snapshot(output / "snapshot.safetensors", trainer)
         try:
             test = _write_views(trainer, output / "views", Bar(bars, "measuring"))
@@ -87,6 +87,12 @@ def train_and_report(
         text = f"{with_flags(collapse)}; what was learnt is in {output}"
         raise TrainingCollapsed(text, collapse.kind, collapse.since, collapse.settings)
     return report
+
+
+def _print_notes(console: Console, notes: list[str]) -> None:
+    """Print notes for the user, and remove them."""
+    while notes:
+        console.print(f"note: {notes.pop(0)}", highlight=False)
 
 
 def _write_views(trainer: Trainer, folder: Path, bar: Bar) -> Evaluation | None:

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from core.config.read_options import AS_STORED, ReadOptions
 from core.config.types import Box
-from core.datasets.loading.pixel_layout import PixelLayout
+from core.datasets.loading.pixel_layout import PixelLayout, split_alpha
 from core.geometry.cameras import Camera
 from core.geometry.placement import Place
 from core.geometry.rays import Rays
 from core.kernels.camera_rays import rays_of_pixels
 from core.kernels.pixels import lay_over, look_up
+from core.kernels.runtime.gpu_memory import sent
 
 Progress = Callable[[float, str], None]
 """A callback: takes the share of the work done, 0 to 1, and what is being done. What it raises ends the work."""
@@ -45,7 +46,7 @@ class PixelBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class Views:
-    """Posed images, kept as bytes.
+    """Posed images, kept as bytes. They may be on the host while their cameras, and what is drawn, are on a GPU.
 
     Attributes:
         cameras: a batch of n cameras, which know the images' sizes and times.
@@ -199,7 +200,8 @@ class Views:
         """Pixels (n,) int64, numbered row by row within their views (n,) int64; None: through all views, which have one
         size."""
         places = pixels if views is None else self._layout.firsts[views] + pixels
-        rgbs, alphas = look_up(self.images, places)
+        found = *look_up(self.images, places), pixels, views
+        rgbs, alphas, pixels, views = (sent(x, self.cameras.c2w.device) for x in found)
         return PixelBatch(rays_of_pixels(self.cameras, pixels, views), rgbs, alphas)
 
 
@@ -277,11 +279,3 @@ def _check_pixels(pixels: Tensor, n_pixels: int) -> None:
         low, high = int(pixels.min()), int(pixels.max())
         if low < 0 or high >= n_pixels:
             raise ValueError(f"the view's pixels are counted from 0 to {n_pixels - 1}, got {low} to {high}")
-
-
-def split_alpha(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """uint8 pixels (..., 3 or 4) as float32 straight colour (..., 3) and alpha (..., 1), in [0, 1]."""
-    values = pixels.float() / 255.0
-    if values.shape[-1] == 4:
-        return values[..., :3], values[..., 3:]
-    return values, torch.ones_like(values[..., :1])

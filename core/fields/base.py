@@ -17,7 +17,7 @@ from core.geometry.rays import Samples
 from core.kernels.fused_march import EncodedDensity
 from core.kernels.packed import Composited, composite
 
-PIECE = 1 << 20
+PIECE = {"cpu": 1 << 20, "cuda": 1 << 18}
 """Samples that a field evaluates at once if no gradient is recorded."""
 
 
@@ -209,8 +209,9 @@ def in_pieces(evaluate: Callable[..., T], *columns: Tensor) -> T:
     A network's activations take many times the memory of its inputs and outputs; `PIECE` bounds them for any number of
     samples. If gradients are recorded, all activations are kept anyway, so it is one call.
     """
-    if torch.is_grad_enabled() or columns[0].shape[0] <= PIECE:
+    most = PIECE[columns[0].device.type]
+    if torch.is_grad_enabled() or columns[0].shape[0] <= most:
         return evaluate(*columns)
-    parts: list[Any] = [evaluate(*piece) for piece in zip(*(x.split(PIECE) for x in columns), strict=True)]
+    parts: list[Any] = [evaluate(*piece) for piece in zip(*(x.split(most) for x in columns), strict=True)]
     joined: Any = torch.cat(parts) if isinstance(parts[0], Tensor) else tuple(map(torch.cat, zip(*parts, strict=True)))
     return joined

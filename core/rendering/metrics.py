@@ -11,6 +11,7 @@ from torch import Tensor
 from core.config.march import MarchSettings
 from core.datasets.dataset import Views
 from core.fields.base import Field
+from core.kernels.runtime.gpu_memory import attempt
 from core.rendering.render import render_image
 from core.samplers.base import Sampler
 
@@ -107,20 +108,27 @@ def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
             f"SSIM needs images (height, width, channels) of at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, "
             f"got {tuple(a.shape)}"
         )
+    hidden = None if mask is None else torch.nn.functional.max_pool2d((~mask)[None].double(), SSIM_WINDOW, stride=1)[0]
+    # a channel at a time: windows take 100 bytes per pixel of one
+    means = [_likeness(*channels, hidden) for channels in zip(a.unbind(-1), b.unbind(-1), strict=True)]
+    return float(torch.stack(means).mean())
+
+
+def _likeness(a: Tensor, b: Tensor, hidden: Tensor | None) -> Tensor:
+    """The mean over whole windows of two images of one channel, (height, width): a scalar.
+
+    Args:
+        hidden: for each window, above 0 if it doesn't count; None: all count.
+    """
     # Variances are differences of nearly equal numbers on bright flat areas: float64 keeps their digits.
-    x, y = (image.double().permute(2, 0, 1) for image in (a, b))
-    n_channels = x.shape[0]
-    moments = _gaussian_mean(torch.cat([x, y, x * x, y * y, x * y]))
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = moments.split(n_channels)
+    x, y = a.double(), b.double()
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = _gaussian_mean(torch.stack([x, y, x * x, y * y, x * y]))
     c1, c2 = _K1**2, _K2**2
     covariance = mean_xy - mean_x * mean_y
     variances = (mean_xx - mean_x**2) + (mean_yy - mean_y**2)
     likeness = (2.0 * mean_x * mean_y + c1) * (2.0 * covariance + c2)
     values = likeness / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
-    if mask is not None:
-        hidden = torch.nn.functional.max_pool2d((~mask)[None].to(values), SSIM_WINDOW, stride=1)[0]
-        values = values[:, hidden == 0.0]
-    return float(values.mean())
+    return values.mean() if hidden is None else values[hidden == 0.0].mean()
 
 
 def _gaussian_mean(images: Tensor) -> Tensor:
@@ -136,6 +144,14 @@ def _gaussian_mean(images: Tensor) -> Tensor:
             total.add_(images.narrow(axis, shift, size), alpha=weights[shift])
         images = total
     return images
+
+
+def _compared(rendered: Tensor, photo: Tensor, mask: Tensor | None) -> tuple[float, float]:
+    """The PSNR and SSIM of two images (height, width, 3) where the mask (height, width) says that they count."""
+    mask = None if mask is None else mask.to(rendered.device)
+    used = slice(None) if mask is None else mask
+    likeness = ssim(rendered, photo, mask) if min(photo.shape[:2]) >= SSIM_WINDOW else math.nan
+    return psnr(rendered[used], photo[used]), likeness
 
 
 def _check_shapes(a: Tensor, b: Tensor) -> None:
@@ -171,12 +187,9 @@ def evaluate(
         photo = views.photo(index, background.to(views.images.device)).to(background.device)
         if on_view is not None:
             on_view(index, rendered, photo)
-        large_enough = min(camera.height, camera.width) >= SSIM_WINDOW
         mask = views.mask(index)
-        mask = None if mask is None else mask.to(background.device)
-        used = slice(None) if mask is None else mask
-        likeness = ssim(rendered, photo, mask) if large_enough else math.nan
-        scores.append(ViewScore(name, psnr(rendered[used], photo[used]), likeness))
+        found = attempt(lambda rendered=rendered, photo=photo, mask=mask: _compared(rendered, photo, mask))
+        scores.append(ViewScore(name, *(_compared(rendered.cpu(), photo.cpu(), mask) if found is None else found[0])))
     n, likenesses = len(scores), [score.ssim for score in scores if not math.isnan(score.ssim)]
     mean_ssim = sum(likenesses) / len(likenesses) if likenesses else math.nan
     return Evaluation(sum(s.psnr for s in scores) / n, mean_ssim, n, tuple(scores))

@@ -14,7 +14,7 @@ from core.config.march import MarchSettings
 from core.datasets.dataset import PixelBatch, Views
 from core.fields.base import Field
 from core.rendering.metrics import decibels
-from core.rendering.render import render_rays
+from core.rendering.render import render_pixels
 from core.samplers.base import Sampler
 
 _UNIFORM = 0.5
@@ -69,7 +69,7 @@ def pixel_psnr(field: Field, sampler: Sampler, sample: PixelSample, march: March
     pixels, weights = sample
     if not len(weights):
         return math.nan
-    colors = render_rays(field, sampler, pixels.rays, march, background).colors
+    colors = render_pixels(field, sampler, pixels.rays, march, background).colors
     errors = (colors.clamp(0.0, 1.0) - pixels.over(background)).double().square().mean(1)
     return decibels(float((weights * errors).sum()))
 

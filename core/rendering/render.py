@@ -1,6 +1,6 @@
 """From rays to pixels: the one path that training, the view, evaluation, screenshots and the grid's tests share."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import NamedTuple, TypeVar, overload
 
@@ -18,6 +18,7 @@ from core.geometry.rays import Rays, RenderOutput
 from core.kernels.camera_rays import generate_rays
 from core.kernels.marching import midpoints
 from core.kernels.packed import composite
+from core.kernels.runtime.gpu_memory import fitting_of
 from core.kernels.runtime.launch import lanes_on, run_together
 from core.samplers.base import Sampled, Sampler
 
@@ -32,7 +33,7 @@ _WORTH_A_THREAD = 1 << 12
 """Rays of a picture that are worth a thread of their own and its launches."""
 
 _IMAGE_CHUNK = {"cpu": 1 << 16, "cuda": 1 << 17}
-"""Rays of a picture that are rendered at a time."""
+"""Rays of a picture that are rendered at a time, at most; on CUDA fewer where these don't fit in its memory."""
 
 
 T = TypeVar("T")
@@ -167,7 +168,7 @@ def render_image(
     Args:
         background: (3,) float32.
         cancelled: called between chunks; once it returns True, the result is None.
-        chunk: rays at a time; None: see `image_chunk`.
+        chunk: rays at a time, at most; None: see `image_chunk`.
 
     Returns:
         The output with (height, width) in place of (n_rays,).
@@ -207,6 +208,7 @@ def image_parts(
 
     Raises:
         ValueError: the field is an `AlongRays`, whose ray numbers aren't those of a slice.
+        OutOfMemory: even a few rays don't fit in the GPU's memory.
     """
     if isinstance(field, AlongRays):
         raise ValueError(
@@ -215,19 +217,69 @@ def image_parts(
         )
     n_pixels, device = camera.width * camera.height, camera.c2w.device
     chunk = min(chunk or image_chunk(device), n_pixels)
-    lanes = min(lanes_on(device), max(1, n_pixels // _WORTH_A_THREAD))
     round_size = first_round_size(chunk, device)
-    chunk = -(-chunk // lanes)
 
-    def render(first: int) -> RenderOutput:
-        rays = generate_rays(camera, first, first + chunk)
+    def render(first: int, last: int) -> RenderOutput:
+        rays = generate_rays(camera, first, last)
         return render_rays(field, sampler, rays, march, background, round_size=round_size)
 
-    parts = []
-    firsts = range(0, n_pixels, chunk)
-    for i in range(0, len(firsts), lanes):
-        if i:
+    chunks, parts, n_done = _chunks(render, n_pixels, chunk, sampler, device), [], 0
+    while n_done < n_pixels:
+        if parts:
             yield
-        parts += run_together([partial(render, first) for first in firsts[i : i + lanes]])
+        parts += next(chunks)
+        n_done = sum(part.opacities.shape[0] for part in parts)
     shape = (camera.height, camera.width)
     return RenderOutput(*(torch.cat(x).unflatten(0, shape) for x in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def render_pixels(field: Field, sampler: Sampler, rays: Rays, march: MarchSettings, background: Tensor) -> RenderOutput:
+    """Render any number of rays without gradient, on CUDA as many at a time as fit in its memory.
+
+    Args:
+        background: (3,) float32.
+
+    Raises:
+        OutOfMemory: even a few rays don't fit.
+    """
+    n_rays, device = rays.rays_o.shape[0], rays.rays_o.device
+    round_size = first_round_size(n_rays, device)
+
+    def render(first: int, last: int) -> RenderOutput:
+        piece = Rays(*(None if x is None else x[first:last] for x in rays))
+        return render_rays(field, sampler, piece, march, background, round_size=round_size)
+
+    if device.type == "cpu" or not n_rays:
+        return render(0, n_rays)
+    parts = [part for chunk in _chunks(render, n_rays, n_rays, sampler, device) for part in chunk]
+    return RenderOutput(*(torch.cat(x) for x in zip(*parts, strict=True)))
+
+
+def _chunks(
+    render: Callable[[int, int], RenderOutput],
+    n_rays: int,
+    chunk: int,
+    sampler: Sampler,
+    device: torch.device,
+) -> Iterator[list[RenderOutput]]:
+    """Render rays chunk by chunk, in order: on the CPU each is divided over the threads, on CUDA it is as large as fits
+    in the memory that is left.
+
+    Args:
+        render: renders the rays from a first to before a last.
+        chunk: rays at a time, at most.
+    """
+    lanes = min(lanes_on(device), max(1, n_rays // _WORTH_A_THREAD))
+    share, first = -(-chunk // lanes), 0
+    while first < n_rays:
+        if device.type == "cuda":
+            output, n = fitting_of(sampler).run(
+                lambda n, first=first: render(first, first + n), min(chunk, n_rays - first), device
+            )
+            first += n
+            yield [output]
+        else:
+            firsts = range(first, min(first + lanes * share, n_rays), share)
+            first = firsts[-1] + share
+            yield run_together([partial(render, begin, min(begin + share, n_rays)) for begin in firsts])

@@ -17,7 +17,9 @@ from core.config.scale import Scale
 from core.config.setting import Setting
 from core.fields.base import Field
 from core.geometry.cameras import Camera
+from core.geometry.rays import RenderOutput
 from core.kernels.camera_rays import generate_rays
+from core.kernels.runtime.gpu_memory import fitting_of
 from core.rendering.metrics import psnr
 from core.rendering.render import first_round_size, image_chunk, render_rays
 from core.rendering.sweep_curve import SweepCurve, SweepPoint
@@ -101,16 +103,27 @@ class Sweep:
         colors, n_marched, n_kept, seconds, first = [], 0, 0, 0.0, 0
         while first < self.curve.n_rays:
             began = perf_counter()
-            rays = generate_rays(self._camera, first, first + self._n_next)
-            out = render_rays(self._field, self._sampler, rays, march, self._background, round_size=self._round_size)
+            out = self._rendered(march, first, min(self._n_next, self.curve.n_rays - first))
             # before the clock is read: reading the counts waits for the device
             n_marched, n_kept = n_marched + int(out.n_marched.sum()), n_kept + int(out.n_kept.sum())
             seconds += perf_counter() - began
             colors.append(out.colors.clamp(0.0, 1.0))
-            first += rays.rays_o.shape[0]
-            self._n_done += rays.rays_o.shape[0]
+            first += out.colors.shape[0]
+            self._n_done += out.colors.shape[0]
             yield True
         return _Picture(torch.cat(colors), n_marched, n_kept, seconds)
+
+    def _rendered(self, march: MarchSettings, first: int, n_rays: int) -> RenderOutput:
+        """The picture's next rays: so many, or on CUDA as many of them as fit in its memory."""
+        device = self._background.device
+
+        def render(n: int) -> RenderOutput:
+            rays = generate_rays(self._camera, first, first + n)
+            return render_rays(self._field, self._sampler, rays, march, self._background, round_size=self._round_size)
+
+        if device.type == "cpu":
+            return render(n_rays)
+        return fitting_of(self._sampler).run(render, n_rays, device)[0]
 
     def _point(self, value: float, pictures: list[_Picture], reference: _Picture) -> SweepPoint:
         picture = pictures[0]

@@ -11,6 +11,7 @@ from torch import Tensor
 from core.fields.base import Field
 from core.fields.own import as_field
 from core.kernels.fused_march import EncodedDensity
+from core.kernels.runtime.gpu_memory import share_fitting
 from core.samplers.base import Sampled, Sampler
 
 
@@ -120,6 +121,7 @@ class _WatchedField(Field):
 class _WatchedSampler(Sampler):
     def __init__(self, sampler: Sampler, watch: Stopwatch):
         self._sampler, self._watch = sampler, watch
+        share_fitting(self, sampler)
 
     def sample(self, field, rays, march, generator, round_size) -> Sampled:
         began, self._watch._thread.is_sampling = self._watch._now(), True

@@ -1,5 +1,6 @@
 """What a step learns from: pixels of the training views that aren't excluded, over random backgrounds."""
 
+import hashlib
 import math
 from typing import NamedTuple
 
@@ -31,11 +32,11 @@ class BatchSource:
     """Draws batches from views.
 
     Args:
-        views: on the device that trains.
+        views: their cameras are on the device that trains, their images there or on the host.
 
     Attributes:
         views: all of them.
-        excluded: indices of those that are never drawn from.
+        excluded: indices of those that are never drawn from; included: of the others.
     """
 
     def __init__(self, views: Views, excluded: frozenset[int] = frozenset()):
@@ -54,24 +55,27 @@ class BatchSource:
             raise ValueError(f"training views are counted from 0 to {n_views - 1}, can't exclude {absent[0]}")
         if len(views) == n_views:
             raise ValueError(f"training needs at least one view, all {n_views} would be excluded: keep one")
-        included = [view for view in range(n_views) if view not in views]
         self.excluded = frozenset(views)
-        self._included = torch.tensor(included, device=self.views.images.device) if views else None
-
-    @property
-    def included(self) -> Views:
-        """The views that are drawn from; their images are copied where others are excluded."""
-        return self.views if self._included is None else self.views.take(self._included)
+        self.included = [view for view in range(n_views) if view not in views]
+        self._included = torch.tensor(self.included, device=self.views.images.device) if views else None
 
     def draw(self, n_rays: int, generator: torch.Generator) -> Batch:
         """A batch of pixels, drawn uniformly with replacement.
 
         Args:
-            generator: on the views' device.
+            generator: on the cameras' device.
         """
-        pixels = self.views.sample(n_rays, generator, self._included)
-        backgrounds = torch.rand(n_rays, 3, generator=generator, device=self.views.images.device)
+        draws = generator if generator.device.type == self.views.images.device.type else _on_host(generator)
+        pixels = self.views.sample(n_rays, draws, self._included)
+        backgrounds = torch.rand(n_rays, 3, generator=generator, device=generator.device)
         return Batch(pixels.rays, pixels.over(backgrounds), backgrounds)
+
+
+def _on_host(generator: torch.Generator) -> torch.Generator:
+    """A generator of the host that follows one of a GPU: other draws once that one has gone on, the same after the
+    same state. Nothing waits, for the host knows the state."""
+    state = generator.get_state().numpy().tobytes()
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.blake2b(state, digest_size=7).digest()))
 
 
 def guess_samples_per_ray(box: Box, march: MarchSettings) -> float:

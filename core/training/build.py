@@ -20,6 +20,7 @@ from core.fields.base import Conditions
 from core.fields.domain import space_of
 from core.geometry.placement import AXES, Place
 from core.kernels.runtime.device import fastest_precision, memory_for_presets
+from core.kernels.runtime.gpu_memory import attempt, full
 from core.kernels.runtime.launch import telling_loads
 from core.rendering.render import render_image
 from core.samplers import SAMPLERS
@@ -216,7 +217,17 @@ def open_trainer(
         DatasetError, SnapshotError: see `open_dataset` and `load_snapshot`.
         FirstlightError: see `refuse_for_snapshot`.
         ValueError: see `new_trainer` and `apply_place_overrides`.
+        OutOfMemory: the scene doesn't fit in the GPU's memory.
     """
+    opened = attempt(lambda: _open_trainer(path, reading, device, seed, progress, overrides))
+    if opened is None:
+        raise full("the scene and its field don't fit")
+    return opened[0]
+
+
+def _open_trainer(
+    path: str, reading: ReadOptions, device: str, seed: int, progress: Progress | None, overrides: Overrides | None
+) -> Trainer:
     progress, place = progress or (lambda share, text: None), {} if overrides is None else overrides.place
     if is_snapshot(path):
         refuse_for_snapshot(path, reading, overrides or Overrides())

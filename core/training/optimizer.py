@@ -89,6 +89,8 @@ class Adam:
             rounded = {x: torch.empty_like(x, dtype=torch.bfloat16) for x in learnt if x in self._readers}
             run_together([task for group in groups for task in self._tasks(*group, rounded)])
         else:
+            for parameter in learnt:
+                self._state_of(parameter)
             self._whole.step()
         # fused Adam doesn't bump versions, by which fields cache what they derive from their tables
         torch.autograd.graph.increment_version(learnt)
@@ -127,9 +129,9 @@ class Adam:
 
     def _state_of(self, parameter: nn.Parameter) -> dict[str, Tensor]:
         state = self.state[parameter]
-        if not state:  # as torch initialises it
-            state["step"] = torch.zeros((), dtype=torch.float32)
-            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        if not state:  # as torch initialises it; all at once, for memory may run out
+            step = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            state |= {"step": step, "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
         return state
 
 

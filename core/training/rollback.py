@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from core.config.march import MarchSettings
@@ -38,7 +39,8 @@ class SavedState:
 class LastGood:
     """Copies the state as training goes on. A copy is pending until enough steps have succeeded after it.
 
-    There are at most two copies, which reuse the same memory in turn.
+    There are at most two copies, which reuse the same memory in turn. Those of a GPU's tensors are on the host, in
+    page-locked memory, so that no step waits for them.
 
     Attributes:
         good: the newest copy that proved good, or None.
@@ -68,7 +70,7 @@ class LastGood:
 
 
 def _copy(tensor: Tensor, memory: Tensor | None) -> Tensor:
-    """A copy, in the given memory if it fits."""
+    """A copy on the host, in the given memory if it fits."""
     if memory is None or memory.shape != tensor.shape or memory.dtype != tensor.dtype:
-        return tensor.detach().clone()
-    return memory.copy_(tensor.detach())
+        memory = torch.empty_like(tensor, device="cpu", requires_grad=False, pin_memory=tensor.is_cuda)
+    return memory.copy_(tensor.detach(), non_blocking=True)

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from core.config.march import MarchSettings
 from core.config.setting import settings_of
@@ -15,14 +14,17 @@ from core.config.training import TrainSettings
 from core.datasets.bounds.coverage import Coverage
 from core.datasets.bounds.initial_cells import possible_cells
 from core.datasets.dataset import Dataset
+from core.datasets.residence import views_on, why_on_host
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.fields.base import FieldSettings
-from core.rendering.render import Traced, trace_rays
+from core.kernels.runtime.gpu_memory import attempt, full
+from core.rendering.render import Traced
 from core.samplers.base import SamplerSettings
 from core.samplers.occupancy import OccupancySettings
-from core.samplers.occupancy_grid import ObservedField
+from core.training.batch_memory import BatchMemory
 from core.training.batches import BatchSource, guess_samples_per_ray, restore_generator
 from core.training.collapse import CollapseWatch, lower_march_thresholds
+from core.training.gradients import find_gradients
 from core.training.grid_upkeep import GridUpkeep
 from core.training.model import Model, under
 from core.training.optimizer import Adam
@@ -41,7 +43,7 @@ class Trainer:
     """Owns field, sampler, optimiser and generator, and advances them together.
 
     Args:
-        dataset: its training views are moved to the device.
+        dataset: its training views are moved to the device, if they fit beside what training needs.
         seed: the same seed gives the same first losses on a CPU.
         excluded: indices of training views to begin without, see `exclude`; their silhouettes don't carve either.
         sampler_settings: the settings of a sampler, which say which one it is.
@@ -71,14 +73,16 @@ class Trainer:
         self.dataset, self.device, self.seed = dataset, device, seed
         self.field_settings, self.sampler_settings, self.settings = field_settings, sampler_settings, train_settings
         self.step_count, self.seconds, self.n_evaluations = 0, 0.0, 0
-        self._batches = BatchSource(dataset.train.to(device), excluded)
+        self._memory = BatchMemory(device)
+        self._batches = BatchSource(views_on(device, dataset.train), excluded)
+        self._memory.notes += filter(None, [why_on_host(self._batches.views)])
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
         self._model = Model(dataset, field_settings, sampler_settings, train_settings, device, weights)
         self.field, self.learning_field = self._model.shown, self._model.field
         self.grid, self.sampler = self._model.grid, self._model.sampler
-        possible = possible_cells(self._batches.included, self.grid.boxes, train_settings.grid_resolution)
-        self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, possible)
+        seen = self._batches.views, self.grid.boxes, train_settings.grid_resolution, self._batches.included
+        self.grid.start(train_settings.march.occ_thre, train_settings.grid_decay, possible_cells(*seen))
         readers = self.learning_field.rounded_readers()
         self._optimizer = Adam(self._model.groups(), train_settings.learning_rate, readers)
         self._upkeep = GridUpkeep(self.grid, self.learning_field)
@@ -95,12 +99,17 @@ class Trainer:
             TrainingCollapsed: the loss, its gradient or a density is not finite (the step is not taken), no cell is
                 occupied, or many steps in a row kept no sample. `rebuild_grid`, `lower_thresholds` and
                 `restore_last_good` are remedies.
+            OutOfMemory: the GPU's memory doesn't suffice for any batch.
         """
         began = time.perf_counter()
         settings = self.settings
+        fraction = self._memory.limited(fraction, settings.target_samples)
         self._optimizer.set_rate(learning_rate(settings, self.step_count, self.seconds, fraction))
-        n_rays = self.n_rays(fraction)
-        error, traced = self._find_gradients(n_rays, self._generator)
+        error, traced = self._memory.run(
+            lambda part: self._find_gradients(self.n_rays(part * fraction), self._generator),
+            lambda found: found[1].sampled.samples.n_samples,
+        )
+        n_rays = traced.output.n_marched.shape[0]
         sums = self._optimizer.gradient_sums()
         value, *gradients, n_marched = to_numbers([error, *sums, traced.output.n_marched.sum()])
         if not all(map(math.isfinite, [value, *gradients])):
@@ -108,7 +117,8 @@ class Trainer:
             raise self._watch.not_finite(what, self.step_count + 1, settings)
         n_samples, n_marched = traced.sampled.samples.n_samples, int(n_marched)
         if n_samples:  # without samples there is no gradient, and Adam's momentum alone would move the weights
-            self._optimizer.step()
+            if attempt(self._optimizer.step) is None:
+                raise full("the running means of the weights' gradients don't fit")
             n_learnt = n_samples + traced.sampled.n_learnt
             self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
         self.step_count += 1
@@ -144,6 +154,11 @@ class Trainer:
         """Rays of a step that is to learn from a fraction of the target number of samples."""
         settings = self.settings
         return int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the user, about what the GPU's memory doesn't suffice for; whoever shows one removes it."""
+        return self._memory.notes
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -267,24 +282,8 @@ class Trainer:
         self._upkeep.started_at = int(counters["grid_started_at"])
 
     def _find_gradients(self, n_rays: int, generator: torch.Generator) -> tuple[Tensor, Traced]:
-        """Draw a batch, render it, and leave the gradients of the loss in the parameters.
-
-        Returns:
-            The mean squared error of the colours, a scalar, and the rendered rays.
-        """
         batch = self._batches.draw(n_rays, generator)
-        march, learning_sampler = self.effective_march, self._model.learning_sampler
-        if learning_sampler is not None:
-            learning_sampler.at_step(self.step_count)
-        field = ObservedField(self.learning_field, self.grid, march.render_step_size)
-        targets = batch.targets if learning_sampler is None else None  # a sampler learns from pixels with gradient
-        traced = trace_rays(field, self.sampler, batch.rays, march, batch.backgrounds, generator, targets=targets)
-        loss = error = mse_loss(traced.output.colors, batch.targets) if traced.error is None else traced.error
-        if learning_sampler is not None:
-            loss = error + learning_sampler.loss(traced.sampled, traced.weights, *batch)
-        self._optimizer.drop_gradients()
-        loss.backward()
-        return error.detach(), traced
+        return find_gradients(batch, self._model, self._optimizer, self.effective_march, self.step_count, generator)
 
     def _update_grid(self) -> None:
         self._upkeep.update(self.settings, self.step_count, self._generator)

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.datasets.dataset import Views, split_alpha
+from core.datasets.dataset import Views
+from core.datasets.loading.pixel_layout import split_alpha
 from core.geometry.cameras import Camera, image_points, rays_through
 
 HIDDEN_BRIGHTNESS = 0.25

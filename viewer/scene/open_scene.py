@@ -72,6 +72,12 @@ class OpenScene:
         self.rates.add(time.perf_counter(), 1, stats.n_rays, stats.n_samples)
         return stats.seconds
 
+    def take_notes(self) -> list[str]:
+        """What the trainer has to tell the user since the last call."""
+        notes = self.trainer.notes[:]
+        self.trainer.notes.clear()
+        return notes
+
     def evaluate(self) -> None:
         """Measure a slice of the held-out curve if one is due."""
         if self._held_out is None or not self._held_out.due(self.trainer.seconds):

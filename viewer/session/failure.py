@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
 from core.kernels.runtime.device import gpu_is_lost
+from core.kernels.runtime.gpu_memory import explained
 from core.training.trainer import Trainer
 from viewer.protocol.runs import Collapse
 
@@ -49,5 +50,6 @@ def failure_of(error: Exception, trainer: Trainer | None) -> Failure:
 
 def advice(error: Exception) -> str:
     """One line for the user: our errors say what to do; others are named by their type as well."""
+    error = explained(error)
     text = " ".join(str(error).split()).rstrip(".")
     return text if isinstance(error, FirstlightError) else f"{type(error).__name__}: {text or 'no message'}"

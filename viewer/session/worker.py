@@ -145,6 +145,7 @@ class Worker:
         scene.evaluate()
         fraction = self._views.controller.step_fraction(self._views.moving)
         self._views.controller.stepped(scene.step(fraction), fraction)
+        self.notices.extend(map(Notice, scene.take_notes()))
         return True
 
     def _fail(self, error: Exception) -> None:
@@ -202,8 +203,7 @@ class Worker:
             self.status = before
             raise
         self.take_over(scene)
-        for note in scene.info.notes:
-            self.notices.append(Notice(note))
+        self.notices.extend(map(Notice, scene.info.notes))
 
     def take_over(self, scene: OpenScene) -> None:
         """Train a scene in place of the open one."""

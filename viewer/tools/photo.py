@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.rendering.render import render_rays
+from core.rendering.render import render_pixels
 from viewer.picture.render import views_of
 from viewer.protocol.requests import PhotoId, ViewRequest
 from viewer.protocol.session import ToolKey
@@ -31,7 +31,7 @@ def _colors(scene: OpenScene, request: ViewRequest, pixels: Tensor) -> tuple[Ten
     trainer, photo = scene.trainer, _photo(request)
     batch = views_of(trainer, photo).used_pixels(photo.index, pixels).to(trainer.device)
     background = torch.tensor(request.view.background, device=trainer.device)
-    rendered = render_rays(trainer.field, trainer.sampler, batch.rays, request.march, background).colors
+    rendered = render_pixels(trainer.field, trainer.sampler, batch.rays, request.march, background).colors
     return rendered, batch.over(background)
 
 

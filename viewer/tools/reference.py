@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.config.march import THRESHOLDS_OFF
 from core.kernels.camera_rays import rays_of_pixels
-from core.rendering.render import render_rays
+from core.rendering.render import render_pixels
 from viewer.picture.camera import camera_of
 from viewer.protocol.requests import ViewRequest
 from viewer.protocol.session import ToolKey
@@ -31,7 +31,7 @@ def _colors(scene: OpenScene, request: ViewRequest, pixels: Tensor) -> tuple[Ten
     rays = rays_of_pixels(camera, pixels.to(trainer.device))
     background = torch.tensor(request.view.background, device=trainer.device)
     pair = (request.march, replace(request.march, **THRESHOLDS_OFF))
-    on, off = (render_rays(trainer.field, trainer.sampler, rays, march, background).colors for march in pair)
+    on, off = (render_pixels(trainer.field, trainer.sampler, rays, march, background).colors for march in pair)
     return on, off
 
 

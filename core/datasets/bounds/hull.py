@@ -5,6 +5,7 @@ footprint is that of the cell's bounding sphere, so no cell that contains part o
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -28,21 +29,24 @@ _SEEN_SHARE = 0.5
 that camera only, with the object behind them; cells below the scene only by the highest cameras."""
 
 
-def occupied_cells(views: Views, box: Box, resolution: int, max_views: int = _SEARCH_VIEWS) -> Tensor:
+def occupied_cells(
+    views: Views, box: Box, resolution: int, max_views: int = _SEARCH_VIEWS, among: Sequence[int] | None = None
+) -> Tensor:
     """The cells of a grid that the views' alphas allow to be occupied.
 
     Args:
         views: with alpha; at most `max_views` of them, evenly spaced, are used.
         box: the grid's bounds x0 y0 z0 x1 y1 z1, divided into resolution^3 cells.
+        among: indices of the views to use; None: all.
 
     Returns:
-        (resolution, resolution, resolution) bool, indexed [x, y, z], on the views' device. Cells that no view sees
+        (resolution, resolution, resolution) bool, indexed [x, y, z], on the cameras' device. Cells that no view sees
         wholly stay occupied: nothing contradicts them.
 
     Raises:
         ValueError: the views have no alpha.
     """
-    return ~_carve(views, box, resolution, max_views, framed=False)[0]
+    return ~_carve(views, box, resolution, max_views, framed=False, among=among)[0]
 
 
 def find_box(views: Views, max_views: int = _SEARCH_VIEWS) -> Box | None:
@@ -107,7 +111,9 @@ def _cells_of(box: Box, resolution: int, device: torch.device) -> tuple[Tensor, 
     return low, (high - low) / resolution
 
 
-def _carve(views: Views, box: Box, resolution: int, max_views: int, framed: bool) -> tuple[Tensor, Tensor]:
+def _carve(
+    views: Views, box: Box, resolution: int, max_views: int, framed: bool, among: Sequence[int] | None = None
+) -> tuple[Tensor, Tensor]:
     """Cells (R, R, R): whether some view shows them to be empty, bool; the share of views that see them wholly.
 
     Args:
@@ -115,16 +121,16 @@ def _carve(views: Views, box: Box, resolution: int, max_views: int, framed: bool
     """
     if not views.has_alpha:
         raise ValueError("carving needs images with alpha, these have none")
-    device = views.images.device
+    device, among = views.cameras.c2w.device, range(len(views)) if among is None else among
     centres = cell_centers(box, resolution, device)
     radius = 0.5 * float(torch.linalg.vector_norm(_cells_of(box, resolution, device)[1]))
     carved = torch.zeros(resolution**3, dtype=torch.bool, device=device)
     seen = torch.zeros(resolution**3, device=device)
     left = torch.arange(resolution**3, device=device)
-    chosen = range(0, len(views), math.ceil(len(views) / max_views))
+    chosen = among[:: math.ceil(len(among) / max_views)]
     for index in chosen:
         camera = views.cameras[index]
-        alpha = views.alpha(index)
+        alpha = views.alpha(index).to(device)
         columns, rows, in_front, inside = _footprints(camera, centres[left], radius)
         seen[left] += inside / len(chosen)
         # outside the frame a clamped footprint is a piece of the border, so a transparent border carves

@@ -1,5 +1,7 @@
 """Which cells may be occupied, as far as the views show it before training."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -12,7 +14,9 @@ _FEWEST_WITNESSES = 2
 """Cameras that must see a cell for something to be learnt there, where there are no silhouettes."""
 
 
-def possible_cells(views: Views, boxes: list[Box], resolution: int) -> Tensor | None:
+def possible_cells(
+    views: Views, boxes: list[Box], resolution: int, among: Sequence[int] | None = None
+) -> Tensor | None:
     """Cells that may be occupied, (n_levels, nx, ny, nz) bool; None: all.
 
     Silhouettes decide, unless the scene moves between them. Without silhouettes, and on several levels, cells that too
@@ -20,11 +24,15 @@ def possible_cells(views: Views, boxes: list[Box], resolution: int) -> Tensor | 
 
     Args:
         boxes: the grid levels' bounds, finest first, each divided into resolution^3 cells.
+        among: indices of the views that show it; None: all.
     """
     if views.can_carve:
-        possible = torch.stack([occupied_cells(views, box, resolution) for box in boxes])
+        possible = torch.stack([occupied_cells(views, box, resolution, among=among) for box in boxes])
     elif len(boxes) > 1:
-        possible = cells_seen_by(views.cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(views)))
+        cameras = views.cameras
+        if among is not None:
+            cameras = cameras[torch.tensor(among, device=cameras.c2w.device)]
+        possible = cells_seen_by(cameras, boxes, resolution, min(_FEWEST_WITNESSES, len(cameras)))
     else:
         return None
     return possible if bool(possible.any()) else None

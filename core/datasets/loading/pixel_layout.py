@@ -1,4 +1,4 @@
-"""Positions of pixels in images that are stored one after the other, and which of the pixels count."""
+"""Pixels as images store them: their positions, one image after the other, which of them count, and their values."""
 
 import torch
 from torch import Tensor
@@ -81,3 +81,11 @@ class _Numbering:
         places = run[:, None] * _RUN + torch.arange(_RUN, device=run.device)
         last = self._used.shape[0] - 1
         return self._used[places.clamp_max(last)] & (places <= last)
+
+
+def split_alpha(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """uint8 pixels (..., 3 or 4) as float32 straight colour (..., 3) and alpha (..., 1), in [0, 1]."""
+    values = pixels.float() / 255.0
+    if values.shape[-1] == 4:
+        return values[..., :3], values[..., 3:]
+    return values, torch.ones_like(values[..., :1])

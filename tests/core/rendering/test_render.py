@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from core.config.march import THRESHOLDS_OFF, MarchSettings
+from core.fields.base import PIECE
 from core.fields.ngp import NGPField
 from core.geometry.cameras import Camera, image_points, look_at
 from core.geometry.lenses import Lens
@@ -80,7 +81,7 @@ def test_the_field_may_be_evaluated_in_pieces_of_any_size(field, thresholds, mon
     march, view = replace(MARCH, **thresholds), camera(size=24)
     whole = render_image(field, full_sampler(), view, march, WHITE)
     for piece in (1000, 4097):
-        monkeypatch.setattr("core.fields.base.PIECE", piece)
+        monkeypatch.setitem(PIECE, "cpu", piece)
         parts = render_image(field, full_sampler(), view, march, WHITE)
         torch.testing.assert_close(parts.colors, whole.colors, rtol=0, atol=1e-6)
         for name in ("n_dense", "n_marched", "n_kept", "stopped"):
@@ -99,7 +100,7 @@ def test_without_gradients_the_field_never_sees_more_samples_than_a_piece(monkey
             seen.append(directions.shape[0])
             return super().color(features, directions)
 
-    monkeypatch.setattr("core.fields.base.PIECE", 500)
+    monkeypatch.setitem(PIECE, "cpu", 500)
     render_image(Counted(), full_sampler(), camera(size=24), MARCH, WHITE)
     assert max(seen) == 500
 

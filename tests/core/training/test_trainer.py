@@ -98,7 +98,7 @@ def seen(monkeypatch):
         seen.update(torch.cdist(rays.rays_o, places).argmin(1).tolist())
         return trace_rays(field, sampler, rays, *rest, **options)
 
-    monkeypatch.setattr("core.training.trainer.trace_rays", watched)
+    monkeypatch.setattr("core.training.gradients.trace_rays", watched)
     return seen
 
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.datasets.dataset import Views, split_alpha
+from core.datasets.dataset import Views
+from core.datasets.loading.pixel_layout import split_alpha
 from core.geometry.lenses import Lens
 from core.kernels.camera_rays import generate_rays
 from tests.ball import ball_views, mixed_ball_views
