@@ -16,10 +16,12 @@ class Engine(NamedTuple):
     Attributes:
         device: "cpu" or "cuda".
         verdict: of the GPU's self-check; None where there was none.
+        is_new: whether the check ran now; otherwise its verdict was remembered.
     """
 
     device: str
     verdict: "Verdict | None" = None
+    is_new: bool = False
 
 
 def ready_engine(
@@ -36,12 +38,13 @@ def ready_engine(
     Raises:
         BackendUnavailable: see `choose_backend`.
     """
-    verdict = None
+    verdict, is_new = None, False
     if check and device == "cuda":
-        from core.self_check.verdict import prove  # which imports all that a start on a CPU has no need of
+        from core.self_check.verdict import prove, remembered  # which import all that a start on a CPU has no need of
 
+        is_new = remembered() is None
         verdict = prove(device, tell())
         if not verdict.usable:
             device = "cpu"
     choose_backend(backend, device, say)
-    return Engine(device, verdict)
+    return Engine(device, verdict, is_new)

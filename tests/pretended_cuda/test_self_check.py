@@ -83,7 +83,8 @@ def test_a_gpu_that_fails_gives_way_to_the_cpu_and_a_trusted_one_does_not(monkey
     monkeypatch.setattr(verdict, "examine", lambda *_: verdict.Verdict({"networks": "NaN"}, usable=False))
     said = []
     engine = ready_engine("cuda", "warp", True, lambda: None, said.append)
-    assert (engine.device, engine.verdict.usable) == ("cpu", False)
+    assert (engine.device, engine.verdict.usable, engine.is_new) == ("cpu", False, True)
+    assert not ready_engine("cuda", "warp", True, lambda: None, said.append).is_new
     assert ready_engine("cuda", "warp", False, lambda: None, said.append).device == "cuda"
 
 

@@ -175,7 +175,7 @@ class Worker:
         note = None if verdict is None else verdict.note
         backend = describe_backend(engine.device, note)
         if verdict is not None and verdict.faults:
-            self.notices.append(Notice(verdict.sentence, error=True))
+            self.notices.append(Notice(verdict.sentence, error=engine.is_new))
             backend += f"; {note}" if verdict.usable else ""
         self.status = replace(self.status, device=engine.device, backend=backend)
 
