@@ -9,6 +9,9 @@ from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.config.types import Box
 
+_CPU_ENTROPY = 3e-4
+"""On a CPU, in scenes of several levels, how much the entropy of weights adds to the loss."""
+
 _CPU_CONE_ANGLE = 1.0 / 32.0
 """On a CPU, in scenes of several levels, a step is at least this share of the distance."""
 
@@ -42,8 +45,9 @@ def train_preset(
     """Training that suits a device and the size of a scene.
 
     A CPU gets batches whose activations fit its cache (2^14 samples); a GPU gets instant-ngp's.
-    Photos of a place, which have several levels, take more samples per ray, and on a CPU larger batches and a higher
-    alpha threshold, which skips thin fog.
+    Photos of a place, which have several levels, take more samples per ray, and on a CPU a higher alpha threshold and a
+    share of entropy in the loss, both against thin fog. A cell of the grid is occupied if its densest sample could pass
+    the alpha threshold.
 
     Args:
         device: "cpu" or "cuda".
@@ -74,7 +78,7 @@ def train_preset(
         cone_angle=_CPU_CONE_ANGLE if nested else 0.0,
     )
     return TrainSettings(
-        target_samples=1 << (15 if nested else 14),
+        target_samples=1 << 14,
         max_rays=1 << 14,
         learning_rate=4e-2,
         decay_steps=4000,
@@ -83,6 +87,7 @@ def train_preset(
         grid_samples=1 << 14,
         grid_decay=0.6,
         grid_warmup_steps=0,
+        weight_entropy=_CPU_ENTROPY if nested else 0.0,
         march=march,
     )
 

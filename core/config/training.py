@@ -54,6 +54,9 @@ class TrainSettings:
             "which keeps a young field's cells."
         ),
     ] = "fixed"
+    weight_entropy: Annotated[
+        float, Setting("How much the entropy of a ray's weights adds to the loss: it thins fog.", low=0.0, high=1.0)
+    ] = 0.0
     march: MarchSettings = field(default_factory=lambda: MarchSettings(early_stop_eps=1e-4))
     """Training's own copy of the thresholds."""
     contraction: Contraction | None = None

@@ -8,14 +8,13 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss
 
 from core.config.setting import validate
 from core.config.training import TrainSettings
 from core.config.types import Precision
 from core.geometry.rays import Samples
 from core.kernels.fused_march import EncodedDensity
-from core.kernels.packed import Composited, composite
+from core.kernels.packed import Composited, color_loss, composite
 
 PIECE = {"cpu": 1 << 20, "cuda": 1 << 18}
 """Samples that a field evaluates at once if no gradient is recorded."""
@@ -27,7 +26,7 @@ _SHORT_CUTS = {
     "density_alone": ("density",),
     "march_density": ("density",),
     "radiance": ("density", "color"),
-    "pixel_error": ("density", "color"),
+    "pixel_loss": ("density", "color"),
 }
 """Methods that are faster ways to the results of others, and these others."""
 
@@ -93,20 +92,27 @@ class Field(ABC):
         sigmas, features = self.density(positions)
         return self.color(features, directions), sigmas
 
-    def pixel_error(
-        self, positions: Tensor, directions: Tensor, samples: Samples, background: Tensor, targets: Tensor
+    def pixel_loss(
+        self,
+        positions: Tensor,
+        directions: Tensor,
+        samples: Samples,
+        background: Tensor,
+        targets: Tensor,
+        entropy: float = 0.0,
     ) -> tuple[Tensor, Composited]:
-        """The mean squared error of rendered pixels, with gradient in the field's parameters, and the pixels.
+        """The loss of rendered pixels, with gradient in the field's parameters, and the pixels.
 
         Args:
             positions, directions: of the samples, see `radiance`.
             samples: packed by rays.
             background: (3,) or (n_rays, 3) float32.
             targets: (n_rays, 3) float32, the colours that the pixels should have.
+            entropy: see `core.kernels.packed.color_loss`.
         """
         rgbs, sigmas = self.radiance(positions, directions)
         pixels = composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)
-        return mse_loss(pixels.colors, targets), pixels
+        return color_loss(pixels.colors, targets, pixels.weights, entropy), pixels
 
     def march_density(self, keeps_features: bool) -> EncodedDensity | None:
         """The density in a form that a march evaluates itself; None: the march calls `density` between its rounds.

@@ -12,7 +12,7 @@ from core.config.presets import gpu_sizes
 from core.config.setting import Setting
 from core.fields.base import Conditions, FieldKind, FieldSettings, LearntField
 from core.fields.mlp import ProductPrecision, mlp, multiplies_in_tiles
-from core.fields.shading import colors_seen, densities_of, error_seen, radiance
+from core.fields.shading import colors_seen, densities_of, loss_seen, radiance
 from core.geometry.rays import Samples
 from core.kernels.contraction import Space
 from core.kernels.encoded_network import encoded_network, packed_table
@@ -165,12 +165,18 @@ class NGPField(LearntField):
     def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         return self.seen(self.encode(positions), directions)
 
-    def pixel_error(
-        self, positions: Tensor, directions: Tensor, samples: Samples, background: Tensor, targets: Tensor
+    def pixel_loss(
+        self,
+        positions: Tensor,
+        directions: Tensor,
+        samples: Samples,
+        background: Tensor,
+        targets: Tensor,
+        entropy: float = 0.0,
     ) -> tuple[Tensor, Composited]:
-        given = self.encode(positions), directions, samples, background, targets
+        given = self.encode(positions), directions, samples, background, targets, entropy
         layers = self.density_layers, self.color_layers
-        return error_seen(*given, *layers, STEEPNESS, self._density_scale, self.settings.precision)
+        return loss_seen(*given, *layers, STEEPNESS, self._density_scale, self.settings.precision)
 
     def seen(self, encoded: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         """Colours (n, 3) and densities (n,) of encoded positions (n, n_levels * n_features), with gradient."""

@@ -16,7 +16,7 @@ from core.fields.base import Conditions, FieldKind, LearntField
 from core.fields.domain import in_unit_cube
 from core.fields.mlp import mlp
 from core.fields.ngp import STEEPNESS, NGPSettings, make_table, network_layers, thin_fog
-from core.fields.shading import colors_seen, densities_of, error_seen, radiance
+from core.fields.shading import colors_seen, densities_of, loss_seen, radiance
 from core.geometry.rays import Samples
 from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.hash_grid import hash_encode, level_layout
@@ -103,12 +103,18 @@ class NGPTimeField(LearntField):
         encoded, layers = self._encoded(positions), (self.density_layers, self.color_layers)
         return radiance(encoded, directions, *layers, STEEPNESS, self._density_scale, self.settings.precision)
 
-    def pixel_error(
-        self, positions: Tensor, directions: Tensor, samples: Samples, background: Tensor, targets: Tensor
+    def pixel_loss(
+        self,
+        positions: Tensor,
+        directions: Tensor,
+        samples: Samples,
+        background: Tensor,
+        targets: Tensor,
+        entropy: float = 0.0,
     ) -> tuple[Tensor, Composited]:
-        given = self._encoded(positions), directions, samples, background, targets
+        given = self._encoded(positions), directions, samples, background, targets, entropy
         layers = self.density_layers, self.color_layers
-        return error_seen(*given, *layers, STEEPNESS, self._density_scale, self.settings.precision)
+        return loss_seen(*given, *layers, STEEPNESS, self._density_scale, self.settings.precision)
 
     def _encoded(self, positions: Tensor) -> Tensor:
         """Features (n, (n_levels + 3 * time_levels) * n_features) of positions (n, 3) at time 0, or (n, 4)."""

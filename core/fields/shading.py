@@ -8,14 +8,13 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from core.config.types import Precision
 from core.fields.activations import truncated_exp
 from core.fields.mlp import mlp, multiplies_in_tiles
 from core.geometry.rays import Samples
-from core.kernels.packed import Composited, composite
-from core.kernels.pixel_error import pixel_error
+from core.kernels.packed import Composited, color_loss, composite
+from core.kernels.pixel_loss import pixel_loss
 from core.kernels.radiance import Layers, radiance_gradients, radiance_outputs
 from core.kernels.spherical_harmonics import beside_harmonics
 
@@ -40,8 +39,8 @@ class _OnCPU(torch.autograd.Function):
         return input_grads, None, None, *weight_grads
 
 
-class _ErrorOnCPU(torch.autograd.Function):
-    """The error's gradients are computed with it; the pixels take none."""
+class _LossOnCPU(torch.autograd.Function):
+    """The loss's gradients are computed with it; the pixels take none."""
 
     @staticmethod
     def forward(
@@ -51,21 +50,22 @@ class _ErrorOnCPU(torch.autograd.Function):
         samples: Samples,
         background: Tensor,
         targets: Tensor,
+        entropy: float,
         layers: Layers,
         *weights: Tensor,
     ) -> tuple[Tensor, ...]:
         layers = layers._replace(weights=list(weights))
-        found = pixel_error(encoded, directions, samples, background, targets, layers)
+        found = pixel_loss(encoded, directions, samples, background, targets, entropy, layers)
         ctx.save_for_backward(found.input_grads, *found.weight_grads)
         ctx.mark_non_differentiable(*found.pixels)
-        return found.error, *found.pixels
+        return found.loss, *found.pixels
 
     @staticmethod
     def backward(ctx, *gradients: Tensor):
         grads = ctx.saved_tensors
         if float(gradients[0]) != 1.0:  # which is what the backward pass of a loss begins with
             grads = [gradients[0] * x for x in grads]
-        return grads[0], None, None, None, None, None, *grads[1:]
+        return grads[0], None, None, None, None, None, None, *grads[1:]
 
 
 def radiance(
@@ -98,33 +98,34 @@ def radiance(
     return colors_seen(features, directions, second, precision), densities_of(features, steepness, scale)
 
 
-def error_seen(
+def loss_seen(
     encoded: Tensor,
     directions: Tensor,
     samples: Samples,
     background: Tensor,
     targets: Tensor,
+    entropy: float,
     density_layers: Iterable[Tensor],
     color_layers: Iterable[Tensor],
     steepness: float,
     scale: float,
     precision: Precision,
 ) -> tuple[Tensor, Composited]:
-    """The mean squared error of pixels, and the pixels, see `core.fields.base.Field.pixel_error`; the error is
+    """The loss of pixels, and the pixels, see `core.fields.base.Field.pixel_loss`; the loss is
     differentiable in `encoded` and in the layers, the pixels are not, on a CPU.
 
     Args:
         encoded, directions, density_layers, color_layers, steepness, scale: see `radiance`.
-        samples, background, targets: see `core.kernels.pixel_error.pixel_error`.
+        samples, background, targets, entropy: see `core.kernels.pixel_loss.pixel_loss`.
     """
     first, second = list(density_layers), list(color_layers)
     if encoded.device.type == "cpu":
         layers = Layers([], len(first), steepness, scale, multiplies_in_tiles(precision, encoded.device))
-        given = _ErrorOnCPU.apply(encoded, directions, samples, background, targets, layers, *first, *second)
+        given = _LossOnCPU.apply(encoded, directions, samples, background, targets, entropy, layers, *first, *second)
         return given[0], Composited(*given[1:])
     rgbs, sigmas = radiance(encoded, directions, first, second, steepness, scale, precision)
     pixels = composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)
-    return mse_loss(pixels.colors, targets), pixels
+    return color_loss(pixels.colors, targets, pixels.weights, entropy), pixels
 
 
 def colors_seen(features: Tensor, directions: Tensor, layers: Iterable[Tensor], precision: Precision) -> Tensor:

@@ -9,12 +9,17 @@ from typing import NamedTuple
 import torch
 import warp as wp
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from core.kernels.runtime.backend import nerfacc_for
 from core.kernels.runtime.cpp import cpp_kernel
 from core.kernels.runtime.launch import launch
 from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Floats, Int, Vec2is
+
+LEAST_WEIGHT = 1e-6
+"""Added to weights in logarithms, whose gradients then stay finite where a weight is 0; `cpp/pixel_loss.h` says the
+same."""
 
 _GRAIN = 1 << 11
 """Rays that justify one more thread."""
@@ -200,6 +205,24 @@ def as_float32(x: Tensor) -> Tensor:
     if x.dtype == torch.float64:
         raise ValueError("expected float32, found float64: the kernels compute in float32; call .float() first")
     return x.float().contiguous()
+
+
+def color_loss(colors: Tensor, targets: Tensor, weights: Tensor, entropy: float) -> Tensor:
+    """What is to be minimised: the mean squared error of pixels, and the entropy of their samples' weights.
+
+    The entropy of a ray is -sum(w log w), and counts as its mean over rays. It is 0 where a ray sees a single opaque
+    surface or nothing, and grows with fog: what fog explains as well as a surface does is then learnt as a surface
+    (after InfoNeRF, Kim et al. 2022, section 3.2; here weights aren't normalised, so empty rays have none).
+
+    Args:
+        colors, targets: (n_rays, 3) float32, and what they should be.
+        weights: (n_samples,) float32, the samples' shares in the pixels.
+        entropy: how much the entropy counts, at least 0.
+    """
+    error = mse_loss(colors, targets)
+    if entropy <= 0.0:
+        return error
+    return error - entropy / max(1, len(targets)) * (weights * torch.log(weights + LEAST_WEIGHT)).sum()
 
 
 @replaceable("render_weights")

@@ -6,7 +6,6 @@ from typing import NamedTuple, TypeVar, overload
 
 import torch
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from core.config.march import MarchSettings
 from core.fields.along_rays import AlongRays, shade
@@ -17,10 +16,10 @@ from core.geometry.panorama import Panorama
 from core.geometry.rays import Rays, RenderOutput
 from core.kernels.camera_rays import generate_rays
 from core.kernels.marching import midpoints
-from core.kernels.packed import composite
+from core.kernels.packed import color_loss, composite
 from core.kernels.runtime.gpu_memory import fitting_of
 from core.kernels.runtime.launch import lanes_on, run_together
-from core.samplers.base import Sampled, Sampler
+from core.samplers.base import LearningSampler, Sampled, Sampler
 
 _SMALLEST_ROUND, _LARGEST_ROUND = {"cpu": 2, "cuda": 8}, 64
 """Limits of the samples that a ray takes in its first round: small rounds evaluate less behind surfaces, large ones
@@ -46,13 +45,13 @@ class Traced(NamedTuple):
         output: the pixels.
         sampled: the sampler's samples.
         weights: (n_samples,) float32, the samples' shares in the pixels.
-        error: a scalar, the mean squared error of the colours, if `targets` were given.
+        loss: a scalar, if `targets` were given, see `core.kernels.packed.color_loss`.
     """
 
     output: RenderOutput
     sampled: Sampled
     weights: Tensor
-    error: Tensor | None = None
+    loss: Tensor | None = None
 
 
 def render_rays(
@@ -77,6 +76,7 @@ def trace_rays(
     generator: torch.Generator | None = None,
     round_size: int | None = None,
     targets: Tensor | None = None,
+    entropy: float = 0.0,
 ) -> Traced:
     """Render rays; differentiable in the parameters of field and sampler where torch's gradient mode is on.
 
@@ -86,18 +86,20 @@ def trace_rays(
         generator: jitters the samples; None places them deterministically.
         round_size: samples a ray takes in the first round; the picture doesn't depend on it. None: see
             `first_round_size`.
-        targets: (n_rays, 3) float32, colours that the pixels should have. The error is then differentiable in the
-            field's parameters, and nothing else is.
+        targets: (n_rays, 3) float32, colours that the pixels should have. The loss is then differentiable in the
+            field's parameters, and all else only where the sampler learns from it.
+        entropy: how much the entropy of the weights counts in the loss.
     """
     if round_size is None:
         round_size = first_round_size(rays.rays_o.shape[0], rays.rays_o.device)
     field = field if isinstance(field, AlongRays) else as_field(field)
     sampled = sampler.sample(field, rays, march, generator, round_size)
     samples = sampled.samples
-    error = None
-    if targets is not None and sampled.weights is None and not isinstance(field, AlongRays):
+    loss = None
+    learns = isinstance(sampler, LearningSampler)  # from pixels, and what they are made of, with gradient
+    if targets is not None and sampled.weights is None and not learns and not isinstance(field, AlongRays):
         positions, directions = midpoints(rays, samples)
-        error, pixels = field.pixel_error(positions, directions, samples, background, targets)
+        loss, pixels = field.pixel_loss(positions, directions, samples, background, targets, entropy)
     else:
         known = None if torch.is_grad_enabled() else sampled.known  # the march evaluates densities without gradient
         rgbs, sigmas, weights = shade(field, rays, samples, known)
@@ -106,14 +108,14 @@ def trace_rays(
         spans = samples.t_starts, samples.t_ends, samples.packed_info
         pixels = composite(sigmas, rgbs, *spans, background, weights)
         if targets is not None:
-            error = mse_loss(pixels.colors, targets)
+            loss = color_loss(pixels.colors, targets, pixels.weights, entropy)
     weights, colors, opacities, depths, medians = pixels
     if sampled.medians is not None:
         medians = sampled.medians
     trans = 1.0 - opacities.detach() if sampled.trans is None else sampled.trans
     counts = sampled.n_dense, sampled.n_marched, samples.packed_info[:, 1]
     output = RenderOutput(colors, opacities, depths, medians, trans, *counts, sampled.stopped)
-    return Traced(output, sampled, weights, error)
+    return Traced(output, sampled, weights, loss)
 
 
 def image_chunk(device: torch.device) -> int:

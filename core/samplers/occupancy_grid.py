@@ -199,10 +199,16 @@ class ObservedField(Field):
     def radiance(self, positions: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         return self._field.radiance(positions, directions)
 
-    def pixel_error(
-        self, positions: Tensor, directions: Tensor, samples: Samples, background: Tensor, targets: Tensor
+    def pixel_loss(
+        self,
+        positions: Tensor,
+        directions: Tensor,
+        samples: Samples,
+        background: Tensor,
+        targets: Tensor,
+        entropy: float = 0.0,
     ) -> tuple[Tensor, Composited]:
-        return self._field.pixel_error(positions, directions, samples, background, targets)
+        return self._field.pixel_loss(positions, directions, samples, background, targets, entropy)
 
     def march_density(self, keeps_features: bool) -> EncodedDensity | None:
         density = self._field.march_density(keeps_features=False)

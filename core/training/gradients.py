@@ -13,11 +13,18 @@ from core.training.optimizer import Adam
 
 
 def find_gradients(
-    batch: Batch, model: Model, optimizer: Adam, march: MarchSettings, step: int, generator: torch.Generator
+    batch: Batch,
+    model: Model,
+    optimizer: Adam,
+    march: MarchSettings,
+    entropy: float,
+    step: int,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Traced]:
     """Render a batch, and leave the gradients of its loss in the parameters, in place of those that were there.
 
     Args:
+        entropy: how much the entropy of weights counts in the loss, see `core.kernels.packed.color_loss`.
         step: steps done before.
         generator: jitters the samples.
 
@@ -29,10 +36,11 @@ def find_gradients(
     if learning_sampler is not None:
         learning_sampler.at_step(step)
     field = ObservedField(model.field, model.grid, march.render_step_size)
-    targets = batch.targets if learning_sampler is None else None  # a sampler learns from pixels with gradient
-    traced = trace_rays(field, model.sampler, batch.rays, march, batch.backgrounds, generator, targets=targets)
-    loss = error = mse_loss(traced.output.colors, batch.targets) if traced.error is None else traced.error
+    goal = {"targets": batch.targets, "entropy": entropy}
+    traced = trace_rays(field, model.sampler, batch.rays, march, batch.backgrounds, generator, **goal)
+    loss = traced.loss
+    assert loss is not None, "targets are given"
     if learning_sampler is not None:
-        loss = error + learning_sampler.loss(traced.sampled, traced.weights, *batch)
+        loss = loss + learning_sampler.loss(traced.sampled, traced.weights, *batch)
     loss.backward()
-    return error.detach(), traced
+    return mse_loss(traced.output.colors.detach(), batch.targets), traced

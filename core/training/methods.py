@@ -73,6 +73,8 @@ def method_settings(
     field_settings: FieldSettings = FIELDS.with_overrides(usual, changes or {})
     adapted = field_settings.training(train)
     sampler_settings = sampler_kind.settings.usual(train.learning_rate / adapted.learning_rate)
+    if not sampler_settings.marches_grid:  # there, fog takes no more samples than a surface
+        adapted = replace(adapted, weight_entropy=0.0)
     return MethodSettings(field_settings, sampler_settings, for_times(adapted) if kind.dynamic else adapted)
 
 

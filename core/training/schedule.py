@@ -29,3 +29,8 @@ def learning_rate(settings: TrainSettings, step: int, seconds: float, fraction: 
     else:
         fall = 1.0 / (1.0 + step / settings.decay_steps)
     return settings.learning_rate * warm * fall * small
+
+
+def entropy_share(settings: TrainSettings, step: int) -> float:
+    """How much the entropy of weights counts in a step: a young field is fog, and must first learn what it hides."""
+    return settings.weight_entropy * min(1.0, step / _YOUNG)

@@ -29,7 +29,7 @@ from core.training.grid_upkeep import GridUpkeep
 from core.training.model import Model, under
 from core.training.optimizer import Adam
 from core.training.rollback import LastGood, SavedState
-from core.training.schedule import learning_rate
+from core.training.schedule import entropy_share, learning_rate
 from core.training.stats import TrainStats, to_numbers
 
 _REHEARSED = 64
@@ -283,7 +283,8 @@ class Trainer:
 
     def _find_gradients(self, n_rays: int, generator: torch.Generator) -> tuple[Tensor, Traced]:
         batch = self._batches.draw(n_rays, generator)
-        return find_gradients(batch, self._model, self._optimizer, self.effective_march, self.step_count, generator)
+        march, entropy = self.effective_march, entropy_share(self.settings, self.step_count)
+        return find_gradients(batch, self._model, self._optimizer, march, entropy, self.step_count, generator)
 
     def _update_grid(self) -> None:
         self._upkeep.update(self.settings, self.step_count, self._generator)

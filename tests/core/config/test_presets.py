@@ -27,3 +27,17 @@ def test_gpus_with_less_memory_get_smaller_tables_and_batches():
         train = train_preset("cuda", BOX, memory=free)
         assert train.target_samples == card.target_samples >= train.max_rays
     assert train_preset("cpu", BOX, memory=1.0) == train_preset("cpu", BOX)
+
+
+@pytest.mark.parametrize("n_levels", [1, 5])
+def test_a_cell_is_marched_only_if_its_densest_sample_could_pass_the_alpha_threshold(n_levels):
+    """On a CPU, at the step's length there; with several levels at half the diagonal from the camera."""
+    march, diagonal = train_preset("cpu", BOX, n_levels).march, math.dist(BOX[:3], BOX[3:])
+    step = max(march.render_step_size, march.cone_angle * 0.5 * diagonal)
+    alpha = -math.expm1(-march.occ_thre * step / march.render_step_size)
+    assert alpha == pytest.approx(march.alpha_thre, rel=0.05)
+
+
+def test_only_the_surroundings_of_photos_are_thinned():
+    alone, nested = (train_preset("cpu", BOX, n_levels).weight_entropy for n_levels in (1, 5))
+    assert alone == 0.0 < nested

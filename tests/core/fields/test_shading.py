@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn.functional import mse_loss
 
 from core.config.march import MarchSettings
 from core.fields import make_field
@@ -13,6 +12,7 @@ from core.fields.nerf import MLPSettings
 from core.fields.ngp_t import NGPTimeSettings
 from core.kernels.camera_rays import generate_rays
 from core.kernels.contraction import Space
+from core.kernels.packed import color_loss
 from core.rendering.render import trace_rays
 from core.samplers.occupancy import OccupancySampler
 from core.samplers.occupancy_grid import ObservedField, OccupancyGrid
@@ -80,7 +80,7 @@ def test_radiance_is_called_with_gradient_if_densities_are_unknown():
 
 
 @pytest.mark.parametrize("name", [*SETTINGS, "mlp"])
-def test_the_error_of_pixels_is_that_of_the_pixels_rendered_without_targets(name):
+def test_the_loss_of_pixels_is_that_of_the_pixels_rendered_without_targets(name):
     """Values and gradients, also through the wrapper that teaches a grid and in a field without a short cut."""
     field = random_field(name) if name in SETTINGS else make_field(MLPSettings(), Space(BOX), torch.Generator())
     grid = OccupancyGrid(BOX, 8)
@@ -88,14 +88,14 @@ def test_the_error_of_pixels_is_that_of_the_pixels_rendered_without_targets(name
     march, rays = MarchSettings(render_step_size=0.2), generate_rays(camera(size=6))
     background, targets = torch.rand(2, 36, 3, generator=torch.Generator().manual_seed(4))
     given = ObservedField(field, grid, 0.2), OccupancySampler(grid), rays, march, background
-    plain, compared = trace_rays(*given), trace_rays(*given, targets=targets)
-    error = mse_loss(plain.output.colors, targets)
-    assert plain.error is None and compared.error is not None
-    torch.testing.assert_close(compared.error, error, rtol=1e-4, atol=0.0)
+    plain, compared = trace_rays(*given), trace_rays(*given, targets=targets, entropy=0.01)
+    loss = color_loss(plain.output.colors, targets, plain.weights, 0.01)
+    assert plain.loss is None and compared.loss is not None
+    torch.testing.assert_close(compared.loss, loss, rtol=1e-4, atol=0.0)
     for ours, theirs in zip(compared.output, plain.output, strict=True):
         torch.testing.assert_close(ours, theirs.detach(), rtol=1e-4, atol=1e-5)
     parameters = list(field.parameters())
     for factor in (1.0, 3.0):  # a loss may be scaled
-        ours, theirs = (torch.autograd.grad(factor * x, parameters, retain_graph=True) for x in (compared.error, error))
+        ours, theirs = (torch.autograd.grad(factor * x, parameters, retain_graph=True) for x in (compared.loss, loss))
         for a, b in zip(ours, theirs, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5 * (1.0 + float(b.abs().max())))

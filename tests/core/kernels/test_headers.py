@@ -13,7 +13,8 @@ from core.geometry.lenses import N_COEFFICIENTS
 from core.kernels.contraction import FARTHEST
 from core.kernels.grid import FAR_AWAY, FLOAT_SPACING
 from core.kernels.network import ROWS
-from core.kernels.pixel_error import ROOMS
+from core.kernels.packed import LEAST_WEIGHT
+from core.kernels.pixel_loss import ROOMS
 from core.kernels.runtime.cpp import HEADERS, build_options
 from core.kernels.spherical_harmonics import N_HARMONICS
 from core.kernels.upkeep import UNSEEN
@@ -27,7 +28,8 @@ CONSTANTS = {
     ("radiance.h", "STEEPEST"): STEEPEST,
     ("harmonics.h", "N_HARMONICS"): N_HARMONICS,
     ("vectors.h", "ROWS"): ROWS,
-    ("pixel_error.h", "ROOMS"): ROOMS,
+    ("pixel_loss.h", "ROOMS"): ROOMS,
+    ("pixel_loss.h", "LEAST_WEIGHT"): LEAST_WEIGHT,
     ("lenses.h", "N_COEFFICIENTS"): N_COEFFICIENTS,
 }
 

@@ -8,7 +8,7 @@ import torch
 from core.config.march import MarchSettings
 from core.geometry.rays import Samples
 from core.kernels.grid import FAR_AWAY
-from core.kernels.packed import accumulate_along_rays, composite, render_weights
+from core.kernels.packed import accumulate_along_rays, color_loss, composite, render_weights
 from core.kernels.visibility import Visibility
 from tests.core.kernels import twins
 
@@ -230,3 +230,27 @@ def test_packed_info_may_be_columns_of_a_wider_matrix():
     found = composite(sigmas, rgbs, t_starts, t_ends, wider, background)
     expected = composite(sigmas, rgbs, t_starts, t_ends, info, background)
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def entropy_of(weights, n_rays=1):
+    return color_loss(torch.zeros(n_rays, 3), torch.zeros(n_rays, 3), weights, 1.0)
+
+
+def test_the_entropy_of_a_surface_is_0_and_that_of_fog_grows_with_its_spread():
+    assert float(entropy_of(torch.tensor([0.0, 1.0, 0.0]))) == pytest.approx(0.0, abs=1e-4)
+    for n in (2, 8, 64):
+        assert float(entropy_of(torch.full((n,), 1.0 / n))) == pytest.approx(math.log(n), rel=1e-3)
+
+
+def test_the_entropy_is_a_mean_over_rays_and_adds_to_the_squared_error():
+    colors, targets, weights = torch.rand(2, 3), torch.rand(2, 3), torch.rand(20)
+    halves = 0.5 * (entropy_of(weights[:8]) + entropy_of(weights[8:]))
+    error = torch.mean((colors - targets) ** 2)
+    torch.testing.assert_close(color_loss(colors, targets, weights, 0.0), error)
+    torch.testing.assert_close(color_loss(colors, targets, weights, 0.3), error + 0.3 * halves)
+
+
+def test_against_entropy_small_weights_shrink_and_large_ones_grow():
+    weights = torch.tensor([0.0, 1e-12, 0.3, 1.0], requires_grad=True)
+    (slopes,) = torch.autograd.grad(entropy_of(weights), weights)
+    assert bool(slopes.isfinite().all()) and float(slopes[:3].min()) > 0.0 > float(slopes[3])

@@ -100,6 +100,12 @@ def test_a_users_own_field_keeps_cells_that_are_occupied_at_any_time():
     assert decays[0] < decays[1] == decays[2]
 
 
+def test_only_marches_through_a_grid_thin_fog():
+    train = TrainSettings(weight_entropy=1e-3)
+    shares = [method_settings("ngp", x, Conditions("cpu"), train).train.weight_entropy for x in SAMPLERS]
+    assert dict(zip(SAMPLERS, shares, strict=True)) == {name: 1e-3 * (name == "occupancy") for name in SAMPLERS}
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match=r"'cubes'.*ngp, mlp, dense"):
         method_settings("cubes", DEFAULT_SAMPLER, Conditions("cpu"), TrainSettings())

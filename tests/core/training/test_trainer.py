@@ -14,7 +14,7 @@ from core.rendering.metrics import evaluate, psnr
 from core.rendering.render import render_image, trace_rays
 from core.samplers.occupancy import OccupancySettings
 from core.samplers.proposal import ProposalSettings
-from core.training.schedule import learning_rate
+from core.training.schedule import entropy_share, learning_rate
 from core.training.trainer import Trainer
 from tests.ball import CENTRE, RADIUS, mixed_ball_views
 from tests.scenes import SMALL_FIELD, SMALL_TRAINING, ball_dataset
@@ -208,6 +208,25 @@ def test_the_learning_rate_stays_up_early_whatever_the_horizon():
     settings = TrainSettings(learning_rate=1.0, warmup_steps=10, horizon_seconds=6.0)
     assert [learning_rate(settings, step, step / 25) for step in (20, 100, 150)] == [1.0] * 3
     assert learning_rate(replace(settings, horizon_seconds=40.0), 1000, 40.0) == pytest.approx(0.1)
+
+
+def test_entropy_counts_in_full_once_a_field_is_no_longer_young():
+    settings = TrainSettings(weight_entropy=0.01)
+    shares = [entropy_share(settings, step) for step in (0, 100, 200, 5000)]
+    assert shares == pytest.approx([0.0, 0.005, 0.01, 0.01]) and entropy_share(TrainSettings(), 300) == 0.0
+
+
+def test_a_share_of_entropy_thins_fog():
+    spread, black = [], torch.zeros(3)
+    for entropy in (0.0, 0.05):
+        trainer = make(weight_entropy=entropy)
+        for _ in range(60):
+            trainer.step()
+        rays = trainer.dataset.train.sample(1000, torch.Generator().manual_seed(1)).rays
+        with torch.no_grad():
+            weights = trace_rays(trainer.field, trainer.sampler, rays, trainer.settings.march, black).weights
+        spread.append(-float((weights * torch.log(weights + 1e-9)).sum()))
+    assert spread[1] < 0.8 * spread[0]
 
 
 def test_marches_use_the_weights_of_the_last_step():

@@ -1,4 +1,4 @@
-// Pixels, their squared errors against photos, and all gradients of these, in one pass on the CPU: what a training step
+// Pixels, their loss against photos, and all gradients of it, in one pass on the CPU: what a training step
 // does behind the encoding of its samples.
 //
 // A thread takes some rays at a time through both networks, compositing and back, so that activations stay in its cache
@@ -10,7 +10,9 @@
 
 namespace firstlight {
 
-constexpr int ROOMS = 4;  // of ROWS samples each, whose activations are kept; `core.kernels.pixel_error.ROOMS`
+constexpr int ROOMS = 4;  // of ROWS samples each, whose activations are kept; `core.kernels.pixel_loss.ROOMS`
+
+constexpr float LEAST_WEIGHT = 1e-6f;  // in logarithms; `core.kernels.packed.LEAST_WEIGHT`
 
 // What a thread needs to take ROWS samples forward and back.
 template <class Net>
@@ -42,21 +44,32 @@ struct SamplePasses {
     }
 };
 
-// Kernel: the pixels of a part of the rays as `composite_ahead` makes them; in `errors`, one number for each part, the
-// sum of the squared differences between their colours and `targets`; and the gradients of the mean of all squares:
-// `input_grads`, and `weight_grads`, N_GRADIENTS numbers for each part, to which it adds. See `radiance_ahead` and
-// `composite_ahead` for the other arguments. scratch: N_SCRATCH zeros for each part.
+// The sum of w log w over a ray's samples, `first` to `last - 1`; writes its slopes in the weights, times `factor`.
+KERNEL_FN float sum_logs(int first, int last, const float* weights, float factor, float* slopes) {
+    float sum = 0.0f;
+    for (int i = first; i < last; ++i) {
+        const float weight = weights[i], grown = weight + LEAST_WEIGHT, logarithm = logf(grown);
+        sum += weight * logarithm;
+        slopes[i] = factor * (logarithm + weight / grown);
+    }
+    return sum;
+}
+
+// Kernel: the pixels of a part of the rays as `composite_ahead` makes them; in `losses`, one number for each part, its
+// share in the loss, see `core.kernels.packed.color_loss`; and the gradients of the loss: `input_grads`, and
+// `weight_grads`, N_GRADIENTS numbers for each part, to which it adds. See `radiance_ahead` and `composite_ahead` for
+// the other arguments. scratch: N_SCRATCH zeros for each part.
 template <class Net, int N_SCRATCH, int N_GRADIENTS>
-APART_FN void pixel_error(
-    int part, int n_parts, float steepness, float scale, const wp::array_t<float>& inputs,
+APART_FN void pixel_loss(
+    int part, int n_parts, float steepness, float scale, float entropy, const wp::array_t<float>& inputs,
     const wp::array_t<float>& directions, const wp::array_t<wp::vec2i>& packed_info, const wp::array_t<float>& t_starts,
     const wp::array_t<float>& t_ends, const wp::array_t<float>& background, const wp::array_t<float>& targets,
     const wp::array_t<float>& matrices, const wp::array_t<float>& scratch, const wp::array_t<float>& sigmas,
     const wp::array_t<float>& rgbs, const wp::array_t<float>& weights, const wp::array_t<float>& trans,
     const wp::array_t<float>& colors, const wp::array_t<float>& opacities, const wp::array_t<float>& depths,
     const wp::array_t<float>& medians, const wp::array_t<float>& color_grads, const wp::array_t<float>& sigma_grads,
-    const wp::array_t<float>& rgb_grads, const wp::array_t<float>& errors, const wp::array_t<float>& weight_grads,
-    const wp::array_t<float>& input_grads) {
+    const wp::array_t<float>& rgb_grads, const wp::array_t<float>& weight_slopes, const wp::array_t<float>& losses,
+    const wp::array_t<float>& weight_grads, const wp::array_t<float>& input_grads) {
     typedef typename Net::Number Number;
     constexpr int N_FLOATS = Net::n_activations() * (int)sizeof(Number) / (int)sizeof(float);  // of a room
     static_assert(
@@ -73,8 +86,8 @@ APART_FN void pixel_error(
                                    sigma_grads.data, rgb_grads.data, weight_grads.data + (size_t)part * N_GRADIENTS,
                                    input_grads.data};
     const int n_rays = packed_info.shape[0], last = (int)((long long)n_rays * (part + 1) / n_parts);
-    const float slope = 2.0f / (3.0f * n_rays);
-    double error = 0.0;
+    const float slope = n_rays ? 2.0f / (3.0f * n_rays) : 0.0f, share = n_rays ? entropy / n_rays : 0.0f;
+    double squares = 0.0, logs = 0.0;
     Net::Products::begin();
     pack_weights<Net, true>(matrices.data, packed);
     for (int ray = (int)((long long)n_rays * part / n_parts); ray < last;) {
@@ -91,12 +104,15 @@ APART_FN void pixel_error(
                 medians);
             for (size_t c = 3 * (size_t)r; c < 3 * (size_t)r + 3; ++c) {
                 const float off = colors.data[c] - targets.data[c];
-                error += off * off;
+                squares += off * off;
                 color_grads.data[c] = slope * off;
             }
+            const wp::vec2i of_ray = packed_info.data[r];
+            if (share > 0.0f)
+                logs += sum_logs(of_ray[0], of_ray[0] + of_ray[1], weights.data, -share, weight_slopes.data);
             composite_back(
-                r, packed_info, t_starts, t_ends, sigmas, rgbs, background, weights, trans, opacities, depths, none,
-                none, color_grads, none, none, sigma_grads, rgb_grads, none, none);
+                r, packed_info, t_starts, t_ends, sigmas, rgbs, background, weights, trans, opacities, depths,
+                share > 0.0f ? weight_slopes : none, none, color_grads, none, none, sigma_grads, rgb_grads, none, none);
         }
         for (int row = first, k = 0; row < end; row += ROWS, ++k) {
             if (!is_kept) passes.ahead(room_of(0), row, end - row);
@@ -104,7 +120,7 @@ APART_FN void pixel_error(
         }
     }
     Net::Products::end();
-    errors.data[part] = (float)error;
+    losses.data[part] = (float)(0.5f * slope * squares - share * logs);
 }
 
 }  // namespace firstlight

@@ -1,4 +1,4 @@
-"""A training step behind the encoding of its samples, in one kernel on the CPU: both networks, pixels, their error
+"""A training step behind the encoding of its samples, in one kernel on the CPU: both networks, pixels, their loss
 against photos, and all gradients.
 
 As operations of their own, the backward pass would compute the networks' activations a second time, and the samples'
@@ -23,25 +23,31 @@ ROOMS = 4
 """Blocks of 64 samples whose activations a thread keeps for the backward pass; they take a quarter of a megabyte."""
 
 
-class PixelError(NamedTuple):
-    """Pixels, and the mean of their squared errors with its gradients.
+class PixelLoss(NamedTuple):
+    """Pixels, and their loss with its gradients.
 
     Attributes:
-        error: a scalar, the mean over rays and channels.
+        loss: a scalar, see `core.kernels.packed.color_loss`.
         pixels: see `core.kernels.packed.composite`.
         input_grads: (n_samples, n_in) float32, the gradient of the encoded positions.
         weight_grads: those of each layer's weights.
     """
 
-    error: Tensor
+    loss: Tensor
     pixels: Composited
     input_grads: Tensor
     weight_grads: list[Tensor]
 
 
-def pixel_error(
-    encoded: Tensor, directions: Tensor, samples: Samples, background: Tensor, targets: Tensor, layers: Layers
-) -> PixelError:
+def pixel_loss(
+    encoded: Tensor,
+    directions: Tensor,
+    samples: Samples,
+    background: Tensor,
+    targets: Tensor,
+    entropy: float,
+    layers: Layers,
+) -> PixelLoss:
     """Render samples and compare the pixels with photos.
 
     Args:
@@ -49,38 +55,40 @@ def pixel_error(
         samples: packed by rays.
         background: (3,) or (n_rays, 3) float32.
         targets: (n_rays, 3) float32, the photos' colours.
+        entropy: how much the entropy of the weights counts, see `core.kernels.packed.color_loss`.
     """
     network, encoded = layers.network(), encoded.contiguous()
     n, n_rays = encoded.shape[0], targets.shape[0]
     parts, matrices, scratch = prepared(encoded, layers.weights, network, ROOMS)
     weight_grads, input_grads = room_for_gradients(encoded, parts, network, wants_inputs=True)
-    sigmas, weights, trans, sigma_grads = torch.empty(4, n)
+    sigmas, weights, trans, sigma_grads, weight_slopes = torch.empty(5, n)
     rgbs, rgb_grads = torch.empty(2, n, 3)
     colors, color_grads = torch.empty(2, n_rays, 3)
     opacities, depths, medians = torch.empty(3, n_rays)
-    errors = torch.zeros(parts)
+    losses = torch.zeros(parts)
     given = [encoded, directions, samples.packed_info, samples.t_starts, samples.t_ends, background, targets]
     made = [sigmas, rgbs, weights, trans, colors, opacities, depths, medians, color_grads, sigma_grads, rgb_grads]
-    columns = [*(x.contiguous() for x in given), matrices, scratch, *made, errors, weight_grads, input_grads]
+    made.append(weight_slopes)
+    columns = [*(x.contiguous() for x in given), matrices, scratch, *made, losses, weight_grads, input_grads]
     flat = [x if x.dtype == torch.int32 else x.view(-1) for x in columns]
-    launch(_kernel(network), (parts,), [parts, layers.steepness, layers.scale, *flat], grain=1)
+    launch(_kernel(network), (parts,), [parts, layers.steepness, layers.scale, entropy, *flat], grain=1)
     pixels = Composited(weights, colors, opacities, depths, medians)
-    error = errors.sum() / targets.numel() if n_rays else errors.sum()
-    return PixelError(error, pixels, input_grads, sized_gradients(weight_grads, network))
+    return PixelLoss(losses.sum(), pixels, input_grads, sized_gradients(weight_grads, network))
 
 
 @made_once
 def _kernel(network: Network) -> wp.Kernel:
-    name = f"pixel_error_{network.name}"
+    name = f"pixel_loss_{network.name}"
     n_scratch = network.n_packed + ROOMS * network.n_activations
-    call = f"pixel_error<{network.cpp}, {n_scratch}, {network.gradients_at[-1]}>"
+    call = f"pixel_loss<{network.cpp}, {n_scratch}, {network.gradients_at[-1]}>"
 
-    @cpp_kernel("pixel_error.h", call, name=name, module=f"{__name__}.{name}")
+    @cpp_kernel("pixel_loss.h", call, name=name, module=f"{__name__}.{name}")
     def kernel(
         part: Int,
         n_parts: Int,
         steepness: Float,
         scale: Float,
+        entropy: Float,
         inputs: Floats,
         directions: Floats,
         packed_info: Vec2is,
@@ -101,7 +109,8 @@ def _kernel(network: Network) -> wp.Kernel:
         color_grads: Floats,
         sigma_grads: Floats,
         rgb_grads: Floats,
-        errors: Floats,
+        weight_slopes: Floats,
+        losses: Floats,
         weight_grads: Floats,
         input_grads: Floats,
     ): ...

@@ -1,14 +1,13 @@
-"""Pixels, their error and its gradients in one kernel, against networks, compositing and autograd in turn."""
+"""Pixels, their loss and its gradients in one kernel, against networks, compositing and autograd in turn."""
 
 import pytest
 import torch
-from torch.nn.functional import mse_loss
 
 from core.fields.shading import radiance
 from core.geometry.rays import Samples
 from core.kernels.network import has_tiles
-from core.kernels.packed import composite
-from core.kernels.pixel_error import pixel_error
+from core.kernels.packed import color_loss, composite
+from core.kernels.pixel_loss import pixel_loss
 from core.kernels.runtime.launch import using_threads
 from tests.core.kernels.test_radiance import ODD, USUAL, layers_of
 
@@ -37,15 +36,15 @@ def scene(counts, n_in, seed=1):
     return encoded, torch.nn.functional.normalize(directions, dim=1), samples, background, targets
 
 
-def twin(encoded, directions, samples, background, targets, layers):
-    """Error, pixels, and the gradients of the encoded positions and of each layer."""
+def twin(encoded, directions, samples, background, targets, entropy, layers):
+    """Loss, pixels, and the gradients of the encoded positions and of each layer."""
     leaves = [x.clone().requires_grad_() for x in (encoded, *layers.weights)]
     networks = leaves[1 : layers.junction + 1], leaves[layers.junction + 1 :]
     precision = "bfloat16" if layers.in_tiles else "float32"
     rgbs, sigmas = radiance(leaves[0], directions, *networks, layers.steepness, layers.scale, precision)
     pixels = composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)
-    error = mse_loss(pixels.colors, targets)
-    return error.detach(), pixels, torch.autograd.grad(error, leaves)
+    loss = color_loss(pixels.colors, targets, pixels.weights, entropy)
+    return loss.detach(), pixels, torch.autograd.grad(loss, leaves)
 
 
 def close(found, expected, tolerance):
@@ -57,39 +56,40 @@ def close(found, expected, tolerance):
 @pytest.mark.parametrize("in_tiles", [False, IN_TILES])
 @pytest.mark.parametrize("kinds", [USUAL, SHALLOW, ODD])
 @pytest.mark.parametrize("counts", [counts for name, counts in COUNTS.items() if name != "no rays"])
-def test_error_pixels_and_gradients_equal_the_twin(counts, kinds, in_tiles):
+@pytest.mark.parametrize("entropy", [0.0, 0.1])
+def test_loss_pixels_and_gradients_equal_the_twin(entropy, counts, kinds, in_tiles):
     layers, given = layers_of(kinds, in_tiles), scene(counts, kinds[0][0])
-    found, (error, pixels, grads) = pixel_error(*given, layers), twin(*given, layers)
-    torch.testing.assert_close(found.error, error, rtol=1e-5, atol=0.0)
+    found, (loss, pixels, grads) = pixel_loss(*given, entropy, layers), twin(*given, entropy, layers)
+    torch.testing.assert_close(found.loss, loss, rtol=1e-5, atol=0.0)
     for ours, theirs in zip(found.pixels, pixels, strict=True):
         torch.testing.assert_close(ours, theirs.detach())
     for ours, theirs in zip((found.input_grads, *found.weight_grads), grads, strict=True):
         close(ours, theirs, 0.02 if in_tiles else 2e-5)
 
 
-def test_without_rays_there_is_no_error():
-    found = pixel_error(*scene(COUNTS["no rays"], 16), layers_of(SHALLOW, False))
-    assert float(found.error) == 0.0 and all(bool((grads == 0.0).all()) for grads in found.weight_grads)
+def test_without_rays_there_is_no_loss():
+    found = pixel_loss(*scene(COUNTS["no rays"], 16), 0.1, layers_of(SHALLOW, False))
+    assert float(found.loss) == 0.0 and all(bool((grads == 0.0).all()) for grads in found.weight_grads)
 
 
 @pytest.mark.parametrize("in_tiles", [False, IN_TILES])
 def test_one_background_serves_all_rays(in_tiles):
     encoded, directions, samples, _, targets = scene(COUNTS["short rays"], 16)
     layers, background = layers_of(SHALLOW, in_tiles), torch.tensor([0.2, 0.5, 0.9])
-    one = pixel_error(encoded, directions, samples, background, targets, layers)
-    each = pixel_error(encoded, directions, samples, background.expand(len(targets), 3), targets, layers)
-    assert torch.equal(one.error, each.error) and torch.equal(one.input_grads, each.input_grads)
+    one = pixel_loss(encoded, directions, samples, background, targets, 0.1, layers)
+    each = pixel_loss(encoded, directions, samples, background.expand(len(targets), 3), targets, 0.1, layers)
+    assert torch.equal(one.loss, each.loss) and torch.equal(one.input_grads, each.input_grads)
 
 
 @pytest.mark.parametrize("in_tiles", [False, IN_TILES])
 def test_nan_spoils_only_its_own_ray(in_tiles):
     given = scene(COUNTS["short rays"], 16)
     given[0][41, 3] = torch.nan
-    found = pixel_error(*given, layers_of(SHALLOW, in_tiles))
+    found = pixel_loss(*given, 0.1, layers_of(SHALLOW, in_tiles))
     ray = int(given[2].ray_indices[41])
     assert found.pixels.colors.isnan().any(1).nonzero().flatten().tolist() == [ray]
     spoilt = given[2].ray_indices[found.input_grads.isnan().any(1)]
-    assert spoilt.unique().tolist() == [ray] and bool(found.error.isnan())
+    assert spoilt.unique().tolist() == [ray] and bool(found.loss.isnan())
 
 
 @pytest.mark.parametrize("in_tiles", [False, IN_TILES])
@@ -97,8 +97,8 @@ def test_the_number_of_threads_changes_no_sample(in_tiles):
     layers, given, results = layers_of(SHALLOW, in_tiles), scene(COUNTS["short rays"] * 4, 16), []
     for n in (1, 3):
         with using_threads(n):
-            results.append(pixel_error(*given, layers))
+            results.append(pixel_loss(*given, 0.1, layers))
     one, three = results
     assert torch.equal(one.input_grads, three.input_grads) and torch.equal(one.pixels.colors, three.pixels.colors)
-    torch.testing.assert_close(one.error, three.error)
+    torch.testing.assert_close(one.loss, three.loss)
     torch.testing.assert_close(one.weight_grads, three.weight_grads, rtol=1e-4, atol=1e-6)
