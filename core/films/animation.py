@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.errors import FirstlightError
-from core.films.base import FilmInfo, durations, explained
+from core.films.base import FilmInfo, durations
 
 MOST_BYTES = 4 << 30
 """Of all frames together: they are kept in memory."""
@@ -41,11 +40,9 @@ class Animation:
 
     def finish(self) -> None:
         """See `Film`."""
-        if not self._frames:
-            raise FirstlightError(f"{self._path}: a film needs a frame, got none")
         lengths = durations(len(self._frames), self._info.fps, self._unit)
         times = [round(1e3 * self._unit * length) for length in lengths]
-        with explained(self._path, OSError), self._path.open("wb") as file:
+        with self._path.open("wb") as file:
             self._frames[0].save(
                 file, format=self._format, save_all=True, append_images=self._frames[1:], duration=times, loop=0,
                 **self._options,

@@ -66,6 +66,7 @@ class FilmKind:
         spherical: players are told about panoramas.
         folder: it is a folder, which may exist and be filled up.
         most_bytes: of all frames together, uncompressed: it is written only when they are all there. None: any.
+        failures: what writing it raises beside OSError.
     """
 
     label: str
@@ -74,6 +75,7 @@ class FilmKind:
     spherical: bool = False
     folder: bool = False
     most_bytes: int | None = None
+    failures: tuple[type[Exception], ...] = ()
 
     def check(self, path: Path, info: FilmInfo) -> None:
         """Raise ValueError if such a film can't be written as this kind."""

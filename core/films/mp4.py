@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.films.base import FilmInfo, FilmKind
 from core.films.spherical import mark_mp4
-from core.films.stream import StreamFilm
+from core.films.stream import FAILURES, StreamFilm
 
 
 class Mp4Film(StreamFilm):
@@ -13,14 +13,13 @@ class Mp4Film(StreamFilm):
     def __init__(self, path: Path, info: FilmInfo):
         options = {"crf": "17", "preset": "medium"}
         super().__init__(path, info, "mp4", "libx264", options, {"movflags": "+faststart"})
-        self._info = info
+        self._path, self._info = path, info
 
     def finish(self) -> None:
         """See `Film`."""
         super().finish()
         if self._info.panorama:
-            with self._explained():
-                mark_mp4(self._path, self._info.stereo)
+            mark_mp4(self._path, self._info.stereo)
 
 
-FILM = FilmKind("MP4 film", Mp4Film, even=True, spherical=True)
+FILM = FilmKind("MP4 film", Mp4Film, even=True, spherical=True, failures=FAILURES)

@@ -10,13 +10,16 @@ from av.error import FFmpegError
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
 
-from core.films.base import FilmInfo, explained
+from core.films.base import FilmInfo
 
 BT709 = 1
 """The number of BT.709 among the primaries, the transfer curves and the matrices of H.273."""
 
 LIMITED = 1
 """FFmpeg's number of the range 16 to 235."""
+
+FAILURES = (FFmpegError,)
+"""What writing raises beside OSError."""
 
 _SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
@@ -38,18 +41,16 @@ class StreamFilm:
         options: dict[str, str],
         container_options: dict[str, str] | None = None,
     ):
-        self._path = path
-        with self._explained():
-            self._container = av.open(str(path), "w", format=container, options=container_options or {})
-            rate = Fraction(info.fps).limit_denominator(1001)
-            stream = self._container.add_stream(codec, rate=rate, options=options)
-            assert isinstance(stream, VideoStream)
-            self._stream = stream
-            stream.width, stream.height, stream.pix_fmt = info.width, info.height, "yuv420p"
-            context = stream.codec_context
-            context.color_primaries = context.color_trc = context.colorspace = BT709
-            context.color_range = LIMITED
-            context.thread_count = 1  # rendering needs the others
+        self._container = av.open(str(path), "w", format=container, options=container_options or {})
+        rate = Fraction(info.fps).limit_denominator(1001)
+        stream = self._container.add_stream(codec, rate=rate, options=options)
+        assert isinstance(stream, VideoStream)
+        self._stream = stream
+        stream.width, stream.height, stream.pix_fmt = info.width, info.height, "yuv420p"
+        context = stream.codec_context
+        context.color_primaries = context.color_trc = context.colorspace = BT709
+        context.color_range = LIMITED
+        context.thread_count = 1  # rendering needs the others
 
     def has(self, index: int) -> bool:
         """See `Film`."""
@@ -62,19 +63,14 @@ class StreamFilm:
             src_color_range=ColorRange.JPEG, dst_color_range=ColorRange.MPEG, threads=1,
         )  # fmt: skip
         frame.pts = index
-        with self._explained():
-            self._container.mux(self._stream.encode(frame))
+        self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
         """See `Film`."""
-        with self._explained():
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
 
     def drop(self) -> None:
         """See `Film`."""
         with suppress(FFmpegError, OSError):
             self._container.close()
-
-    def _explained(self):
-        return explained(self._path, FFmpegError, OSError)

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.errors import FirstlightError
 from core.files import check_new_file, new_path
 from core.films import kind_of
-from core.films.base import Film, FilmInfo
+from core.films.base import Film, FilmInfo, explained
 
 
 def check_film(path: str | Path, info: FilmInfo) -> Path:
@@ -41,7 +41,7 @@ def new_film(path: Path, info: FilmInfo) -> Iterator[Film]:
         yield film
         film.finish()
         return
-    with new_path(path) as unfinished:
+    with new_path(path) as unfinished, explained(path, OSError, *kind.failures):
         film = kind.create(unfinished, info)
         try:
             yield film

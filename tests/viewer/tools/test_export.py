@@ -59,6 +59,9 @@ def test_a_film_from_the_window_equals_the_command_lines_while_training_goes_on(
     for window, server in zip(pictures(tmp_path / "window"), pictures(tmp_path / "server"), strict=True):
         np.testing.assert_array_equal(window, server)
     assert not errors_of(session)
+    session.open(str(tmp_path / "s.safetensors"))
+    session.tick()
+    assert session.status.scene.album == Album(path=PATH), "the window gets the path that the snapshot keeps"
 
 
 def test_a_film_goes_on_when_another_scene_takes_over_and_cancelling_leaves_nothing(session, tmp_path):

@@ -126,7 +126,7 @@ def frames_of(order: FilmOrder, scene: SceneInfo) -> list[FilmFrame]:
     if order.path is None:
         return _views_in_turn(order, scene)
     if order.request.view.compare is Compare.PHOTO:
-        raise ValueError("a flight passes no photo exactly: compare with photos in a film of the views (views)")
+        raise ValueError("a flight passes no photo exactly: film the views instead, which compare with theirs")
     flight = Flight(order.path)
     times = frame_times(flight, order.fps)
     open_for = order.motion_blur / order.fps
