@@ -93,7 +93,7 @@ def test_a_view_that_fails_is_not_tried_again(session, monkeypatch):
         calls.append(1)
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("viewer.picture.render.render_view", fail)
+    monkeypatch.setattr("viewer.picture.render.render_request", fail)
     ask(session)
     for _ in range(5):
         session.tick()
