@@ -57,6 +57,8 @@ class Verdict:
         """The same in a few words; "" if all is well."""
         if not self.faults:
             return ""
+        if self.no_memory:
+            return "the GPU has too little free memory"
         return "some kernels are replaced: see doctor" if self.usable else "the GPU failed its self-check: see doctor"
 
     @property

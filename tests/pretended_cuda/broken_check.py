@@ -1,10 +1,14 @@
-"""The self-check's process on a pretended GPU that is broken in one of several ways, which its argument names."""
+"""The self-check's process on a pretended GPU that is broken in one of several ways, which its argument names.
+
+Without an argument: what the self-check says of each, `python -m tests.pretended_cuda.broken_check`.
+"""
 
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tests.pretended_cuda import device  # isort: skip - before torch
 
@@ -90,6 +94,21 @@ WAYS: dict[str, Callable[[], object]] = {
     "no process": lambda: sys.exit("ImportError: libcuda.so.1: cannot open shared object file"),
 }
 
+
+def show_all() -> None:
+    """Print what the self-check says of each way."""
+    from core.self_check.supervise import Limits, run_cases
+    from core.self_check.verdict import examine
+
+    for way in WAYS:
+        command = (sys.executable, "-m", "tests.pretended_cuda.broken_check", way)
+        found = examine("cuda", lambda *_: None, partial(run_cases, limits=Limits(case=6.0), command=command))
+        print(f"{way}: {found.sentence or 'nothing is wrong'}", flush=True)
+
+
 if __name__ == "__main__":
-    WAYS[sys.argv[1]]()
-    child.main()
+    if len(sys.argv) == 1:
+        show_all()
+    else:
+        WAYS[sys.argv[1]]()
+        child.main()

@@ -8,12 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from core.config.read_options import ReadOptions
-from core.datasets.dataset import Progress
 from core.errors import FirstlightError
 from core.flights.album import Album
 from core.kernels.runtime.device import use_chosen_gpu
-from core.rendering.backends import BackendChoice, describe_backend
-from core.self_check.engine import ready_engine
+from core.rendering.backends import BackendChoice
 from core.training.build import Overrides, open_trainer
 from core.training.snapshot import save_snapshot
 from viewer.picture import compose
@@ -24,6 +22,7 @@ from viewer.protocol.rescues import Rescue
 from viewer.protocol.runs import Collapse
 from viewer.protocol.status import Notice, State, Status
 from viewer.scene.open_scene import OpenScene, opened_scene
+from viewer.session.device import SessionDevice
 from viewer.session.failure import Failure, advice, failure_of
 from viewer.session.mailbox import Mailbox
 from viewer.session.view_server import ViewServer
@@ -44,8 +43,7 @@ class Worker:
     Args:
         device: "cpu" or "cuda".
         seed: of the weights and of training.
-        backend, check_gpu: as for `ready_engine`, which is called before the first scene is opened on a GPU, so that
-            the window shows its progress; on a CPU it is called at once.
+        backend, check_gpu: as for `SessionDevice`.
 
     Attributes:
         scene: the open one, or None.
@@ -53,19 +51,15 @@ class Worker:
     """
 
     def __init__(self, device: str, seed: int, backend: BackendChoice = "auto", check_gpu: bool = False):
-        self._device, self._seed = device, seed
-        self._backend: BackendChoice = backend
-        self._checks_gpu, self._is_ready = check_gpu, False
+        self._device, self._seed = SessionDevice(device, backend, check_gpu), seed
         self.frame: Frame | None = None
-        self.status = Status(device=device, backend=describe_backend(device))
+        self.status = Status(device=device, backend=self._device.described)
         self.traceback = ""
         self.scene: OpenScene | None = None
         self.tools = Toolbox()
         self.mail = Mailbox()
         self.notices: deque[Notice] = deque()
         self.openings = 0
-        if device == "cpu":
-            self._get_ready(lambda share, text: None)
         self._views = ViewServer(lambda: self.mail.waiting(self.scene is not None), lambda: self.mail.closed)
 
     def tick(self) -> bool:
@@ -88,7 +82,7 @@ class Worker:
 
     def run(self) -> None:
         """Tick until the mailbox is closed."""
-        use_chosen_gpu(self._device)
+        use_chosen_gpu(self._device.name)
         while not self.mail.closed:
             if not self.tick():
                 self.mail.wait(self.scene is not None, IDLE_PERIOD)
@@ -157,27 +151,10 @@ class Worker:
         failure = self._failure_of(error)
         self._set(State.FAILED, *failure)
         if failure.gpu_lost:
-            self._device = "cpu"  # for what is opened from now on
-            backend = describe_backend("cpu", "the GPU is lost until the program is started again")
-            self.status = replace(self.status, device="cpu", backend=backend)
+            self._device.lose_gpu()
 
     def _failure_of(self, error: Exception) -> Failure:
         return failure_of(error, None if self.scene is None else self.scene.trainer)
-
-    def _get_ready(self, progress: Progress) -> None:
-        """Check the GPU and choose the kernels, once."""
-        if self._is_ready:
-            return
-        engine = ready_engine(
-            self._device, self._backend, self._checks_gpu, lambda: progress, lambda text: progress(0.0, text)
-        )
-        self._device, self._is_ready, verdict = engine.device, True, engine.verdict
-        note = None if verdict is None else verdict.note
-        backend = describe_backend(engine.device, note)
-        if verdict is not None and verdict.faults:
-            self.notices.append(Notice(verdict.sentence, error=engine.is_new))
-            backend += f"; {note}" if verdict.usable else ""
-        self.status = replace(self.status, device=engine.device, backend=backend)
 
     def open(self, path: str, reading: ReadOptions, opening: int, overrides: Overrides | None) -> None:
         """Open a scene and train it, unless another opening than `opening` was asked for meanwhile."""
@@ -189,11 +166,11 @@ class Worker:
             self.status = replace(self.status, state=State.LOADING, message=text, progress=share)
 
         try:
-            self._get_ready(progress)
-            before = replace(before, device=self.status.device, backend=self.status.backend)
+            if (notice := self._device.get_ready(progress)) is not None:
+                self.notices.append(notice)
             progress(0.0, f"opening {path}")
             try:
-                trainer = open_trainer(path, reading, self._device, self._seed, progress, overrides)
+                trainer = open_trainer(path, reading, self._device.name, self._seed, progress, overrides)
             except ValueError as error:
                 if overrides is None:
                     raise
@@ -258,7 +235,7 @@ class Worker:
         trainer, former, info, view = self.scene.trainer, self.scene.former_trainer, self.scene.info, request.view
         rgba = compose.make_picture(trainer, view, info, request.transparent, lambda: self.mail.closed, former)
         if rgba is not None:
-            path = screenshots.save(request, rgba, info.name, trainer.step_count, info.path, device=self._device)
+            path = screenshots.save(request, rgba, info.name, trainer.step_count, info.path, device=trainer.device)
             self.notices.append(Notice(f"Saved {path}"))
 
     def is_stale(self, meant: int | None) -> bool:
@@ -269,8 +246,9 @@ class Worker:
         self.status = replace(self.status, state=state, message=message, progress=None, collapse=collapse)
 
     def _publish(self) -> None:
-        scene = self.scene
+        scene, computing = self.scene, {"device": self._device.name, "backend": self._device.described}
         if scene is None:
+            self.status = replace(self.status, **computing)
             return
         training = self.status.state is State.TRAINING
         rates = scene.rates.per_second(time.perf_counter()) if training else None
@@ -281,6 +259,7 @@ class Worker:
             rays_per_second=rays,
             samples_per_second=samples,
             views_per_second=self._views.views_per_second(),
+            **computing,
             **_status_of(scene),
         )
 
