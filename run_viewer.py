@@ -502,10 +502,9 @@ def _parsed(arguments: Sequence[str], **how: Any) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, or 2 after a mistake, which is explained in one line."""
-    configure()  # nothing has imported torch yet
-    command = parse(sys.argv[1:] if arguments is None else arguments)
     try:
-        return command.run()
+        configure()  # nothing has imported torch yet
+        return parse(sys.argv[1:] if arguments is None else arguments).run()
     except (FirstlightError, ValueError, OSError) as error:
         print(f"run_viewer.py: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

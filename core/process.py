@@ -97,7 +97,7 @@ def limited_to_avx2() -> bool:
     """
     value = os.environ.get(_INSTRUCTIONS) or "native"
     if value not in ("avx2", "native"):
-        raise ValueError(f"expected {_INSTRUCTIONS} to be avx2 or native, found {value!r}")
+        raise ValueError(f"expected {_INSTRUCTIONS} to be avx2 or native, found {value!r}: unset it, or choose one")
     return value == "avx2"
 
 

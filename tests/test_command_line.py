@@ -145,6 +145,15 @@ def test_without_a_display_the_error_says_what_is_missing_and_what_works(no_disp
     assert f"run_viewer.py train {ball}" in line
 
 
+def test_unknown_instructions_are_one_line(monkeypatch, capsys):
+    monkeypatch.setattr("core.process._configuration", None)
+    monkeypatch.setenv("FIRSTLIGHT_INSTRUCTIONS", "sse")
+    assert run_viewer.main(["doctor"]) == 2
+    assert capsys.readouterr().err == (
+        "run_viewer.py: expected FIRSTLIGHT_INSTRUCTIONS to be avx2 or native, found 'sse': unset it, or choose one\n"
+    )
+
+
 def test_check_reports_on_a_dataset(ball, capsys):
     assert run_viewer.main(["check", str(ball)]) == 0
     text = capsys.readouterr().out

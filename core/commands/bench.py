@@ -26,7 +26,7 @@ from core.geometry.cameras import Camera
 from core.geometry.rays import Rays, Samples
 from core.kernels.marching import midpoints
 from core.kernels.packed import Composited, composite
-from core.kernels.runtime.device import choose_device
+from core.kernels.runtime.device import choose_device, processor
 from core.kernels.runtime.launch import n_threads
 from core.rendering.backends import describe_backend
 from core.rendering.render import first_round_size, render_image
@@ -75,11 +75,15 @@ def main(
     precision = products_in(_checked(trainer.field).settings.precision, torch.device(device))
     machine = measure_machine(device, precision)
     stages = measure_stages(trainer, machine)
-    console.print(f"{trainer.dataset.name}, step {trainer.step_count}; {machine.backend}")
+    console.print(f"{trainer.dataset.name}, step {trainer.step_count}; {machine.processor}; {machine.backend}")
     console.print(f"{_limits(machine)} ({precision} product, copy)")
     console.print(table_of(stages))
     if old is not None:
-        console.print(f"{compare}: {old[0].backend or 'kernels unknown'}; {_limits(old[0])}")
+        before = old[0]
+        words = [before.processor or "unknown processor", before.backend or "unknown kernels", _limits(before)]
+        console.print(f"{compare}: {'; '.join(words)}")
+        if before.processor and before.processor != machine.processor:
+            console.print("The processors differ: the ratios say more about these than about the program.")
         console.print(comparison_of(old[1], stages))
     if report is not None:
         write_report(report, machine, stages)
@@ -100,7 +104,7 @@ def measure_machine(device: str, precision: str = "float32") -> Machine:
     product = min(_times(lambda: a @ a, device, repeats=8))
     copy = min(_times(lambda: target.copy_(source), device, repeats=8))
     gflops, gigabytes_per_second = 2 * _PRODUCT_SIZE**3 / product / 1e9, 2 * source.nbytes / copy / 1e9
-    return Machine(gflops, gigabytes_per_second, n_threads(), describe_backend(device))
+    return Machine(gflops, gigabytes_per_second, n_threads(), describe_backend(device), processor())
 
 
 def measure_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
@@ -191,6 +195,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
         features = field.encode(positions)
         sigmas, _ = field.density(positions)
     rgbs, background = torch.rand(n, 3, device=device), torch.ones(3, device=device)
+    targets = torch.rand(rays.rays_o.shape[0], 3, device=device)
     networks = Work(network_flops(field, n))
     networks_and_gradients = Work(3 * networks.flops)
 
@@ -210,8 +215,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
         return field.color(field.decode(features), directions)
 
     def run_networks_and_gradients() -> None:
-        given = field.seen(features, directions)
-        torch.autograd.backward(given, [torch.ones_like(x) for x in given])
+        field.loss_seen(features, directions, samples, background, targets)[0].backward()
 
     def run_composite() -> Composited:
         return composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)
@@ -227,7 +231,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     grads = torch.ones_like(encoded)
     backward = measured("encode backward", lambda: encoded.backward(grads, retain_graph=True), scatter_work(field, n))
     features.requires_grad_()
-    both = measured("networks forward and backward", run_networks_and_gradients, networks_and_gradients)
+    both = measured("networks and pixels with gradients", run_networks_and_gradients, networks_and_gradients)
     field.zero_grad(set_to_none=True)
     return [march, density, forward, backward, networks_forward, both, pixels]
 

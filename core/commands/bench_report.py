@@ -17,12 +17,14 @@ class Machine:
 
     Attributes:
         backend: which kernels ran where; "" in the first reports.
+        processor: the CPU and its instruction set; "" in older reports.
     """
 
     gflops: float
     gigabytes_per_second: float
     n_threads: int
     backend: str = ""
+    processor: str = ""
 
 
 @dataclass(frozen=True)

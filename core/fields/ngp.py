@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,10 @@ class NGPSettings(FieldSettings):
     n_levels: Annotated[int, Setting("Resolutions in the hash grid.", low=1, high=24)] = 16
     n_features: Annotated[int, Setting("Features per table entry (2 or 4).", low=2, high=4)] = 2
     log2_hashmap_size: Annotated[int, Setting("Entries per level, as a power of two.", low=8, high=24)] = 19
+    hashing: Annotated[
+        Literal["vertices", "rows"],
+        Setting("What the hash places: single vertices, or rows of them, whose neighbours a CPU reads together."),
+    ] = "vertices"
     base_resolution: Annotated[int, Setting("Cells per side of the coarsest level.", low=2, high=512)] = 16
     max_resolution: Annotated[int, Setting("Cells per side of the finest level.", low=2, high=65536)] = 2048
     hidden_dim: Annotated[int, Setting("Width of the networks' hidden layers.", low=8, high=256)] = 64
@@ -54,15 +58,16 @@ class NGPSettings(FieldSettings):
 
     @classmethod
     def usual(cls, conditions: Conditions) -> Self:
-        """A CPU gets tables that fit its cache, a finest level as fine as the views, and a colour network with one
-        hidden layer, which learns as well in fewer operations; a GPU gets instant-ngp's sizes, for which these haven't
-        been measured, or smaller tables if it has little memory."""
+        """A CPU gets tables in rows that fit its cache, a finest level as fine as the views, and a colour network with
+        one hidden layer, which learns as well in fewer operations; a GPU gets instant-ngp's sizes, for which these
+        haven't been measured, or smaller tables if it has little memory."""
         if conditions.device == "cuda":
             table_size = gpu_sizes(conditions.memory).log2_hashmap_size
             return cls(log2_hashmap_size=table_size, precision=conditions.precision)
         return cls(
             n_levels=8,
             log2_hashmap_size=17,
+            hashing="rows",
             color_hidden_layers=1,
             max_resolution=finest_resolution(conditions.pixels, 1024 if conditions.nested else 512),
             precision=conditions.precision,
@@ -96,7 +101,11 @@ class NGPField(LearntField):
         super().__init__()
         self.settings, self.space = settings, space
         levels = level_layout(
-            settings.n_levels, settings.base_resolution, settings.max_resolution, settings.log2_hashmap_size
+            settings.n_levels,
+            settings.base_resolution,
+            settings.max_resolution,
+            settings.log2_hashmap_size,
+            settings.hashing == "rows",
         )
         self._packed: tuple[tuple[int, int], Tensor] | None = None
         self._density_scale = thin_fog(space)
@@ -174,7 +183,19 @@ class NGPField(LearntField):
         targets: Tensor,
         entropy: float = 0.0,
     ) -> tuple[Tensor, Composited]:
-        given = self.encode(positions), directions, samples, background, targets, entropy
+        return self.loss_seen(self.encode(positions), directions, samples, background, targets, entropy)
+
+    def loss_seen(
+        self,
+        encoded: Tensor,
+        directions: Tensor,
+        samples: Samples,
+        background: Tensor,
+        targets: Tensor,
+        entropy: float = 0.0,
+    ) -> tuple[Tensor, Composited]:
+        """`pixel_loss` of encoded positions (n, n_levels * n_features)."""
+        given = encoded, directions, samples, background, targets, entropy
         layers = self.density_layers, self.color_layers
         return loss_seen(*given, *layers, STEEPNESS, self._density_scale, self.settings.precision)
 

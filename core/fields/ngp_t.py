@@ -74,12 +74,9 @@ class NGPTimeField(LearntField):
     def __init__(self, settings: NGPTimeSettings, space: Space, generator: torch.Generator | None = None):
         super().__init__()
         self.settings, self.space = settings, space
-        still = level_layout(
-            settings.n_levels, settings.base_resolution, settings.max_resolution, settings.log2_hashmap_size
-        )
-        moving = level_layout(
-            settings.time_levels, settings.base_resolution, settings.time_max_resolution, settings.log2_hashmap_size
-        )
+        sizes = settings.log2_hashmap_size, settings.hashing == "rows"
+        still = level_layout(settings.n_levels, settings.base_resolution, settings.max_resolution, *sizes)
+        moving = level_layout(settings.time_levels, settings.base_resolution, settings.time_max_resolution, *sizes)
         self.register_buffer("levels", still.info, persistent=False)
         self.register_buffer("time_levels", moving.info, persistent=False)
         self.table = make_table(still, settings.n_features, generator)

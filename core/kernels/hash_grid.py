@@ -4,6 +4,7 @@ A level of resolution R has R^3 cells over the box and features at its (R + 1)^3
 trilinear mix of its cell's eight. A level whose vertices fit its table stores them in order, others hash them.
 """
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import torch
@@ -17,11 +18,23 @@ from core.kernels.runtime.replaceable import replaceable
 from core.kernels.runtime.types import Floats, Int, Ints, Mat33, Vec3, Vec3s, Vec4is
 
 
+class VertexOrder(IntEnum):
+    """How a level's vertices are ordered in its table; `cpp/hash_grid.h` numbers it the same."""
+
+    BY_PLACE = 0
+    """As they lie, x first: each has an entry of its own."""
+    BY_HASH = 1
+    """By the paper's hash (equation 4)."""
+    BY_HASH_OF_ROW = 2
+    """The hash of y and z says where a row of vertices along x begins: neighbours along x lie side by side, and a CPU
+    loads both at once."""
+
+
 class Levels(NamedTuple):
     """The shape of a hash grid.
 
     Attributes:
-        info: (n_levels, 4) int32: resolution, first entry in the table, mask of the hash (size - 1), 1 if hashed.
+        info: (n_levels, 4) int32: resolution, first entry in the table, mask of the hash, `VertexOrder`.
         n_entries: entries of all levels together.
     """
 
@@ -29,17 +42,25 @@ class Levels(NamedTuple):
     n_entries: int
 
 
-def level_layout(n_levels: int, base_resolution: int, max_resolution: int, log2_hashmap_size: int) -> Levels:
-    """Resolutions in geometric progression (the paper's equations 2 and 3), tables one behind the other."""
+def level_layout(
+    n_levels: int, base_resolution: int, max_resolution: int, log2_hashmap_size: int, in_rows: bool = False
+) -> Levels:
+    """Resolutions in geometric progression (the paper's equations 2 and 3), tables one behind the other.
+
+    Args:
+        in_rows: whether levels with more vertices than entries are ordered BY_HASH_OF_ROW, with one more entry for each
+            cell of a row, or BY_HASH.
+    """
     growth = (max_resolution / base_resolution) ** (1.0 / max(1, n_levels - 1))
+    hashed = VertexOrder.BY_HASH_OF_ROW if in_rows else VertexOrder.BY_HASH
     rows, first = [], 0
     for level in range(n_levels):
         resolution = int(base_resolution * growth**level + 1e-6)
-        n_vertices = (resolution + 1) ** 3
-        hashed = n_vertices > 1 << log2_hashmap_size
-        size = 1 << log2_hashmap_size if hashed else n_vertices
-        rows.append((resolution, first, size - 1, int(hashed)))
-        first += size
+        n_vertices, n_hashed = (resolution + 1) ** 3, 1 << log2_hashmap_size
+        order = VertexOrder.BY_PLACE if n_vertices <= n_hashed else hashed
+        size = n_vertices if order is VertexOrder.BY_PLACE else n_hashed
+        rows.append((resolution, first, size - 1, int(order)))
+        first += size + (resolution if order is VertexOrder.BY_HASH_OF_ROW else 0)
     return Levels(torch.tensor(rows, dtype=torch.int32), first)
 
 

@@ -19,6 +19,7 @@ from core.kernels import alpha_weights, cell_hits, march_start, upkeep
 from core.kernels.contraction import UNIT_CUBE, Space
 from core.kernels.fused_march import march_on
 from core.kernels.grid import GridState
+from core.kernels.hash_grid import VertexOrder
 from core.kernels.packed import Composited
 
 _THICKEST = 1e4
@@ -32,7 +33,7 @@ def hash_encode(
     if rounded is not None:  # it is read, and the table gets the gradient
         table = table + (unpacked(rounded) - table).detach()
     places, features = in_unit_cube(positions, space), []
-    for resolution, first, mask, hashed in levels.tolist():
+    for resolution, first, mask, order in levels.tolist():
         scaled = places * resolution
         cell = scaled.floor().clamp(0, resolution - 1)
         fraction, (x, y, z) = scaled - cell, cell.long().unbind(-1)
@@ -40,8 +41,11 @@ def hash_encode(
         for corner in range(8):
             ups = [corner >> axis & 1 for axis in range(3)]
             i, j, k = x + ups[0], y + ups[1], z + ups[2]
-            if hashed:
-                index = (i ^ (j * 2654435761) ^ (k * 805459861)) & mask
+            row = (j * 2654435761) ^ (k * 805459861)
+            if order == VertexOrder.BY_HASH:
+                index = (i ^ row) & mask
+            elif order == VertexOrder.BY_HASH_OF_ROW:
+                index = i + (row & mask)
             else:
                 index = i + (resolution + 1) * (j + (resolution + 1) * k)
             shares = [fraction[:, axis] if up else 1.0 - fraction[:, axis] for axis, up in enumerate(ups)]

@@ -114,12 +114,13 @@ from core.process import configure
 configure()
 import torch, warp
 from core.kernels.network import has_tiles
-from core.kernels.runtime.device import cpu_has, fastest_precision
+from core.kernels.runtime.device import cpu_has, fastest_precision, processor
 print(json.dumps([torch.backends.cpu.get_cpu_capability(), warp.config.cpu_compiler_flags, has_tiles(),
-                  cpu_has("avx512_f"), fastest_precision("cpu")]))
+                  cpu_has("avx512_f"), fastest_precision("cpu"), processor()]))
 """)
     assert found[0] in ("AVX2", "DEFAULT") and "-march=native" not in found[1]
     assert found[2:4] == [False, False] and found[4] == "float32"
+    assert found[5].endswith("by FIRSTLIGHT_INSTRUCTIONS") and "AVX-512" not in found[5]
     monkeypatch.setenv("FIRSTLIGHT_INSTRUCTIONS", "avx1024")
     with pytest.raises(ValueError, match="expected FIRSTLIGHT_INSTRUCTIONS to be avx2 or native, found 'avx1024'"):
         limited_to_avx2()

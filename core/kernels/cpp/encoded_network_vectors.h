@@ -49,7 +49,7 @@ KERNEL_FN void evaluate_in_vectors(
         Vertices vertices;
         vertices_of(network.levels[k], at, vertices);
         float encoded[N_FEATURES];
-        mix_one<N_FEATURES>(network.table, vertices, 0, encoded);
+        mix_one<N_FEATURES>(network.table, vertices, encoded);
 #pragma unroll
         for (int c = 0; c < N_FEATURES; ++c)
 #pragma unroll

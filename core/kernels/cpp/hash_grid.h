@@ -6,8 +6,14 @@
 
 namespace firstlight {
 
-// Resolution, first entry in the table, mask of the hash, 1 if hashed; see `core.kernels.hash_grid.Levels`.
+// Resolution, first entry in the table, mask of the hash, order of the entries; see `core.kernels.hash_grid.Levels`.
 typedef wp::vec_t<4, int> Level;
+
+// How a level's vertices are ordered; `core.kernels.hash_grid.VertexOrder`.
+enum VertexOrder { BY_PLACE, BY_HASH, BY_HASH_OF_ROW };
+
+// The entries of a level.
+KERNEL_FN int n_entries_of(const Level& level) { return level[2] + 1 + (level[3] == BY_HASH_OF_ROW ? level[0] : 0); }
 
 // The eight vertices of the cells around positions: their entries in the table, and their trilinear weights, which are
 // products of a weight along x and one in the plane of y and z. Bit 0 of a vertex' number is its step in x, bit 1 in y,
@@ -15,15 +21,16 @@ typedef wp::vec_t<4, int> Level;
 struct Vertices {
     UintRow entry[8];
     Row along_x[2], face[4];
+    bool in_pairs;  // whether the entries of vertices 2 k and 2 k + 1 are adjacent
 
     WIDE_FN Row weight(int v) const { return along_x[v & 1] * face[v >> 1]; }
 };
 
 // Positions outside the box belong to the nearest cell inside. The hash is the paper's (equation 4), whose factor for x
-// is 1.
+// is 1; that of a row is the same without x, by which the row is shifted.
 WIDE_FN void vertices_of(const Level& level, const Row* at, Vertices& vertices) {
     const Row zeros = {};
-    const int resolution = level[0], hashed = level[3];
+    const int resolution = level[0], order = level[3];
     const unsigned first_entry = level[1], mask = level[2], side = resolution + 1;
     const Row edge = zeros + (float)(resolution - 1);
     UintRow cell[3];
@@ -43,11 +50,19 @@ WIDE_FN void vertices_of(const Level& level, const Row* at, Vertices& vertices) 
     vertices.face[1] = f[1] * near_z;
     vertices.face[2] = near_y * f[2];
     vertices.face[3] = f[1] * f[2];
-    if (hashed) {
+    vertices.in_pairs = order != BY_HASH;
+    if (order == BY_HASH) {
         const UintRow x[2] = {cell[0], cell[0] + 1u};
         const UintRow y0 = cell[1] * 2654435761u, z0 = cell[2] * 805459861u;
         const UintRow y[2] = {y0, y0 + 2654435761u}, z[2] = {z0, z0 + 805459861u};
         for (int v = 0; v < 8; ++v) vertices.entry[v] = ((x[v & 1] ^ y[v >> 1 & 1] ^ z[v >> 2]) & mask) + first_entry;
+    } else if (order == BY_HASH_OF_ROW) {
+        const UintRow y = cell[1] * 2654435761u, z = cell[2] * 805459861u, first = cell[0] + first_entry;
+        for (int e = 0; e < 4; ++e) {
+            const UintRow row = (y + (e & 1) * 2654435761u) ^ (z + (e >> 1) * 805459861u);
+            vertices.entry[2 * e] = (row & mask) + first;
+            vertices.entry[2 * e + 1] = vertices.entry[2 * e] + 1u;
+        }
     } else {
         const UintRow corner = cell[0] + (cell[1] + cell[2] * side) * side + first_entry;
         for (int v = 0; v < 8; ++v)
@@ -81,7 +96,7 @@ KERNEL_FN TableEntry<N_FEATURES> entry_at(const int* table, unsigned entry) {
 
 // Interpolates the features of a sample.
 template <int N_FEATURES, class Number>
-KERNEL_FN void mix_one(const Number* table, const Vertices& vertices, int, float* features) {
+KERNEL_FN void mix_one(const Number* table, const Vertices& vertices, float* features) {
     float sums[N_FEATURES] = {};
 #pragma unroll
     for (int v = 0; v < 8; ++v) {
@@ -103,7 +118,7 @@ typedef float Two __attribute__((vector_size(8), aligned(4)));
 constexpr int numbers_of_two(const int*) { return 1; }
 constexpr int numbers_of_two(const float*) { return 2; }
 
-// The numbers of a table from two places on; they are in float32, or in bfloat16 with the first of a word in its low
+// The two features at each of two places in a table in float32; or in bfloat16, with the first of a word in its low
 // half.
 KERNEL_FN Four four_at(const int* first, const int* second) {
     typedef unsigned Words __attribute__((vector_size(16)));
@@ -116,7 +131,7 @@ KERNEL_FN Four four_at(const float* first, const float* second) {
 }
 
 // Interpolates the features of sample `j` of a row.
-template <int N_FEATURES, class Number>
+template <int N_FEATURES, bool IN_PAIRS, class Number>
 WIDE_FN void mix_one(const Number* table, const Vertices& vertices, int j, float* features) {
     static_assert(N_FEATURES == 2 || N_FEATURES == 4, "a vector holds four numbers");
     constexpr int HALF = numbers_of_two((const Number*)nullptr), LENGTH = HALF * N_FEATURES / 2;
@@ -124,7 +139,7 @@ WIDE_FN void mix_one(const Number* table, const Vertices& vertices, int j, float
     Four sums[2] = {};
     for (int e = 0; e < 4; ++e) {
         const Number* first = table + (size_t)lane(vertices.entry[2 * e], j) * LENGTH;
-        const Number* second = table + (size_t)lane(vertices.entry[2 * e + 1], j) * LENGTH;
+        const Number* second = IN_PAIRS ? first + LENGTH : table + (size_t)lane(vertices.entry[2 * e + 1], j) * LENGTH;
         const Four face = lane(vertices.face[e], j) - Four{};
         if constexpr (N_FEATURES == 2)
             sums[0] = __builtin_elementwise_fma(face, four_at(first, second), sums[0]);
@@ -143,22 +158,51 @@ WIDE_FN void mix_one(const Number* table, const Vertices& vertices, int j, float
     }
 }
 
+// The words of sixteen or eight pairs of entries that begin at `entries`: those of the first of each pair, and of the
+// second. Pairs are loaded as one, and in an order in which registers of 32 bytes needn't exchange their halves.
+WIDE_FN void load_pairs(const int* table, const UintRow& entries, UintRow& first, UintRow& second) {
+    typedef unsigned long long Pair __attribute__((aligned(4)));
+    typedef unsigned long long Pairs __attribute__((vector_size(32)));
+    typedef unsigned Words __attribute__((vector_size(32)));
+    Words* to[2] = {reinterpret_cast<Words*>(&first), reinterpret_cast<Words*>(&second)};
+    const auto pair = [&](int j) { return *reinterpret_cast<const Pair*>(table + lane(entries, j)); };
+    for (int j = 0; j < LANES; j += 8) {
+        const Words low = (Words)Pairs{pair(j), pair(j + 1), pair(j + 4), pair(j + 5)};
+        const Words high = (Words)Pairs{pair(j + 2), pair(j + 3), pair(j + 6), pair(j + 7)};
+        to[0][j / 8] = __builtin_shufflevector(low, high, 0, 2, 8, 10, 4, 6, 12, 14);
+        to[1][j / 8] = __builtin_shufflevector(low, high, 1, 3, 9, 11, 5, 7, 13, 15);
+    }
+}
+
+// Adds a row of words, each of two features in bfloat16, with weights.
+WIDE_FN void add_words(const Row weight, const UintRow words, Row& even, Row& odd) {
+    even = multiply_add(weight, (Row)(words << 16), even);
+    odd = multiply_add(weight, (Row)(words & 0xffff0000u), odd);
+}
+
 // Interpolates a row of samples from a table in bfloat16: their feature `c` goes to `rows[c * stride]`. The samples'
 // words are loaded one by one into registers: written one by one to memory, they could not be read as a row at once.
 template <int N_FEATURES>
 WIDE_FN void mix_row(const int* table, const Vertices& vertices, Row* rows, int stride) {
+    if (N_FEATURES == 2 && vertices.in_pairs) {
+        Row near[2] = {}, far[2] = {};
+        for (int e = 0; e < 4; ++e) {
+            UintRow first, second;
+            load_pairs(table, vertices.entry[2 * e], first, second);
+            add_words(vertices.face[e], first, near[0], near[1]);
+            add_words(vertices.face[e], second, far[0], far[1]);
+        }
+        for (int c = 0; c < 2; ++c) rows[c * stride] = vertices.along_x[0] * near[c] + vertices.along_x[1] * far[c];
+        return;
+    }
     for (int pair = 0; pair < N_FEATURES / 2; ++pair) {
         Row even = {}, odd = {};
         for (int v = 0; v < 8; ++v) {
-            alignas(Row) unsigned low_half[LANES], high_half[LANES];
-            for (int j = 0; j < LANES; ++j) {
-                const unsigned word = table[(size_t)lane(vertices.entry[v], j) * (N_FEATURES / 2) + pair];
-                low_half[j] = word << 16;
-                high_half[j] = word & 0xffff0000u;
-            }
-            const Row weight = vertices.weight(v);
-            even = multiply_add(weight, *reinterpret_cast<const Row*>(low_half), even);
-            odd = multiply_add(weight, *reinterpret_cast<const Row*>(high_half), odd);
+            UintRow words;
+            for (int j = 0; j < LANES; ++j)
+                reinterpret_cast<unsigned*>(&words)[j] =
+                    table[(size_t)lane(vertices.entry[v], j) * (N_FEATURES / 2) + pair];
+            add_words(vertices.weight(v), words, even, odd);
         }
         rows[2 * pair * stride] = even;
         rows[(2 * pair + 1) * stride] = odd;
@@ -186,7 +230,7 @@ KERNEL_FN void add_to_entry(float* to, const float* part) {
 
 // Adds the gradients of a sample's features to those of its vertices' entries.
 template <int N_FEATURES>
-KERNEL_FN void add_one(float* table, const Vertices& vertices, int, const float* feature_grads) {
+KERNEL_FN void add_one(float* table, const Vertices& vertices, const float* feature_grads) {
     for (int v = 0; v < 8; ++v) {
         float part[N_FEATURES];
         for (int c = 0; c < N_FEATURES; ++c) part[c] = vertices.weight(v) * feature_grads[c];
@@ -198,7 +242,7 @@ KERNEL_FN void add_one(float* table, const Vertices& vertices, int, const float*
 
 // Adds the gradients of the features of sample `j` of a row to those of its vertices' entries. No two threads add to
 // the same level.
-template <int N_FEATURES>
+template <int N_FEATURES, bool IN_PAIRS>
 WIDE_FN void add_one(float* table, const Vertices& vertices, int j, const float* feature_grads) {
     const float near = lane(vertices.along_x[0], j), far = lane(vertices.along_x[1], j);
     Four given, at_near, at_far;
@@ -214,7 +258,10 @@ WIDE_FN void add_one(float* table, const Vertices& vertices, int j, const float*
         float* first = table + (size_t)lane(vertices.entry[2 * e], j) * N_FEATURES;
         float* second = table + (size_t)lane(vertices.entry[2 * e + 1], j) * N_FEATURES;
         const float face = lane(vertices.face[e], j);
-        if constexpr (N_FEATURES == 2) {
+        if constexpr (N_FEATURES == 2 && IN_PAIRS) {
+            typedef float Anywhere __attribute__((vector_size(16), aligned(4)));
+            *(Anywhere*)first += face * given;
+        } else if constexpr (N_FEATURES == 2) {
             const Four part = face * given;
             *(Two*)first += __builtin_shufflevector(part, part, 0, 1);
             *(Two*)second += __builtin_shufflevector(part, part, 2, 3);
@@ -247,7 +294,7 @@ WIDE_FN void hash_gather(
         Row at[3];
         places_of(space, xyz, i, 1, at);
         vertices_of(levels.data[k], at, vertices);
-        mix_one<N_FEATURES>(words, vertices, 0, features.data + i * stride + k * N_FEATURES);
+        mix_one<N_FEATURES>(words, vertices, features.data + i * stride + k * N_FEATURES);
     }
 #else
     constexpr int N_ROWS = RUN / LANES;
@@ -257,8 +304,11 @@ WIDE_FN void hash_gather(
         for (int i = first, row = 0; i < last; i += LANES, ++row) {
             const int n = last - i < LANES ? last - i : LANES;
             vertices_of(levels.data[k], places[row], vertices);
-            for (int j = 0; j < n; ++j)
-                mix_one<N_FEATURES>(words, vertices, j, features.data + (i + j) * stride + k * N_FEATURES);
+            float* to = features.data + i * stride + k * N_FEATURES;
+            if (vertices.in_pairs)
+                for (int j = 0; j < n; ++j) mix_one<N_FEATURES, true>(words, vertices, j, to + j * stride);
+            else
+                for (int j = 0; j < n; ++j) mix_one<N_FEATURES, false>(words, vertices, j, to + j * stride);
         }
 #endif
 }
@@ -278,7 +328,7 @@ WIDE_FN void hash_scatter(
 #ifndef FIRSTLIGHT_ONE_LANE
     if (first == 0) {
         float* part = table + (size_t)level[1] * N_FEATURES;
-        for (int i = 0; i < (level[2] + 1) * N_FEATURES; ++i) part[i] = 0.0f;
+        for (int i = 0; i < n_entries_of(level) * N_FEATURES; ++i) part[i] = 0.0f;
     }
 #endif
     for (int i = first; i < last; i += LANES) {
@@ -287,8 +337,16 @@ WIDE_FN void hash_scatter(
         Vertices vertices;
         places_of(space, xyz, i, n, at);
         vertices_of(level, at, vertices);
-        for (int j = 0; j < n; ++j)
-            add_one<N_FEATURES>(table, vertices, j, feature_grads.data + ((size_t)(i + j) * n_levels + k) * N_FEATURES);
+        const size_t stride = (size_t)n_levels * N_FEATURES;
+        const float* grads = feature_grads.data + i * stride + k * N_FEATURES;
+#ifdef FIRSTLIGHT_ONE_LANE
+        add_one<N_FEATURES>(table, vertices, grads);
+#else
+        if (vertices.in_pairs)
+            for (int j = 0; j < n; ++j) add_one<N_FEATURES, true>(table, vertices, j, grads + j * stride);
+        else
+            for (int j = 0; j < n; ++j) add_one<N_FEATURES, false>(table, vertices, j, grads + j * stride);
+#endif
     }
 }
 

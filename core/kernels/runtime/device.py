@@ -5,6 +5,7 @@ neither a compiler nor nvcc is needed.
 """
 
 import math
+import platform
 import re
 from functools import cache
 
@@ -14,6 +15,9 @@ from core.config.types import Precision
 from core.errors import BackendUnavailable
 from core.kernels.runtime.obstacles import why_no_cuda, why_not_this_gpu
 from core.process import limited_to_avx2, peak_memory
+
+_INSTRUCTIONS = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 with bfloat16", "avx512_f": "AVX-512", "avx2": "AVX2"}
+"""Instruction sets from the widest on, as torch names them and in words."""
 
 _gpu: int | None = None
 """The GPU that "cuda" means, as torch counts them; None until one is chosen."""
@@ -120,6 +124,15 @@ def cpu_has(*names: str) -> bool:
     """
     known = _cpu_capabilities()
     return all(known.get(name, False) for name in names)
+
+
+def processor() -> str:
+    """The processor's name, and the widest vectors of it that kernels use: "AMD EPYC, AVX2"."""
+    name = torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or "unknown processor"
+    instructions = next((words for key, words in _INSTRUCTIONS.items() if cpu_has(key)), "")
+    if not instructions:
+        instructions = "NEON" if platform.machine().lower() in ("aarch64", "arm64") else platform.machine()
+    return f"{name}, {instructions}{' by FIRSTLIGHT_INSTRUCTIONS' if limited_to_avx2() else ''}"
 
 
 @cache

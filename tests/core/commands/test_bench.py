@@ -7,6 +7,7 @@ import pytest
 from core.commands import bench, bench_scaling
 from core.commands.bench_report import Machine, Stage, Work, comparison_of, read_report, stage
 from core.errors import FirstlightError
+from core.kernels.runtime.device import processor
 from tests.scenes import use_small_presets
 from tests.viewer.live import write_quick_ball
 
@@ -27,7 +28,7 @@ def test_all_stages_are_measured_and_written(ball, tmp_path, capsys):
     stages = {stage["name"]: stage for stage in written["stages"]}
     assert list(stages) == [
         "march and its densities", "density without gradient", "encode forward", "encode backward", "networks forward",
-        "networks forward and backward", "composite forward", "training step", "view 16x16",
+        "networks and pixels with gradients", "composite forward", "training step", "view 16x16",
     ]  # fmt: skip
     assert all(stage["milliseconds"] > 0 and stage["n_items"] > 0 for stage in stages.values())
     assert all(stage["share"] > 0 and stage["limit"] in ("products", "bandwidth") for stage in stages.values())
@@ -35,9 +36,14 @@ def test_all_stages_are_measured_and_written(ball, tmp_path, capsys):
     assert stages["march and its densities"]["n_items"] >= stages["encode forward"]["n_items"]
     assert "Warp" in written["machine"]["backend"]
     assert written["machine"]["gflops"] > 0 and written["machine"]["gigabytes_per_second"] > 0
-    assert "encode backward" in capsys.readouterr().out
-    assert bench.main(ball, device="cpu", compare=str(report)) == 0
-    assert "times as quick" in capsys.readouterr().out
+    shown, cpu = capsys.readouterr().out, processor()
+    assert written["machine"]["processor"] == cpu and "encode backward" in shown and cpu in " ".join(shown.split())
+    written["machine"]["processor"] = "Abacus, by hand"
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(written))
+    assert bench.main(ball, device="cpu", compare=str(other)) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "times as quick" in shown and "Abacus, by hand" in shown and "The processors differ" in shown
     with pytest.raises(FirstlightError, match="exists already"):
         bench.main(ball, device="cpu", output=str(report))
 

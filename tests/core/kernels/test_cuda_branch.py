@@ -42,10 +42,11 @@ def test_midpoints_of_samples_are_the_same(monkeypatch):
         torch.testing.assert_close(found, value)
 
 
+@pytest.mark.parametrize("in_rows", [False, True])
 @pytest.mark.parametrize("n_features", [2, 4])
-def test_a_hash_grid_gathers_and_scatters_the_same(n_features, monkeypatch):
+def test_a_hash_grid_gathers_and_scatters_the_same(n_features, in_rows, monkeypatch):
     """CUDA uses a thread per level and sample, and adds to gradients that are zeroed before."""
-    levels = hash_grid.level_layout(5, 4, 64, 10)
+    levels = hash_grid.level_layout(5, 4, 64, 10, in_rows)
     table, positions = numbers(levels.n_entries, n_features), 1.4 * numbers(300, 3, seed=1) - 0.2
     grads, dim = numbers(300, 5 * n_features, seed=2), (5, 300)
     there = positions, levels.info, hash_grid.UNIT_CUBE

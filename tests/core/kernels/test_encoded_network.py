@@ -15,9 +15,9 @@ LEVELS = level_layout(5, 4, 64, 10)
 IN_TILES = pytest.param(True, marks=pytest.mark.skipif(not has_tiles(), reason="needs a CPU with matrix tiles (AMX)"))
 
 
-def random_network(n_features=2, n_hidden=24, n_out=5):
+def random_network(n_features=2, n_hidden=24, n_out=5, levels=LEVELS):
     generator = torch.Generator().manual_seed(0)
-    table = torch.randn(LEVELS.n_entries, n_features, generator=generator).bfloat16().float()
+    table = torch.randn(levels.n_entries, n_features, generator=generator).bfloat16().float()
     shapes = (n_hidden, 5 * n_features), (n_out, n_hidden)
     return table, [torch.randn(shape, generator=generator) for shape in shapes]
 
@@ -28,13 +28,14 @@ SIZES = pytest.mark.parametrize(
 COUNTS = pytest.mark.parametrize("n", [0, 1, 37, 300, 3000])
 
 
+@pytest.mark.parametrize("levels", [LEVELS, level_layout(5, 4, 64, 10, in_rows=True)], ids=["hashed", "in rows"])
 @SIZES
 @COUNTS
-def test_it_equals_encoding_and_network(n, n_features, n_hidden, n_out):
-    table, weights = random_network(n_features, n_hidden, n_out)
+def test_it_equals_encoding_and_network(n, n_features, n_hidden, n_out, levels):
+    table, weights = random_network(n_features, n_hidden, n_out, levels)
     positions = 1.2 * torch.rand(n, 3, generator=torch.Generator().manual_seed(1)) - 0.1
-    found = encoded_network(positions, packed_table(table), LEVELS.info, UNIT_CUBE, weights)
-    expected = mlp(hash_encode(positions, table, LEVELS.info), weights, "float32")
+    found = encoded_network(positions, packed_table(table), levels.info, UNIT_CUBE, weights)
+    expected = mlp(hash_encode(positions, table, levels.info), weights, "float32")
     assert found.shape == (n, n_out)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 

@@ -5,7 +5,7 @@ import torch
 
 from core.kernels.contraction import Space
 from core.kernels.encoded_network import packed_table
-from core.kernels.hash_grid import hash_encode, level_layout
+from core.kernels.hash_grid import VertexOrder, hash_encode, level_layout
 from core.kernels.runtime.launch import using_threads
 from tests.core.kernels import twins
 
@@ -14,11 +14,13 @@ def random_table(levels, n_features, seed=0):
     return torch.randn(levels.n_entries, n_features, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("in_rows", [False, True])
 @pytest.mark.parametrize("n_features", [2, 4])
 @pytest.mark.parametrize("n", [0, 1, 37, 3000])
-def test_values_and_gradients_equal_the_twin(n_features, n):
-    levels = level_layout(5, 4, 64, 10)
-    assert set(levels.info[:, 3].tolist()) == {0, 1}  # both ordered and hashed levels
+def test_values_and_gradients_equal_the_twin(n_features, n, in_rows):
+    levels = level_layout(5, 4, 64, 10, in_rows)
+    hashed = VertexOrder.BY_HASH_OF_ROW if in_rows else VertexOrder.BY_HASH
+    assert set(levels.info[:, 3].tolist()) == {VertexOrder.BY_PLACE, hashed}
     positions = torch.rand(n, 3, generator=torch.Generator().manual_seed(1))
     table = random_table(levels, n_features).requires_grad_()
     twin_table = table.detach().double().requires_grad_()
@@ -31,10 +33,11 @@ def test_values_and_gradients_equal_the_twin(n_features, n):
     torch.testing.assert_close(table.grad, twin_table.grad.float(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("in_rows", [False, True])
 @pytest.mark.parametrize("n_features", [2, 4])
 @pytest.mark.parametrize("n", [0, 1, 37, 3000])
-def test_a_rounded_table_is_read_instead_and_the_table_gets_the_gradient(n_features, n):
-    levels = level_layout(5, 4, 64, 10)
+def test_a_rounded_table_is_read_instead_and_the_table_gets_the_gradient(n_features, n, in_rows):
+    levels = level_layout(5, 4, 64, 10, in_rows)
     positions = torch.rand(n, 3, generator=torch.Generator().manual_seed(1))
     table = random_table(levels, n_features).requires_grad_()
     other = table.detach().bfloat16().float().requires_grad_()
@@ -103,6 +106,22 @@ def test_resolutions_grow_geometrically_from_base_to_max():
     ratios = info[1:, 0] / info[:-1, 0]
     assert ratios.max() / ratios.min() < 1.1
     assert torch.equal(info[1:, 1] - info[:-1, 1], info[:-1, 2] + 1)  # the levels' tables are adjacent
+
+
+def test_vertices_along_x_are_neighbours_in_tables_in_rows():
+    """The last vertex of a row that begins at a level's last hashed entry has an entry of its own."""
+    levels = level_layout(3, 4, 64, 8, in_rows=True)
+    table = torch.arange(2.0 * levels.n_entries).view(-1, 2)
+    for level, (resolution, first, _, _) in enumerate(levels.info.tolist()):
+        cells = torch.cartesian_prod(*[torch.arange(resolution + 1)] * 3)
+        places = (cells / resolution)[:4096]
+        entries = hash_encode(places, table, levels.info)[:, 2 * level] / 2.0
+        rows = cells[:4096].clone()
+        rows[:, 0] = 0
+        begins = hash_encode(rows / resolution, table, levels.info)[:, 2 * level] / 2.0
+        torch.testing.assert_close(entries - begins, cells[:4096, 0].float(), rtol=0.0, atol=0.05)
+        assert float(entries.min()) >= first - 0.05
+    assert levels.n_entries == 125 + 2 * 256 + 16 + 64
 
 
 def test_the_number_of_threads_changes_nothing():

@@ -12,6 +12,7 @@ from core.fields.activations import STEEPEST
 from core.geometry.lenses import N_COEFFICIENTS
 from core.kernels.contraction import FARTHEST
 from core.kernels.grid import FAR_AWAY, FLOAT_SPACING
+from core.kernels.hash_grid import VertexOrder
 from core.kernels.network import ROWS
 from core.kernels.packed import LEAST_WEIGHT
 from core.kernels.pixel_loss import ROOMS
@@ -36,6 +37,7 @@ CONSTANTS = {
 ENUMERATIONS = {
     ("contraction.h", "Contraction"): [f"CONTRACT_{name.upper()}" for name in get_args(Contraction)],
     ("visibility.h", "Fate"): [fate.name for fate in sorted(Fate)],
+    ("hash_grid.h", "VertexOrder"): [order.name for order in sorted(VertexOrder)],
 }
 
 
