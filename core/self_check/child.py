@@ -59,7 +59,8 @@ _out = sys.stdout
 
 
 def _tell(event: dict[str, Any]) -> None:
-    print(json.dumps(event), file=_out, flush=True)
+    _out.write(json.dumps(event) + "\n")  # at once: kernels are also loaded in other threads
+    _out.flush()
 
 
 if __name__ == "__main__":

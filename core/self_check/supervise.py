@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 COMMAND = (sys.executable, "-m", "core.self_check.child")
 
 GPU = "the GPU"
-"""Stands for a case's name in `Outcome.faults` if no case can be computed."""
+"""Stands for the name of a case where none can be computed."""
 
 OUT_OF_MEMORY = "OutOfMemoryError"
 """Part of the fault of a case that found no memory."""
