@@ -7,7 +7,7 @@ from photo to photo, and poses that are slightly wrong. These have all of it, so
 real photos do. Units are metres; z is up, and the cameras look along +y.
 """
 
-import sys
+import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from core.datasets.dataset import Views
+from core.errors import FirstlightError
+from core.files import new_folder
 from core.geometry.cameras import Camera, look_at, pinhole_matrix
 from core.kernels.camera_rays import generate_rays
 from core.process import configure
@@ -132,7 +134,8 @@ def cameras(generator: torch.Generator) -> Camera:
     return Camera(c2w, pinhole_matrix(ANGLE, WIDTH, HEIGHT).expand(N_VIEWS, 3, 3), WIDTH, HEIGHT)
 
 
-def main(folder: Path) -> None:
+def make_photos(folder: Path) -> None:
+    """Write the photos and the COLMAP model into a folder that has neither."""
     generator = torch.Generator().manual_seed(1)
     held, scene = cameras(generator), things()
     pictures, points = [], []
@@ -152,6 +155,15 @@ def main(folder: Path) -> None:
     print()
 
 
-if __name__ == "__main__":
+def main() -> None:
     configure()
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", help="a folder that is absent or empty")
+    try:
+        make_photos(new_folder(parser.parse_args().folder))
+    except FirstlightError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()
