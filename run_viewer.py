@@ -509,10 +509,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"run_viewer.py: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except RuntimeError as error:
-        from core.kernels.runtime.gpu_memory import explained  # torch is loaded: its errors are such
+        from core.kernels.runtime.device import gpu_is_lost  # torch is loaded: its errors are such
+        from core.kernels.runtime.gpu_memory import explained
 
-        if (told := explained(error)) is error:
+        told = explained(error)
+        if told is error and not gpu_is_lost(error):
             raise
+        if told is error:
+            told = f"the GPU no longer answers ({' '.join(str(error).split())}): try again, or run with --device cpu"
         print(f"run_viewer.py: {told}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -20,10 +20,10 @@ from core.config.read_options import AS_STORED, ReadOptions
 from core.datasets.bounds.scene_bounds import place_of
 from core.errors import FirstlightError, TrainingCollapsed
 from core.files import new_file, new_folder
-from core.kernels.runtime.device import choose_device, peak_memory_mb
+from core.kernels.runtime.device import choose_device, gpu_is_lost, peak_memory_mb
 from core.rendering.backends import describe_backend
 from core.rendering.metrics import Evaluation
-from core.training.build import Overrides, is_snapshot, open_trainer
+from core.training.build import Overrides, is_snapshot, open_trainer, trainer_on_cpu
 from core.training.collapse import with_flags
 from core.training.snapshot import save_snapshot
 from core.training.trainer import Trainer
@@ -72,7 +72,12 @@ def train_and_report(
         opening = Bar(bars, "opening")
         trainer = open_trainer(dataset, reading, device, seed, opening.update, replace(overrides, training=training))
         _print_notes(console, list(trainer.dataset.notes))
-        run = train_run(trainer, goal, Bar(bars, "training"), HISTORY_SECONDS)
+        try:
+            run = train_run(trainer, goal, Bar(bars, "training"), HISTORY_SECONDS)
+        except RuntimeError as error:
+            if device == "cuda" and gpu_is_lost(error):
+                raise _saved_from_lost_gpu(trainer, output, error) from error
+            raise
         _print_notes(console, trainer.notes)
         save_snapshot(output / "snapshot.safetensors", trainer)
         try:
@@ -87,6 +92,17 @@ def train_and_report(
         text = f"{with_flags(collapse)}; what was learnt is in {output}"
         raise TrainingCollapsed(text, collapse.kind, collapse.since, collapse.settings)
     return report
+
+
+def _saved_from_lost_gpu(trainer: Trainer, output: Path, error: RuntimeError) -> FirstlightError:
+    """Save the last good state of a trainer whose GPU is lost; returns the error that says so."""
+    on_cpu, path = trainer_on_cpu(trainer), output / "snapshot.safetensors"
+    save_snapshot(path, on_cpu)
+    reason = " ".join(str(error).split())
+    return FirstlightError(
+        f"the GPU no longer answers ({reason:.200}); what was learnt up to step {on_cpu.step_count} is in {path}: open "
+        "it to go on, with --device cpu if this happens again"
+    )
 
 
 def _print_notes(console: Console, notes: list[str]) -> None:

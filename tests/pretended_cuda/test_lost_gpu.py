@@ -3,9 +3,12 @@
 import pytest
 import torch
 
-from core.errors import CollapseKind
+from core.commands.train import train_and_report
+from core.errors import CollapseKind, FirstlightError
 from core.kernels.runtime.device import gpu_is_lost
 from core.training import rollback
+from core.training.snapshot import load_snapshot
+from core.training.trainer import Trainer
 from tests.viewer.live import TINY, ask, errors_of, trainer_of, write_quick_ball
 from viewer.protocol.rescues import Rescue, label, ways_out
 from viewer.protocol.status import State
@@ -29,14 +32,18 @@ def session(ball):
     return session
 
 
+def refused(device):
+    if device is not None and torch.device(device).type == "cuda":
+        raise ERROR
+    return device
+
+
 def lose_gpu(monkeypatch, session):
     """From now on CUDA refuses everything."""
     make = torch.zeros
 
     def zeros(*args, device=None, **kwargs):
-        if device is not None and torch.device(device).type == "cuda":
-            raise ERROR
-        return make(*args, device=device, **kwargs)
+        return make(*args, device=refused(device), **kwargs)
 
     def step(fraction):
         raise ERROR
@@ -75,6 +82,24 @@ def test_a_scene_that_is_opened_then_trains_on_the_cpu(session, monkeypatch, bal
     session.open(str(ball), overrides=TINY)
     session.tick()
     assert session.status.state is State.TRAINING and trainer_of(session).device == "cpu"
+
+
+def test_training_without_a_window_writes_its_last_good_state(monkeypatch, ball, tmp_path):
+    monkeypatch.setattr(rollback, "PROOF_STEPS", 4)
+    monkeypatch.setattr(rollback, "PERIOD", 0.0)
+    make, step = torch.zeros, Trainer.step
+
+    def step_until_it_is_lost(trainer, fraction=1.0):
+        if trainer.step_count == 12 and trainer.device == "cuda":
+            monkeypatch.setattr(torch, "zeros", lambda *a, device=None, **k: make(*a, device=refused(device), **k))
+            raise ERROR
+        return step(trainer, fraction)
+
+    monkeypatch.setattr(Trainer, "step", step_until_it_is_lost)
+    output = tmp_path / "out"
+    with pytest.raises(FirstlightError, match=r"up to step \d+ is in .*snapshot\.safetensors.*--device cpu"):
+        train_and_report(str(ball), output, steps=20, device="cuda", overrides=TINY)
+    assert 0 < load_snapshot(output / "snapshot.safetensors").step_count < 12
 
 
 def test_other_errors_do_not_count_as_a_lost_gpu(monkeypatch):
