@@ -19,6 +19,7 @@ from core.commands.bench_report import Machine, Stage, Work, comparison_of, read
 from core.commands.bench_scaling import scaling_tables
 from core.commands.progress import Bar, progress_bars
 from core.config.read_options import AS_STORED, ReadOptions
+from core.datasets.residence import views_on
 from core.fields.mlp import DTYPES, products_in
 from core.fields.ngp import NGPField
 from core.files import check_new_file
@@ -32,6 +33,7 @@ from core.rendering.backends import describe_backend
 from core.rendering.render import first_round_size, render_image
 from core.samplers.base import Sampled
 from core.samplers.occupancy_grid import ObservedField
+from core.training.batches import BatchSource
 from core.training.build import Overrides, open_trainer
 from core.training.methods import DEFAULT_FIELD
 from core.training.trainer import Trainer
@@ -173,7 +175,8 @@ def _checked(field: object) -> NGPField:
 def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
     """The rays of a training batch and the samples it keeps."""
     generator = torch.Generator(trainer.device).manual_seed(0)
-    rays = trainer.dataset.train.to(trainer.device).sample(trainer.n_rays(1.0), generator).rays
+    batches = BatchSource(views_on(trainer.device, trainer.dataset.train))
+    rays = batches.draw(trainer.n_rays(1.0), generator).rays
     return rays, _sampled(trainer, rays, generator).samples
 
 

@@ -200,9 +200,10 @@ class Views:
         """Pixels (n,) int64, numbered row by row within their views (n,) int64; None: through all views, which have one
         size."""
         places = pixels if views is None else self._layout.firsts[views] + pixels
-        found = *look_up(self.images, places), pixels, views
-        rgbs, alphas, pixels, views = (sent(x, self.cameras.c2w.device) for x in found)
-        return PixelBatch(rays_of_pixels(self.cameras, pixels, views), rgbs, alphas)
+        there = self.cameras.c2w.device
+        rgbs, alphas = (sent(x, there) for x in look_up(self.images, places))
+        views = None if views is None else sent(views, there)
+        return PixelBatch(rays_of_pixels(self.cameras, sent(pixels, there), views), rgbs, alphas)
 
 
 @dataclass(frozen=True)

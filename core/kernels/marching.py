@@ -83,6 +83,11 @@ class March:
             jitter: (n_rays,) in [0, 1), shifts each ray's intervals by that part of a step; None: no shift.
             planes: each ray's own near and far plane, (n_rays,) float32 each; None: the settings' for all.
         """
+        if rays.rays_o.device != grid.binaries.device:
+            raise ValueError(
+                f"expected rays on the grid's device, {grid.binaries.device}, found them on {rays.rays_o.device}: move "
+                "the camera there, as with camera.to(trainer.device)"
+            )
         rays = rays._replace(rays_o=rays.rays_o.contiguous(), rays_d=rays.rays_d.contiguous())
         self._grid, self._rays, self.grid_shape = grid.struct, rays, tuple(grid.binaries.shape)
         self._steps = [settings.render_step_size, max(settings.cone_angle, FLOAT_SPACING)]

@@ -249,7 +249,8 @@ def render_pixels(field: Field, sampler: Sampler, rays: Rays, march: MarchSettin
     round_size = first_round_size(n_rays, device)
 
     def render(first: int, last: int) -> RenderOutput:
-        piece = Rays(*(None if x is None else x[first:last] for x in rays))
+        times = None if rays.times is None else rays.times[first:last]
+        piece = Rays(rays.rays_o[first:last], rays.rays_d[first:last], times)
         return render_rays(field, sampler, piece, march, background, round_size=round_size)
 
     if device.type == "cpu" or not n_rays:

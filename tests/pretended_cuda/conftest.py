@@ -3,6 +3,7 @@
 The process that collects the tests runs another pytest with those that it is to run, and reports what that one reports.
 """
 
+import gc
 import json
 import os
 import subprocess
@@ -93,6 +94,7 @@ def _report(item: pytest.Item, outcome: str, text: str) -> pytest.TestReport:
 
 @pytest.fixture
 def gpu() -> Iterator:
-    """The module of the pretended GPU."""
+    """The module of the pretended GPU, which holds nothing of earlier tests any more."""
+    gc.collect()
     yield device
     assert device.memory_limit() == device.MEMORY

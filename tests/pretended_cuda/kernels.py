@@ -10,7 +10,7 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.runtime import launch as launching
-from core.kernels.runtime.recorded import OnCpu, OnCuda
+from core.kernels.runtime.recorded import OnCuda
 from core.self_check import child, supervise
 from tests.core.kernels.cuda_branch import of_cuda
 from tests.pretended_cuda.device import as_cpu
@@ -30,24 +30,9 @@ class _Pretended(OnCuda):
         super().launch(dim, _on_cpu(inputs), None)
 
 
-class _OnCpu:
-    """A kernel's launches on the CPU, which must not be given the GPU's memory."""
-
-    def __init__(self, kernel: wp.Kernel, recorded: OnCpu):
-        self._kernel, self._recorded = kernel, recorded
-
-    def slices(self, dim, inputs, split_axis, n):
-        for value, arg in zip(inputs, self._kernel.adj.args[1:], strict=True):
-            if isinstance(value, Tensor) and value.device.type != "cpu":
-                raise RuntimeError(
-                    f"{self._kernel.key}: launched on the CPU, but {arg.label} is on {value.device}: this would crash"
-                )
-        return self._recorded.slices(dim, inputs, split_axis, n)
-
-
 def _record_pretended(kernel, dim, inputs, device, block):
     if device.type != "cuda":
-        return _OnCpu(kernel, _record(kernel, dim, inputs, device, block))
+        return _record(kernel, dim, inputs, device, block)
     _check(kernel, inputs)
     twin, mine = of_cuda(kernel), _on_cpu(inputs)
     with launching.making_kernels:

@@ -7,7 +7,7 @@ predicted: each piece is measured, and the next ones are made as large as that a
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -41,18 +41,10 @@ def most_in_use(device: torch.device | str) -> int:
     return max(_forgotten, torch.cuda.max_memory_allocated(device))
 
 
-@overload
-def sent(x: None, device: torch.device) -> None: ...
-
-
-@overload
-def sent(x: Tensor, device: torch.device) -> Tensor: ...
-
-
-def sent(x: Tensor | None, device: torch.device) -> Tensor | None:
+def sent(x: Tensor, device: torch.device) -> Tensor:
     """A tensor on a device; a GPU takes the host's from page-locked memory, so that nobody waits."""
-    if x is None or x.device == device or device.type != "cuda":
-        return x if x is None else x.to(device)
+    if x.device == device or device.type != "cuda":
+        return x.to(device)
     return x.pin_memory().to(device, non_blocking=True)
 
 

@@ -19,7 +19,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from core.kernels.runtime.recorded import OnCpu, OnCuda
+from core.kernels.runtime.recorded import OnCpu, OnCuda, check_device
 from core.kernels.runtime.workers import Workers, is_sharing
 from core.process import Configuration, available_cores, limited_to_avx2, when_configured
 
@@ -227,6 +227,8 @@ def _device_of(inputs: list) -> torch.device:
 
 def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch.device, block: int) -> OnCpu | OnCuda:
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
+    for i, value in enumerate(inputs):
+        check_device(kernel, i, value, device.type == "cuda")
     with making_kernels:  # the first launch initialises Warp, and compiles or loads the kernel
         if _tell_loading is not None:
             _tell_loading(kernel.key)

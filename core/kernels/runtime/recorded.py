@@ -14,6 +14,20 @@ import warp as wp
 from torch import Tensor
 
 
+def check_device(kernel: wp.Kernel, i: int, value: Any, on_cuda: bool) -> None:
+    """Raise ValueError for a tensor on another device than a kernel runs on: its address would be read there.
+
+    Args:
+        i: the argument's index, not counting `offset`.
+    """
+    if isinstance(value, Tensor) and value.is_cuda != on_cuda:
+        raise ValueError(
+            f"{kernel.key} runs on {'a GPU' if on_cuda else 'the CPU'}, but its {kernel.adj.args[i + 1].label} is on "
+            f"{value.device}: move cameras, rays and backgrounds to the field's device, as with "
+            "camera.to(trainer.device)"
+        )
+
+
 class OnCuda:
     """Launches of one kernel on one GPU by one thread."""
 
@@ -23,7 +37,7 @@ class OnCuda:
             command: as recorded by `wp.launch`; its arguments are replaced before use.
         """
         self._command, self._dim = command, None
-        self._arguments = _Arguments(command.kernel, self._put)
+        self._arguments = _Arguments(command, self._put)
 
     def launch(self, dim: tuple[int, ...], inputs: list, stream: wp.Stream) -> None:
         """Run the kernel over `dim` with these arguments, which follow `offset` (0)."""
@@ -59,7 +73,7 @@ class OnCpu:
         assert command.hooks is not None  # always set for the CPU
         self._forward, self._module = command.hooks.forward, command.module_exec  # the module owns the function
         self._slices = [self._slice()]
-        self._arguments = _Arguments(command.kernel, self._put)
+        self._arguments = _Arguments(command, self._put)
 
     def slices(self, dim: tuple[int, ...], inputs: list, split_axis: int, n: int) -> list[Callable[[], None]]:
         """Callables that run the kernel over `dim` with these arguments, in n slices along an axis.
@@ -113,23 +127,25 @@ class _Arguments:
             value that a launch will read.
     """
 
-    def __init__(self, kernel: wp.Kernel, put: Callable[[int, Any], Any]):
-        self._types, self._put = [arg.type for arg in kernel.adj.args[1:]], put
+    def __init__(self, command: wp.Launch, put: Callable[[int, Any], Any]):
+        self._kernel, self._on_cuda, self._put = command.kernel, command.device.is_cuda, put
+        self._types = [arg.type for arg in command.kernel.adj.args[1:]]
         self._given: list = [None] * len(self._types)  # arrays' kinds, weak references to structs, other values
         self._arrays: list = [None] * len(self._types)
         self._lengths: list = [None] * len(self._types)
 
     def fill(self, inputs: list) -> None:
-        """Set the arguments after `offset`."""
+        """Set the arguments after `offset`; ValueError for a tensor on another device, whose address would crash."""
         given = self._given
         for i, value in enumerate(inputs):
             if isinstance(value, Tensor):
                 shape = value.shape
-                kind = (value.dtype, value.stride(), shape[1:] if len(shape) > 1 else ())
+                kind = (value.is_cuda, value.dtype, value.stride(), shape[1:] if len(shape) > 1 else ())
                 if kind == given[i]:
                     self._arrays[i].data = value.data_ptr()
                     self._lengths[i][0] = shape[0]
                 else:
+                    check_device(self._kernel, i, value, self._on_cuda)
                     array = wp.from_torch(value.detach(), dtype=self._types[i].dtype, return_ctype=True)
                     self._arrays[i] = self._put(i, array)
                     self._lengths[i], given[i] = self._arrays[i].shape, kind
