@@ -66,9 +66,9 @@ def hash_grid_case(device: str, n_features: int) -> list[Tensor]:
     frame = NdcFrame((0.5, 0.5, 1.5), (1.0, 0.1, 0.0, 0.0, 1.0, 0.2, 0.0, 0.0, -0.8))
     results = []
     for space in (Space(UNIT_BOX), Space(UNIT_BOX, "max"), Space(UNIT_BOX, "sphere"), Space(UNIT_BOX, "ndc", frame)):
-        positions, table, info = on(
-            device, 3.0 * numbers(500, 3) - 1.0, numbers(levels.n_entries, n_features, seed=1), levels.info
-        )
+        wide = 0.01 if space.contraction == "none" else 1.0  # far outside, features are differences of large numbers
+        places = (1.0 + 2.0 * wide) * numbers(500, 3) - wide
+        positions, table, info = on(device, places, numbers(levels.n_entries, n_features, seed=1), levels.info)
         table.requires_grad_()
         features = hash_encode(positions, table, info, space)
         results += [features, *torch.autograd.grad(features.square().sum(), table)]
