@@ -53,7 +53,8 @@ class Network:
     def n_packed(self) -> int:
         """Floats of scratch for the weights that a thread packs, for the forward and for the backward pass."""
         rows, words_halved = (32, 2) if self.in_tiles else (1, 1)
-        factors = [factor for n_in, n_out in self.shapes for factor in ((n_in, n_out), (n_out, n_in))]
+        given = zip(self.shapes, self.sizes, strict=False)  # harmonics need no gradient, and so no backward factor
+        factors = [factor for (n_in, n_out), n in given for factor in ((n_in, n_out), (n_out, n))]
         return sum(_up(n_rows, rows) * _up(n_columns, 16) // words_halved for n_rows, n_columns in factors)
 
     @cached_property

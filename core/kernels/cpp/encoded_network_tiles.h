@@ -62,7 +62,7 @@ WIDE_FN void evaluate_in_tiles(const Network network, int first, int last, const
         alignas(64) float sums[32 * BLOCK];
         for (int h = 0; h < UP_HIDDEN; h += 32) {
             for (int half = 0; half < 2; ++half)
-                Tiles::product<UP_IN, BLOCK, UP_IN>(
+                Tiles::product<UP_IN, BLOCK, UP_IN, true>(
                     hidden_rows + (h + 16 * half) * UP_IN, inputs, sums + half * 16 * BLOCK);
             for (int r = 0; r < 16; ++r)
                 for (int c = 0; c < BLOCK; c += 16) {
@@ -72,7 +72,7 @@ WIDE_FN void evaluate_in_tiles(const Network network, int first, int last, const
                 }
         }
         for (int o = 0; o < N_OUT; o += 16) {
-            Tiles::product<UP_HIDDEN, BLOCK, UP_HIDDEN>(output_rows + o * UP_HIDDEN, hidden, sums);
+            Tiles::product<UP_HIDDEN, BLOCK, UP_HIDDEN, true>(output_rows + o * UP_HIDDEN, hidden, sums);
             for (int c = 0; c < BLOCK && i + c < last; c += 16) {
                 if constexpr (N_OUT == 1) {
                     store_some(features + i + c, *(const Vec16f*)(sums + c), last - i - c);

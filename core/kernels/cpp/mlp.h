@@ -43,7 +43,7 @@ struct Network {
 
     // Offsets of a layer's packed weights: for the forward pass, and behind these for the backward pass.
     static constexpr int packed_at(int k) {
-        return k == 0 ? 0 : packed_back_at(k - 1) + Products::packed_size(n_out(k - 1), n_in(k - 1));
+        return k == 0 ? 0 : packed_back_at(k - 1) + Products::packed_size(n_out(k - 1), SIZE[k - 1]);
     }
     static constexpr int packed_back_at(int k) { return packed_at(k) + Products::packed_size(n_in(k), n_out(k)); }
     static constexpr int n_packed() { return packed_at(N_LAYERS); }
@@ -94,7 +94,7 @@ KERNEL_FN void pack_weights(const float* weights, float* packed) {
         if constexpr (BACKWARD)
             for (int o = 0; o < N_OUT; ++o)
                 for (int k = 0; k < N_GIVEN; ++k)  // harmonics need no gradient
-                    Products::packed_at(packed + BACK_AT, o, k, N_IN) = (Number)weights[o * N_IN + k];
+                    Products::packed_at(packed + BACK_AT, o, k, N_GIVEN) = (Number)weights[o * N_IN + k];
         pack_weights<Net, BACKWARD, K + 1>(weights + N_IN * N_OUT, packed);
     }
 }
@@ -124,7 +124,8 @@ WIDE_FN void give_rows(const float* sums, float* rows, int n_left) {
 template <class Net, int K>
 WIDE_FN void multiply(const Room<Net>& room, int b) {
     constexpr int STRIDE = Net::stride(K), PACKED_AT = Net::packed_at(K);
-    Net::Products::template product<Net::n_in(K), Net::n_out(K), STRIDE>(
+    constexpr bool FILLS_UP = K + 1 < Net::N_LAYERS;  // the next layer multiplies the padding too
+    Net::Products::template product<Net::n_in(K), Net::n_out(K), STRIDE, FILLS_UP>(
         layer_input<K>(room) + b * STRIDE, room.packed + PACKED_AT, room.sums);
 }
 
@@ -158,14 +159,16 @@ WIDE_FN void hidden_layers(const Room<Net>& room, int row, int n_left, const Jun
 template <class Net, int K>
 WIDE_FN void layers_back(const Room<Net>& room, int row, int n_left, float* weight_grads, float* input_grads) {
     typedef typename Net::Products Products;
-    constexpr int N_IN = Net::n_in(K), N_OUT = Net::n_out(K), WIDTH = up(N_IN, 16);
+    constexpr int N_IN = Net::n_in(K), N_OUT = Net::n_out(K), N_GIVEN = Net::SIZE[K], WIDTH = up(N_GIVEN, 16);
     constexpr int H_STRIDE = Net::stride(K), G_STRIDE = Net::stride(K + 1);
     constexpr int PACKED_AT = Net::packed_back_at(K), GRADIENTS_AT = Net::gradients_at(K);
     auto *h = layer_input<K>(room), *g = layer_input<K + 1>(room);
     Products::template add_weight_gradients<N_OUT, G_STRIDE, N_IN, H_STRIDE>(g, h, weight_grads + GRADIENTS_AT);
     if (K == 0 && !input_grads) return;
     for (int b = 0; b < ROWS; b += 16) {
-        Products::template product<N_OUT, N_IN, G_STRIDE>(g + b * G_STRIDE, room.packed + PACKED_AT, room.sums);
+        // harmonics need no gradient
+        Products::template product<N_OUT, N_GIVEN, G_STRIDE, true>(
+            g + b * G_STRIDE, room.packed + PACKED_AT, room.sums);
         if constexpr (K == 0) {
             give_rows<N_IN>(room.sums, input_grads + (size_t)(row + b) * N_IN, n_left - b);
         } else

@@ -42,7 +42,7 @@ struct Tiles {
         return ((Number*)packed)[2 * (row / 2 * up(n_columns, 16) + column) + row % 2];
     }
 
-    template <int N_IN, int N_OUT, int A_STRIDE>
+    template <int N_IN, int N_OUT, int A_STRIDE, bool FILLS_UP>
     static KERNEL_FN void product(const Number* a, const void* b, float* sums) {
         product_from<0, N_IN, up(N_OUT, 16), A_STRIDE>(a, (const unsigned*)b, sums);
     }

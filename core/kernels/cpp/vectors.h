@@ -41,30 +41,32 @@ struct Vectors {
     }
 
     // sums (16, N_OUT) = a (16, N_IN) times packed b (N_IN, N_OUT); rows of `a` begin A_STRIDE numbers apart, those of
-    // `sums` at multiples of 16.
-    template <int N_IN, int N_OUT, int A_STRIDE>
+    // `sums` at multiples of 16, and are filled up with zeros if FILLS_UP.
+    template <int N_IN, int N_OUT, int A_STRIDE, bool FILLS_UP>
     static WIDE_FN void product(const Number* a, const float* b, float* sums) {
-        sum_products<false, 16, N_IN, up(N_OUT, 16), A_STRIDE, 1>(a, b, sums);
+        constexpr int N_COLUMNS = FILLS_UP || N_OUT > WIDTH ? up(N_OUT, 16) : WIDTH;
+        sum_products<false, 16, N_IN, N_COLUMNS, up(N_OUT, 16), A_STRIDE, 1>(a, b, sums);
     }
 
     // to (N_OUT, N_IN) += g (ROWS, N_OUT) transposed times h (ROWS, N_IN); rows of `to` begin at multiples of 16.
     template <int N_OUT, int G_STRIDE, int N_IN, int H_STRIDE>
     static WIDE_FN void add_weight_gradients(const Number* g, const Number* h, float* to) {
         static_assert(H_STRIDE == up(N_IN, 16), "rows are filled up to whole vectors");
-        sum_products<true, N_OUT, ROWS, up(N_IN, 16), 1, G_STRIDE>(g, h, to);
+        sum_products<true, N_OUT, ROWS, up(N_IN, 16), up(N_IN, 16), 1, G_STRIDE>(g, h, to);
     }
 
 private:
-    // c (N_ROWS, WIDTH_OF_B) = or += a (N_ROWS, N_K) times b (N_K, WIDTH_OF_B). The offset of `a(r, k)` is
-    // r * ROW_STRIDE + k * K_STRIDE. As many sums as fit into registers are computed at once, to hide the latency of
-    // additions.
-    template <bool ADD, int N_ROWS, int N_K, int WIDTH_OF_B, int ROW_STRIDE, int K_STRIDE>
+    // c (N_ROWS, N_COLUMNS) = or += a (N_ROWS, N_K) times b (N_K, N_COLUMNS). Rows of `b` and `c` begin WIDTH_OF_B
+    // numbers apart; the offset of `a(r, k)` is r * ROW_STRIDE + k * K_STRIDE. As many sums as fit into registers are
+    // computed at once, to hide the latency of additions.
+    template <bool ADD, int N_ROWS, int N_K, int N_COLUMNS, int WIDTH_OF_B, int ROW_STRIDE, int K_STRIDE>
     static WIDE_FN void sum_products(const float* a, const float* b, float* c) {
-        constexpr int WIDEST = WIDTH_OF_B % 64 == 0 ? 64 : WIDTH_OF_B % 48 == 0 ? 48 : WIDTH_OF_B % 32 == 0 ? 32 : 16;
+        constexpr int WIDEST = N_COLUMNS % 64 == 0 ? 64 : N_COLUMNS % 48 == 0 ? 48 : N_COLUMNS % 32 == 0 ? 32 : 16;
         constexpr int AT_ONCE = WIDEST >= 48 ? 4 : WIDEST == 32 ? 8 : 16;
-        constexpr int COLUMNS = WIDTH == 16 ? WIDEST : 16, M = WIDTH == 16 ? AT_ONCE : 4, N = COLUMNS / WIDTH;
+        constexpr int COLUMNS = WIDTH == 16 ? WIDEST : N_COLUMNS < 16 ? N_COLUMNS : 16, N = COLUMNS / WIDTH;
+        constexpr int M = WIDTH == 16 ? AT_ONCE : 8 / N;
         for (int r = 0; r < up(N_ROWS, AT_ONCE); r += M)
-            for (int column = 0; column < WIDTH_OF_B; column += COLUMNS) {
+            for (int column = 0; column < N_COLUMNS; column += COLUMNS) {
                 Vector sums[M][N] = {};
                 for (int k = 0; k < N_K; ++k) {
                     const Vector* row = (const Vector*)(b + k * WIDTH_OF_B + column);
