@@ -62,7 +62,9 @@ class OccupancySampler(Sampler):
             sigmas, features = densities_at(field, rays, samples)
             ranks, goes_on = visibility.mark(samples, sigmas, active, progress.t_nexts)
             rounds.append(Round(samples, sigmas, features, ranks))
-            active = active[goes_on]
+            # both numbers at once: CUDA is waited for
+            n_active, n_samples = torch.stack([goes_on.sum(), visibility.n_kept.sum()]).tolist()
+            active = active[goes_on.nonzero_static(size=n_active).view(-1)]
             round_size = min(2 * round_size, max(1, _MOST_IN_A_ROUND // max(1, active.shape[0])))
         samples, sigmas, features = kept_samples(rounds, visibility.n_kept, n_samples)
         trans, n_dense = torch.exp(-visibility.thickness), progress.n_dense

@@ -51,6 +51,14 @@ def test_pieces_of_pictures_grow_where_there_is_room(gpu):
     assert gpu_memory.fitting_of(trainer.sampler).n > 96 * 96
 
 
+def test_the_most_memory_in_use_is_known_though_pieces_are_measured(gpu):
+    held = gpu.bytes_held()
+    large = torch.zeros(64 * MB, dtype=torch.uint8, device="cuda")
+    del large
+    picture(trainer_for())
+    assert gpu_memory.most_in_use("cuda") >= held + 64 * MB
+
+
 def test_a_full_gpu_is_told_in_one_line(gpu):
     trainer = trainer_for()
     with gpu.limited_to(gpu.bytes_held() + (1 << 14)):

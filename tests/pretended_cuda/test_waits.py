@@ -50,12 +50,12 @@ def test_steps_and_chunks_wait_seldom(field, sampler, gpu, rounds, monkeypatch):
     with gpu.counted_waits() as waits:
         trainer.step()
     print(f"{field}+{sampler}: a step waits at {told(waits)}")
-    assert waits.total() <= STEP + max(0, 2 * len(rounds) - 1), told(waits)
+    assert waits.total() <= STEP + 2 * max(0, len(rounds) - 1), told(waits)
     rounds.clear()
     with gpu.counted_waits() as waits, torch.no_grad():
         render_rays(trainer.field, trainer.sampler, generate_rays(camera), trainer.settings.march, white)
     print(f"{field}+{sampler}: a chunk waits at {told(waits)}")
-    assert waits.total() <= CHUNK + max(0, 2 * len(rounds) - 1), told(waits)
+    assert waits.total() <= CHUNK + 2 * max(0, len(rounds) - 1), told(waits)
     assert bool(rounds) == (isinstance(trainer.sampler, OccupancySampler) and field != "ngp")
 
 

@@ -13,6 +13,7 @@ import torch
 
 from core.config.types import Precision
 from core.errors import BackendUnavailable
+from core.kernels.runtime.gpu_memory import most_in_use
 from core.kernels.runtime.obstacles import why_no_cuda, why_not_this_gpu
 from core.process import limited_to_avx2, peak_memory
 
@@ -150,5 +151,5 @@ def peak_memory_mb(device: str) -> dict[str, float | None]:
     """
     peak = {"peak_memory_mb": peak_memory()}
     if device == "cuda":
-        peak["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated()
+        peak["peak_gpu_memory_mb"] = most_in_use(device)
     return {name: None if value is None else value / 1e6 for name, value in peak.items()}
