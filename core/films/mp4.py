@@ -6,13 +6,15 @@ from core.films.base import FilmInfo, FilmKind
 from core.films.spherical import mark_mp4
 from core.films.stream import FAILURES, StreamFilm
 
+OPTIONS = {"crf": "16", "preset": "veryfast"}
+"""Slower presets take a fifth of the rendering's time, and save hardly a byte on pictures without noise."""
+
 
 class Mp4Film(StreamFilm):
     """See `Film`."""
 
     def __init__(self, path: Path, info: FilmInfo):
-        options = {"crf": "17", "preset": "medium"}
-        super().__init__(path, info, "mp4", "libx264", options, {"movflags": "+faststart"})
+        super().__init__(path, info, "mp4", "libx264", OPTIONS, {"movflags": "+faststart"})
         self._path, self._info = path, info
 
     def finish(self) -> None:

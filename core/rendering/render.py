@@ -203,10 +203,13 @@ def image_parts(
     camera: Camera | Panorama,
     march: MarchSettings,
     background: Tensor,
-    chunk: int | None = None,
+    chunk: int | Callable[[], int] | None = None,
 ) -> Generator[None, None, RenderOutput]:
     """`render_image` in parts, for whoever has other things to do between them: it yields after each chunk of rays, and
     returns the output.
+
+    Args:
+        chunk: as for `render_image`; or what returns it, asked before each chunk.
 
     Raises:
         ValueError: the field is an `AlongRays`, whose ray numbers aren't those of a slice.
@@ -218,8 +221,8 @@ def image_parts(
             "give all its rays to render_rays"
         )
     n_pixels, device = camera.width * camera.height, camera.c2w.device
-    chunk = min(chunk or image_chunk(device), n_pixels)
-    round_size = first_round_size(chunk, device)
+    chunk = chunk if callable(chunk) else min(chunk or image_chunk(device), n_pixels)
+    round_size = first_round_size(min(image_chunk(device), n_pixels) if callable(chunk) else chunk, device)
 
     def render(first: int, last: int) -> RenderOutput:
         rays = generate_rays(camera, first, last)
@@ -262,7 +265,7 @@ def render_pixels(field: Field, sampler: Sampler, rays: Rays, march: MarchSettin
 def _chunks(
     render: Callable[[int, int], RenderOutput],
     n_rays: int,
-    chunk: int,
+    chunk: int | Callable[[], int],
     sampler: Sampler,
     device: torch.device,
 ) -> Iterator[list[RenderOutput]]:
@@ -271,14 +274,15 @@ def _chunks(
 
     Args:
         render: renders the rays from a first to before a last.
-        chunk: rays at a time, at most.
+        chunk: rays at a time, at most; or asked for them before each chunk.
     """
-    lanes = min(lanes_on(device), max(1, n_rays // _WORTH_A_THREAD))
-    share, first = -(-chunk // lanes), 0
+    lanes, first = min(lanes_on(device), max(1, n_rays // _WORTH_A_THREAD)), 0
     while first < n_rays:
+        n_next = chunk() if callable(chunk) else chunk
+        share = -(-n_next // lanes)
         if device.type == "cuda":
             output, n = fitting_of(sampler).run(
-                lambda n, first=first: render(first, first + n), min(chunk, n_rays - first), device
+                lambda n, first=first: render(first, first + n), min(n_next, n_rays - first), device
             )
             first += n
             yield [output]

@@ -17,7 +17,7 @@ from viewer.picture.overlays.ray import with_ray
 from viewer.picture.overlays.trail import with_trail
 from viewer.picture.photo import Photo
 from viewer.picture.pixels import PixelArrays
-from viewer.picture.render import Rendered, whole_parts
+from viewer.picture.render import Chunk, Rendered, whole_parts
 from viewer.protocol.frames import Legend
 from viewer.protocol.optics import ray_offsets
 from viewer.protocol.requests import Pose, SceneRay, Trail, ViewRequest
@@ -145,7 +145,7 @@ def picture_parts(
     scene: SceneInfo,
     transparent: bool = False,
     former: Trainer | None = None,
-    chunk: int | None = None,
+    chunk: Chunk = None,
 ) -> Generator[None, None, list[np.ndarray]]:
     """Finished pictures of one moment for a file, in parts: it yields between chunks of rays. A picture is the mean of
     those of all its optics' rays.

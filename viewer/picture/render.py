@@ -27,6 +27,10 @@ PhotoFinder = Callable[[Trainer, ViewRequest, tuple[int, int]], Photo]
 """Returns the photo of a request that has one, at a width and height in pixels."""
 
 
+Chunk = int | Callable[[], int] | None
+"""Rays to render at a time, or what returns them, asked before each chunk; None: as suits the device."""
+
+
 @dataclass(frozen=True)
 class Rendered:
     """A marched view before display.
@@ -75,7 +79,7 @@ def render_view(
 
 
 def _view_parts(
-    trainer: Trainer, camera: Camera | Panorama, march: MarchSettings, view: ViewSettings, chunk: int | None
+    trainer: Trainer, camera: Camera | Panorama, march: MarchSettings, view: ViewSettings, chunk: Chunk
 ) -> Generator[None, None, Rendered]:
     began = time.perf_counter()
     background = torch.tensor(view.background, device=trainer.device)
@@ -103,7 +107,7 @@ def request_parts(
     trainer: Trainer,
     request: ViewRequest,
     size: tuple[int, int],
-    chunk: int | None = None,
+    chunk: Chunk = None,
     photo_of: PhotoFinder | None = None,
     former: Trainer | None = None,
     offset: RayOffset | None = None,
@@ -131,7 +135,7 @@ def whole_parts(
     request: ViewRequest,
     former: Trainer | None = None,
     offset: RayOffset | None = None,
-    chunk: int | None = None,
+    chunk: Chunk = None,
 ) -> Generator[None, None, Rendered]:
     """March everything that a picture for a file shows, at the request's full size, in parts."""
     if grid_cells.wants_cells(request.view) and request.view.cells_color is CellsColor.CAMERAS:

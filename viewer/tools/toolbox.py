@@ -32,8 +32,9 @@ class Toolbox:
 
     def close(self, scene: OpenScene | None) -> None:
         """The session ends: all tools stop."""
-        for tool in self._tools.values() if scene is not None else ():
-            tool.ask(None, scene)
+        if scene is not None:
+            for tool in self._tools.values():
+                tool.ask(None, scene)
 
     def slice(self, scene: OpenScene, training: bool) -> bool:
         """Let the next tool that has something to do work for a slice; returns whether there was one.

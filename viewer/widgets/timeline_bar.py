@@ -91,7 +91,7 @@ class TimelineBar:
             if key.hold > 0.0:
                 end = line.x_of(float(arrival) + key.hold)
                 dpg.draw_line((x, middle), (end, middle), color=color, thickness=px(5), parent=parent)
-            corners = [(x - size, middle), (x, middle - size), (x + size, middle), (x, middle + size)]
+            corners = [[x - size, middle], [x, middle - size], [x + size, middle], [x, middle + size]]
             dpg.draw_polygon([*corners, corners[0]], color=color, fill=color, parent=parent)
             if len(draft.path.keys) <= 30:
                 number = str(i + 1)

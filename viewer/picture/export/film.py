@@ -22,6 +22,7 @@ from core.training.trainer import Trainer
 from viewer.picture.camera import check_optics
 from viewer.picture.compose import picture_parts
 from viewer.picture.export.screenshots import metadata_of
+from viewer.picture.render import Chunk
 from viewer.protocol.optics import CameraModel, Optics, ray_offsets
 from viewer.protocol.requests import PhotoId, Pose, ScreenshotRequest, Split, ViewRequest
 from viewer.protocol.scene_info import SceneInfo
@@ -195,14 +196,13 @@ def film_parts(
     scene: SceneInfo,
     step: int,
     former: Trainer | None = None,
-    chunk: Callable[[], int] | None = None,
+    chunk: Chunk = None,
     stopped: Callable[[], bool] | None = None,
 ) -> Generator[FilmProgress, None, list[Path]]:
     """Make a film in parts: it yields between chunks of rays, and returns the films' paths. Closed before its end it
     leaves no film, but for the frames of a folder.
 
     Args:
-        chunk: returns how many rays to render at a time, and is asked before each frame; None: as suits the device.
         stopped: once it returns True, the film ends with the frames that it has, if there are any.
 
     Raises:
@@ -220,7 +220,7 @@ def film_parts(
                 break
             if not all(film.has(index) for film in open_films):
                 takes = tuple(replace(order.request, pose=pose, photo=frame.photo) for pose in frame.poses)
-                making = picture_parts(trainer, takes, tuple(views.values()), scene, False, former, chunk and chunk())
+                making = picture_parts(trainer, takes, tuple(views.values()), scene, False, former, chunk)
                 while True:
                     try:
                         next(making)
@@ -229,7 +229,8 @@ def film_parts(
                         break
                     yield progress
                 for film, shown in zip(open_films, modes, strict=True):
-                    pixels = eight_bits(np.concatenate([pictures[mode][..., :3] for mode in shown], axis=1))
+                    parts = [eight_bits(pictures[mode][..., :3]) for mode in shown]
+                    pixels = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
                     film.add(index, pixels, _note(order, frame, shown, step, scene))
                     progress = progress._replace(picture=pixels)
             progress = progress._replace(done=index + 1)
