@@ -85,6 +85,8 @@ def compare_methods(
             run = train_run(trainer, Goal(seconds), Bar(bars, name), marks_until(seconds))
             if run.interrupted:  # it trained for less time than the others and can't be compared
                 break
+            for note in trainer.notes:
+                console.print(f"note: {name}: {note}", highlight=False)
             outcomes.append(_outcome(name, run, n_views))
             write_csv(folder / "compare.csv", outcomes)  # finished methods are kept whatever happens
     if not outcomes:

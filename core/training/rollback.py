@@ -72,5 +72,8 @@ class LastGood:
 def _copy(tensor: Tensor, memory: Tensor | None) -> Tensor:
     """A copy on the host, in the given memory if it fits."""
     if memory is None or memory.shape != tensor.shape or memory.dtype != tensor.dtype:
-        memory = torch.empty_like(tensor, device="cpu", requires_grad=False, pin_memory=tensor.is_cuda)
+        try:
+            memory = torch.empty_like(tensor, device="cpu", requires_grad=False, pin_memory=tensor.is_cuda)
+        except RuntimeError:  # so much can't be locked
+            memory = torch.empty_like(tensor, device="cpu", requires_grad=False)
     return memory.copy_(tensor.detach(), non_blocking=True)

@@ -13,7 +13,7 @@ from tests.core.datasets.bounds.test_forward_facing import hand_held
 from tests.core.training.test_moving_scenes import moving
 from tests.scenes import ball_dataset
 
-_NETWORK = {"depth": 3, "width": 32, "color_width": 16}
+_NETWORK = {"depth": 2, "width": 16, "skip": 2, "color_width": 8}
 _HASHED = {"n_levels": 4, "log2_hashmap_size": 10, "max_resolution": 64, "hidden_dim": 16}
 FIELDS_MADE_SMALL = {
     "ngp": _HASHED,

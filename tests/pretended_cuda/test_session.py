@@ -9,7 +9,6 @@ import torch
 from core.config.read_options import ReadOptions
 from core.geometry.placement import Place
 from core.training import rollback
-from core.training.build import Overrides
 from tests.viewer.live import TINY, errors_of, screenshot_request, trainer_of, view_request, write_quick_ball
 from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.rescues import Rescue
@@ -27,7 +26,7 @@ from viewer.tools.photo import PHOTO
 from viewer.tools.reference import REFERENCE
 from viewer.tools.sweep import SWEEP, SweepQuestion
 
-DENSE = Overrides(method={"field": "dense", "sampler": "proposal"}, field={"resolution": 16})
+DENSE = replace(TINY, method={"field": "dense", "sampler": "stratified"}, field={"resolution": 16})
 
 
 def go(session, n=2):
