@@ -83,6 +83,19 @@ def test_training_goes_on_with_batches_that_fit_and_says_so_once(gpu):
     assert trainer.step().n_samples > 1 << 15 and trainer.notes == [note]
 
 
+@pytest.mark.parametrize(("field", "sampler"), [("mlp", "hierarchical"), ("dense", "occupancy"), ("ngp-t", "proposal")])
+def test_every_method_stays_within_what_there_is(field, sampler, gpu):
+    trainer = trainer_for(field, sampler, target_samples=1 << 15, max_rays=1 << 12)
+    trainer.step()
+    room = 16 * MB
+    with gpu.limited_to(gpu.bytes_held() + room), gpu.peak_of() as peak:
+        trainer._memory._n_steps = 0
+        for _ in range(3):
+            assert trainer.step().n_samples > 100
+        assert bool(picture(trainer, 48).isfinite().all())
+    assert 0 < peak[0] <= room
+
+
 def test_views_are_measured_where_their_comparison_does_not_fit(gpu, monkeypatch):
     trainer = trainer_for()
     views = trainer.dataset.test.spread(1)
