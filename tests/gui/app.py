@@ -119,7 +119,7 @@ class App:
     def __init__(self, process: subprocess.Popen, folder: Path, log: Path, display: str, cache: Path):
         self.process, self.folder, self._log, self._display = process, folder, log, display
         self.cache = cache
-        self._read = 0
+        self._read, self._printed = 0, 0
         self._last: dict = {}
 
     def end(self) -> None:
@@ -235,6 +235,7 @@ class App:
         self.click("march.back")
         self.key("r")
         self.wait_for(lambda s: not s["toasts"], "toasts to go")
+        self._printed += len(self.output())
 
     def settled_widget(self, name: str) -> tuple[int, int, int, int]:
         """Where a widget comes to rest: one that has just appeared may still move."""
@@ -316,7 +317,8 @@ class App:
 
     def close(self) -> None:
         """Close the window as a window manager does when its close button is clicked."""
-        window = self.xdotool("search", "--onlyvisible", "--name", "Firstlight").split()[0]
+        mine = ("--all", "--pid", self.process.pid, "--name", "Firstlight")  # the shared window may be open below it
+        window = self.xdotool("search", "--onlyvisible", *mine).split()[0]
         ask_to_close(self._display, int(window))
 
     def xdotool(self, *arguments: object) -> str:
@@ -327,7 +329,8 @@ class App:
         return done.stdout
 
     def output(self) -> str:
-        return (self.folder / "output.txt").read_text()
+        """What the program has printed, since `put_back` if that was called."""
+        return (self.folder / "output.txt").read_text()[self._printed :]
 
 
 class _ClientMessage(ctypes.Structure):
