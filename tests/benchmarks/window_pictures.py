@@ -21,7 +21,7 @@ _PROPOSAL = 3
 
 _PICTURES = (
     "window.png", "occupancy.png", "scene.png", "inspector.png", "thresholds_compared.png", "images.png", "method.png",
-    "proposal_ray.png",
+    "proposal_ray.png", "flight.png",
 )  # fmt: skip
 
 _NOWHERE = (530, 18)
@@ -62,6 +62,11 @@ def main(folder: Path) -> None:
             _keep(app, folder / "thresholds_compared.png")
             app.click("compare.what.off")
             app.click("march.back")
+            _plan_flight(app)
+            _keep(app, folder / "flight.png", _LEFT)
+            app.click("panels")
+            app.click("panels.flight")
+            app.key("Escape", "r")
             app.bring("images", "images.view.0")
             _stand_still(app, _LOWER)
             _keep(app, folder / "images.png", _LOWER)
@@ -106,6 +111,17 @@ def _compare_thresholds(app: App) -> None:
     app.bring("compare", "compare.what.settings")
     app.click("compare.what.settings")
     app.wait_for_picture("both pictures")
+
+
+def _plan_flight(app: App) -> None:
+    """Place keys around the scene, keep a view, and look at the path from outside."""
+    for _ in range(5):
+        app.key("k")
+        app.drag("picture", 100, 8)
+    app.click("flight.keep")
+    app.drag("picture", 40, 14)
+    app.xdotool("click", "--repeat", 8, "--delay", 60, 5)
+    app.wait_for_picture("the path from outside")
 
 
 def _stand_still(app: App, part: tuple[int, int, int, int]) -> None:

@@ -36,11 +36,11 @@ def test_it_sees_what_a_pinhole_at_its_place_sees():
     pinhole = camera(size=64)
     ys, xs = torch.meshgrid(torch.arange(8, 56, 8), torch.arange(8, 56, 8), indexing="ij")
     directions = generate_rays(pinhole).rays_d.view(64, 64, 3)[ys, xs]
-    rays = panorama_rays(Panorama(pinhole.c2w, 2000, 1000), torch.arange(2_000_000)).rays_d
+    rays = panorama_rays(Panorama(pinhole.c2w, 1000, 500), torch.arange(500_000)).rays_d
     nearest = (directions.reshape(-1, 3) @ rays.T).argmax(1)
     seen_x, seen_y = image_points(pinhole, rays[nearest])
-    torch.testing.assert_close(seen_x.view(6, 6), xs + 0.5, atol=0.2, rtol=0.0)
-    torch.testing.assert_close(seen_y.view(6, 6), ys + 0.5, atol=0.2, rtol=0.0)
+    torch.testing.assert_close(seen_x.view(6, 6), xs + 0.5, atol=0.4, rtol=0.0)
+    torch.testing.assert_close(seen_y.view(6, 6), ys + 0.5, atol=0.4, rtol=0.0)
 
 
 def test_two_eyes_stand_apart_at_a_right_angle_to_where_they_look_and_the_left_one_is_above():

@@ -46,6 +46,7 @@ class VideoCard(Card):
         self._status, self._frame = Status(), None
         with self._row("File"):
             dpg.add_input_text(tag="video.file", default_value="flight.mp4", width=px(256))
+            self._context.inputs.append("video.file")
             known = ", ".join(suffix for suffix in FILMS if suffix)
             tooltip("video.file", f"A new file ({known}), or a folder for PNGs, a name without suffix.", style)
         with self._row("Size"):
