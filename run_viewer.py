@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib import import_module
+from threading import Thread
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -103,6 +105,12 @@ def check_method(method: MethodFlags, network: FieldFlags, sampling: SamplerFlag
         from core.training import methods
 
         methods.check_method(method, network, sampling)
+
+
+def compile_beside() -> None:
+    """Begin to compile what kernels need on a first start, while this thread imports torch."""
+    ahead = partial(import_module, "core.kernels.runtime.loading")
+    Thread(target=lambda: ahead().precompile_header(), name="compiler", daemon=True).start()
 
 
 def engine(device: Device, backend: Backend, check_gpu: bool) -> str:

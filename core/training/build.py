@@ -268,7 +268,6 @@ def is_snapshot(path: str) -> bool:
 def rehearse(trainer: Trainer) -> None:
     """Compile or load the kernels for rendering and training, so that the first ones aren't slow; a scene that can't be
     rendered or trained on fails here."""
-    trainer.rehearse()
     camera = trainer.dataset.train.cameras[0].resized(16, 16).to(trainer.device)
     background = camera.c2w.new_ones(3)
-    render_image(trainer.field, trainer.sampler, camera, trainer.settings.march, background)
+    trainer.rehearse(lambda: render_image(trainer.field, trainer.sampler, camera, trainer.settings.march, background))

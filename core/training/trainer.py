@@ -2,8 +2,9 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -28,12 +29,10 @@ from core.training.gradients import find_gradients
 from core.training.grid_upkeep import GridUpkeep
 from core.training.model import Model, under
 from core.training.optimizer import Adam
+from core.training.rehearsal import N_REHEARSED, rehearse
 from core.training.rollback import LastGood, SavedState
 from core.training.schedule import entropy_share, learning_rate
 from core.training.stats import TrainStats, to_numbers
-
-_REHEARSED = 64
-"""Rays and cells with which kernels are compiled or loaded before the first step."""
 
 _SLOWER = 0.5
 """The learning rate is multiplied by this when training goes back from a value that was not finite."""
@@ -135,20 +134,16 @@ class Trainer:
         self.seconds += seconds
         return TrainStats(self.step_count, value, n_rays, n_marched, n_samples, seconds)
 
-    def rehearse(self) -> None:
-        """Compile the kernels: run a small step and a grid update without keeping their results.
-
-        What fields and samplers keep outside their buffers isn't restored.
-        """
-        kept = [(buffer, buffer.clone()) for module in self._model.parts.values() for buffer in module.buffers()]
-        generator = torch.Generator(self.device).manual_seed(self.seed)
+    def rehearse(self, *others: Callable[[], object]) -> None:
+        """Compile the kernels: run a small step and a grid update without keeping their results, and on a CPU beside
+        them `others`, which only read the model. See `core.training.rehearsal`."""
+        one, two = (torch.Generator(self.device).manual_seed(self.seed) for _ in range(2))
+        step = partial(self._find_gradients, min(N_REHEARSED, self.n_rays(1.0)), one)
+        upkeep = partial(self._upkeep.rehearse, self.settings, N_REHEARSED, two)
         try:
-            self._find_gradients(min(_REHEARSED, self.n_rays(1.0)), generator)
-            self._upkeep.rehearse(self.settings, _REHEARSED, generator)
+            rehearse(self._model, self.dataset, [step, *others, upkeep])
         finally:
             self._optimizer.drop_gradients()
-            for buffer, value in kept:
-                buffer.copy_(value)
 
     def n_rays(self, fraction: float) -> int:
         """Rays of a step that is to learn from a fraction of the target number of samples."""

@@ -10,6 +10,7 @@ import warp as wp
 from torch import Tensor
 
 from core.kernels.runtime import launch as launching
+from core.kernels.runtime.loading import start_quietly
 from core.kernels.runtime.recorded import OnCuda
 from core.self_check import child, supervise
 from tests.core.kernels.cuda_branch import of_cuda
@@ -72,8 +73,7 @@ def _unwrapped(t: Tensor, *args, **kwargs):
     return _from_torch(as_cpu(t.detach()) if t.device.type == "cuda" else t, *args, **kwargs)
 
 
-with launching._without_stderr():  # it would warn that there is no driver
-    wp.init()
+start_quietly()
 launching._record, launching._stream, wp.from_torch = _record_pretended, lambda device, handle: None, _unwrapped
 wp.is_cuda_available = lambda: True
 wp.get_cuda_driver_version = wp.get_cuda_toolkit_version

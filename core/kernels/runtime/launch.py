@@ -8,7 +8,6 @@ an int: the slice's first index along the split axis, which the kernel adds to t
 import atexit
 import ctypes
 import math
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,26 +18,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from core.kernels.runtime.loading import BLOCK, configure_warp, load_kernel, making_kernels, start_quietly
 from core.kernels.runtime.recorded import OnCpu, OnCuda, check_device
 from core.kernels.runtime.workers import Workers, is_sharing
-from core.process import Configuration, available_cores, limited_to_avx2, when_configured
-
-
-@contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Discard what native code writes to the process's standard error."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # a program without a console has no standard error
-        yield
-        return
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+from core.process import Configuration, available_cores, when_configured
 
 
 @cache
@@ -47,16 +30,13 @@ def start_warp() -> None:
     with making_kernels:
         if torch.cuda.is_available():
             wp.init()
-        else:  # else Warp would warn at every start that there is no CUDA driver; `doctor` reports it on request
-            with _without_stderr():
-                wp.init()
+        else:
+            start_quietly()
 
 
 T = TypeVar("T")
 
 _workers: Workers | None = None
-making_kernels = threading.RLock()
-"""Held while Warp initialises, and while a kernel is made, compiled or loaded: none is thread-safe in Warp."""
 _n_threads = 1  # until the process is configured: importing starts no threads
 
 
@@ -85,10 +65,7 @@ def set_threads(n: int) -> None:
 
 def _configure(configuration: Configuration) -> None:
     """Configure torch, Warp and the pool; see `core.process.configure`."""
-    wp.config.log_level = wp.LOG_ERROR
-    if limited_to_avx2() and wp.config.cpu_compiler_flags is not None:
-        flags = ("-target-cpu x86-64-v3" if x == "-march=native" else x for x in wp.config.cpu_compiler_flags.split())
-        wp.config.cpu_compiler_flags = " ".join(flags)
+    configure_warp()
     if configuration.torch_threads is not None:
         torch.set_num_threads(configuration.torch_threads)
     # Gradients of saturated colours are denormal, and ten times as slow; threads started from now on inherit this.
@@ -168,7 +145,7 @@ def launch(
     split_axis: int = 0,
     grain: int = 1 << 12,
     slices_a_thread: int = 1,
-    block: int = 256,
+    block: int = BLOCK,
 ) -> None:
     """Run `kernel` over the index space `dim`, whose axes are those of its `wp.tid()`.
 
@@ -229,14 +206,15 @@ def _record(kernel: wp.Kernel, dim: tuple[int, ...], inputs: list, device: torch
     alias = f"cuda:{device.index}" if device.type == "cuda" else "cpu"
     for i, value in enumerate(inputs):
         check_device(kernel, i, value, device.type == "cuda")
-    with making_kernels:  # the first launch initialises Warp, and compiles or loads the kernel
-        if _tell_loading is not None:
-            _tell_loading(kernel.key)
-        start_warp()
+    if _tell_loading is not None:
+        _tell_loading(kernel.key)
+    start_warp()
+    load_kernel(kernel, alias, block)
+    with making_kernels:
         arguments = [_as_warp(x, arg.type) for x, arg in zip(inputs, kernel.adj.args[1:], strict=True)]
         command = wp.launch(kernel, dim, [0, *arguments], device=alias, record_cmd=True, block_dim=block)
-        if _tell_loading is not None:
-            _tell_loading(None)
+    if _tell_loading is not None:
+        _tell_loading(None)
     assert isinstance(command, wp.Launch)  # which `record_cmd` returns
     return OnCuda(command) if device.type == "cuda" else OnCpu(command)
 
