@@ -171,6 +171,7 @@ class View:
         from core.commands.doctor import require_display
 
         require_display(self.dataset)
+        compile_beside()
         from core.kernels.runtime.device import choose_device
         from core.training.build import Overrides, is_snapshot, refuse_for_snapshot
         from viewer.session.session import LocalSession
@@ -207,6 +208,7 @@ class Train:
         reading = ReadOptions(**self.reading)
         check_method(self.method, self.network, self.sampling)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
+        compile_beside()
         from core.commands.train import train_and_report
         from core.training.build import Overrides
 

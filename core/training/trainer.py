@@ -141,7 +141,7 @@ class Trainer:
         step = partial(self._find_gradients, min(N_REHEARSED, self.n_rays(1.0)), one)
         upkeep = partial(self._upkeep.rehearse, self.settings, N_REHEARSED, two)
         try:
-            rehearse(self._model, self.dataset, [step, *others, upkeep])
+            rehearse(self._model, [step, *others, upkeep])
         finally:
             self._optimizer.drop_gradients()
 
