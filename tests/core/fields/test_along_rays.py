@@ -207,7 +207,7 @@ def test_the_readmes_functions_give_the_trainers_image():
     for _ in range(5):
         trainer.step()
     view = camera(size=16)
-    names = {"trainer": trainer, "camera": view, "torch": torch}
+    names = {"trainer": trainer, "camera": view, "torch": torch, "white": torch.ones(3)}
     exec(python_block("rgb_sigma_fn"), names)
     expected = render_image(trainer.field, trainer.sampler, view, trainer.settings.march, WHITE).colors
     torch.testing.assert_close(names["pixels"].colors.detach(), expected.view(-1, 3), rtol=0.0, atol=2e-3)
