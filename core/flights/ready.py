@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from core.config.types import Box
 from core.flights.path import CameraPath, Key, pose_values
@@ -152,7 +153,7 @@ def _circle(centre: np.ndarray, arm: np.ndarray, up: np.ndarray, forward: np.nda
     """Keys around `centre`, the first at `arm` from it and looking `forward`; the others are turned about `up`."""
     keys = []
     for angle in 2.0 * math.pi / CIRCLE_KEYS * np.arange(CIRCLE_KEYS):
-        place, ahead = (_turned(vector, up, angle) for vector in (arm, forward))
+        place, ahead = Rotation.from_rotvec(angle * up).apply(np.stack([arm, forward]))
         keys.append(_key(centre + place, ahead, up, fov))
     return CameraPath(tuple(keys), closed=True, up=(float(up[0]), float(up[1]), float(up[2])))
 
@@ -164,12 +165,6 @@ def _key(place: np.ndarray, forward: np.ndarray, up: np.ndarray, fov: float) -> 
     c2w = np.eye(4)
     c2w[:3] = np.stack([right, np.cross(back, right), back, place], axis=1)
     return Key(pose_values(c2w), fov)
-
-
-def _turned(vector: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:
-    """A vector turned about a unit axis (Rodrigues)."""
-    along = (vector @ axis) * axis
-    return along + math.cos(angle) * (vector - along) + math.sin(angle) * np.cross(axis, vector)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

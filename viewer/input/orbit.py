@@ -141,6 +141,11 @@ def photo_view(scene: SceneInfo, photo: PhotoId) -> OrbitCamera:
     return at_view(cameras[photo.index], float(fov_y[photo.index]), _center(scene), scene.up)
 
 
+def pose_view(scene: SceneInfo, pose: Pose) -> OrbitCamera:
+    """A camera at a pose in a scene."""
+    return at_view(np.reshape(pose.c2w, (4, 4)), pose.fov_y, _center(scene), scene.up)
+
+
 def home_view(scene: SceneInfo) -> int:
     """The index of the training view to start at: for an object the one whose elevation is closest to 25 degrees, for a
     place (a scene of several levels) the medoid of all cameras."""

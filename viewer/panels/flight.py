@@ -6,14 +6,13 @@ from contextlib import suppress
 from typing import Any
 
 import dearpygui.dearpygui as dpg
-import numpy as np
 
 from core.errors import FirstlightError
 from core.flights.album import Bookmark
 from core.flights.files import load_album, save_album
 from core.flights.formats import PATH_FORMATS
 from core.flights.ready import READY
-from viewer.input.orbit import at_view, surroundings_of
+from viewer.input.orbit import pose_view, surroundings_of
 from viewer.picture.export.thumbnail import thumbnail_of
 from viewer.protocol.frames import Frame
 from viewer.protocol.requests import Pose
@@ -212,8 +211,7 @@ class FlightPanel(Panel):
         state, scene = self._context.state, self._context.session.status.scene
         if pose is None or scene is None:
             return
-        centre = 0.5 * (np.asarray(scene.box[:3], np.float64) + np.asarray(scene.box[3:], np.float64))
-        camera = at_view(np.reshape(pose.c2w, (4, 4)), pose.fov_y, centre, scene.up)
+        camera = pose_view(scene, pose)
         state.place(camera, time=pose.time)
         self._placed = camera
 

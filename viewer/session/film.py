@@ -16,11 +16,13 @@ from core.commands.progress import Bar, progress_bars
 from core.config.flags import parse_size
 from core.errors import FirstlightError
 from core.films import kind_of
+from core.flights.album import Album
 from core.flights.files import load_album
 from core.flights.path import CameraPath, lasting
 from core.flights.ready import READY
 from core.kernels.runtime.device import choose_device
 from core.training.snapshot import load_snapshot, read_album
+from core.training.trainer import Trainer
 from viewer.input.orbit import surroundings_of
 from viewer.picture.export import screenshots
 from viewer.picture.export.film import FPS, FilmOrder, FilmProgress, film_parts
@@ -76,48 +78,54 @@ def film_snapshot(
     size = parse_size(flags.size) if flags.size else None
     if flags.time is not None and not 0.0 <= flags.time <= 1.0:
         raise ValueError(f"--time must be a number from 0 to 1, got {flags.time:g}")
-    optics, view = Optics(**flags.optics), ViewSettings(**flags.view)
-    metadata = screenshots.read_metadata(flags.like) if flags.like else None
-    album = load_album(flags.path) if flags.path.lower().endswith(".json") else None
-    if album is None and flags.path not in (*READY, VIEWS, KEPT):
-        known = ", ".join((*READY, VIEWS, KEPT))
-        raise ValueError(f"--path must be a file (.json) or one of {known}, got {flags.path}")
-    if flags.path == KEPT:
-        album = read_album(snapshot)
+    Optics(**flags.optics), ViewSettings(**flags.view)  # values out of range are errors before anything is opened
+    like = screenshots.request_from(screenshots.read_metadata(flags.like)).view if flags.like else None
+    album = _album_of(flags.path, snapshot)
     trainer = load_snapshot(snapshot, choose_device(device), own_field=own_field)
     scene = describe(trainer)
-    path = None if flags.path == VIEWS else _path_of(flags, album.path if album else None, scene, view)
-    if metadata is not None:
-        like = screenshots.request_from(metadata).view
-        march, view, other = like.march, replace(like.view, **flags.view), like.other
-        if like.runs:
-            raise ValueError(
-                "--compare run needs a former run, and a snapshot keeps one alone: take another screenshot"
-            )
-    else:
-        march, other = trainer.settings.march, None
-        view = replace(ViewSettings(background=scene.background), **flags.view)
-    if view.compare in (Compare.SETTINGS, Compare.RUN) and other is None:
-        raise ValueError(f"--compare {view.compare.value} needs --like a screenshot that compares two settings")
-    width, height = size or _size(path, scene)
-    time_given = flags.time if scene.times is not None else None
     if flags.time is not None and scene.times is None:
         raise ValueError(f"--time goes with a scene that moves, and nothing moves in {scene.name}: leave it")
-    pose = Pose(tuple(np.eye(4).ravel().tolist()), 1.0, time_given)
-    request = ViewRequest(
-        pose, width, height, replace(march, **flags.thresholds), view, False, 0, other=other, optics=optics
-    )  # fmt: skip
-    own_times = path is not None and any(key.time is not None for key in path.keys)
-    if path is not None and own_times and flags.time is not None:
-        path = replace(path, keys=tuple(replace(key, time=flags.time) for key in path.keys))
+    path = None if flags.path == VIEWS else _path_of(flags, album.path if album else None, scene)
+    request = _request_of(flags, like, trainer, scene, size or _size(path, scene))
+    timed = path is not None and any(key.time is not None for key in path.keys)
+    runs = scene.times is not None and flags.time is None and not timed
+    fps = flags.fps or (path.fps if path else None) or FPS
     order = FilmOrder(
-        output, request, path, tuple(flags.modes), flags.separate, flags.fps or (path.fps if path else None) or FPS,
-        flags.motion_blur, scene.times is not None and flags.time is None and not own_times, flags.seconds,
+        output, request, path, tuple(flags.modes), flags.separate, fps, flags.motion_blur, runs, flags.seconds
     )  # fmt: skip
     return _made(order, trainer, scene)
 
 
-def _made(order: FilmOrder, trainer, scene: SceneInfo) -> tuple[list[Path], FilmProgress]:
+def _album_of(path: str, snapshot: str) -> Album | None:
+    """The album that a path's name stands for; None: it has none, but is made for the scene."""
+    if path.lower().endswith(".json"):
+        return load_album(path)
+    if path == KEPT:
+        return read_album(snapshot)
+    if path not in (*READY, VIEWS):
+        known = ", ".join((*READY, VIEWS, KEPT))
+        raise ValueError(f"--path must be a file (.json) or one of {known}, got {path}")
+    return None
+
+
+def _request_of(
+    flags: FilmFlags, like: ViewRequest | None, trainer: Trainer, scene: SceneInfo, size: tuple[int, int]
+) -> ViewRequest:
+    """What each frame shows; its pose has the scene's time alone."""
+    pose = Pose(tuple(np.eye(4).ravel().tolist()), 1.0, flags.time)
+    if like is None:
+        view = ViewSettings(background=scene.background)
+        like = ViewRequest(pose, *size, trainer.settings.march, view, moving=False, serial=0)
+    if like.runs:
+        raise ValueError("--compare run needs a former run, and a snapshot keeps one alone: take another screenshot")
+    view = replace(like.view, **flags.view)
+    if view.compare in (Compare.SETTINGS, Compare.RUN) and like.other is None:
+        raise ValueError(f"--compare {view.compare.value} needs --like a screenshot that compares two settings")
+    march, optics = replace(like.march, **flags.thresholds), replace(like.optics, **flags.optics)
+    return ViewRequest(pose, *size, march, view, moving=False, serial=0, other=like.other, optics=optics)
+
+
+def _made(order: FilmOrder, trainer: Trainer, scene: SceneInfo) -> tuple[list[Path], FilmProgress]:
     progress, console = FilmProgress(0, 1), Console(stderr=True)
     with progress_bars(console) as bars, _interrupts() as interrupted:
         bar, began = Bar(bars, "filming"), time.perf_counter()
@@ -155,14 +163,18 @@ def _interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _path_of(flags: FilmFlags, path: CameraPath | None, scene: SceneInfo, view: ViewSettings) -> CameraPath:
+def _path_of(flags: FilmFlags, path: CameraPath | None, scene: SceneInfo) -> CameraPath:
     """The path to fly, in the time and with the field of view that the command line asks for."""
     if path is None:
         path = READY[flags.path].make(surroundings_of(scene))
     if not path.keys:
-        raise FirstlightError("the snapshot keeps no camera path: name a file (.json) or a ready path")
+        raise FirstlightError(f"{flags.path} has no camera path: name a file (.json) or a ready path")
+    keys = path.keys
     if "fov" in flags.view:
-        path = replace(path, keys=tuple(replace(key, fov_y=math.radians(view.fov)) for key in path.keys))
+        keys = tuple(replace(key, fov_y=math.radians(flags.view["fov"])) for key in keys)
+    if flags.time is not None:
+        keys = tuple(replace(key, time=flags.time) for key in keys)
+    path = replace(path, keys=keys)
     return path if flags.seconds is None else lasting(path, flags.seconds)
 
 

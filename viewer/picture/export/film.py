@@ -155,7 +155,9 @@ def _views_in_turn(order: FilmOrder, scene: SceneInfo) -> list[FilmFrame]:
     for i in range(n_frames):
         photo = PhotoId(Split.TRAIN, i * scene.n_train // n_frames)
         pose = Pose(pose_values(scene.cameras[photo.index]), float(scene.camera_fov_y[photo.index]))
-        frames.append(FilmFrame((replace(pose, time=scene.time_of(photo)),), photo))
+        time, own = order.request.pose.time, scene.time_of(photo)
+        still = time is None or time == own
+        frames.append(FilmFrame((replace(pose, time=own if still else time),), photo if still else None))
     return frames
 
 
