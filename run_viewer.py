@@ -107,8 +107,10 @@ def check_method(method: MethodFlags, network: FieldFlags, sampling: SamplerFlag
         methods.check_method(method, network, sampling)
 
 
-def compile_beside() -> None:
-    """Begin to compile what kernels need on a first start, while this thread imports torch."""
+def begin(dataset: str) -> None:
+    """Say what is being opened, and begin to compile what kernels need on a first start: this thread is going to import
+    torch, which takes a second or two."""
+    print(f"opening {dataset}", flush=True)
     ahead = partial(import_module, "core.kernels.runtime.loading")
     Thread(target=lambda: ahead().precompile_header(), name="compiler", daemon=True).start()
 
@@ -171,7 +173,7 @@ class View:
         from core.commands.doctor import require_display
 
         require_display(self.dataset)
-        compile_beside()
+        begin(self.dataset)
         from core.kernels.runtime.device import choose_device
         from core.training.build import Overrides, is_snapshot, refuse_for_snapshot
         from viewer.session.session import LocalSession
@@ -208,7 +210,7 @@ class Train:
         reading = ReadOptions(**self.reading)
         check_method(self.method, self.network, self.sampling)
         seconds = 60.0 if self.seconds is None and self.steps is None else self.seconds
-        compile_beside()
+        begin(self.dataset)
         from core.commands.train import train_and_report
         from core.training.build import Overrides
 

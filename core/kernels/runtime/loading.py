@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import warp as wp
+from warp._src import context
 
 from core.kernels.runtime.cpp import build_options
 from core.process import limited_to_avx2
@@ -74,7 +75,7 @@ def load_kernel(kernel: wp.Kernel, alias: str, block: int) -> None:
     with making_kernels:
         lock = _modules.setdefault(kernel.module, threading.Lock())
     # by thread, as Warp keeps them: see `_get_or_create_pch_dir` in `warp/_src/context.py` of Warp 1.19.0
-    wp._src.context.runtime._pch_dirs.setdefault(threading.get_ident(), _header_folder())
+    context.runtime._pch_dirs.setdefault(threading.get_ident(), _header_folder())
     with lock, nullcontext() if _has_header() else _compiling_first:
         wp.force_load(alias, [kernel.module], block)
 
@@ -85,7 +86,7 @@ def precompile_header() -> None:
     configure_warp()
     start_quietly()
     wp.get_module(__name__).options["extra_build_options"] = build_options([])  # another header else
-    if not wp.is_cuda_available() and not any(Path(wp.config.kernel_cache_dir).iterdir()):
+    if not wp.is_cuda_available() and not os.listdir(wp.config.kernel_cache_dir):
         load_kernel(_nothing, "cpu", BLOCK)
 
 
@@ -98,6 +99,8 @@ def _header_folder() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="firstlight_headers_")
 
 
-@wp.kernel(enable_backward=False)
-def _nothing():
+def _make_nothing() -> None:
     wp.tid()
+
+
+_nothing = wp.Kernel(_make_nothing, key="nothing", options={"enable_backward": False})
