@@ -47,10 +47,11 @@ class FlightPanel(Panel):
         self._placed: Any = None
         style = context.style
         with ui.group(horizontal=True):
-            with ui.child_window(width=-style.px(LIST_WIDTH + 12), border=False):
+            with ui.child_window(width=-style.px(LIST_WIDTH + 12), border=False, horizontal_scrollbar=True):
                 self._build_player()
                 self._timeline = TimelineBar("flight.timeline", style, self._scrub)
                 context.handles.append("flight.timeline")
+                self._build_ticks()
                 self._keys = KeyEditor(context, lambda: self._draft, self._edit)
                 self._build_files()
             with ui.child_window(width=-1, border=False):
@@ -75,6 +76,9 @@ class FlightPanel(Panel):
             )  # fmt: skip
             tooltip("flight.seconds", "Duration of the whole flight.", style)
             self._context.inputs.append("flight.seconds")
+
+    def _build_ticks(self) -> None:
+        with ui.group(horizontal=True, horizontal_spacing=self._context.style.px(6)):
             self._tick("closed", "Closed", "Return to the first key.", self._setter("closed"))
             self._tick("even", "Even speed", "The same speed everywhere; else each key has its time.", self._set_even)
             self._tick("ease", "Ease", "Speed up at the start and slow down at the end.",
@@ -86,11 +90,11 @@ class FlightPanel(Panel):
         px = style.px
         with ui.group(horizontal=True, horizontal_spacing=px(6)):
             labels = [ready.label for ready in READY.values()]
-            dpg.add_combo(labels, tag="flight.ready", width=px(104), default_value="Ready path",
+            dpg.add_combo(labels, tag="flight.ready", width=px(96), default_value="Ready path",
                           callback=lambda _, label: self._make_ready(label))  # fmt: skip
             tips = "\n".join(f"{ready.label}: {ready.sentence}" for ready in READY.values())
             tooltip("flight.ready", tips, style)
-            dpg.add_input_text(tag="flight.file", default_value=FILE, width=px(180))
+            dpg.add_input_text(tag="flight.file", default_value=FILE, width=px(96))
             tooltip("flight.file", "A camera path of ours, of nerfstudio or of instant-ngp (.json).", style)
             self._context.inputs.append("flight.file")
             button("Open", style, self._open, "Read a path from this file, of any of these programs.",
@@ -99,9 +103,9 @@ class FlightPanel(Panel):
                    tag="flight.save")  # fmt: skip
             formats = {kind.label: name for name, kind in PATH_FORMATS.items()}
             self._formats = formats
-            dpg.add_combo(list(formats), tag="flight.format", width=px(104), default_value=next(iter(formats)))
+            dpg.add_combo(list(formats), tag="flight.format", width=px(96), default_value=next(iter(formats)))
             tooltip("flight.format", "The program whose format Save writes.", style)
-            dpg.add_text("", tag="flight.problem", color=DIM)
+        dpg.add_text("", tag="flight.problem", color=DIM)
 
     def _tick(self, name: str, text: str, tip: str, change: Callable[[bool], object]) -> None:
         item = dpg.add_checkbox(label=text, tag=f"flight.{name}", callback=lambda _, on: change(on))

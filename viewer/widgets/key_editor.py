@@ -27,13 +27,13 @@ class KeyEditor:
         style = context.style
         with ui.group(show=False) as self._group:
             with ui.group(horizontal=True, horizontal_spacing=style.px(6)):
-                self._title = dpg.add_text("")
                 for axis, name in enumerate("xyz"):
-                    self._number(name, lambda value, axis=axis: draft().move_key(axis, value), 62)
-                self._number("fov", lambda value: draft().change_key(fov_y=math.radians(value)), 52)
-                self._number("hold", lambda value: draft().change_key(hold=value), 46)
+                    self._number(name, lambda value, axis=axis: draft().move_key(axis, value), 54)
+                self._number("fov", lambda value: draft().change_key(fov_y=math.radians(value)), 44)
+                self._number("hold", lambda value: draft().change_key(hold=value), 38)
                 self._time = self._number("time", lambda value: draft().change_key(time=value), 46)
             with ui.group(horizontal=True, horizontal_spacing=style.px(6)):
+                self._title = dpg.add_text("")
                 button("Set to view", style, self._place, "Move the key to the picture's view.", tag="flight.key.set")
                 button("Earlier", style, lambda: draft().reorder_key(-1), "Exchange it with the key before.")
                 button("Later", style, lambda: draft().reorder_key(1), "Exchange it with the key behind.")
