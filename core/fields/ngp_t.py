@@ -129,5 +129,5 @@ FIELD = FieldKind(
     NGPTimeSettings,
     NGPTimeField,
     "One hash grid for what stands still, and three more, of two axes and time each, for what moves.",
-    "About 9,000 multiply-adds and four hash grids per sample; trains in a minute or two.",
+    "About 6,000 multiply-adds and four hash grids per sample on a CPU; trains in a minute or two.",
 )
