@@ -31,7 +31,7 @@ _FIRST_ROUND = {"cpu": 1 << 14, "cuda": 1 << 20}
 _WORTH_A_THREAD = 1 << 12
 """Rays of a picture that are worth a thread of their own and its launches."""
 
-_IMAGE_CHUNK = {"cpu": 1 << 16, "cuda": 1 << 17}
+_IMAGE_CHUNK = {"cpu": 1 << 15, "cuda": 1 << 17}
 """Rays of a picture that are rendered at a time, at most; on CUDA fewer where these don't fit in its memory."""
 
 
