@@ -78,7 +78,8 @@ def film_snapshot(
     size = parse_size(flags.size) if flags.size else None
     if flags.time is not None and not 0.0 <= flags.time <= 1.0:
         raise ValueError(f"--time must be a number from 0 to 1, got {flags.time:g}")
-    Optics(**flags.optics), ViewSettings(**flags.view)  # values out of range are errors before anything is opened
+    Optics(**flags.optics)  # values out of range are errors before anything is opened
+    ViewSettings(**flags.view)
     like = screenshots.request_from(screenshots.read_metadata(flags.like)).view if flags.like else None
     album = _album_of(flags.path, snapshot)
     trainer = load_snapshot(snapshot, choose_device(device), own_field=own_field)
