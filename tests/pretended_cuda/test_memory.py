@@ -23,7 +23,7 @@ def trainer_for(field="ngp", sampler="stratified", dataset=None, **training):
     return new_trainer(dataset or dataset_for(field), "cuda", 0, method)
 
 
-def picture(trainer, size=96):
+def picture(trainer, size=64):
     camera = trainer.dataset.test.cameras[0].resized(size, size).to("cuda")
     return render_image(
         trainer.field, trainer.sampler, camera, trainer.settings.march, torch.ones(3, device="cuda")
@@ -48,7 +48,7 @@ def test_a_picture_takes_no_more_memory_than_there_is_and_is_the_same(field, sam
 def test_pieces_of_pictures_grow_where_there_is_room(gpu):
     trainer = trainer_for()
     picture(trainer)
-    assert gpu_memory.fitting_of(trainer.sampler).n > 96 * 96
+    assert gpu_memory.fitting_of(trainer.sampler).n > 64 * 64
 
 
 def test_the_most_memory_in_use_is_known_though_pieces_are_measured(gpu):

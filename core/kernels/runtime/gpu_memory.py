@@ -20,8 +20,9 @@ SHARE = 0.6
 """The share of the memory that is left which one piece of work may take: others need some, and free memory lies in
 fragments."""
 
-_FIRST, _FEWEST = 1 << 13, 1 << 6
-"""Rays of the first piece of a kind of work, and of the smallest that is tried."""
+_FIRST, _FEWEST = 1 << 11, 1 << 6
+"""Rays of the first piece of a kind of work, and of the smallest that is tried. The first fits with any method: where a
+driver moves what doesn't fit to the computer's memory, nothing is refused, and everything is slow."""
 
 _GROWTH = 8
 """How many times as large as the last piece the next may be."""
