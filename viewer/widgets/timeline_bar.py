@@ -1,5 +1,6 @@
 """The timeline of a flight as a drawing: times, keys that are dragged, holds, and where the flight is."""
 
+import math
 from collections.abc import Callable
 
 import dearpygui.dearpygui as dpg
@@ -26,9 +27,8 @@ class TimelineBar:
         self._tag, self._style, self._scrub = tag, style, scrub
         self._shown: tuple = ()
         self._grabbed: int | None = None
-        self._held = False
-        ui_list = ui.drawlist(style.px(100), style.px(HEIGHT), tag=tag)
-        with ui_list:
+        self._held, self._pressed_at = False, 0.0
+        with ui.drawlist(style.px(100), style.px(HEIGHT), tag=tag):
             self._layer = dpg.add_draw_layer()
 
     def update(self, draft: FlightDraft, width: int) -> None:
@@ -71,7 +71,7 @@ class TimelineBar:
             self._scrub(line.seconds_at(x))
         elif self._grabbed > 0 and abs(x - self._pressed_at) > self._style.px(3):
             draft.drag_key(self._grabbed, line.dragged_to(x))
-            self._pressed_at = -1e9  # it is a drag from now on
+            self._pressed_at = -math.inf  # it is a drag from now on
 
     def _draw(self, draft: FlightDraft, flight: Flight | None, line: Timeline) -> None:
         px, parent = self._style.px, self._layer
