@@ -14,7 +14,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from tests.gui.app import App, running, virtual_screen
+from tests.gui.app import App
+from tests.gui.start import running, virtual_screen
 
 WIDTH = 960
 """Pixels; the screen is wider."""

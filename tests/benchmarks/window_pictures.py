@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.gui.app import App, running, virtual_screen
+from tests.gui.app import App
+from tests.gui.start import running, virtual_screen
 
 _TRAINED, _SHORT = 40.0, 25.0
 """Seconds of training before the pictures are taken."""

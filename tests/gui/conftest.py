@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gui.app import SMALL_NETWORK, App, start_app, start_small_app, virtual_screen
+from tests.gui.app import App
+from tests.gui.start import SMALL_NETWORK, start_app, start_small_app, virtual_screen
 
 TOOLS = {"Xvfb": "the package xvfb", "xdotool": "the package xdotool"}
 

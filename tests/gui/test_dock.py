@@ -1,6 +1,6 @@
 """Panels close and open, a new one joins them, and the window remembers where they are."""
 
-from tests.gui.app import QUICK_DEMO
+from tests.gui.start import QUICK_DEMO
 from tests.readme import python_block
 
 TOY = python_block("class ToyPanel")
@@ -48,7 +48,7 @@ def picture_width(state: dict) -> int:
 
 
 def test_panels_stay_closed_and_open_from_the_menu_and_a_new_one_joins_them(launch, tmp_path):
-    app = launch(*QUICK_DEMO)
+    app = launch("demo")  # as most users first see it
     app.wait_for(lambda s: s["step"] >= 5, "training of the demo")
     picture = app.widget("picture")
     app.click("panels")

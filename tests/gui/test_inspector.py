@@ -7,7 +7,7 @@ from core.config.read_options import ReadOptions
 from core.datasets import open_dataset
 from core.training.build import Overrides, new_trainer
 from core.training.snapshot import save_snapshot
-from tests.gui.app import SMALL_NETWORK
+from tests.gui.start import SMALL_NETWORK
 
 TRIES = 100
 """Clicks within which an answer must arrive."""

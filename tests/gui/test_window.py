@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.gui.app import ROOT
+from tests.gui.start import ROOT
 from viewer.picture.export.screenshots import read_metadata, request_from
 
 
