@@ -18,13 +18,13 @@ def scene(ball):
 @pytest.fixture
 def marches(monkeypatch):
     """Counts the views that are marched."""
-    counted, march = [], render.render_view
+    counted, march = [], render._view_parts
 
-    def render_view(*arguments, **more):
+    def view_parts(*arguments, **more):
         counted.append(arguments)
         return march(*arguments, **more)
 
-    monkeypatch.setattr(render, "render_view", render_view)
+    monkeypatch.setattr(render, "_view_parts", view_parts)
     return counted
 
 
