@@ -1,4 +1,4 @@
-"""Keeps training steps within the GPU's memory, by batches of as many samples as fit."""
+"""Keeps training steps within the GPU's memory, by slices of as many samples as fit."""
 
 import math
 from collections.abc import Callable
@@ -33,8 +33,8 @@ class BatchMemory:
         """A fraction of the target number of samples, at most one that fits."""
         if self._most < fraction * target and not self._told:
             self._told = True
-            fewer = f"about {int(self._most):,} samples instead of {target:,}"
-            self.notes.append(f"The GPU's memory is short: a training step learns from {fewer}.")
+            fewer = f"about {int(self._most):,} of the {target:,} samples of a training step"
+            self.notes.append(f"The GPU's memory is short: {fewer} are learnt from at a time.")
         return min(fraction, self._most / target)
 
     def run(self, step: Callable[[float], T], n_samples: Callable[[T], int]) -> T:

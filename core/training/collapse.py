@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from core.config.march import MarchSettings
+from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.errors import CollapseKind, TrainingCollapsed
 
@@ -12,6 +13,9 @@ _MOST_FRUITLESS_STEPS = 50
 
 _SMALLEST_THRESHOLD = 1e-6
 """Thresholds below this act as none."""
+
+_SLOWER = 0.5
+"""The learning rate is multiplied by this when training goes back from a value that was not finite."""
 
 
 class CollapseWatch:
@@ -43,6 +47,13 @@ class CollapseWatch:
             since,
             ("learning_rate",),
         )
+
+    def gentler(self, settings: TrainSettings) -> TrainSettings:
+        """The settings to go on with from a good state; after a value that was not finite, with a lower rate."""
+        if self.kind is not CollapseKind.NOT_FINITE:
+            return settings
+        lowest = settings_of(TrainSettings)["learning_rate"].low
+        return replace(settings, learning_rate=max(_SLOWER * settings.learning_rate, lowest))
 
     def nothing_to_learn_from(self, grid_is_empty: bool, step: int, march: MarchSettings) -> TrainingCollapsed:
         """The error for a grid without an occupied cell, or for many batches that kept no sample.
@@ -83,8 +94,10 @@ def lower_march_thresholds(march: MarchSettings, densest: float) -> MarchSetting
     """The settings with the alpha and occupancy thresholds divided by ten until a cell clearly passes both.
 
     Args:
-        densest: the cell's density * step; its alpha is 1 - exp(-densest).
+        densest: the cell's density * step; its alpha is 1 - exp(-densest). NaN: the settings stay.
     """
+    if math.isnan(densest):
+        return march
     return replace(
         march,
         occ_thre=_divide_below(march.occ_thre, densest),

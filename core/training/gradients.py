@@ -1,4 +1,4 @@
-"""The gradients of a batch's loss."""
+"""The gradients of the loss of a batch, or of a slice of one."""
 
 import torch
 from torch import Tensor
@@ -9,29 +9,28 @@ from core.rendering.render import Traced, trace_rays
 from core.samplers.occupancy_grid import ObservedField
 from core.training.batches import Batch
 from core.training.model import Model
-from core.training.optimizer import Adam
 
 
-def find_gradients(
+def add_gradients(
     batch: Batch,
     model: Model,
-    optimizer: Adam,
     march: MarchSettings,
     entropy: float,
     step: int,
-    generator: torch.Generator,
+    weight: float,
+    generator: torch.Generator | None,
 ) -> tuple[Tensor, Traced]:
-    """Render a batch, and leave the gradients of its loss in the parameters, in place of those that were there.
+    """Render rays, and add the gradients of their loss to those that the parameters have.
 
     Args:
         entropy: how much the entropy of weights counts in the loss, see `core.kernels.packed.color_loss`.
         step: steps done before.
-        generator: jitters the samples.
+        weight: the loss is multiplied by it.
+        generator: jitters the samples; None places them deterministically.
 
     Returns:
         The mean squared error of the colours, a scalar, and the rendered rays.
     """
-    optimizer.drop_gradients()
     learning_sampler = model.learning_sampler
     if learning_sampler is not None:
         learning_sampler.at_step(step)
@@ -42,5 +41,5 @@ def find_gradients(
     assert loss is not None, "targets are given"
     if learning_sampler is not None:
         loss = loss + learning_sampler.loss(traced.sampled, traced.weights, *batch)
-    loss.backward()
+    (weight * loss).backward()
     return mse_loss(traced.output.colors.detach(), batch.targets), traced

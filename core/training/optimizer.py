@@ -51,16 +51,18 @@ class Adam:
         self._readers = rounded_readers or {}
 
     def tensors(self, parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
-        """The state of parameters with names, as NAME.KEY; none before their first step."""
-        return {
-            f"{name}.{key}": x for name, parameter in parameters.items() for key, x in self.state[parameter].items()
-        }
+        """The state of parameters with names, as NAME.KEY, with their gradients as NAME.grad; neither before there is
+        one."""
+        states = {name: self.state[x] | ({} if x.grad is None else {"grad": x.grad}) for name, x in parameters.items()}
+        return {f"{name}.{key}": x for name, state in states.items() for key, x in state.items()}
 
     def load(self, parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]) -> None:
         """Take the state that `tensors` gave; tensors on the parameters' device become the optimiser's own."""
         for name, parameter in parameters.items():
             state = {key.removeprefix(f"{name}."): x for key, x in tensors.items() if key.startswith(f"{name}.")}
-            self.state[parameter] = {key: x.to(parameter.device) for key, x in state.items()}
+            state = {key: x.to(parameter.device) for key, x in state.items()}
+            parameter.grad = state.pop("grad", None)
+            self.state[parameter] = state
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the next steps; each group multiplies it by its "factor"."""

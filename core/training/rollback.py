@@ -35,6 +35,10 @@ class SavedState:
     def seconds(self) -> float:
         return float(self.counters["seconds"])
 
+    def copies(self) -> dict[str, Tensor]:
+        """Copies of the tensors: loaded ones become the optimiser's own, and the state may be needed again."""
+        return {name: tensor.clone() for name, tensor in self.tensors.items()}
+
 
 class LastGood:
     """Copies the state as training goes on. A copy is pending until enough steps have succeeded after it.

@@ -8,18 +8,20 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class TrainStats:
-    """One step's figures.
+    """The figures of a step, or of a slice of one.
 
     Attributes:
         step: steps done, this one included.
-        loss: mean squared error over the step's pixels.
-        n_rays: rays of the step.
+        stepped: whether the weights changed: the slice completed its batch.
+        loss: mean squared error over the pixels of the batch so far.
+        n_rays: rays of the slice.
         n_marched: samples whose density decided which of them were kept.
         n_samples: samples that were kept and learnt from.
-        seconds: the step's time, the grid's upkeep included.
+        seconds: the slice's time, the step and the grid's upkeep included.
     """
 
     step: int
+    stepped: bool
     loss: float
     n_rays: int
     n_marched: int

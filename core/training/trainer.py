@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from core.config.march import MarchSettings
-from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.datasets.bounds.coverage import Coverage
 from core.datasets.bounds.initial_cells import possible_cells
 from core.datasets.dataset import Dataset
 from core.datasets.residence import views_on, why_on_host
-from core.errors import CollapseKind, FirstlightError, TrainingCollapsed
+from core.errors import FirstlightError, TrainingCollapsed
 from core.fields.base import FieldSettings
 from core.kernels.runtime.gpu_memory import attempt, full
 from core.rendering.render import Traced
@@ -25,17 +24,15 @@ from core.samplers.occupancy import OccupancySettings
 from core.training.batch_memory import BatchMemory
 from core.training.batches import BatchSource, guess_samples_per_ray, restore_generator
 from core.training.collapse import CollapseWatch, lower_march_thresholds
-from core.training.gradients import find_gradients
+from core.training.gradients import add_gradients
 from core.training.grid_upkeep import GridUpkeep
 from core.training.model import Model, under
 from core.training.optimizer import Adam
 from core.training.rehearsal import N_REHEARSED, rehearse
 from core.training.rollback import LastGood, SavedState
-from core.training.schedule import entropy_share, learning_rate
+from core.training.schedule import batch_share, entropy_share, learning_rate
+from core.training.slices import SlicedBatch
 from core.training.stats import TrainStats, to_numbers
-
-_SLOWER = 0.5
-"""The learning rate is multiplied by this when training goes back from a value that was not finite."""
 
 
 class Trainer:
@@ -54,6 +51,7 @@ class Trainer:
         grid: the occupancy grid, kept up to date with every sampler: it shows where the scene is.
         sampler: what places samples on rays.
         n_evaluations: densities evaluated by all steps, with gradient and without.
+        notes: sentences for the user, about what the GPU's memory doesn't suffice for; whoever shows one removes it.
 
     Raises:
         ValueError: see `exclude` and `space_of`.
@@ -71,10 +69,11 @@ class Trainer:
     ):
         self.dataset, self.device, self.seed = dataset, device, seed
         self.field_settings, self.sampler_settings, self.settings = field_settings, sampler_settings, train_settings
-        self.step_count, self.seconds, self.n_evaluations = 0, 0.0, 0
+        self.step_count, self.seconds, self.n_evaluations, self._batch = 0, 0.0, 0, SlicedBatch()
         self._memory = BatchMemory(device)
         self._batches = BatchSource(views_on(device, dataset.train), excluded)
-        self._memory.notes += filter(None, [why_on_host(self._batches.views)])
+        self.notes = self._memory.notes
+        self.notes += filter(None, [why_on_host(self._batches.views)])
         self._generator = torch.Generator(device).manual_seed(seed)
         weights = torch.Generator("cpu").manual_seed(seed)
         self._model = Model(dataset, field_settings, sampler_settings, train_settings, device, weights)
@@ -89,71 +88,54 @@ class Trainer:
         self.samples_per_ray = guess_samples_per_ray(dataset.box, train_settings.march)
 
     def step(self, fraction: float = 1.0) -> TrainStats:
-        """Learn from one batch.
+        """Learn from a batch, or from a slice of one: gradients add up until it is complete, then the weights change.
 
         Args:
-            fraction: of the target number of samples, in (0, 1]; smaller steps are quicker.
+            fraction: the slice, as a share of the usual batch, in (0, 1]; the last one is what the batch still lacks.
 
         Raises:
-            TrainingCollapsed: the loss, its gradient or a density is not finite (the step is not taken), no cell is
+            TrainingCollapsed: the loss, its gradient or a density is not finite (no step is taken), no cell is
                 occupied, or many steps in a row kept no sample. `rebuild_grid`, `lower_thresholds` and
                 `restore_last_good` are remedies.
-            OutOfMemory: the GPU's memory doesn't suffice for any batch.
+            OutOfMemory: the GPU's memory doesn't suffice for any slice.
         """
         began = time.perf_counter()
-        settings = self.settings
-        fraction = self._memory.limited(fraction, settings.target_samples)
-        self._optimizer.set_rate(learning_rate(settings, self.step_count, self.seconds, fraction))
+        fraction = self._memory.limited(fraction, self.settings.target_samples)
         error, traced = self._memory.run(
-            lambda part: self._find_gradients(self.n_rays(part * fraction), self._generator),
+            lambda part: self._learn_slice(part * fraction, self._generator),
             lambda found: found[1].sampled.samples.n_samples,
         )
-        n_rays = traced.output.n_marched.shape[0]
-        sums = self._optimizer.gradient_sums()
+        batch, n_rays = self._batch, traced.output.n_marched.shape[0]
+        sums = self._optimizer.gradient_sums() if n_rays == batch.n_left else []
         value, *gradients, n_marched = to_numbers([error, *sums, traced.output.n_marched.sum()])
         if not all(map(math.isfinite, [value, *gradients])):
-            what = f"the loss ({value:g}) or its gradient"
-            raise self._watch.not_finite(what, self.step_count + 1, settings)
+            raise self._watch.not_finite(f"the loss ({value:g}) or its gradient", self.step_count + 1, self.settings)
         n_samples, n_marched = traced.sampled.samples.n_samples, int(n_marched)
-        if n_samples:  # without samples there is no gradient, and Adam's momentum alone would move the weights
-            if attempt(self._optimizer.step) is None:
-                raise full("the running means of the weights' gradients don't fit")
-            n_learnt = n_samples + traced.sampled.n_learnt
-            self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * n_learnt / n_rays
-        self.step_count += 1
-        self._model.follow(self.step_count)
+        batch.add(n_rays, value, n_samples, n_samples + traced.sampled.n_learnt)
         # if the march evaluated densities, those of the kept samples were evaluated again, with gradient
         self.n_evaluations += n_marched + (n_samples if traced.sampled.sigmas is not None else 0)
-        if self._watch.count(n_samples):
-            raise self._nothing_to_learn_from()
-        if self.step_count % settings.grid_update_every == 0:
-            self._update_grid()
-        if n_samples and self._last_good.due(self.step_count, self.seconds):
-            self._last_good.keep(self.state_tensors(), self.counters(), settings.march)
+        if not batch.n_left:
+            self._take_step(batch)
         seconds = time.perf_counter() - began
         self.seconds += seconds
-        return TrainStats(self.step_count, value, n_rays, n_marched, n_samples, seconds)
+        return TrainStats(self.step_count, not batch.n_left, batch.error, n_rays, n_marched, n_samples, seconds)
 
     def rehearse(self, *others: Callable[[], object]) -> None:
         """Compile the kernels: run a small step and a grid update without keeping their results, and on a CPU beside
-        them `others`, which only read the model. See `core.training.rehearsal`."""
+        them `others`, which only read the model. An unfinished batch begins anew. See `core.training.rehearsal`."""
         one, two = (torch.Generator(self.device).manual_seed(self.seed) for _ in range(2))
-        step = partial(self._find_gradients, min(N_REHEARSED, self.n_rays(1.0)), one)
+        self._batch = SlicedBatch(n_rays=min(N_REHEARSED, self.n_rays(1.0)))
+        step = partial(self._learn_slice, 1.0, one)
         upkeep = partial(self._upkeep.rehearse, self.settings, N_REHEARSED, two)
         try:
             rehearse(self._model, [step, *others, upkeep])
         finally:
-            self._optimizer.drop_gradients()
+            self._forget_batch()
 
     def n_rays(self, fraction: float) -> int:
         """Rays of a step that is to learn from a fraction of the target number of samples."""
-        settings = self.settings
-        return int(min(settings.max_rays, max(32, fraction * settings.target_samples / self.samples_per_ray)))
-
-    @property
-    def notes(self) -> list[str]:
-        """Sentences for the user, about what the GPU's memory doesn't suffice for; whoever shows one removes it."""
-        return self._memory.notes
+        n_rays = fraction * self.settings.target_samples / self.samples_per_ray
+        return int(min(self.settings.max_rays, max(32, n_rays)))
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -192,13 +174,10 @@ class Trainer:
         return self._last_good.good
 
     def restore_last_good(self) -> int:
-        """Go back to the newest state after which training went well for some seconds, its thresholds included.
+        """Go back to the newest state after which training went well for some seconds; returns its step.
 
-        Training then diverges from the first run: the generator is not rewound, so other batches are drawn. After a
-        value that was not finite the learning rate is halved.
-
-        Returns:
-            The step gone back to.
+        Its thresholds return, too. Training then diverges from the first run: the generator is not rewound, so other
+        batches are drawn. After a value that was not finite the learning rate is halved.
 
         Raises:
             FirstlightError: no such state is kept yet.
@@ -206,13 +185,8 @@ class Trainer:
         good = self._last_good.good
         if good is None:
             raise FirstlightError("no good state is kept so early in training: reset training instead")
-        # loaded tensors become the optimiser's own, and the copy may be needed again
-        tensors = {name: tensor.clone() for name, tensor in good.tensors.items()}
-        self.load_state(tensors | {"generator": self._generator.get_state()}, good.counters)
-        rate = self.settings.learning_rate
-        if self._watch.kind is CollapseKind.NOT_FINITE:
-            rate = max(_SLOWER * rate, settings_of(TrainSettings)["learning_rate"].low)
-        self.settings = replace(self.settings, march=good.march, learning_rate=rate)
+        self.load_state(good.copies() | {"generator": self._generator.get_state()}, good.counters)
+        self.settings = replace(self._watch.gentler(self.settings), march=good.march)
         self._last_good.discard_pending()
         self._watch.kind = None
         return good.step
@@ -234,17 +208,13 @@ class Trainer:
     def lower_thresholds(self) -> MarchSettings:
         """Lower training's alpha and occupancy thresholds until the field's densest cell clearly passes both.
 
-        Each is divided by ten, at least once; the grid is rebuilt.
-
-        Returns:
-            The thresholds training uses from the next step on.
+        Each is divided by ten, at least once; the grid is rebuilt. Returns the thresholds of the steps to come.
 
         Raises:
             TrainingCollapsed: a density is not finite.
         """
         densest = self._upkeep.densest(self.settings, self._generator)
-        if not math.isnan(densest):
-            self.set_march(lower_march_thresholds(self.settings.march, densest))
+        self.set_march(lower_march_thresholds(self.settings.march, densest))
         self.rebuild_grid()
         return self.settings.march
 
@@ -263,6 +233,7 @@ class Trainer:
             "samples_per_ray": self.samples_per_ray,
             "fruitless_steps": self._watch.fruitless_steps,
             "grid_started_at": self._upkeep.started_at,
+            **self._batch.counters(),
         }
 
     def load_state(self, tensors: dict[str, Tensor], counters: dict[str, float]) -> None:
@@ -275,11 +246,39 @@ class Trainer:
         self._watch.fruitless_steps = int(counters["fruitless_steps"])
         self.n_evaluations = int(counters["evaluations"])
         self._upkeep.started_at = int(counters["grid_started_at"])
+        self._batch = SlicedBatch.restored(counters)
 
-    def _find_gradients(self, n_rays: int, generator: torch.Generator) -> tuple[Tensor, Traced]:
-        batch = self._batches.draw(n_rays, generator)
+    def _forget_batch(self) -> None:
+        self._batch = SlicedBatch()
+        self._optimizer.drop_gradients()
+
+    def _take_step(self, batch: SlicedBatch) -> None:
+        """Change the weights by the gradients of a complete batch, and do all that follows a step."""
+        if batch.n_samples:  # without samples there is no gradient, and Adam's momentum alone would move the weights
+            self._optimizer.set_rate(learning_rate(self.settings, self.step_count, self.seconds, batch.share))
+            if attempt(self._optimizer.step) is None:
+                raise full("the running means of the weights' gradients don't fit")
+            self.samples_per_ray = 0.8 * self.samples_per_ray + 0.2 * batch.n_learnt / batch.n_rays
+        self._forget_batch()
+        self.step_count += 1
+        self._model.follow(self.step_count)
+        if self._watch.count(batch.n_samples):
+            raise self._nothing_to_learn_from()
+        if self.step_count % self.settings.grid_update_every == 0:
+            self._update_grid()
+        if batch.n_samples and self._last_good.due(self.step_count, self.seconds):
+            self._last_good.keep(self.state_tensors(), self.counters(), self.settings.march)
+
+    def _learn_slice(self, fraction: float, generator: torch.Generator) -> tuple[Tensor, Traced]:
+        """Add the gradients of the next slice. After a step, and after a slice that failed halfway, a batch begins."""
+        if self._batch.is_broken or not self._batch.n_left:
+            self._forget_batch()
+            share = batch_share(self.step_count, fraction)
+            self._batch = SlicedBatch(share, self.n_rays(share))
+        n_rays = self._batch.next_slice(fraction)
+        batch, weight = self._batches.draw(n_rays, generator), n_rays / self._batch.n_rays
         march, entropy = self.effective_march, entropy_share(self.settings, self.step_count)
-        return find_gradients(batch, self._model, self._optimizer, march, entropy, self.step_count, generator)
+        return add_gradients(batch, self._model, march, entropy, self.step_count, weight, generator)
 
     def _update_grid(self) -> None:
         self._upkeep.update(self.settings, self.step_count, self._generator)

@@ -62,14 +62,15 @@ class OpenScene:
         self._held_out = HeldOutCurve(trainer.dataset.test, trainer.device) if len(trainer.dataset.test) else None
 
     def step(self, fraction: float = 1.0) -> float:
-        """One training step on a share of a batch; returns its seconds.
+        """One training step, or a slice of one on a share of a batch; returns its seconds.
 
         Raises:
             TrainingCollapsed: see `Trainer.step`.
         """
         stats = self.trainer.step(fraction)
-        self.losses.add(stats.step, stats.loss)
-        self.rates.add(time.perf_counter(), 1, stats.n_rays, stats.n_samples)
+        if stats.stepped:
+            self.losses.add(stats.step, stats.loss)
+        self.rates.add(time.perf_counter(), int(stats.stepped), stats.n_rays, stats.n_samples)
         return stats.seconds
 
     def take_notes(self) -> list[str]:

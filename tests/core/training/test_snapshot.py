@@ -1,6 +1,7 @@
 """Snapshots: a run that is saved and opened continues as if it had never stopped."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -38,6 +39,19 @@ def test_the_next_ten_losses_equal_those_of_an_uninterrupted_run(trainer, tmp_pa
     assert resumed.step_count == steps and resumed.settings == trainer.settings
     assert resumed.n_evaluations == trainer.n_evaluations and (trainer.n_evaluations > 0) == (steps > 0)
     assert [resumed.step().loss for _ in range(10)] == [trainer.step().loss for _ in range(10)]
+    for found, expected in zip(resumed.field.parameters(), trainer.field.parameters(), strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_a_run_saved_between_slices_of_a_batch_goes_on_with_the_next_slice(trainer, tmp_path):
+    trainer.step()
+    while trainer.step(0.02).stepped:  # the first batches are small
+        pass
+    save_snapshot(tmp_path / "a.safetensors", trainer)
+    resumed = load_snapshot(tmp_path / "a.safetensors")
+    pairs = [(resumed.step(0.02), trainer.step(0.02)) for _ in range(20)]
+    assert len({found.step for found, _ in pairs}) > 2
+    assert all(replace(found, seconds=0.0) == replace(expected, seconds=0.0) for found, expected in pairs)
     for found, expected in zip(resumed.field.parameters(), trainer.field.parameters(), strict=True):
         assert torch.equal(found, expected)
 

@@ -193,15 +193,19 @@ def test_the_learning_rate_warms_up_and_decays(horizon):
     assert rates[-1] == pytest.approx(1 / 10 if horizon else 1 / 11, rel=0.01)
 
 
-@pytest.mark.parametrize(("step", "share"), [(100, 0.25**0.5), (1000, 0.25**0.75)])
-def test_a_smaller_batch_lowers_the_learning_rate_and_more_so_later_in_training(step, share):
-    trainer = Trainer(ball_dataset(), SMALL_FIELD, SMALL_TRAINING)
-    rates = []
-    for fraction in (1.0, 0.25):
-        trainer.step_count = step  # past the warm-up
-        trainer.step(fraction)
-        rates.append(trainer._optimizer.param_groups[0]["lr"])
-    assert rates[1] == pytest.approx(share * rates[0])
+def test_slices_make_a_step_of_the_batch_that_the_training_so_far_calls_for():
+    trainer = make(target_samples=1 << 15)
+    for step, n_slices in ((100, 3), (1000, 8)):  # a third of a batch, then a whole one
+        trainer.step_count = step
+        stats = [trainer.step(0.125) for _ in range(n_slices)]
+        assert [s.stepped for s in stats] == [False] * (n_slices - 1) + [True]
+        assert [s.step for s in stats] == [step] * (n_slices - 1) + [step + 1]
+    assert trainer.step().stepped
+
+
+def test_a_smaller_batch_lowers_the_learning_rate():
+    settings = TrainSettings(learning_rate=1.0, warmup_steps=10)
+    assert learning_rate(settings, 100, 0.0, 0.25) == pytest.approx(0.5 * learning_rate(settings, 100, 0.0))
 
 
 def test_the_learning_rate_stays_up_early_whatever_the_horizon():
