@@ -79,7 +79,7 @@ def test_a_render_changes_nothing(session, view):
 
 
 def test_rendering_frames_does_not_change_training(ball, monkeypatch):
-    # on a slow machine a moving camera makes batches smaller, which changes training by design
+    # on a slow machine batches are learnt in slices while the camera moves, and draw other rays
     monkeypatch.setattr(ViewController, "step_fraction", lambda self, moving: 1.0)
     losses = []
     for with_views in (False, True):
