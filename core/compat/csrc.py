@@ -5,11 +5,13 @@ lie on the CPU or on a GPU; numbers are float32, indices int64. Where they diffe
 file says so.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from core.compat.checks import check_format, check_packed, check_shape
 from core.compat.nested_march import march_nested
 from core.geometry.lenses import Lens, straighten
 from core.kernels import grid_walk, inverse_sampling, packed_scan
@@ -35,19 +37,19 @@ class RaySegmentsSpec:
 
 def inclusive_sum(chunk_starts: Tensor, chunk_cnts: Tensor, inputs: Tensor, normalize: bool, backward: bool) -> Tensor:
     """Sums along rays up to and with each input (n,); `backward`: from the ray's end."""
-    _check(inputs)
+    check_packed(chunk_starts, chunk_cnts, inputs)
     return packed_scan.packed_sums(chunk_starts, chunk_cnts, inputs, True, normalize, backward)
 
 
 def exclusive_sum(chunk_starts: Tensor, chunk_cnts: Tensor, inputs: Tensor, normalize: bool, backward: bool) -> Tensor:
     """Sums along rays before each input (n,); `backward`: from the ray's end."""
-    _check(inputs)
+    check_packed(chunk_starts, chunk_cnts, inputs)
     return packed_scan.packed_sums(chunk_starts, chunk_cnts, inputs, False, normalize, backward)
 
 
 def inclusive_prod_forward(chunk_starts: Tensor, chunk_cnts: Tensor, inputs: Tensor) -> Tensor:
     """Products along rays up to and with each input (n,)."""
-    _check(inputs)
+    check_packed(chunk_starts, chunk_cnts, inputs)
     return packed_scan.packed_products(chunk_starts, chunk_cnts, inputs, True)
 
 
@@ -55,13 +57,13 @@ def inclusive_prod_backward(
     chunk_starts: Tensor, chunk_cnts: Tensor, inputs: Tensor, outputs: Tensor, grad_outputs: Tensor
 ) -> Tensor:
     """Gradients (n,) of the inputs of `inclusive_prod_forward`, also where inputs are 0."""
-    _check(inputs, outputs, grad_outputs)
+    check_packed(chunk_starts, chunk_cnts, inputs, outputs, grad_outputs)
     return packed_scan.packed_product_grads(chunk_starts, chunk_cnts, inputs, outputs, grad_outputs, True)
 
 
 def exclusive_prod_forward(chunk_starts: Tensor, chunk_cnts: Tensor, inputs: Tensor) -> Tensor:
     """Products along rays before each input (n,)."""
-    _check(inputs)
+    check_packed(chunk_starts, chunk_cnts, inputs)
     return packed_scan.packed_products(chunk_starts, chunk_cnts, inputs, False)
 
 
@@ -69,7 +71,7 @@ def exclusive_prod_backward(
     chunk_starts: Tensor, chunk_cnts: Tensor, inputs: Tensor, outputs: Tensor, grad_outputs: Tensor
 ) -> Tensor:
     """Gradients (n,) of the inputs of `exclusive_prod_forward`, also where inputs are 0."""
-    _check(inputs, outputs, grad_outputs)
+    check_packed(chunk_starts, chunk_cnts, inputs, outputs, grad_outputs)
     return packed_scan.packed_product_grads(chunk_starts, chunk_cnts, inputs, outputs, grad_outputs, False)
 
 
@@ -77,7 +79,7 @@ def ray_aabb_intersect(
     rays_o: Tensor, rays_d: Tensor, aabbs: Tensor, near_plane: float, far_plane: float, miss_value: float
 ) -> list[Tensor]:
     """Where rays (n_rays, 3) are inside boxes (n_aabbs, 6): t_mins, t_maxs and hits, (n_rays, n_aabbs) each."""
-    _check(rays_o, rays_d, aabbs)
+    check_format(rays_o, rays_d, aabbs)
     return list(grid_walk.cross_boxes(rays_o, rays_d, aabbs, near_plane, far_plane, miss_value))
 
 
@@ -101,7 +103,18 @@ def traverse_grids(
     over_allocate: bool,
 ) -> tuple[RaySegmentsSpec, RaySegmentsSpec, Tensor | None]:
     """Samples of rays in occupied cells: their edges, their middles, and where each ray ended, (n_rays,)."""
-    _check(rays_o, rays_d, aabbs, t_sorted, near_planes, far_planes)
+    check_format(rays_o, rays_d, aabbs, t_sorted, near_planes, far_planes)
+    check_format(rays_mask, binaries, hits, kind=torch.bool)
+    check_format(t_indices, kind=torch.int64)
+    n_rays, n_grids = rays_o.shape[0], binaries.shape[0]
+    check_shape("rays_d", rays_d, (n_rays, 3))
+    check_shape("aabbs", aabbs, (n_grids, 6))
+    check_shape("t_sorted", t_sorted, (n_rays, 2 * n_grids))
+    check_shape("t_indices", t_indices, (n_rays, 2 * n_grids))
+    check_shape("hits", hits, (n_rays, n_grids))
+    check_shape("rays_mask", rays_mask, (n_rays,))
+    check_shape("near_planes", near_planes, (n_rays,))
+    check_shape("far_planes", far_planes, (n_rays,))
     if cone_angle < 0.0:
         raise ValueError(f"expected a cone_angle of at least 0, found {cone_angle:g}")
     crossings = grid_walk.Crossings(t_sorted, t_indices, hits)
@@ -128,6 +141,8 @@ def searchsorted(query: RaySegmentsSpec, key: RaySegmentsSpec) -> list[Tensor]:
     """
     queries, keys = _vals(query), _vals(key)
     ranges = _ranges(query), _ranges(key)
+    if ranges[0].n_rays != ranges[1].n_rays:
+        raise ValueError(f"expected keys of {ranges[0].n_rays} rays, as the queries', found {ranges[1].n_rays}")
     batched = queries.ndim > 1
     found = inverse_sampling.neighbouring_keys(queries.view(-1), ranges[0], keys.view(-1), ranges[1], batched)
     return [ids.view(queries.shape) for ids in found]
@@ -144,11 +159,13 @@ def importance_sampling(
         stratified: shift each ray's samples at random, all by the same part of a step; torch's default generator draws.
     """
     edges = _vals(ray_segments)
-    _check(cdfs)
+    check_format(cdfs)
     ranges = _ranges(ray_segments)
+    check_shape("cdfs", cdfs.reshape(-1), (edges.numel(),))
     bias = torch.rand(ranges.n_rays, device=edges.device) if stratified else None
     if isinstance(n_intervels_per_ray, Tensor):
         counts = n_intervels_per_ray.reshape(-1).long()
+        check_shape("n_intervals_per_ray", counts, (ranges.n_rays,))
         own, new = _packed(counts), _packed((counts + 1) * (counts > 0))
     else:
         n = n_intervels_per_ray
@@ -179,7 +196,7 @@ def opencv_lens_undistortion(uv: Tensor, params: Tensor, eps: float, max_iterati
     Raises:
         ValueError: another number of coefficients; nerfacc's Python never passes the thin prism's.
     """
-    _check(uv, params)
+    check_format(uv, params)
     if params.shape[-1] not in (5, 8):
         raise ValueError(f"expected 5 or 8 coefficients of a lens, found {params.shape[-1]}")
     k1, k2, p1, p2, *others = params.unbind(-1)
@@ -189,23 +206,16 @@ def opencv_lens_undistortion(uv: Tensor, params: Tensor, eps: float, max_iterati
 
 def opencv_lens_undistortion_fisheye(uv: Tensor, params: Tensor, criteria_eps: float, criteria_iters: int) -> Tensor:
     """Points (..., 2) without the distortion k1 .. k4 (..., 4) of a fisheye lens, as a pinhole would see them."""
-    _check(uv, params)
+    check_format(uv, params)
     coefficients = torch.cat([params, torch.zeros_like(params)], dim=-1)
     ahead = straighten(Lens(coefficients, fisheye=True), uv)
     return ahead[..., :2] / ahead[..., 2:]
 
 
-def _check(*numbers: Tensor) -> None:
-    """Refuse other number formats than float32, which a compiled module would take for it."""
-    for x in numbers:
-        if x.dtype != torch.float32:
-            raise TypeError(f"expected a float32 tensor, found {x.dtype}: nerfacc computes in float32; call .float()")
-
-
 def _vals(spec: RaySegmentsSpec) -> Tensor:
     if spec.vals is None:
         raise ValueError("expected values along rays, found none")
-    _check(spec.vals)
+    check_format(spec.vals)
     if spec.vals.ndim == 1 and (spec.chunk_starts is None or spec.chunk_cnts is None):
         raise ValueError("expected packed_info beside flattened values, found none")
     return spec.vals
@@ -214,9 +224,9 @@ def _vals(spec: RaySegmentsSpec) -> Tensor:
 def _ranges(spec: RaySegmentsSpec) -> Ranges:
     vals = _vals(spec)
     if vals.ndim > 1:
-        n_each = vals.shape[-1]
-        return Ranges(vals.numel() // n_each if n_each else vals[..., 0].numel(), None, n_each)
+        return Ranges(math.prod(vals.shape[:-1]), None, vals.shape[-1])
     assert spec.chunk_starts is not None and spec.chunk_cnts is not None  # see `_vals`
+    check_packed(spec.chunk_starts, spec.chunk_cnts, vals)
     return Ranges(spec.chunk_cnts.shape[0], (spec.chunk_starts, spec.chunk_cnts))
 
 

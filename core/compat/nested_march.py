@@ -29,7 +29,10 @@ _last: tuple[GridState, int] | None = None
 def march_nested(rays_o: Tensor, rays_d: Tensor, binaries: Tensor, boxes: Tensor, limits: WalkLimits) -> Walked | None:
     """See `core.kernels.grid_walk.walk_grids`; None where the march would find other samples than the walk."""
     equal_steps = limits.cone_angle == 0.0 and _SHORTEST <= limits.step_size <= _LONGEST
-    if not equal_steps or limits.most_samples > 0 or rays_o.shape[0] == 0 or not bool(limits.mask.all()):
+    if not equal_steps or limits.most_samples > 0 or rays_o.shape[0] == 0:
+        return None
+    # from a negative plane on, the march would find what lies behind a ray's origin
+    if not bool((limits.mask & (limits.near_planes >= 0.0)).all()):
         return None
     grid = _nested_grid(binaries, boxes)
     if grid is None:
@@ -57,6 +60,8 @@ def _nested_grid(binaries: Tensor, boxes: Tensor) -> GridState | None:
         expected = boxes.new_tensor(outer_box(box, level + 2)).view(2, 3)
         if bool(((boxes.new_tensor(bounds).view(2, 3) - expected).abs() > 1e-5 * sizes).any()):
             return None
+    if binaries.is_inference():  # such tensors don't count their changes
+        return GridState(box, binaries)
     if _last is None or _last[0].binaries is not binaries or _last[0].box != box or _last[1] != binaries._version:
         _last = GridState(box, binaries), binaries._version
     return _last[0]

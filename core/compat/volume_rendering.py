@@ -32,7 +32,8 @@ def fused_rendering(original: Callable[..., Rendered]) -> Callable[..., Rendered
         if rgb_sigma_fn is None or ray_indices is None or n_rays is None or not t_starts.shape[0]:
             return original(t_starts, t_ends, ray_indices, n_rays, rgb_sigma_fn, *others)
         rgbs, sigmas = rgb_sigma_fn(t_starts, t_ends, ray_indices)
-        fits = rgbs.shape == (*t_starts.shape, 3) and sigmas.shape == t_starts.shape == t_ends.shape
+        fits = rgbs.shape == (*t_starts.shape, 3) and sigmas.shape == t_starts.shape
+        fits = fits and t_starts.shape == t_ends.shape == ray_indices.shape
         background = rgbs.new_zeros(3) if render_bkgd is None else render_bkgd
         in_float32 = all(x.dtype == torch.float32 for x in (t_starts, t_ends, rgbs, sigmas, background))
         if not fits or not in_float32 or background.shape not in ((3,), (n_rays, 3)):

@@ -41,6 +41,8 @@ def test_rays_are_packed_on_the_cpu():
     assert nerfacc.pack_info(INDICES[:0], 2).tolist() == [[0, 0], [0, 0]]
     with pytest.raises(ValueError, match="found \\(1, 5\\)"):
         nerfacc.pack_info(INDICES[None])
+    with pytest.raises(ValueError, match="expected ray_indices below n_rays, 2, found 2"):
+        nerfacc.pack_info(INDICES, 2)
 
 
 def test_weights_of_alphas_and_their_gradients_are_exact_behind_an_opaque_sample():
@@ -109,6 +111,8 @@ def test_pixels_are_composited_as_nerfacc_does():
     assert of_alphas[0].shape == (4, 3)
     with pytest.raises(AssertionError, match="rgbs must have 3 channels"):
         nerfacc.rendering(t_starts, t_ends, rays, 4, lambda *_: (leaves[0][:, :2], leaves[1]))
+    with pytest.raises(AssertionError, match="must have the same shape"):
+        nerfacc.rendering(t_starts, t_ends, torch.cat([rays, rays + 4]), 8, lambda *_: leaves)
 
 
 def test_a_proposal_estimator_resamples_along_the_density():
@@ -139,6 +143,47 @@ def test_packed_rays_are_resampled_to_different_counts():
     assert edges.is_right.tolist() == [False, True, True, False, True, True, True, True]
     left, right = nerfacc.searchsorted(intervals, edges)
     assert left.tolist() == [0, 0, 0, 2, 2, 3, 3, 3] and right.tolist() == [1, 1, 1, 3, 3, 4, 4, 4]
+
+
+def test_rays_without_edges_or_keys_are_empty():
+    nothing = nerfacc.RayIntervals(torch.zeros(2, 0))
+    edges, samples = nerfacc.importance_sampling(nothing, torch.zeros(2, 0), 3)
+    assert edges.vals.tolist() == [[0.0] * 4] * 2 and samples.vals.tolist() == [[0.0] * 3] * 2
+    left, _ = nerfacc.searchsorted(nothing, edges)
+    assert left.shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "match"),
+    [
+        (lambda: nerfacc.exclusive_sum(ALPHAS, torch.tensor([[0, 6]])), ValueError, "of 5 values, found that of 6"),
+        (lambda: nerfacc.exclusive_sum(ALPHAS, torch.tensor([[0, 5]]).int()), TypeError, "int64, found torch"),
+        (lambda: importance((2, 4), (2, 3), 4), ValueError, "expected cdfs of shape \\(8,\\), found \\(6,\\)"),
+        (lambda: importance((2, 4), (2, 4), torch.tensor([1, 1, 1])), ValueError, "n_intervals_per_ray of shape"),
+        (lambda: nerfacc.searchsorted(intervals(2, 4), intervals(9, 4)), ValueError, "expected keys of 9 rays"),
+        (lambda: traversed(near_planes=torch.zeros(2)), ValueError, "near_planes of shape \\(5,\\), found \\(2,\\)"),
+        (lambda: traversed(rays_mask=torch.ones(5)), TypeError, "bool, found torch"),
+        (lambda: traversed(n_boxes=1), ValueError, "expected aabbs of shape \\(2, 6\\), found \\(1, 6\\)"),
+    ],
+)
+def test_what_would_be_read_beyond_its_end_is_refused(call, kind, match):
+    with pytest.raises(kind, match=match):
+        call()
+
+
+def intervals(*shape):
+    return nerfacc.RayIntervals(torch.zeros(shape))
+
+
+def importance(shape, cdf_shape, n):
+    return nerfacc.importance_sampling(intervals(*shape), torch.zeros(cdf_shape), n)
+
+
+def traversed(n_boxes=2, **planes):
+    rays = random_rays(5, torch.Generator().manual_seed(0), 1.5)
+    boxes = torch.tensor([1.0, 2.0])[:, None] * torch.tensor([-1.0, -1.0, -1.0, 1.0, 1.0, 1.0])
+    binaries = torch.ones(2, 4, 4, 4, dtype=torch.bool)
+    return nerfacc.traverse_grids(*rays, binaries, boxes[:n_boxes], step_size=0.1, **planes)
 
 
 def test_lens_distortion_is_undone():
@@ -175,8 +220,14 @@ def test_nested_grids_are_marched_to_the_walks_samples():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"step_size": 0.0}, {"cone_angle": 0.01}, {"most_samples": 4}, {"mask": torch.zeros(3, dtype=torch.bool)}],
-    ids=["cells", "growing steps", "a limit", "masked rays"],
+    [
+        {"step_size": 0.0},
+        {"cone_angle": 0.01},
+        {"most_samples": 4},
+        {"mask": torch.zeros(3, dtype=torch.bool)},
+        {"near_planes": torch.tensor([0.0, -5.0, 0.0])},
+    ],
+    ids=["cells", "growing steps", "a limit", "masked rays", "planes behind a ray's origin"],
 )
 def test_what_the_march_cannot_do_is_walked(changes):
     rays_o, rays_d = random_rays(3, torch.Generator().manual_seed(0), 1.5)
@@ -197,8 +248,25 @@ def test_a_grid_that_changes_in_place_is_marched_as_it_is():
         assert (len(samples.vals) > 0) == occupied
 
 
+def test_a_box_behind_a_rays_origin_has_no_samples():
+    box, binaries = torch.tensor([[-1.0, -1.0, -1.0, 1.0, 1.0, 1.0]]), torch.ones(1, 4, 4, 4, dtype=torch.bool)
+    ray = torch.tensor([[0.0, 0.0, 3.0]]), torch.tensor([[0.0, 0.0, 1.0]])
+    _, samples, _ = nerfacc.traverse_grids(*ray, binaries, box, near_planes=torch.tensor([-9.0]), step_size=0.05)
+    assert samples.vals.numel() == 0
+
+
+def test_grids_of_inference_mode_are_marched_as_they_are():
+    box, rays = torch.tensor([[-1.0, -1.0, -1.0, 1.0, 1.0, 1.0]]), random_rays(9, torch.Generator().manual_seed(0), 1.5)
+    with torch.inference_mode():
+        binaries = torch.ones(1, 4, 4, 4, dtype=torch.bool)
+        for occupied in (True, False):
+            binaries.fill_(occupied)
+            _, samples, _ = nerfacc.traverse_grids(*rays, binaries, box, step_size=0.05)
+            assert (len(samples.vals) > 0) == occupied
+
+
 def test_float64_is_refused():
-    with pytest.raises(TypeError, match="expected a float32 tensor"):
+    with pytest.raises(TypeError, match="float32, found torch"):
         nerfacc.exclusive_sum(ALPHAS.double(), torch.tensor([[0, 5]]))
 
 
