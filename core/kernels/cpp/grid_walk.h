@@ -101,7 +101,7 @@ struct WalkOutput {
                 steps.t = from + length;
             else
                 steps.move_to(steps.number + 1);
-            if (steps.t <= from) return false;  // float32 can't tell the step's ends apart
+            if (!(steps.t > from)) return false;  // float32 can't tell the step's ends apart, or t is NaN
             put(from, steps.t, continues);
             continues = true;
             if (limit > 0 && n_samples >= limit) return false;
@@ -222,7 +222,7 @@ KERNEL_FN void walk_grids(
     const float* sorted = crossings.data + 2 * (size_t)n * ray;
     const wp::int64* which = order.data + 2 * (size_t)n * ray;
     const bool* is_hit = hits.data + (size_t)n * ray;
-    const bool is_wanted = !mask.data || mask.data[ray];
+    const bool is_wanted = mask.data[ray];
     for (int k = 0; is_wanted && k + 1 < 2 * n; ++k) {
         int grid = (int)(which[k] % n);
         if (!is_hit[grid]) continue;
@@ -237,9 +237,9 @@ KERNEL_FN void walk_grids(
         if (!walk_cells(grids, grid, rays_o.data[ray], rays_d.data[ray], from, to, limit, steps, continues, output))
             break;
     }
-    if (edge_counts.data) edge_counts.data[ray] = output.n_edges;
-    if (sample_counts.data) sample_counts.data[ray] = output.n_samples;
-    if (ends.data) ends.data[ray] = steps.t;
+    edge_counts.data[ray] = output.n_edges;
+    sample_counts.data[ray] = output.n_samples;
+    ends.data[ray] = steps.t;
 }
 
 }  // namespace firstlight

@@ -110,3 +110,10 @@ def test_boxes_are_met_where_the_twin_meets_them():
             assert [float(t_mins[ray, k]), float(t_maxs[ray, k])] == pytest.approx(expected, abs=1e-5)
     nan = torch.full((1, 3), math.nan)
     assert not cross_boxes(nan, rays_d[:1], boxes, 0.0, 9.0, 0.0)[2].any()
+
+
+@pytest.mark.parametrize("settings", [(0.04,), (0.04, GROWING)], ids=["steps", "growing steps"])
+def test_a_near_plane_of_nan_has_no_samples(settings):
+    rays_o, rays_d, binaries, boxes, near, far = scene(NESTED)
+    found = walked(rays_o, rays_d, binaries, boxes, torch.full_like(near, math.nan), far, *settings)
+    assert found.middles.vals.numel() == 0
