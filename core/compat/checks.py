@@ -20,9 +20,11 @@ def check_shape(name: str, x: Tensor, shape: tuple[int, ...]) -> None:
 
 
 def check_packed(starts: Tensor, counts: Tensor, *values: Tensor) -> None:
-    """Refuse values along rays, (n,) float32 each, where the rays' starts and counts, (n_rays,) int64, reach beyond them.
+    """Refuse rays that reach beyond their values, which is checked on the CPU only, as it would wait for a GPU.
 
-    How far they reach is checked on the CPU only, as it would wait for a GPU.
+    Args:
+        starts, counts: (n_rays,) int64.
+        values: (n,) float32 each.
 
     Raises:
         TypeError: another number format.
