@@ -62,6 +62,7 @@ def _nested_grid(binaries: Tensor, boxes: Tensor) -> GridState | None:
             return None
     if binaries.is_inference():  # such tensors don't count their changes
         return GridState(box, binaries)
-    if _last is None or _last[0].binaries is not binaries or _last[0].box != box or _last[1] != binaries._version:
-        _last = GridState(box, binaries), binaries._version
-    return _last[0]
+    kept = _last  # another thread may replace it
+    if kept is None or kept[0].binaries is not binaries or kept[0].box != box or kept[1] != binaries._version:
+        kept = _last = GridState(box, binaries), binaries._version
+    return kept[0]
