@@ -25,7 +25,8 @@ def install(replace_extension: bool = False) -> bool:
     """Let nerfacc compute with Firstlight's kernels, from now on, in this process.
 
     Args:
-        replace_extension: also where nerfacc's own CUDA extension is built; else that is left alone.
+        replace_extension: also where nerfacc was installed with its CUDA extension or has loaded it; else that is left
+            alone.
 
     Returns:
         Whether Firstlight's kernels are in use.
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 def _has_extension() -> bool:
-    """Whether nerfacc's CUDA extension is part of its installation, or was built before."""
+    """Whether nerfacc's CUDA extension is part of its installation, or was loaded before."""
     installed = sys.modules.get("nerfacc.csrc")
     if installed is not None:
         return installed is not csrc
