@@ -88,6 +88,10 @@ class March:
                 f"expected rays on the grid's device, {grid.binaries.device}, found them on {rays.rays_o.device}: move "
                 "the camera there, as with camera.to(trainer.device)"
             )
+        each = rays.rays_o.shape[:1]
+        if planes is not None and not planes[0].shape == planes[1].shape == each:
+            found = " and ".join(str(tuple(x.shape)) for x in planes)
+            raise ValueError(f"expected a near and a far plane of each ray, {tuple(each)}, found {found}")
         rays = rays._replace(rays_o=rays.rays_o.contiguous(), rays_d=rays.rays_d.contiguous())
         self._grid, self._rays, self.grid_shape = grid.struct, rays, tuple(grid.binaries.shape)
         self._steps = [settings.render_step_size, max(settings.cone_angle, FLOAT_SPACING)]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from core.config.march import MarchSettings
@@ -40,3 +41,9 @@ def test_rays_whose_planes_are_crossed_or_not_numbers_miss():
     near[1] = torch.nan
     march = March(state, rays, SETTINGS, planes=(near, far))
     assert not set(all_samples(march).ray_indices.tolist()) & {0, 1}
+
+
+def test_planes_of_other_rays_are_refused():
+    near, far = planes()
+    with pytest.raises(ValueError, match=r"of each ray, \(40,\), found \(40,\) and \(3,\)"):
+        March(grid(2, 1.0), random_rays(N_RAYS), SETTINGS, planes=(near, far[:3]))
