@@ -12,6 +12,10 @@ from torch import Tensor
 from core.compat.packing import pack_info
 from core.kernels.packed import composite_with_trans
 
+_LONGEST_RAY = 1 << 11
+"""Samples of a ray for which the compositor's transmittances, products of float32 factors, are right to 1e-6; nerfacc's
+come from sums, which our kernels keep in double."""
+
 Rendered = tuple[Tensor, Tensor, Tensor, dict[str, Any]]
 
 
@@ -39,6 +43,8 @@ def fused_rendering(original: Callable[..., Rendered]) -> Callable[..., Rendered
         if not fits or not in_float32 or background.shape not in ((3,), (n_rays, 3)):
             return original(t_starts, t_ends, ray_indices, n_rays, lambda *_: (rgbs, sigmas), *others)
         packed_info = pack_info(ray_indices, n_rays).int()
+        if int(packed_info[:, 1].max()) > _LONGEST_RAY:
+            return original(t_starts, t_ends, ray_indices, n_rays, lambda *_: (rgbs, sigmas), *others)
         pixels, trans = composite_with_trans(sigmas, rgbs, t_starts, t_ends, packed_info, background)
         depths = torch.where(pixels.opacities > 0.0, pixels.depths, 0.0)  # nerfacc's empty rays have depth 0
         alphas = -torch.expm1(-sigmas * (t_ends - t_starts))

@@ -26,11 +26,11 @@ KERNEL_FN void composite_ahead(
     const wp::array_t<float>& medians) {
     const int first = packed_info.data[ray][0], last = first + packed_info.data[ray][1];
     if (trans.data) {
-        float left = 1.0f;
+        double left = 1.0;  // in float32 a ray of a million samples would lose half of its digits
         for (int i = first; i < last; ++i) {
             const float passed = expf(-sigmas.data[i] * (t_ends.data[i] - t_starts.data[i]));
-            trans.data[i] = left;
-            weights.data[i] = left * (1.0f - passed);
+            trans.data[i] = (float)left;
+            weights.data[i] = (float)left * (1.0f - passed);
             left *= passed;
         }
     }
@@ -80,7 +80,7 @@ KERNEL_FN void composite_back(
         depth_grad = depth_grads.data[ray] / wp::max(opacities.data[ray], LEAST_OPACITY);
         opacity_grad -= depth_grad * depths.data[ray];
     }
-    float behind_it = 0.0f;  // what the samples behind lose as the optical thickness of this one grows
+    double behind_it = 0.0;  // what the samples behind lose as the optical thickness of this one grows
     for (int i = last - 1; i >= first; --i) {
         const float weight = weights.data[i], start = t_starts.data[i], end = t_ends.data[i];
         float grad = opacity_grad + depth_grad * (0.5f * (start + end));
@@ -91,7 +91,7 @@ KERNEL_FN void composite_back(
             for (int c = 0; c < 3; ++c) rgb_grads.data[3 * (size_t)i + c] = color_grad[c] * weight;
         float tau_grad = 0.0f;
         if (trans.data) {
-            tau_grad = grad * (trans.data[i] - weight) - behind_it;
+            tau_grad = (float)(grad * (trans.data[i] - weight) - behind_it);
             behind_it += grad * weight;
             if (trans_grads.data) behind_it += trans_grads.data[i] * trans.data[i];
         }

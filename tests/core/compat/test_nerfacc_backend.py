@@ -115,6 +115,16 @@ def test_pixels_are_composited_as_nerfacc_does():
         nerfacc.rendering(t_starts, t_ends, torch.cat([rays, rays + 4]), 8, lambda *_: leaves)
 
 
+@pytest.mark.parametrize("n", [1000, 1_000_000])
+def test_long_rays_lose_no_light(n):
+    generator = torch.Generator().manual_seed(0)
+    sigmas, ends = torch.rand(n, generator=generator) * 4.0 / n, torch.ones(n)
+    rays = torch.zeros(n, dtype=torch.int64)
+    extras = nerfacc.rendering(torch.zeros(n), ends, rays, 1, lambda *_: (torch.rand(n, 3), sigmas))[3]
+    expected = torch.exp(sigmas.double() - sigmas.double().cumsum(0))
+    assert float((extras["trans"] / expected - 1.0).abs().max()) < 1e-6
+
+
 def test_a_proposal_estimator_resamples_along_the_density():
     torch.manual_seed(0)
     estimator = nerfacc.PropNetEstimator()
