@@ -74,6 +74,5 @@ def demo(shared) -> App:
 
 def what_matters(state: dict) -> dict:
     """What the tests of a file must leave as it was, for the tests of the next one to share the window."""
-    view = {name: value for name, value in state["view"].items() if name not in ("divider", "blend", "compare_as")}
-    names = ("scene", "reading", "method", "former", "excluded", "march", "camera", "errors", "collapse")
-    return {"view": view, **{name: state[name] for name in names}}
+    names = ("scene", "reading", "method", "former", "excluded", "march", "camera", "view", "errors", "collapse")
+    return {name: state[name] for name in names}

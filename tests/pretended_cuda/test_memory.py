@@ -77,7 +77,7 @@ def test_training_goes_on_with_batches_that_fit_and_says_so_once(gpu):
         stats = [trainer.step() for _ in range(6)]
     assert peak[0] <= 12 * MB and 100 < stats[-1].n_samples < 1 << 15
     (note,) = trainer.notes
-    assert "instead of 65,536" in note
+    assert "of the 65,536 samples of a training step" in note
     for _ in range(200):
         trainer._memory._most *= 1.05
     assert trainer.step().n_samples > 1 << 15 and trainer.notes == [note]
