@@ -24,7 +24,7 @@ from core.fields.mlp import DTYPES, products_in
 from core.fields.ngp import NGPField
 from core.files import check_new_file
 from core.geometry.cameras import Camera
-from core.geometry.rays import Rays, Samples
+from core.geometry.rays import Rays
 from core.kernels.marching import midpoints
 from core.kernels.packed import Composited, composite
 from core.kernels.runtime.device import choose_device, processor
@@ -172,17 +172,17 @@ def _checked(field: object) -> NGPField:
 
 
 @torch.no_grad()
-def _batch(trainer: Trainer) -> tuple[Rays, Samples]:
-    """The rays of a training batch and the samples it keeps."""
+def _rays(trainer: Trainer) -> Rays:
+    """The rays of a training batch."""
     generator = torch.Generator(trainer.device).manual_seed(0)
     batches = BatchSource(views_on(trainer.device, trainer.dataset.train))
-    rays = batches.draw(trainer.n_rays(1.0), generator).rays
-    return rays, _sampled(trainer, rays, generator).samples
+    return batches.draw(trainer.n_rays(1.0), generator).rays
 
 
-def _sampled(trainer: Trainer, rays: Rays, generator: torch.Generator) -> Sampled:
-    """The samples that a training step's march keeps."""
-    march = trainer.effective_march
+@torch.no_grad()
+def _sampled(trainer: Trainer, rays: Rays) -> Sampled:
+    """The samples that a training step's march keeps, the same each time."""
+    march, generator = trainer.effective_march, torch.Generator(trainer.device).manual_seed(0)
     field = ObservedField(_checked(trainer.learning_field), trainer.grid, march.render_step_size)
     return trainer.sampler.sample(
         field, rays, march, generator, first_round_size(rays.rays_o.shape[0], generator.device)
@@ -191,7 +191,9 @@ def _sampled(trainer: Trainer, rays: Rays, generator: torch.Generator) -> Sample
 
 def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     field, device = _checked(trainer.learning_field), trainer.device
-    rays, samples = _batch(trainer)
+    rays = _rays(trainer)
+    sampled = _sampled(trainer, rays)
+    samples, n_marched = sampled.samples, int(sampled.n_marched.sum())
     n = samples.n_samples
     positions, directions = midpoints(rays._replace(times=None), samples)
     with torch.no_grad():
@@ -206,7 +208,7 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
         return stage(name, statistics.median(_times(run, device)), n_items, "samples", work, machine)
 
     def run_march() -> Sampled:
-        return _sampled(trainer, rays, torch.Generator(device).manual_seed(0))
+        return _sampled(trainer, rays)
 
     def run_encode() -> Tensor:
         return field.encode(positions)
@@ -223,7 +225,6 @@ def _sampling_stages(trainer: Trainer, machine: Machine) -> list[Stage]:
     def run_composite() -> Composited:
         return composite(sigmas, rgbs, samples.t_starts, samples.t_ends, samples.packed_info, background)
 
-    n_marched = int(run_march().n_marched.sum())
     with torch.no_grad():
         march = measured("march and its densities", run_march, marched_work(field, n_marched), n_marched)
         forward = measured("encode forward", run_encode, encode_work(field, n))
