@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from core.config.read_options import ReadOptions
+from core.flights.path import CameraPath, Key, pose_values
 from core.geometry.placement import Place
 from core.training import rollback
 from tests.viewer.live import TINY, errors_of, screenshot_request, trainer_of, view_request, write_quick_ball
+from viewer.picture.export.film import FilmOrder
 from viewer.protocol.requests import PhotoId, Split
 from viewer.protocol.rescues import Rescue
 from viewer.protocol.status import State
@@ -17,7 +19,10 @@ from viewer.protocol.view_settings import CellsColor, Compare, CompareAs, Mode, 
 from viewer.session.session import LocalSession
 from viewer.tools.check import CHECK
 from viewer.tools.emptied import EMPTIED
+from viewer.tools.export import EXPORT
+from viewer.tools.film import FilmJob
 from viewer.tools.fit import FIT, FitQuestion
+from viewer.tools.focus import FOCUS, FocusQuestion
 from viewer.tools.images import IMAGES
 from viewer.tools.inspector import INSPECTOR, RayQuestion
 from viewer.tools.method import METHOD, MethodQuestion
@@ -119,7 +124,7 @@ def test_pictures_are_compared(session):
     assert session.status.former is None
 
 
-def test_every_tool_answers(session):
+def test_every_tool_answers(session, tmp_path):
     march, scene, serial = session.status.march, session.status.scene, session.status.scene_serial
     ray = {"origin": (0.0, -3.0, 0.0), "direction": (0.0, 1.0, 0.0), "march": march, "background": (1.0, 1.0, 1.0)}
     session.pause()
@@ -134,6 +139,11 @@ def test_every_tool_answers(session):
     session.ask(PHOTO, None), session.ask(REFERENCE, None)
     answer(session, IMAGES, frozenset({0, 1}))
     session.ask(IMAGES, None)
+    answer(session, FOCUS, FocusQuestion(request(session, size=(48, 48)), 24, 24))
+    path = CameraPath(tuple(Key(pose_values(c2w), 0.6) for c2w in scene.cameras[:2]), seconds=1.0)
+    order = FilmOrder(str(tmp_path / "film"), request(session, size=(32, 24)), path, fps=4.0)
+    exported = answer(session, EXPORT, FilmJob(order), lambda state: not state.running)
+    assert exported.done == exported.total == len(list((tmp_path / "film").glob("*.png"))) > 0
     answer(session, GRID, 0.01)
     assert trainer_of(session).coverage.finished().is_cuda
     session.ask(GRID, None)
