@@ -12,7 +12,9 @@ Unlike nerfacc's, the threshold between occupied and empty is never lowered sile
 fresh grid is optimistic: its cells start well above the threshold and must prove empty over several updates.
 """
 
+import math
 import threading
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +35,20 @@ _UPDATES_TO_EMPTY = 8
 """Updates after which a fresh cell without density is empty."""
 
 _making_states = threading.Lock()
+
+
+class CellCounts(NamedTuple):
+    """What a grid's cells are like.
+
+    Attributes:
+        n_possible: cells that may hold something.
+        n_occupied: cells that are occupied.
+        has_nan: whether a cell's value is NaN.
+    """
+
+    n_possible: int
+    n_occupied: int
+    has_nan: bool
 
 
 class OccupancyGrid(nn.Module):
@@ -58,6 +74,8 @@ class OccupancyGrid(nn.Module):
         self.box = box_of(box)
         self._state: GridState | None = None
         self._state_version: tuple | None = None
+        self._counts: CellCounts | None = None
+        self._counts_version: tuple | None = None
         self.register_buffer("resolution", torch.full((3,), resolution, dtype=torch.int32))
         self.register_buffer("aabbs", torch.stack(aabbs))
         self.register_buffer("occs", torch.zeros(n_levels * resolution**3))
@@ -118,6 +136,17 @@ class OccupancyGrid(nn.Module):
         self.seen.view(-1).scatter_reduce_(0, cells, sigmas * step_size, "amax")
         fold(self.seen, decay, self.occs.view_as(self.seen), occ_thre, self.binaries, self.changed)
 
+    def counts(self) -> CellCounts:
+        """Counted once after each change; CUDA is waited for once, for all numbers."""
+        version = (self.occs.data_ptr(), self.occs._version, self.binaries._version)
+        if self._counts is None or version != self._counts_version:
+            # values are at least -1, so their sum is NaN only if one is
+            found = [_count(self.occs >= 0.0), _count(self.binaries), self.occs.sum()]
+            n_possible, n_occupied, total = torch.stack([x.double() for x in found]).tolist()
+            self._counts = CellCounts(int(n_possible), int(n_occupied), math.isnan(total))
+            self._counts_version = version
+        return self._counts
+
     def occupied(self, occ_thre: float) -> tuple[float, ...]:
         """Share of each level's cells that are occupied at a threshold, 0 to 1, finest level first."""
         return tuple(self._occupied_cells(occ_thre).flatten(1).float().mean(1).tolist())
@@ -155,10 +184,11 @@ class OccupancyGrid(nn.Module):
         self.binaries.copy_(self._occupied_cells(occ_thre))
 
     def _cells_to_update(self, n_cells: int | None, generator: torch.Generator) -> Tensor:
-        possible = _indices(self.occs >= 0.0)
+        counts = self.counts()
+        possible = _indices(self.occs >= 0.0, counts.n_possible)
         if n_cells is None or n_cells >= possible.shape[0]:
             return possible.long()
-        occupied = _indices(self.binaries.view(-1))
+        occupied = _indices(self.binaries.view(-1), counts.n_occupied)
         halves = []
         for candidates in (possible, occupied):
             if candidates.shape[0] > 0:
@@ -215,8 +245,13 @@ class ObservedField(Field):
         return density and density._replace(seen=self._grid.seen, seen_step=self._step_size)
 
 
-def _indices(mask: Tensor) -> Tensor:
-    """Where a mask (n,) is true, int32."""
+def _count(mask: Tensor) -> Tensor:
+    """How often a mask is true, 0-dim; numpy counts several times as fast."""
+    return torch.tensor(np.count_nonzero(mask.numpy())) if mask.is_cpu else mask.count_nonzero()
+
+
+def _indices(mask: Tensor, n_true: int) -> Tensor:
+    """Where a mask (n,) is true, int32; told how often it is, CUDA isn't waited for."""
     if mask.is_cpu:  # numpy finds them several times as fast
         return torch.from_numpy(np.flatnonzero(mask.numpy())).int()
-    return mask.nonzero().view(-1).int()
+    return mask.nonzero_static(size=n_true).view(-1).int()

@@ -1,6 +1,5 @@
 """When the occupancy grid is updated from the field that learns, and how many of its cells."""
 
-import math
 from dataclasses import replace
 
 import torch
@@ -65,12 +64,12 @@ class GridUpkeep:
         return float(self._grid.occs.max())
 
     def has_nan(self) -> bool:
-        """Whether a cell's value is NaN: values are at least -1, so only then their sum is."""
-        return math.isnan(float(self._grid.occs.sum()))
+        """Whether a cell's value is NaN."""
+        return self._grid.counts().has_nan
 
     def is_empty(self) -> bool:
-        """Whether no cell is occupied; the largest byte is found far sooner than any True."""
-        return not int(self._grid.binaries.view(torch.uint8).max())
+        """Whether no cell is occupied."""
+        return not self._grid.counts().n_occupied
 
     def _update(
         self, settings: TrainSettings, occ_thre: float, n_cells: int | None, generator: torch.Generator
