@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -38,6 +39,14 @@ class App:
         """Kill the process."""
         self.process.kill()
         self.process.wait()
+
+    def sleep(self) -> None:
+        """Stop the process: a window that nobody uses would take half a core from those that are used."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let the process go on."""
+        self.process.send_signal(signal.SIGCONT)
 
     def pause_after(self, steps: int) -> None:
         """Pause training after a number of steps, so that only the test changes the picture."""

@@ -49,6 +49,7 @@ def shared(display, tmp_path_factory) -> Iterator[Callable[[], App]]:
     def in_first_state() -> App:
         nonlocal app, at_first
         if app is not None and app.process.poll() is None and app.state()["state"] in ("paused", "training"):
+            app.wake()
             app.put_back()
             if what_matters(app.next_state()) == at_first:
                 return app
@@ -65,11 +66,13 @@ def shared(display, tmp_path_factory) -> Iterator[Callable[[], App]]:
 
 
 @pytest.fixture(scope="module")
-def demo(shared) -> App:
+def demo(shared) -> Iterator[App]:
     """The demo, trained a little and then paused, so that only the tests change the picture. All files' tests share
     this window, whose panels stay as the file before left them: use `launch` for a window with other settings, or to
     test how one starts."""
-    return shared()
+    app = shared()
+    yield app
+    app.sleep()
 
 
 def what_matters(state: dict) -> dict:
