@@ -19,7 +19,9 @@ def pack_info(ray_indices: Tensor, n_rays: int | None = None) -> Tensor:
     """
     if ray_indices.ndim != 1:
         raise ValueError(f"expected ray_indices of shape (n_samples,), found {tuple(ray_indices.shape)}")
-    counts = torch.bincount(ray_indices, minlength=n_rays or 0).to(ray_indices.dtype)
-    if n_rays is not None and counts.shape[0] > n_rays:
-        raise ValueError(f"expected ray_indices below n_rays, {n_rays}, found {counts.shape[0] - 1}")
-    return torch.stack([counts.cumsum(0, dtype=counts.dtype) - counts, counts], dim=-1)
+    last = int(ray_indices[-1]) if ray_indices.shape[0] else -1
+    if n_rays is not None and last >= n_rays:
+        raise ValueError(f"expected ray_indices below n_rays, {n_rays}, found {last}")
+    rays = torch.arange((last + 1 if n_rays is None else n_rays) + 1, device=ray_indices.device)
+    firsts = torch.searchsorted(ray_indices, rays).to(ray_indices.dtype)
+    return torch.stack([firsts[:-1], firsts.diff()], dim=-1)

@@ -19,6 +19,23 @@ come from sums, which our kernels keep in double."""
 Rendered = tuple[Tensor, Tensor, Tensor, dict[str, Any]]
 
 
+class _Alphas(torch.autograd.Function):
+    """1 - exp(-sigma (t_end - t_start)), worked out in place: few programs read it, and it takes half of the time."""
+
+    @staticmethod
+    def forward(ctx, sigmas: Tensor, t_starts: Tensor, t_ends: Tensor) -> Tensor:
+        alphas = torch.sub(t_starts, t_ends).mul_(sigmas).exp_().neg_().add_(1.0)
+        ctx.save_for_backward(alphas, sigmas, t_starts, t_ends)
+        return alphas
+
+    @staticmethod
+    def backward(ctx, *grad_outputs: Tensor):
+        alphas, sigmas, t_starts, t_ends = ctx.saved_tensors
+        of_thickness = grad_outputs[0] * (1.0 - alphas)
+        of_length = of_thickness * sigmas
+        return of_thickness * (t_ends - t_starts), -of_length, of_length
+
+
 def fused_rendering(original: Callable[..., Rendered]) -> Callable[..., Rendered]:
     """A `rendering` with nerfacc's arguments and results; `original` does what the compositor doesn't."""
 
@@ -47,7 +64,7 @@ def fused_rendering(original: Callable[..., Rendered]) -> Callable[..., Rendered
             return original(t_starts, t_ends, ray_indices, n_rays, lambda *_: (rgbs, sigmas), *others)
         pixels, trans = composite_with_trans(sigmas, rgbs, t_starts, t_ends, packed_info, background)
         depths = torch.where(pixels.opacities > 0.0, pixels.depths, 0.0)  # nerfacc's empty rays have depth 0
-        alphas = -torch.expm1(-sigmas * (t_ends - t_starts))
+        alphas = _Alphas.apply(sigmas, t_starts, t_ends)
         extras = {"weights": pixels.weights, "alphas": alphas, "trans": trans, "sigmas": sigmas, "rgbs": rgbs}
         return pixels.colors, pixels.opacities[:, None], depths[:, None], extras
 

@@ -96,11 +96,11 @@ def test_pixels_are_composited_as_nerfacc_does():
     leaves = [torch.rand(n, 3, generator=generator), 3.0 * torch.rand(n, generator=generator)]
 
     def results(rendering, background):
-        rgbs, sigmas = (x.clone().requires_grad_() for x in leaves)
-        found = rendering(t_starts, t_ends, rays, 4, lambda *_: (rgbs, sigmas), render_bkgd=background)
+        rgbs, sigmas, *ends = inputs = [x.clone().requires_grad_() for x in (*leaves, t_starts, t_ends)]
+        found = rendering(*ends, rays, 4, lambda *_: (rgbs, sigmas), render_bkgd=background)
         extras = [found[3][name] for name in ("weights", "alphas", "trans", "sigmas", "rgbs")]
         total = sum((i + 1.0) * x.square().sum() for i, x in enumerate((*found[:3], *extras)))
-        return [*found[:3], *extras, *torch.autograd.grad(total, (rgbs, sigmas))]
+        return [*found[:3], *extras, *torch.autograd.grad(total, inputs)]
 
     ours = nerfacc.volrend.rendering
     (original,) = [x.cell_contents for x in ours.__closure__]
