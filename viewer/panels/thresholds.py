@@ -110,8 +110,11 @@ class ThresholdsPanel(Panel):
         scene, camera = status.scene, self._context.state.camera
         if scene is None or camera is None:
             return {}
-        step = status.march.render_step_size
-        return effects(self._context.state.march, camera.position.tolist(), scene.bounds, step, scene.sampler)
+        march, capped = status.march, None
+        if scene.train.occ_thre_rule != "fixed":
+            capped = march.occ_thre
+        view, position = self._context.state.march, camera.position.tolist()
+        return effects(view, position, scene.bounds, march.render_step_size, scene.sampler, capped)
 
     def _sweeper(self, name: str):
         return lambda: self._context.sweep(name)

@@ -34,6 +34,7 @@ def effects(
     box: Box | None,
     training_step: float,
     sampler: SamplerSettings,
+    capped: float | None = None,
 ) -> dict[str, Effect]:
     """The settings' effects by field name; settings that do just what their values say are left out.
 
@@ -43,13 +44,15 @@ def effects(
         box: see `SceneInfo.bounds`.
         training_step: the step size in the grid's stored density * step.
         sampler: the sampler's settings.
+        capped: training's occupancy threshold as it acts under a rule that bounds it, see
+            `TrainSettings.occ_thre_rule`; None: there is no such rule.
     """
     inside = march.crop if box is None else crop_box(box, march.crop)
     nearest, farthest = (0.0, math.inf) if inside is None else reach(inside, position)
     first, last = max(nearest, march.near_plane), min(farthest, march.far_plane)
     found = _planes(march, nearest, farthest)
     if sampler.marches_grid:
-        found |= _of_the_grid(march, first, last, training_step)
+        found |= _of_the_grid(march, first, last, training_step, capped)
     elif march.alpha_thre > 0.0 and sampler.skips_faint_rays:
         opacity = f"{100.0 * march.alpha_thre:.4g} %"
         found["alpha_thre"] = Effect(f"opacity {opacity}", f"Rays of an opacity below {opacity} get no samples.")
@@ -66,7 +69,9 @@ def reach(box: Box, position: Sequence[float]) -> tuple[float, float]:
     return distances_to_box(box, position)
 
 
-def _of_the_grid(march: MarchSettings, first: float, last: float, training_step: float) -> dict[str, Effect]:
+def _of_the_grid(
+    march: MarchSettings, first: float, last: float, training_step: float, capped: float | None
+) -> dict[str, Effect]:
     """Effects of a march through the grid, whose samples lie between the distances `first` and `last`."""
     steps, found = (march.render_step_size,) * 2, {}
     if first < last:
@@ -81,6 +86,9 @@ def _of_the_grid(march: MarchSettings, first: float, last: float, training_step:
             f"Marches cells of a density above {density:.3g} per unit: the threshold over training's step, "
             f"{training_step:.3g} units.",
         )
+        if capped is not None and capped < march.occ_thre:
+            rule = f"Training's is {capped:.3g} now: at most the mean of the cells' values (its occ_thre_rule)."
+            found["occ_thre"] = Effect(f"training: {capped:.3g}", f"{found['occ_thre'].sentence} {rule}")
     return found
 
 

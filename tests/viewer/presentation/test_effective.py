@@ -155,3 +155,10 @@ def test_a_setting_that_is_off_has_no_remark():
     assert not {"alpha_thre", "early_stop_eps", "occ_thre", "cone_angle"} & set(
         texts(alpha_thre=0.0, early_stop_eps=0.0, occ_thre=0.0)
     )
+
+
+def test_where_a_rule_bounds_trainings_occupancy_threshold_the_slider_says_what_it_is():
+    march = MarchSettings(occ_thre=0.01)
+    found = effects(march, OUTSIDE, BOX, 0.01, GRID, capped=0.0032)["occ_thre"]
+    assert found.short == "training: 0.0032" and "the mean of the cells' values" in found.sentence
+    assert effects(march, OUTSIDE, BOX, 0.01, GRID, capped=0.01) == effects(march, OUTSIDE, BOX, 0.01, GRID)
