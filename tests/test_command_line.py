@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 import run_viewer
+from core.command_line.check import CheckCommand
 from core.config.march import MarchSettings
 from core.config.read_options import ReadOptions
 from core.config.setting import settings_of
 from core.config.training import TrainSettings
 from core.datasets import open_dataset
 from core.fields.ngp import NGPSettings
+from core.samplers.proposal import ProposalSettings
 from core.training.build import Overrides
 from core.training.snapshot import save_snapshot
 from tests.readme import python_block
 from tests.scenes import use_small_presets
 from tests.viewer.live import tiny_trainer, write_quick_ball
+from viewer.command_line.view import ViewCommand
 from viewer.protocol.view_settings import Mode, ViewSettings
 
 REPOSITORY = Path(run_viewer.__file__).parent
@@ -44,13 +47,11 @@ def one_line(capsys) -> str:
 
 
 def test_a_first_word_that_is_no_command_is_the_dataset_to_view():
-    assert run_viewer.parse([]) == run_viewer.View()
-    assert run_viewer.parse(["--downscale", "2"]) == run_viewer.View(reading={"downscale": 2})
-    assert run_viewer.parse(["../lego", "--downscale", "2"]) == run_viewer.View(
-        dataset="../lego", reading={"downscale": 2}
-    )
-    assert run_viewer.parse(["view", "s.safetensors"]) == run_viewer.View(dataset="s.safetensors")
-    assert run_viewer.parse(["check", "view"]) == run_viewer.Check(dataset="view")
+    assert run_viewer.parse([]) == ViewCommand()
+    assert run_viewer.parse(["--downscale", "2"]) == ViewCommand(reading={"downscale": 2})
+    assert run_viewer.parse(["../lego", "--downscale", "2"]) == ViewCommand(dataset="../lego", reading={"downscale": 2})
+    assert run_viewer.parse(["view", "s.safetensors"]) == ViewCommand(dataset="s.safetensors")
+    assert run_viewer.parse(["check", "view"]) == CheckCommand(dataset="view")
 
 
 def test_only_flags_that_were_passed_are_set():
@@ -63,7 +64,9 @@ def test_only_flags_that_were_passed_are_set():
     ("command", "settings"),
     [
         ("view", (ReadOptions, MarchSettings, ViewSettings)),
-        ("train", (ReadOptions, MarchSettings, TrainSettings, NGPSettings)),
+        ("train", (ReadOptions, MarchSettings, TrainSettings)),
+        ("train --field ngp", (TrainSettings, NGPSettings)),
+        ("view --sampler=proposal", (ViewSettings, ProposalSettings)),
         ("check", (ReadOptions,)),
         ("bench", (ReadOptions,)),
         ("render", (MarchSettings, ViewSettings)),
@@ -72,7 +75,7 @@ def test_only_flags_that_were_passed_are_set():
 )
 def test_help_names_every_setting(command, settings, capsys):
     with pytest.raises(SystemExit) as exit_:
-        run_viewer.parse([command, "--help"])
+        run_viewer.parse([*command.split(), "--help"])
     assert exit_.value.code == 0
     text = capsys.readouterr().out
     for cls in settings:
@@ -271,7 +274,15 @@ def test_the_window_receives_the_options(monkeypatch, ball):
     }
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["lego", "--alpha-thre", "0.01", "--field", "mlp"], ["check"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--help"],
+        ["lego", "--alpha-thre", "0.01", "--field", "mlp"],
+        *([command, "--help"] for command in run_viewer.COMMANDS),
+    ],
+)
 def test_mistakes_and_help_do_not_load_torch(arguments):
     """Except for settings of fields and samplers, whose files contain the networks too."""
     code = f"""if True:

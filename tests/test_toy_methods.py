@@ -16,6 +16,7 @@ from tests.readme import python_block
 from tests.scenes import use_small_presets
 from tests.viewer.live import open_scene, write_quick_ball
 from viewer.protocol.runs import title_of
+from viewer.protocol.view_settings import ViewSettings
 from viewer.scene.open_scene import describe
 from viewer.state.command import command
 from viewer.state.method_draft import MethodDraft
@@ -52,7 +53,7 @@ def test_the_command_line_offers_their_names_and_flags(toys, capsys):
     assert parsed.method == {"field": "toy", "sampler": "toy-bins"}
     assert (parsed.network, parsed.sampling) == ({"toy_radius": 0.7}, {"toy_bins": 16})
     with pytest.raises(SystemExit):
-        run_viewer.parse(["train", "--help"])
+        run_viewer.parse(["train", "--field", "toy", "--sampler", "toy-bins", "--help"])
     text = capsys.readouterr().out
     assert all(word in text for word in ("tnerf,toy,", "rvs,toy-bins", "--toy-radius", "--toy-bins"))
 
@@ -102,7 +103,7 @@ def test_the_windows_command_reopens_them(toys, ball):
     from core.training.build import new_trainer
 
     scene = describe(new_trainer(open_dataset(ball), "cpu", 0, overrides))
-    words = command(scene, scene.train.march, run_viewer.ViewSettings()).split()
+    words = command(scene, scene.train.march, ViewSettings()).split()
     assert [words[words.index(flag) + 1] for flag in CHOSEN[::2]] == CHOSEN[1::2]
 
 
